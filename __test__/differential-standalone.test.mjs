@@ -1,0 +1,132 @@
+// The sub-stores on their own, over a database handle: the same calls of
+// ensureTxn, noteExport and trace, in the same order, with the same arguments.
+// And a store's wrap options, with wrappers that note and change what passes.
+import '@endo/init/debug.js';
+
+import sqlite3 from 'better-sqlite3';
+import fc from 'fast-check';
+import test from 'ava';
+import { goodBundleStep } from './support/arbitraries/bundles.mjs';
+import { one, sequence } from './support/arbitraries/config.mjs';
+import { crankOf, kvStep } from './support/arbitraries/kv.mjs';
+import { snapshotStep } from './support/arbitraries/snapshots.mjs';
+import { transcriptStep } from './support/arbitraries/transcripts.mjs';
+import { reference, subject } from './support/implementations.mjs';
+import { checkProperty } from './support/property.mjs';
+import { subjectIsReference } from './support/settings.mjs';
+import { doInBoth, operations } from './support/runner.mjs';
+import { glance } from './support/observe.mjs';
+import { makeStandaloneWorld } from './support/standalone.mjs';
+import { makeWorld } from './support/world.mjs';
+import { makeWrappers } from './support/wrappers.mjs';
+
+const pair = [subject, reference];
+
+const step = fc.oneof(
+  { weight: 3, arbitrary: kvStep },
+  { weight: 3, arbitrary: transcriptStep },
+  { weight: 2, arbitrary: snapshotStep },
+  { weight: 1, arbitrary: goodBundleStep },
+  { weight: 1, arbitrary: fc.constant(['commit']) },
+);
+
+const perform = async (worlds, steps, lookOften) => {
+  for (const [i, [name, ...args]] of steps.entries()) {
+    const what = `step ${i} ${name} ${JSON.stringify(args.slice(0, 2))}`;
+    await doInBoth(worlds, world => operations[name](world, ...args), what);
+    if (lookOften) await doInBoth(worlds, glance, `seen after ${what}`);
+  }
+  await doInBoth(worlds, glance, 'seen at the end');
+};
+
+const closeAll = async worlds => {
+  for (const world of worlds) await world.close().catch(() => {});
+};
+
+test('sub-stores over a database handle', async t => {
+  const examples = fc.record({
+    config: fc.record({
+      transactions: fc.boolean(),
+      writing: fc.boolean(),
+      archive: fc.boolean(),
+      keepTranscripts: fc.constantFrom(undefined, true, false),
+      keepSnapshots: fc.constantFrom(undefined, true, false),
+    }),
+    lookOften: fc.boolean(),
+    steps: sequence([one(step)], { maxLength: 40, size: 'max' }),
+  });
+  const check = async ({ config, lookOften, steps }) => {
+    const worlds = pair.map(impl => makeStandaloneWorld(impl, config));
+    try {
+      await perform(worlds, steps, lookOften);
+    } finally {
+      await closeAll(worlds);
+    }
+  };
+  await checkProperty(t, examples, check, { runs: 150 });
+});
+
+test('wrapped sub-stores', async t => {
+  const examples = fc.record({
+    changing: fc.boolean(),
+    callback: fc.constantFrom('record', 'none'),
+    lookOften: fc.boolean(),
+    steps: sequence(
+      [one(step), crankOf(step), one(fc.constantFrom(['dump'], ['look']))],
+      { maxLength: 25, size: 'max' },
+    ),
+  });
+  const check = async ({ changing, callback, lookOften, steps }) => {
+    const worlds = pair.map(impl => {
+      const world = makeWorld(impl, null, { callback });
+      world.open(makeWrappers(world, changing));
+      return world;
+    });
+    try {
+      await perform(worlds, steps, lookOften);
+    } finally {
+      await closeAll(worlds);
+    }
+  };
+  await checkProperty(t, examples, check, { runs: 100 });
+});
+
+test('the io of a snapStore measures, whatever it says', async t => {
+  for (const impl of pair) {
+    const world = makeStandaloneWorld(impl, { archive: true });
+    const { saveSnapshot } = world.store.kernelStorage.snapStore;
+    const result = await saveSnapshot('v1', 1, [new Uint8Array([1, 2, 3])]);
+    const { compressSeconds, dbSaveSeconds, archiveWriteSeconds } = result;
+    t.deepEqual(
+      { compressSeconds, dbSaveSeconds, archiveWriteSeconds },
+      { compressSeconds: 42, dbSaveSeconds: 42, archiveWriteSeconds: 42 },
+    );
+    await world.close();
+  }
+});
+
+// Two SQLite libraries must not share a file, so a handle of the other one either
+// works or is refused by an error that says which handle to use.
+test('a handle of the other SQLite library', t => {
+  if (subjectIsReference) {
+    t.log('the reference is in both roles: there is only one library');
+    t.pass();
+    return;
+  }
+  const db = sqlite3(':memory:');
+  const makers = {
+    makeKVStore: () => subject.api.makeKVStore(db, () => db, () => {}),
+    makeTranscriptStore: () => subject.api.makeTranscriptStore(db, () => db),
+    makeSnapStore: () =>
+      subject.api.makeSnapStore(db, () => db, subject.api.makeSnapStoreIO()),
+    makeBundleStore: () => subject.api.makeBundleStore(db, () => db),
+  };
+  for (const [name, make] of Object.entries(makers)) {
+    try {
+      t.is(typeof make(), 'object', name);
+    } catch (error) {
+      t.regex(error.message, /Database/, name);
+    }
+  }
+  db.close();
+});

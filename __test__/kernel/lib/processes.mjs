@@ -1,0 +1,54 @@
+// Runs programs. What they say goes into a log file, of which the end is shown
+// only when they fail: the kernel and npm talk a lot.
+
+import { spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+const lastLines = (file, count) =>
+  readFileSync(file, 'utf8').trimEnd().split('\n').slice(-count).join('\n');
+
+/**
+ * @param {string} log file for what the program says
+ * @param {string} command
+ * @param {string[]} args
+ * @param {{ cwd?: string, env?: Record<string, string> }} [options]
+ */
+export const run = async (log, command, args, { cwd, env = {} } = {}) => {
+  mkdirSync(dirname(log), { recursive: true });
+  const fd = openSync(log, 'w');
+  const child = spawn(command, args, {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', fd, fd],
+  });
+  closeSync(fd);
+  const ended = await new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => resolve(code ?? signal));
+  });
+  if (ended !== 0) {
+    const words = [command, ...args].join(' ');
+    throw Error(
+      `"${words}" ended with ${ended}. The end of ${log}:\n${lastLines(log, 40)}`,
+    );
+  }
+};
+
+/**
+ * Do jobs in the order given, two at a time: as many as the smallest machine
+ * that this is meant for has processors.
+ *
+ * @template T
+ * @param {(() => Promise<T>)[]} jobs
+ * @returns {Promise<T[]>} their results, in the same order
+ */
+export const inPairs = async jobs => {
+  const results = [];
+  const queue = jobs.entries();
+  const work = async () => {
+    for (const [index, job] of queue) results[index] = await job();
+  };
+  await Promise.all([work(), work()]);
+  return results;
+};

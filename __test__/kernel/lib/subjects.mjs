@@ -1,0 +1,30 @@
+// What stands in the place of ours, and the native library that it must load.
+
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))));
+
+export const referenceDir = join(
+  root,
+  'node_modules',
+  '@agoric',
+  'swing-store',
+);
+
+const subjects = {
+  ours: { dir: root, library: /^swing-store-native.*\.node$/ },
+  reference: { dir: referenceDir, library: /^better_sqlite3\.node$/ },
+};
+
+/** @param {string} which of the subjects */
+export const findSubject = which => {
+  if (!Object.hasOwn(subjects, which)) {
+    const names = Object.keys(subjects).join(' and ');
+    throw Error(`No subject is called "${which}": there are ${names}.`);
+  }
+  const { dir, library } = subjects[which];
+  const manifest = readFileSync(join(dir, 'package.json'), 'utf8');
+  return { dir, library, name: JSON.parse(manifest).name };
+};

@@ -1,0 +1,36 @@
+// Says which package the kernel gets when it imports `@agoric/swing-store`, and
+// which native libraries of swing-stores and databases this process has loaded.
+
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The nearest package.json above a file that has a name in it. */
+const packageOf = file => {
+  for (let dir = dirname(file); dir !== dirname(dir); dir = dirname(dir)) {
+    try {
+      const text = readFileSync(join(dir, 'package.json'), 'utf8');
+      const { name, version } = JSON.parse(text);
+      if (name) return { name, version };
+    } catch {
+      // further up
+    }
+  }
+  throw Error(`${file} belongs to no package`);
+};
+
+export const swingStoreInUse = () => {
+  const kernel = fileURLToPath(import.meta.resolve('@agoric/swingset-vat'));
+  const fromKernel = createRequire(kernel).resolve('@agoric/swing-store');
+  const fromHere = fileURLToPath(import.meta.resolve('@agoric/swing-store'));
+  const libraries = process.report
+    .getReport()
+    .sharedObjects.filter(file => file.endsWith('.node'))
+    .map(file => basename(file));
+  return {
+    kernelUses: packageOf(fromKernel),
+    hostUses: packageOf(fromHere),
+    libraries,
+  };
+};

@@ -1,0 +1,66 @@
+// Which implementation the reference's tests are pointed at.
+//
+// A subject answers two questions: which file stands behind the tests' import
+// of `../src/NAME.js`, and which driver stands behind `better-sqlite3`.
+
+import { readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+const url = file => JSON.stringify(pathToFileURL(file).href);
+
+/** Re-export everything that an ES module exports. */
+const reexportAll = file => `export * from ${url(file)};\n`;
+
+/**
+ * Re-export some names of a CommonJS module. They are read from the module
+ * object, not imported by name: Node only guesses a CommonJS module's names.
+ */
+const reexportFromCommonJS = (file, names) =>
+  `import exported from ${url(file)};\n` +
+  `export const { ${names.join(', ')} } = exported;\n`;
+
+/**
+ * The reference's internal helpers that its tests import. They are no part of
+ * the public interface, so ours keeps them in files of their own.
+ */
+const ourHelpers = {
+  'hasher.js': ['createSHA256'],
+  'util.js': ['buffer', 'dbFileInDirectory'],
+};
+
+const ours = root => ({
+  title: 'swing-store-native',
+  sourceShim: name =>
+    name in ourHelpers
+      ? reexportFromCommonJS(join(root, 'js', name), ourHelpers[name])
+      : reexportAll(join(root, 'index.mjs')),
+  driverShim: () =>
+    `export { Database as default } from ${url(join(root, 'index.mjs'))};\n`,
+});
+
+const reference = (root, referenceDir) => ({
+  title: '@agoric/swing-store, as published',
+  sourceShim: name => reexportAll(join(referenceDir, 'src', name)),
+  driverShim: () => {
+    const { resolve } = createRequire(join(referenceDir, 'package.json'));
+    return `export { default } from ${url(resolve('better-sqlite3'))};\n`;
+  },
+});
+
+const subjects = { ours, reference };
+
+export const subjectNames = Object.keys(subjects);
+
+/**
+ * @param {string} name one of `subjectNames`
+ * @param {{ root: string, referenceDir: string }} where
+ */
+export const makeSubject = (name, { root, referenceDir }) => {
+  const { title, sourceShim, driverShim } = subjects[name](root, referenceDir);
+  const sources = readdirSync(join(referenceDir, 'src'))
+    .filter(file => file.endsWith('.js'))
+    .map(file => [file, sourceShim(file)]);
+  return { title, sources: Object.fromEntries(sources), driver: driverShim() };
+};

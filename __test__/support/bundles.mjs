@@ -1,0 +1,111 @@
+// Bundles to store: whole ones of both formats, and ones that are wrong in the
+// ways a store should notice.
+import { encodeBase64 } from '@endo/base64';
+import { ZipWriter } from '@endo/zip';
+import { Buffer } from 'node:buffer';
+import { createHash } from 'node:crypto';
+
+const hash = (algorithm, bytes) =>
+  createHash(algorithm).update(bytes).digest('hex');
+
+export const makeB0 = (source, more = {}) => {
+  const bundle = { moduleFormat: 'nestedEvaluate', source, ...more };
+  return { id: `b0-${hash('sha256', JSON.stringify(bundle))}`, bundle };
+};
+
+/**
+ * The smallest archive that a bundle check accepts: one module of data.
+ *
+ * @param {string} text  the module's text
+ * @param {(files: { map: any, text: string }) => void} [spoil]  changes what is packed, after the hashes are made
+ */
+export const makeB1 = (text, spoil = () => {}) => {
+  const files = {
+    text,
+    extra: undefined,
+    map: {
+      tags: [],
+      entry: { compartment: 'app-v1.0.0', module: './data.json' },
+      compartments: {
+        'app-v1.0.0': {
+          name: 'app',
+          label: 'app-v1.0.0',
+          location: 'app-v1.0.0',
+          modules: {
+            './data.json': {
+              location: 'data.json',
+              parser: 'json',
+              sha512: hash('sha512', text),
+            },
+          },
+        },
+      },
+    },
+  };
+  const honestMap = JSON.stringify(files.map, null, 2);
+  spoil(files);
+  const mapText = JSON.stringify(files.map, null, 2);
+  const writer = new ZipWriter({ date: new Date(0) });
+  writer.write('compartment-map.json', Buffer.from(mapText));
+  if (files.text !== undefined) {
+    writer.write('app-v1.0.0/data.json', Buffer.from(files.text));
+  }
+  if (files.extra !== undefined) {
+    writer.write('app-v1.0.0/extra.json', Buffer.from(files.extra));
+  }
+  const bytes = Buffer.from(writer.snapshot());
+  const sha512 = hash('sha512', honestMap);
+  return {
+    id: `b1-${sha512}`,
+    bytes,
+    bundle: {
+      moduleFormat: 'endoZipBase64',
+      endoZipBase64Sha512: sha512,
+      endoZipBase64: encodeBase64(bytes),
+    },
+  };
+};
+
+const b0a = makeB0('() => 1');
+const b0b = makeB0('() => "é \u{1f600} \ud800 \\n"', { sourceMap: '//map' });
+const b0c = makeB0('x'.repeat(200_000), { oddity: [1, null] });
+const b1a = makeB1('{"answer":42}');
+const b1b = makeB1(`{"long":"${'é'.repeat(10_000)}"}`);
+
+/** By name, so that an example that fails is short. */
+export const bundles = {
+  b0a,
+  b0b,
+  b0c,
+  b1a,
+  b1b,
+  wrongB0ID: { id: `b0-${'0'.repeat(64)}`, bundle: b0a.bundle },
+  wrongB1ID: { id: `b1-${'0'.repeat(128)}`, bundle: b1a.bundle },
+  b1InB0: { id: b0a.id, bundle: b1a.bundle },
+  b0InB1: { id: b1a.id, bundle: b0a.bundle },
+  unknownFormat: { id: b0a.id, bundle: { moduleFormat: 'getExport', source: '' } },
+  noFormat: { id: b1a.id, bundle: {} },
+  unsupportedID: { id: 'b2-1234', bundle: b0a.bundle },
+  emptyID: { id: '', bundle: b0a.bundle },
+  notBase64: {
+    id: b1a.id,
+    bundle: { ...b1a.bundle, endoZipBase64: 'not base64!' },
+  },
+  unpadded: {
+    id: b1a.id,
+    bundle: { ...b1a.bundle, endoZipBase64: 'YWI' },
+  },
+  trailing: {
+    id: b1a.id,
+    bundle: { ...b1a.bundle, endoZipBase64: 'YQ==YQ==' },
+  },
+  // addBundle takes the caller's word for what is in an archive.
+  otherArchive: {
+    id: b1b.id,
+    bundle: { ...b1b.bundle, endoZipBase64: b1a.bundle.endoZipBase64 },
+  },
+  emptyArchive: {
+    id: b1a.id,
+    bundle: { ...b1a.bundle, endoZipBase64: '' },
+  },
+};

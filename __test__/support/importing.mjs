@@ -1,0 +1,71 @@
+// Imports by two implementations of the same thing, compared: the verdict, how
+// the exporter was used, and what is then in the store.
+import path from 'node:path';
+import { exportInMode, look, modes, readTables } from './observe.mjs';
+import { attempt } from './outcome.mjs';
+import { assertSame } from './compare.mjs';
+import { makeWorld } from './world.mjs';
+
+const importInto = async (impl, dir, exporter, options, tidy) => {
+  const { importSwingStore } = impl.api;
+  const outcome = await attempt(
+    () => importSwingStore(exporter, dir, options),
+    tidy,
+  );
+  if (!outcome.resolves) return { verdict: outcome };
+  const { hostStorage, debug, ...others } = outcome.resolves;
+  return {
+    verdict: 'imported',
+    others,
+    hostStorage: Object.keys(hostStorage).sort(),
+    tables: readTables(debug.getDatabase()),
+    committed: await attempt(() => hostStorage.commit(), tidy),
+    closed: await attempt(() => hostStorage.close(), tidy),
+  };
+};
+
+/**
+ * @param {any[]} pair
+ * @param {string | null} base  a directory for the imported stores; null: import into memory
+ * @param {(i: number) => { exporter: any, calls?: any, tidy?: (text: string) => string }} makeExporter  one for each
+ * @param {object} options  of importSwingStore
+ * @param {string} what
+ * @returns {Promise<boolean>} whether there is a store now
+ */
+export const compareImports = async (pair, base, makeExporter, options, what) => {
+  const dirs = ['one', 'two'].map(name => base && path.join(base, name));
+  const results = [];
+  for (const [i, impl] of pair.entries()) {
+    const { exporter, calls, tidy = text => text } = makeExporter(i);
+    const dir = dirs[i];
+    const hide = text => tidy(dir ? text.split(dir).join('<dir>') : text);
+    const result = await importInto(impl, dir, exporter, options, hide);
+    if (calls) {
+      result.close = calls.close;
+      if (result.verdict === 'imported') {
+        // In which order artifacts are asked for is up to the importer.
+        result.asked = [...calls.artifacts].sort();
+      }
+    }
+    results.push(result);
+  }
+  assertSame(results[0], results[1], what);
+  if (results[0].verdict !== 'imported' || !base) {
+    return results[0].verdict === 'imported';
+  }
+
+  // Each opens what the other one imported.
+  const swapped = pair.map((impl, i) => makeWorld(impl, dirs[1 - i]));
+  const seen = [];
+  for (const world of swapped) {
+    world.open();
+    const all = [await look(world)];
+    for (const mode of modes) {
+      all.push([mode, await exportInMode(world, mode)]);
+    }
+    await world.close();
+    seen.push(all);
+  }
+  assertSame(seen[0], seen[1], `${what}, opened by the other`);
+  return true;
+};

@@ -1,0 +1,81 @@
+// Steps on the transcript store.
+import { Buffer } from 'node:buffer';
+import { drain, drainAsync } from '../outcome.mjs';
+import { expand } from '../values.mjs';
+
+const facet = ({ store }) => store.kernelStorage.transcriptStore;
+const internal = ({ store }) => store.internal.transcriptStore;
+
+const text = bytes => Buffer.concat(bytes.items).toString('latin1');
+
+export const transcriptOperations = {
+  initTranscript(world, vatID) {
+    const { initTranscript } = facet(world);
+    return initTranscript(vatID);
+  },
+  addItem(world, vatID, item) {
+    const { addItem } = facet(world);
+    return addItem(vatID, expand(item));
+  },
+  addItems(world, vatID, items) {
+    const { addItem } = facet(world);
+    return items.map(item => addItem(vatID, expand(item)));
+  },
+  // With no second argument at all, or with whatever is given as one.
+  readSpan(world, vatID, ...startPos) {
+    const { readSpan } = facet(world);
+    return drain(readSpan(vatID, ...startPos), world.tidy);
+  },
+  rolloverSpan(world, vatID) {
+    const { rolloverSpan } = facet(world);
+    return rolloverSpan(vatID);
+  },
+  rolloverIncarnation(world, vatID) {
+    const { rolloverIncarnation } = facet(world);
+    return rolloverIncarnation(vatID);
+  },
+  /** All that a rollover does to the store, it does before its promise is back. */
+  async rolloverAndLook(world, vatID) {
+    const { rolloverSpan, getCurrentSpanBounds } = facet(world);
+    const promise = rolloverSpan(vatID);
+    promise.catch(() => {});
+    const before = getCurrentSpanBounds(vatID);
+    return [before, await promise];
+  },
+  getCurrentSpanBounds(world, vatID) {
+    const { getCurrentSpanBounds } = facet(world);
+    return getCurrentSpanBounds(vatID);
+  },
+  stopUsingTranscript(world, vatID) {
+    const { stopUsingTranscript } = facet(world);
+    return stopUsingTranscript(vatID);
+  },
+  deleteVatTranscripts(world, vatID, ...budget) {
+    const { deleteVatTranscripts } = facet(world);
+    return deleteVatTranscripts(vatID, ...budget);
+  },
+  readFullVatTranscript(world, vatID) {
+    const { readFullVatTranscript } = internal(world);
+    return drain(readFullVatTranscript(vatID), world.tidy);
+  },
+  async exportSpan(world, name) {
+    const { exportSpan } = internal(world);
+    const read = await drainAsync(exportSpan(name), world.tidy);
+    return { text: text(read), ended: read.ended };
+  },
+  importTranscriptSpanRecord(world, key, value) {
+    const { importTranscriptSpanRecord } = internal(world);
+    return importTranscriptSpanRecord(key, value);
+  },
+  repairTranscriptSpanRecord(world, key, value) {
+    const { repairTranscriptSpanRecord } = internal(world);
+    return repairTranscriptSpanRecord(key, value);
+  },
+  /** What pruning by an outside tool leaves: the span's record without its items. */
+  pruneItems({ store }, vatID, from, to) {
+    const db = store.debug.getDatabase();
+    db.prepare(
+      'DELETE FROM transcriptItems WHERE vatID = ? AND position >= ? AND position < ?',
+    ).run(vatID, from, to);
+  },
+};

@@ -1,0 +1,130 @@
+// A world is one implementation with one store of its own, and a record of
+// everything the store told its callbacks. Each world has its own directory: two
+// SQLite libraries in one process must never have the same file open.
+import { Buffer } from 'node:buffer';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { tempParent } from './settings.mjs';
+
+// Stores that are flushed thousands of times are better kept in memory, where
+// there is a file system for that.
+const memoryDir = '/dev/shm';
+
+const canWrite = dir => {
+  try {
+    fs.accessSync(dir, fs.constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+const tempRoot = tempParent || (canWrite(memoryDir) ? memoryDir : os.tmpdir());
+
+export const makeTempDir = () =>
+  fs.mkdtempSync(path.join(tempRoot, 'swing-store-test-'));
+
+export const removeDir = dir => fs.rmSync(dir, { recursive: true, force: true });
+
+const concat = chunks => Buffer.concat([...chunks].map(c => Buffer.from(c)));
+
+/**
+ * The options of a store whose callbacks write down what they are given. A
+ * config is plain data, so that it can be generated and printed:
+ *   callback: none | record | reenter (writes a host key meanwhile) | throw (at its second call)
+ *   archiveTranscript, archiveSnapshot: none | record | throw | reject (each at its second call)
+ */
+const makeOptions = (config, world) => {
+  const options = {};
+  for (const name of ['keepTranscripts', 'keepSnapshots', 'unsafeFastMode']) {
+    if (config[name] !== undefined) options[name] = config[name];
+  }
+  const counts = { export: 0, span: 0, snapshot: 0 };
+  const { callback = 'none' } = config;
+  if (callback !== 'none') {
+    options.exportCallback = entries => {
+      counts.export += 1;
+      world.events.push(['exportCallback', [...entries].map(pair => [...pair])]);
+      if (callback === 'reenter') {
+        world.store.hostStorage.kvStore.set('host.calls', `${counts.export}`);
+      }
+      if (callback === 'throw' && counts.export === 2) {
+        throw Error('the export callback is unhappy');
+      }
+    };
+  }
+  const archiver = (behaviour, kind, read) => (name, data) => {
+    counts[kind] += 1;
+    world.events.push([kind, name, read(data)]);
+    if (counts[kind] === 2) {
+      if (behaviour === 'throw') throw Error(`the ${kind} archiver is unhappy`);
+      if (behaviour === 'reject') {
+        const promise = Promise.reject(
+          Error(`the ${kind} archiver is unhappy later`),
+        );
+        // The reference forgets this promise when the rollover fails at once.
+        promise.catch(() => {});
+        return promise;
+      }
+    }
+    return Promise.resolve();
+  };
+  const { archiveTranscript = 'none', archiveSnapshot = 'none' } = config;
+  if (archiveTranscript !== 'none') {
+    options.archiveTranscript = archiver(archiveTranscript, 'span', concat);
+  }
+  if (archiveSnapshot !== 'none') {
+    // Which gzip encoder made it is the store's business.
+    options.archiveSnapshot = archiver(archiveSnapshot, 'snapshot', data =>
+      gunzipSync(data),
+    );
+  }
+  return options;
+};
+
+/**
+ * @param {{ name: string, api: any }} impl
+ * @param {string | null} dir  null: in memory
+ * @param {object} config
+ */
+export const makeWorld = (impl, dir, config = {}) => {
+  const world = {
+    impl,
+    dir,
+    config,
+    store: undefined,
+    events: [],
+    slots: new Map(),
+    /** Messages name the directory; no two worlds have the same one. */
+    tidy: text => (dir ? text.split(dir).join('<dir>') : text),
+    init() {
+      const options = makeOptions(config, world);
+      world.store = impl.api.initSwingStore(dir, options);
+    },
+    open(more = {}) {
+      const options = { ...makeOptions(config, world), ...more };
+      world.store =
+        dir === null
+          ? impl.api.initSwingStore(null, options)
+          : impl.api.openSwingStore(dir, options);
+    },
+    async close() {
+      if (!world.store) return;
+      for (const exporter of world.slots.values()) {
+        await exporter.close();
+      }
+      world.slots.clear();
+      const { close } = world.store.hostStorage;
+      world.store = undefined;
+      await close();
+    },
+    takeEvents() {
+      const { events } = world;
+      world.events = [];
+      return events;
+    },
+  };
+  return world;
+};

@@ -1,0 +1,155 @@
+/**
+ * A program as a host would write it, in strict mode: what it does has to compile without a cast. Never run.
+ */
+import { mkdirSync, createWriteStream, renameSync, createReadStream } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import {
+  Database,
+  importSwingStore,
+  initSwingStore,
+  isSwingStore,
+  makeArchiveSnapshot,
+  makeArchiveTranscript,
+  makeBundleStore,
+  makeKVStore,
+  makeSnapStore,
+  makeSnapStoreIO,
+  makeSwingStoreExporter,
+  makeTranscriptStore,
+  openSwingStore,
+} from 'swing-store-native';
+import type {
+  ArchivePowers,
+  ArtifactMode,
+  Bundle,
+  KVPair,
+  SwingStore,
+  SwingStoreError,
+  SwingStoreExporter,
+  SwingStoreHostStorage,
+  SwingStoreKernelStorage,
+  SwingStoreOptions,
+} from 'swing-store-native';
+
+// --- A host around a kernel ------------------------------------------------------------------------------------------
+
+export async function launch(stateDir: string, powers: ArchivePowers): Promise<SwingStoreHostStorage> {
+  const pending: Array<[string, string | null]> = [];
+  const options: SwingStoreOptions = {
+    keepSnapshots: false,
+    keepTranscripts: true,
+    traceFile: undefined,
+    archiveSnapshot: makeArchiveSnapshot(path.join(stateDir, 'snapshots'), powers),
+    archiveTranscript: makeArchiveTranscript(path.join(stateDir, 'transcripts'), powers),
+    exportCallback: changes => {
+      for (const [key, value] of changes) pending.push([key, value]);
+    },
+    wrapKvStore: kvStore => ({ ...kvStore, get: key => kvStore.get(key.toLowerCase()) }),
+  };
+  const { kernelStorage, hostStorage, debug } = isSwingStore(stateDir)
+    ? openSwingStore(stateDir, options)
+    : initSwingStore(stateDir, options);
+  await runBlock(kernelStorage);
+  hostStorage.kvStore.set('host.height', '1');
+  await hostStorage.commit();
+  const used: number | undefined = hostStorage.diskUsage?.();
+  const heights = debug.getDatabase().prepare('SELECT value FROM kvStore WHERE key = ?').pluck().all('host.height');
+  console.log(used, heights.length, debug.dump(false).bundles['b0-00']?.length, pending.length);
+  return hostStorage;
+}
+
+// Methods are closures: taken out of their objects they need no `this`.
+async function runBlock({ kvStore, transcriptStore, snapStore, bundleStore, ...crank }: SwingStoreKernelStorage) {
+  const { startCrank, establishCrankSavepoint, rollbackCrank, emitCrankHashes, endCrank } = crank;
+  startCrank();
+  establishCrankSavepoint('deliver');
+  kvStore.set('vat.v1', 'x');
+  const previous: string | undefined = kvStore.get('vat.v1');
+  if (previous === undefined) rollbackCrank('deliver');
+  const { addItem, initTranscript, readSpan, rolloverIncarnation, getCurrentSpanBounds } = transcriptStore;
+  initTranscript('v1');
+  addItem('v1', 'item');
+  for (const item of readSpan('v1')) item.toUpperCase();
+  const incarnation: number = await rolloverIncarnation('v1');
+  const { startPos, endPos, hash } = getCurrentSpanBounds('v1');
+  const saved = await snapStore.saveSnapshot('v1', endPos, createReadStream('image'));
+  for await (const chunk of snapStore.loadSnapshot('v1')) chunk.byteLength.toFixed();
+  const bundle: Bundle = { moduleFormat: 'nestedEvaluate', source: '' };
+  bundleStore.addBundle('b0-00', bundle);
+  const { crankhash, activityhash } = emitCrankHashes();
+  endCrank();
+  return { incarnation, startPos, hash, seconds: saved.archiveWriteSeconds ?? 0, crankhash, activityhash };
+}
+
+// --- Export to a directory and back ----------------------------------------------------------------------------------
+
+export async function exportTo(stateDir: string, exportDir: string, artifactMode: ArtifactMode) {
+  const exporter = makeSwingStoreExporter(stateDir, { artifactMode, checkComplete: true });
+  const height = Number(exporter.getHostKV('host.height'));
+  const data: KVPair[] = [];
+  for await (const [key, value] of exporter.getExportData()) data.push([key, value]);
+  for await (const name of exporter.getArtifactNames()) {
+    await writeFile(path.join(exportDir, name), exporter.getArtifact(name));
+  }
+  await exporter.close();
+  return { height, data };
+}
+
+export async function importFrom(stateDir: string, exportDir: string, data: KVPair[], names: string[]) {
+  // An exporter of one's own: generators, arrays and streams all do.
+  const exporter: SwingStoreExporter = {
+    getHostKV: () => undefined,
+    getExportData: () => data,
+    async *getArtifactNames() {
+      yield* names;
+    },
+    getArtifact: name => createReadStream(path.join(exportDir, name)),
+    close: async () => {},
+  };
+  try {
+    const { hostStorage } = await importSwingStore(exporter, stateDir, { artifactMode: 'replay', keepSnapshots: true });
+    await hostStorage.commit();
+    await hostStorage.close();
+  } catch (error) {
+    const { code, message } = error as SwingStoreError;
+    console.error(code ?? 'no code', message);
+  }
+}
+
+// --- A tool over the database ----------------------------------------------------------------------------------------
+
+type Row = { key: string; value: string };
+
+export function inspect(file: string, bytes: Buffer) {
+  const db = new Database(file, { readonly: true, fileMustExist: true, timeout: 1000 });
+  const same: Database = Database(bytes).exec('SELECT 1');
+  const mode: unknown = db.pragma('journal_mode', { simple: true });
+  const byKey = db.prepare<[key: string], Row>('SELECT key, value FROM kvStore WHERE key = ?');
+  const row: Row | undefined = byKey.get('a');
+  const named = db.prepare<{ key: string }>('DELETE FROM kvStore WHERE key = $key');
+  const { changes }: { changes: number } = named.run({ key: 'a' });
+  for (const next of byKey.iterate('a')) next.value.trim();
+  const names: string[] = byKey.raw(false).columns().map(column => column.name);
+  const add = db.transaction((a: number, b: number) => a + b);
+  const sum: number = add(1, 2) + add.immediate(3, 4);
+  if (db.open && !db.inTransaction) db.close();
+  return { mode, row, changes, names, sum, copy: same.serialize(), memory: db.memory, name: db.name };
+}
+
+export function subStores(db: Database) {
+  const ensureTxn = () => {
+    if (!db.inTransaction) db.exec('BEGIN IMMEDIATE TRANSACTION');
+  };
+  const noteExport = (key: string, value: string | undefined) => console.log(key, value);
+  return {
+    kvStore: makeKVStore(db, ensureTxn, (...what) => console.log(what.join(' '))),
+    transcriptStore: makeTranscriptStore(db, ensureTxn, noteExport, { keepTranscripts: false }),
+    snapStore: makeSnapStore(db, ensureTxn, makeSnapStoreIO(), noteExport, { keepSnapshots: true }),
+    bundleStore: makeBundleStore(db, ensureTxn),
+  };
+}
+
+// The real modules are the powers that archiving asks for.
+export const powers: Omit<ArchivePowers, 'tmp'> = { fs: { mkdirSync, createWriteStream, renameSync }, path };
+export const memoryStore = (serialized: Buffer): SwingStore => initSwingStore(null, { serialized });

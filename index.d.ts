@@ -1,0 +1,1122 @@
+/**
+ * Types of swing-store-native.
+ *
+ * Three parties meet at a swing-store: the *host* (the program around the kernel, which decides when a block is
+ * committed), the *kernel* (which reads and writes state while it runs cranks) and *tools* (which export, import and
+ * inspect). The types below are grouped the same way.
+ *
+ * Every method is a closure: it may be taken out of its object and called without `this`.
+ *
+ * Unless a comment says otherwise, methods throw (or reject with) an `Error` whose message is that of
+ * `@agoric/swing-store`, and which may carry a `code`; see {@link SwingStoreError}.
+ */
+
+/// <reference types="node" />
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Words used throughout
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** A sequence that `for await` can walk, whether its steps are promises or not. */
+export type AnyIterable<T> = Iterable<T> | AsyncIterable<T>;
+
+/** A function that takes a thing and returns another of the same shape: a wrapper. */
+export type Replacer<T> = (input: T) => T;
+
+/**
+ * How much history is meant. Each mode holds everything that the one before it holds.
+ *
+ * - `operational`: what the kernel needs to run on: the current span and the snapshot in use of each vat, all bundles.
+ * - `replay`: also each span of every vat's current incarnation.
+ * - `archival`: also each span of its earlier incarnations.
+ * - `debug`: whatever is there, remains of terminated vats included. Nothing is checked for completeness on export.
+ */
+export type ArtifactMode = 'operational' | 'replay' | 'archival' | 'debug';
+
+/**
+ * The mode of a completeness check, which is any {@link ArtifactMode} but `debug`. The compiler takes any string here,
+ * since the type is kept interchangeable with that of `@agoric/swing-store`; a wrong one is refused when it is used.
+ */
+export type CheckMode = Omit<ArtifactMode, 'debug'>;
+
+/**
+ * One entry of the export data: a key and its value. A value of `null` or `undefined` (or none at all) says that the
+ * key was deleted.
+ */
+export type KVPair = readonly [key: string, value?: string | null | undefined];
+
+/** An error of this package. Errors that come from SQLite carry the name of its result code. */
+export interface SwingStoreError extends Error {
+  /** A short, stable name of what went wrong, such as `SQLITE_BUSY`. Not every error has one. */
+  code?: string;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// The key-value store
+// ---------------------------------------------------------------------------------------------------------------------
+
+/**
+ * Strings by string. Keys are ordered by their UTF-8 bytes. Keys that begin with `host.` belong to the host, those that
+ * begin with `local.` to this machine's kernel, all others are part of consensus.
+ */
+export interface KVStore {
+  /**
+   * Is there a value for this key?
+   *
+   * @throws if `key` is not a string.
+   */
+  has: (key: string) => boolean;
+
+  /**
+   * The value for this key, or `undefined` when there is none.
+   *
+   * @throws if `key` is not a string.
+   */
+  get: (key: string) => string | undefined;
+
+  /**
+   * The first key that comes after `previousKey`, or `undefined` past the last. `previousKey` itself need not exist.
+   *
+   * @throws if `previousKey` is not a string.
+   */
+  getNextKey: (previousKey: string) => string | undefined;
+
+  /**
+   * Stores a value for a key, in place of any earlier one. The kernel's store refuses `host.` keys, the host's store
+   * refuses all others.
+   *
+   * @param bypassHash  is ignored; it is kept for callers that pass it.
+   * @throws if either argument is not a string, or the key is not for this caller.
+   */
+  set: (key: string, value: string, bypassHash?: boolean) => void;
+
+  /**
+   * Forgets a key. It is no error if there is nothing to forget.
+   *
+   * @throws if `key` is not a string, or not for this caller.
+   */
+  delete: (key: string) => void;
+}
+
+/** Who a key belongs to; see {@link getKeyType}. */
+export type KVStoreKeyType = 'consensus' | 'local' | 'host';
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Transcripts
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** Where a transcript span lies and what its items hash to. */
+export interface SpanBounds {
+  /** Position of the first item. */
+  startPos: number;
+  /** One more than the position of the last item; equal to `startPos` while the span is empty. */
+  endPos: number;
+  /** Cumulative SHA-256 over the items, in hex. */
+  hash: string;
+  /** How many times the vat had been upgraded when the span began. */
+  incarnation: number;
+}
+
+/** How far a deletion in steps has come. */
+export interface DeletionProgress {
+  /** `true` once nothing is left to delete. */
+  done: boolean;
+  /** How many records this call deleted. */
+  cleanups: number;
+}
+
+/** What the kernel may do with transcripts: a list of items for each vat, cut into spans. */
+export interface TranscriptStore {
+  /**
+   * Starts the transcript of a new vat, with an empty span at position 0, incarnation 0.
+   *
+   * @throws if the vat has one already.
+   */
+  initTranscript: (vatID: string) => void;
+
+  /**
+   * Ends the current span and starts an empty one in the same incarnation. The store has changed by the time the call
+   * returns; the promise also waits for the `archiveTranscript` callback.
+   *
+   * @returns a promise of the incarnation's number.
+   */
+  rolloverSpan: (vatID: string) => Promise<number>;
+
+  /**
+   * Ends the current span and starts an empty one in a new incarnation (the vat was upgraded). The store has changed by
+   * the time the call returns; the promise also waits for the `archiveTranscript` callback.
+   *
+   * @returns a promise of the new incarnation's number.
+   */
+  rolloverIncarnation: (vatID: string) => Promise<number>;
+
+  /**
+   * The bounds of the current span.
+   *
+   * @throws if the vat has no current span.
+   */
+  getCurrentSpanBounds: (vatID: string) => SpanBounds;
+
+  /**
+   * Ends the current span and starts no other: the first step of deleting a vat. Does nothing if there is none.
+   */
+  stopUsingTranscript: (vatID: string) => Promise<void>;
+
+  /**
+   * Deletes the spans and items of a vat, newest first.
+   *
+   * @param budget  how many spans to delete at most; all of them if absent.
+   * @throws if `budget` is less than 1.
+   */
+  deleteVatTranscripts: (vatID: string, budget?: number) => DeletionProgress;
+
+  /**
+   * Appends an item to the current span.
+   *
+   * @throws if `item` is not a string (before anything is written), or the vat has no current span.
+   */
+  addItem: (vatID: string, item: string) => void;
+
+  /**
+   * The items of one span, in order, as they were when this was called.
+   *
+   * @param startPos  where the span starts; the current span if absent.
+   * @throws at the call if there is no such span; at the end of the walk if items are missing.
+   */
+  readSpan: (vatID: string, startPos?: number) => IterableIterator<string>;
+}
+
+/** What export, import and repair do with transcripts. */
+export interface TranscriptStoreInternal {
+  /**
+   * The bytes of a span artifact, `transcript.{vatID}.{startPos}.{endPos}`: each item and a newline.
+   *
+   * @throws if the name has another form or there is no such span.
+   */
+  exportSpan: (name: string) => AsyncIterableIterator<Uint8Array>;
+
+  /** Export-data records of the current spans, or of all spans if `includeHistorical`. */
+  getExportRecords: (includeHistorical: boolean) => IterableIterator<readonly [key: string, value: string]>;
+
+  /** The names of the span artifacts that a mode asks for. */
+  getArtifactNames: (artifactMode: ArtifactMode) => AsyncIterableIterator<string>;
+
+  /**
+   * Adds the record of a span that has no items yet.
+   *
+   * @param key  `transcript.{vatID}.{startPos}` or `transcript.{vatID}.current`.
+   * @param value  the record as JSON.
+   * @throws if a field is missing, key and record disagree, or there is such a record already.
+   */
+  importTranscriptSpanRecord: (key: string, value: string) => void;
+
+  /**
+   * Fills a span from an artifact. Spans that `artifactMode` does not ask for are passed over.
+   *
+   * @throws (rejects) if there is no record for it, or its length or hash differs from the record's.
+   */
+  populateTranscriptSpan: (
+    name: string,
+    makeChunkIterator: () => AnyIterable<Uint8Array>,
+    options: { artifactMode: ArtifactMode },
+  ) => Promise<void>;
+
+  /**
+   * Checks that every span that the mode asks for has all its items.
+   *
+   * @throws if one has not.
+   */
+  assertComplete: (checkMode: CheckMode) => void;
+
+  /**
+   * Adds a span's record if it is missing.
+   *
+   * @throws if there is one that differs.
+   */
+  repairTranscriptSpanRecord: (key: string, value: string) => void;
+
+  /** All items of a vat that are still there, of every incarnation, in order. */
+  readFullVatTranscript: (vatID: string) => Iterable<{ position: number; item: string }>;
+}
+
+/** What `debug.dump` uses of transcripts. */
+export interface TranscriptStoreDebug {
+  /** Items by vat and position: of the current spans, or of all spans if `includeHistorical` (the default). */
+  dumpTranscripts: (includeHistorical?: boolean) => { [vatID: string]: { [position: number]: string } };
+}
+
+/**
+ * Is called with the contents of each span that ends.
+ *
+ * @param spanName  `transcript.{vatID}.{startPos}.{endPos}`.
+ * @param entries  the items, each with a newline.
+ */
+export type TranscriptCallback = (spanName: string, entries: AnyIterable<Uint8Array>) => Promise<void>;
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Snapshots
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** What saving a snapshot came to. */
+export interface SnapshotResult {
+  /** SHA-256 of the uncompressed image, in hex. */
+  hash: string;
+  /** Bytes before compression. */
+  uncompressedSize: number;
+  /** Bytes as stored. */
+  compressedSize: number;
+  /** Seconds spent reading the stream, hashing and compressing. */
+  compressSeconds: number;
+  /** Seconds spent writing to the database. */
+  dbSaveSeconds: number;
+  /** Seconds spent in the `archiveSnapshot` callback; absent or `undefined` without one. */
+  archiveWriteSeconds?: number;
+}
+
+/** What is known of the snapshot that a vat is using, apart from its bytes. */
+export interface SnapshotInfo {
+  /** Transcript position at which it was taken. */
+  snapPos: number;
+  /** SHA-256 of the uncompressed image, in hex. */
+  hash: string;
+  /** Bytes before compression. */
+  uncompressedSize: number;
+  /** Bytes as stored. */
+  compressedSize: number;
+}
+
+/** What the kernel may do with heap snapshots: at most one of each vat is in use. */
+export interface SnapStore {
+  /**
+   * The bytes of the snapshot in use. Its hash is checked as it is read.
+   *
+   * @throws at the first step if the vat has none, at the last if the hash is wrong.
+   */
+  loadSnapshot: (vatID: string) => AsyncIterableIterator<Uint8Array>;
+
+  /**
+   * Stores an image, which becomes the one in use. The earlier one becomes historical; its bytes are dropped unless the
+   * store was opened with `keepSnapshots`.
+   *
+   * @param snapPos  transcript position at which it was taken.
+   * @throws (rejects, with the store unchanged) if the stream throws or yields something that is not bytes.
+   */
+  saveSnapshot: (
+    vatID: string,
+    snapPos: number,
+    snapshotStream: AsyncIterable<Uint8Array>,
+  ) => Promise<SnapshotResult>;
+
+  /** Deletes the records of all snapshots that are not in use, of all vats. Nothing is noted for export. */
+  deleteAllUnusedSnapshots: () => void;
+
+  /**
+   * Deletes the snapshots of a vat, newest first.
+   *
+   * @param budget  how many to delete at most; all of them if absent.
+   * @throws if `budget` is less than 1.
+   */
+  deleteVatSnapshots: (vatID: string, budget?: number) => DeletionProgress;
+
+  /** Makes the snapshot in use historical, as `saveSnapshot` does, with no other in its place. */
+  stopUsingLastSnapshot: (vatID: string) => void;
+
+  /**
+   * What is known of the snapshot in use. For a vat that has none the result is `undefined`; the declared type leaves
+   * that out, as that of `@agoric/swing-store` does, so check before use.
+   */
+  getSnapshotInfo: (vatID: string) => SnapshotInfo;
+}
+
+/** What export, import and repair do with snapshots. */
+export interface SnapStoreInternal {
+  /**
+   * The uncompressed bytes of a snapshot artifact, `snapshot.{vatID}.{snapPos}`.
+   *
+   * @throws at the call if the name has another form, or the store does not hold those bytes.
+   */
+  exportSnapshot: (name: string) => AsyncIterableIterator<Uint8Array>;
+
+  /** Export-data records of the snapshots in use, or of all snapshots if `includeHistorical`. */
+  getExportRecords: (includeHistorical: boolean) => IterableIterator<readonly [key: string, value: string]>;
+
+  /** The names of the snapshot artifacts that a mode asks for and the store holds. */
+  getArtifactNames: (artifactMode: ArtifactMode) => AsyncIterableIterator<string>;
+
+  /**
+   * Adds the record of a snapshot that has no bytes yet.
+   *
+   * @param key  `snapshot.{vatID}.{snapPos}`; `snapshot.{vatID}.current` is passed over.
+   * @param value  the record as JSON.
+   * @throws if a field is missing, or there is such a record already.
+   */
+  importSnapshotRecord: (key: string, value: string) => void;
+
+  /**
+   * Fills a snapshot from an artifact. A historical one is passed over unless the mode is `debug`.
+   *
+   * @throws (rejects) if there is no record for it, or its hash differs from the record's.
+   */
+  populateSnapshot: (
+    name: string,
+    makeChunkIterator: () => AnyIterable<Uint8Array>,
+    options: { artifactMode: ArtifactMode },
+  ) => Promise<void>;
+
+  /**
+   * Checks that every snapshot in use has its bytes.
+   *
+   * @throws if one has not.
+   */
+  assertComplete: (checkMode: CheckMode) => void;
+
+  /**
+   * Adds a snapshot's record if it is missing.
+   *
+   * @throws if there is one that differs.
+   */
+  repairSnapshotRecord: (key: string, value: string) => void;
+}
+
+/** One record of the snapshots table, without the bytes. */
+export interface SnapshotRow {
+  /** The vat it was taken of. */
+  vatID: string;
+  /** Transcript position at which it was taken. */
+  snapPos: number;
+  /** SHA-256 of the uncompressed image, in hex. */
+  hash?: string;
+  /** 1 for the one in use, else `null`. */
+  inUse?: number | null;
+  /** Bytes before compression; `null` for a record that was imported and not filled. */
+  uncompressedSize: number;
+  /** Bytes as stored; `null` for a record that was imported and not filled. */
+  compressedSize: number;
+}
+
+/** One snapshot in a dump. */
+export interface SnapshotDump {
+  /** Transcript position at which it was taken. */
+  snapPos: number;
+  /** SHA-256 of the uncompressed image, in hex. */
+  hash: string;
+  /** The image in gzip; `null` where the bytes are not held. */
+  compressedSnapshot: Buffer;
+  /** 1 for the one in use, else 0. */
+  inUse: null | 0 | 1;
+}
+
+/** What tests and tools do with snapshots. */
+export interface SnapStoreDebug {
+  /** Does the vat have a snapshot with this hash? */
+  hasHash: (vatID: string, hash: string) => boolean;
+  /** All records, by vat and position. */
+  listAllSnapshots: () => Iterable<SnapshotRow>;
+  /** Snapshots by vat: those in use, or all of them if `includeHistorical` (the default). */
+  dumpSnapshots: (includeHistorical?: boolean) => Record<string, SnapshotDump[]>;
+  /** Deletes the record with this hash. Nothing is noted for export. */
+  deleteSnapshotByHash: (vatID: string, hash: string) => void;
+}
+
+/**
+ * Is called with each snapshot that is saved.
+ *
+ * @param name  `snapshot.{vatID}.{snapPos}`.
+ * @param compressedData  the image in gzip: bytes, or a sequence of them.
+ */
+export type SnapshotCallback = (
+  name: string,
+  compressedData: Uint8Array | AnyIterable<Uint8Array>,
+) => Promise<void>;
+
+/** Runs a function and tells how many seconds it took. */
+export type MeasureSeconds = <T>(fn: () => Promise<T>) => Promise<{
+  /** What the function's promise resolved to. */
+  result: T;
+  /** Seconds until it did. */
+  duration: number;
+}>;
+
+/** The outside world as a snapshot store sees it: a clock. */
+export interface SnapStoreIO {
+  /** Times a step of `saveSnapshot`. */
+  measureSeconds: MeasureSeconds;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Bundles
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** A script whose completion value is a function that returns the module's exports. Bundle stores refuse this kind. */
+export type GetExportBundle = {
+  /** Tells this kind of bundle from the others. */
+  moduleFormat: 'getExport';
+  /** The script. */
+  source: string;
+  /** Its source map. */
+  sourceMap?: string;
+};
+
+/** A script that carries its modules inside; its ID is `b0-` and the SHA-256 of the bundle as JSON, in hex. */
+export type NestedEvaluateBundle = {
+  /** Tells this kind of bundle from the others. */
+  moduleFormat: 'nestedEvaluate';
+  /** The script. */
+  source: string;
+  /** Its source map. */
+  sourceMap?: string;
+};
+
+/** A zip archive of modules; its ID is `b1-` and the SHA-512 of the archive's compartment map, in hex. */
+export type EndoZipBase64Bundle = {
+  /** Tells this kind of bundle from the others. */
+  moduleFormat: 'endoZipBase64';
+  /** The archive in base64. */
+  endoZipBase64: string;
+  /** SHA-512 of the compartment map in the archive, in hex. */
+  endoZipBase64Sha512: string;
+};
+
+/** Code in a form that a vat can be made from. */
+export type Bundle = EndoZipBase64Bundle | GetExportBundle | NestedEvaluateBundle;
+
+/** What the kernel may do with bundles, each stored under the ID that its contents give. */
+export interface BundleStore {
+  /**
+   * Stores a bundle.
+   *
+   * @throws if the ID does not belong to the contents, the kind is not one for that ID, or there is one already.
+   */
+  addBundle: (bundleID: string, bundle: Bundle) => void;
+
+  /** Are the contents of this bundle here? */
+  hasBundle: (bundleID: string) => boolean;
+
+  /**
+   * The bundle.
+   *
+   * @throws if there is none, or its contents are not here.
+   */
+  getBundle: (bundleID: string) => Bundle;
+
+  /** Deletes a bundle. It is no error if there is none. */
+  deleteBundle: (bundleID: string) => void;
+}
+
+/** What export, import and repair do with bundles. */
+export interface BundleStoreInternal {
+  /**
+   * The bytes of a bundle artifact, `bundle.{bundleID}`: JSON for `b0-`, the archive for `b1-`.
+   *
+   * @throws at the first step if the name has another form, or the store does not hold those bytes.
+   */
+  exportBundle: (name: string) => AsyncIterableIterator<Uint8Array>;
+
+  /**
+   * Accepts the record of a bundle that is there.
+   *
+   * @throws if it is not.
+   */
+  repairBundleRecord: (key: string, value: string) => void;
+
+  /**
+   * Adds the record of a bundle that has no contents yet.
+   *
+   * @param key  `bundle.{bundleID}`.
+   * @param value  the ID.
+   * @throws if the two disagree, or there is such a record already.
+   */
+  importBundleRecord: (key: string, value: string) => void;
+
+  /**
+   * Fills a bundle from an artifact, having checked its contents against its ID.
+   *
+   * @throws (rejects) if there is no record for it, or the contents do not belong to the ID.
+   */
+  importBundle: (name: string, dataProvider: () => Promise<Buffer>) => Promise<void>;
+
+  /**
+   * Checks that every bundle has its contents.
+   *
+   * @throws if one has not.
+   */
+  assertComplete: (checkMode: CheckMode) => void;
+
+  /** Export-data records of all bundles. */
+  getExportRecords: () => IterableIterator<readonly [key: string, value: string]>;
+
+  /** The names of all bundle artifacts. */
+  getArtifactNames: () => AsyncIterableIterator<string>;
+
+  /** The IDs of all bundles, in order. */
+  getBundleIDs: () => IterableIterator<string>;
+}
+
+/** What `debug.dump` uses of bundles. */
+export interface BundleStoreDebug {
+  /** Contents in base64, by bundle ID. */
+  dumpBundles: () => BundleDump;
+}
+
+/** Contents in base64, by bundle ID. */
+export type BundleDump = { [bundleID: string]: string };
+
+// ---------------------------------------------------------------------------------------------------------------------
+// A store
+// ---------------------------------------------------------------------------------------------------------------------
+
+/**
+ * The kernel's side of a store. Whatever it writes stays uncommitted until the host commits.
+ */
+export interface SwingStoreKernelStorage {
+  /** Consensus and `local.` keys. */
+  kvStore: KVStore;
+  /** What was delivered to each vat. */
+  transcriptStore: TranscriptStore;
+  /** Heap snapshots of the vats' workers. */
+  snapStore: SnapStore;
+  /** Code that vats are made from. */
+  bundleStore: BundleStore;
+
+  /**
+   * Begins a crank: a unit of work that can be undone as a whole or in part.
+   *
+   * @throws if one is going on.
+   */
+  startCrank: () => void;
+
+  /**
+   * Marks a point in the crank that `rollbackCrank` can go back to.
+   *
+   * @throws outside of a crank.
+   */
+  establishCrankSavepoint: (savepoint: string) => void;
+
+  /**
+   * Undoes everything that any of the sub-stores was told since that savepoint, and forgets it and those after it.
+   *
+   * @throws outside of a crank, or if there is no such savepoint.
+   */
+  rollbackCrank: (savepoint: string) => void;
+
+  /**
+   * Hashes the changes to consensus keys since `startCrank` or the last call, and chains the result into the activity
+   * hash.
+   *
+   * @returns both hashes, in hex.
+   */
+  emitCrankHashes: () => { crankhash: string; activityhash: string };
+
+  /**
+   * Ends the crank and hands what it changed to the `exportCallback`.
+   *
+   * @throws outside of a crank.
+   */
+  endCrank: () => void;
+
+  /** The activity hash in hex; empty before the first `emitCrankHashes`. */
+  getActivityhash: () => string;
+}
+
+/** The host's side of a store. */
+export interface SwingStoreHostStorage {
+  /** The keys that begin with `host.`; the others can be read here, but not written. */
+  kvStore: KVStore;
+
+  /** Makes everything written since the last commit permanent, having handed the rest of it to `exportCallback`. */
+  commit: () => Promise<void>;
+
+  /**
+   * Closes the store. What was not committed is lost.
+   *
+   * @throws (rejects) with `db not initialized` if it is closed already.
+   */
+  close: () => Promise<void>;
+
+  /** Size of the database file in bytes; 0 for a store in memory. Every store of this package has this method. */
+  diskUsage?: () => number;
+
+  /**
+   * Adds the records of transcript spans and snapshots that the exporter lists and this store lacks, then closes the
+   * exporter. Nothing is committed.
+   *
+   * @throws (rejects) if a record differs from this store's, or one of a bundle is missing here.
+   */
+  repairMetadata: (exporter: SwingStoreExporter) => Promise<void>;
+}
+
+/** A whole store as plain objects, for tests to compare. */
+export interface SwingStoreDebugDump {
+  /** All keys, `host.` and `local.` ones too. */
+  kvEntries: { [key: string]: string };
+  /** Items by vat and position. */
+  transcripts: { [vatID: string]: { [position: number]: string } };
+  /** Snapshots by vat. */
+  snapshots: { [vatID: string]: SnapshotDump[] };
+  /** Contents in base64, by bundle ID. */
+  bundles: BundleDump;
+}
+
+/** What tests and tools do with a store. */
+export interface SwingStoreDebugTools {
+  /** The whole store as objects; without history if `includeHistorical` is false. */
+  dump: (includeHistorical?: boolean) => SwingStoreDebugDump;
+
+  /**
+   * The whole database as bytes, for the `serialized` option of another store.
+   *
+   * @throws if the store is not in memory.
+   */
+  serialize: () => Buffer;
+
+  /** The database under the store. It sees what is written and not yet committed. */
+  getDatabase: () => Database;
+}
+
+/** What this package's own tools use of a store. */
+export interface SwingStoreInternal {
+  /** The directory; `null` for a store in memory or one opened with `asFile`. */
+  dirPath: string | null;
+  /** Was the path taken as that of the database file? */
+  asFile: boolean;
+  /** The database under the store. */
+  db: Database;
+  /** All keys: whatever is written here is neither hashed nor noted for export. */
+  kvStore: KVStore;
+  /** Transcripts, all methods but the dump. */
+  transcriptStore: TranscriptStore & TranscriptStoreInternal;
+  /** Snapshots, all methods but the dump. */
+  snapStore: SnapStore & SnapStoreInternal & Omit<SnapStoreDebug, 'dumpSnapshots'>;
+  /** Bundles, all methods but the dump. */
+  bundleStore: BundleStore & BundleStoreInternal;
+}
+
+/** An open store, as {@link initSwingStore} and {@link openSwingStore} return it. */
+export interface SwingStore {
+  /** For the kernel. */
+  kernelStorage: SwingStoreKernelStorage;
+  /** For the program around the kernel. */
+  hostStorage: SwingStoreHostStorage;
+  /** For tests and tools. */
+  debug: SwingStoreDebugTools;
+  /** For this package. */
+  internal: SwingStoreInternal;
+}
+
+/** Options of {@link initSwingStore} and {@link openSwingStore}. */
+export interface SwingStoreOptions {
+  /** Take the path as that of the database file itself, not of the directory around it. Default: false. */
+  asFile?: boolean | undefined;
+
+  /** A database as bytes (see `debug.serialize`) that the store in memory begins with. The path must be `null`. */
+  serialized?: Buffer | undefined;
+
+  /** Do without the journal, so that a crash may ruin the file; for filling a new store fast. Default: false. */
+  unsafeFastMode?: boolean | undefined;
+
+  /** Open the database for reading alone. Default: false. */
+  readonly?: boolean | undefined;
+
+  /** A file to which every `set` and `delete` of a key is appended. */
+  traceFile?: string | undefined;
+
+  /** Keep the bytes of snapshots that are no longer in use. Default: false. */
+  keepSnapshots?: boolean | undefined;
+
+  /** Keep the items of spans that are no longer current. Default: true. */
+  keepTranscripts?: boolean | undefined;
+
+  /** Is called with each snapshot that is saved, before `saveSnapshot` resolves. */
+  archiveSnapshot?: SnapshotCallback | undefined;
+
+  /** Is called with each span that ends, before the rollover resolves. */
+  archiveTranscript?: TranscriptCallback | undefined;
+
+  /**
+   * Is called at the end of a crank and at a commit with what has changed in the export data since: one entry a key, in
+   * the order of keys, `null` for a deletion. It is not called when nothing has.
+   */
+  exportCallback?: ((pendingExports: Iterable<[key: string, value: string | null]>) => void) | undefined;
+
+  /** Takes the key-value store before it is put to use and returns the one to use. */
+  wrapKvStore?: Replacer<KVStore> | undefined;
+
+  /** Takes the transcript store before it is put to use and returns the one to use. */
+  wrapTranscriptStore?: Replacer<TranscriptStore & TranscriptStoreInternal & TranscriptStoreDebug> | undefined;
+
+  /** Takes the snapshot store before it is put to use and returns the one to use. */
+  wrapSnapStore?: Replacer<SnapStore & SnapStoreInternal & SnapStoreDebug> | undefined;
+
+  /** Takes the bundle store before it is put to use and returns the one to use. */
+  wrapBundleStore?: Replacer<BundleStore & BundleStoreInternal & BundleStoreDebug> | undefined;
+}
+
+/**
+ * Creates an empty store.
+ *
+ * @param path  a directory, made if need be; **whatever is there is deleted**. `null` or absent: a store in memory.
+ * @throws if `path` is neither a string nor nullish, an option has the wrong type, or the file cannot be made.
+ */
+export function initSwingStore(path?: string | null, options?: SwingStoreOptions): SwingStore;
+
+/**
+ * Opens a store; makes an empty one where there is none.
+ *
+ * @param path  the directory that holds the store.
+ * @throws if `path` is not a string, an option has the wrong type, or the file is not a store or cannot be opened.
+ */
+export function openSwingStore(path: string, options?: SwingStoreOptions): SwingStore;
+
+/**
+ * Does this directory hold a store, that is, a file `swingstore.sqlite`?
+ *
+ * @throws if `dirPath` is not a string.
+ */
+export function isSwingStore(dirPath: string): boolean;
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Export and import
+// ---------------------------------------------------------------------------------------------------------------------
+
+/**
+ * A store as seen from outside. {@link makeSwingStoreExporter} makes one from a store on disk, which shows the last
+ * commit before it was made however far the live store has gone on since. A program may bring its own, over a directory
+ * or a network say, for {@link importSwingStore} to read.
+ */
+export interface SwingStoreExporter {
+  /**
+   * The value of a `host.` key, or `undefined`.
+   *
+   * @throws if the key is not a host key.
+   */
+  getHostKV: (key: string) => string | undefined;
+
+  /**
+   * The export data: all consensus keys (`kv.{key}`) and the records that artifacts are checked against
+   * (`snapshot.…`, `transcript.…`, `bundle.…`). It is what has to be trusted; all else is validated by it.
+   */
+  getExportData: () => AnyIterable<KVPair>;
+
+  /**
+   * The names of the artifacts that the mode asks for. Each can be read by `getArtifact`.
+   *
+   * @throws at the call if the store lacks something that the mode asks for.
+   */
+  getArtifactNames: () => AnyIterable<string>;
+
+  /**
+   * The bytes of one artifact: `transcript.{vatID}.{startPos}.{endPos}`, `snapshot.{vatID}.{snapPos}` or
+   * `bundle.{bundleID}`. Where the chunks are cut means nothing.
+   *
+   * @throws at the call or at the first step if there is no such artifact or its bytes are gone.
+   */
+  getArtifact: (name: string) => AnyIterable<Uint8Array>;
+
+  /** Lets go of the store. Sequences that are still being read fail at their next step. */
+  close: () => Promise<void>;
+}
+
+/** Options of {@link makeSwingStoreExporter}. */
+export interface ExportSwingStoreOptions {
+  /** Which artifacts to list, and to insist on. Default: `operational`. */
+  artifactMode?: ArtifactMode | undefined;
+
+  /**
+   * Check at once that the store has all that the mode asks for, and throw from `makeSwingStoreExporter` itself if not,
+   * instead of waiting for `getArtifactNames`. Default: false. `@agoric/swing-store` ignores it.
+   */
+  checkComplete?: boolean | undefined;
+}
+
+/**
+ * Opens a store on disk for export, without holding up one that is running on it.
+ *
+ * @param dirPath  the directory that holds the store.
+ * @throws if `dirPath` is not a string, the mode is unknown, or the file is not a store or cannot be opened; with
+ *   `checkComplete`, also if something is missing.
+ */
+export function makeSwingStoreExporter(dirPath: string, options?: ExportSwingStoreOptions): SwingStoreExporter;
+
+/** Options of {@link importSwingStore}: its mode, and those of the store that it makes. */
+export interface ImportSwingStoreOptions extends SwingStoreOptions {
+  /** Which artifacts to take, and to insist on (`debug` insists on `operational`). Default: `operational`. */
+  artifactMode?: ArtifactMode | undefined;
+}
+
+/**
+ * Makes a new store from an exporter, checking each artifact against the export data, then closes the exporter.
+ * **Nothing is permanent until the caller commits.** To run a kernel on the result, commit, close and open it.
+ *
+ * @param dirPath  a directory, made if need be; **whatever is there is deleted**. `null` or absent: a store in memory.
+ * @throws (rejects) if the export data is malformed, an artifact does not match it, or something that the mode asks for
+ *   is missing.
+ */
+export function importSwingStore(
+  exporter: SwingStoreExporter,
+  dirPath?: string | null,
+  options?: ImportSwingStoreOptions,
+): Promise<Pick<SwingStore, 'hostStorage' | 'debug'>>;
+
+/** The parts of `node:fs`, `node:path` and the package `tmp` that archiving needs. */
+export interface ArchivePowers {
+  /** Of `node:fs`. */
+  fs: Pick<typeof import('node:fs'), 'createWriteStream' | 'mkdirSync' | 'renameSync'>;
+  /** Of `node:path`. */
+  path: Pick<typeof import('node:path'), 'join'>;
+  /** Of `tmp`. */
+  tmp: {
+    /** Makes an empty file with a name of its own and opens it. */
+    fileSync: (options: { tmpdir?: string; prefix?: string; postfix?: string; detachDescriptor?: boolean }) => {
+      name: string;
+      fd: number;
+      removeCallback: () => void;
+    };
+  };
+}
+
+/**
+ * Makes an `archiveSnapshot` callback that keeps each snapshot as `{dirPath}/{name}.gz`. A file has that name only once
+ * it is whole.
+ *
+ * @throws if the directory cannot be made. The callback rejects if a file cannot be written.
+ */
+export function makeArchiveSnapshot(dirPath: string, powers: ArchivePowers): SnapshotCallback;
+
+/**
+ * Makes an `archiveTranscript` callback that keeps each span as `{dirPath}/{spanName}.gz`. A file has that name only
+ * once it is whole.
+ *
+ * @throws if the directory cannot be made. The callback rejects if a file cannot be written.
+ */
+export function makeArchiveTranscript(dirPath: string, powers: ArchivePowers): TranscriptCallback;
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Sub-stores over a database, and helpers
+// ---------------------------------------------------------------------------------------------------------------------
+
+/**
+ * A key-value store over a database, for tools.
+ *
+ * @param db  a {@link Database} of this package; one of another SQLite library is refused.
+ * @param ensureTxn  is called before each write; it should begin a transaction if none is open.
+ * @param trace  is called after each write with `'set'`, key and value, or `'del'` and key.
+ */
+export function makeKVStore(db: Database, ensureTxn: () => void, trace: (...args: string[]) => void): KVStore;
+
+/**
+ * A transcript store over a database, for tools.
+ *
+ * @param db  a {@link Database} of this package; one of another SQLite library is refused.
+ * @param ensureTxn  is called before each write; it should begin a transaction if none is open.
+ * @param noteExport  is told each change to the export data; `undefined` for a deletion.
+ */
+export function makeTranscriptStore(
+  db: Database,
+  ensureTxn: () => void,
+  noteExport?: (key: string, value: string | undefined) => void,
+  options?: Pick<SwingStoreOptions, 'keepTranscripts' | 'archiveTranscript'>,
+): TranscriptStore & TranscriptStoreInternal & TranscriptStoreDebug;
+
+/**
+ * A snapshot store over a database, for tools.
+ *
+ * @param db  a {@link Database} of this package; one of another SQLite library is refused.
+ * @param ensureTxn  is called before each write; it should begin a transaction if none is open.
+ * @param io  see {@link makeSnapStoreIO}.
+ * @param noteExport  is told each change to the export data; `undefined` for a deletion.
+ */
+export function makeSnapStore(
+  db: Database,
+  ensureTxn: () => void,
+  io: SnapStoreIO,
+  noteExport?: (key: string, value: string | undefined) => void,
+  options?: Pick<SwingStoreOptions, 'keepSnapshots' | 'archiveSnapshot'>,
+): SnapStore & SnapStoreInternal & SnapStoreDebug;
+
+/** A clock for {@link makeSnapStore}. */
+export function makeSnapStoreIO(): SnapStoreIO;
+
+/**
+ * A bundle store over a database, for tools.
+ *
+ * @param db  a {@link Database} of this package; one of another SQLite library is refused.
+ * @param ensureTxn  is called before each write; it should begin a transaction if none is open.
+ * @param noteExport  is told each change to the export data; `undefined` for a deletion.
+ */
+export function makeBundleStore(
+  db: Database,
+  ensureTxn: () => void,
+  noteExport?: (key: string, value: string | undefined) => void,
+): BundleStore & BundleStoreInternal & BundleStoreDebug;
+
+/**
+ * The bundle ID in an artifact name: `b1-…` for `bundle.b1-…`.
+ *
+ * @throws if `name` is not of that form.
+ */
+export function bundleIDFromName(name: string): string;
+
+/**
+ * Who a key belongs to, by how it begins: `host.`, `local.`, or anything else (`consensus`).
+ *
+ * @throws if `key` is not a string.
+ */
+export function getKeyType(key: string): KVStoreKeyType;
+
+/** {@link getKeyType}, by the name that it has in later versions of `@agoric/swing-store`. */
+export function getKVStoreKeyType(key: string): KVStoreKeyType;
+
+// ---------------------------------------------------------------------------------------------------------------------
+// The database
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** What a statement that returns no rows came to. */
+export interface RunResult {
+  /** How many rows it inserted, changed or deleted. */
+  changes: number;
+  /** The rowid of the row that was inserted last on this connection. */
+  lastInsertRowid: number | bigint;
+}
+
+/** One column of a statement's result. */
+export interface ColumnDefinition {
+  /** Its name in the result. */
+  name: string;
+  /** The column of a table that it comes from; `null` for an expression. */
+  column: string | null;
+  /** The table that it comes from; `null` for an expression. */
+  table: string | null;
+  /** The database that it comes from; `null` for an expression. */
+  database: string | null;
+  /** The type that the table declares for it; `null` for an expression. */
+  type: string | null;
+}
+
+/**
+ * A prepared statement.
+ *
+ * Parameters are given in order, as arguments or arrays of them, for `?`; by name, in an object, for `:x`, `@x` and
+ * `$x`; or both. A value is a string, a number, a bigint, `null` or bytes.
+ *
+ * Its methods throw if a parameter is missing, is one too many or cannot be stored; if the statement is of the other
+ * kind (`run` is for those without rows, `get`, `all` and `iterate` for those with); if the database is closed; and
+ * whenever SQLite does.
+ */
+export interface Statement<BindParameters extends unknown[] = unknown[], Result = unknown> {
+  /** Executes a statement that returns no rows. */
+  run(...params: BindParameters): RunResult;
+  /** The first row, or `undefined` if there is none. */
+  get(...params: BindParameters): Result | undefined;
+  /** All rows. */
+  all(...params: BindParameters): Result[];
+  /** The rows one by one. Leaving a `for` loop early ends the query. */
+  iterate(...params: BindParameters): IterableIterator<Result>;
+  /** From now on (or no longer, if `false`) return the first column instead of a row. Returns this statement. */
+  pluck(toggleState?: boolean): this;
+  /** From now on (or no longer, if `false`) return rows as arrays instead of objects. Returns this statement. */
+  raw(toggleState?: boolean): this;
+  /** The columns of the result. */
+  columns(): ColumnDefinition[];
+}
+
+/**
+ * A function that runs inside a transaction: committed when it returns, rolled back when it throws. Inside another
+ * transaction it is a savepoint of that one. The variants say how the transaction begins; plain calls are `deferred`.
+ */
+export interface Transaction<F extends (...params: any[]) => unknown> {
+  (...params: Parameters<F>): ReturnType<F>;
+  /** Takes no lock until the first statement needs one. */
+  deferred(...params: Parameters<F>): ReturnType<F>;
+  /** Takes the write lock at once. */
+  immediate(...params: Parameters<F>): ReturnType<F>;
+  /** Takes the write lock at once, as `immediate` does in WAL mode. */
+  exclusive(...params: Parameters<F>): ReturnType<F>;
+}
+
+/** Options of a pragma call. */
+export interface PragmaOptions {
+  /** Return the first column of the first row alone. Default: false. */
+  simple?: boolean | undefined;
+}
+
+/** Options of {@link Database}. */
+export interface DatabaseOptions {
+  /** Open for reading alone. Default: false. */
+  readonly?: boolean | undefined;
+  /** Throw where there is no file, instead of making one. Default: false. */
+  fileMustExist?: boolean | undefined;
+  /** How many milliseconds to wait for another connection's lock before giving up with `SQLITE_BUSY`. Default: 5000. */
+  timeout?: number | undefined;
+}
+
+/**
+ * A connection to a SQLite database, with the part of better-sqlite3's interface that tools around swing-stores use.
+ *
+ * Do not open one file with this and with another SQLite library in the same process: the system's file locks belong to
+ * processes, and the one library's `close` lets go of the other's.
+ */
+export interface Database {
+  /** Is the database in memory, or a temporary one? */
+  readonly memory: boolean;
+  /** Was it opened for reading alone? */
+  readonly readonly: boolean;
+  /** The file name as given; `:memory:` for one in memory. */
+  readonly name: string;
+  /** `false` once it is closed. */
+  readonly open: boolean;
+  /** Is a transaction open? */
+  readonly inTransaction: boolean;
+
+  /**
+   * Compiles one SQL statement.
+   *
+   * @throws if it is not valid, not just one, or the database is closed.
+   */
+  prepare<BindParameters extends unknown[] | {} = unknown[], Result = unknown>(
+    source: string,
+  ): BindParameters extends unknown[] ? Statement<BindParameters, Result> : Statement<[BindParameters], Result>;
+
+  /**
+   * Wraps a function in a transaction; see {@link Transaction}.
+   *
+   * @throws if `fn` is not a function.
+   */
+  transaction<F extends (...params: any[]) => unknown>(fn: F): Transaction<F>;
+
+  /**
+   * Executes any number of SQL statements and drops their results. Returns this database.
+   *
+   * @throws at the first that fails; those before it stay done.
+   */
+  exec(source: string): this;
+
+  /**
+   * Executes a pragma, given without the word `PRAGMA`.
+   *
+   * @returns its rows as objects, or with `simple` the one value.
+   */
+  pragma(source: string, options?: PragmaOptions): unknown;
+
+  /** The whole database as bytes, from which `new Database(bytes)` makes one in memory. */
+  serialize(): Buffer;
+
+  /** Closes the connection; an open transaction is rolled back. Once closed, it does nothing. Returns this database. */
+  close(): this;
+}
+
+/** The type of {@link Database} as a value: a class that may also be called as a function. */
+export interface DatabaseConstructor {
+  /**
+   * @param filenameOrBuffer  a file, made if need be; `:memory:` (or nothing, or an empty string) for a database that
+   *   lasts as long as the connection; or the bytes of a database (see `serialize`) to work on in memory.
+   * @throws if the file cannot be opened.
+   */
+  new (filenameOrBuffer?: string | Buffer, options?: DatabaseOptions): Database;
+  /** The same without `new`. */
+  (filenameOrBuffer?: string | Buffer, options?: DatabaseOptions): Database;
+  /** What `instanceof` looks for. */
+  readonly prototype: Database;
+}
+
+/** Opens SQLite databases; the same with and without `new`. */
+export const Database: DatabaseConstructor;

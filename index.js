@@ -1,0 +1,38 @@
+'use strict';
+
+const { makeArchiveSnapshot, makeArchiveTranscript } = require('./js/archiver.js');
+const { bundleIDFromName, makeBundleStore } = require('./js/bundle-store.js');
+const { Database } = require('./js/database.js');
+const { makeSwingStoreExporter } = require('./js/exporter.js');
+const { harden } = require('./js/harden.js');
+const { importSwingStore } = require('./js/importer.js');
+const { getKeyType, makeKVStore } = require('./js/kv-store.js');
+const { isSwingStore } = require('./js/paths.js');
+const { makeSnapStore, makeSnapStoreIO } = require('./js/snap-store.js');
+const { initSwingStore, openSwingStore } = require('./js/swing-store.js');
+const { makeTranscriptStore } = require('./js/transcript-store.js');
+
+exports.initSwingStore = initSwingStore;
+exports.openSwingStore = openSwingStore;
+exports.isSwingStore = isSwingStore;
+
+exports.makeSwingStoreExporter = makeSwingStoreExporter;
+exports.importSwingStore = importSwingStore;
+
+exports.makeArchiveSnapshot = makeArchiveSnapshot;
+exports.makeArchiveTranscript = makeArchiveTranscript;
+
+exports.makeKVStore = makeKVStore;
+exports.getKeyType = getKeyType;
+exports.getKVStoreKeyType = getKeyType;
+exports.makeTranscriptStore = makeTranscriptStore;
+exports.makeSnapStore = makeSnapStore;
+exports.makeSnapStoreIO = makeSnapStoreIO;
+exports.makeBundleStore = makeBundleStore;
+exports.bundleIDFromName = bundleIDFromName;
+
+exports.Database = Database;
+
+// Under a lockdown that came first, the exports are hardened like everything else. Without one,
+// or before it, they are frozen.
+harden(exports);

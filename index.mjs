@@ -1,0 +1,20 @@
+import swingStore from './index.js';
+
+export const {
+  initSwingStore,
+  openSwingStore,
+  isSwingStore,
+  makeSwingStoreExporter,
+  importSwingStore,
+  makeArchiveSnapshot,
+  makeArchiveTranscript,
+  makeKVStore,
+  getKeyType,
+  getKVStoreKeyType,
+  makeTranscriptStore,
+  makeSnapStore,
+  makeSnapStoreIO,
+  makeBundleStore,
+  bundleIDFromName,
+  Database,
+} = swingStore;

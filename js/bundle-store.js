@@ -1,0 +1,93 @@
+'use strict';
+
+const { modeArguments } = require('./artifact-mode.js');
+const { quote } = require('./errors.js');
+const { harden } = require('./harden.js');
+const native = require('./native.js');
+const { elements } = require('./streams.js');
+const { borrowedPowers } = require('./substore.js');
+
+/**
+ * The ID in the name of a bundle artifact.
+ *
+ * @param {string} name
+ * @returns {string}
+ */
+const bundleIDFromName = name => native.bundleIDFromName(name);
+
+/**
+ * The bundleStore's functions.
+ *
+ * @param {import('./substore.js').Powers} powers
+ */
+const bundleStoreOver = ({ fns, writes }) => {
+  const add = writes(fns.addBundle);
+  const populate = writes(fns.populateBundle);
+
+  async function* exportBundle(name) {
+    yield fns.exportBundle(name);
+  }
+  async function* getArtifactNames() {
+    for (const bundleID of fns.bundleIDs()) yield `bundle.${bundleID}`;
+  }
+  function* getExportRecords() {
+    yield* elements(fns.bundleRecords());
+  }
+  function* getBundleIDs() {
+    yield* fns.bundleIDs();
+  }
+
+  return harden({
+    importBundleRecord: writes(fns.importBundleRecord),
+    async importBundle(name, dataProvider) {
+      await null;
+      const sink = native.makeBundleSink(name);
+      sink.add(await dataProvider());
+      await sink.finish();
+      populate(sink);
+    },
+    assertComplete: checkMode => fns.checkBundles(...modeArguments(checkMode)),
+
+    addBundle(bundleID, bundle) {
+      const { moduleFormat, endoZipBase64, endoZipBase64Sha512 } = bundle;
+      // The JSON text of a script is what its ID is the hash of; that of an archive is not
+      // needed, and large.
+      const json = moduleFormat === 'nestedEvaluate' ? JSON.stringify(bundle) : undefined;
+      add(bundleID, moduleFormat, quote(moduleFormat), json, endoZipBase64, endoZipBase64Sha512);
+    },
+    hasBundle: fns.hasBundle,
+    getBundle(bundleID) {
+      const contents = fns.getBundle(bundleID);
+      return harden(
+        bundleID.startsWith('b0-')
+          ? JSON.parse(contents)
+          : {
+              moduleFormat: 'endoZipBase64',
+              endoZipBase64Sha512: bundleID.substring(3),
+              endoZipBase64: contents,
+            },
+      );
+    },
+    deleteBundle: writes(fns.deleteBundle),
+
+    getExportRecords,
+    getArtifactNames,
+    exportBundle,
+    getBundleIDs,
+    repairBundleRecord: fns.repairBundleRecord,
+
+    dumpBundles: () => Object.fromEntries(fns.dumpBundles()),
+  });
+};
+
+/**
+ * A bundleStore over a database.
+ *
+ * @param {unknown} db
+ * @param {() => void} ensureTxn
+ * @param {(key: string, value: string | undefined) => void} [noteExport]
+ */
+const makeBundleStore = (db, ensureTxn, noteExport = () => {}) =>
+  bundleStoreOver(borrowedPowers(db, 'bundles', ensureTxn, noteExport));
+
+module.exports = { bundleIDFromName, bundleStoreOver, makeBundleStore };

@@ -1,0 +1,322 @@
+'use strict';
+
+const { check, followTaming } = require('./errors.js');
+const native = require('./native.js');
+
+/** What belongs to a Database: the addon's object for it, and what it was opened with. */
+const secrets = new WeakMap();
+
+const secretsOf = db => {
+  const found = secrets.get(db);
+  if (!found) throw new TypeError('Illegal invocation: this is not a Database');
+  return found;
+};
+
+/**
+ * The addon's object for a Database.
+ *
+ * @param {unknown} db
+ */
+const handleOf = db => {
+  const found = typeof db === 'object' && db !== null ? secrets.get(db) : undefined;
+  check(
+    found,
+    'db must be a Database of swing-store-native: a handle of another SQLite library in the same ' +
+      "process would undo this one's file locks",
+  );
+  return found.handle;
+};
+
+/** Takes a statement's arguments apart: values for `?`, and one object of named ones. */
+const parameters = args => {
+  const positional = [];
+  let named;
+  for (const arg of args) {
+    if (Array.isArray(arg)) {
+      positional.push(...arg);
+    } else if (typeof arg === 'object' && arg !== null && !ArrayBuffer.isView(arg)) {
+      if (named) {
+        throw new TypeError('You cannot specify named parameters in two different objects');
+      }
+      named = arg;
+    } else {
+      positional.push(arg);
+    }
+  }
+  return [
+    positional,
+    named && Object.keys(named),
+    named && Object.keys(named).map(name => named[name]),
+  ];
+};
+
+/** The rows of a statement, one by one. */
+class Rows {
+  #native;
+
+  #convert;
+
+  #asArrays;
+
+  #done = false;
+
+  constructor(statement, convert, asArrays) {
+    this.#native = statement;
+    this.#convert = convert;
+    this.#asArrays = asArrays;
+  }
+
+  next() {
+    const row = this.#done ? undefined : this.#native.step(this.#asArrays);
+    if (row === undefined) {
+      this.#done = true;
+      return { value: undefined, done: true };
+    }
+    return { value: this.#convert(row), done: false };
+  }
+
+  return(value) {
+    if (!this.#done) this.#native.stop();
+    this.#done = true;
+    return { value, done: true };
+  }
+
+  [Symbol.iterator]() {
+    return this;
+  }
+}
+
+/** A prepared statement. */
+class Statement {
+  #native;
+
+  #db;
+
+  #source;
+
+  #mode = 'objects';
+
+  constructor(db, source, statement) {
+    this.#db = db;
+    this.#source = source;
+    this.#native = statement;
+  }
+
+  get database() {
+    return this.#db;
+  }
+
+  get source() {
+    return this.#source;
+  }
+
+  get reader() {
+    return this.#native.returnsData();
+  }
+
+  get readonly() {
+    return this.#native.isReadonly();
+  }
+
+  get #asArrays() {
+    return this.#mode !== 'objects';
+  }
+
+  #convert = row => (this.#mode === 'values' ? row[0] : row);
+
+  #setMode(mode, on) {
+    if (!this.#native.returnsData()) {
+      throw new TypeError(`The ${mode === 'values' ? 'pluck' : 'raw'}() method is only for statements that return data`);
+    }
+    if (on) this.#mode = mode;
+    else if (this.#mode === mode) this.#mode = 'objects';
+    return this;
+  }
+
+  run(...args) {
+    return this.#native.run(...parameters(args));
+  }
+
+  get(...args) {
+    const [row] = this.#native.query(...parameters(args), 1, this.#asArrays);
+    return row === undefined ? undefined : this.#convert(row);
+  }
+
+  all(...args) {
+    const rows = this.#native.query(...parameters(args), undefined, this.#asArrays);
+    return this.#mode === 'values' ? rows.map(this.#convert) : rows;
+  }
+
+  iterate(...args) {
+    this.#native.start(...parameters(args));
+    return new Rows(this.#native, this.#convert, this.#asArrays);
+  }
+
+  pluck(on = true) {
+    return this.#setMode('values', on);
+  }
+
+  raw(on = true) {
+    return this.#setMode('arrays', on);
+  }
+
+  columns() {
+    return this.#native.columns();
+  }
+}
+
+/**
+ * Makes the function that `Database.prototype.transaction` returns, for one way to begin.
+ *
+ * @param {Database} db
+ * @param {(...args: any[]) => any} fn
+ * @param {string} begin
+ */
+const inTransaction = (db, fn, begin) =>
+  function transaction(...args) {
+    // Within a transaction, a savepoint does for one.
+    const nested = db.inTransaction;
+    db.exec(nested ? 'SAVEPOINT `\t_swing.\t`' : begin);
+    try {
+      const result = Reflect.apply(fn, this, args);
+      db.exec(nested ? 'RELEASE `\t_swing.\t`' : 'COMMIT');
+      return result;
+    } catch (error) {
+      if (db.inTransaction) {
+        db.exec(nested ? 'ROLLBACK TO `\t_swing.\t`; RELEASE `\t_swing.\t`' : 'ROLLBACK');
+      }
+      throw error;
+    }
+  };
+
+/**
+ * A connection to an SQLite database, with the part of better-sqlite3's interface that store
+ * tools use. May be called without `new`.
+ */
+function Database(filename = '', options = {}) {
+  if (new.target === undefined) return new Database(filename, options);
+  const isSerialized = Buffer.isBuffer(filename);
+  if (!isSerialized && typeof filename !== 'string') {
+    throw new TypeError('Expected first argument to be a string');
+  }
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError('Expected second argument to be an options object');
+  }
+  const { readonly = false, fileMustExist = false, timeout = 5000 } = options;
+  const name = isSerialized ? ':memory:' : filename.trim();
+  const memory = name === '' || name === ':memory:';
+  if (!Number.isInteger(timeout) || timeout < 0 || timeout > 0x7fffffff) {
+    throw new TypeError('Expected the "timeout" option to be a positive integer');
+  }
+  followTaming();
+  const handle = native.openDatabase(
+    memory ? null : name,
+    isSerialized ? filename : undefined,
+    !!readonly,
+    !!fileMustExist,
+    timeout,
+  );
+  secrets.set(this, { handle, name, memory, readonly: !!readonly });
+  return this;
+}
+
+Object.defineProperties(Database.prototype, {
+  prepare: {
+    writable: true,
+    configurable: true,
+    value: function prepare(sql) {
+      if (typeof sql !== 'string') throw new TypeError('Expected first argument to be a string');
+      return new Statement(this, sql, secretsOf(this).handle.prepare(sql));
+    },
+  },
+  exec: {
+    writable: true,
+    configurable: true,
+    value: function exec(sql) {
+      if (typeof sql !== 'string') throw new TypeError('Expected first argument to be a string');
+      secretsOf(this).handle.execute(sql);
+      return this;
+    },
+  },
+  pragma: {
+    writable: true,
+    configurable: true,
+    value: function pragma(source, { simple = false } = {}) {
+      if (typeof source !== 'string') {
+        throw new TypeError('Expected first argument to be a string');
+      }
+      const statement = this.prepare(`PRAGMA ${source}`);
+      if (!statement.reader) {
+        statement.run();
+        return simple ? undefined : [];
+      }
+      return simple ? statement.pluck().get() : statement.all();
+    },
+  },
+  transaction: {
+    writable: true,
+    configurable: true,
+    value: function transaction(fn) {
+      if (typeof fn !== 'function') throw new TypeError('Expected first argument to be a function');
+      const ways = { deferred: 'BEGIN', immediate: 'BEGIN IMMEDIATE', exclusive: 'BEGIN EXCLUSIVE' };
+      const variants = { default: inTransaction(this, fn, 'BEGIN') };
+      for (const [way, begin] of Object.entries(ways)) {
+        variants[way] = inTransaction(this, fn, begin);
+      }
+      for (const variant of Object.values(variants)) {
+        for (const way of Object.keys(variants)) {
+          Object.defineProperty(variant, way, { value: variants[way], enumerable: true });
+        }
+        Object.defineProperty(variant, 'database', { value: this, enumerable: true });
+      }
+      return variants.default;
+    },
+  },
+  serialize: {
+    writable: true,
+    configurable: true,
+    value: function serialize() {
+      return secretsOf(this).handle.serialize();
+    },
+  },
+  close: {
+    writable: true,
+    configurable: true,
+    value: function close() {
+      secretsOf(this).handle.close();
+      return this;
+    },
+  },
+  inTransaction: {
+    configurable: true,
+    get() {
+      return secretsOf(this).handle.inTransaction();
+    },
+  },
+  open: {
+    configurable: true,
+    get() {
+      return secretsOf(this).handle.isOpen();
+    },
+  },
+  name: {
+    configurable: true,
+    get() {
+      return secretsOf(this).name;
+    },
+  },
+  memory: {
+    configurable: true,
+    get() {
+      return secretsOf(this).memory;
+    },
+  },
+  readonly: {
+    configurable: true,
+    get() {
+      return secretsOf(this).readonly;
+    },
+  },
+});
+
+module.exports = { Database, handleOf };

@@ -1,0 +1,68 @@
+'use strict';
+
+const native = require('./native.js');
+
+/** An error of SQLite itself; `code` is SQLite's name for it, such as `SQLITE_BUSY`. */
+class SqliteError extends Error {
+  constructor(message, code) {
+    super(message);
+    // As better-sqlite3 has them: out of sight of comparisons.
+    Object.defineProperty(this, 'code', { value: `${code}`, writable: true, configurable: true });
+  }
+}
+Object.defineProperty(SqliteError.prototype, 'name', {
+  value: 'SqliteError',
+  writable: true,
+  configurable: true,
+});
+
+/** Whether SES hides values in messages, as it does unless its error taming is `unsafe`. */
+const hidesValues = () => {
+  const { assert } = globalThis;
+  if (typeof assert !== 'function' || typeof assert.Fail !== 'function') return false;
+  try {
+    assert.Fail`${'shown'}`;
+  } catch (error) {
+    return error.message === '(a string)';
+  }
+  return false;
+};
+
+let taming;
+
+/** Lets the addon word its errors as SES would. A lockdown may come later than this package. */
+const followTaming = () => {
+  const { assert } = globalThis;
+  if (taming && taming.assert === assert) return;
+  taming = { assert };
+  native.configure(hidesValues(), SqliteError);
+};
+
+/** A value as a message shows it. */
+const quote = value => {
+  if (value === undefined) return '"[undefined]"';
+  try {
+    return `${JSON.stringify(value)}`;
+  } catch {
+    return `"[${typeof value}]"`;
+  }
+};
+
+/**
+ * @param {unknown} condition
+ * @param {string} message
+ * @returns {asserts condition}
+ */
+const check = (condition, message) => {
+  if (condition) return;
+  const error = new Error(message);
+  Object.defineProperty(error, 'code', {
+    value: 'ERR_SWING_STORE_ARGUMENT',
+    writable: true,
+    configurable: true,
+    enumerable: true,
+  });
+  throw error;
+};
+
+module.exports = { SqliteError, check, followTaming, quote };

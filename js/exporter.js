@@ -1,0 +1,64 @@
+'use strict';
+
+const { modeArguments } = require('./artifact-mode.js');
+const { check, followTaming } = require('./errors.js');
+const { harden } = require('./harden.js');
+const native = require('./native.js');
+const { chunks } = require('./streams.js');
+
+/**
+ * An exporter of the store in a directory, as of its last commit.
+ *
+ * @param {string} dirPath
+ * @param {{ artifactMode?: string, checkComplete?: boolean }} [options]
+ */
+const makeSwingStoreExporter = (dirPath, options = {}) => {
+  check(typeof dirPath === 'string', 'dirPath must be a string');
+  followTaming();
+  const { artifactMode = 'operational', checkComplete = false } = options;
+  const exporter = native.makeExporter(dirPath, ...modeArguments(artifactMode));
+  if (checkComplete) {
+    try {
+      exporter.checkComplete();
+    } catch (error) {
+      exporter.close();
+      throw error;
+    }
+  }
+
+  let isOpen = true;
+  const checkOpen = () => {
+    check(isOpen, 'this exporter was closed while it was being read; make a new one to read on');
+  };
+
+  async function* getExportData() {
+    for await (const batch of chunks(exporter.exportData(), checkOpen)) {
+      for (const record of batch) {
+        checkOpen();
+        yield record;
+      }
+    }
+  }
+  async function* generateArtifactNames() {
+    for (const name of await exporter.artifactNames()) {
+      checkOpen();
+      yield name;
+    }
+  }
+
+  return harden({
+    getHostKV: exporter.getHostKV,
+    getExportData,
+    getArtifactNames() {
+      exporter.checkComplete();
+      return generateArtifactNames();
+    },
+    getArtifact: name => chunks(exporter.artifact(name), checkOpen),
+    async close() {
+      isOpen = false;
+      exporter.close();
+    },
+  });
+};
+
+module.exports = { makeSwingStoreExporter };

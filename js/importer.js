@@ -1,0 +1,74 @@
+'use strict';
+
+const { validateArtifactMode } = require('./artifact-mode.js');
+const { check, followTaming, quote } = require('./errors.js');
+const { collectRecords, kindOf } = require('./records.js');
+const { assertComplete, makeSwingStore } = require('./swing-store.js');
+const { buffer } = require('./util.js');
+
+/** Adds what the records tell of, yet without contents. */
+const importRecords = async (exporter, { kernelStorage, internal }) => {
+  const { kvStore } = kernelStorage;
+  const records = await collectRecords(exporter, (key, value) => {
+    if (value === null || value === undefined) kvStore.delete(key);
+    else kvStore.set(key, value);
+  });
+  const { bundleStore, snapStore, transcriptStore } = internal;
+  for (const [key, value] of records) {
+    const kind = kindOf(key);
+    if (kind === 'bundle') bundleStore.importBundleRecord(key, value);
+    else if (kind === 'snapshot') snapStore.importSnapshotRecord(key, value);
+    else if (kind === 'transcript') transcriptStore.importTranscriptSpanRecord(key, value);
+    else check(false, `unknown export-data type ${quote(kind)} on import`);
+  }
+};
+
+/** Fills in the contents that the mode wants, each checked against its record. */
+const importArtifacts = async (exporter, { internal }, artifactMode) => {
+  const { bundleStore, snapStore, transcriptStore } = internal;
+  const options = { artifactMode };
+  for await (const name of exporter.getArtifactNames()) {
+    const getChunks = () => exporter.getArtifact(name);
+    const kind = kindOf(name);
+    if (kind === 'bundle') {
+      await bundleStore.importBundle(name, async () => buffer(getChunks()));
+    } else if (kind === 'snapshot') {
+      await snapStore.populateSnapshot(name, getChunks, options);
+    } else if (kind === 'transcript') {
+      await transcriptStore.populateTranscriptSpan(name, getChunks, options);
+    } else {
+      check(false, `unknown artifact type ${quote(kind)} on import`);
+    }
+  }
+};
+
+/**
+ * Makes a new store from what an exporter gives. Nothing is committed until the caller does.
+ *
+ * @param {any} exporter
+ * @param {string | null} [dirPath]
+ * @param {Record<string, any>} [options]
+ */
+const importSwingStore = async (exporter, dirPath = null, options = {}) => {
+  check(!dirPath || typeof dirPath === 'string', 'dirPath must be a string');
+  followTaming();
+  const { artifactMode = 'operational', ...storeOptions } = options;
+  validateArtifactMode(artifactMode);
+
+  const store = makeSwingStore(dirPath, true, { unsafeFastMode: true, ...storeOptions });
+  try {
+    await importRecords(exporter, store);
+    await importArtifacts(exporter, store, artifactMode);
+    // What is needed to run must be there even if only `debug` was asked for.
+    assertComplete(store.internal, artifactMode === 'debug' ? 'operational' : artifactMode);
+    await exporter.close();
+  } catch (error) {
+    // What was imported so far must not pass for a store.
+    await store.internal.discard();
+    throw error;
+  }
+  const { hostStorage, debug } = store;
+  return { hostStorage, debug };
+};
+
+module.exports = { importSwingStore };

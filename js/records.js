@@ -1,0 +1,28 @@
+'use strict';
+
+/**
+ * Reads an exporter's records and sorts them out: kvStore entries are handed on as they come, of
+ * all others the last one of a key counts, and a nullish value takes a record away.
+ *
+ * @param {{ getExportData: () => any }} exporter
+ * @param {(key: string, value: string | null | undefined) => void} takeKV
+ * @returns {Promise<Map<string, string>>}
+ */
+const collectRecords = async (exporter, takeKV) => {
+  const records = new Map();
+  for await (const [key, value] of exporter.getExportData()) {
+    if (key === 'kv' || key.startsWith('kv.')) {
+      takeKV(key.substring(3), value);
+    } else if (value === null || value === undefined) {
+      records.delete(key);
+    } else {
+      records.set(key, value);
+    }
+  }
+  return records;
+};
+
+/** What kind of record or artifact a name stands for. */
+const kindOf = name => name.split('.', 1)[0];
+
+module.exports = { collectRecords, kindOf };

@@ -1,0 +1,116 @@
+'use strict';
+
+const { performance } = require('node:perf_hooks');
+
+const { modeArguments } = require('./artifact-mode.js');
+const { harden } = require('./harden.js');
+const native = require('./native.js');
+const { chunks, drain, elements } = require('./streams.js');
+const { borrowedPowers } = require('./substore.js');
+
+/** What a snapStore needs besides its database: a way to measure how long something takes. */
+const makeSnapStoreIO = () => ({
+  async measureSeconds(fn) {
+    const start = performance.now();
+    const result = await fn();
+    return { result, duration: (performance.now() - start) / 1000 };
+  },
+});
+
+/**
+ * The snapStore's functions.
+ *
+ * @param {import('./substore.js').Powers} powers
+ * @param {ReturnType<typeof makeSnapStoreIO>} io
+ * @param {{ archiveSnapshot?: (name: string, gzData: Buffer) => Promise<void> }} options
+ */
+const snapStoreOver = ({ fns, writes, ensureTxn }, { measureSeconds }, { archiveSnapshot }) => {
+  const save = writes(fns.saveSnapshot);
+  const populate = writes(fns.populateSnapshot);
+
+  async function* loadSnapshot(vatID) {
+    yield* chunks(fns.loadSnapshot(vatID));
+  }
+  async function* getArtifactNames(artifactMode) {
+    yield* fns.snapshotNames(...modeArguments(artifactMode));
+  }
+  function* getExportRecords(includeHistorical = true) {
+    yield* elements(fns.snapshotRecords(!!includeHistorical));
+  }
+  function* listAllSnapshots() {
+    yield* fns.listAllSnapshots();
+  }
+
+  return harden({
+    async saveSnapshot(vatID, snapPos, snapshotStream) {
+      const sink = native.makeSnapshotSink();
+      const { duration: compressSeconds } = await measureSeconds(() => drain(snapshotStream, sink));
+      const { hash, uncompressedSize, compressedSize } = sink.summary();
+      const compressed = archiveSnapshot && sink.compressed();
+      const { duration: dbSaveSeconds, result: exportKey } = await measureSeconds(async () => {
+        ensureTxn();
+        return save(vatID, snapPos, sink);
+      });
+      let archiveWriteSeconds;
+      if (archiveSnapshot) {
+        ({ duration: archiveWriteSeconds } = await measureSeconds(async () =>
+          archiveSnapshot(exportKey, compressed),
+        ));
+      }
+      return harden({
+        hash,
+        uncompressedSize,
+        compressSeconds,
+        dbSaveSeconds,
+        archiveWriteSeconds,
+        compressedSize,
+      });
+    },
+    loadSnapshot,
+    deleteAllUnusedSnapshots: writes(fns.deleteAllUnusedSnapshots),
+    deleteVatSnapshots: writes(fns.deleteVatSnapshots),
+    stopUsingLastSnapshot: writes(fns.stopUsingLastSnapshot),
+    getSnapshotInfo: fns.getSnapshotInfo,
+
+    getExportRecords,
+    getArtifactNames,
+    exportSnapshot: name => chunks(fns.exportSnapshot(name)),
+
+    importSnapshotRecord: writes(fns.importSnapshotRecord),
+    async populateSnapshot(name, makeChunkIterator, { artifactMode = 'archival' }) {
+      ensureTxn();
+      const sink = fns.importSnapshot(name, ...modeArguments(artifactMode));
+      if (!sink) return;
+      await drain(await makeChunkIterator(), sink);
+      populate(sink);
+    },
+    assertComplete: checkMode => fns.checkSnapshots(...modeArguments(checkMode)),
+    repairSnapshotRecord: writes(fns.repairSnapshotRecord),
+
+    hasHash: fns.hasHash,
+    listAllSnapshots,
+    dumpSnapshots(includeHistorical = true) {
+      const snapshots = {};
+      for (const [vatID, snapshot] of fns.dumpSnapshots(!!includeHistorical)) {
+        snapshots[vatID] ||= [];
+        snapshots[vatID].push(snapshot);
+      }
+      return snapshots;
+    },
+    deleteSnapshotByHash: writes(fns.deleteSnapshotByHash),
+  });
+};
+
+/**
+ * A snapStore over a database.
+ *
+ * @param {unknown} db
+ * @param {() => void} ensureTxn
+ * @param {ReturnType<typeof makeSnapStoreIO>} io
+ * @param {(key: string, value: string | undefined) => void} [noteExport]
+ * @param {{ keepSnapshots?: boolean, archiveSnapshot?: any }} [options]
+ */
+const makeSnapStore = (db, ensureTxn, io, noteExport = () => {}, options = {}) =>
+  snapStoreOver(borrowedPowers(db, 'snapshots', ensureTxn, noteExport, options), io, options);
+
+module.exports = { makeSnapStore, makeSnapStoreIO, snapStoreOver };

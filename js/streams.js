@@ -1,0 +1,86 @@
+'use strict';
+
+/**
+ * What `Readable.from` would take: an iterable of chunks, or one chunk.
+ *
+ * @param {AsyncIterable<Uint8Array> | Iterable<Uint8Array> | Uint8Array | string} stream
+ */
+const chunksOf = stream =>
+  typeof stream === 'string' || stream instanceof Uint8Array ? [stream] : stream;
+
+/**
+ * Hands every chunk of a caller's stream to a native sink, which works them off on another
+ * thread. While it does, the next chunks are read; but no faster than they are worked off.
+ *
+ * If the stream fails, what the sink has stored is taken back before the error goes on.
+ *
+ * @param {Parameters<typeof chunksOf>[0]} stream
+ * @param {any} sink
+ */
+const drain = async (stream, sink) => {
+  let flushing;
+  try {
+    for await (const chunk of chunksOf(stream)) {
+      if (sink.add(chunk)) {
+        await flushing;
+        flushing = sink.flush();
+        // It is awaited later; until then its failure is not unhandled.
+        flushing.catch(() => {});
+      }
+    }
+    await flushing;
+    await sink.finish();
+  } catch (error) {
+    await Promise.allSettled([flushing]);
+    await sink.abandon();
+    throw error;
+  }
+};
+
+/**
+ * Yields what a native source reads on another thread, one chunk ahead of the consumer, and lets
+ * go of it when the consumer stops early.
+ *
+ * @param {any} source
+ * @param {() => void} [checkOpen] throws when there must be no further chunk
+ */
+async function* chunks(source, checkOpen = () => {}) {
+  try {
+    let ahead = source.next();
+    for (;;) {
+      const chunk = await ahead;
+      checkOpen();
+      if (chunk === undefined) return;
+      ahead = source.next();
+      ahead.catch(() => {});
+      yield chunk;
+      checkOpen();
+    }
+  } finally {
+    source.close();
+  }
+}
+
+/**
+ * The elements of the batches that a native reader returns.
+ *
+ * @param {any} reader
+ */
+function* elements(reader) {
+  for (let batch = reader.next(); batch !== undefined; batch = reader.next()) {
+    yield* batch;
+  }
+}
+
+/**
+ * What a native reader returns, one by one.
+ *
+ * @param {any} reader
+ */
+function* items(reader) {
+  for (let item = reader.next(); item !== undefined; item = reader.next()) {
+    yield item;
+  }
+}
+
+module.exports = { chunks, drain, elements, items };

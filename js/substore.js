@@ -1,0 +1,55 @@
+'use strict';
+
+const { handleOf } = require('./database.js');
+const { followTaming } = require('./errors.js');
+const native = require('./native.js');
+
+/**
+ * What the JavaScript side of a sub-store works with.
+ *
+ * @typedef {object} Powers
+ * @property {any} fns the addon's functions for one store
+ * @property {<F extends (...args: any[]) => any>(fn: F) => F} writes makes a function of the
+ *   addon into one that first begins a transaction and then reports changes of the export data
+ * @property {() => void} ensureTxn
+ */
+
+/**
+ * Powers for the sub-stores of a whole store, where the addon does all of it by itself.
+ *
+ * @param {any} fns
+ * @returns {Powers}
+ */
+const ownPowers = fns => ({ fns, writes: fn => fn, ensureTxn: fns.ensureTxn });
+
+/**
+ * Powers for one sub-store over a database of the caller's, whose transactions and whose export
+ * data are the caller's business.
+ *
+ * @param {unknown} db
+ * @param {'kv' | 'transcripts' | 'snapshots' | 'bundles'} part
+ * @param {() => void} ensureTxn
+ * @param {(key: string, value: string | undefined) => void} noteExport
+ * @param {{ keepSnapshots?: boolean, keepTranscripts?: boolean }} [options]
+ * @returns {Powers}
+ */
+const borrowedPowers = (db, part, ensureTxn, noteExport, options = {}) => {
+  followTaming();
+  const { keepSnapshots = false, keepTranscripts = true } = options;
+  const handle = handleOf(db);
+  native.createTables(handle, part);
+  const fns = native.makeStore(handle, false, 'list', !!keepSnapshots, !!keepTranscripts);
+  const writes =
+    fn =>
+    (...args) => {
+      ensureTxn();
+      const result = fn(...args);
+      for (const [key, value] of fns.takeNotes() || []) {
+        noteExport(key, value === null ? undefined : value);
+      }
+      return result;
+    };
+  return { fns, writes, ensureTxn };
+};
+
+module.exports = { borrowedPowers, ownPowers };

@@ -1,0 +1,241 @@
+'use strict';
+
+const fs = require('node:fs');
+const path = require('node:path');
+
+const { bundleStoreOver } = require('./bundle-store.js');
+const { Database, handleOf } = require('./database.js');
+const { check, followTaming, quote } = require('./errors.js');
+const { harden } = require('./harden.js');
+const { baseKVStore, hostKVStore, kernelKVStore } = require('./kv-store.js');
+const native = require('./native.js');
+const { dbFileInDirectory } = require('./paths.js');
+const { repairMetadata } = require('./repair-metadata.js');
+const { makeSnapStoreIO, snapStoreOver } = require('./snap-store.js');
+const { ownPowers } = require('./substore.js');
+const { transcriptStoreOver } = require('./transcript-store.js');
+
+const MEMORY = ':memory:';
+
+/** The methods of each sub-store that the kernel gets to see. */
+const KERNEL_FACING = {
+  transcriptStore: [
+    'initTranscript',
+    'rolloverSpan',
+    'rolloverIncarnation',
+    'getCurrentSpanBounds',
+    'addItem',
+    'readSpan',
+    'stopUsingTranscript',
+    'deleteVatTranscripts',
+  ],
+  snapStore: [
+    'loadSnapshot',
+    'saveSnapshot',
+    'deleteAllUnusedSnapshots',
+    'deleteVatSnapshots',
+    'stopUsingLastSnapshot',
+    'getSnapshotInfo',
+  ],
+  bundleStore: ['addBundle', 'hasBundle', 'getBundle', 'deleteBundle'],
+};
+
+const pick = (object, names) =>
+  Object.fromEntries(
+    names.map(name => {
+      check(Object.hasOwn(object, name), `specimen is missing path ${quote([name])}`);
+      return [name, object[name]];
+    }),
+  );
+
+/** Fails unless a store has all that an export in this mode needs. */
+const assertComplete = ({ bundleStore, transcriptStore, snapStore }, checkMode) => {
+  bundleStore.assertComplete(checkMode);
+  transcriptStore.assertComplete(checkMode);
+  snapStore.assertComplete(checkMode);
+};
+
+/** Makes room for a store at `storePath` and returns the path of its database file. */
+const prepareFile = (storePath, forceReset, asFile) => {
+  if (!storePath) return MEMORY;
+  if (forceReset) fs.rmSync(storePath, { recursive: true, force: true });
+  if (asFile) return storePath;
+  fs.mkdirSync(storePath, { recursive: true });
+  return dbFileInDirectory(storePath);
+};
+
+/**
+ * Opens a store, or makes one.
+ *
+ * @param {string | null} storePath
+ * @param {boolean} forceReset whether to erase what is there
+ * @param {Record<string, any>} options
+ */
+const makeSwingStore = (storePath, forceReset, options) => {
+  const {
+    asFile = false,
+    serialized,
+    unsafeFastMode = false,
+    readonly = false,
+    traceFile,
+    keepSnapshots = false,
+    keepTranscripts = true,
+    archiveSnapshot,
+    archiveTranscript,
+    exportCallback,
+    wrapKvStore,
+    wrapTranscriptStore = x => x,
+    wrapSnapStore = x => x,
+    wrapBundleStore = x => x,
+  } = options;
+  if (serialized) {
+    check(Buffer.isBuffer(serialized), 'options.serialized must be Buffer');
+    check(storePath === null, 'options.serialized makes :memory: DB');
+  }
+  check(
+    exportCallback === undefined || typeof exportCallback === 'function',
+    'export callback must be a function',
+  );
+  followTaming();
+
+  const filePath = prepareFile(storePath, forceReset, asFile);
+  const db = new Database(serialized || filePath, { readonly });
+  let isOpen = true;
+
+  const start = () => {
+    const handle = handleOf(db);
+    native.initializeStore(handle, !!readonly, !!unsafeFastMode);
+    return native.makeStore(
+      handle,
+      true,
+      exportCallback ? 'pendingExports' : 'nobody',
+      !!keepSnapshots,
+      !!keepTranscripts,
+      traceFile ? path.resolve(traceFile) : undefined,
+    );
+  };
+  let fns;
+  try {
+    fns = start();
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+
+  const powers = ownPowers(fns);
+  const isWrapped = wrapKvStore !== undefined;
+  const kvStore = isWrapped ? wrapKvStore(baseKVStore(fns)) : baseKVStore(fns);
+  const { dumpTranscripts, ...transcriptStore } = wrapTranscriptStore(
+    transcriptStoreOver(powers, { archiveTranscript }),
+  );
+  const { dumpSnapshots, ...snapStore } = wrapSnapStore(
+    snapStoreOver(powers, makeSnapStoreIO(), { archiveSnapshot }),
+  );
+  const { dumpBundles, ...bundleStore } = wrapBundleStore(bundleStoreOver(powers));
+
+  /** The activityhash is kept in the kvStore, so a wrapped one gets to see it, too. */
+  const emitCrankHashesWrapped = () => {
+    const crankhash = fns.takeCrankhash();
+    const old = kvStore.get('activityhash');
+    const activityhash = fns.nextActivityhash(old === undefined ? '' : old, crankhash);
+    kvStore.set('activityhash', activityhash);
+    fns.noteActivityhash(activityhash);
+    return harden({ crankhash, activityhash });
+  };
+
+  const close = async () => {
+    fns.close();
+    isOpen = false;
+  };
+
+  const internal = harden({
+    dirPath: asFile ? null : storePath,
+    asFile,
+    db,
+    kvStore,
+    snapStore,
+    transcriptStore,
+    bundleStore,
+    /** Closes the store and removes its file: beyond the reference, for imports that fail. */
+    async discard() {
+      if (isOpen) await close();
+      if (filePath === MEMORY) return;
+      for (const suffix of ['', '-wal', '-shm', '-journal']) {
+        fs.rmSync(`${filePath}${suffix}`, { force: true });
+      }
+    },
+  });
+
+  const kernelStorage = {
+    kvStore: kernelKVStore(fns, kvStore, isWrapped),
+    transcriptStore: pick(transcriptStore, KERNEL_FACING.transcriptStore),
+    snapStore: pick(snapStore, KERNEL_FACING.snapStore),
+    bundleStore: pick(bundleStore, KERNEL_FACING.bundleStore),
+    startCrank: fns.startCrank,
+    establishCrankSavepoint: fns.establishCrankSavepoint,
+    rollbackCrank: fns.rollbackCrank,
+    emitCrankHashes: isWrapped ? emitCrankHashesWrapped : fns.emitCrankHashes,
+    endCrank() {
+      // The callback may use the store, and may fail; the crank ends after it.
+      const exports = fns.endCrank();
+      if (exports) exportCallback(exports);
+      fns.finishCrank();
+    },
+    getActivityhash: () => kvStore.get('activityhash') || '',
+  };
+
+  const hostStorage = {
+    kvStore: hostKVStore(fns, kvStore, isWrapped),
+    async commit() {
+      const exports = fns.prepareCommit();
+      if (exports) exportCallback(exports);
+      fns.commit();
+    },
+    close,
+    diskUsage: () => (filePath === MEMORY ? 0 : fs.statSync(filePath).size),
+    repairMetadata: async exporter => repairMetadata(internal, exporter, assertComplete),
+  };
+
+  const debug = {
+    serialize() {
+      if (filePath !== MEMORY) {
+        throw Error('on-disk DBs with WAL mode enabled do not serialize well');
+      }
+      return db.serialize();
+    },
+    dump: (includeHistorical = true) =>
+      harden({
+        kvEntries: Object.fromEntries(fns.kvDump()),
+        transcripts: dumpTranscripts(includeHistorical),
+        snapshots: dumpSnapshots(includeHistorical),
+        bundles: dumpBundles(),
+      }),
+    getDatabase: () => (isOpen ? db : null),
+  };
+
+  return harden({ kernelStorage, hostStorage, debug, internal });
+};
+
+/**
+ * Makes a new store, erasing what is at `storePath`.
+ *
+ * @param {string | null} [storePath]
+ * @param {Record<string, any>} [options]
+ */
+const initSwingStore = (storePath = null, options = {}) => {
+  check(!storePath || typeof storePath === 'string', 'path must be a string');
+  return makeSwingStore(storePath, true, options);
+};
+
+/**
+ * Opens a store, making it if there is none.
+ *
+ * @param {string} storePath
+ * @param {Record<string, any>} [options]
+ */
+const openSwingStore = (storePath, options = {}) => {
+  check(typeof storePath === 'string', 'path must be a string');
+  return makeSwingStore(storePath, false, options);
+};
+
+module.exports = { assertComplete, initSwingStore, makeSwingStore, openSwingStore };

@@ -1,0 +1,52 @@
+/** What two stores are compared by: the export data and the bytes of every artifact, as hashes. */
+import { createHash } from 'node:crypto';
+
+/**
+ * @param {object} swingStore  the package to read the store with
+ * @param {string} storeDir
+ * @param {string} artifactMode
+ * @param {(done: number) => void} [onProgress]  is called after each artifact
+ * @returns {Promise<{ entries: number, data: string, artifacts: Record<string, string> }>} the number of export-data
+ *   entries, their hash, and that of each artifact by name
+ */
+export const digest = async ({ makeSwingStoreExporter }, storeDir, artifactMode, onProgress = () => {}) => {
+  const exporter = makeSwingStoreExporter(storeDir, { artifactMode });
+  try {
+    let entries = 0;
+    const data = createHash('sha256');
+    for await (const entry of exporter.getExportData()) {
+      entries += 1;
+      data.update(`${JSON.stringify(entry)}\n`);
+    }
+    const artifacts = {};
+    let done = 0;
+    for await (const name of exporter.getArtifactNames()) {
+      const hash = createHash('sha256');
+      for await (const chunk of exporter.getArtifact(name)) hash.update(chunk);
+      artifacts[name] = hash.digest('hex');
+      done += 1;
+      onProgress(done);
+    }
+    return { entries, data: data.digest('hex'), artifacts };
+  } finally {
+    await exporter.close();
+  }
+};
+
+/** What tells two digests apart, one line each; empty if nothing does. */
+export const differences = (expected, found) => {
+  const lines = [];
+  if (expected.entries !== found.entries) {
+    lines.push(`export data: ${found.entries} entries instead of ${expected.entries}`);
+  } else if (expected.data !== found.data) {
+    lines.push('export data: other keys or values');
+  }
+  for (const [name, hash] of Object.entries(expected.artifacts)) {
+    if (!(name in found.artifacts)) lines.push(`${name}: missing`);
+    else if (found.artifacts[name] !== hash) lines.push(`${name}: other bytes`);
+  }
+  for (const name of Object.keys(found.artifacts)) {
+    if (!(name in expected.artifacts)) lines.push(`${name}: one too many`);
+  }
+  return lines;
+};

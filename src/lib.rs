@@ -1,0 +1,9 @@
+//! The swing-store of a SwingSet kernel, on three floors.
+//!
+//! - [`store`] is the store itself: plain Rust over SQLite, with no trace of Node.js.
+//! - `node` is how JavaScript reaches it: conversions and scheduling only.
+//! - `js/`, beside this crate, holds the part that has to be JavaScript.
+
+#[cfg(feature = "node")]
+mod node;
+pub mod store;

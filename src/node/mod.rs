@@ -1,0 +1,48 @@
+//! How JavaScript reaches the store: conversions and scheduling, one file a facet.
+//!
+//! `js/` gets a handful of functions that make objects, each a plain object of functions: a
+//! database, a store over it, an exporter, and the two ends of streams. Their methods are raw
+//! Node-API callbacks (see [`raw`]).
+
+mod database;
+mod errors;
+mod exporter;
+mod hasher;
+mod raw;
+mod sink;
+mod source;
+mod span_reader;
+mod store;
+
+use std::sync::Arc;
+
+use napi::bindgen_prelude::{JsValue, Object};
+
+use raw::{Function, add_functions};
+
+/// What the addon exports.
+const EXPORTS: &[Function<()>] = &[
+    ("configure", errors::configure),
+    ("openDatabase", database::open),
+    ("initializeStore", store::initialize),
+    ("createTables", store::create_tables),
+    ("makeStore", store::make),
+    ("keyType", store::key_type_of),
+    ("bundleIDFromName", store::bundle_id_of_name),
+    ("parseArtifactMode", store::check_artifact_mode),
+    ("makeExporter", exporter::make),
+    ("makeSnapshotSink", sink::for_snapshot),
+    ("makeBundleSink", sink::for_bundle),
+    ("makeHasher", hasher::make),
+];
+
+#[napi_derive::module_init]
+fn init() {}
+
+/// Fills the addon's `exports`.
+#[napi_derive::napi(module_exports)]
+pub fn export_functions(exports: Object<'_>) -> napi::Result<()> {
+    let value = exports.value();
+    add_functions(value.env, value.value, &Arc::new(()), EXPORTS)
+        .map_err(|error| napi::Error::from_reason(error.to_string()))
+}

@@ -1,0 +1,216 @@
+//! The receiving end of a stream: bytes that JavaScript reads from a caller's stream and hands
+//! over, to be compressed, checked or stored on another thread.
+//!
+//! `add` only copies. When it says that enough has gathered, JavaScript calls `flush`, which
+//! returns a promise, and waits for the promise of the flush before: so at most two batches are
+//! held, and the stream is read no faster than its bytes are worked off.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use napi::sys;
+
+use super::raw::{Call, Function, Reply, Value, add_functions, new_object, tie};
+use crate::store::{
+    BundleContents, Compressed, Compressor, Error, Result, SnapshotImport, SpanImport,
+    bundle_id_from_name, check_bundle_artifact,
+};
+
+/// How many bytes make a batch.
+const BATCH_BYTES: usize = 256 * 1024;
+
+/// Marks the JavaScript objects that are tied to a [`Sink`].
+const TAG: sys::napi_type_tag = sys::napi_type_tag {
+    lower: 0x7377_696e_672d_7374,
+    upper: 0x6f72_652d_7369_6e6b,
+};
+
+/// What becomes of the bytes.
+pub enum Work {
+    /// A snapshot's image is compressed and hashed.
+    Snapshot(Compressor),
+    /// It has been.
+    Compressed(Compressed),
+    /// A span's items are stored.
+    Span(Box<SpanImport>),
+    /// A bundle of this name is gathered, to be checked.
+    Bundle(Vec<u8>, Vec<u8>),
+    /// It has been; its ID and what to store.
+    CheckedBundle(Vec<u8>, BundleContents),
+    /// Nothing more.
+    Ended,
+}
+
+/// A sink.
+pub struct Sink {
+    pending: Mutex<Vec<u8>>,
+    work: Mutex<Work>,
+    /// The record that a snapshot being imported belongs to.
+    snapshot: Mutex<Option<SnapshotImport>>,
+}
+
+const METHODS: &[Function<Sink>] = &[
+    ("add", add),
+    ("flush", flush),
+    ("finish", finish),
+    ("abandon", abandon),
+    ("summary", summary),
+    ("compressed", compressed),
+];
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A JavaScript object that takes bytes for `work`.
+pub fn make<T: 'static>(
+    call: &Call<'_, T>,
+    work: Work,
+    snapshot: Option<SnapshotImport>,
+) -> Result<Reply> {
+    let sink = Arc::new(Sink {
+        pending: Mutex::new(Vec::new()),
+        work: Mutex::new(work),
+        snapshot: Mutex::new(snapshot),
+    });
+    let object = new_object(call.env())?;
+    tie(call.env(), object, &sink, &TAG)?;
+    add_functions(call.env(), object, &sink, METHODS)?;
+    Ok(Reply::Js(object))
+}
+
+/// `makeSnapshotSink()`: for an image to be saved.
+pub fn for_snapshot(call: &Call<'_, ()>) -> Result<Reply> {
+    make(call, Work::Snapshot(Compressor::default()), None)
+}
+
+/// `makeBundleSink(name)`: for a bundle artifact to be imported.
+pub fn for_bundle(call: &Call<'_, ()>) -> Result<Reply> {
+    let name = call.text(0, "artifact name")?;
+    bundle_id_from_name(&name)?;
+    make(call, Work::Bundle(name, Vec::new()), None)
+}
+
+/// The sink that an argument is tied to.
+pub fn argument<T: 'static>(call: &Call<'_, T>, index: usize) -> Result<Arc<Sink>> {
+    call.target_of::<Sink>(index, &TAG)
+        .ok_or_else(|| Error::Internal("not a sink".into()))
+}
+
+impl Sink {
+    /// The snapshot that was compressed, and the record that it is meant for.
+    pub fn take_snapshot(&self) -> Result<(Compressed, Option<SnapshotImport>)> {
+        match std::mem::replace(&mut *lock(&self.work), Work::Ended) {
+            Work::Compressed(compressed) => Ok((compressed, lock(&self.snapshot).take())),
+            _ => Err(Error::Internal("the sink holds no snapshot".into())),
+        }
+    }
+
+    /// The bundle that was checked.
+    pub fn take_bundle(&self) -> Result<(Vec<u8>, BundleContents)> {
+        match std::mem::replace(&mut *lock(&self.work), Work::Ended) {
+            Work::CheckedBundle(bundle_id, contents) => Ok((bundle_id, contents)),
+            _ => Err(Error::Internal("the sink holds no bundle".into())),
+        }
+    }
+
+    /// Works off what is pending.
+    fn drain(&self) -> Result<()> {
+        let bytes = std::mem::take(&mut *lock(&self.pending));
+        self.process(&bytes)
+    }
+
+    fn process(&self, bytes: &[u8]) -> Result<()> {
+        match &mut *lock(&self.work) {
+            Work::Snapshot(compressor) => compressor.add(bytes),
+            Work::Span(import) => import.add(bytes),
+            Work::Bundle(_, data) => {
+                data.extend_from_slice(bytes);
+                Ok(())
+            }
+            _ => Err(Error::Internal("the sink has ended".into())),
+        }
+    }
+
+    fn finish(&self) -> Result<()> {
+        self.drain()?;
+        let mut work = lock(&self.work);
+        *work = match std::mem::replace(&mut *work, Work::Ended) {
+            Work::Snapshot(compressor) => Work::Compressed(compressor.finish()?),
+            Work::Span(import) => {
+                import.finish()?;
+                Work::Ended
+            }
+            Work::Bundle(name, data) => {
+                let contents = check_bundle_artifact(&name, data)?;
+                Work::CheckedBundle(bundle_id_from_name(&name)?.to_vec(), contents)
+            }
+            other => other,
+        };
+        Ok(())
+    }
+}
+
+/// `add(chunk)`: takes a `Uint8Array` or a string; returns whether it is time to flush.
+///
+/// # Errors
+/// [`Error::NotBytes`].
+fn add(call: &Call<'_, Sink>) -> Result<Reply> {
+    let mut pending = lock(&call.target.pending);
+    if !call.append_bytes(0, &mut pending) {
+        let text = call
+            .optional_text(0)
+            .ok_or(Error::NotBytes { stream: "a stream" })?;
+        pending.extend_from_slice(&crate::store::text_for_hash(&text));
+    }
+    Ok(Value::Bool(pending.len() >= BATCH_BYTES).into())
+}
+
+/// `flush()`: a promise that what is pending has been worked off.
+fn flush(call: &Call<'_, Sink>) -> Result<Reply> {
+    let bytes = std::mem::take(&mut *lock(&call.target.pending));
+    let sink = call.target.clone();
+    call.promise(move || sink.process(&bytes).map(|()| Value::Undefined))
+}
+
+/// `finish()`: a promise that all of it has been worked off and checked.
+fn finish(call: &Call<'_, Sink>) -> Result<Reply> {
+    let sink = call.target.clone();
+    call.promise(move || sink.finish().map(|()| Value::Undefined))
+}
+
+/// `abandon()`: a promise that nothing is left of what was stored.
+fn abandon(call: &Call<'_, Sink>) -> Result<Reply> {
+    let sink = call.target.clone();
+    call.promise(move || {
+        lock(&sink.pending).clear();
+        match std::mem::replace(&mut *lock(&sink.work), Work::Ended) {
+            Work::Span(import) => import.abandon()?,
+            _ => {}
+        }
+        Ok(Value::Undefined)
+    })
+}
+
+/// `summary()`: hash and sizes of a compressed snapshot.
+fn summary(call: &Call<'_, Sink>) -> Result<Reply> {
+    match &*lock(&call.target.work) {
+        Work::Compressed(snapshot) => Ok(Value::Object(vec![
+            ("hash", Value::text(snapshot.hash.as_str())),
+            (
+                "uncompressedSize",
+                Value::Number(snapshot.uncompressed_size as f64),
+            ),
+            ("compressedSize", Value::Number(snapshot.bytes.len() as f64)),
+        ])
+        .into()),
+        _ => Err(Error::Internal("the sink holds no snapshot".into())),
+    }
+}
+
+/// `compressed()`: a compressed snapshot's bytes.
+fn compressed(call: &Call<'_, Sink>) -> Result<Reply> {
+    match &*lock(&call.target.work) {
+        Work::Compressed(snapshot) => Ok(Value::Bytes(snapshot.bytes.clone()).into()),
+        _ => Err(Error::Internal("the sink holds no snapshot".into())),
+    }
+}

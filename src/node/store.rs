@@ -1,0 +1,666 @@
+//! The store for JavaScript: one plain function an operation.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use napi::sys;
+
+use super::exporter::artifact_mode;
+use super::raw::{Call, Function, Reply, Value, functions};
+use super::sink::{self, Work};
+use super::source::{self, Origin};
+use super::{database, span_reader};
+use crate::store::{
+    BundleContents, Deletion, Error, ExportRecords, NewBundle, Note, NoteTo, Part, Result,
+    SnapshotInfo, SnapshotRow, Store, StoreOptions, Transactions, bundle_id_from_name,
+    kernel_key_type, key_type, next_activityhash, require_host_key,
+};
+
+/// A store that JavaScript's functions share.
+pub struct Handle(Mutex<Store>);
+
+impl Handle {
+    fn lock(&self) -> MutexGuard<'_, Store> {
+        // A panic leaves the store's own state usable: what it wrote is SQLite's to undo.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+type StoreCall<'a> = Call<'a, Handle>;
+
+const METHODS: &[Function<Handle>] = &[
+    ("kvGet", kv_get),
+    ("kvHas", kv_has),
+    ("kvGetNextKey", kv_get_next_key),
+    ("kvSet", |call| kv_set(call, |_| Ok(()), Store::kv_set)),
+    ("kvDelete", |call| kv_delete(call, Store::kv_delete)),
+    ("kernelSet", |call| {
+        let check = |key: &[u8]| kernel_key_type(key).map(drop);
+        kv_set(call, check, Store::kernel_set)
+    }),
+    ("kernelDelete", |call| kv_delete(call, Store::kernel_delete)),
+    ("hostSet", |call| {
+        kv_set(call, require_host_key, Store::host_set)
+    }),
+    ("hostDelete", |call| kv_delete(call, Store::host_delete)),
+    ("noteKernelSet", note_kernel_set),
+    ("noteKernelDelete", note_kernel_delete),
+    ("kvDump", kv_dump),
+    ("ensureTxn", |call| {
+        call.target.lock().begin().and_then(done)
+    }),
+    ("startCrank", |call| {
+        call.target.lock().start_crank().and_then(done)
+    }),
+    ("establishCrankSavepoint", |call| {
+        let name = call.text(0, "savepoint")?;
+        let mut store = call.target.lock();
+        store.establish_crank_savepoint(&name).and_then(done)
+    }),
+    ("rollbackCrank", |call| {
+        let name = call.text(0, "savepoint")?;
+        call.target.lock().rollback_crank(&name).and_then(done)
+    }),
+    ("emitCrankHashes", emit_crank_hashes),
+    ("takeCrankhash", |call| {
+        Ok(Value::text(call.target.lock().take_crankhash()).into())
+    }),
+    ("nextActivityhash", |call| {
+        let old = call.text(0, "activityhash")?;
+        let crankhash = call.text(1, "crankhash")?;
+        let crankhash = String::from_utf8_lossy(&crankhash);
+        Ok(Value::text(next_activityhash(&old, &crankhash)).into())
+    }),
+    ("noteActivityhash", |call| {
+        let hash = call.text(0, "activityhash")?;
+        let hash = String::from_utf8_lossy(&hash);
+        call.target.lock().note_activityhash(&hash).and_then(done)
+    }),
+    ("endCrank", |call| {
+        let notes = call.target.lock().end_crank()?;
+        Ok(deliverable(notes).into())
+    }),
+    ("finishCrank", |call| {
+        call.target.lock().finish_crank();
+        done(())
+    }),
+    ("prepareCommit", |call| {
+        let notes = call.target.lock().prepare_commit()?;
+        Ok(deliverable(notes.unwrap_or_default()).into())
+    }),
+    ("commit", |call| call.target.lock().commit().and_then(done)),
+    ("close", |call| call.target.lock().close().and_then(done)),
+    ("takeNotes", |call| {
+        Ok(deliverable(call.target.lock().take_notes()).into())
+    }),
+    // transcripts
+    ("initTranscript", |call| {
+        let vat_id = call.text(0, VAT_ID)?;
+        call.target.lock().init_transcript(&vat_id).and_then(done)
+    }),
+    ("getCurrentSpanBounds", get_current_span_bounds),
+    ("addItem", |call| {
+        let vat_id = call.text(0, VAT_ID)?;
+        let item = call.text(1, "item")?;
+        call.target.lock().add_item(&vat_id, &item).and_then(done)
+    }),
+    ("readSpan", read_span),
+    ("readFullVatTranscript", read_full_vat_transcript),
+    ("currentSpanArchive", current_span_archive),
+    ("rollover", |call| {
+        let vat_id = call.text(0, VAT_ID)?;
+        let incarnation = call.target.lock().rollover(&vat_id, call.is_true(1))?;
+        Ok(Value::Number(incarnation as f64).into())
+    }),
+    ("stopUsingTranscript", |call| {
+        let vat_id = call.text(0, VAT_ID)?;
+        let mut store = call.target.lock();
+        store.stop_using_transcript(&vat_id).and_then(done)
+    }),
+    ("deleteVatTranscripts", |call| {
+        let vat_id = call.text(0, VAT_ID)?;
+        let budget = budget(call, 1)?;
+        let mut store = call.target.lock();
+        store.delete_vat_transcripts(&vat_id, budget).map(deletion)
+    }),
+    ("dumpTranscripts", dump_transcripts),
+    ("exportSpan", |call| {
+        let name = call.text(0, ARTIFACT_NAME)?;
+        let reader = call.target.lock().export_span(&name)?;
+        source::make(call, Origin::Span(reader))
+    }),
+    ("spanNames", |call| {
+        let names = call.target.lock().span_names(artifact_mode(call, 0)?)?;
+        Ok(texts(names).into())
+    }),
+    ("spanRecords", |call| {
+        records(call, call.target.lock().span_records(call.is_true(0)))
+    }),
+    ("checkTranscripts", |call| {
+        let mode = artifact_mode(call, 0)?;
+        call.target.lock().check_transcripts(mode).and_then(done)
+    }),
+    ("importSpanRecord", |call| {
+        record(call, Store::import_span_record)
+    }),
+    ("repairSpanRecord", |call| {
+        record(call, Store::repair_span_record)
+    }),
+    ("importSpan", import_span),
+    // snapshots
+    ("saveSnapshot", save_snapshot),
+    ("loadSnapshot", |call| {
+        let vat_id = call.text(0, VAT_ID)?;
+        let snapshot = call.target.lock().load_snapshot(&vat_id)?;
+        source::make(call, Origin::Snapshot(snapshot))
+    }),
+    ("getSnapshotInfo", get_snapshot_info),
+    ("stopUsingLastSnapshot", |call| {
+        let vat_id = call.text(0, VAT_ID)?;
+        let mut store = call.target.lock();
+        store.stop_using_last_snapshot(&vat_id).and_then(done)
+    }),
+    ("deleteAllUnusedSnapshots", |call| {
+        let mut store = call.target.lock();
+        store.delete_all_unused_snapshots().and_then(done)
+    }),
+    ("deleteVatSnapshots", |call| {
+        let vat_id = call.text(0, VAT_ID)?;
+        let budget = budget(call, 1)?;
+        let mut store = call.target.lock();
+        store.delete_vat_snapshots(&vat_id, budget).map(deletion)
+    }),
+    ("hasHash", |call| {
+        let vat_id = call.text(0, VAT_ID)?;
+        let hash = call.text(1, "hash")?;
+        Ok(Value::Bool(call.target.lock().has_hash(&vat_id, &hash)?).into())
+    }),
+    ("deleteSnapshotByHash", |call| {
+        let vat_id = call.text(0, VAT_ID)?;
+        let hash = call.text(1, "hash")?;
+        let mut store = call.target.lock();
+        store.delete_snapshot_by_hash(&vat_id, &hash).and_then(done)
+    }),
+    ("listAllSnapshots", |call| {
+        let rows = call.target.lock().list_all_snapshots()?;
+        Ok(Value::Array(rows.into_iter().map(snapshot_row).collect()).into())
+    }),
+    ("dumpSnapshots", dump_snapshots),
+    ("exportSnapshot", |call| {
+        let name = call.text(0, ARTIFACT_NAME)?;
+        let snapshot = call.target.lock().export_snapshot(&name)?;
+        source::make(call, Origin::Snapshot(snapshot))
+    }),
+    ("snapshotNames", |call| {
+        let names = call.target.lock().snapshot_names(artifact_mode(call, 0)?)?;
+        Ok(texts(names).into())
+    }),
+    ("snapshotRecords", |call| {
+        records(call, call.target.lock().snapshot_records(call.is_true(0)))
+    }),
+    ("checkSnapshots", |call| {
+        let mode = artifact_mode(call, 0)?;
+        call.target.lock().check_snapshots(mode).and_then(done)
+    }),
+    ("importSnapshotRecord", |call| {
+        record(call, Store::import_snapshot_record)
+    }),
+    ("repairSnapshotRecord", |call| {
+        record(call, Store::repair_snapshot_record)
+    }),
+    ("importSnapshot", import_snapshot),
+    ("populateSnapshot", populate_snapshot),
+    // bundles
+    ("addBundle", add_bundle),
+    ("hasBundle", |call| {
+        let bundle_id = call.text(0, BUNDLE_ID)?;
+        Ok(Value::Bool(call.target.lock().has_bundle(&bundle_id)?).into())
+    }),
+    ("getBundle", |call| {
+        let bundle_id = call.text(0, BUNDLE_ID)?;
+        let contents = call.target.lock().get_bundle(&bundle_id)?;
+        Ok(Value::text(for_js(contents)).into())
+    }),
+    ("deleteBundle", |call| {
+        let bundle_id = call.text(0, BUNDLE_ID)?;
+        call.target.lock().delete_bundle(&bundle_id).and_then(done)
+    }),
+    ("bundleIDs", |call| {
+        let ids = call.target.lock().bundle_ids()?;
+        Ok(texts(ids).into())
+    }),
+    ("bundleRecords", |call| {
+        records(call, call.target.lock().bundle_records())
+    }),
+    ("exportBundle", |call| {
+        let name = call.text(0, ARTIFACT_NAME)?;
+        let bytes = call.target.lock().export_bundle(&name)?;
+        Ok(Value::Bytes(bytes).into())
+    }),
+    ("checkBundles", |call| {
+        let mode = artifact_mode(call, 0)?;
+        call.target.lock().check_bundles(mode).and_then(done)
+    }),
+    ("importBundleRecord", |call| {
+        record(call, Store::import_bundle_record)
+    }),
+    ("repairBundleRecord", |call| {
+        record(call, Store::repair_bundle_record)
+    }),
+    ("populateBundle", |call| {
+        let (bundle_id, contents) = sink::argument(call, 0)?.take_bundle()?;
+        let mut store = call.target.lock();
+        store.populate_bundle(&bundle_id, &contents).and_then(done)
+    }),
+    ("dumpBundles", dump_bundles),
+];
+
+const VAT_ID: &str = "vatID";
+const BUNDLE_ID: &str = "bundleID";
+const ARTIFACT_NAME: &str = "artifact name";
+
+/// `initializeStore(database, readonly, unsafeFastMode)`: the journal mode and the tables.
+pub fn initialize(call: &Call<'_, ()>) -> Result<Reply> {
+    let db = database::argument(call, 0)?;
+    let unsafe_fast_mode = (!call.is_true(1)).then(|| call.is_true(2));
+    Store::initialize(&db, unsafe_fast_mode).and_then(done)
+}
+
+/// `createTables(database, part)`: one sub-store's tables.
+pub fn create_tables(call: &Call<'_, ()>) -> Result<Reply> {
+    let db = database::argument(call, 0)?;
+    let part = match call.text(1, "part")?.as_slice() {
+        b"kv" => Part::Kv,
+        b"transcripts" => Part::Transcripts,
+        b"snapshots" => Part::Snapshots,
+        b"bundles" => Part::Bundles,
+        _ => return Err(Error::Internal("no such part".into())),
+    };
+    db.lock().create(part).and_then(done)
+}
+
+/// `makeStore(database, ownTransactions, noteTo, keepSnapshots, keepTranscripts, traceFile)`.
+pub fn make(call: &Call<'_, ()>) -> Result<Reply> {
+    let options = StoreOptions {
+        transactions: if call.is_true(1) {
+            Transactions::Own
+        } else {
+            Transactions::Callers
+        },
+        note_to: match call.text(2, "noteTo")?.as_slice() {
+            b"pendingExports" => NoteTo::PendingExports,
+            b"list" => NoteTo::List,
+            _ => NoteTo::Nobody,
+        },
+        keep_snapshots: call.is_true(3),
+        keep_transcripts: call.is_true(4),
+        trace_file: match call.optional_text(5) {
+            Some(path) => Some(database::path_from(path)?),
+            None => None,
+        },
+    };
+    let store = Store::over(database::argument(call, 0)?, options)?;
+    let handle = Arc::new(Handle(Mutex::new(store)));
+    functions(call.env(), &handle, METHODS).map(Reply::Js)
+}
+
+/// `keyType(key)`.
+pub fn key_type_of(call: &Call<'_, ()>) -> Result<Reply> {
+    Ok(Value::text(key_type(&call.text(0, "key")?).name()).into())
+}
+
+/// `bundleIDFromName(name)`.
+pub fn bundle_id_of_name(call: &Call<'_, ()>) -> Result<Reply> {
+    let name = call.text(0, ARTIFACT_NAME)?;
+    Ok(Value::text(bundle_id_from_name(&name)?).into())
+}
+
+/// `parseArtifactMode(mode, quoted)`: throws if there is no such mode.
+pub fn check_artifact_mode(call: &Call<'_, ()>) -> Result<Reply> {
+    artifact_mode(call, 0)?;
+    done(())
+}
+
+fn done((): ()) -> Result<Reply> {
+    Ok(Value::Undefined.into())
+}
+
+fn texts(texts: Vec<Vec<u8>>) -> Value {
+    Value::Array(texts.into_iter().map(Value::Text).collect())
+}
+
+/// Changes of the export data as an array of pairs; `undefined` if there are none.
+fn deliverable(notes: Vec<Note>) -> Value {
+    if notes.is_empty() {
+        return Value::Undefined;
+    }
+    Value::Array(
+        notes
+            .into_iter()
+            .map(|(key, value)| {
+                Value::Array(vec![
+                    Value::Text(key),
+                    value.map_or(Value::Null, Value::Text),
+                ])
+            })
+            .collect(),
+    )
+}
+
+fn kv_get(call: &StoreCall<'_>) -> Result<Reply> {
+    let key = call.text(0, "key")?;
+    let store = call.target.lock();
+    Ok(Value::or_undefined(store.kv_get(&key)?, Value::Text).into())
+}
+
+fn kv_has(call: &StoreCall<'_>) -> Result<Reply> {
+    let key = call.text(0, "key")?;
+    Ok(Value::Bool(call.target.lock().kv_has(&key)?).into())
+}
+
+fn kv_get_next_key(call: &StoreCall<'_>) -> Result<Reply> {
+    let previous = call.text(0, "previousKey")?;
+    let next = call.target.lock().kv_get_next_key(&previous)?;
+    Ok(Value::or_undefined(next, Value::Text).into())
+}
+
+/// Calls one of the setters.
+fn kv_set(
+    call: &StoreCall<'_>,
+    check_key: fn(&[u8]) -> Result<()>,
+    set: fn(&mut Store, &[u8], &[u8]) -> Result<()>,
+) -> Result<Reply> {
+    let key = call.text(0, "key")?;
+    let Some(value) = call.optional_text(1) else {
+        // The reference looks at whose key it is before it looks at the value.
+        check_key(&key)?;
+        return Err(Error::WrongType("value", "a string"));
+    };
+    set(&mut call.target.lock(), &key, &value).and_then(done)
+}
+
+fn kv_delete(call: &StoreCall<'_>, delete: fn(&mut Store, &[u8]) -> Result<()>) -> Result<Reply> {
+    let key = call.text(0, "key")?;
+    delete(&mut call.target.lock(), &key).and_then(done)
+}
+
+/// For a kvStore that the caller wrapped: what the kernel's `set` does besides setting.
+fn note_kernel_set(call: &StoreCall<'_>) -> Result<Reply> {
+    let key = call.text(0, "key")?;
+    let value = call.text(1, "value")?;
+    let mut store = call.target.lock();
+    store
+        .note_kernel_set(key_type(&key), &key, &value)
+        .and_then(done)
+}
+
+/// For a kvStore that the caller wrapped: what the kernel's `delete` does besides deleting.
+fn note_kernel_delete(call: &StoreCall<'_>) -> Result<Reply> {
+    let key = call.text(0, "key")?;
+    let mut store = call.target.lock();
+    store
+        .note_kernel_delete(key_type(&key), &key)
+        .and_then(done)
+}
+
+fn kv_dump(call: &StoreCall<'_>) -> Result<Reply> {
+    Ok(source::pairs(call.target.lock().kv_dump()?).into())
+}
+
+fn emit_crank_hashes(call: &StoreCall<'_>) -> Result<Reply> {
+    let hashes = call.target.lock().emit_crank_hashes()?;
+    Ok(Value::Object(vec![
+        ("crankhash", Value::text(hashes.crankhash)),
+        ("activityhash", Value::text(hashes.activityhash)),
+    ])
+    .into())
+}
+
+fn get_current_span_bounds(call: &StoreCall<'_>) -> Result<Reply> {
+    let vat_id = call.text(0, VAT_ID)?;
+    let span = call.target.lock().get_current_span_bounds(&vat_id)?;
+    Ok(Value::Object(vec![
+        ("startPos", Value::Number(span.start_pos as f64)),
+        ("endPos", Value::Number(span.end_pos as f64)),
+        ("hash", Value::text(span.hash)),
+        ("incarnation", Value::Number(span.incarnation as f64)),
+    ])
+    .into())
+}
+
+fn read_span(call: &StoreCall<'_>) -> Result<Reply> {
+    let vat_id = call.text(0, VAT_ID)?;
+    let start_pos = match call.type_of(1) {
+        sys::ValueType::napi_undefined => None,
+        _ => Some(
+            call.number(1)
+                .ok_or(Error::WrongType("position", "a number"))?,
+        ),
+    };
+    let reader = call.target.lock().read_span(&vat_id, start_pos)?;
+    span_reader::make(call, reader)
+}
+
+fn read_full_vat_transcript(call: &StoreCall<'_>) -> Result<Reply> {
+    let vat_id = call.text(0, VAT_ID)?;
+    let readers = call.target.lock().read_full_vat_transcript(&vat_id)?;
+    span_reader::make_chain(call, readers)
+}
+
+/// `[name, reader]` of the span that is about to end; `undefined` if there is none.
+fn current_span_archive(call: &StoreCall<'_>) -> Result<Reply> {
+    let vat_id = call.text(0, VAT_ID)?;
+    let Some((name, reader)) = call.target.lock().current_span_archive(&vat_id)? else {
+        return done(());
+    };
+    let mut entries = Vec::new();
+    while let Some((_, mut item)) = reader.next_item()? {
+        item = crate::store::text_as_read(&item).into_owned();
+        item.push(b'\n');
+        entries.push(Value::Bytes(item));
+    }
+    Ok(Value::Array(vec![Value::Text(name), Value::Array(entries)]).into())
+}
+
+/// How much to delete: a number, or nothing for all.
+fn budget(call: &StoreCall<'_>, index: usize) -> Result<Option<f64>> {
+    match call.type_of(index) {
+        sys::ValueType::napi_undefined => Ok(None),
+        _ => call.number(index).map(Some).ok_or(Error::BadBudget),
+    }
+}
+
+fn deletion(deletion: Deletion) -> Reply {
+    Value::Object(vec![
+        ("done", Value::Bool(deletion.done)),
+        ("cleanups", Value::Number(deletion.cleanups as f64)),
+    ])
+    .into()
+}
+
+/// Rows of `[vatID, position, item]`.
+fn dump_transcripts(call: &StoreCall<'_>) -> Result<Reply> {
+    let rows = call.target.lock().dump_transcripts(call.is_true(0))?;
+    Ok(Value::Array(
+        rows.into_iter()
+            .map(|(vat_id, position, item)| {
+                Value::Array(vec![
+                    Value::Text(vat_id),
+                    Value::Number(position as f64),
+                    Value::Text(item),
+                ])
+            })
+            .collect(),
+    )
+    .into())
+}
+
+/// A function that returns the next records each time, and `undefined` at the end.
+fn records(call: &StoreCall<'_>, records: ExportRecords) -> Result<Reply> {
+    const METHODS: &[Function<ExportRecords>] = &[("next", |call| {
+        let batch = call.target.next_batch()?;
+        Ok(Value::or_undefined(batch, source::pairs).into())
+    })];
+    functions(call.env(), &Arc::new(records), METHODS).map(Reply::Js)
+}
+
+fn record(call: &StoreCall<'_>, take: fn(&mut Store, &[u8], &[u8]) -> Result<()>) -> Result<Reply> {
+    let key = call.text(0, "key")?;
+    let value = call.text(1, "value")?;
+    take(&mut call.target.lock(), &key, &value).and_then(done)
+}
+
+/// A sink for the artifact, or `undefined` if the mode does not want it.
+fn import_span(call: &StoreCall<'_>) -> Result<Reply> {
+    let name = call.text(0, ARTIFACT_NAME)?;
+    let mode = artifact_mode(call, 1)?;
+    let import = call.target.lock().import_span(&name, mode)?;
+    match import {
+        Some(import) => sink::make(call, Work::Span(Box::new(import)), None),
+        None => done(()),
+    }
+}
+
+/// A sink for the artifact, or `undefined` if the mode does not want it.
+fn import_snapshot(call: &StoreCall<'_>) -> Result<Reply> {
+    let name = call.text(0, ARTIFACT_NAME)?;
+    let mode = artifact_mode(call, 1)?;
+    let import = call.target.lock().import_snapshot(&name, mode)?;
+    match import {
+        Some(import) => sink::make(call, Work::Snapshot(Default::default()), Some(import)),
+        None => done(()),
+    }
+}
+
+/// `saveSnapshot(vatID, snapPos, sink)`: returns the key of the snapshot's record.
+fn save_snapshot(call: &StoreCall<'_>) -> Result<Reply> {
+    let vat_id = call.text(0, VAT_ID)?;
+    let snap_pos = position(call, 1, "snapPos")?;
+    let sink = sink::argument(call, 2)?;
+    let (snapshot, _) = sink.take_snapshot()?;
+    let key = call
+        .target
+        .lock()
+        .save_snapshot(&vat_id, snap_pos, &snapshot)?;
+    Ok(Value::Text(key).into())
+}
+
+fn populate_snapshot(call: &StoreCall<'_>) -> Result<Reply> {
+    let (snapshot, import) = sink::argument(call, 0)?.take_snapshot()?;
+    let import = import.ok_or_else(|| Error::Internal("not an import's sink".into()))?;
+    let mut store = call.target.lock();
+    store.populate_snapshot(import, &snapshot).and_then(done)
+}
+
+/// A whole number that JavaScript holds exactly.
+fn position(call: &StoreCall<'_>, index: usize, what: &'static str) -> Result<i64> {
+    const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
+    let found = call
+        .number(index)
+        .ok_or(Error::WrongType(what, "a number"))?;
+    if found.trunc() != found || found.abs() > MAX_SAFE_INTEGER {
+        return Err(Error::InexactPosition { what, found });
+    }
+    Ok(found as i64)
+}
+
+fn snapshot_info(info: SnapshotInfo) -> Vec<(&'static str, Value)> {
+    vec![
+        ("snapPos", Value::Number(info.snap_pos as f64)),
+        ("hash", Value::text(info.hash)),
+        (
+            "uncompressedSize",
+            Value::number_or_null(info.uncompressed_size),
+        ),
+        (
+            "compressedSize",
+            Value::number_or_null(info.compressed_size),
+        ),
+    ]
+}
+
+fn get_snapshot_info(call: &StoreCall<'_>) -> Result<Reply> {
+    let vat_id = call.text(0, VAT_ID)?;
+    let info = call.target.lock().get_snapshot_info(&vat_id)?;
+    Ok(Value::or_undefined(info, |info| Value::Object(snapshot_info(info))).into())
+}
+
+fn snapshot_row(row: SnapshotRow) -> Value {
+    let in_use = row.in_use;
+    let mut properties = vec![("vatID", Value::Text(row.vat_id))];
+    properties.extend(snapshot_info(row.info));
+    let used = if in_use {
+        Value::Number(1.0)
+    } else {
+        Value::Null
+    };
+    properties.insert(2, ("inUse", used));
+    Value::Object(properties)
+}
+
+/// Pairs of a vat and what `dump()` says of one of its snapshots.
+fn dump_snapshots(call: &StoreCall<'_>) -> Result<Reply> {
+    let rows = call.target.lock().dump_snapshots(call.is_true(0))?;
+    Ok(Value::Array(
+        rows.into_iter()
+            .map(|row| {
+                Value::Array(vec![
+                    Value::Text(row.vat_id),
+                    Value::Object(vec![
+                        ("snapPos", Value::Number(row.info.snap_pos as f64)),
+                        ("hash", Value::text(row.info.hash)),
+                        (
+                            "compressedSnapshot",
+                            row.compressed.map_or(Value::Null, Value::Bytes),
+                        ),
+                        ("inUse", Value::Number(f64::from(u8::from(row.in_use)))),
+                    ]),
+                ])
+            })
+            .collect(),
+    )
+    .into())
+}
+
+/// `addBundle(bundleID, moduleFormat, quotedFormat, json, endoZipBase64, endoZipBase64Sha512)`.
+fn add_bundle(call: &StoreCall<'_>) -> Result<Reply> {
+    let bundle_id = call.text(0, BUNDLE_ID)?;
+    let bundle = NewBundle {
+        module_format: call.optional_text(1),
+        quoted_format: String::from_utf8_lossy(&call.optional_text(2).unwrap_or_default())
+            .into_owned(),
+        json: call.optional_text(3).unwrap_or_default(),
+        archive: call.optional_text(4),
+        archive_hash: call.optional_text(5),
+    };
+    let mut store = call.target.lock();
+    store.add_bundle(&bundle_id, &bundle).and_then(done)
+}
+
+/// A script's JSON text, or an archive in base64.
+fn for_js(contents: BundleContents) -> Vec<u8> {
+    match contents {
+        BundleContents::Script(text) => text,
+        BundleContents::Archive(bytes) => {
+            crate::store::check_bundle::encode_base64(&bytes).into_bytes()
+        }
+    }
+}
+
+/// Pairs of an ID and the contents in base64, or `null`.
+fn dump_bundles(call: &StoreCall<'_>) -> Result<Reply> {
+    let bundles = call.target.lock().dump_bundles()?;
+    let encode = |contents: BundleContents| {
+        Value::text(crate::store::check_bundle::encode_base64(
+            &contents.into_bytes(),
+        ))
+    };
+    Ok(Value::Array(
+        bundles
+            .into_iter()
+            .map(|(id, contents)| {
+                Value::Array(vec![Value::Text(id), contents.map_or(Value::Null, encode)])
+            })
+            .collect(),
+    )
+    .into())
+}

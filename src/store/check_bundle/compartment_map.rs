@@ -1,0 +1,194 @@
+//! The schema of the map that an archive begins with.
+//!
+//! The map says which compartments there are, and which modules each of them has. This is the
+//! schema of archives only: what a map on disk may say besides, such as scopes and parsers, is
+//! refused. A module's own entry is barely checked; its loading shows what it is.
+
+use super::refusal::Refusal;
+use super::{object_prototype, policy, quote};
+use crate::store::js_json::{JsObject, Json};
+
+/// A compartment map that keeps to the schema.
+pub(super) struct CompartmentMap<'a> {
+    /// The compartment of the module to begin with.
+    pub(super) entry_compartment: &'a [u8],
+    /// The specifier of that module.
+    pub(super) entry_module: &'a [u8],
+    /// The compartments by name.
+    pub(super) compartments: Vec<(&'a [u8], Descriptor<'a>)>,
+}
+
+/// One compartment.
+pub(super) struct Descriptor<'a> {
+    /// The directory of its files, and the compartment whose modules they are.
+    pub(super) location: &'a [u8],
+    /// The name of the package that it was made of.
+    pub(super) name: &'a [u8],
+    /// Its modules by specifier, all of them objects.
+    pub(super) modules: &'a JsObject,
+    /// What its modules may use.
+    pub(super) policy: Option<&'a Json>,
+}
+
+/// Checks a map against the schema; `url` is what messages call the archive.
+pub(super) fn validate<'a>(map: &'a Json, url: &str) -> Result<CompartmentMap<'a>, Refusal> {
+    let schema = Schema { url };
+    let object = schema.object(Some(map), "compartment map")?;
+    let extra = extra_keys(object, &["tags", "entry", "compartments"]);
+    if !extra.is_empty() {
+        return Err(schema.refuse(format!(
+            "Compartment map must not have extra properties; got {}",
+            quote::list(extra.into_iter())
+        )));
+    }
+    if let Some(tags) = map.get("tags") {
+        schema.conditions(tags)?;
+    }
+    let entry = schema.object(map.get("entry"), "entry")?;
+    let extra = extra_keys(entry, &["compartment", "module"]);
+    if !extra.is_empty() {
+        return Err(schema.refuse(format!(
+            "\"entry\" must not have extra properties in compartment map; got {}",
+            quote::list(extra.into_iter())
+        )));
+    }
+    let entry_compartment = schema.string(entry.get(b"compartment"), "entry.compartment")?;
+    let entry_module = schema.string(entry.get(b"module"), "entry.module")?;
+    let compartments = map.get("compartments");
+    let found = compartments.and_then(Json::as_object).is_some_and(|all| {
+        let inherited = object_prototype::has(entry_compartment);
+        all.get(entry_compartment).map_or(inherited, Json::truthy)
+    });
+    if !found {
+        // The reference loses the words that it has for this.
+        return Err(Refusal::error(quote::value(None)));
+    }
+    let compartments = schema.object(compartments, "compartments")?;
+    if compartments.is_empty() {
+        return Err(schema.refuse("compartments must not be empty"));
+    }
+    Ok(CompartmentMap {
+        entry_compartment,
+        entry_module,
+        compartments: compartments
+            .iter()
+            .map(|(name, value)| Ok((name, schema.compartment(name, value)?)))
+            .collect::<Result<_, Refusal>>()?,
+    })
+}
+
+struct Schema<'s> {
+    url: &'s str,
+}
+
+impl Schema<'_> {
+    fn compartment<'a>(&self, name: &[u8], value: &'a Json) -> Result<Descriptor<'a>, Refusal> {
+        let path = format!("compartments[{}]", quote::string(name));
+        let object = self.object(Some(value), &path)?;
+        let location = self.string(object.get(b"location"), &format!("{path}.location"))?;
+        let package = self.string(object.get(b"name"), &format!("{path}.name"))?;
+        let modules = self.object(object.get(b"modules"), &path)?;
+        for (specifier, module) in modules.iter() {
+            self.module(
+                module,
+                &format!("{path}.modules[{}]", quote::string(specifier)),
+            )?;
+        }
+        let policy = object.get(b"policy");
+        if let Some(policy) = policy {
+            policy::validate(policy, &path, self.url)?;
+        }
+        let known = ["location", "name", "label", "modules", "policy"];
+        let extra = extra_keys(object, &known);
+        if !extra.is_empty() {
+            return Err(self.refuse(format!(
+                "{} must not have extra properties; got {}",
+                quote::bare(&path),
+                quote::list(extra.into_iter())
+            )));
+        }
+        self.string(object.get(b"label"), &format!("{path}.label"))?;
+        Ok(Descriptor {
+            location,
+            name: package,
+            modules,
+            policy,
+        })
+    }
+
+    /// Checks a module's entry, of which any object can be one.
+    ///
+    /// An entry may be a file, a module of another compartment or an error, and the last of
+    /// these has no property that is required and none that is forbidden.
+    fn module(&self, value: &Json, path: &str) -> Result<(), Refusal> {
+        let object = self.object(Some(value), path)?;
+        if let Some(error) = object.get(b"deferredError") {
+            self.string(Some(error), &format!("{path}.deferredError"))?;
+        }
+        if let Some(retained) = object.get(b"retained") {
+            self.boolean(retained, &format!("{path}.retained"))?;
+        }
+        if let Some(created_by) = object.get(b"createdBy") {
+            self.string(Some(created_by), &format!("{path}.createdBy"))?;
+        }
+        Ok(())
+    }
+
+    fn conditions(&self, tags: &Json) -> Result<(), Refusal> {
+        let Some(tags) = tags.as_array() else {
+            return Err(self.refuse(format!(
+                "conditions must be an array; got {}",
+                quote::value(Some(tags))
+            )));
+        };
+        for (index, tag) in tags.iter().enumerate() {
+            self.string(Some(tag), &format!("conditions[{index}]"))?;
+        }
+        Ok(())
+    }
+
+    fn object<'a>(&self, value: Option<&'a Json>, path: &str) -> Result<&'a JsObject, Refusal> {
+        value.and_then(Json::as_object).ok_or_else(|| {
+            self.refuse(format!(
+                "{} must be an object; got {} of type \"{}\"",
+                quote::bare(path),
+                quote::value(value),
+                value.map_or("undefined", Json::type_of)
+            ))
+        })
+    }
+
+    fn string<'a>(&self, value: Option<&'a Json>, path: &str) -> Result<&'a [u8], Refusal> {
+        value
+            .and_then(Json::as_str)
+            .ok_or_else(|| self.wrong_type(value, path, "a string"))
+    }
+
+    fn boolean(&self, value: &Json, path: &str) -> Result<(), Refusal> {
+        match value {
+            Json::Bool(_) => Ok(()),
+            value => Err(self.wrong_type(Some(value), path, "a boolean")),
+        }
+    }
+
+    fn wrong_type(&self, value: Option<&Json>, path: &str, wanted: &str) -> Refusal {
+        Refusal::error(format!(
+            "{} in {} must be {wanted}; got {}",
+            quote::bare(path),
+            quote::string(self.url.as_bytes()),
+            quote::value(value)
+        ))
+    }
+
+    fn refuse(&self, problem: impl AsRef<str>) -> Refusal {
+        let url = quote::string(self.url.as_bytes());
+        Refusal::error(format!("{} in {url}", problem.as_ref()))
+    }
+}
+
+/// The keys of an object that its schema does not name.
+fn extra_keys<'a>(object: &'a JsObject, known: &[&str]) -> Vec<&'a [u8]> {
+    let keys = object.iter().map(|(key, _)| key);
+    keys.filter(|key| !known.iter().any(|known| known.as_bytes() == *key))
+        .collect()
+}

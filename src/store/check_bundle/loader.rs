@@ -1,0 +1,263 @@
+//! Loading: visiting the entry module and everything that it leads to, without running any of it.
+//!
+//! The reference loads modules in parallel, each in steps between which others proceed, and
+//! reports all failures in the order in which they come about. A queue of steps, first in first
+//! out, is what its event loop amounts to, and so gives the same order.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::archive::Archive;
+use super::failures::Failures;
+use super::import::{self, Module};
+use super::link::Linked;
+use super::module_map::{self, Target};
+use super::record::Imports;
+use super::refusal::Refusal;
+use super::{quote, specifier as specifiers};
+use crate::store::js_json::{JsObject, Json};
+
+/// The loading of one entry module.
+pub(super) struct Loader<'a, 'l> {
+    linked: &'l Linked<'a>,
+    archive: &'l mut Archive<'a>,
+    loads: Vec<Load<'a>>,
+    /// The loads of specifiers that stand in the map. All others fail, and are not shared.
+    known: HashMap<(usize, &'a [u8]), usize>,
+    steps: VecDeque<Step>,
+    failures: Failures,
+}
+
+/// The loading of one module.
+struct Load<'a> {
+    compartment: usize,
+    specifier: &'a [u8],
+    outcome: Option<Outcome>,
+    waiting: Vec<Waiting>,
+}
+
+/// How a load ended: well, or with one of the failures.
+type Outcome = Result<(), usize>;
+
+/// Who waits for a load to end.
+#[derive(Clone, Copy)]
+enum Waiting {
+    /// A load whose specifier is an alias of this one's.
+    Alias(usize),
+    /// Whoever wants to know of failures; once for each import of the module.
+    Importer,
+}
+
+/// What comes next for a load, given by its index.
+enum Step {
+    /// The specifier is looked up.
+    Begin(usize),
+    /// The file is fetched.
+    Import(usize),
+    /// The file was parsed.
+    Parsed(usize, Module),
+    /// The module arrived, and its imports can be followed.
+    Loaded(usize, Module),
+    /// The load ends.
+    End(usize, Outcome),
+    /// The load ends as a failure, so many steps from now.
+    Fail(usize, usize, u8),
+    /// A failure is reported.
+    Report(usize),
+}
+
+impl<'a, 'l> Loader<'a, 'l> {
+    pub(super) fn new(linked: &'l Linked<'a>, archive: &'l mut Archive<'a>) -> Loader<'a, 'l> {
+        Loader {
+            linked,
+            archive,
+            loads: Vec::new(),
+            known: HashMap::new(),
+            steps: VecDeque::new(),
+            failures: Failures::default(),
+        }
+    }
+
+    /// Loads a module and all that it imports.
+    pub(super) fn load(mut self, compartment: usize, specifier: &'a [u8]) -> Result<(), Refusal> {
+        let entry = self.start_known(compartment, specifier);
+        self.wait(entry, Waiting::Importer);
+        while let Some(step) = self.steps.pop_front() {
+            self.take(step);
+        }
+        // Only an alias waits for another load: this one leads into a circle.
+        if let Some(circle) = self.loads.iter().find(|load| load.outcome.is_none()) {
+            return Err(Refusal::error(format!(
+                "Module {} is an alias of itself",
+                quote::string(circle.specifier)
+            )));
+        }
+        let location = self.linked.compartments[compartment].location;
+        self.failures.into_result(format_args!(
+            "Failed to load module {} in package {}",
+            quote::string(specifier),
+            quote::string(location)
+        ))
+    }
+
+    fn take(&mut self, step: Step) {
+        match step {
+            Step::Begin(load) => self.begin(load),
+            Step::Import(load) => self.import(load),
+            Step::Parsed(load, module) => self.steps.push_back(Step::Loaded(load, module)),
+            Step::Loaded(load, module) => {
+                let outcome = self.follow(load, module);
+                self.end(load, outcome);
+            }
+            Step::End(load, outcome) => self.end(load, outcome),
+            Step::Fail(load, failure, 0) => self.end(load, Err(failure)),
+            Step::Fail(load, failure, steps) => {
+                self.steps.push_back(Step::Fail(load, failure, steps - 1));
+            }
+            Step::Report(failure) => self.failures.report(failure),
+        }
+    }
+
+    fn begin(&mut self, load: usize) {
+        let Load {
+            compartment,
+            specifier,
+            ..
+        } = self.loads[load];
+        match module_map::look_up(self.linked, compartment, specifier) {
+            Ok(Target::Alias(compartment, specifier)) => {
+                let target = self.start_known(compartment, specifier);
+                self.wait(target, Waiting::Alias(load));
+            }
+            Ok(Target::Object) => self.end(load, Ok(())),
+            Ok(Target::File) => self.steps.push_back(Step::Import(load)),
+            Err(refusal) => {
+                let failure = self.failures.note(refusal);
+                self.end(load, Err(failure));
+            }
+        }
+    }
+
+    fn import(&mut self, load: usize) {
+        let Load {
+            compartment,
+            specifier,
+            ..
+        } = self.loads[load];
+        let compartment = &self.linked.compartments[compartment];
+        let next = match import::import(self.archive, compartment, specifier) {
+            Ok(Module::DeferredError) => Step::Loaded(load, Module::DeferredError),
+            Ok(module) => Step::Parsed(load, module),
+            Err(refusal) => Step::End(load, Err(self.failures.note(refusal))),
+        };
+        self.steps.push_back(next);
+    }
+
+    /// Starts the loads of what a module imports.
+    fn follow(&mut self, load: usize, module: Module) -> Outcome {
+        let Load {
+            compartment,
+            specifier: referrer,
+            ..
+        } = self.loads[load];
+        let specifiers = match module {
+            Module::DeferredError => return Ok(()),
+            Module::Importing(Imports::Specifiers(specifiers)) => specifiers,
+            Module::Importing(Imports::Invalid(found)) => {
+                return Err(self.failures.note(Refusal::error(format!(
+                    "Invalid module source: 'imports' must be an array of strings, got ({} {found}) \
+                     for module {} of compartment {}",
+                    if found.starts_with(['o', 'u']) { "an" } else { "a" },
+                    quote::string(referrer),
+                    quote::string(self.linked.compartments[compartment].location)
+                ))));
+            }
+        };
+        for specifier in &specifiers {
+            if let Err(refusal) = specifiers::resolve(specifier, referrer) {
+                return Err(self.failures.note(refusal));
+            }
+        }
+        // The reference keeps imports as the properties of an object, which has an order.
+        let imports: JsObject = specifiers
+            .into_iter()
+            .map(|key| (key, Json::Null))
+            .collect();
+        for (specifier, _) in imports.iter() {
+            if let Ok(specifier) = specifiers::resolve(specifier, referrer) {
+                let import = self.start(compartment, &specifier);
+                self.wait(import, Waiting::Importer);
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts a load unless it was started before.
+    fn start(&mut self, compartment: usize, specifier: &[u8]) -> usize {
+        let linked = self.linked;
+        let found = linked.compartments[compartment].known_specifier(specifier);
+        match found {
+            Some(specifier) => self.start_known(compartment, specifier),
+            None => self.start_unknown(compartment, specifier),
+        }
+    }
+
+    fn start_known(&mut self, compartment: usize, specifier: &'a [u8]) -> usize {
+        if let Some(load) = self.known.get(&(compartment, specifier)) {
+            return *load;
+        }
+        let load = self.add(compartment, specifier);
+        self.known.insert((compartment, specifier), load);
+        self.steps.push_back(Step::Begin(load));
+        load
+    }
+
+    /// Starts a load of something that is nowhere in the map, which takes the usual steps to
+    /// fail. Its specifier is not kept: there can be many, each made longer by its referrer.
+    fn start_unknown(&mut self, compartment: usize, specifier: &[u8]) -> usize {
+        let load = self.add(compartment, b"");
+        let next = match module_map::look_up(self.linked, compartment, specifier) {
+            Err(refusal) => Step::Fail(load, self.failures.note(refusal), 0),
+            Ok(_) => {
+                let compartment = &self.linked.compartments[compartment];
+                match import::import(self.archive, compartment, specifier) {
+                    Err(refusal) => Step::Fail(load, self.failures.note(refusal), 2),
+                    Ok(module) => Step::Loaded(load, module),
+                }
+            }
+        };
+        self.steps.push_back(next);
+        load
+    }
+
+    fn add(&mut self, compartment: usize, specifier: &'a [u8]) -> usize {
+        self.loads.push(Load {
+            compartment,
+            specifier,
+            outcome: None,
+            waiting: Vec::new(),
+        });
+        self.loads.len() - 1
+    }
+
+    fn wait(&mut self, load: usize, waiting: Waiting) {
+        match self.loads[load].outcome {
+            None => self.loads[load].waiting.push(waiting),
+            Some(outcome) => self.wake(waiting, outcome),
+        }
+    }
+
+    fn end(&mut self, load: usize, outcome: Outcome) {
+        self.loads[load].outcome = Some(outcome);
+        for waiting in std::mem::take(&mut self.loads[load].waiting) {
+            self.wake(waiting, outcome);
+        }
+    }
+
+    fn wake(&mut self, waiting: Waiting, outcome: Outcome) {
+        match (waiting, outcome) {
+            (Waiting::Alias(load), outcome) => self.steps.push_back(Step::End(load, outcome)),
+            (Waiting::Importer, Err(failure)) => self.steps.push_back(Step::Report(failure)),
+            (Waiting::Importer, Ok(())) => {}
+        }
+    }
+}

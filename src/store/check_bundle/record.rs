@@ -1,0 +1,93 @@
+//! What the file of a module says about its imports, by the language that it is written in.
+
+use super::archive::parse_json;
+use super::coerce;
+use super::refusal::Refusal;
+use crate::store::js_json::Json;
+
+/// The languages that an archive can hold.
+#[derive(Clone, Copy)]
+pub(super) enum Language {
+    /// An ECMAScript module, compiled to a program and described as JSON.
+    PrecompiledEcmaScript,
+    /// A CommonJS module, described as JSON.
+    PrecompiledCommonJs,
+    /// Data: JSON, text or bytes. None of them is parsed before it is used.
+    Data,
+}
+
+impl Language {
+    /// The language of a parser.
+    pub(super) fn of(parser: &[u8]) -> Option<Language> {
+        match parser {
+            b"pre-mjs-json" => Some(Language::PrecompiledEcmaScript),
+            b"pre-cjs-json" => Some(Language::PrecompiledCommonJs),
+            b"json" | b"text" | b"bytes" => Some(Language::Data),
+            _ => None,
+        }
+    }
+}
+
+/// What a module says it imports.
+pub(super) enum Imports {
+    /// The specifiers.
+    Specifiers(Vec<Vec<u8>>),
+    /// Something else, of this type.
+    Invalid(&'static str),
+}
+
+/// Reads the file of a module; `location` is what messages call it.
+pub(super) fn read(language: Language, content: &[u8], location: &str) -> Result<Imports, Refusal> {
+    match language {
+        Language::PrecompiledEcmaScript => read_ecmascript(&parse_json(content, location)?),
+        Language::PrecompiledCommonJs => read_commonjs(&parse_json(content, location)?),
+        Language::Data => Ok(Imports::Specifiers(Vec::new())),
+    }
+}
+
+/// The reference appends to the program of the module, which must be possible; that there is a
+/// program is only seen when it runs.
+fn read_ecmascript(record: &Json) -> Result<Imports, Refusal> {
+    const PROGRAM: &str = "__syncModuleProgram__";
+    let primitive = match record {
+        Json::Null => {
+            return Err(Refusal::type_error(format!(
+                "Cannot read properties of null (reading '{PROGRAM}')"
+            )));
+        }
+        Json::Bool(_) | Json::Number(_) | Json::String(_) => coerce::to_string(record)?,
+        Json::Array(_) | Json::Object(_) => {
+            if let Some(program @ (Json::Array(_) | Json::Object(_))) = record.get(PROGRAM) {
+                coerce::to_string(program)?;
+            }
+            return Ok(imports_of(record));
+        }
+    };
+    Err(Refusal::type_error(format!(
+        "Cannot create property '{PROGRAM}' on {} '{}'",
+        record.type_of(),
+        super::quote::text(&primitive)
+    )))
+}
+
+fn read_commonjs(record: &Json) -> Result<Imports, Refusal> {
+    match record {
+        Json::Null => Err(Refusal::type_error(
+            "Cannot destructure property 'source' of 'parseLocatedJson(...)' as it is null.",
+        )),
+        record => Ok(imports_of(record)),
+    }
+}
+
+fn imports_of(record: &Json) -> Imports {
+    let Some(imports) = record.get("imports") else {
+        return Imports::Invalid("undefined");
+    };
+    let specifiers = imports.as_array().and_then(|imports| {
+        let specifiers = imports
+            .iter()
+            .map(|import| import.as_str().map(<[u8]>::to_vec));
+        specifiers.collect::<Option<_>>()
+    });
+    specifiers.map_or(Imports::Invalid(imports.type_of()), Imports::Specifiers)
+}

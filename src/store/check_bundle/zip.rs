@@ -1,0 +1,260 @@
+//! The zip files that hold bundles: stored members only, no comment behind the directory.
+//!
+//! What the directory says of a member must equal what stands before the member's content. Many
+//! readers are more lenient and many are stricter; this one is as lenient as the reference.
+
+use flate2::Crc;
+use indexmap::IndexMap;
+
+use super::cursor::Cursor;
+use super::quote::plain;
+use super::refusal::Refusal;
+
+/// The contents of the members by name, in the order of the directory.
+pub(super) type Members<'a> = IndexMap<Vec<u8>, &'a [u8]>;
+
+const LOCAL_HEADER: &[u8] = b"PK\x03\x04";
+const CENTRAL_HEADER: &[u8] = b"PK\x01\x02";
+const DIRECTORY_END: &[u8] = b"PK\x05\x06";
+/// How long the record at the end is when it holds no comment.
+const DIRECTORY_END_LENGTH: u64 = 22;
+const STORED: u16 = 0;
+const ENCRYPTED: u16 = 1;
+const DIRECTORY: u32 = 0x10;
+/// The reference reads names only for archives that it calls so.
+const ARCHIVE_NAME: &str = "\"<unknown>\"";
+
+/// What both the directory and the member itself say of a member.
+#[derive(PartialEq)]
+struct Header {
+    bit_flag: u16,
+    method: u16,
+    crc32: u32,
+    compressed_length: u32,
+    uncompressed_length: u32,
+}
+
+struct CentralRecord<'a> {
+    header: Header,
+    name: &'a [u8],
+    attributes: u32,
+    start: u32,
+}
+
+struct LocalRecord<'a> {
+    header: Header,
+    name: &'a [u8],
+    content: &'a [u8],
+}
+
+/// Reads a zip file. Of members with the same name, the last one counts.
+pub(super) fn read(bytes: &[u8]) -> Result<Members<'_>, Refusal> {
+    let mut cursor = Cursor::new(bytes);
+    let directory = find_directory(&mut cursor, bytes.len() as u64)?;
+    let central_records = read_directory(&mut cursor, &directory)?;
+    // All of them are read before any is checked, as which error comes first depends on it.
+    let mut records = Vec::new();
+    for central in central_records {
+        cursor.seek(u64::from(central.start))?;
+        records.push((central, read_local_record(&mut cursor)?));
+    }
+    let mut members = Members::new();
+    for (central, local) in records {
+        check_record(&central, &local)?;
+        if central.header.bit_flag & ENCRYPTED != 0 {
+            return Err(Refusal::error("Encrypted zip are not supported"));
+        }
+        if central.attributes & DIRECTORY != 0 {
+            continue;
+        }
+        if central.header.method != STORED {
+            let name: Vec<String> = central.name.iter().map(u8::to_string).collect();
+            return Err(Refusal::error(format!(
+                "Cannot find decompressor for compression method {} for file {}",
+                central.header.method,
+                name.join(",")
+            )));
+        }
+        members.insert(decode(central.name).into_bytes(), local.content);
+    }
+    Ok(members)
+}
+
+/// Where the directory stands, and how many records it holds.
+struct Directory {
+    start: u32,
+    records: u16,
+}
+
+fn find_directory(cursor: &mut Cursor<'_>, length: u64) -> Result<Directory, Refusal> {
+    let Some(end) = length.checked_sub(DIRECTORY_END_LENGTH) else {
+        return Err(Refusal::error("Corrupted zip: not enough content"));
+    };
+    cursor.seek(end)?;
+    if !cursor.eat(DIRECTORY_END) {
+        return Err(Refusal::error(
+            "Corrupt zip file, or zip file containing an unsupported variable-width \
+             end-of-archive comment, or an unsupported zip file with 64 bit sizes",
+        ));
+    }
+    let disk = cursor.u16()?;
+    let first_disk = cursor.u16()?;
+    let records_on_disk = cursor.u16()?;
+    let records = cursor.u16()?;
+    let size = cursor.u32()?;
+    let start = cursor.u32()?;
+    let comment_length = cursor.u16()?;
+    // Nothing follows this record, so any length but zero fails here.
+    cursor.read(u32::from(comment_length))?;
+    if [disk, first_disk, records_on_disk, records].contains(&u16::MAX)
+        || [size, start].contains(&u32::MAX)
+    {
+        return Err(zip64());
+    }
+    cursor.set_offset(end as i64 - i64::from(start) - i64::from(size))?;
+    Ok(Directory { start, records })
+}
+
+fn read_directory<'a>(
+    cursor: &mut Cursor<'a>,
+    directory: &Directory,
+) -> Result<Vec<CentralRecord<'a>>, Refusal> {
+    cursor.seek(u64::from(directory.start))?;
+    let mut records = Vec::new();
+    while cursor.eat(CENTRAL_HEADER) {
+        records.push(read_central_record(cursor)?);
+    }
+    if usize::from(directory.records) != records.len() {
+        return Err(Refusal::error(format!(
+            "Corrupted zip or bug: expected {} records in central dir, got {}",
+            directory.records,
+            records.len()
+        )));
+    }
+    Ok(records)
+}
+
+fn read_central_record<'a>(cursor: &mut Cursor<'a>) -> Result<CentralRecord<'a>, Refusal> {
+    let _version = cursor.u8()?;
+    let _made_by = cursor.u8()?;
+    let header = read_header(cursor)?;
+    let name_length = cursor.u16()?;
+    let extra_length = cursor.u16()?;
+    let comment_length = cursor.u16()?;
+    let _disk = cursor.u16()?;
+    let _internal_attributes = cursor.u16()?;
+    let attributes = cursor.u32()?;
+    let start = cursor.u32()?;
+    let name = cursor.read(u32::from(name_length))?;
+    cursor.skip(extra_length)?;
+    if [header.uncompressed_length, header.compressed_length, start].contains(&u32::MAX) {
+        return Err(zip64());
+    }
+    cursor.read(u32::from(comment_length))?;
+    Ok(CentralRecord {
+        header,
+        name,
+        attributes,
+        start,
+    })
+}
+
+fn read_local_record<'a>(cursor: &mut Cursor<'a>) -> Result<LocalRecord<'a>, Refusal> {
+    // A member without its signature is read as if its header began here.
+    cursor.eat(LOCAL_HEADER);
+    let header = read_header(cursor)?;
+    let name_length = cursor.u16()?;
+    let extra_length = cursor.u16()?;
+    let name = cursor.read(u32::from(name_length))?;
+    cursor.skip(extra_length)?;
+    let content = cursor.read(header.compressed_length)?;
+    Ok(LocalRecord {
+        header,
+        name,
+        content,
+    })
+}
+
+fn read_header(cursor: &mut Cursor<'_>) -> Result<Header, Refusal> {
+    let _version_needed = cursor.u16()?;
+    let bit_flag = cursor.u16()?;
+    let method = cursor.u16()?;
+    let _date = cursor.u32()?;
+    Ok(Header {
+        bit_flag,
+        method,
+        crc32: cursor.u32()?,
+        compressed_length: cursor.u32()?,
+        uncompressed_length: cursor.u32()?,
+    })
+}
+
+fn check_record(central: &CentralRecord<'_>, local: &LocalRecord<'_>) -> Result<(), Refusal> {
+    let central_name = decode(central.name);
+    let local_name = decode(local.name);
+    if central_name.replace('\\', "/") != local_name {
+        return Err(Refusal::error(format!(
+            "Zip integrity error: central record file name {} must match local file name {} in \
+             archive {ARCHIVE_NAME}",
+            plain(central_name.as_bytes()),
+            plain(local_name.as_bytes())
+        )));
+    }
+    let mut crc = Crc::new();
+    crc.update(local.content);
+    let problem = if let Some(difference) = difference(&central.header, &local.header) {
+        difference
+    } else if crc.sum() != local.header.crc32 {
+        let (wanted, actual) = (local.header.crc32, crc.sum());
+        format!("CRC-32 checksum mismatch, wanted {wanted} but actual content is {actual}")
+    } else {
+        return Ok(());
+    };
+    Err(Refusal::error(format!(
+        "Zip integrity error: {problem} for file {} in archive {ARCHIVE_NAME}",
+        plain(local_name.as_bytes())
+    )))
+}
+
+/// The first thing that the directory and the member do not agree about.
+fn difference(central: &Header, local: &Header) -> Option<String> {
+    if central == local {
+        return None;
+    }
+    Some(if central.bit_flag != local.bit_flag {
+        format!(
+            "Central record bit flag {:x} must match local record bit flag {:x}",
+            central.bit_flag, local.bit_flag
+        )
+    } else if central.method != local.method {
+        format!(
+            "Central record compression method {} must match local compression method {}",
+            central.method, local.method
+        )
+    } else if central.crc32 != local.crc32 {
+        format!(
+            "Central record CRC-32 checksum {} must match local checksum {}",
+            central.crc32, local.crc32
+        )
+    } else if central.compressed_length != local.compressed_length {
+        format!(
+            "Central record compressed size {} must match local {}",
+            central.compressed_length, local.compressed_length
+        )
+    } else {
+        format!(
+            "Central record uncompressed size {} must match local {}",
+            central.uncompressed_length, local.uncompressed_length
+        )
+    })
+}
+
+fn zip64() -> Refusal {
+    Refusal::error("Cannot read Zip64")
+}
+
+/// Text as a `TextDecoder` gives it: repaired, and without a byte order mark.
+pub(super) fn decode(bytes: &[u8]) -> String {
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    String::from_utf8_lossy(bytes).into_owned()
+}

@@ -1,0 +1,201 @@
+//! Cranks, their hashes, and the changes of the export data that go with them.
+//!
+//! A crank is one delivery of the kernel. Within it the kernel establishes savepoints and may
+//! roll back to one: that undoes everything written since, in every sub-store, pending export
+//! data included, but not the crankhash, which goes on to cover what was rolled back.
+
+use super::error::{Error, Result};
+use super::hash::Sha256;
+use super::notes::Note;
+use super::{Store, text};
+
+/// What [`Store::emit_crank_hashes`] returns, both in hexadecimal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CrankHashes {
+    /// The hash of the changes since the crank began.
+    pub crankhash: String,
+    /// The hash of all changes ever.
+    pub activityhash: String,
+}
+
+/// The key under which the activityhash is kept.
+pub const ACTIVITYHASH: &[u8] = b"activityhash";
+
+/// The crank in progress.
+#[derive(Default)]
+pub(super) struct Crank {
+    running: bool,
+    /// The names of the savepoints; the one at index N is `tN` to SQLite.
+    savepoints: Vec<Vec<u8>>,
+    hash: Sha256,
+}
+
+impl Crank {
+    pub(super) fn hash_set(&mut self, key: &[u8], value: &[u8]) {
+        self.hash.add(b"add\n");
+        self.hash.add(&text::for_hash(key));
+        self.hash.add(b"\n");
+        self.hash.add(&text::for_hash(value));
+        self.hash.add(b"\n");
+    }
+
+    pub(super) fn hash_delete(&mut self, key: &[u8]) {
+        self.hash.add(b"delete\n");
+        self.hash.add(&text::for_hash(key));
+        self.hash.add(b"\n");
+    }
+}
+
+impl Store {
+    /// Begins a crank.
+    ///
+    /// # Errors
+    /// [`Error::CrankInCrank`].
+    pub fn start_crank(&mut self) -> Result<()> {
+        if self.crank.running {
+            return Err(Error::CrankInCrank);
+        }
+        self.crank.running = true;
+        self.crank.hash = Sha256::new();
+        Ok(())
+    }
+
+    /// Marks a point in the crank to which [`Store::rollback_crank`] can return.
+    ///
+    /// # Errors
+    /// [`Error::OutsideCrank`].
+    pub fn establish_crank_savepoint(&mut self, name: &[u8]) -> Result<()> {
+        if !self.crank.running {
+            return Err(Error::OutsideCrank("establishCrankSavepoint"));
+        }
+        let ordinal = self.crank.savepoints.len();
+        self.crank.savepoints.push(name.to_vec());
+        let db = self.db.lock();
+        // Outside of a transaction, releasing the savepoint would commit.
+        self.ensure_txn(&db)?;
+        db.run(&format!("SAVEPOINT t{ordinal}"), [])?;
+        Ok(())
+    }
+
+    /// Undoes all that was written since the savepoint was established, and forgets it.
+    ///
+    /// # Errors
+    /// [`Error::OutsideCrank`]; [`Error::NoSuchSavepoint`].
+    pub fn rollback_crank(&mut self, name: &[u8]) -> Result<()> {
+        if !self.crank.running {
+            return Err(Error::OutsideCrank("rollbackCrank"));
+        }
+        let ordinal = self
+            .crank
+            .savepoints
+            .iter()
+            .position(|savepoint| savepoint == name)
+            .ok_or_else(|| Error::NoSuchSavepoint(name.to_vec()))?;
+        let mut db = self.db.lock();
+        db.settle_readers()?;
+        db.run(&format!("ROLLBACK TO SAVEPOINT t{ordinal}"), [])?;
+        drop(db);
+        self.crank.savepoints.truncate(ordinal);
+        Ok(())
+    }
+
+    /// Computes the hashes of the crank so far, and begins a new crankhash.
+    ///
+    /// The new activityhash is stored and exported.
+    pub fn emit_crank_hashes(&mut self) -> Result<CrankHashes> {
+        let crankhash = self.take_crankhash();
+        let old = self.kv_get(ACTIVITYHASH)?.unwrap_or_default();
+        let activityhash = next_activityhash(&old, &crankhash);
+        self.kv_set(ACTIVITYHASH, activityhash.as_bytes())?;
+        self.note_activityhash(&activityhash)?;
+        Ok(CrankHashes {
+            crankhash,
+            activityhash,
+        })
+    }
+
+    /// The crankhash, which begins anew.
+    pub fn take_crankhash(&mut self) -> String {
+        std::mem::take(&mut self.crank.hash).finish()
+    }
+
+    /// Exports an activityhash that was stored.
+    pub fn note_activityhash(&mut self, activityhash: &str) -> Result<()> {
+        let db = self.db.lock();
+        self.notes.add(
+            &db,
+            super::kv::export_key(ACTIVITYHASH),
+            Some(activityhash.as_bytes().to_vec()),
+        )
+    }
+
+    /// Releases the crank's savepoints and returns the pending changes of the export data, if
+    /// any. The crank ends with [`Store::finish_crank`], when these have been delivered.
+    ///
+    /// # Errors
+    /// [`Error::OutsideCrank`].
+    pub fn end_crank(&mut self) -> Result<Vec<Note>> {
+        if !self.crank.running {
+            return Err(Error::OutsideCrank("endCrank"));
+        }
+        let db = self.db.lock();
+        if !self.crank.savepoints.is_empty() {
+            db.run("RELEASE SAVEPOINT t0", [])?;
+            self.crank.savepoints.clear();
+        }
+        self.notes.take_pending(&db)
+    }
+
+    /// Ends the crank.
+    pub fn finish_crank(&mut self) {
+        self.crank.running = false;
+    }
+
+    /// Returns the pending changes of the export data, which are to be delivered before
+    /// [`Store::commit`]; `None` when there is no transaction, and so nothing to commit.
+    ///
+    /// # Errors
+    /// [`Error::StoreClosed`].
+    pub fn prepare_commit(&mut self) -> Result<Option<Vec<Note>>> {
+        if !self.open {
+            return Err(Error::StoreClosed);
+        }
+        let db = self.db.lock();
+        if !db.in_transaction() {
+            return Ok(None);
+        }
+        self.notes.take_pending(&db).map(Some)
+    }
+
+    /// Commits everything written since the last commit, if anything was.
+    ///
+    /// # Errors
+    /// [`Error::StoreClosed`]; SQLite's errors.
+    pub fn commit(&mut self) -> Result<()> {
+        if !self.open {
+            return Err(Error::StoreClosed);
+        }
+        let db = self.db.lock();
+        if db.in_transaction() {
+            db.commit()?;
+        }
+        Ok(())
+    }
+
+    /// The changes of the export data since this was last called, in the order in which they
+    /// were made, when they are kept in a list.
+    pub fn take_notes(&mut self) -> Vec<Note> {
+        std::mem::take(&mut self.notes.list)
+    }
+}
+
+/// The activityhash that follows `old` after a crank.
+pub fn next_activityhash(old: &[u8], crankhash: &str) -> String {
+    let mut hash = Sha256::new();
+    hash.add(b"activityhash\n");
+    hash.add(&text::for_hash(&text::as_read(old)));
+    hash.add(b"\n");
+    hash.add(crankhash.as_bytes());
+    hash.add(b"\n");
+    hash.finish()
+}

@@ -1,0 +1,322 @@
+//! One SQLite database: opening it, its transaction, and what is open on it.
+//!
+//! A database is shared by the sub-stores over it, by the handle that tools get, and by readers
+//! that fetch their rows step by step. All of them hold a [`SharedDatabase`] and lock it for one
+//! operation at a time, so that it may be used from any thread.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use rusqlite::{CachedStatement, Connection, OpenFlags, Params};
+
+use super::error::{Error, Result};
+use super::schema::Part;
+use super::span_reader::ReaderState;
+use super::statement::Statement;
+
+/// How long a writer waits for another one, as better-sqlite3 does.
+pub const DEFAULT_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// More than the number of different statements that a store uses.
+const STATEMENT_CACHE: usize = 128;
+
+/// What to open.
+#[derive(Debug, Clone)]
+pub enum Location {
+    /// A file.
+    File(PathBuf),
+    /// A new, empty database in memory.
+    Memory,
+    /// A database in memory, with the contents that [`Database::serialize`] once returned.
+    Serialized(Vec<u8>),
+}
+
+/// How to open it.
+#[derive(Debug, Clone)]
+pub struct OpenOptions {
+    /// Refuse every write.
+    pub readonly: bool,
+    /// Fail where there is no file yet, instead of making one.
+    pub must_exist: bool,
+    /// How long to wait for another connection's lock.
+    pub busy_timeout: Duration,
+}
+
+impl Default for OpenOptions {
+    fn default() -> Self {
+        OpenOptions {
+            readonly: false,
+            must_exist: false,
+            busy_timeout: DEFAULT_BUSY_TIMEOUT,
+        }
+    }
+}
+
+/// A database and everything that is open on it.
+pub struct Database {
+    /// Statements of tools; dropped before the connection that they belong to.
+    pub(super) statements: HashMap<u32, Statement>,
+    pub(super) next_statement: u32,
+    readers: Vec<Weak<Mutex<ReaderState>>>,
+    connection: Option<Connection>,
+    location: Location,
+    readonly: bool,
+}
+
+/// A database that several owners use in turn.
+#[derive(Clone)]
+pub struct SharedDatabase(Arc<Mutex<Database>>);
+
+impl SharedDatabase {
+    /// Opens a database.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchDirectory`] where the file's directory is missing; SQLite's own errors.
+    pub fn open(location: Location, options: &OpenOptions) -> Result<SharedDatabase> {
+        Ok(SharedDatabase(Arc::new(Mutex::new(Database::open(
+            location, options,
+        )?))))
+    }
+
+    /// The database, for one operation.
+    pub fn lock(&self) -> MutexGuard<'_, Database> {
+        // A panic leaves SQLite's own state whole, so a poisoned lock is no reason to stop.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Database {
+    fn open(location: Location, options: &OpenOptions) -> Result<Database> {
+        let mut flags = OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        if options.readonly {
+            flags |= OpenFlags::SQLITE_OPEN_READ_ONLY;
+        } else {
+            flags |= OpenFlags::SQLITE_OPEN_READ_WRITE;
+            if !options.must_exist {
+                flags |= OpenFlags::SQLITE_OPEN_CREATE;
+            }
+        }
+        let mut connection = match &location {
+            Location::File(path) => {
+                if !parent(path).is_dir() {
+                    return Err(Error::NoSuchDirectory);
+                }
+                Connection::open_with_flags(path, flags)?
+            }
+            Location::Memory | Location::Serialized(_) => Connection::open_in_memory()?,
+        };
+        if let Location::Serialized(bytes) = &location {
+            connection.deserialize_read_exact(
+                "main",
+                bytes.as_slice(),
+                bytes.len(),
+                options.readonly,
+            )?;
+        }
+        connection.busy_timeout(options.busy_timeout)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+        Ok(Database {
+            statements: HashMap::new(),
+            next_statement: 0,
+            readers: Vec::new(),
+            connection: Some(connection),
+            readonly: options.readonly,
+            location: match location {
+                Location::Serialized(_) => Location::Memory,
+                other => other,
+            },
+        })
+    }
+
+    /// The connection.
+    ///
+    /// # Errors
+    /// [`Error::DatabaseClosed`] after [`Database::close`].
+    pub fn connection(&self) -> Result<&Connection> {
+        self.connection.as_ref().ok_or(Error::DatabaseClosed)
+    }
+
+    /// Whether the connection is open.
+    pub fn is_open(&self) -> bool {
+        self.connection.is_some()
+    }
+
+    /// Whether writes are refused.
+    pub fn is_readonly(&self) -> bool {
+        self.readonly
+    }
+
+    /// The database's file, unless it is in memory.
+    pub fn file(&self) -> Option<&Path> {
+        match &self.location {
+            Location::File(path) => Some(path),
+            _ => None,
+        }
+    }
+
+    /// Whether a transaction is open; false for a closed database.
+    pub fn in_transaction(&self) -> bool {
+        self.connection
+            .as_ref()
+            .is_some_and(|connection| !connection.is_autocommit())
+    }
+
+    /// A statement, prepared once and kept.
+    pub(super) fn prepare(&self, sql: &str) -> Result<CachedStatement<'_>> {
+        Ok(self.connection()?.prepare_cached(sql)?)
+    }
+
+    /// Runs a statement that returns no rows; returns how many rows it changed.
+    pub(super) fn run(&self, sql: &str, params: impl Params) -> Result<usize> {
+        Ok(self.prepare(sql)?.execute(params)?)
+    }
+
+    /// Runs one or more statements without parameters.
+    pub fn execute(&self, sql: &str) -> Result<()> {
+        Ok(self.connection()?.execute_batch(sql)?)
+    }
+
+    /// The first row's first value.
+    pub(super) fn value<T: rusqlite::types::FromSql>(
+        &self,
+        sql: &str,
+        params: impl Params,
+    ) -> Result<Option<T>> {
+        self.row(sql, params, |row| row.get(0))
+    }
+
+    /// The first row, mapped.
+    pub(super) fn row<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        map: impl FnOnce(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>> {
+        let mut statement = self.prepare(sql)?;
+        let mut rows = statement.query(params)?;
+        match rows.next()? {
+            Some(row) => Ok(Some(map(row)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// All rows, mapped.
+    pub(super) fn rows<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        mut map: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>> {
+        let mut statement = self.prepare(sql)?;
+        let mut rows = statement.query(params)?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push(map(row)?);
+        }
+        Ok(found)
+    }
+
+    /// Makes the tables of one part where they are missing.
+    pub fn create(&self, part: Part) -> Result<()> {
+        self.execute(part.sql())
+    }
+
+    /// Begins a transaction that may write, unless one is open.
+    ///
+    /// # Errors
+    /// SQLite's `SQLITE_BUSY` when another connection writes for longer than the timeout.
+    pub fn begin(&self) -> Result<()> {
+        if !self.in_transaction() {
+            self.run("BEGIN IMMEDIATE TRANSACTION", [])?;
+        }
+        Ok(())
+    }
+
+    /// Commits the open transaction.
+    pub fn commit(&self) -> Result<()> {
+        self.run("COMMIT", [])?;
+        Ok(())
+    }
+
+    /// The journal mode that SQLite settles on when asked for `mode`.
+    fn set_journal_mode(&self, mode: &'static str) -> Result<String> {
+        let sql = format!("PRAGMA journal_mode={mode}");
+        let mut statement = self.connection()?.prepare(&sql)?;
+        let mut rows = statement.query([])?;
+        match rows.next()? {
+            Some(row) => Ok(row.get(0)?),
+            None => Ok(String::new()),
+        }
+    }
+
+    /// Chooses between safety (WAL, synced at every commit) and speed (no journal at all, with
+    /// which a rollback is impossible and a crash destroys the file).
+    ///
+    /// WAL lets exporters go on reading an older state while the kernel writes.
+    ///
+    /// # Errors
+    /// [`Error::InTransaction`]; [`Error::JournalMode`] when SQLite did not follow.
+    pub fn set_unsafe_fast_mode(&self, fast: bool) -> Result<()> {
+        if self.in_transaction() {
+            return Err(Error::InTransaction);
+        }
+        let (wanted, synchronous) = if fast {
+            ("off", "normal")
+        } else {
+            ("wal", "full")
+        };
+        let found = self.set_journal_mode(wanted)?;
+        if found != wanted && self.file().is_some() {
+            return Err(Error::JournalMode { wanted, found });
+        }
+        self.execute(&format!("PRAGMA synchronous={synchronous}"))
+    }
+
+    /// The whole database as bytes, from which [`Location::Serialized`] makes it anew.
+    pub fn serialize(&mut self) -> Result<Vec<u8>> {
+        let connection = self.connection.as_mut().ok_or(Error::DatabaseClosed)?;
+        Ok(connection.serialize("main")?.to_vec())
+    }
+
+    /// Remembers a reader, so that its rows are saved before they are changed.
+    pub(super) fn register(&mut self, reader: &Arc<Mutex<ReaderState>>) {
+        self.readers.retain(|reader| reader.strong_count() > 0);
+        self.readers.push(Arc::downgrade(reader));
+    }
+
+    /// Lets every open reader take what it has yet to read, because rows are about to change.
+    pub(super) fn settle_readers(&mut self) -> Result<()> {
+        if self.connection.is_none() {
+            return Ok(());
+        }
+        for reader in std::mem::take(&mut self.readers) {
+            if let Some(reader) = reader.upgrade() {
+                let mut state = reader.lock().unwrap_or_else(PoisonError::into_inner);
+                state.take_rest(self)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes the database. What was not committed is gone; what was open on it fails from now
+    /// on. Does nothing the second time.
+    pub fn close(&mut self) {
+        self.statements.clear();
+        self.readers.clear();
+        if let Some(connection) = self.connection.take() {
+            // SQLite refuses to close only while statements are open, and there are none left.
+            // Should it refuse all the same, dropping the connection closes it.
+            drop(connection.close());
+        }
+    }
+}
+
+/// The directory that a file lies in.
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}

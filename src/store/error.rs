@@ -1,0 +1,688 @@
+//! Everything that can go wrong in a store, and the words for it.
+//!
+//! Callers of the reference match on its messages, so they are part of the contract and all of
+//! them stand here. A message comes in two forms: SES, under its default error taming, hides
+//! values that were not explicitly declared fit to show, and writes `(a string)` in their place.
+
+use std::fmt;
+
+use super::check_bundle::Refusal;
+use super::js_json::quote;
+
+/// What an operation of a store returns.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Whether a message shows the values that SES hides by default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// Every value is shown, as under `errorTaming: 'unsafe'`.
+    Shown,
+    /// Values that may be secret are replaced by their type, as SES does by default.
+    Hidden,
+}
+
+/// Which JavaScript constructor stands for an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// `Error`
+    Error,
+    /// `TypeError`
+    TypeError,
+    /// `RangeError`
+    RangeError,
+    /// `SyntaxError`
+    SyntaxError,
+    /// `SqliteError`, an error of SQLite itself, whose `code` is SQLite's.
+    SqliteError,
+}
+
+/// One failure of a store operation.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Error {
+    /// An argument has the wrong type: `WrongType("key", "a string")`.
+    WrongType(&'static str, &'static str),
+    /// A position below zero.
+    NegativePosition,
+    /// A position, which must be a whole number that JavaScript holds exactly, is not.
+    InexactPosition {
+        /// which argument
+        what: &'static str,
+        /// what was given
+        found: f64,
+    },
+    /// A deletion budget that is not a positive number.
+    BadBudget,
+    /// A `host.` key was given to the kernel's store.
+    KernelRefusesHostKey,
+    /// A key without `host.` was given to the host's store.
+    HostRequiresHostKey,
+    /// A key without `host.` was given to an exporter's `getHostKV`.
+    ExporterRequiresHostKey,
+    /// Not one of the four artifact modes.
+    InvalidArtifactMode(Vec<u8>),
+
+    /// The store was closed.
+    StoreClosed,
+    /// The database handle was closed.
+    DatabaseClosed,
+    /// The exporter was closed while something of it was still in use.
+    ExporterClosed,
+    /// The directory in which a database was to be opened is not there.
+    NoSuchDirectory,
+    /// The database could not be put into the journal mode that the store needs.
+    JournalMode {
+        /// the mode asked for
+        wanted: &'static str,
+        /// the mode that SQLite answered with
+        found: String,
+    },
+    /// A change of journal mode in the middle of a transaction.
+    InTransaction,
+
+    /// `startCrank` inside a crank.
+    CrankInCrank,
+    /// A crank operation outside of a crank; the operation's name.
+    OutsideCrank(&'static str),
+    /// `rollbackCrank` to a savepoint that was not established.
+    NoSuchSavepoint(Vec<u8>),
+
+    /// The vat has no current span.
+    NoCurrentTranscript(Vec<u8>),
+    /// The vat has no span that starts there.
+    NoTranscriptSpan {
+        /// the vat
+        vat_id: Vec<u8>,
+        /// where the span was said to start
+        start_pos: f64,
+    },
+    /// A span whose end lies before its start.
+    SpanEndsBeforeStart {
+        /// first position
+        start_pos: i64,
+        /// position behind the last
+        end_pos: i64,
+    },
+    /// Fewer items were found than the span's record says.
+    MissingTranscriptItems {
+        /// how many there were
+        found: i64,
+        /// how many there should have been
+        expected: i64,
+    },
+    /// A name that is not that of a transcript artifact; `double_quoted` is the importer's form.
+    NotTranscriptName {
+        /// the name
+        name: Vec<u8>,
+        /// whether the reference's message puts the quoted name into quotes once more
+        double_quoted: bool,
+    },
+    /// A name that is not that of a snapshot artifact.
+    NotSnapshotName {
+        /// the name
+        name: Vec<u8>,
+        /// true for the importer's form of the message
+        on_import: bool,
+    },
+    /// A name that is not that of a bundle artifact.
+    NotBundleName(Vec<u8>),
+    /// The span is not in the store.
+    SpanNotAvailable(Vec<u8>),
+    /// The snapshot is not in the store.
+    SnapshotNotAvailable(Vec<u8>),
+    /// The snapshot's record is there, its contents are not.
+    SnapshotPruned(Vec<u8>),
+    /// The vat has no snapshot to load.
+    NoSnapshot(Vec<u8>),
+    /// The bundle is not in the store.
+    BundleNotFound(Vec<u8>),
+    /// The bundle's record is there, its contents are not.
+    BundlePruned(Vec<u8>),
+    /// There is no record that the bundle's contents could be put into.
+    BundleRecordMissing(Vec<u8>),
+    /// A bundle ID that starts with neither `b0-` nor `b1-`; `declassified` shows it always.
+    UnsupportedBundleId {
+        /// the ID
+        bundle_id: Vec<u8>,
+        /// whether the message shows it even where values are hidden
+        declassified: bool,
+    },
+    /// A row with such an ID, which no store of ours or the reference's writes.
+    UnsupportedBundleIdFound(Vec<u8>),
+    /// A bundle of a format that its ID does not allow.
+    UnsupportedBundleFormat {
+        /// `b0` or `b1`
+        version: &'static str,
+        /// the format, as JSON text
+        format: String,
+    },
+    /// A bundle's contents do not have the hash that its ID says.
+    BundleMismatch {
+        /// the ID
+        bundle_id: Vec<u8>,
+        /// whether the contents are an artifact being imported
+        artifact: bool,
+    },
+    /// A bundle that was refused, in the words of the check that refused it.
+    BundleRefused(Refusal),
+    /// The type of an artifact's name is unknown to the exporter.
+    InvalidArtifactType(Vec<u8>),
+    /// An export record's key is of an unknown kind.
+    UnknownRecord(Vec<u8>),
+    /// An export record's key is of an unknown kind, found while repairing.
+    UnknownRepairRecord(Vec<u8>),
+    /// An artifact's name is of an unknown kind.
+    UnknownArtifact(Vec<u8>),
+    /// An export record that is not JSON. JavaScript's own parser words it better.
+    NotJson(Vec<u8>),
+    /// Reading a field of JSON that is `null`, as JavaScript says it.
+    NotAnObject {
+        /// the first field that was looked for
+        field: &'static str,
+    },
+
+    /// A record lacks a field.
+    MetadataMissing {
+        /// `transcript` or `snapshot`
+        kind: &'static str,
+        /// the field
+        field: &'static str,
+        /// the record, as JSON text
+        metadata: String,
+    },
+    /// A field of a record has a type that no exporter writes.
+    MetadataType {
+        /// `transcript` or `snapshot`
+        kind: &'static str,
+        /// the field
+        field: &'static str,
+        /// the record, as JSON text
+        metadata: String,
+    },
+    /// A transcript record's key says something else than the record.
+    KeyMismatch {
+        /// the key
+        key: Vec<u8>,
+        /// the record, as JSON text
+        metadata: String,
+    },
+    /// Two values that must be the same are not; their types, as JavaScript names them.
+    NotSame {
+        /// the value found, as JSON text, and its type with an article
+        actual: (String, &'static str),
+        /// the value expected, likewise
+        expected: (String, &'static str),
+    },
+    /// A record contradicts the one that the store has.
+    RepairMismatch {
+        /// the method that found it
+        method: &'static str,
+        /// what the store has, as JSON text
+        existing: String,
+        /// what the record says, as JSON text
+        metadata: String,
+    },
+    /// A repair brought a bundle that the store does not have.
+    UnexpectedBundleRecord(Vec<u8>),
+    /// An artifact for which there is no record.
+    NoMetadata {
+        /// `transcript span` or `snapshot`
+        kind: &'static str,
+        /// the artifact's name
+        name: Vec<u8>,
+    },
+    /// The vat of a span has no current span, so its incarnation is unknown.
+    NoCurrentIncarnation(Vec<u8>),
+    /// A transcript artifact with more or fewer items than its record says.
+    IncompleteArtifact(Vec<u8>),
+    /// A transcript artifact whose hash is not the record's.
+    SpanHashMismatch {
+        /// the artifact's name
+        name: Vec<u8>,
+        /// the hash of its contents
+        actual: String,
+        /// the hash in its record
+        expected: Vec<u8>,
+    },
+    /// A snapshot artifact whose hash is not the record's.
+    SnapshotHashMismatch {
+        /// the artifact's name
+        name: Vec<u8>,
+        /// the hash of its contents
+        actual: String,
+        /// the hash in its record
+        expected: Vec<u8>,
+    },
+    /// A stored snapshot that does not have its hash.
+    LoadedHashMismatch {
+        /// the hash of its contents
+        actual: String,
+        /// the hash in its record
+        expected: Vec<u8>,
+    },
+    /// Bytes that are not the gzip file they should be.
+    BadGzip(String),
+
+    /// A current span lacks items.
+    IncompleteCurrentSpan {
+        /// how many there are
+        count: i64,
+        /// the span's row, as JSON text
+        span: String,
+    },
+    /// A current incarnation lacks items.
+    IncompleteIncarnation(i64),
+    /// A vat's history lacks items.
+    IncompleteArchive {
+        /// how many there are
+        count: i64,
+        /// how many there should be
+        expected: i64,
+    },
+    /// Snapshots in use whose contents are gone; their vats, joined by commas.
+    CurrentSnapshotsPruned(Vec<u8>),
+    /// Bundles whose contents are gone; their IDs, joined by commas.
+    BundlesMissing(Vec<u8>),
+    /// The completeness check has no rule for this mode.
+    NoSuchCheck(&'static str),
+
+    /// Something that is not bytes came out of a stream.
+    NotBytes {
+        /// which stream
+        stream: &'static str,
+    },
+    /// The work was given up because its stream ended in an error.
+    Abandoned,
+
+    /// A statement was used in a way that it does not allow; better-sqlite3's words.
+    Statement {
+        /// the constructor that stands for it
+        class: Class,
+        /// the message
+        message: String,
+    },
+    /// SQLite refused.
+    Sqlite {
+        /// SQLite's name for the extended result code, such as `SQLITE_BUSY`
+        code: &'static str,
+        /// SQLite's own words
+        message: String,
+    },
+    /// A row holds something that no store writes.
+    BadRow(String),
+    /// The file system refused.
+    Io {
+        /// what was being done
+        doing: String,
+        /// the system's name for the failure, such as `ENOENT`
+        code: String,
+        /// the system's own words
+        message: String,
+    },
+    /// A fault of this package, never the caller's.
+    Internal(String),
+}
+
+impl Error {
+    /// The JavaScript constructor that stands for this error.
+    pub fn class(&self) -> Class {
+        match self {
+            Error::DatabaseClosed | Error::NoSuchDirectory | Error::NotAnObject { .. } => {
+                Class::TypeError
+            }
+            Error::NotSame { .. } => Class::RangeError,
+            Error::NotJson(_) => Class::SyntaxError,
+            Error::Sqlite { .. } => Class::SqliteError,
+            Error::Statement { class, .. } => *class,
+            Error::BundleRefused(refusal) => refusal.class(),
+            _ => Class::Error,
+        }
+    }
+
+    /// A stable name for the error's kind, given to JavaScript as the error's `code`.
+    pub fn code(&self) -> &str {
+        match self {
+            Error::Sqlite { code, .. } => code,
+            Error::Io { code, .. } => code,
+            Error::WrongType(..)
+            | Error::NegativePosition
+            | Error::InexactPosition { .. }
+            | Error::BadBudget
+            | Error::InvalidArtifactMode(_)
+            | Error::NotBytes { .. }
+            | Error::Statement { .. } => "ERR_SWING_STORE_ARGUMENT",
+            Error::KernelRefusesHostKey
+            | Error::HostRequiresHostKey
+            | Error::ExporterRequiresHostKey => "ERR_SWING_STORE_KEY",
+            Error::StoreClosed | Error::DatabaseClosed | Error::ExporterClosed => {
+                "ERR_SWING_STORE_CLOSED"
+            }
+            Error::NoSuchDirectory | Error::JournalMode { .. } => "ERR_SWING_STORE_OPEN",
+            Error::InTransaction
+            | Error::CrankInCrank
+            | Error::OutsideCrank(_)
+            | Error::NoSuchSavepoint(_) => "ERR_SWING_STORE_CRANK",
+            Error::NoCurrentTranscript(_)
+            | Error::NoTranscriptSpan { .. }
+            | Error::SpanNotAvailable(_)
+            | Error::SnapshotNotAvailable(_)
+            | Error::SnapshotPruned(_)
+            | Error::NoSnapshot(_)
+            | Error::BundleNotFound(_)
+            | Error::BundlePruned(_)
+            | Error::BundleRecordMissing(_)
+            | Error::NoMetadata { .. } => "ERR_SWING_STORE_NOT_FOUND",
+            Error::NotTranscriptName { .. }
+            | Error::NotSnapshotName { .. }
+            | Error::NotBundleName(_)
+            | Error::InvalidArtifactType(_)
+            | Error::UnknownRecord(_)
+            | Error::UnknownRepairRecord(_)
+            | Error::UnknownArtifact(_)
+            | Error::NoSuchCheck(_) => "ERR_SWING_STORE_NAME",
+            Error::MissingTranscriptItems { .. }
+            | Error::IncompleteCurrentSpan { .. }
+            | Error::IncompleteIncarnation(_)
+            | Error::IncompleteArchive { .. }
+            | Error::CurrentSnapshotsPruned(_)
+            | Error::BundlesMissing(_) => "ERR_SWING_STORE_INCOMPLETE",
+            Error::Abandoned => "ERR_SWING_STORE_ABANDONED",
+            Error::Internal(_) => "ERR_SWING_STORE_INTERNAL",
+            _ => "ERR_SWING_STORE_INVALID",
+        }
+    }
+
+    /// The message, with values shown or hidden as `detail` says.
+    pub fn message(&self, detail: Detail) -> String {
+        let hide = |shown: String, hidden: &str| match detail {
+            Detail::Shown => shown,
+            Detail::Hidden => hidden.to_owned(),
+        };
+        let string = |value: &[u8]| hide(show(value), "(a string)");
+        let number = |value: i64| hide(value.to_string(), "(a number)");
+        let object = |value: &str| hide(value.to_owned(), "(an object)");
+        match self {
+            Error::WrongType(what, wanted) => format!("{what} must be {wanted}"),
+            Error::NegativePosition => "position must not be negative".into(),
+            Error::InexactPosition { what, found } => {
+                format!("{what} must be a whole number, not {found}")
+            }
+            Error::BadBudget => "budget must be undefined or positive".into(),
+            Error::KernelRefusesHostKey => "kernelKVStore refuses host keys".into(),
+            Error::HostRequiresHostKey => "hostKVStore requires host keys".into(),
+            Error::ExporterRequiresHostKey => "getHostKV requires host keys".into(),
+            Error::InvalidArtifactMode(mode) => {
+                format!("invalid artifactMode {}", String::from_utf8_lossy(mode))
+            }
+            Error::StoreClosed => "db not initialized".into(),
+            Error::DatabaseClosed => "The database connection is not open".into(),
+            Error::ExporterClosed => "this exporter was closed; make a new one to read on".into(),
+            Error::NoSuchDirectory => {
+                "Cannot open database because the directory does not exist".into()
+            }
+            Error::JournalMode { wanted, found } => format!(
+                "Couldn't set swing-store DB to {} mode (is {})",
+                string(wanted.as_bytes()),
+                string(found.as_bytes())
+            ),
+            Error::InTransaction => "must not be in a transaction".into(),
+            Error::CrankInCrank => "startCrank while already in a crank".into(),
+            Error::OutsideCrank(operation) => format!("{operation} outside of crank"),
+            Error::NoSuchSavepoint(name) => format!("no such savepoint as \"{}\"", show(name)),
+            Error::NoCurrentTranscript(vat_id) => {
+                format!("no current transcript for {}", show(vat_id))
+            }
+            Error::NoTranscriptSpan { vat_id, start_pos } => format!(
+                "no transcript span for {} at {}",
+                show(vat_id),
+                ryu_js::Buffer::new().format(*start_pos)
+            ),
+            Error::SpanEndsBeforeStart { start_pos, end_pos } => {
+                format!("{start_pos} <= {end_pos}}}")
+            }
+            Error::MissingTranscriptItems { found, expected } => {
+                format!("read {found} transcript entries (expected {expected})")
+            }
+            Error::NotTranscriptName {
+                name,
+                double_quoted,
+            } => {
+                let form = "transcript.{vatID}.{startPos}.{endPos}";
+                let quote = if *double_quoted { "'" } else { "" };
+                let name = show(name);
+                format!("expected artifact name of the form '{form}', saw {quote}{name}{quote}")
+            }
+            Error::NotSnapshotName { name, on_import } => {
+                let form = "snapshot.{vatID}.{snapPos}";
+                let name = show(name);
+                if *on_import {
+                    format!("expected snapshot name of the form '{form}', saw '{name}'")
+                } else {
+                    format!("expected artifact name of the form '{form}', saw {name}")
+                }
+            }
+            Error::NotBundleName(name) => format!(
+                "expected artifact name of the form 'bundle.{{bundleID}}', saw {}",
+                show(name)
+            ),
+            Error::SpanNotAvailable(name) => {
+                format!("transcript span {} not available", show(name))
+            }
+            Error::SnapshotNotAvailable(name) => format!("snapshot {} not available", show(name)),
+            Error::SnapshotPruned(name) => format!("artifact {} is not available", show(name)),
+            Error::NoSnapshot(vat_id) => {
+                format!("no snapshot available for vat {}", show(vat_id))
+            }
+            Error::BundleNotFound(id) => format!("bundle {} not found", show(id)),
+            Error::BundlePruned(id) => format!("bundle {} pruned", show(id)),
+            Error::BundleRecordMissing(id) => format!("missing {}", string(id)),
+            Error::UnsupportedBundleId {
+                bundle_id,
+                declassified,
+            } => {
+                let id = if *declassified {
+                    show(bundle_id)
+                } else {
+                    string(bundle_id)
+                };
+                format!("unsupported BundleID {id}")
+            }
+            Error::UnsupportedBundleIdFound(id) => {
+                format!("somehow found unsupported BundleID {}", show(id))
+            }
+            Error::UnsupportedBundleFormat { version, format } => {
+                format!("unsupported {version}- module format {format}")
+            }
+            Error::BundleMismatch {
+                bundle_id,
+                artifact,
+            } => {
+                let tail = if *artifact { " artifact" } else { "" };
+                format!("bundleID {} does not match bundle{tail}", show(bundle_id))
+            }
+            Error::BundleRefused(refusal) => refusal.message().to_owned(),
+            Error::InvalidArtifactType(name) => {
+                format!("invalid type in artifact name {}", show(name))
+            }
+            Error::UnknownRecord(tag) => {
+                format!("unknown export-data type {} on import", show(tag))
+            }
+            Error::UnknownRepairRecord(key) => format!(
+                "unknown export-data type in key {} on repairMetadata",
+                show(key)
+            ),
+            Error::UnknownArtifact(tag) => {
+                format!("unknown artifact type {} on import", show(tag))
+            }
+            Error::NotJson(text) => format!("{} is not valid JSON", show(text)),
+            Error::NotAnObject { field } => {
+                format!("Cannot destructure property '{field}' of 'metadata' as it is null.")
+            }
+            Error::MetadataMissing {
+                kind,
+                field,
+                metadata,
+            } => format!("{kind} metadata missing {field}: {}", object(metadata)),
+            Error::MetadataType {
+                kind,
+                field,
+                metadata,
+            } => format!(
+                "{kind} metadata has {field} of the wrong type: {}",
+                object(metadata)
+            ),
+            Error::KeyMismatch { key, metadata } => format!(
+                "transcript key {} mismatches metadata {}",
+                string(key),
+                object(metadata)
+            ),
+            Error::NotSame { actual, expected } => format!(
+                "Expected {} is same as {}",
+                hide(actual.0.clone(), actual.1),
+                hide(expected.0.clone(), expected.1)
+            ),
+            Error::RepairMismatch {
+                method,
+                existing,
+                metadata,
+            } => format!(
+                "{method} metadata mismatch: {} vs {}",
+                object(existing),
+                object(metadata)
+            ),
+            Error::UnexpectedBundleRecord(id) => format!(
+                "unexpected new bundle record for {} during repair",
+                string(id)
+            ),
+            Error::NoMetadata { kind, name } => format!("no metadata for {kind} {}", string(name)),
+            Error::NoCurrentIncarnation(vat_id) => format!(
+                "vat {} has no current span, so which incarnation to take is unknown",
+                show(vat_id)
+            ),
+            Error::IncompleteArtifact(name) => {
+                format!("artifact {} is not complete", string(name))
+            }
+            Error::SpanHashMismatch {
+                name,
+                actual,
+                expected,
+            } => format!(
+                "artifact {} hash is \"{actual}\", metadata says {}",
+                string(name),
+                show(expected)
+            ),
+            Error::SnapshotHashMismatch {
+                name,
+                actual,
+                expected,
+            } => format!(
+                "snapshot {} hash is \"{actual}\", metadata says {}",
+                show(name),
+                show(expected)
+            ),
+            Error::LoadedHashMismatch { actual, expected } => {
+                format!("actual hash \"{actual}\" !== expected {}", show(expected))
+            }
+            Error::BadGzip(message) => message.clone(),
+            Error::IncompleteCurrentSpan { count, span } => format!(
+                "incomplete current transcript span: {} items, {}",
+                number(*count),
+                object(span)
+            ),
+            Error::IncompleteIncarnation(count) => format!(
+                "incomplete current incarnation transcript: {} items",
+                number(*count)
+            ),
+            Error::IncompleteArchive { count, expected } => format!(
+                "incomplete archival transcript: {} vs {}",
+                number(*count),
+                number(*expected)
+            ),
+            Error::CurrentSnapshotsPruned(vats) => {
+                format!("current snapshots are pruned for vats {}", string(vats))
+            }
+            Error::BundlesMissing(ids) => format!("missing bundles for: {}", string(ids)),
+            Error::NoSuchCheck(mode) => (*mode).into(),
+            Error::NotBytes { stream } => {
+                format!("{stream} must yield Uint8Arrays or strings; it yielded something else")
+            }
+            Error::Abandoned => "the stream ended in an error before all was read".into(),
+            Error::Statement { message, .. } | Error::Sqlite { message, .. } => message.clone(),
+            Error::BadRow(message) => {
+                format!("the database holds a value that no swing-store writes: {message}")
+            }
+            Error::Io { doing, message, .. } => format!("{doing}: {message}"),
+            Error::Internal(message) => {
+                format!("a fault in swing-store-native, please report it: {message}")
+            }
+        }
+    }
+
+    /// An error of the file system while `doing` something.
+    pub fn io(doing: impl Into<String>, error: &std::io::Error) -> Error {
+        Error::Io {
+            doing: doing.into(),
+            code: error
+                .raw_os_error()
+                .map_or_else(|| "EIO".to_owned(), |errno| errno_name(errno).to_owned()),
+            message: error.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message(Detail::Shown))
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Error {
+        Error::BundleRefused(refusal)
+    }
+}
+
+impl From<rusqlite::types::FromSqlError> for Error {
+    fn from(error: rusqlite::types::FromSqlError) -> Error {
+        Error::BadRow(error.to_string())
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Error {
+        match error {
+            rusqlite::Error::SqliteFailure(failure, message) => Error::Sqlite {
+                code: super::sqlite_code::name(failure.extended_code),
+                message: message.unwrap_or_else(|| {
+                    rusqlite::ffi::code_to_str(failure.extended_code).to_owned()
+                }),
+            },
+            other => Error::BadRow(other.to_string()),
+        }
+    }
+}
+
+/// A string as a message shows it: a JSON string.
+fn show(value: &[u8]) -> String {
+    String::from_utf8_lossy(&quote(value)).into_owned()
+}
+
+/// The system's names for the failures that a store meets, as Node.js gives them in `code`.
+fn errno_name(errno: i32) -> &'static str {
+    match errno {
+        1 => "EPERM",
+        2 => "ENOENT",
+        5 => "EIO",
+        13 => "EACCES",
+        17 => "EEXIST",
+        20 => "ENOTDIR",
+        21 => "EISDIR",
+        24 => "EMFILE",
+        27 => "EFBIG",
+        28 => "ENOSPC",
+        30 => "EROFS",
+        _ => "EIO",
+    }
+}

@@ -1,0 +1,351 @@
+//! Export: a store's records and artifacts, as of one moment.
+//!
+//! An exporter is a read transaction on a connection of its own. The kernel goes on committing;
+//! the exporter does not see it.
+
+use std::path::Path;
+use std::sync::Mutex;
+
+use rusqlite::params;
+
+use super::artifact::{self, ArtifactMode};
+use super::bundles::export_bundle;
+use super::error::{Error, Result};
+use super::gzip::Decompressor;
+use super::kv::{KeyType, export_key, key_type};
+use super::record::SpanRecord;
+use super::snapshots::SnapshotRow;
+use super::span_reader::SqlText;
+use super::transcripts::export_span;
+use super::{
+    Database, Location, OpenOptions, Part, SharedDatabase, SpanReader, Store, file_in_directory,
+    text,
+};
+
+/// An export record: a key and its value.
+pub type Record = (Vec<u8>, Vec<u8>);
+
+/// About how many bytes of keys and values are read at a time.
+const BATCH_BYTES: usize = 256 * 1024;
+
+/// A store as it was at one moment.
+pub struct Exporter {
+    db: SharedDatabase,
+    mode: ArtifactMode,
+}
+
+/// What an artifact consists of.
+pub enum Artifact {
+    /// A snapshot's image.
+    Snapshot(Decompressor),
+    /// A span's items.
+    Span(SpanReader),
+    /// A bundle.
+    Bundle(Vec<u8>),
+}
+
+impl Exporter {
+    /// An exporter of the store in a directory, as of its last commit. Where there is no store
+    /// yet, there is nothing to export; no file is made for that.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchDirectory`]; SQLite's errors, such as `SQLITE_NOTADB`.
+    pub fn open(directory: &Path, mode: ArtifactMode) -> Result<Exporter> {
+        let file = file_in_directory(directory);
+        let location = if directory.is_dir() && !file.exists() {
+            Location::Memory
+        } else {
+            Location::File(file)
+        };
+        let db = SharedDatabase::open(location, &OpenOptions::default())?;
+        {
+            let db = db.lock();
+            db.execute("BEGIN TRANSACTION")?;
+            // Reads the schema, which fixes the moment; makes missing tables, for this
+            // transaction only, so that there is something to read.
+            for part in Part::ALL {
+                db.create(part)?;
+            }
+        }
+        Ok(Exporter { db, mode })
+    }
+
+    /// The mode that was asked for.
+    pub fn mode(&self) -> ArtifactMode {
+        self.mode
+    }
+
+    fn lock(&self) -> Result<std::sync::MutexGuard<'_, Database>> {
+        let db = self.db.lock();
+        if db.is_open() {
+            Ok(db)
+        } else {
+            Err(Error::ExporterClosed)
+        }
+    }
+
+    /// The value of a host key.
+    ///
+    /// # Errors
+    /// [`Error::ExporterRequiresHostKey`].
+    pub fn get_host_kv(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        if key_type(key) != KeyType::Host {
+            return Err(Error::ExporterRequiresHostKey);
+        }
+        self.db
+            .lock()
+            .kv_get(key, |value| value.map(<[u8]>::to_vec))
+    }
+
+    /// All export records.
+    pub fn export_data(&self) -> ExportRecords {
+        ExportRecords::new(
+            &self.db,
+            &[
+                Section::Kv,
+                Section::Snapshots(true),
+                Section::Snapshots(false),
+                Section::Spans(true),
+                Section::Bundles,
+            ],
+        )
+    }
+
+    /// Fails unless everything is there that the mode needs. In `debug` mode nothing is.
+    ///
+    /// # Errors
+    /// The first gap that was found.
+    pub fn check_complete(&self) -> Result<()> {
+        if self.mode == ArtifactMode::Debug {
+            return Ok(());
+        }
+        let db = self.lock()?;
+        db.check_bundles(self.mode)?;
+        db.check_transcripts(self.mode)?;
+        db.check_snapshots(self.mode)
+    }
+
+    /// The names of all artifacts of the mode.
+    ///
+    /// # Errors
+    /// [`Error::ExporterClosed`].
+    pub fn artifact_names(&self) -> Result<Vec<Vec<u8>>> {
+        let db = self.lock()?;
+        let mut names = db.snapshot_names(self.mode)?;
+        names.extend(db.span_names(self.mode)?);
+        names.extend(
+            db.bundle_ids()?
+                .iter()
+                .map(|bundle_id| artifact::bundle_name(bundle_id)),
+        );
+        Ok(names)
+    }
+
+    /// Fails where [`Exporter::artifact`] would fail for the artifact's name alone.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArtifactType`]; for snapshots, all that [`Exporter::artifact`] says.
+    pub fn check_artifact_name(&self, name: &[u8]) -> Result<()> {
+        match artifact::kind(name) {
+            b"snapshot" => self.lock()?.find_snapshot(name).map(drop),
+            b"transcript" | b"bundle" => Ok(()),
+            _ => Err(Error::InvalidArtifactType(name.to_vec())),
+        }
+    }
+
+    /// An artifact.
+    ///
+    /// # Errors
+    /// For a name that is malformed, and for an artifact that is not there.
+    pub fn artifact(&self, name: &[u8]) -> Result<Artifact> {
+        match artifact::kind(name) {
+            b"snapshot" => Ok(Artifact::Snapshot(self.lock()?.export_snapshot(name)?)),
+            b"transcript" => {
+                drop(self.lock()?);
+                Ok(Artifact::Span(export_span(&self.db, name)?))
+            }
+            b"bundle" => {
+                drop(self.lock()?);
+                Ok(Artifact::Bundle(export_bundle(&self.db, name)?))
+            }
+            _ => Err(Error::InvalidArtifactType(name.to_vec())),
+        }
+    }
+
+    /// Ends the read transaction and closes the connection. What is open fails from now on.
+    ///
+    /// # Errors
+    /// [`Error::DatabaseClosed`] the second time.
+    pub fn close(&self) -> Result<()> {
+        let mut db = self.db.lock();
+        db.execute("ROLLBACK")?;
+        db.close();
+        Ok(())
+    }
+}
+
+/// One table's worth of export records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Section {
+    Kv,
+    /// Snapshots that are in use, or that are not.
+    Snapshots(bool),
+    /// Spans: all of them, or the current ones only.
+    Spans(bool),
+    Bundles,
+}
+
+/// Export records, batch by batch, in the order in which exports give them.
+pub struct ExportRecords {
+    db: SharedDatabase,
+    place: Mutex<Place>,
+}
+
+struct Place {
+    /// The sections yet to be read, the next one last.
+    sections: Vec<Section>,
+    /// The last key, or vat and position, that was read in the present section.
+    after: Option<(Vec<u8>, i64)>,
+}
+
+impl ExportRecords {
+    fn new(db: &SharedDatabase, sections: &[Section]) -> ExportRecords {
+        ExportRecords {
+            db: db.clone(),
+            place: Mutex::new(Place {
+                sections: sections.iter().rev().copied().collect(),
+                after: None,
+            }),
+        }
+    }
+
+    /// The next records; `None` behind the last.
+    ///
+    /// # Errors
+    /// [`Error::DatabaseClosed`].
+    pub fn next_batch(&self) -> Result<Option<Vec<Record>>> {
+        let db = self.db.lock();
+        db.connection()?;
+        let mut place = self
+            .place
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        while let Some(section) = place.sections.last().copied() {
+            let mut records = Vec::new();
+            let after = section.read(&db, place.after.take(), &mut records)?;
+            if after.is_none() {
+                place.sections.pop();
+            }
+            place.after = after;
+            if !records.is_empty() {
+                return Ok(Some(records));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Section {
+    /// Reads on behind `after`, and returns where it stopped; `None` at the section's end.
+    fn read(
+        self,
+        db: &Database,
+        after: Option<(Vec<u8>, i64)>,
+        records: &mut Vec<Record>,
+    ) -> Result<Option<(Vec<u8>, i64)>> {
+        const SNAPSHOT: &str =
+            "SELECT vatID, inUse, snapPos, hash, uncompressedSize, compressedSize FROM snapshots";
+        const SPAN: &str = "SELECT vatID, startPos, endPos, hash, isCurrent, incarnation
+                            FROM transcriptSpans";
+        // An empty key is a key, so the first batch starts at it and not behind it.
+        let op = if after.is_none() { ">=" } else { ">" };
+        let sql = match self {
+            Section::Kv => {
+                format!("SELECT key, value FROM kvStore WHERE key {op} ?1 ORDER BY key")
+            }
+            Section::Snapshots(in_use) => format!(
+                "{SNAPSHOT} WHERE inUse IS {} AND (vatID, snapPos) > (?1, ?2)
+                 ORDER BY vatID, snapPos",
+                if in_use { "1" } else { "NULL" }
+            ),
+            Section::Spans(all) => format!(
+                "{SPAN} WHERE (vatID, startPos) > (?1, ?2) {}
+                 ORDER BY vatID, startPos",
+                if all { "" } else { "AND isCurrent = 1" }
+            ),
+            Section::Bundles => {
+                format!("SELECT bundleID FROM bundles WHERE bundleID {op} ?1 ORDER BY bundleID")
+            }
+        };
+        let (key, position) = after.unwrap_or((Vec::new(), i64::MIN));
+        let mut statement = db.prepare(&sql)?;
+        let mut rows = match self {
+            Section::Kv | Section::Bundles => statement.query(params![SqlText(&key)])?,
+            _ => statement.query(params![SqlText(&key), position])?,
+        };
+        let mut bytes = 0;
+        while let Some(row) = rows.next()? {
+            let before = records.len();
+            let place = match self {
+                Section::Kv => {
+                    let key = row.get_ref(0)?.as_bytes()?;
+                    if key_type(key) == KeyType::Consensus {
+                        let value = row.get_ref(1)?.as_bytes()?;
+                        records.push((export_key(key), value.to_vec()));
+                    }
+                    // What is passed over takes time, too.
+                    bytes += key.len();
+                    (key.to_vec(), 0)
+                }
+                Section::Snapshots(_) => {
+                    let row = SnapshotRow::read(row)?;
+                    let name = artifact::snapshot_name(&row.vat_id, row.info.snap_pos);
+                    records.push((name.clone(), row.record().to_json()));
+                    if row.in_use {
+                        records.push((artifact::current_snapshot_key(&row.vat_id), name));
+                    }
+                    (row.vat_id, row.info.snap_pos)
+                }
+                Section::Spans(_) => {
+                    let span = SpanRecord::from_row(row)?;
+                    records.push((span.key(), span.to_json()));
+                    (span.vat_id, span.start_pos)
+                }
+                Section::Bundles => {
+                    let id = row.get_ref(0)?.as_bytes()?;
+                    records.push((artifact::bundle_name(id), text::as_read(id).into_owned()));
+                    (id.to_vec(), 0)
+                }
+            };
+            bytes += records[before..]
+                .iter()
+                .map(|(key, value)| key.len() + value.len())
+                .sum::<usize>();
+            if bytes >= BATCH_BYTES {
+                return Ok(Some(place));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Store {
+    /// The export records of the spans: of all, or of the current ones only.
+    pub fn span_records(&self, include_historical: bool) -> ExportRecords {
+        ExportRecords::new(&self.db, &[Section::Spans(include_historical)])
+    }
+
+    /// The export records of the snapshots: of all, or of those in use only.
+    pub fn snapshot_records(&self, include_historical: bool) -> ExportRecords {
+        let sections = [Section::Snapshots(true), Section::Snapshots(false)];
+        ExportRecords::new(
+            &self.db,
+            &sections[..if include_historical { 2 } else { 1 }],
+        )
+    }
+
+    /// The export records of the bundles.
+    pub fn bundle_records(&self) -> ExportRecords {
+        ExportRecords::new(&self.db, &[Section::Bundles])
+    }
+}

@@ -1,0 +1,292 @@
+//! What `JSON.parse` accepts, and nothing else.
+
+use std::fmt;
+
+use super::{JsObject, Json};
+
+/// Why a text is not JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ParseError {
+    /// The byte at which parsing ended.
+    pub at: usize,
+    /// What was wrong there.
+    pub problem: &'static str,
+}
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in JSON at byte {}", self.problem, self.at)
+    }
+}
+
+impl std::error::Error for ParseError {}
+
+/// Parses a text as `JSON.parse` does.
+///
+/// # Errors
+/// [`ParseError`] for every text that `JSON.parse` refuses.
+pub fn parse(text: &[u8]) -> Result<Json, ParseError> {
+    Parser { text, at: 0 }.document()
+}
+
+/// An array or object whose end was not reached yet.
+enum Open {
+    Array(Vec<Json>),
+    /// The object, and the key of the value that comes next.
+    Object(JsObject, Vec<u8>),
+}
+
+struct Parser<'a> {
+    text: &'a [u8],
+    at: usize,
+}
+
+impl Parser<'_> {
+    fn document(&mut self) -> Result<Json, ParseError> {
+        let mut open = Vec::new();
+        'value: loop {
+            let Some(mut value) = self.value_or_opening(&mut open)? else {
+                continue;
+            };
+            // The value may be the last of the array or object that it stands in, and so on.
+            loop {
+                self.skip_space();
+                value = match open.pop() {
+                    None if self.at == self.text.len() => return Ok(value),
+                    None => return Err(self.problem("more text after the value")),
+                    Some(Open::Array(mut items)) => {
+                        items.push(value);
+                        if self.eat(b',') {
+                            open.push(Open::Array(items));
+                            continue 'value;
+                        }
+                        self.require(b']', "neither ',' nor ']' after an item")?;
+                        Json::Array(items)
+                    }
+                    Some(Open::Object(mut object, key)) => {
+                        object.0.insert(key, value);
+                        if self.eat(b',') {
+                            let key = self.key()?;
+                            open.push(Open::Object(object, key));
+                            continue 'value;
+                        }
+                        self.require(b'}', "neither ',' nor '}' after a property")?;
+                        object.settle_order();
+                        Json::Object(object)
+                    }
+                }
+            }
+        }
+    }
+
+    /// A complete value, or `None` when an array or object began that has something in it.
+    fn value_or_opening(&mut self, open: &mut Vec<Open>) -> Result<Option<Json>, ParseError> {
+        self.skip_space();
+        let value = match self.text.get(self.at) {
+            Some(b'[') => {
+                self.at += 1;
+                self.skip_space();
+                if !self.eat(b']') {
+                    open.push(Open::Array(Vec::new()));
+                    return Ok(None);
+                }
+                Json::Array(Vec::new())
+            }
+            Some(b'{') => {
+                self.at += 1;
+                self.skip_space();
+                if !self.eat(b'}') {
+                    open.push(Open::Object(JsObject::default(), self.key()?));
+                    return Ok(None);
+                }
+                Json::Object(JsObject::default())
+            }
+            Some(b'"') => Json::String(self.string()?),
+            Some(b'-' | b'0'..=b'9') => Json::Number(self.number()?),
+            Some(b't') => self.word(b"true", Json::Bool(true))?,
+            Some(b'f') => self.word(b"false", Json::Bool(false))?,
+            Some(b'n') => self.word(b"null", Json::Null)?,
+            Some(_) => return Err(self.problem("no value")),
+            None => return Err(self.problem("unexpected end")),
+        };
+        Ok(Some(value))
+    }
+
+    /// A key and the colon behind it.
+    fn key(&mut self) -> Result<Vec<u8>, ParseError> {
+        self.skip_space();
+        if self.text.get(self.at) != Some(&b'"') {
+            return Err(self.problem("no property name"));
+        }
+        let key = self.string()?;
+        self.skip_space();
+        self.require(b':', "no ':' after a property name")?;
+        Ok(key)
+    }
+
+    fn word(&mut self, word: &[u8], value: Json) -> Result<Json, ParseError> {
+        if !self.text[self.at..].starts_with(word) {
+            return Err(self.problem("no value"));
+        }
+        self.at += word.len();
+        Ok(value)
+    }
+
+    fn number(&mut self) -> Result<f64, ParseError> {
+        let start = self.at;
+        self.eat(b'-');
+        if !self.eat(b'0') {
+            self.digits()?;
+        }
+        if self.eat(b'.') {
+            self.digits()?;
+        }
+        if self.eat(b'e') || self.eat(b'E') {
+            let _ = self.eat(b'+') || self.eat(b'-');
+            self.digits()?;
+        }
+        std::str::from_utf8(&self.text[start..self.at])
+            .ok()
+            .and_then(|digits| digits.parse().ok())
+            .ok_or(self.problem("no number"))
+    }
+
+    fn digits(&mut self) -> Result<(), ParseError> {
+        let rest = &self.text[self.at..];
+        match rest.iter().take_while(|byte| byte.is_ascii_digit()).count() {
+            0 => Err(self.problem("no digit")),
+            count => {
+                self.at += count;
+                Ok(())
+            }
+        }
+    }
+
+    /// A string, whose opening quote stands at the current byte.
+    fn string(&mut self) -> Result<Vec<u8>, ParseError> {
+        let mut string = Vec::new();
+        self.at += 1;
+        loop {
+            let rest = &self.text[self.at..];
+            let end = rest
+                .iter()
+                .position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
+            let plain = &rest[..end.unwrap_or(rest.len())];
+            append_wtf8(&mut string, plain);
+            self.at += plain.len();
+            match self.text.get(self.at) {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(string);
+                }
+                Some(b'\\') => {
+                    let unit = self.escape()?;
+                    append_unit(&mut string, unit);
+                }
+                Some(_) => return Err(self.problem("control character in a string")),
+                None => return Err(self.problem("unexpected end of a string")),
+            }
+        }
+    }
+
+    /// The 16-bit unit that an escape stands for.
+    fn escape(&mut self) -> Result<u16, ParseError> {
+        const BAD: &str = "bad escape in a string";
+        let letter = self.text.get(self.at + 1).copied();
+        let unit = match letter {
+            Some(quoted @ (b'"' | b'\\' | b'/')) => quoted,
+            Some(b'b') => 0x08,
+            Some(b't') => b'\t',
+            Some(b'n') => b'\n',
+            Some(b'f') => 0x0C,
+            Some(b'r') => b'\r',
+            Some(b'u') => {
+                let digits = self.text.get(self.at + 2..self.at + 6);
+                let unit = digits.and_then(|digits| {
+                    digits.iter().try_fold(0, |unit: u32, digit| {
+                        Some(unit << 4 | char::from(*digit).to_digit(16)?)
+                    })
+                });
+                let unit = unit.ok_or(self.problem(BAD))?;
+                self.at += 6;
+                return Ok(unit as u16);
+            }
+            _ => return Err(self.problem(BAD)),
+        };
+        self.at += 2;
+        Ok(u16::from(unit))
+    }
+
+    fn skip_space(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.text.get(self.at) {
+            self.at += 1;
+        }
+    }
+
+    fn eat(&mut self, byte: u8) -> bool {
+        let found = self.text.get(self.at) == Some(&byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn require(&mut self, byte: u8, otherwise: &'static str) -> Result<(), ParseError> {
+        match self.eat(byte) {
+            true => Ok(()),
+            false => Err(self.problem(otherwise)),
+        }
+    }
+
+    fn problem(&self, problem: &'static str) -> ParseError {
+        ParseError {
+            at: self.at,
+            problem,
+        }
+    }
+}
+
+/// The high surrogate that a WTF-8 text ends with.
+fn last_high_surrogate(text: &[u8]) -> Option<u32> {
+    match text {
+        [.., 0xED, second @ 0xA0..=0xAF, third] => {
+            Some(0xD000 | u32::from(second & 0x3F) << 6 | u32::from(third & 0x3F))
+        }
+        _ => None,
+    }
+}
+
+/// Appends one 16-bit unit; the second half of a surrogate pair is joined with the first.
+fn append_unit(text: &mut Vec<u8>, unit: u16) {
+    let unit = u32::from(unit);
+    if let (Some(high), 0xDC00..=0xDFFF) = (last_high_surrogate(text), unit) {
+        text.truncate(text.len() - 3);
+        let pair = 0x10000 + ((high - 0xD800) << 10) + (unit - 0xDC00);
+        text.extend(
+            char::from_u32(pair)
+                .map(String::from)
+                .unwrap_or_default()
+                .bytes(),
+        );
+        return;
+    }
+    match char::from_u32(unit) {
+        Some(character) => text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+        None => text.extend_from_slice(&[
+            0xE0 | (unit >> 12) as u8,
+            0x80 | (unit >> 6 & 0x3F) as u8,
+            0x80 | (unit & 0x3F) as u8,
+        ]),
+    }
+}
+
+/// Appends WTF-8 to WTF-8, joining halves of a pair that meet.
+fn append_wtf8(text: &mut Vec<u8>, more: &[u8]) {
+    let rest = match more {
+        [0xED, second @ 0xB0..=0xBF, third, rest @ ..] if last_high_surrogate(text).is_some() => {
+            let low = 0xD000 | u16::from(second & 0x3F) << 6 | u16::from(third & 0x3F);
+            append_unit(text, low);
+            rest
+        }
+        _ => more,
+    };
+    text.extend_from_slice(rest);
+}

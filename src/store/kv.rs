@@ -1,0 +1,205 @@
+//! `kvStore`: string keys and string values, in the order of the keys' bytes.
+//!
+//! Keys that start with `host.` are the host's, those that start with `local.` are not part of
+//! consensus, and all others are: their changes are hashed and exported.
+
+use rusqlite::params;
+
+use super::error::{Error, Result};
+use super::span_reader::SqlText;
+use super::{Database, Store};
+
+/// Whom a key belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyType {
+    /// The kernel's, and not part of consensus.
+    Local,
+    /// The host application's.
+    Host,
+    /// The kernel's, hashed and exported.
+    Consensus,
+}
+
+impl KeyType {
+    /// The reference's word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            KeyType::Local => "local",
+            KeyType::Host => "host",
+            KeyType::Consensus => "consensus",
+        }
+    }
+}
+
+/// Whom `key` belongs to.
+pub fn key_type(key: &[u8]) -> KeyType {
+    if key.starts_with(b"local.") {
+        KeyType::Local
+    } else if key.starts_with(b"host.") {
+        KeyType::Host
+    } else {
+        KeyType::Consensus
+    }
+}
+
+impl Database {
+    /// Gives `take` the value of `key`, without copying it first.
+    pub(super) fn kv_get<T>(&self, key: &[u8], take: impl FnOnce(Option<&[u8]>) -> T) -> Result<T> {
+        let mut statement = self.prepare("SELECT value FROM kvStore WHERE key = ?")?;
+        let mut rows = statement.query(params![SqlText(key)])?;
+        let Some(row) = rows.next()? else {
+            return Ok(take(None));
+        };
+        let value = row.get_ref(0)?.as_bytes_or_null();
+        Ok(take(value?))
+    }
+}
+
+impl Store {
+    /// The value of `key`.
+    pub fn kv_get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        self.kv_get_with(key, |value| value.map(<[u8]>::to_vec))
+    }
+
+    /// Gives `take` the value of `key`, without copying it first.
+    pub fn kv_get_with<T>(&self, key: &[u8], take: impl FnOnce(Option<&[u8]>) -> T) -> Result<T> {
+        self.db.lock().kv_get(key, take)
+    }
+
+    /// Whether `key` has a value.
+    pub fn kv_has(&self, key: &[u8]) -> Result<bool> {
+        self.kv_get_with(key, |value| value.is_some())
+    }
+
+    /// The first key behind `previous_key`, which itself need not exist.
+    pub fn kv_get_next_key(&self, previous_key: &[u8]) -> Result<Option<Vec<u8>>> {
+        self.db.lock().row(
+            "SELECT key FROM kvStore WHERE key > ? LIMIT 1",
+            params![SqlText(previous_key)],
+            |row| Ok(row.get_ref(0)?.as_bytes()?.to_vec()),
+        )
+    }
+
+    /// Sets `key`, whoever it belongs to, without hashing or exporting it.
+    pub fn kv_set(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+        let db = self.db.lock();
+        self.ensure_txn(&db)?;
+        db.run(
+            "INSERT INTO kvStore (key, value) VALUES (?, ?)
+             ON CONFLICT DO UPDATE SET value = excluded.value",
+            params![SqlText(key), SqlText(value)],
+        )?;
+        match &mut self.trace {
+            Some(trace) => trace.line(&[b"set", key, value]),
+            None => Ok(()),
+        }
+    }
+
+    /// Deletes `key`, whoever it belongs to, without hashing or exporting that.
+    pub fn kv_delete(&mut self, key: &[u8]) -> Result<()> {
+        let db = self.db.lock();
+        self.ensure_txn(&db)?;
+        db.run("DELETE FROM kvStore WHERE key = ?", params![SqlText(key)])?;
+        match &mut self.trace {
+            Some(trace) => trace.line(&[b"del", key]),
+            None => Ok(()),
+        }
+    }
+
+    /// Sets a key for the kernel.
+    ///
+    /// # Errors
+    /// [`Error::KernelRefusesHostKey`].
+    pub fn kernel_set(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+        let key_type = kernel_key_type(key)?;
+        self.kv_set(key, value)?;
+        self.note_kernel_set(key_type, key, value)
+    }
+
+    /// Deletes a key for the kernel.
+    ///
+    /// # Errors
+    /// [`Error::KernelRefusesHostKey`].
+    pub fn kernel_delete(&mut self, key: &[u8]) -> Result<()> {
+        let key_type = kernel_key_type(key)?;
+        self.kv_delete(key)?;
+        self.note_kernel_delete(key_type, key)
+    }
+
+    /// Hashes and exports what the kernel set, if the key is part of consensus.
+    pub fn note_kernel_set(&mut self, key_type: KeyType, key: &[u8], value: &[u8]) -> Result<()> {
+        if key_type == KeyType::Consensus {
+            let db = self.db.lock();
+            self.notes.add(&db, export_key(key), Some(value.to_vec()))?;
+            self.crank.hash_set(key, value);
+        }
+        Ok(())
+    }
+
+    /// Hashes and exports what the kernel deleted, if the key is part of consensus.
+    pub fn note_kernel_delete(&mut self, key_type: KeyType, key: &[u8]) -> Result<()> {
+        if key_type == KeyType::Consensus {
+            let db = self.db.lock();
+            self.notes.add(&db, export_key(key), None)?;
+            self.crank.hash_delete(key);
+        }
+        Ok(())
+    }
+
+    /// Sets a key for the host.
+    ///
+    /// # Errors
+    /// [`Error::HostRequiresHostKey`].
+    pub fn host_set(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+        require_host_key(key)?;
+        self.kv_set(key, value)
+    }
+
+    /// Deletes a key for the host.
+    ///
+    /// # Errors
+    /// [`Error::HostRequiresHostKey`].
+    pub fn host_delete(&mut self, key: &[u8]) -> Result<()> {
+        require_host_key(key)?;
+        self.kv_delete(key)
+    }
+
+    /// Every key and value, in the order of the keys.
+    pub fn kv_dump(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        self.db
+            .lock()
+            .rows("SELECT key, value FROM kvStore ORDER BY key", [], |row| {
+                Ok((
+                    row.get_ref(0)?.as_bytes()?.to_vec(),
+                    row.get_ref(1)?.as_bytes()?.to_vec(),
+                ))
+            })
+    }
+}
+
+/// The type of a key that the kernel may write.
+///
+/// # Errors
+/// [`Error::KernelRefusesHostKey`].
+pub fn kernel_key_type(key: &[u8]) -> Result<KeyType> {
+    match key_type(key) {
+        KeyType::Host => Err(Error::KernelRefusesHostKey),
+        other => Ok(other),
+    }
+}
+
+/// Refuses keys that the host may not write.
+///
+/// # Errors
+/// [`Error::HostRequiresHostKey`].
+pub fn require_host_key(key: &[u8]) -> Result<()> {
+    match key_type(key) {
+        KeyType::Host => Ok(()),
+        _ => Err(Error::HostRequiresHostKey),
+    }
+}
+
+/// The key under which a kvStore entry is exported.
+pub(super) fn export_key(key: &[u8]) -> Vec<u8> {
+    [b"kv.".as_slice(), key].concat()
+}

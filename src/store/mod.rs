@@ -1,0 +1,233 @@
+//! The store: key-value state, transcripts, snapshots and bundles of a SwingSet kernel, in one
+//! SQLite file that is committed once a block.
+//!
+//! [`Store`] holds the state of one facade over a database: its crank, and where changes of the
+//! export data are noted. Each sub-store is an `impl Store` in a file of its own; rows are read
+//! and written there and nowhere else.
+//!
+//! ```
+//! use swing_store::store::{Store, StoreOptions};
+//! # fn main() -> swing_store::store::Result<()> {
+//! let mut store = Store::in_memory(StoreOptions::default())?;
+//! store.start_crank()?;
+//! store.kernel_set(b"v1.greeting", b"hello")?;
+//! let hashes = store.emit_crank_hashes()?;
+//! store.end_crank()?;
+//! store.finish_crank();
+//! store.commit()?;
+//! assert_eq!(store.kv_get(b"activityhash")?, Some(hashes.activityhash.into_bytes()));
+//! # Ok(())
+//! # }
+//! ```
+
+mod artifact;
+mod bundles;
+pub mod check_bundle;
+mod crank;
+mod database;
+mod error;
+mod export;
+mod gzip;
+mod hash;
+pub mod js_json;
+mod kv;
+mod notes;
+mod record;
+mod schema;
+mod snapshots;
+mod span_import;
+mod span_reader;
+mod sqlite_code;
+mod statement;
+mod text;
+mod trace;
+mod transcripts;
+
+use std::path::{Path, PathBuf};
+
+pub use artifact::{ArtifactMode, bundle_id_from_name};
+pub use bundles::{BundleContents, NewBundle, check_bundle_artifact};
+pub use crank::{ACTIVITYHASH, CrankHashes, next_activityhash};
+pub use database::{DEFAULT_BUSY_TIMEOUT, Database, Location, OpenOptions, SharedDatabase};
+pub use error::{Class, Detail, Error, Result};
+pub use export::{Artifact, ExportRecords, Exporter, Record};
+pub use gzip::{Compressed, Compressor, Decompressor};
+pub use hash::Sha256;
+pub use kv::{KeyType, kernel_key_type, key_type, require_host_key};
+pub use notes::Note;
+pub use schema::Part;
+pub use snapshots::{SnapshotImport, SnapshotInfo, SnapshotRow};
+pub use span_import::SpanImport;
+pub use span_reader::SpanReader;
+pub use statement::{Bindings, Changes, Column, SqlValue};
+pub use text::{as_read as text_as_read, for_hash as text_for_hash, from_utf16};
+pub use transcripts::{Deletion, ItemRow, Span};
+
+/// The name of the database file in a store's directory.
+pub const FILE_NAME: &str = "swingstore.sqlite";
+
+/// Who begins the transactions that a store's writes belong to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transactions {
+    /// The store itself, at its first write.
+    Own,
+    /// Whoever made the store over a database of theirs.
+    Callers,
+}
+
+/// Where a store notes changes of its export data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoteTo {
+    /// Nowhere.
+    Nobody,
+    /// In the `pendingExports` table, for [`Store::end_crank`] and [`Store::commit`] to return.
+    PendingExports,
+    /// In a list, for [`Store::take_notes`].
+    List,
+}
+
+/// How a store behaves.
+#[derive(Debug, Clone)]
+pub struct StoreOptions {
+    /// Who begins transactions.
+    pub transactions: Transactions,
+    /// Where changes of the export data go.
+    pub note_to: NoteTo,
+    /// Whether snapshots are kept when they are no longer in use.
+    pub keep_snapshots: bool,
+    /// Whether the items of a span are kept when it ends.
+    pub keep_transcripts: bool,
+    /// A file to which every set and delete is appended.
+    pub trace_file: Option<PathBuf>,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        StoreOptions {
+            transactions: Transactions::Own,
+            note_to: NoteTo::PendingExports,
+            keep_snapshots: false,
+            keep_transcripts: true,
+            trace_file: None,
+        }
+    }
+}
+
+/// One facade over a database.
+pub struct Store {
+    db: SharedDatabase,
+    transactions: Transactions,
+    notes: notes::Notes,
+    keep_snapshots: bool,
+    keep_transcripts: bool,
+    crank: crank::Crank,
+    trace: Option<trace::Trace>,
+    open: bool,
+}
+
+impl Store {
+    /// A store over a database whose tables exist.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the trace file can't be opened.
+    pub fn over(db: SharedDatabase, options: StoreOptions) -> Result<Store> {
+        let trace = match &options.trace_file {
+            Some(path) => Some(trace::Trace::append_to(path)?),
+            None => None,
+        };
+        Ok(Store {
+            db,
+            transactions: options.transactions,
+            notes: notes::Notes::new(options.note_to),
+            keep_snapshots: options.keep_snapshots,
+            keep_transcripts: options.keep_transcripts,
+            crank: crank::Crank::default(),
+            trace,
+            open: true,
+        })
+    }
+
+    /// Opens a store, making what is missing of it.
+    ///
+    /// # Errors
+    /// As [`SharedDatabase::open`] and [`Store::over`]; SQLite's errors, such as `SQLITE_NOTADB`
+    /// for a file that is not a database, or `SQLITE_BUSY` when another process is writing.
+    pub fn open(
+        location: Location,
+        open: &OpenOptions,
+        unsafe_fast_mode: bool,
+        options: StoreOptions,
+    ) -> Result<Store> {
+        let shared = SharedDatabase::open(location, open)?;
+        Store::initialize(&shared, (!open.readonly).then_some(unsafe_fast_mode))?;
+        Store::over(shared, options)
+    }
+
+    /// Makes a database ready to be a store: its journal mode, unless that is to be left alone,
+    /// and its tables.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn initialize(shared: &SharedDatabase, unsafe_fast_mode: Option<bool>) -> Result<()> {
+        let db = shared.lock();
+        if let Some(fast) = unsafe_fast_mode {
+            db.set_unsafe_fast_mode(fast)?;
+        }
+        db.begin()?;
+        for part in Part::ALL {
+            db.create(part)?;
+        }
+        db.commit()
+    }
+
+    /// A new store in memory.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn in_memory(options: StoreOptions) -> Result<Store> {
+        Store::open(Location::Memory, &OpenOptions::default(), false, options)
+    }
+
+    /// The database under this store.
+    pub fn database(&self) -> &SharedDatabase {
+        &self.db
+    }
+
+    /// Makes sure that a write is part of a transaction.
+    fn ensure_txn(&self, db: &Database) -> Result<()> {
+        match self.transactions {
+            Transactions::Callers => Ok(()),
+            Transactions::Own if !self.open => Err(Error::StoreClosed),
+            Transactions::Own => db.begin(),
+        }
+    }
+
+    /// Begins the transaction that a write belongs to, unless the store leaves that to others.
+    ///
+    /// # Errors
+    /// [`Error::StoreClosed`]; SQLite's errors.
+    pub fn begin(&self) -> Result<()> {
+        self.ensure_txn(&self.db.lock())
+    }
+
+    /// Closes the store and its database. What was not committed is gone.
+    ///
+    /// # Errors
+    /// [`Error::StoreClosed`] the second time.
+    pub fn close(&mut self) -> Result<()> {
+        if !self.open {
+            return Err(Error::StoreClosed);
+        }
+        self.open = false;
+        self.trace = None;
+        self.db.lock().close();
+        Ok(())
+    }
+}
+
+/// The database file of the store in a directory.
+pub fn file_in_directory(directory: &Path) -> PathBuf {
+    std::path::absolute(directory)
+        .unwrap_or_else(|_| directory.to_owned())
+        .join(FILE_NAME)
+}

@@ -1,0 +1,67 @@
+//! Changes of the export data on their way to the host.
+
+use rusqlite::params;
+
+use super::error::Result;
+use super::span_reader::SqlText;
+use super::{Database, NoteTo};
+
+/// A change of the export data: a key, and its value or `None` for a deletion.
+pub type Note = (Vec<u8>, Option<Vec<u8>>);
+
+/// Where changes go, and those in the list.
+pub(super) struct Notes {
+    to: NoteTo,
+    pub(super) list: Vec<Note>,
+}
+
+impl Notes {
+    pub(super) fn new(to: NoteTo) -> Notes {
+        Notes {
+            to,
+            list: Vec::new(),
+        }
+    }
+
+    /// Notes one change. In the table it takes the place of an older one for the same key.
+    pub(super) fn add(
+        &mut self,
+        db: &Database,
+        key: Vec<u8>,
+        value: Option<Vec<u8>>,
+    ) -> Result<()> {
+        match self.to {
+            NoteTo::Nobody => {}
+            NoteTo::List => self.list.push((key, value)),
+            NoteTo::PendingExports => {
+                db.run(
+                    "INSERT INTO pendingExports (key, value) VALUES (?, ?)
+                     ON CONFLICT DO UPDATE SET value = excluded.value",
+                    params![SqlText(&key), value.as_deref().map(SqlText)],
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Empties the table and returns what was in it, sorted by key.
+    pub(super) fn take_pending(&self, db: &Database) -> Result<Vec<Note>> {
+        if self.to != NoteTo::PendingExports {
+            return Ok(Vec::new());
+        }
+        let pending = db.rows(
+            "SELECT key, value FROM pendingExports ORDER BY key",
+            [],
+            |row| {
+                Ok((
+                    row.get_ref(0)?.as_bytes()?.to_vec(),
+                    row.get_ref(1)?.as_bytes_or_null()?.map(<[u8]>::to_vec),
+                ))
+            },
+        )?;
+        if !pending.is_empty() {
+            db.run("DELETE FROM pendingExports", [])?;
+        }
+        Ok(pending)
+    }
+}

@@ -1,0 +1,180 @@
+//! Export records: the JSON that carries the hash and place of each span and snapshot.
+//!
+//! The order of their fields is part of the format.
+
+use super::error::{Error, Result};
+use super::js_json::{self, Json, quote};
+
+/// A span's record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SpanRecord {
+    pub vat_id: Vec<u8>,
+    pub start_pos: i64,
+    pub end_pos: i64,
+    pub hash: Vec<u8>,
+    pub is_current: bool,
+    pub incarnation: i64,
+}
+
+impl SpanRecord {
+    /// The record as JSON text.
+    pub(super) fn to_json(&self) -> Vec<u8> {
+        let mut json = b"{\"vatID\":".to_vec();
+        json.extend(quote(&self.vat_id));
+        json.extend(
+            format!(
+                ",\"startPos\":{},\"endPos\":{},\"hash\":",
+                self.start_pos, self.end_pos
+            )
+            .bytes(),
+        );
+        json.extend(quote(&self.hash));
+        json.extend(
+            format!(
+                ",\"isCurrent\":{},\"incarnation\":{}}}",
+                u8::from(self.is_current),
+                self.incarnation
+            )
+            .bytes(),
+        );
+        json
+    }
+}
+
+/// A snapshot's record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SnapshotRecord {
+    pub vat_id: Vec<u8>,
+    pub snap_pos: i64,
+    pub hash: Vec<u8>,
+    pub in_use: bool,
+}
+
+impl SnapshotRecord {
+    /// The record as JSON text.
+    pub(super) fn to_json(&self) -> Vec<u8> {
+        let mut json = b"{\"vatID\":".to_vec();
+        json.extend(quote(&self.vat_id));
+        json.extend(format!(",\"snapPos\":{},\"hash\":", self.snap_pos).bytes());
+        json.extend(quote(&self.hash));
+        json.extend(format!(",\"inUse\":{}}}", u8::from(self.in_use)).bytes());
+        json
+    }
+}
+
+/// A record as it arrived, with the fields yet to be checked.
+pub(super) struct Metadata {
+    kind: &'static str,
+    json: Json,
+}
+
+impl Metadata {
+    /// Parses a record of this kind.
+    ///
+    /// # Errors
+    /// [`Error::NotJson`]; [`Error::NotAnObject`] for `null`.
+    pub(super) fn parse(kind: &'static str, text: &[u8]) -> Result<Metadata> {
+        let json = js_json::parse(text).map_err(|_| Error::NotJson(text.to_vec()))?;
+        match json {
+            Json::Null => Err(Error::NotAnObject { field: "vatID" }),
+            json => Ok(Metadata { kind, json }),
+        }
+    }
+
+    /// The record as messages show it.
+    pub(super) fn show(&self) -> String {
+        String::from_utf8_lossy(&self.json.stringify()).into_owned()
+    }
+
+    /// Whether a field counts as true in JavaScript.
+    pub(super) fn is_truthy(&self, field: &str) -> bool {
+        self.json.get(field).is_some_and(Json::truthy)
+    }
+
+    fn missing(&self, field: &'static str) -> Error {
+        Error::MetadataMissing {
+            kind: self.kind,
+            field,
+            metadata: self.show(),
+        }
+    }
+
+    fn wrong_type(&self, field: &'static str) -> Error {
+        Error::MetadataType {
+            kind: self.kind,
+            field,
+            metadata: self.show(),
+        }
+    }
+
+    /// Fails unless the field is there and counts as true.
+    pub(super) fn require_truthy(&self, field: &'static str) -> Result<()> {
+        match self.is_truthy(field) {
+            true => Ok(()),
+            false => Err(self.missing(field)),
+        }
+    }
+
+    /// Fails unless the field is there.
+    pub(super) fn require(&self, field: &'static str) -> Result<()> {
+        match self.json.get(field) {
+            Some(_) => Ok(()),
+            None => Err(self.missing(field)),
+        }
+    }
+
+    /// A field that holds a text.
+    pub(super) fn text(&self, field: &'static str) -> Result<Vec<u8>> {
+        match self.json.get(field) {
+            Some(Json::String(text)) => Ok(text.clone()),
+            _ => Err(self.wrong_type(field)),
+        }
+    }
+
+    /// A field that holds a whole number which JavaScript can hold exactly.
+    pub(super) fn integer(&self, field: &'static str) -> Result<i64> {
+        const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
+        match self.json.get(field) {
+            Some(Json::Number(number))
+                if number.trunc() == *number && number.abs() <= MAX_SAFE_INTEGER =>
+            {
+                Ok(*number as i64)
+            }
+            _ => Err(self.wrong_type(field)),
+        }
+    }
+
+    /// A field as JSON text, and its type as a message names it, for comparisons that failed.
+    pub(super) fn described(&self, field: &str) -> (String, &'static str) {
+        match self.json.get(field) {
+            None => ("\"[undefined]\"".into(), "(an undefined)"),
+            Some(value) => (
+                String::from_utf8_lossy(&value.stringify()).into_owned(),
+                match value {
+                    Json::String(_) => "(a string)",
+                    Json::Number(_) => "(a number)",
+                    Json::Bool(_) => "(a boolean)",
+                    _ => "(an object)",
+                },
+            ),
+        }
+    }
+}
+
+/// A text as [`Error::NotSame`] describes it.
+pub(super) fn described_text(text: &[u8]) -> (String, &'static str) {
+    (
+        String::from_utf8_lossy(&quote(text)).into_owned(),
+        "(a string)",
+    )
+}
+
+/// A number as [`Error::NotSame`] describes it.
+pub(super) fn described_number(number: f64) -> (String, &'static str) {
+    let text = if number.is_nan() {
+        "\"[NaN]\"".to_owned()
+    } else {
+        ryu_js::Buffer::new().format(number).to_owned()
+    };
+    (text, "(a number)")
+}

@@ -1,0 +1,586 @@
+//! `snapStore`: images of XS heaps, so that a worker need not replay its whole transcript.
+//!
+//! A vat has at most one snapshot in use. Records of older ones stay when their contents are
+//! pruned, because exports carry their hashes.
+
+use rusqlite::{Row, params};
+
+use super::artifact::{self, ArtifactMode};
+use super::error::{Error, Result};
+use super::gzip::{Compressed, Decompressor};
+use super::record::{Metadata, SnapshotRecord, described_text};
+use super::span_reader::SqlText;
+use super::transcripts::{Budget, Deletion};
+use super::{Database, Store, text};
+
+/// What is known of a vat's snapshot in use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotInfo {
+    /// the position in the vat's transcript at which it was made
+    pub snap_pos: i64,
+    /// SHA-256 of the uncompressed image
+    pub hash: Vec<u8>,
+    /// bytes, unless pruned
+    pub uncompressed_size: Option<i64>,
+    /// bytes, unless pruned
+    pub compressed_size: Option<i64>,
+}
+
+/// A snapshot's row.
+#[derive(Debug, Clone)]
+pub struct SnapshotRow {
+    /// the vat
+    pub vat_id: Vec<u8>,
+    /// whether it is in use
+    pub in_use: bool,
+    /// what else is known of it
+    pub info: SnapshotInfo,
+    /// its contents, where they were asked for and are not pruned
+    pub compressed: Option<Vec<u8>>,
+}
+
+/// A snapshot that is being filled from an artifact.
+#[derive(Debug, Clone)]
+pub struct SnapshotImport {
+    name: Vec<u8>,
+    vat_id: Vec<u8>,
+    snap_pos: i64,
+    hash: Vec<u8>,
+}
+
+impl SnapshotRow {
+    /// From a row of `vatID, inUse, snapPos, hash, uncompressedSize, compressedSize`, with
+    /// `compressedSnapshot` behind them if it was asked for.
+    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<SnapshotRow> {
+        Ok(SnapshotRow {
+            vat_id: text::as_read(row.get_ref(0)?.as_bytes()?).into_owned(),
+            in_use: row.get::<_, Option<i64>>(1)?.unwrap_or(0) != 0,
+            info: SnapshotInfo {
+                snap_pos: row.get(2)?,
+                hash: text::as_read(row.get_ref(3)?.as_bytes()?).into_owned(),
+                uncompressed_size: row.get(4)?,
+                compressed_size: row.get(5)?,
+            },
+            compressed: if row.as_ref().column_count() > 6 {
+                row.get(6)?
+            } else {
+                None
+            },
+        })
+    }
+
+    pub(super) fn record(&self) -> SnapshotRecord {
+        SnapshotRecord {
+            vat_id: self.vat_id.clone(),
+            snap_pos: self.info.snap_pos,
+            hash: self.info.hash.clone(),
+            in_use: self.in_use,
+        }
+    }
+}
+
+impl Database {
+    fn snapshot_rows(&self, rest: &str) -> Result<Vec<SnapshotRow>> {
+        self.rows(
+            &format!(
+                "SELECT vatID, inUse, snapPos, hash, uncompressedSize, compressedSize{rest}
+                 ORDER BY vatID, snapPos"
+            ),
+            [],
+            SnapshotRow::read,
+        )
+    }
+
+    /// The artifacts that an export in this mode carries.
+    pub(super) fn snapshot_names(&self, mode: ArtifactMode) -> Result<Vec<Vec<u8>>> {
+        let mut rows = self
+            .snapshot_rows(" FROM snapshots WHERE inUse = 1 AND compressedSnapshot IS NOT NULL")?;
+        if mode == ArtifactMode::Debug {
+            rows.extend(self.snapshot_rows(
+                " FROM snapshots WHERE inUse IS NULL AND compressedSnapshot IS NOT NULL",
+            )?);
+        }
+        Ok(rows
+            .iter()
+            .map(|row| artifact::snapshot_name(&row.vat_id, row.info.snap_pos))
+            .collect())
+    }
+
+    /// Fails unless every snapshot in use has its contents.
+    pub(super) fn check_snapshots(&self, mode: ArtifactMode) -> Result<()> {
+        if mode == ArtifactMode::Debug {
+            return Err(Error::NoSuchCheck("debug"));
+        }
+        let vats = self.rows(
+            "SELECT vatID FROM snapshots
+             WHERE inUse = 1 AND compressedSnapshot IS NULL ORDER BY vatID",
+            [],
+            |row| Ok(row.get_ref(0)?.as_bytes()?.to_vec()),
+        )?;
+        if vats.is_empty() {
+            return Ok(());
+        }
+        Err(Error::CurrentSnapshotsPruned(vats.join(&b',')))
+    }
+
+    /// Fails unless the snapshot of this name is there with its contents. Returns its place.
+    pub(super) fn find_snapshot<'n>(&self, name: &'n [u8]) -> Result<(&'n [u8], i64)> {
+        let (vat_id, snap_pos) =
+            artifact::parse_snapshot_name(name).ok_or_else(|| Error::NotSnapshotName {
+                name: name.to_vec(),
+                on_import: false,
+            })?;
+        let missing = || Error::SnapshotNotAvailable(name.to_vec());
+        let snap_pos = artifact::parse_position(snap_pos).ok_or_else(missing)?;
+        let populated: bool = self
+            .value(
+                "SELECT compressedSnapshot IS NOT NULL FROM snapshots
+                 WHERE vatID = ? AND snapPos = ?",
+                params![SqlText(vat_id), snap_pos],
+            )?
+            .ok_or_else(missing)?;
+        if !populated {
+            return Err(Error::SnapshotPruned(name.to_vec()));
+        }
+        Ok((vat_id, snap_pos))
+    }
+
+    /// The contents of the snapshot of this name.
+    pub(super) fn export_snapshot(&self, name: &[u8]) -> Result<Decompressor> {
+        let (vat_id, snap_pos) = self.find_snapshot(name)?;
+        let compressed: Option<Vec<u8>> = self
+            .value(
+                "SELECT compressedSnapshot FROM snapshots WHERE vatID = ? AND snapPos = ?",
+                params![SqlText(vat_id), snap_pos],
+            )?
+            .flatten();
+        let compressed = compressed.ok_or_else(|| Error::SnapshotPruned(name.to_vec()))?;
+        Ok(Decompressor::new(compressed, None))
+    }
+}
+
+impl Store {
+    /// Ends the use of a vat's snapshot, if it has one; its contents are pruned unless snapshots
+    /// are kept.
+    pub fn stop_using_last_snapshot(&mut self, vat_id: &[u8]) -> Result<()> {
+        let db = self.db.lock();
+        self.ensure_txn(&db)?;
+        let prior = db.row(
+            "SELECT snapPos, hash FROM snapshots WHERE vatID = ? AND inUse = 1",
+            params![SqlText(vat_id)],
+            |row| {
+                Ok(SnapshotRecord {
+                    vat_id: vat_id.to_vec(),
+                    snap_pos: row.get(0)?,
+                    hash: text::as_read(row.get_ref(1)?.as_bytes()?).into_owned(),
+                    in_use: false,
+                })
+            },
+        )?;
+        let Some(prior) = prior else {
+            return Ok(());
+        };
+        self.notes.add(
+            &db,
+            artifact::snapshot_name(vat_id, prior.snap_pos),
+            Some(prior.to_json()),
+        )?;
+        self.notes
+            .add(&db, artifact::current_snapshot_key(vat_id), None)?;
+        db.run(
+            if self.keep_snapshots {
+                "UPDATE snapshots SET inUse = NULL WHERE inUse = 1 AND vatID = ?"
+            } else {
+                "UPDATE snapshots SET inUse = NULL, compressedSnapshot = NULL
+                 WHERE inUse = 1 AND vatID = ?"
+            },
+            params![SqlText(vat_id)],
+        )?;
+        Ok(())
+    }
+
+    /// Stores a snapshot, which becomes the vat's snapshot in use. Returns the key of its record.
+    pub fn save_snapshot(
+        &mut self,
+        vat_id: &[u8],
+        snap_pos: i64,
+        snapshot: &Compressed,
+    ) -> Result<Vec<u8>> {
+        self.stop_using_last_snapshot(vat_id)?;
+        let db = self.db.lock();
+        db.run(
+            "INSERT OR REPLACE INTO snapshots
+               (vatID, snapPos, inUse, hash, uncompressedSize, compressedSize,
+                compressedSnapshot)
+             VALUES (?, ?, 1, ?, ?, ?, ?)",
+            params![
+                SqlText(vat_id),
+                snap_pos,
+                snapshot.hash,
+                snapshot.uncompressed_size as i64,
+                snapshot.bytes.len() as i64,
+                snapshot.bytes,
+            ],
+        )?;
+        let record = SnapshotRecord {
+            vat_id: vat_id.to_vec(),
+            snap_pos,
+            hash: snapshot.hash.clone().into_bytes(),
+            in_use: true,
+        };
+        let name = artifact::snapshot_name(vat_id, snap_pos);
+        self.notes.add(&db, name.clone(), Some(record.to_json()))?;
+        self.notes.add(
+            &db,
+            artifact::current_snapshot_key(vat_id),
+            Some(name.clone()),
+        )?;
+        Ok(name)
+    }
+
+    /// The contents of a vat's snapshot in use, which are checked against its hash at the end.
+    ///
+    /// # Errors
+    /// [`Error::NoSnapshot`].
+    pub fn load_snapshot(&self, vat_id: &[u8]) -> Result<Decompressor> {
+        let missing = || Error::NoSnapshot(vat_id.to_vec());
+        let (hash, compressed) = self
+            .db
+            .lock()
+            .row(
+                "SELECT hash, compressedSnapshot FROM snapshots WHERE vatID = ? AND inUse = 1",
+                params![SqlText(vat_id)],
+                |row| {
+                    Ok((
+                        row.get_ref(0)?.as_bytes()?.to_vec(),
+                        row.get::<_, Option<Vec<u8>>>(1)?,
+                    ))
+                },
+            )?
+            .ok_or_else(missing)?;
+        Ok(Decompressor::new(
+            compressed.ok_or_else(missing)?,
+            Some(hash),
+        ))
+    }
+
+    /// What is known of a vat's snapshot in use.
+    pub fn get_snapshot_info(&self, vat_id: &[u8]) -> Result<Option<SnapshotInfo>> {
+        self.db.lock().row(
+            "SELECT vatID, inUse, snapPos, hash, uncompressedSize, compressedSize
+             FROM snapshots WHERE vatID = ? AND inUse = 1",
+            params![SqlText(vat_id)],
+            |row| SnapshotRow::read(row).map(|row| row.info),
+        )
+    }
+
+    /// Deletes every snapshot that is not in use, records included. What is deleted so can't be
+    /// filled again from an untrusted source, because its hash is gone.
+    pub fn delete_all_unused_snapshots(&mut self) -> Result<()> {
+        let db = self.db.lock();
+        self.ensure_txn(&db)?;
+        db.run("DELETE FROM snapshots WHERE inUse IS NULL", [])?;
+        Ok(())
+    }
+
+    /// Deletes a vat's snapshots, the newest first, records included: all of them, or at most
+    /// `budget`.
+    ///
+    /// # Errors
+    /// [`Error::BadBudget`]; SQLite's `SQLITE_MISMATCH` for a budget that is not a whole number.
+    pub fn delete_vat_snapshots(&mut self, vat_id: &[u8], budget: Option<f64>) -> Result<Deletion> {
+        let db = self.db.lock();
+        self.ensure_txn(&db)?;
+        let budget = Budget::new(budget)?;
+        let place = |row: &Row<'_>| {
+            Ok((
+                row.get::<_, i64>(0)?,
+                row.get::<_, Option<i64>>(1)?.is_some(),
+            ))
+        };
+        let snapshots = match budget {
+            Budget::All => db.rows(
+                "SELECT snapPos, inUse FROM snapshots WHERE vatID = ? ORDER BY snapPos",
+                params![SqlText(vat_id)],
+                place,
+            )?,
+            Budget::AtMost(limit) => db.rows(
+                "SELECT snapPos, inUse FROM snapshots
+                 WHERE vatID = ? ORDER BY snapPos DESC LIMIT ?",
+                params![SqlText(vat_id), limit],
+                place,
+            )?,
+        };
+        let mut clear_current = budget == Budget::All;
+        for (snap_pos, in_use) in &snapshots {
+            clear_current |= in_use;
+            self.notes
+                .add(&db, artifact::snapshot_name(vat_id, *snap_pos), None)?;
+            if budget != Budget::All {
+                db.run(
+                    "DELETE FROM snapshots WHERE vatID = ? AND snapPos = ?",
+                    params![SqlText(vat_id), snap_pos],
+                )?;
+            }
+        }
+        if budget == Budget::All {
+            db.run(
+                "DELETE FROM snapshots WHERE vatID = ?",
+                params![SqlText(vat_id)],
+            )?;
+        }
+        if clear_current {
+            self.notes
+                .add(&db, artifact::current_snapshot_key(vat_id), None)?;
+        }
+        let has_more = || {
+            db.value::<i64>(
+                "SELECT 1 FROM snapshots WHERE vatID = ? LIMIT 1",
+                params![SqlText(vat_id)],
+            )
+        };
+        Ok(Deletion {
+            done: budget == Budget::All || snapshots.is_empty() || has_more()?.is_none(),
+            cleanups: snapshots.len(),
+        })
+    }
+
+    /// Whether a vat has a snapshot of this hash.
+    pub fn has_hash(&self, vat_id: &[u8], hash: &[u8]) -> Result<bool> {
+        Ok(self
+            .db
+            .lock()
+            .value::<i64>(
+                "SELECT 1 FROM snapshots WHERE vatID = ? AND hash = ? LIMIT 1",
+                params![SqlText(vat_id), SqlText(hash)],
+            )?
+            .is_some())
+    }
+
+    /// Deletes a vat's snapshots of this hash, without exporting that.
+    pub fn delete_snapshot_by_hash(&mut self, vat_id: &[u8], hash: &[u8]) -> Result<()> {
+        let db = self.db.lock();
+        self.ensure_txn(&db)?;
+        db.run(
+            "DELETE FROM snapshots WHERE vatID = ? AND hash = ?",
+            params![SqlText(vat_id), SqlText(hash)],
+        )?;
+        Ok(())
+    }
+
+    /// All snapshots, without their contents.
+    pub fn list_all_snapshots(&self) -> Result<Vec<SnapshotRow>> {
+        self.db.lock().snapshot_rows(" FROM snapshots")
+    }
+
+    /// All snapshots with their contents, or those in use only.
+    pub fn dump_snapshots(&self, include_historical: bool) -> Result<Vec<SnapshotRow>> {
+        self.db.lock().snapshot_rows(if include_historical {
+            ", compressedSnapshot FROM snapshots"
+        } else {
+            ", compressedSnapshot FROM snapshots WHERE inUse = 1"
+        })
+    }
+
+    /// The names of the snapshot artifacts that an export in this mode carries.
+    pub fn snapshot_names(&self, mode: ArtifactMode) -> Result<Vec<Vec<u8>>> {
+        self.db.lock().snapshot_names(mode)
+    }
+
+    /// The contents of the snapshot artifact of this name.
+    ///
+    /// # Errors
+    /// [`Error::NotSnapshotName`]; [`Error::SnapshotNotAvailable`]; [`Error::SnapshotPruned`].
+    pub fn export_snapshot(&self, name: &[u8]) -> Result<Decompressor> {
+        self.db.lock().export_snapshot(name)
+    }
+
+    /// Fails unless every snapshot in use has its contents.
+    ///
+    /// # Errors
+    /// [`Error::CurrentSnapshotsPruned`]; [`Error::NoSuchCheck`] for `debug`.
+    pub fn check_snapshots(&self, mode: ArtifactMode) -> Result<()> {
+        self.db.lock().check_snapshots(mode)
+    }
+
+    /// Adds a snapshot without its contents, from its export record. Records that name a vat's
+    /// current snapshot say nothing new and are passed over.
+    ///
+    /// # Errors
+    /// For a record that is malformed; SQLite's `SQLITE_CONSTRAINT_…` for a second snapshot in
+    /// the same place.
+    pub fn import_snapshot_record(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+        let db = self.db.lock();
+        self.ensure_txn(&db)?;
+        let (_, position) = record_key(key)?;
+        if position == b"current" {
+            return Ok(());
+        }
+        let metadata = Metadata::parse("snapshot", value)?;
+        metadata.require_truthy("vatID")?;
+        metadata.require("snapPos")?;
+        metadata.require_truthy("hash")?;
+        metadata.require("inUse")?;
+        insert_record(&db, &snapshot_record(&metadata)?)
+    }
+
+    /// Adds a snapshot's record if it is missing, and fails if the store has another one.
+    ///
+    /// # Errors
+    /// [`Error::RepairMismatch`]; for a record that is malformed or contradicts its key.
+    pub fn repair_snapshot_record(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+        let db = self.db.lock();
+        self.ensure_txn(&db)?;
+        let (key_vat_id, position) = record_key(key)?;
+        if position == b"current" {
+            return Ok(());
+        }
+        let metadata = Metadata::parse("snapshot", value)?;
+        if metadata.text("vatID").ok().as_deref() != Some(key_vat_id) {
+            return Err(Error::NotSame {
+                actual: described_text(key_vat_id),
+                expected: metadata.described("vatID"),
+            });
+        }
+        let snap_pos = metadata.integer("snapPos").ok();
+        if snap_pos.is_none() || artifact::parse_position(position) != snap_pos {
+            let number = std::str::from_utf8(position)
+                .ok()
+                .and_then(|text| text.parse().ok())
+                .unwrap_or(f64::NAN);
+            return Err(Error::NotSame {
+                actual: super::record::described_number(number),
+                expected: metadata.described("snapPos"),
+            });
+        }
+        let record = snapshot_record(&metadata)?;
+        match find_record(&db, &record.vat_id, record.snap_pos)? {
+            None => insert_record(&db, &record),
+            Some((hash, in_use)) if hash == record.hash && in_use == record.in_use => Ok(()),
+            Some((hash, in_use)) => Err(Error::RepairMismatch {
+                method: "repairSnapshotRecord",
+                existing: format!(
+                    "{{\"hash\":{},\"inUse\":{}}}",
+                    String::from_utf8_lossy(&super::js_json::quote(&hash)),
+                    if in_use { "1" } else { "null" }
+                ),
+                metadata: metadata.show(),
+            }),
+        }
+    }
+
+    /// Begins to fill the snapshot that an artifact belongs to; `None` if the mode does not want
+    /// it.
+    ///
+    /// # Errors
+    /// [`Error::NotSnapshotName`]; [`Error::NoMetadata`].
+    pub fn import_snapshot(
+        &mut self,
+        name: &[u8],
+        mode: ArtifactMode,
+    ) -> Result<Option<SnapshotImport>> {
+        let db = self.db.lock();
+        self.ensure_txn(&db)?;
+        let (vat_id, snap_pos) =
+            artifact::parse_snapshot_name(name).ok_or_else(|| Error::NotSnapshotName {
+                name: name.to_vec(),
+                on_import: true,
+            })?;
+        let missing = || Error::NoMetadata {
+            kind: "snapshot",
+            name: name.to_vec(),
+        };
+        let snap_pos = artifact::parse_position(snap_pos).ok_or_else(missing)?;
+        let (hash, in_use) = find_record(&db, vat_id, snap_pos)?.ok_or_else(missing)?;
+        let wanted = in_use || mode == ArtifactMode::Debug;
+        Ok(wanted.then(|| SnapshotImport {
+            name: name.to_vec(),
+            vat_id: vat_id.to_vec(),
+            snap_pos,
+            hash,
+        }))
+    }
+
+    /// Fills a snapshot with contents that have its hash.
+    ///
+    /// # Errors
+    /// [`Error::SnapshotHashMismatch`].
+    pub fn populate_snapshot(
+        &mut self,
+        import: SnapshotImport,
+        snapshot: &Compressed,
+    ) -> Result<()> {
+        if snapshot.hash.as_bytes() != import.hash {
+            return Err(Error::SnapshotHashMismatch {
+                name: import.name,
+                actual: snapshot.hash.clone(),
+                expected: import.hash,
+            });
+        }
+        let db = self.db.lock();
+        db.run(
+            "UPDATE snapshots SET
+               uncompressedSize = ?, compressedSize = ?, compressedSnapshot = ?
+             WHERE vatID = ? AND snapPos = ?",
+            params![
+                snapshot.uncompressed_size as i64,
+                snapshot.bytes.len() as i64,
+                snapshot.bytes,
+                SqlText(&import.vat_id),
+                import.snap_pos,
+            ],
+        )?;
+        Ok(())
+    }
+}
+
+/// The vat and the position, or `current`, in the key of a snapshot's record.
+fn record_key(key: &[u8]) -> Result<(&[u8], &[u8])> {
+    let mut parts = artifact::parts(key);
+    let tag = parts.next().unwrap_or_default();
+    if tag != b"snapshot" {
+        return Err(Error::NotSame {
+            actual: described_text(tag),
+            expected: described_text(b"snapshot"),
+        });
+    }
+    Ok((
+        parts.next().unwrap_or_default(),
+        parts.next().unwrap_or_default(),
+    ))
+}
+
+fn snapshot_record(metadata: &Metadata) -> Result<SnapshotRecord> {
+    Ok(SnapshotRecord {
+        vat_id: metadata.text("vatID")?,
+        snap_pos: metadata.integer("snapPos")?,
+        hash: metadata.text("hash")?,
+        in_use: metadata.is_truthy("inUse"),
+    })
+}
+
+fn find_record(db: &Database, vat_id: &[u8], snap_pos: i64) -> Result<Option<(Vec<u8>, bool)>> {
+    db.row(
+        "SELECT hash, inUse FROM snapshots WHERE vatID = ? AND snapPos = ?",
+        params![SqlText(vat_id), snap_pos],
+        |row| {
+            Ok((
+                text::as_read(row.get_ref(0)?.as_bytes()?).into_owned(),
+                row.get::<_, Option<i64>>(1)?.is_some(),
+            ))
+        },
+    )
+}
+
+fn insert_record(db: &Database, record: &SnapshotRecord) -> Result<()> {
+    db.run(
+        "INSERT INTO snapshots (vatID, snapPos, hash, inUse) VALUES (?, ?, ?, ?)",
+        params![
+            SqlText(&record.vat_id),
+            record.snap_pos,
+            SqlText(&record.hash),
+            record.in_use.then_some(1),
+        ],
+    )?;
+    Ok(())
+}

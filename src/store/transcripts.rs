@@ -1,0 +1,713 @@
+//! `transcriptStore`: every delivery to every vat, in order.
+//!
+//! A vat's transcript is cut into spans by heap snapshots, and into incarnations by upgrades.
+//! Each vat has one current span, which grows, and any number of historical ones, whose items
+//! may have been pruned while their records stay.
+
+use rusqlite::{Row, params};
+
+use super::artifact::{self, ArtifactMode};
+use super::error::{Error, Result};
+use super::hash::{extend_span_hash, initial_span_hash};
+use super::record::{Metadata, SpanRecord, described_number, described_text};
+use super::span_reader::SqlText;
+use super::{Database, SpanReader, Store, text};
+
+/// A vat's current span.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Span {
+    /// its first position
+    pub start_pos: i64,
+    /// the position behind its last
+    pub end_pos: i64,
+    /// the hash over its items
+    pub hash: Vec<u8>,
+    /// the incarnation that it belongs to
+    pub incarnation: i64,
+}
+
+/// What a deletion within a budget did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deletion {
+    /// whether nothing is left to delete
+    pub done: bool,
+    /// how many spans, or snapshots, were deleted
+    pub cleanups: usize,
+}
+
+/// A vat, a position, and the item there.
+pub type ItemRow = (Vec<u8>, i64, Vec<u8>);
+
+/// How many spans or snapshots to delete.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Budget {
+    All,
+    /// A number that SQLite takes for a LIMIT, if it is a whole one.
+    AtMost(f64),
+}
+
+impl Budget {
+    /// `None` and infinity stand for all.
+    pub(super) fn new(budget: Option<f64>) -> Result<Budget> {
+        match budget {
+            None | Some(f64::INFINITY) => Ok(Budget::All),
+            Some(limit) if limit >= 1.0 => Ok(Budget::AtMost(limit)),
+            Some(_) => Err(Error::BadBudget),
+        }
+    }
+}
+
+impl SpanRecord {
+    /// From a row of `vatID, startPos, endPos, hash, isCurrent, incarnation`.
+    pub(super) fn from_row(row: &Row<'_>) -> rusqlite::Result<SpanRecord> {
+        Ok(SpanRecord {
+            vat_id: text::as_read(row.get_ref(0)?.as_bytes()?).into_owned(),
+            start_pos: row.get(1)?,
+            end_pos: row.get(2)?,
+            hash: text::as_read(row.get_ref(3)?.as_bytes()?).into_owned(),
+            is_current: row.get::<_, Option<i64>>(4)?.unwrap_or(0) != 0,
+            incarnation: row.get(5)?,
+        })
+    }
+
+    pub(super) fn key(&self) -> Vec<u8> {
+        artifact::span_key(&self.vat_id, self.start_pos, self.is_current)
+    }
+
+    pub(super) fn artifact_name(&self) -> Vec<u8> {
+        artifact::span_name(&self.vat_id, self.start_pos, self.end_pos)
+    }
+}
+
+impl Database {
+    pub(super) fn current_span(&self, vat_id: &[u8]) -> Result<Option<Span>> {
+        self.row(
+            "SELECT startPos, endPos, hash, incarnation FROM transcriptSpans
+             WHERE vatID = ? AND isCurrent = 1",
+            params![SqlText(vat_id)],
+            |row| {
+                Ok(Span {
+                    start_pos: row.get(0)?,
+                    end_pos: row.get(1)?,
+                    hash: text::as_read(row.get_ref(2)?.as_bytes()?).into_owned(),
+                    incarnation: row.get(3)?,
+                })
+            },
+        )
+    }
+
+    fn require_current_span(&self, vat_id: &[u8]) -> Result<Span> {
+        self.current_span(vat_id)?
+            .ok_or_else(|| Error::NoCurrentTranscript(vat_id.to_vec()))
+    }
+
+    fn insert_span(&self, span: &SpanRecord) -> Result<()> {
+        self.run(
+            "INSERT INTO transcriptSpans (vatID, startPos, endPos, hash, isCurrent, incarnation)
+             VALUES (?, ?, ?, ?, ?, ?)",
+            params![
+                SqlText(&span.vat_id),
+                span.start_pos,
+                span.end_pos,
+                SqlText(&span.hash),
+                span.is_current.then_some(1),
+                span.incarnation,
+            ],
+        )?;
+        Ok(())
+    }
+
+    pub(super) fn insert_item(
+        &self,
+        vat_id: &[u8],
+        position: i64,
+        item: &[u8],
+        incarnation: i64,
+    ) -> Result<()> {
+        self.run(
+            "INSERT INTO transcriptItems (vatID, item, position, incarnation)
+             VALUES (?, ?, ?, ?)",
+            params![SqlText(vat_id), SqlText(item), position, incarnation],
+        )?;
+        Ok(())
+    }
+
+    /// Deletes the items from `start_pos` up to, not including, `end_pos`.
+    pub(super) fn delete_items(
+        &mut self,
+        vat_id: &[u8],
+        start_pos: i64,
+        end_pos: i64,
+    ) -> Result<()> {
+        self.settle_readers()?;
+        self.run(
+            "DELETE FROM transcriptItems WHERE vatID = ? AND position >= ? AND position < ?",
+            params![SqlText(vat_id), start_pos, end_pos],
+        )?;
+        Ok(())
+    }
+
+    fn count_items(&self, vat_id: &[u8], start_pos: i64, end_pos: i64) -> Result<i64> {
+        Ok(self
+            .value(
+                "SELECT COUNT(*) FROM transcriptItems
+                 WHERE vatID = ? AND position >= ? AND position < ?",
+                params![SqlText(vat_id), start_pos, end_pos],
+            )?
+            .unwrap_or(0))
+    }
+
+    fn has_spans(&self, vat_id: &[u8]) -> Result<bool> {
+        Ok(self
+            .value::<i64>(
+                "SELECT 1 FROM transcriptSpans WHERE vatID = ? LIMIT 1",
+                params![SqlText(vat_id)],
+            )?
+            .is_some())
+    }
+
+    pub(super) fn incarnation_start(&self, vat_id: &[u8], incarnation: i64) -> Result<Option<i64>> {
+        self.value(
+            "SELECT startPos FROM transcriptSpans
+             WHERE vatID = ? AND incarnation = ? ORDER BY startPos LIMIT 1",
+            params![SqlText(vat_id), incarnation],
+        )
+    }
+
+    pub(super) fn current_spans(&self) -> Result<Vec<SpanRecord>> {
+        self.rows(
+            "SELECT vatID, startPos, endPos, hash, isCurrent, incarnation FROM transcriptSpans
+             WHERE isCurrent = 1 ORDER BY vatID, startPos",
+            [],
+            SpanRecord::from_row,
+        )
+    }
+
+    /// The span record that starts at a position.
+    pub(super) fn span_at(&self, vat_id: &[u8], start_pos: i64) -> Result<Option<SpanRecord>> {
+        self.row(
+            "SELECT vatID, startPos, endPos, hash, isCurrent, incarnation FROM transcriptSpans
+             WHERE vatID = ? AND startPos = ?",
+            params![SqlText(vat_id), start_pos],
+            SpanRecord::from_row,
+        )
+    }
+
+    /// The artifacts that an export in this mode carries. Modes other than `debug` presume that
+    /// the store was checked to be complete.
+    pub(super) fn span_names(&self, mode: ArtifactMode) -> Result<Vec<Vec<u8>>> {
+        const COLUMNS: &str = "s.vatID, s.startPos, s.endPos, s.hash, s.isCurrent, s.incarnation";
+        let of_live_vats = "JOIN transcriptSpans c ON c.vatID = s.vatID AND c.isCurrent = 1";
+        let (condition, check_count) = match mode {
+            ArtifactMode::Operational => ("WHERE s.isCurrent = 1".to_owned(), false),
+            ArtifactMode::Replay => (
+                format!("{of_live_vats} WHERE s.incarnation = c.incarnation"),
+                false,
+            ),
+            ArtifactMode::Archival => (of_live_vats.to_owned(), false),
+            ArtifactMode::Debug => (String::new(), true),
+        };
+        let spans = self.rows(
+            &format!(
+                "SELECT {COLUMNS} FROM transcriptSpans s {condition}
+                 ORDER BY s.vatID, s.startPos"
+            ),
+            [],
+            SpanRecord::from_row,
+        )?;
+        let mut names = Vec::with_capacity(spans.len());
+        for span in spans {
+            let length = span.end_pos - span.start_pos;
+            if !check_count
+                || self.count_items(&span.vat_id, span.start_pos, span.end_pos)? == length
+            {
+                names.push(span.artifact_name());
+            }
+        }
+        Ok(names)
+    }
+
+    /// Fails unless every vat with a current span has all the items that the mode asks for.
+    pub(super) fn check_transcripts(&self, mode: ArtifactMode) -> Result<()> {
+        for span in self.current_spans()? {
+            let SpanRecord {
+                vat_id,
+                start_pos,
+                end_pos,
+                incarnation,
+                ..
+            } = &span;
+            match mode {
+                ArtifactMode::Operational => {
+                    let count = self.count_items(vat_id, *start_pos, *end_pos)?;
+                    if count != end_pos - start_pos {
+                        return Err(Error::IncompleteCurrentSpan {
+                            count,
+                            span: String::from_utf8_lossy(&span.to_json()).into_owned(),
+                        });
+                    }
+                }
+                ArtifactMode::Replay => {
+                    let first = self
+                        .incarnation_start(vat_id, *incarnation)?
+                        .unwrap_or(*start_pos);
+                    let count = self.count_items(vat_id, first, *end_pos)?;
+                    if count != end_pos - first {
+                        return Err(Error::IncompleteIncarnation(count));
+                    }
+                }
+                ArtifactMode::Archival => {
+                    let count = self.count_items(vat_id, 0, *end_pos)?;
+                    if count != *end_pos {
+                        return Err(Error::IncompleteArchive {
+                            count,
+                            expected: *end_pos,
+                        });
+                    }
+                }
+                ArtifactMode::Debug => return Err(Error::NoSuchCheck("debug")),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Store {
+    /// Gives a vat a transcript, with one empty current span.
+    ///
+    /// # Errors
+    /// SQLite's `SQLITE_CONSTRAINT_…` if it has one.
+    pub fn init_transcript(&mut self, vat_id: &[u8]) -> Result<()> {
+        let db = self.db.lock();
+        self.ensure_txn(&db)?;
+        let span = SpanRecord {
+            vat_id: vat_id.to_vec(),
+            start_pos: 0,
+            end_pos: 0,
+            hash: initial_span_hash().into_bytes(),
+            is_current: true,
+            incarnation: 0,
+        };
+        db.insert_span(&span)?;
+        self.notes.add(&db, span.key(), Some(span.to_json()))
+    }
+
+    /// A vat's current span.
+    ///
+    /// # Errors
+    /// [`Error::NoCurrentTranscript`].
+    pub fn get_current_span_bounds(&self, vat_id: &[u8]) -> Result<Span> {
+        self.db.lock().require_current_span(vat_id)
+    }
+
+    /// Appends an item to a vat's current span.
+    ///
+    /// # Errors
+    /// [`Error::NoCurrentTranscript`].
+    pub fn add_item(&mut self, vat_id: &[u8], item: &[u8]) -> Result<()> {
+        let db = self.db.lock();
+        self.ensure_txn(&db)?;
+        let span = db.require_current_span(vat_id)?;
+        db.insert_item(vat_id, span.end_pos, item, span.incarnation)?;
+        let record = SpanRecord {
+            vat_id: vat_id.to_vec(),
+            start_pos: span.start_pos,
+            end_pos: span.end_pos + 1,
+            hash: extend_span_hash(&span.hash, &text::for_hash(item)).into_bytes(),
+            is_current: true,
+            incarnation: span.incarnation,
+        };
+        db.run(
+            "UPDATE transcriptSpans SET endPos = ?, hash = ?
+             WHERE vatID = ? AND isCurrent = 1",
+            params![record.end_pos, SqlText(&record.hash), SqlText(vat_id)],
+        )?;
+        self.notes.add(&db, record.key(), Some(record.to_json()))
+    }
+
+    /// A reader of the span that starts at `start_pos`, or of the current one.
+    ///
+    /// # Errors
+    /// [`Error::NoCurrentTranscript`]; [`Error::NoTranscriptSpan`]; [`Error::NegativePosition`].
+    pub fn read_span(&self, vat_id: &[u8], start_pos: Option<f64>) -> Result<SpanReader> {
+        let mut db = self.db.lock();
+        let (start_pos, end_pos) = match start_pos {
+            None => {
+                let span = db.require_current_span(vat_id)?;
+                (span.start_pos, span.end_pos)
+            }
+            Some(start_pos) => {
+                // Written so that it refuses what is not a number, too.
+                if !(start_pos >= 0.0) {
+                    return Err(Error::NegativePosition);
+                }
+                let end_pos = db.value::<i64>(
+                    "SELECT endPos FROM transcriptSpans WHERE vatID = ? AND startPos = ?",
+                    params![SqlText(vat_id), start_pos],
+                )?;
+                let end_pos = end_pos.ok_or_else(|| Error::NoTranscriptSpan {
+                    vat_id: vat_id.to_vec(),
+                    start_pos,
+                })?;
+                (start_pos as i64, end_pos)
+            }
+        };
+        if start_pos > end_pos {
+            return Err(Error::SpanEndsBeforeStart { start_pos, end_pos });
+        }
+        Ok(SpanReader::new(
+            &self.db, &mut db, vat_id, start_pos, end_pos, true,
+        ))
+    }
+
+    /// The name of a vat's current span, and a reader of it, for an archive to be written before
+    /// the span ends. `None` if the vat has no current span.
+    pub fn current_span_archive(&self, vat_id: &[u8]) -> Result<Option<(Vec<u8>, SpanReader)>> {
+        let mut db = self.db.lock();
+        let Some(span) = db.current_span(vat_id)? else {
+            return Ok(None);
+        };
+        let Span {
+            start_pos, end_pos, ..
+        } = span;
+        let reader = SpanReader::new(&self.db, &mut db, vat_id, start_pos, end_pos, true);
+        Ok(Some((
+            artifact::span_name(vat_id, start_pos, end_pos),
+            reader,
+        )))
+    }
+
+    /// Ends a vat's current span and begins a new one, in a new incarnation if the vat was
+    /// upgraded. Returns the incarnation of the new span.
+    ///
+    /// # Errors
+    /// [`Error::NoCurrentTranscript`].
+    pub fn rollover(&mut self, vat_id: &[u8], new_incarnation: bool) -> Result<i64> {
+        let mut db = self.db.lock();
+        self.ensure_txn(&db)?;
+        let old = db.require_current_span(vat_id)?;
+        let incarnation = old.incarnation + i64::from(new_incarnation);
+        let closed = closed_span(vat_id, &old);
+        self.notes.add(&db, closed.key(), Some(closed.to_json()))?;
+        end_current_span(&mut db, &closed, self.keep_transcripts)?;
+        let new = SpanRecord {
+            vat_id: vat_id.to_vec(),
+            start_pos: old.end_pos,
+            end_pos: old.end_pos,
+            hash: initial_span_hash().into_bytes(),
+            is_current: true,
+            incarnation,
+        };
+        db.insert_span(&new)?;
+        self.notes.add(&db, new.key(), Some(new.to_json()))?;
+        Ok(incarnation)
+    }
+
+    /// Ends a vat's current span without beginning another, because the vat is terminated. Does
+    /// nothing if it has none.
+    pub fn stop_using_transcript(&mut self, vat_id: &[u8]) -> Result<()> {
+        let mut db = self.db.lock();
+        self.ensure_txn(&db)?;
+        let Some(span) = db.current_span(vat_id)? else {
+            return Ok(());
+        };
+        let closed = closed_span(vat_id, &span);
+        self.notes.add(&db, closed.key(), Some(closed.to_json()))?;
+        end_current_span(&mut db, &closed, self.keep_transcripts)?;
+        self.notes
+            .add(&db, artifact::span_key(vat_id, 0, true), None)
+    }
+
+    /// Deletes a vat's spans, the newest first, with their items: all of them, or at most
+    /// `budget`.
+    ///
+    /// # Errors
+    /// [`Error::BadBudget`]; SQLite's `SQLITE_MISMATCH` for a budget that is not a whole number.
+    pub fn delete_vat_transcripts(
+        &mut self,
+        vat_id: &[u8],
+        budget: Option<f64>,
+    ) -> Result<Deletion> {
+        let mut db = self.db.lock();
+        self.ensure_txn(&db)?;
+        let budget = Budget::new(budget)?;
+        let place = |row: &Row<'_>| {
+            Ok((
+                row.get::<_, i64>(0)?,
+                row.get::<_, i64>(1)?,
+                row.get::<_, Option<i64>>(2)?.is_some(),
+            ))
+        };
+        let spans = match budget {
+            Budget::All => db.rows(
+                "SELECT startPos, endPos, isCurrent FROM transcriptSpans
+                 WHERE vatID = ? ORDER BY startPos",
+                params![SqlText(vat_id)],
+                place,
+            )?,
+            // The newest first: if the current span is still there, it goes first, and the vat
+            // is no longer part of exports.
+            Budget::AtMost(limit) => db.rows(
+                "SELECT startPos, endPos, isCurrent FROM transcriptSpans
+                 WHERE vatID = ? ORDER BY startPos DESC LIMIT ?",
+                params![SqlText(vat_id), limit],
+                place,
+            )?,
+        };
+        for (start_pos, end_pos, current) in &spans {
+            self.notes
+                .add(&db, artifact::span_key(vat_id, *start_pos, *current), None)?;
+            if budget != Budget::All {
+                db.run(
+                    "DELETE FROM transcriptSpans WHERE vatID = ? AND startPos = ?",
+                    params![SqlText(vat_id), start_pos],
+                )?;
+                db.delete_items(vat_id, *start_pos, *end_pos)?;
+            }
+        }
+        if budget == Budget::All {
+            db.settle_readers()?;
+            for table in ["transcriptItems", "transcriptSpans"] {
+                db.run(
+                    &format!("DELETE FROM {table} WHERE vatID = ?"),
+                    params![SqlText(vat_id)],
+                )?;
+            }
+        }
+        Ok(Deletion {
+            done: budget == Budget::All || spans.is_empty() || !db.has_spans(vat_id)?,
+            cleanups: spans.len(),
+        })
+    }
+
+    /// Readers of all spans of a vat, in order, whether complete or not.
+    pub fn read_full_vat_transcript(&self, vat_id: &[u8]) -> Result<Vec<SpanReader>> {
+        let mut db = self.db.lock();
+        let spans: Vec<(i64, i64)> = db.rows(
+            "SELECT startPos, endPos FROM transcriptSpans WHERE vatID = ? ORDER BY startPos",
+            params![SqlText(vat_id)],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        Ok(spans
+            .into_iter()
+            .map(|(start, end)| SpanReader::new(&self.db, &mut db, vat_id, start, end, false))
+            .collect())
+    }
+
+    /// All items that lie in a span, or those of current spans only.
+    pub fn dump_transcripts(&self, include_historical: bool) -> Result<Vec<ItemRow>> {
+        self.db.lock().rows(
+            "SELECT i.vatID, i.position, i.item FROM transcriptSpans s
+             JOIN transcriptItems i ON i.vatID = s.vatID
+               AND s.startPos <= i.position AND i.position < s.endPos
+             WHERE ? OR s.isCurrent = 1
+             ORDER BY s.vatID, s.startPos, i.position",
+            params![include_historical],
+            |row| {
+                Ok((
+                    row.get_ref(0)?.as_bytes()?.to_vec(),
+                    row.get(1)?,
+                    row.get_ref(2)?.as_bytes()?.to_vec(),
+                ))
+            },
+        )
+    }
+
+    /// Fails unless all items are there that an export in this mode needs.
+    ///
+    /// # Errors
+    /// [`Error::IncompleteCurrentSpan`]; [`Error::IncompleteIncarnation`];
+    /// [`Error::IncompleteArchive`]; [`Error::NoSuchCheck`] for `debug`.
+    pub fn check_transcripts(&self, mode: ArtifactMode) -> Result<()> {
+        if mode == ArtifactMode::Debug {
+            return Err(Error::NoSuchCheck("debug"));
+        }
+        self.db.lock().check_transcripts(mode)
+    }
+
+    /// The names of the span artifacts that an export in this mode carries.
+    pub fn span_names(&self, mode: ArtifactMode) -> Result<Vec<Vec<u8>>> {
+        self.db.lock().span_names(mode)
+    }
+
+    /// A reader of the span artifact of this name.
+    ///
+    /// # Errors
+    /// [`Error::NotTranscriptName`]; [`Error::SpanNotAvailable`].
+    pub fn export_span(&self, name: &[u8]) -> Result<SpanReader> {
+        export_span(&self.db, name)
+    }
+
+    /// Adds a span without its items, from its export record.
+    ///
+    /// # Errors
+    /// For a record that is malformed, or that contradicts its key; SQLite's
+    /// `SQLITE_CONSTRAINT_…` for a second span in the same place.
+    pub fn import_span_record(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+        let db = self.db.lock();
+        self.ensure_txn(&db)?;
+        let (key_vat_id, key_start_pos) = record_key(key)?;
+        let metadata = Metadata::parse("transcript", value)?;
+        let mismatch = || Error::KeyMismatch {
+            key: key.to_vec(),
+            metadata: metadata.show(),
+        };
+        if key.ends_with(b".current") != metadata.is_truthy("isCurrent") {
+            return Err(mismatch());
+        }
+        metadata.require_truthy("vatID")?;
+        metadata.require("startPos")?;
+        metadata.require("endPos")?;
+        metadata.require_truthy("hash")?;
+        metadata.require("isCurrent")?;
+        metadata.require("incarnation")?;
+        let span = span_record(&metadata)?;
+        if key_start_pos != b"current"
+            && artifact::parse_position(key_start_pos) != Some(span.start_pos)
+        {
+            return Err(mismatch());
+        }
+        if key_vat_id != span.vat_id {
+            return Err(mismatch());
+        }
+        db.insert_span(&span)
+    }
+
+    /// Adds a span's record if it is missing, and fails if the store has another one.
+    ///
+    /// # Errors
+    /// [`Error::RepairMismatch`]; for a record that is malformed or contradicts its key.
+    pub fn repair_span_record(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+        let db = self.db.lock();
+        self.ensure_txn(&db)?;
+        let (key_vat_id, key_start_pos) = record_key(key)?;
+        let metadata = Metadata::parse("transcript", value)?;
+        if metadata.text("vatID").ok().as_deref() != Some(key_vat_id) {
+            return Err(Error::NotSame {
+                actual: described_text(key_vat_id),
+                expected: metadata.described("vatID"),
+            });
+        }
+        let span = span_record(&metadata)?;
+        if key_start_pos != b"current"
+            && artifact::parse_position(key_start_pos) != Some(span.start_pos)
+        {
+            return Err(Error::KeyMismatch {
+                key: key.to_vec(),
+                metadata: metadata.show(),
+            });
+        }
+        match db.span_at(&span.vat_id, span.start_pos)? {
+            None => db.insert_span(&span),
+            Some(existing) if existing == span => Ok(()),
+            Some(existing) => Err(Error::RepairMismatch {
+                method: "repairTranscriptSpanRecord",
+                existing: show_existing(&existing),
+                metadata: metadata.show(),
+            }),
+        }
+    }
+}
+
+/// The vat and the position, or `current`, in the key of a span's record.
+fn record_key(key: &[u8]) -> Result<(&[u8], &[u8])> {
+    let mut parts = artifact::parts(key);
+    let tag = parts.next().unwrap_or_default();
+    if tag != b"transcript" {
+        return Err(Error::NotSame {
+            actual: described_text(tag),
+            expected: described_text(b"transcript"),
+        });
+    }
+    Ok((
+        parts.next().unwrap_or_default(),
+        parts.next().unwrap_or_default(),
+    ))
+}
+
+fn span_record(metadata: &Metadata) -> Result<SpanRecord> {
+    Ok(SpanRecord {
+        vat_id: metadata.text("vatID")?,
+        start_pos: metadata.integer("startPos")?,
+        end_pos: metadata.integer("endPos")?,
+        hash: metadata.text("hash")?,
+        is_current: metadata.is_truthy("isCurrent"),
+        incarnation: metadata.integer("incarnation")?,
+    })
+}
+
+/// A row as a message shows it.
+fn show_existing(span: &SpanRecord) -> String {
+    format!(
+        "{{\"hash\":{},\"isCurrent\":{},\"incarnation\":{},\"endPos\":{}}}",
+        String::from_utf8_lossy(&super::js_json::quote(&span.hash)),
+        if span.is_current { "1" } else { "null" },
+        span.incarnation,
+        span.end_pos
+    )
+}
+
+/// The record of a span that has just ended.
+fn closed_span(vat_id: &[u8], span: &Span) -> SpanRecord {
+    SpanRecord {
+        vat_id: vat_id.to_vec(),
+        start_pos: span.start_pos,
+        end_pos: span.end_pos,
+        hash: span.hash.clone(),
+        is_current: false,
+        incarnation: span.incarnation,
+    }
+}
+
+/// Makes a vat's current span a historical one, and prunes it unless items are kept. Older spans
+/// that still have items are left alone: deleting them here would take too long at once.
+fn end_current_span(db: &mut Database, span: &SpanRecord, keep_items: bool) -> Result<()> {
+    db.run(
+        "UPDATE transcriptSpans SET isCurrent = NULL WHERE isCurrent = 1 AND vatID = ?",
+        params![SqlText(&span.vat_id)],
+    )?;
+    if !keep_items {
+        db.delete_items(&span.vat_id, span.start_pos, span.end_pos)?;
+    }
+    Ok(())
+}
+
+/// A reader of the span artifact of this name.
+pub(super) fn export_span(shared: &super::SharedDatabase, name: &[u8]) -> Result<SpanReader> {
+    let (vat_id, start_pos, _) =
+        artifact::parse_span_name(name).ok_or_else(|| Error::NotTranscriptName {
+            name: name.to_vec(),
+            double_quoted: false,
+        })?;
+    let mut db = shared.lock();
+    let span = match artifact::parse_position(start_pos) {
+        Some(start_pos) => db.span_at(vat_id, start_pos)?,
+        None => None,
+    };
+    let span = span.ok_or_else(|| Error::SpanNotAvailable(name.to_vec()))?;
+    if span.start_pos > span.end_pos {
+        return Err(Error::SpanEndsBeforeStart {
+            start_pos: span.start_pos,
+            end_pos: span.end_pos,
+        });
+    }
+    Ok(SpanReader::new(
+        shared,
+        &mut db,
+        vat_id,
+        span.start_pos,
+        span.end_pos,
+        true,
+    ))
+}
+
+/// Describes the end of a span that is not where an artifact's name says.
+pub(super) fn end_pos_mismatch(found: i64, named: &[u8]) -> Error {
+    let named = std::str::from_utf8(named)
+        .ok()
+        .and_then(|text| text.parse().ok());
+    Error::NotSame {
+        actual: described_number(found as f64),
+        expected: described_number(named.unwrap_or(f64::NAN)),
+    }
+}
