@@ -2,17 +2,11 @@
 import '@endo/init/debug.js';
 
 import test from 'ava';
-import { bundleSteps } from './support/arbitraries/bundles.mjs';
-import { example } from './support/arbitraries/config.mjs';
 import { reference, subject } from './support/implementations.mjs';
 import { checkProperty } from './support/property.mjs';
-import { runSideBySide } from './support/runner.mjs';
+import { suites } from './support/suites.mjs';
 
-const pair = [subject, reference];
-const check = x => runSideBySide(pair, x);
+const run = (t, { examples, check }, runs) =>
+  checkProperty(t, examples, x => check([subject, reference], x), { runs });
 
-test('adding, getting and deleting', async t => {
-  const steps = bundleSteps({ maxLength: 25, size: 'max' });
-  const tail = bundleSteps({ maxLength: 6, size: 'max' });
-  await checkProperty(t, example(steps, tail), check, { runs: 80 });
-});
+test('adding, getting and deleting', t => run(t, suites.bundles, 120));

@@ -14,7 +14,7 @@ import { transcriptStep } from './support/arbitraries/transcripts.mjs';
 import { reference, subject } from './support/implementations.mjs';
 import { checkProperty } from './support/property.mjs';
 import { subjectIsReference } from './support/settings.mjs';
-import { doInBoth, operations } from './support/runner.mjs';
+import { doInBoth, perform } from './support/runner.mjs';
 import { glance } from './support/observe.mjs';
 import { makeStandaloneWorld } from './support/standalone.mjs';
 import { makeWorld } from './support/world.mjs';
@@ -22,7 +22,7 @@ import { makeWrappers } from './support/wrappers.mjs';
 
 const pair = [subject, reference];
 
-const step = fc.oneof(
+const anyStep = fc.oneof(
   { weight: 3, arbitrary: kvStep },
   { weight: 3, arbitrary: transcriptStep },
   { weight: 2, arbitrary: snapshotStep },
@@ -30,12 +30,8 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.constant(['commit']) },
 );
 
-const perform = async (worlds, steps, lookOften) => {
-  for (const [i, [name, ...args]] of steps.entries()) {
-    const what = `step ${i} ${name} ${JSON.stringify(args.slice(0, 2))}`;
-    await doInBoth(worlds, world => operations[name](world, ...args), what);
-    if (lookOften) await doInBoth(worlds, glance, `seen after ${what}`);
-  }
+const performAndLook = async (worlds, steps, lookOften) => {
+  await perform(worlds, steps, lookOften);
   await doInBoth(worlds, glance, 'seen at the end');
 };
 
@@ -53,12 +49,12 @@ test('sub-stores over a database handle', async t => {
       keepSnapshots: fc.constantFrom(undefined, true, false),
     }),
     lookOften: fc.boolean(),
-    steps: sequence([one(step)], { maxLength: 40, size: 'max' }),
+    steps: sequence([one(anyStep)], { maxLength: 40, size: 'max' }),
   });
   const check = async ({ config, lookOften, steps }) => {
     const worlds = pair.map(impl => makeStandaloneWorld(impl, config));
     try {
-      await perform(worlds, steps, lookOften);
+      await performAndLook(worlds, steps, lookOften);
     } finally {
       await closeAll(worlds);
     }
@@ -72,7 +68,7 @@ test('wrapped sub-stores', async t => {
     callback: fc.constantFrom('record', 'none'),
     lookOften: fc.boolean(),
     steps: sequence(
-      [one(step), crankOf(step), one(fc.constantFrom(['dump'], ['look']))],
+      [one(anyStep), crankOf(anyStep), one(fc.constantFrom(['dump'], ['look']))],
       { maxLength: 25, size: 'max' },
     ),
   });
@@ -83,7 +79,7 @@ test('wrapped sub-stores', async t => {
       return world;
     });
     try {
-      await perform(worlds, steps, lookOften);
+      await performAndLook(worlds, steps, lookOften);
     } finally {
       await closeAll(worlds);
     }

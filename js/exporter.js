@@ -26,10 +26,8 @@ const makeSwingStoreExporter = (dirPath, options = {}) => {
     }
   }
 
-  let isOpen = true;
-  const checkOpen = () => {
-    check(isOpen, 'this exporter was closed while it was being read; make a new one to read on');
-  };
+  // What is read ahead must not be given out after the exporter was closed.
+  const { checkOpen } = exporter;
 
   async function* getExportData() {
     for await (const batch of chunks(exporter.exportData(), checkOpen)) {
@@ -54,10 +52,7 @@ const makeSwingStoreExporter = (dirPath, options = {}) => {
       return generateArtifactNames();
     },
     getArtifact: name => chunks(exporter.artifact(name), checkOpen),
-    async close() {
-      isOpen = false;
-      exporter.close();
-    },
+    close: async () => exporter.close(),
   });
 };
 

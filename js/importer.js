@@ -2,6 +2,7 @@
 
 const { validateArtifactMode } = require('./artifact-mode.js');
 const { check, followTaming, quote } = require('./errors.js');
+const { harden } = require('./harden.js');
 const { collectRecords, kindOf } = require('./records.js');
 const { assertComplete, makeSwingStore } = require('./swing-store.js');
 const { buffer } = require('./util.js');
@@ -55,7 +56,7 @@ const importSwingStore = async (exporter, dirPath = null, options = {}) => {
   const { artifactMode = 'operational', ...storeOptions } = options;
   validateArtifactMode(artifactMode);
 
-  const store = makeSwingStore(dirPath, true, { unsafeFastMode: true, ...storeOptions });
+  const { store, discard } = makeSwingStore(dirPath, true, { unsafeFastMode: true, ...storeOptions });
   try {
     await importRecords(exporter, store);
     await importArtifacts(exporter, store, artifactMode);
@@ -64,11 +65,11 @@ const importSwingStore = async (exporter, dirPath = null, options = {}) => {
     await exporter.close();
   } catch (error) {
     // What was imported so far must not pass for a store.
-    await store.internal.discard();
+    await discard();
     throw error;
   }
   const { hostStorage, debug } = store;
-  return { hostStorage, debug };
+  return harden({ hostStorage, debug });
 };
 
 module.exports = { importSwingStore };

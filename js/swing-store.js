@@ -65,7 +65,7 @@ const prepareFile = (storePath, forceReset, asFile) => {
 };
 
 /**
- * Opens a store, or makes one.
+ * Opens a store, or makes one. Also returns a function that does away with it.
  *
  * @param {string | null} storePath
  * @param {boolean} forceReset whether to erase what is there
@@ -156,14 +156,6 @@ const makeSwingStore = (storePath, forceReset, options) => {
     snapStore,
     transcriptStore,
     bundleStore,
-    /** Closes the store and removes its file: beyond the reference, for imports that fail. */
-    async discard() {
-      if (isOpen) await close();
-      if (filePath === MEMORY) return;
-      for (const suffix of ['', '-wal', '-shm', '-journal']) {
-        fs.rmSync(`${filePath}${suffix}`, { force: true });
-      }
-    },
   });
 
   const kernelStorage = {
@@ -213,7 +205,16 @@ const makeSwingStore = (storePath, forceReset, options) => {
     getDatabase: () => (isOpen ? db : null),
   };
 
-  return harden({ kernelStorage, hostStorage, debug, internal });
+  /** Closes the store and removes its file, because it was not finished. */
+  const discard = async () => {
+    if (isOpen) await close();
+    if (filePath === MEMORY) return;
+    for (const suffix of ['', '-wal', '-shm', '-journal']) {
+      fs.rmSync(`${filePath}${suffix}`, { force: true });
+    }
+  };
+
+  return { store: harden({ kernelStorage, hostStorage, debug, internal }), discard };
 };
 
 /**
@@ -224,7 +225,7 @@ const makeSwingStore = (storePath, forceReset, options) => {
  */
 const initSwingStore = (storePath = null, options = {}) => {
   check(!storePath || typeof storePath === 'string', 'path must be a string');
-  return makeSwingStore(storePath, true, options);
+  return makeSwingStore(storePath, true, options).store;
 };
 
 /**
@@ -235,7 +236,7 @@ const initSwingStore = (storePath = null, options = {}) => {
  */
 const openSwingStore = (storePath, options = {}) => {
   check(typeof storePath === 'string', 'path must be a string');
-  return makeSwingStore(storePath, false, options);
+  return makeSwingStore(storePath, false, options).store;
 };
 
 module.exports = { assertComplete, initSwingStore, makeSwingStore, openSwingStore };

@@ -30,9 +30,17 @@ const importInto = async (impl, dir, exporter, options, tidy) => {
  * @param {(i: number) => { exporter: any, calls?: any, tidy?: (text: string) => string }} makeExporter  one for each
  * @param {object} options  of importSwingStore
  * @param {string} what
+ * @param {object} [config]  of the worlds in which the results are opened
  * @returns {Promise<boolean>} whether there is a store now
  */
-export const compareImports = async (pair, base, makeExporter, options, what) => {
+export const compareImports = async (
+  pair,
+  base,
+  makeExporter,
+  options,
+  what,
+  config = {},
+) => {
   const dirs = ['one', 'two'].map(name => base && path.join(base, name));
   const results = [];
   for (const [i, impl] of pair.entries()) {
@@ -55,7 +63,7 @@ export const compareImports = async (pair, base, makeExporter, options, what) =>
   }
 
   // Each opens what the other one imported.
-  const swapped = pair.map((impl, i) => makeWorld(impl, dirs[1 - i]));
+  const swapped = pair.map((impl, i) => makeWorld(impl, dirs[1 - i], config));
   const seen = [];
   for (const world of swapped) {
     world.open();

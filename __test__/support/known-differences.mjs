@@ -12,6 +12,9 @@ export const knownDifferences = {
   writeDuringReadSpan: `a write while a readSpan iterator is open throws there; ours lets it through, and the iterator yields the span as it was`,
   closeDuringIteration: `closing an exporter while one of its iterators is open throws there; ours ends the iterator, whose next step fails`,
   loadSnapshotLeftEarly: `leaving a loadSnapshot loop early rejects with a hash mismatch there; ours ends quietly`,
+  whiteSpaceAdded: `for the same reason it accepts an artifact to whose lines white space was added; ours refuses it by its hash`,
+  archiverForgotten: `a rollover that fails after it has called archiveTranscript forgets the promise of that call there, so that when it is rejected nobody handles that; ours does`,
+  failedExporterLocks: `makeSwingStoreExporter on what is no store throws and leaves the file open and locked there, so that opening it says "database is locked"; ours closes it`,
   vatIDNotString: `a vatID that is not a string reaches the database there; ours refuses it`,
 };
 

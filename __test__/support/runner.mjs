@@ -1,6 +1,7 @@
 // Two worlds, one sequence of steps, no model: after each step the two must have
 // done the same and have told their callbacks the same.
 import path from 'node:path';
+import { inspect } from 'node:util';
 import { assertSame, Difference } from './compare.mjs';
 import { exportInMode, glance, look, modes } from './observe.mjs';
 import { bundleOperations } from './operations/bundles.mjs';
@@ -19,13 +20,10 @@ export const operations = {
   ...wholeOperations,
 };
 
-const describeStep = ([name, ...args]) => {
+export const describeStep = ([name, ...args]) => {
   const shown = args.map(arg => {
-    const text =
-      typeof arg === 'object' || typeof arg === 'string'
-        ? JSON.stringify(arg)
-        : String(arg);
-    return text && text.length > 80 ? `${text.slice(0, 80)}…` : text;
+    const text = inspect(arg, { breakLength: Infinity, depth: 4 });
+    return text.length > 80 ? `${text.slice(0, 80)}…` : text;
   });
   return `${name}(${shown.join(', ')})`;
 };
@@ -41,7 +39,8 @@ export const doInBoth = async (worlds, thunk, what) => {
   return outcomes[0];
 };
 
-const run = async (worlds, steps, lookOften, from = 0) => {
+/** Take a list of steps in both worlds, and compare after each. */
+export const perform = async (worlds, steps, lookOften, from = 0) => {
   for (const [i, step] of steps.entries()) {
     const [name, ...args] = step;
     const operation = operations[name];
@@ -107,7 +106,7 @@ export const runSideBySide = async (pair, example) => {
   let worlds = pair.map((impl, i) => makeWorld(impl, dirs[i], config));
   try {
     await doInBoth(worlds, world => world.init(), 'init');
-    await run(worlds, steps, lookOften);
+    await perform(worlds, steps, lookOften);
     await doInBoth(worlds, look, 'seen at the end');
     await doInBoth(worlds, operations.commit, 'commit at the end');
     if (config.memory) {
@@ -120,7 +119,7 @@ export const runSideBySide = async (pair, example) => {
       await compareExports(worlds, "of the other's file");
     }
     await doInBoth(worlds, look, "seen in the other's store");
-    await run(worlds, tail, lookOften, steps.length);
+    await perform(worlds, tail, lookOften, steps.length);
     await doInBoth(worlds, look, 'seen after the tail');
     await doInBoth(worlds, operations.commit, 'commit after the tail');
     if (!config.memory) await compareExports(worlds, 'after the tail');

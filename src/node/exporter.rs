@@ -15,6 +15,10 @@ const METHODS: &[Function<Exporter>] = &[
         call.target.check_complete()?;
         Ok(Value::Undefined.into())
     }),
+    ("checkOpen", |call| {
+        call.target.check_open()?;
+        Ok(Value::Undefined.into())
+    }),
     ("artifactNames", artifact_names),
     ("artifact", artifact),
     ("close", |call| {

@@ -42,8 +42,10 @@ pub enum Value {
     Bytes(Vec<u8>),
     /// an array
     Array(Vec<Value>),
-    /// an object
+    /// a frozen object
     Object(Vec<(&'static str, Value)>),
+    /// an object, such as a row, that is its receiver's to change
+    Plain(Vec<(&'static str, Value)>),
     /// an object whose properties have these names
     Row(Arc<[String]>, Vec<Value>),
 }
@@ -323,6 +325,31 @@ impl<T: 'static> Call<'_, T> {
         let value = self.argument(index)?;
         // SAFETY: a value of this call, and a place for the result.
         let status = unsafe { sys::napi_get_value_double(self.env, value, &mut number) };
+        (status == sys::Status::napi_ok).then_some(number)
+    }
+
+    /// A number, a string of one, or a bigint that fits, as a number.
+    pub fn as_number(&self, index: usize) -> Option<f64> {
+        let value = self.argument(index)?;
+        let mut coerced = value;
+        let mut integer = 0;
+        let mut lossless = false;
+        match self.type_of(index) {
+            // SAFETY: values of this call, and places for the results. Coercing a string runs
+            // no code of the caller's.
+            sys::ValueType::napi_string => unsafe {
+                sys::napi_coerce_to_number(self.env, value, &mut coerced);
+            },
+            // SAFETY: as above.
+            sys::ValueType::napi_bigint => unsafe {
+                sys::napi_get_value_bigint_int64(self.env, value, &mut integer, &mut lossless);
+                return lossless.then_some(integer as f64);
+            },
+            _ => {}
+        }
+        let mut number = 0.0;
+        // SAFETY: as above.
+        let status = unsafe { sys::napi_get_value_double(self.env, coerced, &mut number) };
         (status == sys::Status::napi_ok).then_some(number)
     }
 
@@ -706,12 +733,15 @@ pub(super) fn to_js(env: sys::napi_env, value: &Value) -> Result<sys::napi_value
                 }
                 sys::Status::napi_ok
             }
-            Value::Object(properties) => {
+            Value::Object(properties) | Value::Plain(properties) => {
                 result = new_object(env)?;
-                for (name, value) in properties {
-                    set_property(env, result, name, to_js(env, value)?)?;
+                for (name, property) in properties {
+                    set_property(env, result, name, to_js(env, property)?)?;
                 }
-                sys::Status::napi_ok
+                match value {
+                    Value::Object(_) => sys::napi_object_freeze(env, result),
+                    _ => sys::Status::napi_ok,
+                }
             }
             Value::Row(names, values) => {
                 result = new_object(env)?;

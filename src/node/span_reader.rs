@@ -31,7 +31,7 @@ fn next_row(call: &Call<'_, Chain>) -> Result<Reply> {
     let mut chain = call.target.lock().unwrap_or_else(PoisonError::into_inner);
     while let Some(reader) = chain.as_slice().first() {
         if let Some((position, item)) = reader.next_item()? {
-            return Ok(Value::Object(vec![
+            return Ok(Value::Plain(vec![
                 ("vatID", Value::text(reader.vat_id())),
                 ("position", Value::Number(position as f64)),
                 ("item", Value::Text(item)),

@@ -10,8 +10,8 @@ use super::sink::{self, Work};
 use super::source::{self, Origin};
 use super::{database, span_reader};
 use crate::store::{
-    BundleContents, Deletion, Error, ExportRecords, NewBundle, Note, NoteTo, Part, Result,
-    SnapshotInfo, SnapshotRow, Store, StoreOptions, Transactions, bundle_id_from_name,
+    ArtifactMode, BundleContents, Deletion, Error, ExportRecords, NewBundle, Note, NoteTo, Part,
+    Result, SnapshotInfo, SnapshotRow, Store, StoreOptions, Transactions, bundle_id_from_name,
     kernel_key_type, key_type, next_activityhash, require_host_key,
 };
 
@@ -56,10 +56,7 @@ const METHODS: &[Function<Handle>] = &[
         let mut store = call.target.lock();
         store.establish_crank_savepoint(&name).and_then(done)
     }),
-    ("rollbackCrank", |call| {
-        let name = call.text(0, "savepoint")?;
-        call.target.lock().rollback_crank(&name).and_then(done)
-    }),
+    ("rollbackCrank", rollback_crank),
     ("emitCrankHashes", emit_crank_hashes),
     ("takeCrankhash", |call| {
         Ok(Value::text(call.target.lock().take_crankhash()).into())
@@ -118,7 +115,7 @@ const METHODS: &[Function<Handle>] = &[
     }),
     ("deleteVatTranscripts", |call| {
         let vat_id = call.text(0, VAT_ID)?;
-        let budget = budget(call, 1)?;
+        let budget = budget(call, 1);
         let mut store = call.target.lock();
         store.delete_vat_transcripts(&vat_id, budget).map(deletion)
     }),
@@ -129,15 +126,27 @@ const METHODS: &[Function<Handle>] = &[
         source::make(call, Origin::Span(reader))
     }),
     ("spanNames", |call| {
-        let names = call.target.lock().span_names(artifact_mode(call, 0)?)?;
+        let store = call.target.lock();
+        let names = match artifact_mode(call, 0) {
+            Ok(mode) => store.span_names(mode)?,
+            Err(_) => Vec::new(),
+        };
         Ok(texts(names).into())
     }),
     ("spanRecords", |call| {
         records(call, call.target.lock().span_records(call.is_true(0)))
     }),
     ("checkTranscripts", |call| {
-        let mode = artifact_mode(call, 0)?;
-        call.target.lock().check_transcripts(mode).and_then(done)
+        let store = call.target.lock();
+        match artifact_mode(call, 0) {
+            Ok(mode) => store.check_transcripts(mode)?,
+            Err(_) if store.has_current_spans()? => {
+                let quoted = call.optional_text(1).unwrap_or_default();
+                return Err(Error::UnknownCheckMode(quoted));
+            }
+            Err(_) => {}
+        }
+        done(())
     }),
     ("importSpanRecord", |call| {
         record(call, Store::import_span_record)
@@ -165,7 +174,7 @@ const METHODS: &[Function<Handle>] = &[
     }),
     ("deleteVatSnapshots", |call| {
         let vat_id = call.text(0, VAT_ID)?;
-        let budget = budget(call, 1)?;
+        let budget = budget(call, 1);
         let mut store = call.target.lock();
         store.delete_vat_snapshots(&vat_id, budget).map(deletion)
     }),
@@ -191,14 +200,14 @@ const METHODS: &[Function<Handle>] = &[
         source::make(call, Origin::Snapshot(snapshot))
     }),
     ("snapshotNames", |call| {
-        let names = call.target.lock().snapshot_names(artifact_mode(call, 0)?)?;
+        let names = call.target.lock().snapshot_names(any_mode(call))?;
         Ok(texts(names).into())
     }),
     ("snapshotRecords", |call| {
         records(call, call.target.lock().snapshot_records(call.is_true(0)))
     }),
     ("checkSnapshots", |call| {
-        let mode = artifact_mode(call, 0)?;
+        let mode = any_mode(call);
         call.target.lock().check_snapshots(mode).and_then(done)
     }),
     ("importSnapshotRecord", |call| {
@@ -237,7 +246,7 @@ const METHODS: &[Function<Handle>] = &[
         Ok(Value::Bytes(bytes).into())
     }),
     ("checkBundles", |call| {
-        let mode = artifact_mode(call, 0)?;
+        let mode = any_mode(call);
         call.target.lock().check_bundles(mode).and_then(done)
     }),
     ("importBundleRecord", |call| {
@@ -406,6 +415,16 @@ fn kv_dump(call: &StoreCall<'_>) -> Result<Reply> {
     Ok(source::pairs(call.target.lock().kv_dump()?).into())
 }
 
+fn rollback_crank(call: &StoreCall<'_>) -> Result<Reply> {
+    let mut store = call.target.lock();
+    match call.optional_text(0) {
+        Some(name) => store.rollback_crank(&name).and_then(done),
+        // There are none but strings, so it is the name that is wrong, and not its type.
+        None if store.is_in_crank() => Err(Error::NoSuchSavepoint("\"[undefined]\"".into())),
+        None => Err(Error::OutsideCrank("rollbackCrank")),
+    }
+}
+
 fn emit_crank_hashes(call: &StoreCall<'_>) -> Result<Reply> {
     let hashes = call.target.lock().emit_crank_hashes()?;
     Ok(Value::Object(vec![
@@ -461,11 +480,12 @@ fn current_span_archive(call: &StoreCall<'_>) -> Result<Reply> {
     Ok(Value::Array(vec![Value::Text(name), Value::Array(entries)]).into())
 }
 
-/// How much to delete: a number, or nothing for all.
-fn budget(call: &StoreCall<'_>, index: usize) -> Result<Option<f64>> {
+/// How much to delete: a number, or something that JavaScript compares like one, or nothing for
+/// all. What is no number is refused by the store, after it has begun a transaction.
+fn budget(call: &StoreCall<'_>, index: usize) -> Option<f64> {
     match call.type_of(index) {
-        sys::ValueType::napi_undefined => Ok(None),
-        _ => call.number(index).map(Some).ok_or(Error::BadBudget),
+        sys::ValueType::napi_undefined => None,
+        _ => Some(call.as_number(index).unwrap_or(f64::NAN)),
     }
 }
 
@@ -507,6 +527,12 @@ fn record(call: &StoreCall<'_>, take: fn(&mut Store, &[u8], &[u8]) -> Result<()>
     let key = call.text(0, "key")?;
     let value = call.text(1, "value")?;
     take(&mut call.target.lock(), &key, &value).and_then(done)
+}
+
+/// The mode that is asked for. Where the reference looks for `debug` only, any other word will
+/// do for the least of the modes.
+fn any_mode(call: &StoreCall<'_>) -> ArtifactMode {
+    artifact_mode(call, 0).unwrap_or(ArtifactMode::Operational)
 }
 
 /// A sink for the artifact, or `undefined` if the mode does not want it.
@@ -594,7 +620,7 @@ fn snapshot_row(row: SnapshotRow) -> Value {
         Value::Null
     };
     properties.insert(2, ("inUse", used));
-    Value::Object(properties)
+    Value::Plain(properties)
 }
 
 /// Pairs of a vat and what `dump()` says of one of its snapshots.

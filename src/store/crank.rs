@@ -4,7 +4,7 @@
 //! roll back to one: that undoes everything written since, in every sub-store, pending export
 //! data included, but not the crankhash, which goes on to cover what was rolled back.
 
-use super::error::{Error, Result};
+use super::error::{Error, Result, show};
 use super::hash::Sha256;
 use super::notes::Note;
 use super::{Store, text};
@@ -60,6 +60,11 @@ impl Store {
         Ok(())
     }
 
+    /// Whether a crank is running.
+    pub fn is_in_crank(&self) -> bool {
+        self.crank.running
+    }
+
     /// Marks a point in the crank to which [`Store::rollback_crank`] can return.
     ///
     /// # Errors
@@ -90,7 +95,7 @@ impl Store {
             .savepoints
             .iter()
             .position(|savepoint| savepoint == name)
-            .ok_or_else(|| Error::NoSuchSavepoint(name.to_vec()))?;
+            .ok_or_else(|| Error::NoSuchSavepoint(show(name)))?;
         let mut db = self.db.lock();
         db.settle_readers()?;
         db.run(&format!("ROLLBACK TO SAVEPOINT t{ordinal}"), [])?;

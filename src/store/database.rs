@@ -100,10 +100,10 @@ impl Database {
         }
         let mut connection = match &location {
             Location::File(path) => {
-                if !parent(path).is_dir() {
+                if !parent(path).exists() {
                     return Err(Error::NoSuchDirectory);
                 }
-                Connection::open_with_flags(path, flags)?
+                Connection::open_with_flags(path, flags).map_err(|error| open_error(error, path))?
             }
             Location::Memory | Location::Serialized(_) => Connection::open_in_memory()?,
         };
@@ -310,6 +310,20 @@ impl Database {
             // Should it refuse all the same, dropping the connection closes it.
             drop(connection.close());
         }
+    }
+}
+
+/// SQLite's error without the path that rusqlite adds, which callers do not expect.
+fn open_error(error: rusqlite::Error, path: &Path) -> Error {
+    match Error::from(error) {
+        Error::Sqlite { code, message } => {
+            let suffix = format!(": {}", path.display());
+            Error::Sqlite {
+                code,
+                message: message.trim_end_matches(&suffix).to_owned(),
+            }
+        }
+        other => other,
     }
 }
 

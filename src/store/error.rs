@@ -66,8 +66,6 @@ pub enum Error {
     StoreClosed,
     /// The database handle was closed.
     DatabaseClosed,
-    /// The exporter was closed while something of it was still in use.
-    ExporterClosed,
     /// The directory in which a database was to be opened is not there.
     NoSuchDirectory,
     /// The database could not be put into the journal mode that the store needs.
@@ -84,8 +82,8 @@ pub enum Error {
     CrankInCrank,
     /// A crank operation outside of a crank; the operation's name.
     OutsideCrank(&'static str),
-    /// `rollbackCrank` to a savepoint that was not established.
-    NoSuchSavepoint(Vec<u8>),
+    /// `rollbackCrank` to a savepoint that was not established; its name, quoted.
+    NoSuchSavepoint(String),
 
     /// The vat has no current span.
     NoCurrentTranscript(Vec<u8>),
@@ -283,8 +281,10 @@ pub enum Error {
     CurrentSnapshotsPruned(Vec<u8>),
     /// Bundles whose contents are gone; their IDs, joined by commas.
     BundlesMissing(Vec<u8>),
-    /// The completeness check has no rule for this mode.
+    /// The completeness check is not made for this mode.
     NoSuchCheck(&'static str),
+    /// There is no such mode that completeness could be checked for; the mode, quoted.
+    UnknownCheckMode(Vec<u8>),
 
     /// Something that is not bytes came out of a stream.
     NotBytes {
@@ -354,9 +354,7 @@ impl Error {
             Error::KernelRefusesHostKey
             | Error::HostRequiresHostKey
             | Error::ExporterRequiresHostKey => "ERR_SWING_STORE_KEY",
-            Error::StoreClosed | Error::DatabaseClosed | Error::ExporterClosed => {
-                "ERR_SWING_STORE_CLOSED"
-            }
+            Error::StoreClosed | Error::DatabaseClosed => "ERR_SWING_STORE_CLOSED",
             Error::NoSuchDirectory | Error::JournalMode { .. } => "ERR_SWING_STORE_OPEN",
             Error::InTransaction
             | Error::CrankInCrank
@@ -379,7 +377,8 @@ impl Error {
             | Error::UnknownRecord(_)
             | Error::UnknownRepairRecord(_)
             | Error::UnknownArtifact(_)
-            | Error::NoSuchCheck(_) => "ERR_SWING_STORE_NAME",
+            | Error::NoSuchCheck(_)
+            | Error::UnknownCheckMode(_) => "ERR_SWING_STORE_NAME",
             Error::MissingTranscriptItems { .. }
             | Error::IncompleteCurrentSpan { .. }
             | Error::IncompleteIncarnation(_)
@@ -416,7 +415,6 @@ impl Error {
             }
             Error::StoreClosed => "db not initialized".into(),
             Error::DatabaseClosed => "The database connection is not open".into(),
-            Error::ExporterClosed => "this exporter was closed; make a new one to read on".into(),
             Error::NoSuchDirectory => {
                 "Cannot open database because the directory does not exist".into()
             }
@@ -428,14 +426,14 @@ impl Error {
             Error::InTransaction => "must not be in a transaction".into(),
             Error::CrankInCrank => "startCrank while already in a crank".into(),
             Error::OutsideCrank(operation) => format!("{operation} outside of crank"),
-            Error::NoSuchSavepoint(name) => format!("no such savepoint as \"{}\"", show(name)),
+            Error::NoSuchSavepoint(name) => format!("no such savepoint as \"{name}\""),
             Error::NoCurrentTranscript(vat_id) => {
                 format!("no current transcript for {}", show(vat_id))
             }
             Error::NoTranscriptSpan { vat_id, start_pos } => format!(
                 "no transcript span for {} at {}",
                 show(vat_id),
-                ryu_js::Buffer::new().format(*start_pos)
+                show_number(*start_pos)
             ),
             Error::SpanEndsBeforeStart { start_pos, end_pos } => {
                 format!("{start_pos} <= {end_pos}}}")
@@ -603,6 +601,10 @@ impl Error {
             }
             Error::BundlesMissing(ids) => format!("missing bundles for: {}", string(ids)),
             Error::NoSuchCheck(mode) => (*mode).into(),
+            Error::UnknownCheckMode(mode) => {
+                let mode = String::from_utf8_lossy(mode).into_owned();
+                format!("unknown checkMode {}", hide(mode, "(a string)"))
+            }
             Error::NotBytes { stream } => {
                 format!("{stream} must yield Uint8Arrays or strings; it yielded something else")
             }
@@ -665,8 +667,17 @@ impl From<rusqlite::Error> for Error {
 }
 
 /// A string as a message shows it: a JSON string.
-fn show(value: &[u8]) -> String {
+pub(super) fn show(value: &[u8]) -> String {
     String::from_utf8_lossy(&quote(value)).into_owned()
+}
+
+/// A number as a message shows it.
+pub(super) fn show_number(number: f64) -> String {
+    let text = ryu_js::Buffer::new().format(number).to_owned();
+    match number.is_finite() {
+        true => text,
+        false => format!("\"[{text}]\""),
+    }
 }
 
 /// The system's names for the failures that a store meets, as Node.js gives them in `code`.

@@ -45,11 +45,11 @@ pub enum Artifact {
 }
 
 impl Exporter {
-    /// An exporter of the store in a directory, as of its last commit. Where there is no store
-    /// yet, there is nothing to export; no file is made for that.
+    /// An exporter of the store in a directory, as of its last commit.
     ///
     /// # Errors
-    /// [`Error::NoSuchDirectory`]; SQLite's errors, such as `SQLITE_NOTADB`.
+    /// [`Error::NoSuchDirectory`]; SQLite's errors, such as `SQLITE_NOTADB`, or `SQLITE_ERROR`
+    /// where there is no store. No file is made there.
     pub fn open(directory: &Path, mode: ArtifactMode) -> Result<Exporter> {
         let file = file_in_directory(directory);
         let location = if directory.is_dir() && !file.exists() {
@@ -61,11 +61,12 @@ impl Exporter {
         {
             let db = db.lock();
             db.execute("BEGIN TRANSACTION")?;
-            // Reads the schema, which fixes the moment; makes missing tables, for this
-            // transaction only, so that there is something to read.
-            for part in Part::ALL {
+            // Reads the schema, which fixes the moment. Sub-stores that an old store may lack
+            // are made for this transaction only; without a kvStore it is no store.
+            for part in [Part::Snapshots, Part::Bundles, Part::Transcripts] {
                 db.create(part)?;
             }
+            db.kv_get(b"", |_| ())?;
         }
         Ok(Exporter { db, mode })
     }
@@ -75,13 +76,12 @@ impl Exporter {
         self.mode
     }
 
-    fn lock(&self) -> Result<std::sync::MutexGuard<'_, Database>> {
-        let db = self.db.lock();
-        if db.is_open() {
-            Ok(db)
-        } else {
-            Err(Error::ExporterClosed)
-        }
+    /// Fails after [`Exporter::close`].
+    ///
+    /// # Errors
+    /// [`Error::DatabaseClosed`].
+    pub fn check_open(&self) -> Result<()> {
+        self.db.lock().connection().map(drop)
     }
 
     /// The value of a host key.
@@ -119,7 +119,7 @@ impl Exporter {
         if self.mode == ArtifactMode::Debug {
             return Ok(());
         }
-        let db = self.lock()?;
+        let db = self.db.lock();
         db.check_bundles(self.mode)?;
         db.check_transcripts(self.mode)?;
         db.check_snapshots(self.mode)
@@ -128,9 +128,9 @@ impl Exporter {
     /// The names of all artifacts of the mode.
     ///
     /// # Errors
-    /// [`Error::ExporterClosed`].
+    /// [`Error::DatabaseClosed`].
     pub fn artifact_names(&self) -> Result<Vec<Vec<u8>>> {
-        let db = self.lock()?;
+        let db = self.db.lock();
         let mut names = db.snapshot_names(self.mode)?;
         names.extend(db.span_names(self.mode)?);
         names.extend(
@@ -147,7 +147,7 @@ impl Exporter {
     /// [`Error::InvalidArtifactType`]; for snapshots, all that [`Exporter::artifact`] says.
     pub fn check_artifact_name(&self, name: &[u8]) -> Result<()> {
         match artifact::kind(name) {
-            b"snapshot" => self.lock()?.find_snapshot(name).map(drop),
+            b"snapshot" => self.db.lock().find_snapshot(name).map(drop),
             b"transcript" | b"bundle" => Ok(()),
             _ => Err(Error::InvalidArtifactType(name.to_vec())),
         }
@@ -159,15 +159,9 @@ impl Exporter {
     /// For a name that is malformed, and for an artifact that is not there.
     pub fn artifact(&self, name: &[u8]) -> Result<Artifact> {
         match artifact::kind(name) {
-            b"snapshot" => Ok(Artifact::Snapshot(self.lock()?.export_snapshot(name)?)),
-            b"transcript" => {
-                drop(self.lock()?);
-                Ok(Artifact::Span(export_span(&self.db, name)?))
-            }
-            b"bundle" => {
-                drop(self.lock()?);
-                Ok(Artifact::Bundle(export_bundle(&self.db, name)?))
-            }
+            b"snapshot" => Ok(Artifact::Snapshot(self.db.lock().export_snapshot(name)?)),
+            b"transcript" => Ok(Artifact::Span(export_span(&self.db, name)?)),
+            b"bundle" => Ok(Artifact::Bundle(export_bundle(&self.db, name)?)),
             _ => Err(Error::InvalidArtifactType(name.to_vec())),
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! The order of their fields is part of the format.
 
-use super::error::{Error, Result};
+use super::error::{Error, Result, show_number};
 use super::js_json::{self, Json, quote};
 
 /// A span's record.
@@ -131,6 +131,14 @@ impl Metadata {
         }
     }
 
+    /// A field's number; NaN, which is equal to nothing, if it holds something else.
+    pub(super) fn number(&self, field: &str) -> f64 {
+        match self.json.get(field) {
+            Some(Json::Number(number)) => *number,
+            _ => f64::NAN,
+        }
+    }
+
     /// A field that holds a whole number which JavaScript can hold exactly.
     pub(super) fn integer(&self, field: &'static str) -> Result<i64> {
         const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
@@ -171,10 +179,5 @@ pub(super) fn described_text(text: &[u8]) -> (String, &'static str) {
 
 /// A number as [`Error::NotSame`] describes it.
 pub(super) fn described_number(number: f64) -> (String, &'static str) {
-    let text = if number.is_nan() {
-        "\"[NaN]\"".to_owned()
-    } else {
-        ryu_js::Buffer::new().format(number).to_owned()
-    };
-    (text, "(a number)")
+    (show_number(number), "(a number)")
 }

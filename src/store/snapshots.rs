@@ -5,10 +5,10 @@
 
 use rusqlite::{Row, params};
 
-use super::artifact::{self, ArtifactMode};
-use super::error::{Error, Result};
+use super::artifact::{self, ArtifactMode, to_number};
+use super::error::{Error, Result, show};
 use super::gzip::{Compressed, Decompressor};
-use super::record::{Metadata, SnapshotRecord, described_text};
+use super::record::{Metadata, SnapshotRecord, described_number, described_text};
 use super::span_reader::SqlText;
 use super::transcripts::{Budget, Deletion};
 use super::{Database, Store, text};
@@ -44,7 +44,7 @@ pub struct SnapshotRow {
 pub struct SnapshotImport {
     name: Vec<u8>,
     vat_id: Vec<u8>,
-    snap_pos: i64,
+    snap_pos: f64,
     hash: Vec<u8>,
 }
 
@@ -124,14 +124,14 @@ impl Database {
     }
 
     /// Fails unless the snapshot of this name is there with its contents. Returns its place.
-    pub(super) fn find_snapshot<'n>(&self, name: &'n [u8]) -> Result<(&'n [u8], i64)> {
+    pub(super) fn find_snapshot<'n>(&self, name: &'n [u8]) -> Result<(&'n [u8], f64)> {
         let (vat_id, snap_pos) =
             artifact::parse_snapshot_name(name).ok_or_else(|| Error::NotSnapshotName {
                 name: name.to_vec(),
                 on_import: false,
             })?;
         let missing = || Error::SnapshotNotAvailable(name.to_vec());
-        let snap_pos = artifact::parse_position(snap_pos).ok_or_else(missing)?;
+        let snap_pos = to_number(snap_pos);
         let populated: bool = self
             .value(
                 "SELECT compressedSnapshot IS NOT NULL FROM snapshots
@@ -442,26 +442,28 @@ impl Store {
                 expected: metadata.described("vatID"),
             });
         }
-        let snap_pos = metadata.integer("snapPos").ok();
-        if snap_pos.is_none() || artifact::parse_position(position) != snap_pos {
-            let number = std::str::from_utf8(position)
-                .ok()
-                .and_then(|text| text.parse().ok())
-                .unwrap_or(f64::NAN);
+        let snap_pos = metadata.number("snapPos");
+        if snap_pos != to_number(position) {
             return Err(Error::NotSame {
-                actual: super::record::described_number(number),
+                actual: described_number(to_number(position)),
                 expected: metadata.described("snapPos"),
             });
         }
-        let record = snapshot_record(&metadata)?;
-        match find_record(&db, &record.vat_id, record.snap_pos)? {
-            None => insert_record(&db, &record),
-            Some((hash, in_use)) if hash == record.hash && in_use == record.in_use => Ok(()),
+        let record = snapshot_record(&metadata);
+        match find_record(&db, key_vat_id, snap_pos)? {
+            None => insert_record(&db, &record?),
+            Some((hash, in_use))
+                if record
+                    .as_ref()
+                    .is_ok_and(|record| hash == record.hash && in_use == record.in_use) =>
+            {
+                Ok(())
+            }
             Some((hash, in_use)) => Err(Error::RepairMismatch {
                 method: "repairSnapshotRecord",
                 existing: format!(
                     "{{\"hash\":{},\"inUse\":{}}}",
-                    String::from_utf8_lossy(&super::js_json::quote(&hash)),
+                    show(&hash),
                     if in_use { "1" } else { "null" }
                 ),
                 metadata: metadata.show(),
@@ -490,7 +492,7 @@ impl Store {
             kind: "snapshot",
             name: name.to_vec(),
         };
-        let snap_pos = artifact::parse_position(snap_pos).ok_or_else(missing)?;
+        let snap_pos = to_number(snap_pos);
         let (hash, in_use) = find_record(&db, vat_id, snap_pos)?.ok_or_else(missing)?;
         let wanted = in_use || mode == ArtifactMode::Debug;
         Ok(wanted.then(|| SnapshotImport {
@@ -559,7 +561,7 @@ fn snapshot_record(metadata: &Metadata) -> Result<SnapshotRecord> {
     })
 }
 
-fn find_record(db: &Database, vat_id: &[u8], snap_pos: i64) -> Result<Option<(Vec<u8>, bool)>> {
+fn find_record(db: &Database, vat_id: &[u8], snap_pos: f64) -> Result<Option<(Vec<u8>, bool)>> {
     db.row(
         "SELECT hash, inUse FROM snapshots WHERE vatID = ? AND snapPos = ?",
         params![SqlText(vat_id), snap_pos],

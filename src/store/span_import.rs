@@ -1,6 +1,6 @@
 //! Filling a span from an artifact, with every item checked against the span's hash.
 
-use super::artifact::{self, ArtifactMode};
+use super::artifact::{self, ArtifactMode, to_number};
 use super::error::{Error, Result};
 use super::hash::{extend_span_hash, initial_span_hash};
 use super::transcripts::end_pos_mismatch;
@@ -26,15 +26,14 @@ impl Store {
                 name: name.to_vec(),
                 double_quoted: true,
             })?;
-        let span = match artifact::parse_position(start_pos) {
-            Some(start_pos) => db.span_at(vat_id, start_pos)?,
-            None => None,
-        };
-        let span = span.ok_or_else(|| Error::NoMetadata {
-            kind: "transcript span",
-            name: name.to_vec(),
-        })?;
-        if artifact::parse_position(end_pos) != Some(span.end_pos) {
+        let span = db
+            .span_at(vat_id, to_number(start_pos))?
+            .ok_or_else(|| Error::NoMetadata {
+                kind: "transcript span",
+                name: name.to_vec(),
+            })?;
+        let end_pos = to_number(end_pos);
+        if end_pos != span.end_pos as f64 {
             return Err(end_pos_mismatch(span.end_pos, end_pos));
         }
         let wanted = match mode {

@@ -6,8 +6,8 @@
 
 use rusqlite::{Row, params};
 
-use super::artifact::{self, ArtifactMode};
-use super::error::{Error, Result};
+use super::artifact::{self, ArtifactMode, to_number};
+use super::error::{Error, Result, show};
 use super::hash::{extend_span_hash, initial_span_hash};
 use super::record::{Metadata, SpanRecord, described_number, described_text};
 use super::span_reader::SqlText;
@@ -183,8 +183,12 @@ impl Database {
         )
     }
 
-    /// The span record that starts at a position.
-    pub(super) fn span_at(&self, vat_id: &[u8], start_pos: i64) -> Result<Option<SpanRecord>> {
+    /// The span record that starts at a position, in whatever way SQL may compare it.
+    pub(super) fn span_at(
+        &self,
+        vat_id: &[u8],
+        start_pos: impl rusqlite::ToSql,
+    ) -> Result<Option<SpanRecord>> {
         self.row(
             "SELECT vatID, startPos, endPos, hash, isCurrent, incarnation FROM transcriptSpans
              WHERE vatID = ? AND startPos = ?",
@@ -243,7 +247,7 @@ impl Database {
                     if count != end_pos - start_pos {
                         return Err(Error::IncompleteCurrentSpan {
                             count,
-                            span: String::from_utf8_lossy(&span.to_json()).into_owned(),
+                            span: show_span(&span),
                         });
                     }
                 }
@@ -525,6 +529,18 @@ impl Store {
         self.db.lock().check_transcripts(mode)
     }
 
+    /// Whether any vat has a current span.
+    pub fn has_current_spans(&self) -> Result<bool> {
+        Ok(self
+            .db
+            .lock()
+            .value::<i64>(
+                "SELECT 1 FROM transcriptSpans WHERE isCurrent = 1 LIMIT 1",
+                [],
+            )?
+            .is_some())
+    }
+
     /// The names of the span artifacts that an export in this mode carries.
     pub fn span_names(&self, mode: ArtifactMode) -> Result<Vec<Vec<u8>>> {
         self.db.lock().span_names(mode)
@@ -561,16 +577,13 @@ impl Store {
         metadata.require_truthy("hash")?;
         metadata.require("isCurrent")?;
         metadata.require("incarnation")?;
-        let span = span_record(&metadata)?;
-        if key_start_pos != b"current"
-            && artifact::parse_position(key_start_pos) != Some(span.start_pos)
-        {
+        if key_start_pos != b"current" && metadata.number("startPos") != to_number(key_start_pos) {
             return Err(mismatch());
         }
-        if key_vat_id != span.vat_id {
+        if metadata.text("vatID").ok().as_deref() != Some(key_vat_id) {
             return Err(mismatch());
         }
-        db.insert_span(&span)
+        db.insert_span(&span_record(&metadata)?)
     }
 
     /// Adds a span's record if it is missing, and fails if the store has another one.
@@ -588,18 +601,16 @@ impl Store {
                 expected: metadata.described("vatID"),
             });
         }
-        let span = span_record(&metadata)?;
-        if key_start_pos != b"current"
-            && artifact::parse_position(key_start_pos) != Some(span.start_pos)
-        {
+        if key_start_pos != b"current" && metadata.number("startPos") != to_number(key_start_pos) {
             return Err(Error::KeyMismatch {
                 key: key.to_vec(),
                 metadata: metadata.show(),
             });
         }
-        match db.span_at(&span.vat_id, span.start_pos)? {
-            None => db.insert_span(&span),
-            Some(existing) if existing == span => Ok(()),
+        let span = span_record(&metadata);
+        match db.span_at(key_vat_id, metadata.integer("startPos")?)? {
+            None => db.insert_span(&span?),
+            Some(existing) if span.as_ref().is_ok_and(|span| *span == existing) => Ok(()),
             Some(existing) => Err(Error::RepairMismatch {
                 method: "repairTranscriptSpanRecord",
                 existing: show_existing(&existing),
@@ -639,11 +650,23 @@ fn span_record(metadata: &Metadata) -> Result<SpanRecord> {
 /// A row as a message shows it.
 fn show_existing(span: &SpanRecord) -> String {
     format!(
-        "{{\"hash\":{},\"isCurrent\":{},\"incarnation\":{},\"endPos\":{}}}",
-        String::from_utf8_lossy(&super::js_json::quote(&span.hash)),
-        if span.is_current { "1" } else { "null" },
+        "{{\"endPos\":{},\"hash\":{},\"incarnation\":{},\"isCurrent\":{}}}",
+        span.end_pos,
+        show(&span.hash),
         span.incarnation,
-        span.end_pos
+        if span.is_current { "1" } else { "null" },
+    )
+}
+
+/// A whole row as a message shows it.
+fn show_span(span: &SpanRecord) -> String {
+    format!(
+        "{{\"endPos\":{},\"hash\":{},\"incarnation\":{},\"isCurrent\":1,\"startPos\":{},\"vatID\":{}}}",
+        span.end_pos,
+        show(&span.hash),
+        span.incarnation,
+        span.start_pos,
+        show(&span.vat_id)
     )
 }
 
@@ -680,11 +703,9 @@ pub(super) fn export_span(shared: &super::SharedDatabase, name: &[u8]) -> Result
             double_quoted: false,
         })?;
     let mut db = shared.lock();
-    let span = match artifact::parse_position(start_pos) {
-        Some(start_pos) => db.span_at(vat_id, start_pos)?,
-        None => None,
-    };
-    let span = span.ok_or_else(|| Error::SpanNotAvailable(name.to_vec()))?;
+    let span = db
+        .span_at(vat_id, SqlText(start_pos))?
+        .ok_or_else(|| Error::SpanNotAvailable(name.to_vec()))?;
     if span.start_pos > span.end_pos {
         return Err(Error::SpanEndsBeforeStart {
             start_pos: span.start_pos,
@@ -702,12 +723,9 @@ pub(super) fn export_span(shared: &super::SharedDatabase, name: &[u8]) -> Result
 }
 
 /// Describes the end of a span that is not where an artifact's name says.
-pub(super) fn end_pos_mismatch(found: i64, named: &[u8]) -> Error {
-    let named = std::str::from_utf8(named)
-        .ok()
-        .and_then(|text| text.parse().ok());
+pub(super) fn end_pos_mismatch(found: i64, named: f64) -> Error {
     Error::NotSame {
         actual: described_number(found as f64),
-        expected: described_number(named.unwrap_or(f64::NAN)),
+        expected: described_number(named),
     }
 }

@@ -102,3 +102,80 @@ pub(super) fn parse_json(content: &[u8], location: &str) -> Result<js_json::Json
         ))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::store::check_bundle::testing::{Member, id_of, map_of, verdict, zip};
+    use crate::store::check_bundle::{Checked, check};
+
+    const MODULES: &str = r#"{"./i.js":{"location":"i.js","parser":"text"}}"#;
+
+    #[test]
+    fn a_good_archive_is_stored_as_it_is() {
+        let map = map_of(MODULES);
+        let members = [
+            Member::new("compartment-map.json", &map),
+            Member::new("a/i.js", "hello"),
+        ];
+        let archive = zip(&members);
+        assert_eq!(
+            check(&id_of(&map), &archive),
+            Ok(Checked::EndoZip(&archive))
+        );
+    }
+
+    #[test]
+    fn the_map_must_have_the_hash_in_the_id() {
+        let map = map_of(MODULES);
+        let members = [
+            Member::new("compartment-map.json", format!("{map} ")),
+            Member::new("a/i.js", "hello"),
+        ];
+        let refusal = check(&id_of(&map), &zip(&members)).unwrap_err();
+        let expected = format!(
+            "Archive compartment map failed a SHA-512 integrity check, expected {}, got {}, for \
+             archive {}",
+            &id_of(&map)[3..],
+            &id_of(&format!("{map} "))[3..],
+            id_of(&map)
+        );
+        assert_eq!(refusal.message(), expected);
+    }
+
+    #[test]
+    fn there_must_be_a_map_and_a_module() {
+        let message = |members: &[Member]| {
+            let refusal = check("b1-00", &zip(members)).unwrap_err();
+            refusal.message().to_owned()
+        };
+        let few = "Archive failed sanity check: should contain at least a compartment map file \
+                   and one module file in \"b1-00\"";
+        assert_eq!(message(&[]), few);
+        let map = Member::new("compartment-map.json", "{}");
+        assert_eq!(message(&[map]), few);
+        assert_eq!(
+            message(&[Member::new("a", ""), Member::new("b", "")]),
+            "Cannot find file compartment-map.json in Zip file b1-00"
+        );
+    }
+
+    #[test]
+    fn every_file_must_be_used() {
+        let files = [("[x", ""), ("a/i.js", "hello"), ("a/j.js", "")];
+        assert_eq!(
+            verdict(&map_of(MODULES), &files).unwrap_err(),
+            "Archive contains extraneous files: [\"[[x]\",\"a/j.js\"] in \"ID\""
+        );
+    }
+
+    #[test]
+    fn the_map_must_be_json() {
+        let files = [("a/i.js", "hello")];
+        let map = format!("\u{FEFF}{}", map_of(MODULES));
+        assert_eq!(verdict(&map, &files), Ok(()));
+        assert_eq!(
+            verdict(&map_of("x"), &files).unwrap_err(),
+            "Cannot parse JSON from compartment-map.json, SyntaxError: no value in JSON at byte 116"
+        );
+    }
+}

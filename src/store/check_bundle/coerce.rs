@@ -7,8 +7,8 @@ use crate::store::js_json::{Json, number_to_string};
 
 /// How deeply nested a value V8 can print as JSON before its stack is full.
 ///
-/// V8 recurses, and its stack ends somewhere near this depth; so it is not exact, but far beyond
-/// any bundle that was made to be used.
+/// V8 recurses, and at this depth its stack is full, or for frozen arrays at half of it. No more
+/// than that can be said, but it is far beyond any bundle that was made to be used.
 pub(super) const STRINGIFY_LEVELS: usize = 4_100;
 
 /// How deeply nested an array V8 can join into a string.

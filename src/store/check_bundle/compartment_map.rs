@@ -192,3 +192,202 @@ fn extra_keys<'a>(object: &'a JsObject, known: &[&str]) -> Vec<&'a [u8]> {
     keys.filter(|key| !known.iter().any(|known| known.as_bytes() == *key))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::js_json::parse;
+
+    const ENTRY: &str = r#""entry":{"compartment":"a","module":"m"}"#;
+    const COMPARTMENT: &str = r#""name":"n","label":"l","location":"a""#;
+
+    #[track_caller]
+    fn is(map: &str, expected: Result<(), &str>) {
+        let map = parse(map.as_bytes()).unwrap();
+        let verdict = validate(&map, "u").map(|_| ());
+        assert_eq!(
+            verdict.as_ref().map_err(Refusal::message),
+            expected.as_ref().map_err(|text| *text)
+        );
+    }
+
+    /// A map whose only compartment has these properties.
+    fn with(properties: &str) -> String {
+        format!(r#"{{{ENTRY},"compartments":{{"a":{{{properties}}}}}}}"#)
+    }
+
+    /// A map whose only compartment has these properties besides the usual ones.
+    fn with_more(properties: &str) -> String {
+        with(&format!("{COMPARTMENT},{properties}"))
+    }
+
+    #[test]
+    fn a_valid_map_is_taken_apart() {
+        let text = with_more(r#""modules":{"m":{}},"policy":{}"#);
+        let map = parse(text.as_bytes()).unwrap();
+        let map = validate(&map, "u").unwrap();
+        assert_eq!(
+            (map.entry_compartment, map.entry_module),
+            (b"a".as_slice(), b"m".as_slice())
+        );
+        let [(name, compartment)] = map.compartments.as_slice() else {
+            panic!("one compartment");
+        };
+        assert_eq!(
+            (*name, compartment.name),
+            (b"a".as_slice(), b"n".as_slice())
+        );
+        assert_eq!(compartment.location, b"a");
+        assert!(compartment.modules.get(b"m").is_some());
+        assert!(compartment.policy.is_some());
+    }
+
+    #[test]
+    fn the_map_itself_is_checked() {
+        is(
+            "[]",
+            Err("compartment map must be an object; got [] of type \"object\" in \"u\""),
+        );
+        is(
+            &format!(r#"{{{ENTRY},"b":1,"__proto__":2}}"#),
+            Err(
+                "Compartment map must not have extra properties; got [\"b\",\"__proto__\"] in \"u\"",
+            ),
+        );
+        is(
+            r#"{"tags":{"b":1,"a":2}}"#,
+            Err("conditions must be an array; got {\"a\":2,\"b\":1} in \"u\""),
+        );
+        is(
+            r#"{"tags":["x",1]}"#,
+            Err("\"conditions[1]\" in \"u\" must be a string; got 1"),
+        );
+        is(
+            &with_more("\"modules\":{}").replacen('{', "{\"tags\":[\"x\"],", 1),
+            Ok(()),
+        );
+    }
+
+    #[test]
+    fn the_entry_is_checked() {
+        is(
+            "{}",
+            Err("entry must be an object; got \"[undefined]\" of type \"undefined\" in \"u\""),
+        );
+        is(
+            r#"{"entry":{"compartment":"a","module":"m","x":1}}"#,
+            Err(
+                "\"entry\" must not have extra properties in compartment map; got [\"x\"] in \"u\"",
+            ),
+        );
+        is(
+            r#"{"entry":{"module":"m"}}"#,
+            Err("\"entry.compartment\" in \"u\" must be a string; got \"[undefined]\""),
+        );
+        is(
+            r#"{"entry":{"compartment":"a","module":null}}"#,
+            Err("\"entry.module\" in \"u\" must be a string; got null"),
+        );
+        for compartments in ["", ",\"compartments\":{}", ",\"compartments\":{\"a\":0}"] {
+            is(
+                &format!("{{{ENTRY}{compartments}}}"),
+                Err("\"[undefined]\""),
+            );
+        }
+    }
+
+    #[test]
+    fn an_inherited_entry_is_found() {
+        let entry = r#""entry":{"compartment":"toString","module":"m"}"#;
+        is(
+            &format!(r#"{{{entry},"compartments":{{}}}}"#),
+            Err("compartments must not be empty in \"u\""),
+        );
+        let map = with_more("\"modules\":{}").replace(ENTRY, entry);
+        is(&map, Ok(()));
+    }
+
+    #[test]
+    fn compartments_are_checked() {
+        is(
+            &with(""),
+            Err(
+                "\"compartments[\\\"a\\\"].location\" in \"u\" must be a string; got \"[undefined]\"",
+            ),
+        );
+        is(
+            &with(r#""location":"a""#),
+            Err("\"compartments[\\\"a\\\"].name\" in \"u\" must be a string; got \"[undefined]\""),
+        );
+        is(
+            &with(COMPARTMENT),
+            Err(
+                "\"compartments[\\\"a\\\"]\" must be an object; got \"[undefined]\" of type \"undefined\" in \"u\"",
+            ),
+        );
+        is(
+            &with(r#""location":"a","name":"n","modules":{}"#),
+            Err("\"compartments[\\\"a\\\"].label\" in \"u\" must be a string; got \"[undefined]\""),
+        );
+        for extra in [
+            "scopes",
+            "types",
+            "parsers",
+            "retained",
+            "sourceDirname",
+            "x",
+        ] {
+            is(
+                &with_more(&format!(r#""modules":{{}},"{extra}":{{}}"#)),
+                Err(&format!(
+                    "\"compartments[\\\"a\\\"]\" must not have extra properties; got [\"{extra}\"] in \"u\""
+                )),
+            );
+        }
+        is(
+            &with_more(r#""modules":{},"policy":null"#),
+            Err("compartments[\"a\"] must be an object, got null in \"u\""),
+        );
+    }
+
+    #[test]
+    fn any_object_can_be_a_module() {
+        for module in [
+            "{}",
+            r#"{"x":1}"#,
+            r#"{"exit":5}"#,
+            r#"{"compartment":1,"module":{}}"#,
+            r#"{"deferredError":"","retained":true,"createdBy":"x"}"#,
+        ] {
+            is(
+                &with_more(&format!(r#""modules":{{"m":{module}}}"#)),
+                Ok(()),
+            );
+        }
+        for (module, end) in [
+            (
+                "null",
+                "\" must be an object; got null of type \"object\" in \"u\"",
+            ),
+            (
+                r#"{"deferredError":1}"#,
+                ".deferredError\" in \"u\" must be a string; got 1",
+            ),
+            (
+                r#"{"retained":1}"#,
+                ".retained\" in \"u\" must be a boolean; got 1",
+            ),
+            (
+                r#"{"createdBy":[]}"#,
+                ".createdBy\" in \"u\" must be a string; got []",
+            ),
+        ] {
+            is(
+                &with_more(&format!(r#""modules":{{"m":{module}}}"#)),
+                Err(&format!(
+                    "\"compartments[\\\"a\\\"].modules[\\\"m\\\"]{end}"
+                )),
+            );
+        }
+    }
+}

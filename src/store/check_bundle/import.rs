@@ -86,3 +86,86 @@ pub(super) fn import(
     let location = format!(".../{}", quote::text(&location));
     record::read(language, content, &location).map(Module::Importing)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::store::check_bundle::testing::{map_of, verdict};
+
+    /// What became of an entry module of this description, whose file is a text.
+    fn outcome(module: &str) -> Result<(), String> {
+        const FAILED: &str =
+            "Failed to load module \"./i.js\" in package \"a\" (1 underlying failures: ";
+        let map = map_of(&format!(r#"{{"./i.js":{module}}}"#));
+        verdict(&map, &[("a/i.js", "hello")])
+            .map_err(|message| message.strip_prefix(FAILED).unwrap_or(&message).to_owned())
+    }
+
+    #[test]
+    fn a_hash_must_be_that_of_the_file() {
+        // The digits of the hash of "hello".
+        const HASH: &str = "9b71d224bd62f3785d96d46ad3ea3d73319bfbc2890caadae2dff72519673ca7\
+                            2323c3d99ba5c11d7c7acc6e14b8c5da0c4663475c2e5c3adef46f73bcdec043";
+        let with = |hash: &str| {
+            outcome(&format!(
+                r#"{{"location":"i.js","parser":"text","sha512":{hash}}}"#
+            ))
+        };
+        assert_eq!(with(&format!("\"{HASH}\"")), Ok(()));
+        for hash in ["\"\"", "null", &format!("\"{}\"", HASH.to_uppercase())] {
+            assert_eq!(
+                with(hash).unwrap_err(),
+                "Module \"i.js\" of package \"a\" in archive \"ID\" failed a SHA-512 integrity check"
+            );
+        }
+    }
+
+    #[test]
+    fn a_parser_is_needed_and_must_be_known() {
+        assert_eq!(
+            outcome(r#"{"location":"i.js"}"#).unwrap_err(),
+            "Cannot parse module \"./i.js\" in package \"a\" in archive \"ID\"; missing parser"
+        );
+        assert_eq!(
+            outcome(r#"{"location":"i.js","parser":"mjs"}"#).unwrap_err(),
+            "Cannot parse module \"./i.js\" in package \"a\" in archive \"ID\"; unknown parser \
+             (\"mjs\")"
+        );
+        assert_eq!(outcome(r#"{"location":"i.js","parser":["text"]}"#), Ok(()));
+    }
+
+    #[test]
+    fn the_file_must_be_there() {
+        assert_eq!(
+            outcome(r#"{"location":"j.js","parser":"text"}"#).unwrap_err(),
+            "Cannot find file a/j.js in Zip file ID"
+        );
+        assert_eq!(
+            outcome(r#"{"parser":"text"}"#).unwrap_err(),
+            "Cannot find file a/undefined in Zip file ID"
+        );
+        assert_eq!(
+            outcome(r#"{"location":[["i.js"]],"parser":"text"}"#),
+            Ok(())
+        );
+    }
+
+    #[test]
+    fn errors_are_left_for_later() {
+        assert_eq!(
+            outcome(r#"{"deferredError":"","parser":"x"}"#).unwrap_err(),
+            "Archive contains extraneous files: [\"a/i.js\"] in \"ID\""
+        );
+    }
+
+    #[test]
+    fn specifiers_of_files_are_relative() {
+        let map = map_of(
+            r#"{"./i.js":{"compartment":"a","module":"i"},"i":{"location":"i.js","parser":"text"}}"#,
+        );
+        assert_eq!(
+            verdict(&map, &[("a/i.js", "hello")]).unwrap_err(),
+            "Failed to load module \"./i.js\" in package \"a\" (1 underlying failures: Internal \
+             module specifier \"i\" must be relative"
+        );
+    }
+}

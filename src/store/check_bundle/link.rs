@@ -154,3 +154,128 @@ fn fail_attenuation(package: &[u8], attenuation: &Json, attenuators: Option<&Jso
         quote::plain(named.unwrap_or(b"<default attenuator>"))
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::store::check_bundle::testing::{map_of, map_with, verdict};
+
+    const MODULES: &str = r#"{"./i.js":{"location":"i.js","parser":"text"}}"#;
+    const FILES: [(&str, &str); 1] = [("a/i.js", "hello")];
+
+    fn with_policy(policy: &str) -> Result<(), String> {
+        verdict(
+            &map_with(&format!(r#""policy":{policy},"#), MODULES),
+            &FILES,
+        )
+    }
+
+    /// The verdict when there are also attenuators, with these properties.
+    fn with_attenuators(properties: &str, policy: &str) -> Result<(), String> {
+        let map = map_with(&format!(r#""policy":{policy},"#), MODULES);
+        let attenuators = format!(
+            r#""compartments":{{"<ATTENUATORS>":{{{properties}"name":"x","label":"x","location":"a","modules":{{}}}},"#
+        );
+        verdict(&map.replace("\"compartments\":{", &attenuators), &FILES)
+    }
+
+    #[test]
+    fn globals_that_have_no_value_do_no_harm() {
+        for globals in [
+            "\"any\"",
+            "{}",
+            r#"{"console":true,"toString":true,"__proto__":true}"#,
+        ] {
+            assert_eq!(with_policy(&format!(r#"{{"globals":{globals}}}"#)), Ok(()));
+        }
+        assert_eq!(with_policy(r#"{"globals":{"NaN":false}}"#), Ok(()));
+    }
+
+    #[test]
+    fn some_globals_can_not_be_assigned() {
+        for name in ["NaN", "constructor", "__defineGetter__"] {
+            assert_eq!(
+                with_policy(&format!(r#"{{"globals":{{"{name}":true}}}}"#)).unwrap_err(),
+                format!("Cannot assign to read only property '{name}' of object '[object Object]'")
+            );
+        }
+    }
+
+    #[test]
+    fn attenuators_are_not_run() {
+        let attenuated = r#"{"globals":{"attenuate":"x"}}"#;
+        let failed = |with: &str, problem: &str| {
+            format!(
+                "Globals attenuation errors: Error while attenuating globals for \"p\" with \
+                 \"{with}\": \"{problem}\""
+            )
+        };
+        assert_eq!(
+            with_policy(attenuated).unwrap_err(),
+            failed("x", "No attenuators specified in policy")
+        );
+        assert_eq!(
+            with_attenuators("\"policy\":{},", r#"{"globals":[]}"#).unwrap_err(),
+            failed(
+                "<default attenuator>",
+                "No default attenuator specified in policy"
+            )
+        );
+        assert_eq!(
+            with_attenuators("\"policy\":{},", attenuated).unwrap_err(),
+            failed("x", "attenuators are not run while a bundle is checked")
+        );
+    }
+
+    #[test]
+    fn attenuators_need_a_policy() {
+        assert_eq!(
+            with_attenuators("", "{}").unwrap_err(),
+            "\"<ATTENUATORS>\" is missing the required policy; this is likely a bug"
+        );
+        assert_eq!(with_attenuators("\"policy\":{},", "{}"), Ok(()));
+    }
+
+    #[test]
+    fn an_inherited_entry_is_no_compartment() {
+        let map = map_of(MODULES).replace(r#""compartment":"a""#, r#""compartment":"toString""#);
+        assert_eq!(
+            verdict(&map, &FILES).unwrap_err(),
+            "Cannot assemble compartment graph because the root compartment named \"toString\" is \
+             missing from the compartment map"
+        );
+    }
+
+    #[test]
+    fn a_location_must_be_a_compartment() {
+        let at = |location: &str| {
+            let location = format!(r#""location":"{location}","modules""#);
+            verdict(
+                &map_of(MODULES).replace(r#""location":"a","modules""#, &location),
+                &FILES,
+            )
+        };
+        assert_eq!(
+            at("b").unwrap_err(),
+            "Cannot destructure property 'modules' of 'compartmentDescriptor' as it is undefined."
+        );
+        assert_eq!(
+            at("valueOf").unwrap_err(),
+            "Failed to load module \"./i.js\" in package \"valueOf\" (1 underlying failures: \
+             Cannot read properties of undefined (reading './i.js')"
+        );
+    }
+
+    #[test]
+    fn files_are_looked_for_in_the_compartment_of_the_location() {
+        let map = r#"{
+            "entry": {"compartment": "b", "module": "./i.js"},
+            "compartments": {
+                "a": {"name": "p", "label": "p", "location": "a", "modules": {
+                    "./i.js": {"location": "i.js", "parser": "text"}
+                }},
+                "b": {"name": "q", "label": "q", "location": "a", "modules": {}}
+            }
+        }"#;
+        assert_eq!(verdict(map, &FILES), Ok(()));
+    }
+}

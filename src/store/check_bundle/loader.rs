@@ -261,3 +261,137 @@ impl<'a, 'l> Loader<'a, 'l> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::store::check_bundle::testing::{map_of, verdict};
+
+    /// Modules with files of the same name; each is given by name and imports.
+    fn load(modules: &[(&str, &str)], more: &str) -> Result<(), String> {
+        let entries: Vec<String> = modules
+            .iter()
+            .map(|(name, _)| {
+                format!(r#""./{name}":{{"location":"{name}","parser":"pre-mjs-json"}}"#)
+            })
+            .collect();
+        let records: Vec<(String, String)> = modules
+            .iter()
+            .map(|(name, imports)| (format!("a/{name}"), format!(r#"{{"imports":{imports}}}"#)))
+            .collect();
+        let files: Vec<(&str, &str)> = records
+            .iter()
+            .map(|(name, record)| (name.as_str(), record.as_str()))
+            .collect();
+        verdict(&map_of(&format!("{{{}{more}}}", entries.join(","))), &files)
+    }
+
+    #[track_caller]
+    fn fails(modules: &[(&str, &str)], more: &str, count: usize, problems: &str) {
+        let expected = format!(
+            "Failed to load module \"./i.js\" in package \"a\" ({count} underlying failures: {problems}"
+        );
+        assert_eq!(load(modules, more).unwrap_err(), expected);
+    }
+
+    #[test]
+    fn imports_are_followed() {
+        let modules = [
+            ("i.js", r#"["./x/j.js","dep","./i.js"]"#),
+            ("x/j.js", r#"["../k.js","./j.js"]"#),
+            ("k.js", r#"["./i.js"]"#),
+            ("l.js", "[]"),
+        ];
+        let dep = r#","dep":{"compartment":"a","module":"./l.js"}"#;
+        assert_eq!(load(&modules, dep), Ok(()));
+        assert_eq!(
+            load(
+                &modules[..1],
+                r#","dep":{"deferredError":"x"},"./x/j.js":{"deferredError":"y"}"#
+            ),
+            Ok(())
+        );
+    }
+
+    #[test]
+    fn what_is_not_imported_is_extraneous() {
+        assert_eq!(
+            load(&[("i.js", "[]"), ("j.js", "[]")], "").unwrap_err(),
+            "Archive contains extraneous files: [\"a/j.js\"] in \"ID\""
+        );
+    }
+
+    #[test]
+    fn failures_come_in_the_order_of_the_reference() {
+        let missing = |name: &str| {
+            format!("Cannot find module \"{name}\" in package \"a\" in archive \"ID\"")
+        };
+        // What the map refuses fails first; then what is missing, in the order of the object
+        // that the imports are properties of.
+        fails(
+            &[("i.js", r#"["./b","toString","7"]"#)],
+            "",
+            3,
+            &format!(
+                "Cannot add property retained, object is not extensible, {}, {}",
+                missing("7"),
+                missing("./b")
+            ),
+        );
+    }
+
+    #[test]
+    fn each_import_of_a_module_reports_its_failure() {
+        let modules = [
+            ("i.js", r#"["./j.js","./k.js"]"#),
+            ("j.js", r#"["./l.js"]"#),
+            ("k.js", r#"["./x/../l.js","./l.js"]"#),
+            ("l.js", "[5]"),
+        ];
+        let invalid = "Invalid module source: 'imports' must be an array of strings, got (an \
+                       object) for module \"./l.js\" of compartment \"a\"";
+        fails(&modules, "", 3, &[invalid; 3].join(", "));
+    }
+
+    #[test]
+    fn an_alias_fails_with_its_module() {
+        fails(
+            &[("i.js", r#"["x"]"#)],
+            r#","x":{"compartment":"a","module":"y"},"y":{"compartment":"a","module":"z"}"#,
+            1,
+            "Cannot find module \"z\" in package \"a\" in archive \"ID\"",
+        );
+    }
+
+    #[test]
+    fn circles_of_aliases_are_refused() {
+        let aliases =
+            r#","x":{"compartment":"a","module":"y"},"y":{"compartment":"a","module":"x"}"#;
+        assert_eq!(
+            load(&[("i.js", r#"["x"]"#)], aliases).unwrap_err(),
+            "Module \"x\" is an alias of itself"
+        );
+        let unused = load(&[("i.js", "[]")], aliases);
+        assert_eq!(unused, Ok(()));
+    }
+
+    #[test]
+    fn specifiers_must_resolve() {
+        fails(
+            &[("i.js", r#"["./ok","../../x"]"#)],
+            "",
+            1,
+            "Module specifier \"../../x\" via referrer \"./i.js\" must not traverse behind an empty \
+             path",
+        );
+    }
+
+    #[test]
+    fn many_failures_are_told_in_bounded_room() {
+        let imports: Vec<String> = (0..100_000)
+            .map(|number| format!("\"m{number}\""))
+            .collect();
+        let message = load(&[("i.js", &format!("[{}]", imports.join(",")))], "").unwrap_err();
+        assert!(message.len() < 4 << 20);
+        assert!(message.contains("(100000 underlying failures: "));
+    }
+}

@@ -57,3 +57,77 @@ pub(super) fn look_up<'a>(
         ))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::store::check_bundle::testing::{map_of, verdict};
+
+    const FILES: [(&str, &str); 1] = [("a/j.js", "hello")];
+
+    /// The verdict when the entry module is this, beside a file that it may lead to.
+    fn entry_is(module: &str) -> Result<(), String> {
+        let file = r#""./j.js":{"location":"j.js","parser":"text"}"#;
+        verdict(&map_of(&format!(r#"{{"./i.js":{module},{file}}}"#)), &FILES)
+    }
+
+    #[track_caller]
+    fn fails(module: &str, problem: &str) {
+        let problem = format!(
+            "Failed to load module \"./i.js\" in package \"a\" (1 underlying failures: {problem}"
+        );
+        assert_eq!(entry_is(module).unwrap_err(), problem);
+    }
+
+    #[test]
+    fn an_alias_leads_to_its_module() {
+        assert_eq!(entry_is(r#"{"compartment":"a","module":"./j.js"}"#), Ok(()));
+        assert_eq!(
+            entry_is(r#"{"compartment":[["a"]],"module":"./j.js"}"#),
+            Ok(())
+        );
+        fails(
+            r#"{"compartment":"b","module":"./j.js"}"#,
+            "Cannot import from missing compartment \"b\"}",
+        );
+        fails(
+            r#"{"compartment":{"toString":1},"module":"./j.js"}"#,
+            "Cannot convert object to primitive value",
+        );
+    }
+
+    #[test]
+    fn an_object_may_stand_for_a_module() {
+        for module in ["{}", "[]", r#"{"x":1}"#] {
+            assert_eq!(
+                entry_is(&format!(r#"{{"compartment":"a","module":{module}}}"#)).unwrap_err(),
+                "Archive contains extraneous files: [\"a/j.js\"] in \"ID\""
+            );
+        }
+        fails(
+            r#"{"compartment":"a","module":null}"#,
+            "Invalid compartment in module descriptor for specifier \"./i.js\" in compartment \"a\"",
+        );
+    }
+
+    #[test]
+    fn exits_and_errors_are_no_aliases() {
+        fails(
+            r#"{"compartment":"a","module":"./j.js","exit":null}"#,
+            "Cannot parse module \"./i.js\" in package \"a\" in archive \"ID\"; missing parser",
+        );
+        assert_eq!(
+            entry_is(r#"{"compartment":"b","module":"./j.js","deferredError":""}"#).unwrap_err(),
+            "Archive contains extraneous files: [\"a/j.js\"] in \"ID\""
+        );
+    }
+
+    #[test]
+    fn inherited_names_can_not_be_marked() {
+        let map = map_of(r#"{"./i.js":{"compartment":"a","module":"__proto__"}}"#);
+        assert_eq!(
+            verdict(&map, &FILES).unwrap_err(),
+            "Failed to load module \"./i.js\" in package \"a\" (1 underlying failures: Cannot add \
+             property retained, object is not extensible"
+        );
+    }
+}

@@ -5,7 +5,25 @@
 use super::coerce::STRINGIFY_LEVELS;
 use super::quote;
 use super::refusal::Refusal;
-use crate::store::js_json::{JsObject, Json, quote as json_quote};
+use crate::store::js_json::{JsObject, Json};
+
+/// A field, what its value must be, and how a message says so.
+type Field = (&'static str, fn(&Json) -> bool, &'static str);
+
+const FIELDS: [Field; 4] = [
+    ("noGlobalFreeze", is_boolean, "a boolean"),
+    ("packages", is_policy_item, "a record of booleans"),
+    (
+        "globals",
+        is_globals,
+        "a record of booleans or a single attenuation",
+    ),
+    (
+        "builtins",
+        is_builtins,
+        "a record of booleans or attenuations",
+    ),
+];
 
 /// Which globals a compartment gets.
 pub(super) enum Globals<'a> {
@@ -43,30 +61,14 @@ pub(super) fn validate(policy: &Json, path: &str, url: &str) -> Result<(), Refus
         let extra = extra.join(",");
         return refuse(format!(" must not have extra properties, got [{extra}]"));
     }
-    let checks: [(&str, fn(&Json) -> bool, &str); 4] = [
-        ("noGlobalFreeze", is_boolean, "a boolean"),
-        ("packages", is_policy_item, "a record of booleans"),
-        (
-            "globals",
-            |globals| is_policy_item(globals) || is_attenuation(globals),
-            "a record of booleans or a single attenuation",
-        ),
-        (
-            "builtins",
-            |builtins| {
-                is_policy_item(builtins)
-                    || is_record_of(builtins, |value| is_boolean(value) || is_attenuation(value))
-            },
-            "a record of booleans or attenuations",
-        ),
-    ];
-    for (field, is_valid, wanted) in checks {
+    for (field, is_valid, wanted) in FIELDS {
         if let Some(value) = policy.get(field)
             && !is_valid(value)
         {
-            let name = quote::text(&json_quote(field.as_bytes()));
             let value = quote::text(&value.stringify());
-            return refuse(format!(".{field} must be {wanted}, got {{{name}:{value}}}"));
+            return refuse(format!(
+                ".{field} must be {wanted}, got {{\"{field}\":{value}}}"
+            ));
         }
     }
     Ok(())
@@ -96,6 +98,14 @@ pub(super) fn attenuator(attenuation: &Json) -> Option<&[u8]> {
     attenuation.get("attenuate").and_then(Json::as_str)
 }
 
+fn is_globals(value: &Json) -> bool {
+    is_policy_item(value) || is_attenuation(value)
+}
+
+fn is_builtins(value: &Json) -> bool {
+    is_policy_item(value) || is_record_of(value, |value| is_boolean(value) || is_attenuation(value))
+}
+
 fn is_policy_item(value: &Json) -> bool {
     is_wildcard(value) || is_record_of(value, is_boolean)
 }
@@ -122,4 +132,69 @@ fn is_record_of(value: &Json, is_valid: impl Fn(&Json) -> bool) -> bool {
 
 fn is_boolean(value: &Json) -> bool {
     matches!(value, Json::Bool(_))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::js_json::parse;
+
+    fn verdict(policy: &str) -> Result<(), String> {
+        let policy = parse(policy.as_bytes()).unwrap();
+        validate(&policy, "p", "u").map_err(|refusal| refusal.message().to_owned())
+    }
+
+    #[test]
+    fn valid_policies_are_accepted() {
+        for policy in [
+            "{}",
+            r#"{"packages":"any","builtins":"any","globals":"any"}"#,
+            r#"{"packages":{"a":true},"globals":{"a":false},"noGlobalFreeze":true}"#,
+            r#"{"defaultAttenuator":5,"options":[[]]}"#,
+            r#"{"globals":[],"builtins":{"a":[],"b":{"attenuate":"x","params":[1]},"c":true}}"#,
+            r#"{"globals":{"attenuate":"x","more":1}}"#,
+        ] {
+            assert_eq!(verdict(policy), Ok(()));
+        }
+    }
+
+    #[test]
+    fn others_are_refused() {
+        for (policy, message) in [
+            ("[1]", "p must be an object, got [1] in \"u\""),
+            (
+                "{\"x\":1,\"y\":2}",
+                "p must not have extra properties, got [\"x\",\"y\"] in \"u\"",
+            ),
+            (
+                r#"{"noGlobalFreeze":1}"#,
+                "p.noGlobalFreeze must be a boolean, got {\"noGlobalFreeze\":1} in \"u\"",
+            ),
+            (
+                r#"{"packages":{"a":1}}"#,
+                "p.packages must be a record of booleans, got {\"packages\":{\"a\":1}} in \"u\"",
+            ),
+            (
+                r#"{"globals":{"attenuate":"x","params":1}}"#,
+                "p.globals must be a record of booleans or a single attenuation, got \
+                 {\"globals\":{\"attenuate\":\"x\",\"params\":1}} in \"u\"",
+            ),
+            (
+                r#"{"builtins":{"a":{}}}"#,
+                "p.builtins must be a record of booleans or attenuations, got \
+                 {\"builtins\":{\"a\":{}}} in \"u\"",
+            ),
+        ] {
+            assert_eq!(verdict(policy).unwrap_err(), message);
+        }
+    }
+
+    #[test]
+    fn nesting_beyond_the_stack_of_v8_is_refused() {
+        let nested = format!("{{\"options\":{}{}}}", "[".repeat(9000), "]".repeat(9000));
+        assert_eq!(
+            verdict(&nested).unwrap_err(),
+            "Maximum call stack size exceeded"
+        );
+    }
 }

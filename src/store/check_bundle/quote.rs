@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use crate::store::js_json::{self, JsObject, Json, Notation};
+use crate::store::text::for_hash;
 
 /// The notation of SES.
 struct Shown;
@@ -81,7 +82,7 @@ pub(super) fn plain(string: &[u8]) -> String {
 
 /// An unquoted string; what no text can hold is replaced.
 pub(super) fn text(string: &[u8]) -> String {
-    String::from_utf8_lossy(string).into_owned()
+    String::from_utf8_lossy(&for_hash(string)).into_owned()
 }
 
 #[cfg(test)]

@@ -91,3 +91,86 @@ fn imports_of(record: &Json) -> Imports {
     });
     specifiers.map_or(Imports::Invalid(imports.type_of()), Imports::Specifiers)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(parser: &str, content: &str) -> Result<Vec<String>, String> {
+        let language = Language::of(parser.as_bytes()).unwrap();
+        match read(language, content.as_bytes(), "l") {
+            Ok(Imports::Specifiers(specifiers)) => {
+                let text = |specifier| String::from_utf8(specifier).unwrap();
+                Ok(specifiers.into_iter().map(text).collect())
+            }
+            Ok(Imports::Invalid(found)) => Err(found.to_owned()),
+            Err(refusal) => Err(refusal.message().to_owned()),
+        }
+    }
+
+    #[test]
+    fn data_imports_nothing() {
+        for parser in ["json", "text", "bytes"] {
+            assert_eq!(outcome(parser, "{"), Ok(vec![]));
+        }
+        assert!(Language::of(b"mjs").is_none());
+    }
+
+    #[test]
+    fn modules_say_what_they_import() {
+        for parser in ["pre-mjs-json", "pre-cjs-json"] {
+            let imports = r#"{"imports":["a","b"],"exports":null}"#;
+            assert_eq!(outcome(parser, imports), Ok(vec!["a".into(), "b".into()]));
+            assert_eq!(
+                outcome(parser, "{").unwrap_err(),
+                "Cannot parse JSON from l, SyntaxError: no property name in JSON at byte 1"
+            );
+            for (content, found) in [
+                ("{}", "undefined"),
+                ("[]", "undefined"),
+                (r#"{"imports":null}"#, "object"),
+                (r#"{"imports":[1]}"#, "object"),
+                (r#"{"imports":"a"}"#, "string"),
+            ] {
+                assert_eq!(outcome(parser, content).unwrap_err(), found);
+            }
+        }
+    }
+
+    #[test]
+    fn an_ecmascript_record_must_take_a_program() {
+        for (content, message) in [
+            (
+                "null",
+                "Cannot read properties of null (reading '__syncModuleProgram__')",
+            ),
+            (
+                "5",
+                "Cannot create property '__syncModuleProgram__' on number '5'",
+            ),
+            (
+                "\"x\"",
+                "Cannot create property '__syncModuleProgram__' on string 'x'",
+            ),
+            (
+                r#"{"imports":[],"__syncModuleProgram__":[{"toString":1}]}"#,
+                "Cannot convert object to primitive value",
+            ),
+        ] {
+            assert_eq!(outcome("pre-mjs-json", content).unwrap_err(), message);
+        }
+        let program = r#"{"imports":[],"__syncModuleProgram__":{"a":[]}}"#;
+        assert_eq!(outcome("pre-mjs-json", program), Ok(vec![]));
+    }
+
+    #[test]
+    fn a_commonjs_record_can_be_almost_anything() {
+        assert_eq!(
+            outcome("pre-cjs-json", "null").unwrap_err(),
+            "Cannot destructure property 'source' of 'parseLocatedJson(...)' as it is null."
+        );
+        for content in ["5", "true", "\"imports\""] {
+            assert_eq!(outcome("pre-cjs-json", content).unwrap_err(), "undefined");
+        }
+    }
+}

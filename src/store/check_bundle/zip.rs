@@ -3,6 +3,8 @@
 //! What the directory says of a member must equal what stands before the member's content. Many
 //! readers are more lenient and many are stricter; this one is as lenient as the reference.
 
+use std::borrow::Cow;
+
 use flate2::Crc;
 use indexmap::IndexMap;
 
@@ -25,13 +27,13 @@ const DIRECTORY: u32 = 0x10;
 const ARCHIVE_NAME: &str = "\"<unknown>\"";
 
 /// What both the directory and the member itself say of a member.
-#[derive(PartialEq)]
-struct Header {
-    bit_flag: u16,
-    method: u16,
-    crc32: u32,
-    compressed_length: u32,
-    uncompressed_length: u32,
+#[derive(Clone, PartialEq)]
+pub(super) struct Header {
+    pub(super) bit_flag: u16,
+    pub(super) method: u16,
+    pub(super) crc32: u32,
+    pub(super) compressed_length: u32,
+    pub(super) uncompressed_length: u32,
 }
 
 struct CentralRecord<'a> {
@@ -75,7 +77,10 @@ pub(super) fn read(bytes: &[u8]) -> Result<Members<'_>, Refusal> {
                 name.join(",")
             )));
         }
-        members.insert(decode(central.name).into_bytes(), local.content);
+        members.insert(
+            decode(central.name).into_owned().into_bytes(),
+            local.content,
+        );
     }
     Ok(members)
 }
@@ -254,7 +259,256 @@ fn zip64() -> Refusal {
 }
 
 /// Text as a `TextDecoder` gives it: repaired, and without a byte order mark.
-pub(super) fn decode(bytes: &[u8]) -> String {
-    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    String::from_utf8_lossy(bytes).into_owned()
+pub(super) fn decode(bytes: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::check_bundle::testing::{Member, zip};
+
+    fn two() -> Vec<Member> {
+        vec![Member::new("a", "one"), Member::new("b/c", "two")]
+    }
+
+    #[track_caller]
+    fn contents(bytes: &[u8]) -> Vec<(String, String)> {
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        let members = read(bytes).unwrap();
+        let pairs = members
+            .iter()
+            .map(|(name, content)| (text(name), text(content)));
+        pairs.collect()
+    }
+
+    #[track_caller]
+    fn accepted(members: &[Member], expected: &[(&str, &str)]) {
+        let expected: Vec<(String, String)> = expected
+            .iter()
+            .map(|(name, content)| (String::from(*name), String::from(*content)))
+            .collect();
+        assert_eq!(contents(&zip(members)), expected);
+    }
+
+    #[track_caller]
+    fn refused(bytes: &[u8], message: &str) {
+        assert_eq!(read(bytes).unwrap_err().message(), message);
+    }
+
+    /// Changes one member of two, and says what becomes of the archive.
+    #[track_caller]
+    fn refused_with(change: impl FnOnce(&mut Member), message: &str) {
+        let mut members = two();
+        change(&mut members[0]);
+        refused(&zip(&members), message);
+    }
+
+    #[test]
+    fn members_are_found_by_name() {
+        accepted(&two(), &[("a", "one"), ("b/c", "two")]);
+        accepted(&[], &[]);
+    }
+
+    #[test]
+    fn the_last_of_equal_names_wins() {
+        let mut members = two();
+        members.push(Member::new("a", "three"));
+        accepted(&members, &[("a", "three"), ("b/c", "two")]);
+    }
+
+    #[test]
+    fn names_are_decoded() {
+        accepted(
+            &[Member::new(b"\xEF\xBB\xBFa\xFF", "one")],
+            &[("a\u{FFFD}", "one")],
+        );
+    }
+
+    #[test]
+    fn only_the_directory_may_have_backslashes() {
+        let mut members = two();
+        members[1].name = b"b\\c".to_vec();
+        members[1].local_name = Some(b"b/c".to_vec());
+        accepted(&members, &[("a", "one"), ("b\\c", "two")]);
+        refused_with(
+            |member| member.local_name = Some(b"x".to_vec()),
+            "Zip integrity error: central record file name \"a\" must match local file name \"x\" \
+             in archive \"<unknown>\"",
+        );
+    }
+
+    #[test]
+    fn directories_are_left_out() {
+        let mut members = two();
+        members[0].attributes = DIRECTORY;
+        members[0].local.method = 8;
+        members[0].central.method = 8;
+        accepted(&members, &[("b/c", "two")]);
+    }
+
+    #[test]
+    fn extra_fields_and_comments_are_skipped() {
+        let mut members = two();
+        members[0].extra = vec![1, 2, 3];
+        members[1].comment = vec![0xFF];
+        members[1].local.uncompressed_length = 9;
+        members[1].central.uncompressed_length = 9;
+        accepted(&members, &[("a", "one"), ("b/c", "two")]);
+    }
+
+    #[test]
+    fn a_local_signature_is_not_required() {
+        let mut members = two();
+        members[0].signature = false;
+        accepted(&members, &[("a", "one"), ("b/c", "two")]);
+    }
+
+    #[test]
+    fn what_stands_before_a_small_archive_hides_its_end() {
+        let bytes = [b"#!".to_vec(), zip(&two())].concat();
+        assert_eq!(contents(&bytes).len(), 2);
+        let bytes = [vec![b'#'; 40], zip(&two())].concat();
+        assert!(read(&bytes).is_err());
+    }
+
+    #[test]
+    fn compression_is_refused() {
+        refused_with(
+            |member| {
+                member.local.method = 8;
+                member.central.method = 8;
+            },
+            "Cannot find decompressor for compression method 8 for file 97",
+        );
+    }
+
+    #[test]
+    fn encryption_is_refused() {
+        refused_with(
+            |member| {
+                member.local.bit_flag = 1;
+                member.central.bit_flag = 1;
+            },
+            "Encrypted zip are not supported",
+        );
+    }
+
+    #[test]
+    fn the_directory_must_agree_with_the_members() {
+        let unequal = |change: fn(&mut Header), what: &str| {
+            let message = format!(
+                "Zip integrity error: Central record {what} for file \"a\" in archive \"<unknown>\""
+            );
+            refused_with(|member| change(&mut member.central), &message);
+        };
+        unequal(
+            |header| header.bit_flag = 0x8A,
+            "bit flag 8a must match local record bit flag 0",
+        );
+        unequal(
+            |header| header.method = 8,
+            "compression method 8 must match local compression method 0",
+        );
+        unequal(
+            |header| header.crc32 = 5,
+            "CRC-32 checksum 5 must match local checksum 2053932785",
+        );
+        unequal(
+            |header| header.compressed_length = 2,
+            "compressed size 2 must match local 3",
+        );
+        unequal(
+            |header| header.uncompressed_length = 2,
+            "uncompressed size 2 must match local 3",
+        );
+    }
+
+    #[test]
+    fn the_checksum_must_be_that_of_the_content() {
+        refused_with(
+            |member| {
+                member.local.crc32 = 5;
+                member.central.crc32 = 5;
+            },
+            "Zip integrity error: CRC-32 checksum mismatch, wanted 5 but actual content is \
+             2053932785 for file \"a\" in archive \"<unknown>\"",
+        );
+    }
+
+    #[test]
+    fn lengths_that_are_written_behind_the_content_are_refused() {
+        refused_with(
+            |member| {
+                member.local.compressed_length = 0;
+                member.local.crc32 = 0;
+            },
+            "Zip integrity error: Central record CRC-32 checksum 2053932785 must match local \
+             checksum 0 for file \"a\" in archive \"<unknown>\"",
+        );
+    }
+
+    #[test]
+    fn long_archives_are_refused() {
+        refused_with(
+            |member| member.central.uncompressed_length = u32::MAX,
+            "Cannot read Zip64",
+        );
+        let mut bytes = zip(&two());
+        let records = bytes.len() - 12;
+        bytes[records] = 3;
+        refused(
+            &bytes,
+            "Corrupted zip or bug: expected 3 records in central dir, got 2",
+        );
+        bytes[records..records + 2].fill(0xFF);
+        refused(&bytes, "Cannot read Zip64");
+    }
+
+    #[test]
+    fn the_end_must_be_where_it_is_expected() {
+        refused(b"PK", "Corrupted zip: not enough content");
+        let unfound = "Corrupt zip file, or zip file containing an unsupported variable-width \
+             end-of-archive comment, or an unsupported zip file with 64 bit sizes";
+        let bytes = zip(&two());
+        refused(&[bytes.clone(), vec![0]].concat(), unfound);
+        refused(&bytes[..bytes.len() - 1], unfound);
+        let mut commented = bytes.clone();
+        let last = commented.len() - 2;
+        commented[last] = 1;
+        refused(
+            &commented,
+            &format!(
+                "End of data reached (data length = {0}, asked index {1}",
+                bytes.len(),
+                bytes.len() + 1
+            ),
+        );
+        let mut early = bytes;
+        let size = early.len() - 10;
+        early[size + 2] = 1;
+        refused(&early, "Cannot set negative offset");
+    }
+
+    #[test]
+    fn members_beyond_the_end_are_refused() {
+        let mut members = two();
+        members[0].start = Some(1000);
+        let bytes = zip(&members);
+        refused(
+            &bytes,
+            &format!(
+                "End of data reached (data length = {}, asked index 1000",
+                bytes.len()
+            ),
+        );
+    }
+
+    #[test]
+    fn no_prefix_of_an_archive_is_one() {
+        let bytes = zip(&two());
+        for length in 0..bytes.len() {
+            assert!(read(&bytes[..length]).is_err());
+        }
+    }
 }

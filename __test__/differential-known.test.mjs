@@ -1,0 +1,485 @@
+// Where ours and the reference part on purpose: that ours does what we say it
+// does, and that the reference still does what we say we do not copy.
+import '@endo/init/debug.js';
+
+import test from 'ava';
+import { Buffer } from 'node:buffer';
+import { execFile } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import process from 'node:process';
+import { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { bundles } from './support/bundles.mjs';
+import { reference, subject } from './support/implementations.mjs';
+import { knownDifferences } from './support/known-differences.mjs';
+import { readTables } from './support/observe.mjs';
+import { attempt, drain, drainAsync, drainBytes } from './support/outcome.mjs';
+import { makePlainExporter, readPlain } from './support/plain-exporter.mjs';
+import { subjectIsReference } from './support/settings.mjs';
+import { makeTempDir, removeDir } from './support/world.mjs';
+
+const inTempDir = async use => {
+  const base = makeTempDir();
+  try {
+    return await use(path.join(base, 'store'), base);
+  } finally {
+    removeDir(base);
+  }
+};
+
+/** Runs a case of the reference in a process of its own; how did that end? */
+const runReference = name =>
+  new Promise(resolve => {
+    const script = new URL('support/reference-ends.mjs', import.meta.url);
+    execFile(
+      process.execPath,
+      [fileURLToPath(script), name],
+      { timeout: 20_000 },
+      (error, stdout, stderr) => resolve({ failed: !!error, stdout, stderr }),
+    );
+  });
+
+const referenceEnds = name => async t => {
+  const { failed, stdout } = await runReference(name);
+  t.true(failed);
+  t.notRegex(stdout, /came through/);
+};
+
+const tablesOf = store => readTables(store.debug.getDatabase());
+
+const messageOf = outcome => {
+  const error = outcome.throws || outcome.rejects;
+  return error ? error.message : `no error: ${JSON.stringify(outcome)}`;
+};
+
+const startVat = ({ kernelStorage }, items = ['one', 'two', 'three']) => {
+  const { transcriptStore } = kernelStorage;
+  transcriptStore.initTranscript('v1');
+  for (const item of items) transcriptStore.addItem('v1', item);
+  return transcriptStore;
+};
+
+const exportOf = async (api, dir, items, artifactMode = 'operational') => {
+  const store = api.initSwingStore(dir);
+  startVat(store, items);
+  await store.hostStorage.commit();
+  await store.hostStorage.close();
+  return api.makeSwingStoreExporter(dir, { artifactMode });
+};
+
+const bigImage = Buffer.alloc(3_000_000, 'a heap image ');
+
+const badStreams = {
+  *throwing() {
+    yield Buffer.from('x');
+    throw Error('the stream is unhappy');
+  },
+  async *throwingLater() {
+    yield Buffer.alloc(200_000);
+    await new Promise(resolve => setImmediate(resolve));
+    throw Error('the stream is unhappy');
+  },
+  *throwingAtOnce() {
+    throw Error('the stream is unhappy');
+  },
+  destroyed: () =>
+    new Readable({
+      read() {
+        this.destroy(Error('the stream is unhappy'));
+      },
+    }),
+};
+
+const wrongChunks = [7, null, undefined, {}, ['x'], true, 7n, Symbol('s')];
+
+const expectStoreAsBefore = async (t, streams, check) => {
+  const store = subject.api.initSwingStore();
+  const { snapStore } = store.kernelStorage;
+  await snapStore.saveSnapshot('v1', 1, [Buffer.from('before')]);
+  await store.hostStorage.commit();
+  const before = tablesOf(store);
+  for (const stream of streams) {
+    const outcome = await attempt(() => snapStore.saveSnapshot('v1', 2, stream));
+    check(outcome);
+    t.deepEqual(tablesOf(store), before);
+    t.false(store.debug.getDatabase().inTransaction);
+  }
+  await snapStore.saveSnapshot('v1', 2, [Buffer.from('after')]);
+  const { bytes } = await drainBytes(snapStore.loadSnapshot('v1'));
+  t.is(bytes.toString(), 'after');
+  await store.hostStorage.close();
+};
+
+const cases = {
+  snapshotStreamFails: {
+    ours: t =>
+      expectStoreAsBefore(
+        t,
+        Object.values(badStreams).map(make => make()),
+        outcome => t.regex(messageOf(outcome), /the stream is unhappy/),
+      ),
+    theirs: referenceEnds('snapshotStreamFails'),
+  },
+
+  snapshotStreamNotBytes: {
+    ours: t =>
+      expectStoreAsBefore(
+        t,
+        wrongChunks.map(chunk => [Buffer.from('x'), chunk]),
+        outcome => t.truthy(outcome.rejects),
+      ),
+    theirs: referenceEnds('snapshotStreamNotBytes'),
+  },
+
+  snapshotCorrupt: {
+    async ours(t) {
+      const { kernelStorage, debug, hostStorage } = subject.api.initSwingStore();
+      const { snapStore } = kernelStorage;
+      await snapStore.saveSnapshot('v1', 1, [bigImage]);
+      const db = debug.getDatabase();
+      const whole = db.prepare('SELECT compressedSnapshot FROM snapshots').pluck().get();
+      const spoil = db.prepare('UPDATE snapshots SET compressedSnapshot = ?');
+      const flipped = Buffer.from(whole);
+      flipped[Math.floor(flipped.length / 2)] ^= 0xff;
+      for (const blob of [
+        Buffer.from('no gzip data'),
+        whole.subarray(0, whole.length - 20),
+        whole.subarray(0, 5),
+        flipped,
+      ]) {
+        spoil.run(blob);
+        const { ended } = await drainAsync(snapStore.loadSnapshot('v1'));
+        t.true(ended.error);
+      }
+      spoil.run(whole);
+      const { bytes, ended } = await drainBytes(snapStore.loadSnapshot('v1'));
+      t.is(ended, 'done');
+      t.true(bytes.equals(bigImage));
+      await hostStorage.close();
+    },
+    theirs: referenceEnds('snapshotCorrupt'),
+  },
+
+  importStreamFails: {
+    ours: t =>
+      inTempDir(async dir => {
+        const { api } = subject;
+        const store = api.initSwingStore(dir);
+        startVat(store);
+        const { snapStore, bundleStore } = store.kernelStorage;
+        await snapStore.saveSnapshot('v1', 1, [Buffer.from('image')]);
+        bundleStore.addBundle(bundles.b1a.id, bundles.b1a.bundle);
+        await store.hostStorage.commit();
+        await store.hostStorage.close();
+        const plain = await readPlain(api.makeSwingStoreExporter(dir));
+        for (const [bad] of plain.artifacts) {
+          for (const late of [false, true]) {
+            const { exporter } = makePlainExporter(plain);
+            const getArtifact = name =>
+              name !== bad
+                ? exporter.getArtifact(name)
+                : (async function* unhappy() {
+                    if (late) yield* exporter.getArtifact(name);
+                    throw Error('the stream is unhappy');
+                  })();
+            const outcome = await attempt(() =>
+              api.importSwingStore({ ...exporter, getArtifact }),
+            );
+            t.regex(messageOf(outcome), /the stream is unhappy/, bad);
+          }
+        }
+      }),
+    theirs: referenceEnds('importStreamFails'),
+  },
+
+  itemNotString: {
+    async ours(t) {
+      const calls = [];
+      const store = subject.api.initSwingStore(null, {
+        exportCallback: list => calls.push(list),
+      });
+      const { addItem } = startVat(store);
+      await store.hostStorage.commit();
+      calls.length = 0;
+      const before = tablesOf(store);
+      for (const item of [undefined, null, 7, 7n, {}, ['x'], Buffer.from('x')]) {
+        const outcome = await attempt(() => addItem('v1', item));
+        t.is(messageOf(outcome), 'item must be a string');
+        t.truthy(outcome.throws);
+        t.deepEqual(tablesOf(store), before);
+      }
+      await store.hostStorage.commit();
+      t.deepEqual(calls, []);
+      await store.hostStorage.close();
+    },
+    async theirs(t) {
+      const store = reference.api.initSwingStore();
+      const { addItem } = startVat(store);
+      const { throws } = await attempt(() => addItem('v1', 7));
+      t.is(throws.constructor, 'TypeError');
+      t.is(tablesOf(store).transcriptItems.length, 4);
+      await store.hostStorage.close();
+    },
+  },
+
+  itemEndsInWhiteSpace: {
+    ours: t =>
+      inTempDir(async (dir, base) => {
+        const { api } = subject;
+        const items = ['a ', 'a\t', ' ', 'a\r', '\u00a0', 'a\u2028', '\ufeff', ' \t\r ', ''];
+        const plain = await readPlain(await exportOf(api, dir, items));
+        for (const chunkSize of [0, 1, 7]) {
+          const into = path.join(base, 'into');
+          const { exporter } = makePlainExporter(plain, { chunkSize });
+          const { hostStorage } = await api.importSwingStore(exporter, into);
+          await hostStorage.commit();
+          await hostStorage.close();
+          const store = api.openSwingStore(into);
+          const { readSpan } = store.kernelStorage.transcriptStore;
+          t.deepEqual([...readSpan('v1')], items);
+          await store.hostStorage.close();
+          const again = await readPlain(api.makeSwingStoreExporter(into));
+          t.deepEqual(again, plain);
+        }
+      }),
+    theirs: t =>
+      inTempDir(async dir => {
+        const exporter = await exportOf(reference.api, dir, ['a ']);
+        const outcome = await attempt(() => reference.api.importSwingStore(exporter));
+        t.regex(messageOf(outcome), /^artifact "transcript\.v1\.0\.1" hash is /);
+      }),
+  },
+
+  whiteSpaceAdded: {
+    ours: t =>
+      inTempDir(async dir => {
+        const plain = await readPlain(await exportOf(subject.api, dir, ['a', 'b']));
+        for (const text of ['a \nb\n', 'a\nb\t\n', 'a\r\nb\r\n', 'a\nb ']) {
+          plain.artifacts[0][1] = Buffer.from(text);
+          const { exporter } = makePlainExporter(plain);
+          const outcome = await attempt(() => subject.api.importSwingStore(exporter));
+          t.regex(messageOf(outcome), /^artifact "transcript\.v1\.0\.2" hash is /);
+        }
+      }),
+    theirs: t =>
+      inTempDir(async dir => {
+        const plain = await readPlain(await exportOf(reference.api, dir, ['a', 'b']));
+        plain.artifacts[0][1] = Buffer.from('a \nb\r\n');
+        const { exporter } = makePlainExporter(plain);
+        const { hostStorage } = await reference.api.importSwingStore(exporter);
+        await hostStorage.close();
+        t.pass();
+      }),
+  },
+
+  writeDuringReadSpan: {
+    async ours(t) {
+      const store = subject.api.initSwingStore();
+      const { kernelStorage, hostStorage } = store;
+      const { kvStore, transcriptStore } = kernelStorage;
+      startVat(store);
+      const writes = {
+        addItem: () => transcriptStore.addItem('v1', 'four'),
+        set: () => kvStore.set('a', '1'),
+        initTranscript: () => transcriptStore.initTranscript('v2'),
+        rolloverSpan: () => transcriptStore.rolloverSpan('v1'),
+        commit: () => hostStorage.commit(),
+        rollback() {
+          kernelStorage.startCrank();
+          kernelStorage.establishCrankSavepoint('x');
+          transcriptStore.addItem('v1', 'five');
+          kernelStorage.rollbackCrank('x');
+          kernelStorage.endCrank();
+        },
+        delete: () => transcriptStore.deleteVatTranscripts('v1'),
+      };
+      await hostStorage.commit();
+      for (const [name, write] of Object.entries(writes)) {
+        const expected = [...transcriptStore.readSpan('v1', 0)];
+        const iterator = transcriptStore.readSpan('v1', 0);
+        const first = iterator.next().value;
+        await write();
+        t.deepEqual([first, ...iterator], expected, name);
+      }
+      await hostStorage.close();
+    },
+    async theirs(t) {
+      const store = reference.api.initSwingStore();
+      const transcriptStore = startVat(store);
+      const iterator = transcriptStore.readSpan('v1');
+      iterator.next();
+      const outcome = await attempt(() => transcriptStore.addItem('v1', 'four'));
+      t.regex(messageOf(outcome), /busy executing a query/);
+      iterator.return();
+      await store.hostStorage.close();
+    },
+  },
+
+  closeDuringIteration: {
+    ours: t =>
+      inTempDir(async dir => {
+        const { api } = subject;
+        (await exportOf(api, dir)).close();
+        const openings = {
+          data: exporter => exporter.getExportData(),
+          names: exporter => exporter.getArtifactNames(),
+          span: exporter => exporter.getArtifact('transcript.v1.0.3'),
+        };
+        for (const [name, open] of Object.entries(openings)) {
+          for (const begun of [true, false]) {
+            const exporter = api.makeSwingStoreExporter(dir);
+            const iterator = open(exporter)[Symbol.asyncIterator]();
+            if (begun) await iterator.next();
+            t.deepEqual(await attempt(() => exporter.close()), { resolves: undefined });
+            // What was begun may end where it was to end anyway, no further.
+            const step = await attempt(() => iterator.next());
+            t.true(!!step.rejects || step.resolves.done, `${name} ${begun}`);
+          }
+        }
+        const exporter = api.makeSwingStoreExporter(dir);
+        const iterator = exporter.getExportData();
+        await exporter.close();
+        t.truthy((await drainAsync(iterator)).ended.error);
+        t.truthy((await attempt(() => exporter.getHostKV('host.a'))).throws);
+      }),
+    theirs: t =>
+      inTempDir(async dir => {
+        const exporter = await exportOf(reference.api, dir);
+        const iterator = exporter.getExportData();
+        await iterator.next();
+        const outcome = await attempt(() => exporter.close());
+        t.regex(messageOf(outcome), /busy executing a query/);
+        await iterator.return();
+        await exporter.close();
+      }),
+  },
+
+  loadSnapshotLeftEarly: {
+    async ours(t) {
+      const { kernelStorage, hostStorage } = subject.api.initSwingStore();
+      const { snapStore } = kernelStorage;
+      await snapStore.saveSnapshot('v1', 1, [bigImage]);
+      for await (const chunk of snapStore.loadSnapshot('v1')) {
+        t.true(chunk.length > 0 && chunk.length < bigImage.length);
+        break;
+      }
+      // Never begun, and ended before it began.
+      snapStore.loadSnapshot('v1');
+      await snapStore.loadSnapshot('v1').return();
+      const { bytes } = await drainBytes(snapStore.loadSnapshot('v1'));
+      t.true(bytes.equals(bigImage));
+      await hostStorage.close();
+    },
+    async theirs(t) {
+      const { kernelStorage, hostStorage } = reference.api.initSwingStore();
+      const { snapStore } = kernelStorage;
+      await snapStore.saveSnapshot('v1', 1, [bigImage]);
+      const leave = async () => {
+        for await (const _chunk of snapStore.loadSnapshot('v1')) break;
+      };
+      const outcome = await attempt(leave);
+      t.regex(messageOf(outcome), /^actual hash .* !== expected /);
+      await hostStorage.close();
+    },
+  },
+
+  archiverForgotten: {
+    async ours(t) {
+      const store = subject.api.initSwingStore(null, {
+        archiveTranscript: async () => {
+          throw Error('the archiver is unhappy');
+        },
+      });
+      const { transcriptStore } = store.kernelStorage;
+      transcriptStore.initTranscript('v1');
+      const outcome = await attempt(() => transcriptStore.rolloverSpan('v1'));
+      t.truthy(outcome.rejects);
+      // A rejection that nobody handles would show up now, and fail this file.
+      await new Promise(resolve => setTimeout(resolve, 50));
+      await store.hostStorage.close();
+    },
+    async theirs(t) {
+      const { stderr } = await runReference('archiverForgotten');
+      t.regex(stderr, /UNHANDLED_REJECTION/);
+    },
+  },
+
+  failedExporterLocks: {
+    ours: t =>
+      inTempDir(async dir => {
+        fs.mkdirSync(dir);
+        t.throws(() => subject.api.makeSwingStoreExporter(dir));
+        const store = subject.api.openSwingStore(dir);
+        await store.hostStorage.close();
+        t.pass();
+      }),
+    theirs: t =>
+      inTempDir(async dir => {
+        fs.mkdirSync(dir);
+        t.throws(() => reference.api.makeSwingStoreExporter(dir));
+        const outcome = await attempt(() => reference.api.openSwingStore(dir));
+        t.is(messageOf(outcome), 'database is locked');
+      }),
+  },
+
+  vatIDNotString: {
+    async ours(t) {
+      const store = subject.api.initSwingStore();
+      startVat(store);
+      await store.hostStorage.commit();
+      const before = tablesOf(store);
+      const { transcriptStore, snapStore } = store.kernelStorage;
+      const calls = {
+        initTranscript: id => transcriptStore.initTranscript(id),
+        addItem: id => transcriptStore.addItem(id, 'item'),
+        readSpan: id => drain(transcriptStore.readSpan(id)),
+        readOldSpan: id => drain(transcriptStore.readSpan(id, 0)),
+        getCurrentSpanBounds: id => transcriptStore.getCurrentSpanBounds(id),
+        rolloverSpan: id => transcriptStore.rolloverSpan(id),
+        rolloverIncarnation: id => transcriptStore.rolloverIncarnation(id),
+        stopUsingTranscript: id => transcriptStore.stopUsingTranscript(id),
+        deleteVatTranscripts: id => transcriptStore.deleteVatTranscripts(id),
+        saveSnapshot: id => snapStore.saveSnapshot(id, 1, [Buffer.from('x')]),
+        loadSnapshot: async id => {
+          for await (const _chunk of snapStore.loadSnapshot(id)) break;
+        },
+        getSnapshotInfo: id => snapStore.getSnapshotInfo(id),
+        stopUsingLastSnapshot: id => snapStore.stopUsingLastSnapshot(id),
+        deleteVatSnapshots: id => snapStore.deleteVatSnapshots(id),
+      };
+      const later = /^(rollover|stopUsingTranscript|saveSnapshot|loadSnapshot)/;
+      for (const [name, call] of Object.entries(calls)) {
+        for (const vatID of [undefined, null, 7, 7n, {}, Symbol('v1')]) {
+          const outcome = await attempt(() => call(vatID));
+          t.is(messageOf(outcome), 'vatID must be a string', name);
+          t.true(later.test(name) ? !!outcome.rejects : !!outcome.throws, name);
+        }
+      }
+      t.deepEqual(tablesOf(store), before);
+      await store.hostStorage.close();
+    },
+    async theirs(t) {
+      const store = reference.api.initSwingStore();
+      store.kernelStorage.transcriptStore.initTranscript(undefined);
+      t.is(tablesOf(store).transcriptSpans[0].vatID, 'null');
+      await store.hostStorage.close();
+    },
+  },
+};
+
+test('each known difference has its tests', t => {
+  t.deepEqual(Object.keys(cases).sort(), Object.keys(knownDifferences).sort());
+});
+
+for (const [name, { ours, theirs }] of Object.entries(cases)) {
+  test.serial(`the reference: ${name}`, theirs);
+  if (subjectIsReference) {
+    test.serial(`ours: ${name}`, t => {
+      t.log('the reference is in both roles');
+      t.pass();
+    });
+  } else {
+    test.serial(`ours: ${name}`, ours);
+  }
+}

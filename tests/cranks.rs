@@ -1,0 +1,123 @@
+//! Cranks: hashes, savepoints, and what the export callback would get.
+
+use swing_store::store::{Error, Note, Sha256, Store, StoreOptions};
+
+fn store() -> Store {
+    Store::in_memory(StoreOptions::default()).expect("a store in memory")
+}
+
+fn texts(notes: Vec<Note>) -> Vec<(String, Option<String>)> {
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    notes
+        .into_iter()
+        .map(|(key, value)| (text(key), value.map(text)))
+        .collect()
+}
+
+#[test]
+fn the_crankhash_covers_what_was_rolled_back() {
+    let mut store = store();
+    store.start_crank().unwrap();
+    store.establish_crank_savepoint(b"a").unwrap();
+    store.kernel_set(b"key", b"value").unwrap();
+    store.kernel_delete(b"other").unwrap();
+    store.kernel_set(b"local.key", b"not hashed").unwrap();
+    store.rollback_crank(b"a").unwrap();
+    assert_eq!(store.kv_get(b"key").unwrap(), None);
+    let hashes = store.emit_crank_hashes().unwrap();
+    assert_eq!(
+        hashes.crankhash,
+        Sha256::of(b"add\nkey\nvalue\ndelete\nother\n")
+    );
+    assert_eq!(
+        hashes.activityhash,
+        Sha256::of(format!("activityhash\n\n{}\n", hashes.crankhash).as_bytes())
+    );
+}
+
+#[test]
+fn a_rollback_takes_pending_exports_back_too() {
+    let mut store = store();
+    store.start_crank().unwrap();
+    store.kernel_set(b"b", b"1").unwrap();
+    store.kernel_set(b"a", b"1").unwrap();
+    store.establish_crank_savepoint(b"outer").unwrap();
+    store.init_transcript(b"v1").unwrap();
+    store.establish_crank_savepoint(b"inner").unwrap();
+    store.kernel_delete(b"b").unwrap();
+    store.rollback_crank(b"outer").unwrap();
+    assert!(matches!(
+        store.rollback_crank(b"inner"),
+        Err(Error::NoSuchSavepoint(_))
+    ));
+    store.kernel_delete(b"a").unwrap();
+    let exports = texts(store.end_crank().unwrap());
+    store.finish_crank();
+    assert_eq!(
+        exports,
+        [
+            ("kv.a".to_owned(), None),
+            ("kv.b".to_owned(), Some("1".to_owned()))
+        ]
+    );
+    assert!(store.get_current_span_bounds(b"v1").is_err());
+}
+
+#[test]
+fn cranks_go_by_turns() {
+    let mut store = store();
+    for result in [
+        store.establish_crank_savepoint(b"a"),
+        store.rollback_crank(b"a"),
+        store.end_crank().map(drop),
+    ] {
+        assert!(matches!(result, Err(Error::OutsideCrank(_))));
+    }
+    store.start_crank().unwrap();
+    assert!(matches!(store.start_crank(), Err(Error::CrankInCrank)));
+}
+
+#[test]
+fn keys_belong_to_the_kernel_or_to_the_host() {
+    let mut store = store();
+    assert!(matches!(
+        store.kernel_set(b"host.a", b""),
+        Err(Error::KernelRefusesHostKey)
+    ));
+    assert!(matches!(
+        store.host_set(b"a", b""),
+        Err(Error::HostRequiresHostKey)
+    ));
+    store.host_set(b"host.a", b"1").unwrap();
+    store.kernel_set(b"local.a", b"1").unwrap();
+    assert!(store.prepare_commit().unwrap().unwrap().is_empty());
+}
+
+#[test]
+fn keys_are_ordered_by_their_bytes() {
+    let mut store = store();
+    // By UTF-16 units, the astral character would come before the other.
+    for key in ["\u{FFFD}", "\u{1F600}", "", "a\0b", "a"] {
+        store.kernel_set(key.as_bytes(), b"").unwrap();
+    }
+    let mut keys = Vec::new();
+    let mut key = Vec::new();
+    while let Some(next) = store.kv_get_next_key(&key).unwrap() {
+        keys.push(String::from_utf8(next.clone()).unwrap());
+        key = next;
+    }
+    assert_eq!(keys, ["a", "a\0b", "\u{FFFD}", "\u{1F600}"]);
+}
+
+#[test]
+fn nothing_goes_on_after_close() {
+    let mut store = store();
+    store.close().unwrap();
+    assert!(matches!(store.close(), Err(Error::StoreClosed)));
+    assert!(matches!(store.commit(), Err(Error::StoreClosed)));
+    assert!(matches!(
+        store.kernel_set(b"a", b"1"),
+        Err(Error::StoreClosed)
+    ));
+    assert!(matches!(store.kv_get(b"a"), Err(Error::DatabaseClosed)));
+}
