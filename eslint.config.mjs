@@ -4,8 +4,8 @@ import globals from 'globals';
 const noHarden = { name: 'harden', message: 'Without SES there is none; ask globalThis for it.' };
 
 export default [
-  // Generated, compiled, or TypeScript, which `tsc` checks.
-  { ignores: ['node_modules/', 'target/', 'js/native.js', '**/*.d.ts', '**/*.d.mts'] },
+  // Installed, compiled, or TypeScript, which `tsc` checks.
+  { ignores: ['node_modules/', 'target/', '**/*.d.ts', '**/*.d.mts'] },
   js.configs.recommended,
   {
     linterOptions: { reportUnusedDisableDirectives: 'error' },

@@ -9,4 +9,4 @@ import { suites } from './support/suites.mjs';
 const run = (t, { examples, check }, runs) =>
   checkProperty(t, examples, x => check([subject, reference], x), { runs });
 
-test('adding, getting and deleting', t => run(t, suites.bundles, 120));
+test('adding, getting and deleting', t => run(t, suites.bundles, 70));

@@ -10,6 +10,6 @@ import { suites } from './support/suites.mjs';
 const run = (t, { examples, check }, runs) =>
   checkProperty(t, examples, x => check([subject, reference], x), { runs });
 
-test('spoiled exports', t => run(t, suites.import, 350));
+test('spoiled exports', t => run(t, suites.import, 200));
 
-test('repairing metadata', t => run(t, suites.repair, 150));
+test('repairing metadata', t => run(t, suites.repair, 80));

@@ -9,6 +9,6 @@ import { suites } from './support/suites.mjs';
 const run = (t, { examples, check }, runs) =>
   checkProperty(t, examples, x => check([subject, reference], x), { runs });
 
-test('keys, values and cranks', t => run(t, suites.kv, 300));
+test('keys, values and cranks', t => run(t, suites.kv, 150));
 
 test('values of a megabyte', t => run(t, suites.hugeKv, 12));

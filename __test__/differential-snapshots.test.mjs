@@ -9,6 +9,6 @@ import { suites } from './support/suites.mjs';
 const run = (t, { examples, check }, runs) =>
   checkProperty(t, examples, x => check([subject, reference], x), { runs });
 
-test('saving, loading and deleting', t => run(t, suites.snapshots, 120));
+test('saving, loading and deleting', t => run(t, suites.snapshots, 60));
 
 test('images of more than a megabyte', t => run(t, suites.largeSnapshots, 5));

@@ -59,7 +59,7 @@ test('sub-stores over a database handle', async t => {
       await closeAll(worlds);
     }
   };
-  await checkProperty(t, examples, check, { runs: 150 });
+  await checkProperty(t, examples, check, { runs: 80 });
 });
 
 test('wrapped sub-stores', async t => {
@@ -84,7 +84,7 @@ test('wrapped sub-stores', async t => {
       await closeAll(worlds);
     }
   };
-  await checkProperty(t, examples, check, { runs: 100 });
+  await checkProperty(t, examples, check, { runs: 60 });
 });
 
 test('the io of a snapStore measures, whatever it says', async t => {

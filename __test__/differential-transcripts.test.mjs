@@ -9,6 +9,6 @@ import { suites } from './support/suites.mjs';
 const run = (t, { examples, check }, runs) =>
   checkProperty(t, examples, x => check([subject, reference], x), { runs });
 
-test('spans, incarnations and deletion', t => run(t, suites.transcripts, 250));
+test('spans, incarnations and deletion', t => run(t, suites.transcripts, 120));
 
 test('items of a megabyte', t => run(t, suites.hugeTranscripts, 12));

@@ -10,4 +10,4 @@ import { suites } from './support/suites.mjs';
 const run = (t, { examples, check }, runs) =>
   checkProperty(t, examples, x => check([subject, reference], x), { runs });
 
-test('everything mixed, exported and imported', t => run(t, suites.whole, 120));
+test('everything mixed, exported and imported', t => run(t, suites.whole, 70));

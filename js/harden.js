@@ -13,8 +13,10 @@ const freezeDeeply = (value, seen) => {
   seen.add(value);
   Object.freeze(value);
   for (const key of Reflect.ownKeys(value)) {
-    const { value: inner } = Reflect.getOwnPropertyDescriptor(value, key);
+    const { value: inner, get, set } = Reflect.getOwnPropertyDescriptor(value, key);
     freezeDeeply(inner, seen);
+    freezeDeeply(get, seen);
+    freezeDeeply(set, seen);
   }
 };
 

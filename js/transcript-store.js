@@ -24,9 +24,12 @@ const transcriptStoreOver = ({ fns, writes, ensureTxn }, { archiveTranscript }) 
     ensureTxn();
     const span = fns.currentSpanArchive(vatID);
     const archived = span && archiveTranscript(...span);
-    const result = end();
-    await archived;
-    return result;
+    try {
+      return end();
+    } finally {
+      // Even if the span could not be ended, the archiver's failure is the caller's to hear of.
+      await archived;
+    }
   };
 
   async function* exportSpan(name) {

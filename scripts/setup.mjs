@@ -7,7 +7,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import {
   closeSync,
-  existsSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -66,8 +65,7 @@ const addon = () => {
 };
 const needsBuild = () => {
   const file = addon();
-  // The loader is generated along with the addon.
-  return file === undefined || !existsSync(at('js', 'native.js')) || isStale(file, addonSources);
+  return file === undefined || isStale(file, addonSources);
 };
 
 // --- Doing something about it ----------------------------------------------------------------------------------------

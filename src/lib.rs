@@ -4,6 +4,7 @@
 //! - `node` is how JavaScript reaches it: conversions and scheduling only.
 //! - `js/`, beside this crate, holds the part that has to be JavaScript.
 
-#[cfg(feature = "node")]
+// A test binary has no Node.js to register with; the addon is tested from JavaScript.
+#[cfg(all(feature = "node", not(test)))]
 mod node;
 pub mod store;

@@ -27,7 +27,7 @@ const TAG: sys::napi_type_tag = sys::napi_type_tag {
 /// What becomes of the bytes.
 pub enum Work {
     /// A snapshot's image is compressed and hashed.
-    Snapshot(Compressor),
+    Snapshot(Box<Compressor>),
     /// It has been.
     Compressed(Compressed),
     /// A span's items are stored.
@@ -80,7 +80,7 @@ pub fn make<T: 'static>(
 
 /// `makeSnapshotSink()`: for an image to be saved.
 pub fn for_snapshot(call: &Call<'_, ()>) -> Result<Reply> {
-    make(call, Work::Snapshot(Compressor::default()), None)
+    make(call, Work::Snapshot(Box::default()), None)
 }
 
 /// `makeBundleSink(name)`: for a bundle artifact to be imported.
@@ -183,9 +183,9 @@ fn abandon(call: &Call<'_, Sink>) -> Result<Reply> {
     let sink = call.target.clone();
     call.promise(move || {
         lock(&sink.pending).clear();
-        match std::mem::replace(&mut *lock(&sink.work), Work::Ended) {
-            Work::Span(import) => import.abandon()?,
-            _ => {}
+        let work = std::mem::replace(&mut *lock(&sink.work), Work::Ended);
+        if let Work::Span(import) = work {
+            import.abandon()?;
         }
         Ok(Value::Undefined)
     })

@@ -10,7 +10,7 @@ use crate::store::{Artifact, Decompressor, Error, ExportRecords, Exporter, Resul
 /// Where chunks come from.
 pub enum Origin {
     /// A snapshot.
-    Snapshot(Decompressor),
+    Snapshot(Box<Decompressor>),
     /// A span, as an artifact.
     Span(SpanReader),
     /// One chunk.

@@ -160,7 +160,7 @@ const METHODS: &[Function<Handle>] = &[
     ("loadSnapshot", |call| {
         let vat_id = call.text(0, VAT_ID)?;
         let snapshot = call.target.lock().load_snapshot(&vat_id)?;
-        source::make(call, Origin::Snapshot(snapshot))
+        source::make(call, Origin::Snapshot(Box::new(snapshot)))
     }),
     ("getSnapshotInfo", get_snapshot_info),
     ("stopUsingLastSnapshot", |call| {
@@ -197,7 +197,7 @@ const METHODS: &[Function<Handle>] = &[
     ("exportSnapshot", |call| {
         let name = call.text(0, ARTIFACT_NAME)?;
         let snapshot = call.target.lock().export_snapshot(&name)?;
-        source::make(call, Origin::Snapshot(snapshot))
+        source::make(call, Origin::Snapshot(Box::new(snapshot)))
     }),
     ("snapshotNames", |call| {
         let names = call.target.lock().snapshot_names(any_mode(call))?;
@@ -552,7 +552,7 @@ fn import_snapshot(call: &StoreCall<'_>) -> Result<Reply> {
     let mode = artifact_mode(call, 1)?;
     let import = call.target.lock().import_snapshot(&name, mode)?;
     match import {
-        Some(import) => sink::make(call, Work::Snapshot(Default::default()), Some(import)),
+        Some(import) => sink::make(call, Work::Snapshot(Box::default()), Some(import)),
         None => done(()),
     }
 }

@@ -6,8 +6,7 @@
 
 use std::fmt;
 
-use super::check_bundle::Refusal;
-use super::js_json::quote;
+use super::check_bundle::{Refusal, quote};
 
 /// What an operation of a store returns.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -666,9 +665,9 @@ impl From<rusqlite::Error> for Error {
     }
 }
 
-/// A string as a message shows it: a JSON string.
+/// A string as a message shows it.
 pub(super) fn show(value: &[u8]) -> String {
-    String::from_utf8_lossy(&quote(value)).into_owned()
+    quote::string(value)
 }
 
 /// A number as a message shows it.

@@ -37,7 +37,7 @@ pub struct Exporter {
 /// What an artifact consists of.
 pub enum Artifact {
     /// A snapshot's image.
-    Snapshot(Decompressor),
+    Snapshot(Box<Decompressor>),
     /// A span's items.
     Span(SpanReader),
     /// A bundle.
@@ -159,7 +159,9 @@ impl Exporter {
     /// For a name that is malformed, and for an artifact that is not there.
     pub fn artifact(&self, name: &[u8]) -> Result<Artifact> {
         match artifact::kind(name) {
-            b"snapshot" => Ok(Artifact::Snapshot(self.db.lock().export_snapshot(name)?)),
+            b"snapshot" => Ok(Artifact::Snapshot(Box::new(
+                self.db.lock().export_snapshot(name)?,
+            ))),
             b"transcript" => Ok(Artifact::Span(export_span(&self.db, name)?)),
             b"bundle" => Ok(Artifact::Bundle(export_bundle(&self.db, name)?)),
             _ => Err(Error::InvalidArtifactType(name.to_vec())),

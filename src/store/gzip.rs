@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn images_survive() {
         for size in [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES * 2 + 7] {
-            let image: Vec<u8> = (0..size).map(|at| (at * at >> 3) as u8).collect();
+            let image: Vec<u8> = (0..size).map(|at| ((at * at) >> 3) as u8).collect();
             let compressed = compress(&image);
             assert_eq!(compressed.uncompressed_size, size as u64);
             assert_eq!(compressed.hash, Sha256::of(&image));

@@ -2,7 +2,7 @@
 //!
 //! The order of their fields is part of the format.
 
-use super::error::{Error, Result, show_number};
+use super::error::{Error, Result, show, show_number};
 use super::js_json::{self, Json, quote};
 
 /// A span's record.
@@ -83,7 +83,7 @@ impl Metadata {
 
     /// The record as messages show it.
     pub(super) fn show(&self) -> String {
-        String::from_utf8_lossy(&self.json.stringify()).into_owned()
+        super::check_bundle::quote::value(Some(&self.json))
     }
 
     /// Whether a field counts as true in JavaScript.
@@ -157,7 +157,7 @@ impl Metadata {
         match self.json.get(field) {
             None => ("\"[undefined]\"".into(), "(an undefined)"),
             Some(value) => (
-                String::from_utf8_lossy(&value.stringify()).into_owned(),
+                super::check_bundle::quote::value(Some(value)),
                 match value {
                     Json::String(_) => "(a string)",
                     Json::Number(_) => "(a number)",
@@ -171,10 +171,7 @@ impl Metadata {
 
 /// A text as [`Error::NotSame`] describes it.
 pub(super) fn described_text(text: &[u8]) -> (String, &'static str) {
-    (
-        String::from_utf8_lossy(&quote(text)).into_owned(),
-        "(a string)",
-    )
+    (show(text), "(a string)")
 }
 
 /// A number as [`Error::NotSame`] describes it.

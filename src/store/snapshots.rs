@@ -546,9 +546,10 @@ fn record_key(key: &[u8]) -> Result<(&[u8], &[u8])> {
             expected: described_text(b"snapshot"),
         });
     }
+    // What is missing is `undefined` to JavaScript, which makes no number of that.
     Ok((
-        parts.next().unwrap_or_default(),
-        parts.next().unwrap_or_default(),
+        parts.next().unwrap_or(b"undefined"),
+        parts.next().unwrap_or(b"undefined"),
     ))
 }
 

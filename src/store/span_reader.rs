@@ -145,8 +145,7 @@ impl SpanReader {
         }
     }
 
-    /// The next items, each followed by a newline, about [`BATCH_BYTES`] in all; `None` behind
-    /// the last.
+    /// The next items, each followed by a newline, about 256 KiB in all; `None` behind the last.
     ///
     /// # Errors
     /// As [`SpanReader::next_item`].

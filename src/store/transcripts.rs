@@ -341,8 +341,7 @@ impl Store {
                 (span.start_pos, span.end_pos)
             }
             Some(start_pos) => {
-                // Written so that it refuses what is not a number, too.
-                if !(start_pos >= 0.0) {
+                if start_pos.is_nan() || start_pos < 0.0 {
                     return Err(Error::NegativePosition);
                 }
                 let end_pos = db.value::<i64>(
@@ -630,9 +629,10 @@ fn record_key(key: &[u8]) -> Result<(&[u8], &[u8])> {
             expected: described_text(b"transcript"),
         });
     }
+    // What is missing is `undefined` to JavaScript, which makes no number of that.
     Ok((
-        parts.next().unwrap_or_default(),
-        parts.next().unwrap_or_default(),
+        parts.next().unwrap_or(b"undefined"),
+        parts.next().unwrap_or(b"undefined"),
     ))
 }
 

@@ -29,7 +29,7 @@ mod module_map;
 mod nested_evaluate;
 mod object_prototype;
 mod policy;
-mod quote;
+pub(super) mod quote;
 mod record;
 mod refusal;
 mod specifier;

@@ -44,7 +44,7 @@ fn bracketed(string: &[u8]) -> Cow<'_, [u8]> {
 }
 
 /// A value; `None` is JavaScript's `undefined`.
-pub(super) fn value(value: Option<&Json>) -> String {
+pub(in crate::store) fn value(value: Option<&Json>) -> String {
     match value {
         Some(value) => text(&js_json::print(value, &Shown)),
         None => "\"[undefined]\"".to_owned(),
@@ -52,18 +52,18 @@ pub(super) fn value(value: Option<&Json>) -> String {
 }
 
 /// A string.
-pub(super) fn string(string: &[u8]) -> String {
+pub(in crate::store) fn string(string: &[u8]) -> String {
     text(&js_json::quote(&bracketed(string)))
 }
 
 /// An array of strings.
-pub(super) fn list<'a>(strings: impl Iterator<Item = &'a [u8]>) -> String {
+pub(in crate::store) fn list<'a>(strings: impl Iterator<Item = &'a [u8]>) -> String {
     let strings: Vec<String> = strings.map(string).collect();
     format!("[{}]", strings.join(","))
 }
 
 /// A text that is shown without quotes if it consists of words.
-pub(super) fn bare(text: &str) -> String {
+pub(in crate::store) fn bare(text: &str) -> String {
     let word = |word: &str| {
         let mut characters = word.bytes();
         !word.is_empty()
@@ -76,12 +76,12 @@ pub(super) fn bare(text: &str) -> String {
 }
 
 /// A string as `JSON.stringify` prints it, for the messages that do without SES.
-pub(super) fn plain(string: &[u8]) -> String {
+pub(in crate::store) fn plain(string: &[u8]) -> String {
     text(&js_json::quote(string))
 }
 
 /// An unquoted string; what no text can hold is replaced.
-pub(super) fn text(string: &[u8]) -> String {
+pub(in crate::store) fn text(string: &[u8]) -> String {
     String::from_utf8_lossy(&for_hash(string)).into_owned()
 }
 

@@ -1,0 +1,32 @@
+/**
+ * Runs all tests that need no more than this checkout: ours under ava, then the reference's own on our package.
+ * Installs and builds what is missing first.
+ */
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { SetupError, setup } from './setup.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+const steps = [
+  ['our tests', path.join('node_modules', 'ava', 'entrypoints', 'cli.mjs')],
+  ["the reference's tests", path.join('scripts', 'test-reference.mjs')],
+];
+
+try {
+  await setup();
+  for (const [what, script] of steps) {
+    console.log(`\n== ${what}`);
+    const { status } = spawnSync(process.execPath, [path.join(root, script)], { cwd: root, stdio: 'inherit' });
+    if (status !== 0) {
+      console.error(`== ${what}: failed`);
+      process.exitCode = 1;
+    }
+  }
+} catch (error) {
+  if (!(error instanceof SetupError)) throw error;
+  console.error(error.message);
+  process.exitCode = 1;
+}
