@@ -111,6 +111,88 @@ const expectStoreAsBefore = async (t, streams, check) => {
   await store.hostStorage.close();
 };
 
+const populateBadly = async ({ internal }, t) => {
+  const { transcriptStore } = internal;
+  const record = {
+    vatID: 'v1',
+    startPos: 0,
+    endPos: 2,
+    hash: 'no hash',
+    isCurrent: 0,
+    incarnation: 0,
+  };
+  transcriptStore.importTranscriptSpanRecord(
+    'transcript.v1.0',
+    JSON.stringify(record),
+  );
+  const outcome = await attempt(() =>
+    transcriptStore.populateTranscriptSpan(
+      'transcript.v1.0.2',
+      () => [Buffer.from('a\nb\n')],
+      { artifactMode: 'debug' },
+    ),
+  );
+  t.regex(messageOf(outcome), /^artifact "transcript\.v1\.0\.2" hash is /);
+};
+
+const importBadly = async (api, dir, t) => {
+  const { exporter } = makePlainExporter({
+    data: [
+      ['kv.a', '1'],
+      ['bundle.b0-00', 'b0-00'],
+    ],
+    artifacts: [],
+  });
+  const outcome = await attempt(() => api.importSwingStore(exporter, dir));
+  t.is(messageOf(outcome), 'missing bundles for: "b0-00"');
+};
+
+const makePrunedBundle = api => {
+  const store = api.initSwingStore();
+  const { id, bundle } = bundles.b0a;
+  const { id: id2, bundle: bundle2 } = bundles.b1a;
+  store.kernelStorage.bundleStore.addBundle(id, bundle);
+  store.kernelStorage.bundleStore.addBundle(id2, bundle2);
+  store.debug
+    .getDatabase()
+    .prepare('UPDATE bundles SET bundle = NULL WHERE bundleID = ?')
+    .run(id);
+  return { store, id, id2 };
+};
+
+const wrongRecords = [
+  ['transcript.v1.0', { endPos: null }],
+  ['transcript.v1.0', { endPos: '1' }],
+  ['transcript.v1.0', { endPos: 1.5 }],
+  ['transcript.v1.0', { hash: 7 }],
+  ['transcript.v1.0', { hash: true }],
+  ['transcript.v1.0', { hash: {} }],
+  ['transcript.v1.0', { incarnation: null }],
+  ['transcript.v1.0', { incarnation: 'x' }],
+  ['snapshot.v1.0', { hash: 7 }],
+  ['snapshot.v1.0', { hash: true }],
+  ['snapshot.v1.0', { snapPos: null }],
+  ['snapshot.v1.0', { snapPos: 0.5 }],
+  ['snapshot.v1.0', { vatID: 7 }],
+];
+
+const rightRecords = {
+  transcript: {
+    vatID: 'v1',
+    startPos: 0,
+    endPos: 1,
+    hash: 'h',
+    isCurrent: 0,
+    incarnation: 0,
+  },
+  snapshot: { vatID: 'v1', snapPos: 0, hash: 'h', inUse: 0 },
+};
+
+const importRecord = ({ internal }, key, record) =>
+  key.startsWith('transcript')
+    ? internal.transcriptStore.importTranscriptSpanRecord(key, JSON.stringify(record))
+    : internal.snapStore.importSnapshotRecord(key, JSON.stringify(record));
+
 const cases = {
   snapshotStreamFails: {
     ours: t =>
@@ -405,6 +487,93 @@ const cases = {
     },
   },
 
+  archiverThrows: {
+    async ours(t) {
+      let angry = true;
+      const calls = [];
+      const store = subject.api.initSwingStore(null, {
+        exportCallback: list => calls.push(list),
+        archiveTranscript() {
+          if (angry) throw Error('the archiver is unhappy');
+          return Promise.resolve();
+        },
+      });
+      const transcriptStore = startVat(store);
+      await store.hostStorage.commit();
+      const before = tablesOf(store);
+      calls.length = 0;
+      for (const method of ['rolloverSpan', 'rolloverIncarnation', 'stopUsingTranscript']) {
+        const outcome = await attempt(() => transcriptStore[method]('v1'));
+        t.is(messageOf(outcome), 'the archiver is unhappy', method);
+        t.truthy(outcome.rejects);
+        t.deepEqual(tablesOf(store), before, method);
+      }
+      await store.hostStorage.commit();
+      t.deepEqual(calls, []);
+      angry = false;
+      t.is(await transcriptStore.rolloverIncarnation('v1'), 1);
+      await store.hostStorage.close();
+    },
+    async theirs(t) {
+      const store = reference.api.initSwingStore(null, {
+        archiveTranscript() {
+          throw Error('the archiver is unhappy');
+        },
+      });
+      const transcriptStore = startVat(store);
+      await attempt(() => transcriptStore.rolloverSpan('v1'));
+      const { throws } = await attempt(() => transcriptStore.readSpan('v1'));
+      t.is(throws.message, 'no current transcript for "v1"');
+      await store.hostStorage.close();
+    },
+  },
+
+  spanArtifactFails: {
+    async ours(t) {
+      const store = subject.api.initSwingStore();
+      await populateBadly(store, t);
+      t.is(tablesOf(store).transcriptItems.length, 0);
+      await store.hostStorage.close();
+    },
+    async theirs(t) {
+      const store = reference.api.initSwingStore();
+      await populateBadly(store, t);
+      t.is(tablesOf(store).transcriptItems.length, 2);
+      await store.hostStorage.close();
+    },
+  },
+
+  failedImportLeavesFile: {
+    ours: t =>
+      inTempDir(async dir => {
+        await importBadly(subject.api, dir, t);
+        t.false(subject.api.isSwingStore(dir));
+        const store = subject.api.openSwingStore(dir);
+        t.deepEqual(tablesOf(store).kvStore, []);
+        await store.hostStorage.close();
+      }),
+    theirs: t =>
+      inTempDir(async dir => {
+        await importBadly(reference.api, dir, t);
+        t.true(reference.api.isSwingStore(dir));
+      }),
+  },
+
+  dumpOfPrunedBundle: {
+    async ours(t) {
+      const { store, id, id2 } = makePrunedBundle(subject.api);
+      const { bundles: dumped } = store.debug.dump();
+      t.is(dumped[id], null);
+      t.is(typeof dumped[id2], 'string');
+      await store.hostStorage.close();
+    },
+    async theirs(t) {
+      const { store } = makePrunedBundle(reference.api);
+      t.is((await attempt(() => store.debug.dump())).throws.constructor, 'TypeError');
+      await store.hostStorage.close();
+    },
+  },
+
   failedExporterLocks: {
     ours: t =>
       inTempDir(async dir => {
@@ -463,6 +632,54 @@ const cases = {
       const store = reference.api.initSwingStore();
       store.kernelStorage.transcriptStore.initTranscript(undefined);
       t.is(tablesOf(store).transcriptSpans[0].vatID, 'null');
+      await store.hostStorage.close();
+    },
+  },
+
+  snapPosNotWhole: {
+    async ours(t) {
+      const store = subject.api.initSwingStore();
+      const before = tablesOf(store);
+      const { saveSnapshot } = store.kernelStorage.snapStore;
+      for (const snapPos of [0.5, NaN, Infinity, '1', null, undefined, 1n, {}]) {
+        const outcome = await attempt(() => saveSnapshot('v1', snapPos, []));
+        t.truthy(outcome.rejects, String(snapPos));
+        t.regex(messageOf(outcome), /snapPos/);
+      }
+      t.deepEqual(tablesOf(store), before);
+      await store.hostStorage.close();
+    },
+    async theirs(t) {
+      const store = reference.api.initSwingStore();
+      const { saveSnapshot, getSnapshotInfo } = store.kernelStorage.snapStore;
+      await saveSnapshot('v1', 0.5, []);
+      t.is(getSnapshotInfo('v1').snapPos, 0.5);
+      await store.hostStorage.close();
+    },
+  },
+
+  recordOfWrongType: {
+    async ours(t) {
+      const store = subject.api.initSwingStore();
+      const before = tablesOf(store);
+      for (const [key, changes] of wrongRecords) {
+        const [kind] = key.split('.');
+        const [field] = Object.keys(changes);
+        const record = { ...rightRecords[kind], ...changes };
+        const { throws } = await attempt(() => importRecord(store, key, record));
+        t.true(
+          throws.message.startsWith(`${kind} metadata has ${field} of the wrong type: `),
+          throws.message,
+        );
+        t.deepEqual(tablesOf(store), before);
+      }
+      await store.hostStorage.close();
+    },
+    async theirs(t) {
+      const store = reference.api.initSwingStore();
+      const record = { ...rightRecords.transcript, endPos: null };
+      importRecord(store, 'transcript.v1.0', record);
+      t.is(tablesOf(store).transcriptSpans[0].endPos, 'null');
       await store.hostStorage.close();
     },
   },

@@ -145,11 +145,6 @@ function* transcriptCalls({ kernelStorage, internal }) {
     for (const field of Object.keys(spanRecord())) {
       yield () => put('transcript.v9.0', without(spanRecord(), field));
     }
-    yield () => put('transcript.v9.4', spanRecord({ startPos: 4, endPos: null }));
-    yield () => put('transcript.v9.8', spanRecord({ startPos: '8' }));
-    yield () => put('transcript.v9.9', spanRecord({ startPos: 9, hash: 7 }));
-    yield () => put('transcript.v9.10', spanRecord({ startPos: 10, hash: true }));
-    yield () => put('transcript.v9.11', spanRecord({ startPos: 11, hash: {} }));
   }
 }
 
@@ -203,8 +198,6 @@ function* snapshotCalls({ kernelStorage, internal }) {
     for (const field of Object.keys(snapRecord())) {
       yield () => put('snapshot.v9.6', without(snapRecord({ snapPos: 6 }), field));
     }
-    yield () => put('snapshot.v9.7', snapRecord({ snapPos: 7, hash: 7 }));
-    yield () => put('snapshot.v9.8', snapRecord({ snapPos: 8, hash: true }));
   }
 }
 

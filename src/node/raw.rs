@@ -439,17 +439,12 @@ impl<T: 'static> Call<'_, T> {
     /// The values in an array argument, as SQL takes them.
     ///
     /// # Errors
-    /// A `TypeError` for a value that SQL has no type for.
+    /// A `TypeError` for a value that SQL has no type for, a `RangeError` for a bigint of more
+    /// than 64 bits.
     pub fn sql_values(&self, index: usize) -> Result<Vec<SqlValue>> {
         self.elements(index)?
             .into_iter()
-            .map(|value| {
-                sql_value(self.env, value).ok_or_else(|| Error::Statement {
-                    class: Class::TypeError,
-                    message: "SQLite3 can only bind numbers, strings, bigints, buffers, and null"
-                        .into(),
-                })
-            })
+            .map(|value| sql_value(self.env, value))
             .collect()
     }
 
@@ -618,15 +613,19 @@ pub(super) fn append_bytes(env: sys::napi_env, value: sys::napi_value, to: &mut 
     true
 }
 
-/// A value as SQL takes it, if SQL has a type for it. A number is a floating-point one, as in
-/// better-sqlite3; a column's type makes an integer of it.
-fn sql_value(env: sys::napi_env, value: sys::napi_value) -> Option<SqlValue> {
+/// A value as SQL takes it. A number is a floating-point one, as in better-sqlite3; a column's type
+/// makes an integer of it.
+fn sql_value(env: sys::napi_env, value: sys::napi_value) -> Result<SqlValue> {
     let mut found = sys::ValueType::napi_undefined;
     let mut number = 0.0;
     let mut integer = 0;
     let mut lossless = false;
+    let refuse = |class, message: &str| Error::Statement {
+        class,
+        message: message.into(),
+    };
     // SAFETY: a value of this environment, and places for the results.
-    unsafe {
+    let sql = unsafe {
         sys::napi_typeof(env, value, &mut found);
         match found {
             sys::ValueType::napi_undefined | sys::ValueType::napi_null => Some(SqlValue::Null),
@@ -637,14 +636,26 @@ fn sql_value(env: sys::napi_env, value: sys::napi_value) -> Option<SqlValue> {
             }
             sys::ValueType::napi_bigint => {
                 sys::napi_get_value_bigint_int64(env, value, &mut integer, &mut lossless);
-                lossless.then_some(SqlValue::Integer(integer))
+                if !lossless {
+                    return Err(refuse(
+                        Class::RangeError,
+                        "The bound string, buffer, or bigint is too big",
+                    ));
+                }
+                Some(SqlValue::Integer(integer))
             }
             _ => {
                 let mut bytes = Vec::new();
                 append_bytes(env, value, &mut bytes).then_some(SqlValue::Blob(bytes))
             }
         }
-    }
+    };
+    sql.ok_or_else(|| {
+        refuse(
+            Class::TypeError,
+            "SQLite3 can only bind numbers, strings, bigints, buffers, and null",
+        )
+    })
 }
 
 /// A property of an object, if reading it does not throw.

@@ -75,7 +75,8 @@ impl Source {
             Origin::Artifact(..) => return Err(Error::Internal("an unopened artifact".into())),
             Origin::Ended => None,
         };
-        if chunk.is_none() {
+        // It may have been closed while this chunk was in work.
+        if chunk.is_none() || self.closed.load(Ordering::Acquire) {
             *origin = Origin::Ended;
         }
         Ok(chunk.unwrap_or(Value::Undefined))

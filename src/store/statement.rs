@@ -105,10 +105,10 @@ impl Statement {
         }
     }
 
-    fn bind_one(&self, index: c_int, value: &SqlValue) -> c_int {
+    fn bind_one(&self, index: c_int, value: &SqlValue) -> Result<()> {
         // SAFETY: a live statement; SQLITE_TRANSIENT makes SQLite copy the bytes, whose length
         // is given.
-        unsafe {
+        let status = unsafe {
             match value {
                 SqlValue::Null => ffi::sqlite3_bind_null(self.raw(), index),
                 SqlValue::Integer(number) => ffi::sqlite3_bind_int64(self.raw(), index, *number),
@@ -133,49 +133,49 @@ impl Statement {
                     ffi::SQLITE_TRANSIENT(),
                 ),
             }
+        };
+        match status {
+            ffi::SQLITE_OK => Ok(()),
+            _ => Err(bad_parameters(
+                "The bound string, buffer, or bigint is too big",
+            )),
         }
     }
 
-    /// Binds all parameters, or says which are missing or left over.
+    /// Binds all parameters, or says which are missing or left over, in better-sqlite3's order.
     fn bind(&mut self, bindings: &Bindings) -> Result<()> {
         // SAFETY: a live statement.
         let count = unsafe { ffi::sqlite3_bind_parameter_count(self.raw()) };
-        let mut positional = bindings.positional.iter();
-        for index in 1..=count {
-            let value = match self.parameter_name(index) {
-                None => positional.next().ok_or_else(|| {
-                    misuse(
-                        Class::RangeError,
-                        "Too few parameter values were provided".into(),
-                    )
-                })?,
-                Some(name) => {
-                    let named = bindings.named.as_ref().ok_or_else(|| {
-                        misuse(Class::RangeError, "Missing named parameters".into())
-                    })?;
-                    named
-                        .iter()
-                        .find_map(|(key, value)| (*key == name).then_some(value))
-                        .ok_or_else(|| {
-                            misuse(
-                                Class::RangeError,
-                                format!("Missing named parameter \"{name}\""),
-                            )
-                        })?
-                }
-            };
-            if self.bind_one(index, value) != ffi::SQLITE_OK {
-                return Err(misuse(
-                    Class::RangeError,
-                    "The bound string, buffer, or bigint is too big".into(),
-                ));
-            }
+        let names: Vec<_> = (1..=count)
+            .map(|index| (index, self.parameter_name(index)))
+            .collect();
+        let unnamed: Vec<_> = names.iter().filter(|(_, name)| name.is_none()).collect();
+        if bindings.positional.len() > unnamed.len() {
+            return Err(bad_parameters("Too many parameter values were provided"));
         }
-        if positional.next().is_some() {
-            return Err(misuse(
-                Class::RangeError,
-                "Too many parameter values were provided".into(),
-            ));
+        for ((index, _), value) in unnamed.iter().zip(&bindings.positional) {
+            self.bind_one(*index, value)?;
+        }
+        let mut is_missing_object = false;
+        for (index, name) in &names {
+            let Some(name) = name else {
+                continue;
+            };
+            let Some(named) = &bindings.named else {
+                is_missing_object = true;
+                break;
+            };
+            let value = named
+                .iter()
+                .find_map(|(key, value)| (key == name).then_some(value))
+                .ok_or_else(|| bad_parameters(format!("Missing named parameter \"{name}\"")))?;
+            self.bind_one(*index, value)?;
+        }
+        if is_missing_object {
+            return Err(bad_parameters("Missing named parameters"));
+        }
+        if bindings.positional.len() < unnamed.len() {
+            return Err(bad_parameters("Too few parameter values were provided"));
         }
         Ok(())
     }
@@ -264,6 +264,10 @@ unsafe fn last_error(db: *mut ffi::sqlite3) -> Error {
 
 fn misuse(class: Class, message: String) -> Error {
     Error::Statement { class, message }
+}
+
+fn bad_parameters(message: impl Into<String>) -> Error {
+    misuse(Class::RangeError, message.into())
 }
 
 fn busy() -> Error {
@@ -381,19 +385,14 @@ impl Database {
         })
     }
 
-    /// Runs a statement that returns no rows.
+    /// Runs a statement for what it does; rows that it returns are passed over.
     ///
     /// # Errors
-    /// A `TypeError` if it returns rows, or while rows are being read from another statement.
+    /// A `TypeError` while rows are being read.
     pub fn run_statement(&mut self, id: u32, bindings: &Bindings) -> Result<Changes> {
         let db = self.handle()?;
-        if self.statement(id)?.returns_data() {
-            return Err(misuse(
-                Class::TypeError,
-                "This statement returns data. Use get(), all(), or iterate() instead".into(),
-            ));
-        }
         self.check_may_write(id)?;
+        self.check_not_stepping(id)?;
         // SAFETY: the connection is open.
         let before = unsafe { ffi::sqlite3_total_changes64(db) };
         let statement = self.statement(id)?;
@@ -451,12 +450,7 @@ impl Database {
                 "This statement does not return data. Use run() instead".into(),
             ));
         }
-        if statement.stepping {
-            return Err(misuse(
-                Class::TypeError,
-                "This statement is busy executing a query".into(),
-            ));
-        }
+        self.check_not_stepping(id)?;
         self.check_may_write(id)?;
         let statement = self.statement(id)?;
         statement
@@ -499,6 +493,16 @@ impl Database {
         }
         self.settle_readers()?;
         self.execute(sql)
+    }
+
+    fn check_not_stepping(&mut self, id: u32) -> Result<()> {
+        match self.statement(id)?.stepping {
+            false => Ok(()),
+            true => Err(misuse(
+                Class::TypeError,
+                "This statement is busy executing a query".into(),
+            )),
+        }
     }
 
     /// Refuses to write while rows are being read, and saves what span readers have yet to read.

@@ -12,15 +12,24 @@ const lastLines = (file, count) =>
  * @param {string} log file for what the program says
  * @param {string} command
  * @param {string[]} args
- * @param {{ cwd?: string, env?: Record<string, string> }} [options]
+ * @param {{ cwd?: string, env?: Record<string, string>, minutes?: number }} [options]
+ *   `minutes` is how long it may take: a store that leaves a promise pending
+ *   makes the kernel wait for ever
  */
-export const run = async (log, command, args, { cwd, env = {} } = {}) => {
+export const run = async (
+  log,
+  command,
+  args,
+  { cwd, env = {}, minutes = 5 } = {},
+) => {
   mkdirSync(dirname(log), { recursive: true });
   const fd = openSync(log, 'w');
   const child = spawn(command, args, {
     cwd,
     env: { ...process.env, ...env },
     stdio: ['ignore', fd, fd],
+    timeout: minutes * 60_000,
+    killSignal: 'SIGKILL',
   });
   closeSync(fd);
   const ended = await new Promise((resolve, reject) => {
@@ -29,8 +38,12 @@ export const run = async (log, command, args, { cwd, env = {} } = {}) => {
   });
   if (ended !== 0) {
     const words = [command, ...args].join(' ');
+    const how =
+      ended === 'SIGKILL'
+        ? `was not done after ${minutes} minutes, or was killed`
+        : `ended with ${ended}`;
     throw Error(
-      `"${words}" ended with ${ended}. The end of ${log}:\n${lastLines(log, 40)}`,
+      `"${words}" ${how}. The end of ${log}:\n${lastLines(log, 40)}`,
     );
   }
 };

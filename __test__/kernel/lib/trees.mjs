@@ -81,7 +81,7 @@ export const installTree = async (dir, packageDir, log) => {
     // The kernel's workers are compiled from C, one file after the other
     // unless make is told otherwise.
     const env = { MAKEFLAGS: `-j${availableParallelism()}` };
-    await run(log, 'npm', args, { cwd: dir, env });
+    await run(log, 'npm', args, { cwd: dir, env, minutes: 20 });
     writeFileSync(done, manifest);
   }
   addProgram(dir);

@@ -2,30 +2,20 @@ import fc from 'fast-check';
 
 const i = fc.nat({ max: 60 });
 
-const field = fc.constantFrom(
-  'vatID',
-  'startPos',
-  'endPos',
-  'hash',
-  'isCurrent',
-  'incarnation',
-  'snapPos',
-  'inUse',
-);
+const oneOf = (field, ...values) =>
+  fc.tuple(fc.constant(field), fc.constantFrom('absent', ...values));
 
-const fieldValue = fc.constantFrom(
-  'absent',
-  null,
-  0,
-  1,
-  2,
-  3,
-  true,
-  false,
-  '',
-  'v2',
-  'no hash',
-  '1',
+// Only values of a type that the field may have, or that count as missing:
+// where a type is wrong the two part on purpose.
+const changedField = fc.oneof(
+  oneOf('vatID', null, 0, false, '', 'v2'),
+  oneOf('startPos', 0, 1, 2, 3),
+  oneOf('endPos', 0, 1, 2, 3),
+  oneOf('hash', null, 0, false, '', 'no hash'),
+  oneOf('isCurrent', null, 0, 1, 2, true, false, '', 'v2'),
+  oneOf('incarnation', 0, 1, 2, 3),
+  oneOf('snapPos', 0, 1, 2, 3),
+  oneOf('inUse', null, 0, 1, 2, true, false, '', 'v2'),
 );
 
 const hash = '00'.repeat(32);
@@ -99,6 +89,10 @@ const strangeName = fc.constantFrom(
 
 const named = (name, ...args) => fc.tuple(fc.constant(name), ...args);
 
+const changeField = fc
+  .tuple(i, changedField)
+  .map(([n, [field, value]]) => ['changeField', n, field, value]);
+
 export const mutation = fc.oneof(
   ...['dropRecord', 'duplicateRecord', 'nullRecord', 'undefinedRecord'].map(n =>
     named(n, i),
@@ -107,8 +101,8 @@ export const mutation = fc.oneof(
   named('rotateRecords', i),
   named('reverseRecords'),
   strangeRecord.map(record => ['addRecord', ...record]),
-  named('changeField', i, field, fieldValue),
-  named('changeField', i, field, fieldValue),
+  changeField,
+  changeField,
   named('changeValue', i, fc.constantFrom('', 'x', '{}', '{"', 'null', '1')),
   strangeRecord.chain(([key]) => named('changeKey', i, fc.constant(key))),
   ...['dropArtifact', 'listAbsent', 'listTwice', 'rotateArtifacts'].map(n =>
