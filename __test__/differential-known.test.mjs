@@ -511,6 +511,13 @@ const cases = {
       await store.hostStorage.commit();
       t.deepEqual(calls, []);
       angry = false;
+      store.debug.getDatabase().exec('DELETE FROM transcriptItems WHERE position = 1');
+      const pruned = tablesOf(store);
+      const outcome = await attempt(() => transcriptStore.rolloverSpan('v1'));
+      t.is(messageOf(outcome), 'read 2 transcript entries (expected 3)');
+      t.deepEqual(tablesOf(store), pruned);
+      transcriptStore.deleteVatTranscripts('v1');
+      startVat(store);
       t.is(await transcriptStore.rolloverIncarnation('v1'), 1);
       await store.hostStorage.close();
     },
@@ -662,16 +669,26 @@ const cases = {
     async ours(t) {
       const store = subject.api.initSwingStore();
       const before = tablesOf(store);
+      const expectRefusal = async (kind, field, call) => {
+        const message = messageOf(await attempt(call));
+        const expected = `${kind} metadata has ${field} of the wrong type: `;
+        t.true(message.startsWith(expected), message);
+        t.deepEqual(tablesOf(store), before);
+      };
       for (const [key, changes] of wrongRecords) {
         const [kind] = key.split('.');
         const [field] = Object.keys(changes);
         const record = { ...rightRecords[kind], ...changes };
-        const { throws } = await attempt(() => importRecord(store, key, record));
-        t.true(
-          throws.message.startsWith(`${kind} metadata has ${field} of the wrong type: `),
-          throws.message,
+        await expectRefusal(kind, field, () => importRecord(store, key, record));
+      }
+      for (const field of ['endPos', 'hash', 'incarnation']) {
+        const { [field]: _gone, ...record } = rightRecords.transcript;
+        await expectRefusal('transcript', field, () =>
+          store.internal.transcriptStore.repairTranscriptSpanRecord(
+            'transcript.v1.0',
+            JSON.stringify(record),
+          ),
         );
-        t.deepEqual(tablesOf(store), before);
       }
       await store.hostStorage.close();
     },

@@ -1,36 +1,54 @@
 'use strict';
 
 /**
- * What `Readable.from` would take: an iterable of chunks, or one chunk.
+ * An iterator over what `Readable.from` would take: an iterable of chunks, or one chunk.
  *
  * @param {AsyncIterable<Uint8Array> | Iterable<Uint8Array> | Uint8Array | string} stream
  */
-const chunksOf = stream =>
-  typeof stream === 'string' || stream instanceof Uint8Array ? [stream] : stream;
+const iteratorOver = stream => {
+  const source = typeof stream === 'string' || stream instanceof Uint8Array ? [stream] : stream;
+  const makeIterator = source[Symbol.asyncIterator] || source[Symbol.iterator];
+  if (typeof makeIterator !== 'function') {
+    throw new TypeError('a stream must be an iterable or async iterable of Uint8Arrays');
+  }
+  return Reflect.apply(makeIterator, source, []);
+};
 
 /**
  * Hands every chunk of a caller's stream to a native sink, which works them off on another
  * thread. While it does, the next chunks are read; but no faster than they are worked off.
  *
+ * The iterator's `return` is called at the end, too, as `Readable.from` does: the kernel's
+ * snapshot stream is one half of a tee, whose other half waits for that.
+ *
  * If the stream fails, what the sink has stored is taken back before the error goes on.
  *
- * @param {Parameters<typeof chunksOf>[0]} stream
+ * @param {Parameters<typeof iteratorOver>[0]} stream
  * @param {any} sink
  */
 const drain = async (stream, sink) => {
+  let iterator;
   let flushing;
   try {
-    for await (const chunk of chunksOf(stream)) {
-      if (sink.add(chunk)) {
+    iterator = iteratorOver(stream);
+    for (;;) {
+      const { value, done } = await iterator.next();
+      if (done) break;
+      if (sink.add(await value)) {
         await flushing;
         flushing = sink.flush();
         // It is awaited later; until then its failure is not unhandled.
         flushing.catch(() => {});
       }
     }
+    await iterator.return?.();
     await flushing;
     await sink.finish();
   } catch (error) {
+    // Not awaited: a stream that has failed need not answer.
+    Promise.resolve(iterator)
+      .then(failed => failed?.return?.())
+      .catch(() => {});
     await Promise.allSettled([flushing]);
     await sink.abandon();
     throw error;

@@ -142,7 +142,9 @@ function* transcriptCalls({ kernelStorage, internal }) {
     yield () => put('transcript.v9.0', '{"');
     yield () => put('transcript.v9.0', 'null');
     yield () => put('transcript.v9.0', '7');
-    for (const field of Object.keys(spanRecord())) {
+    // What a repair does with a record that lacks a field is a known difference.
+    const fields = method === 'repairTranscriptSpanRecord' ? ['vatID', 'startPos'] : Object.keys(spanRecord());
+    for (const field of fields) {
       yield () => put('transcript.v9.0', without(spanRecord(), field));
     }
   }
@@ -195,7 +197,8 @@ function* snapshotCalls({ kernelStorage, internal }) {
     yield () => put('snapshot.v9.current', 'anything');
     yield () => put('snapshot.v9.3', '{"');
     yield () => put('snapshot.v9.3', 'null');
-    for (const field of Object.keys(snapRecord())) {
+    const fields = method === 'repairSnapshotRecord' ? ['vatID', 'snapPos'] : Object.keys(snapRecord());
+    for (const field of fields) {
       yield () => put('snapshot.v9.6', without(snapRecord({ snapPos: 6 }), field));
     }
   }

@@ -14,14 +14,14 @@ export const knownDifferences = {
   loadSnapshotLeftEarly: `leaving a loadSnapshot loop early rejects with a hash mismatch there; ours ends quietly`,
   whiteSpaceAdded: `for the same reason it accepts an artifact to whose lines white space was added; ours refuses it by its hash`,
   archiverForgotten: `a rollover that fails after it has called archiveTranscript forgets the promise of that call there, so that when it is rejected nobody handles that; ours does`,
-  archiverThrows: `when archiveTranscript throws instead of returning a promise, the vat is left without a current span there; ours changes nothing`,
+  archiverThrows: `when archiveTranscript throws instead of returning a promise, or can't be given a span whose items are missing, the vat is left without a current span there; ours changes nothing`,
   spanArtifactFails: `a span artifact that fails its check leaves its items in the open transaction there; ours takes them out`,
   failedImportLeavesFile: `an import that fails leaves a file behind that opens as a store there; ours removes it`,
   dumpOfPrunedBundle: `debug.dump throws there where a bundle has no contents; ours has null for it`,
   failedExporterLocks: `makeSwingStoreExporter on what is no store throws and leaves the file open and locked there, so that opening it says "database is locked"; ours closes it`,
   vatIDNotString: `a vatID that is not a string reaches the database there; ours refuses it`,
   snapPosNotWhole: `so does a snapPos that is not a whole number`,
-  recordOfWrongType: `an export record with a field of a type that no exporter writes is stored there, or fails in the words of a driver; ours refuses it`,
+  recordOfWrongType: `an export record with a field of a type that no exporter writes, or in a repair without the field, is stored there, or fails in the words of a driver; ours refuses it`,
 };
 
 // Messages that are only a JavaScript engine's words about the reference's own
