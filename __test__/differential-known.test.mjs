@@ -160,6 +160,18 @@ const makePrunedBundle = api => {
   return { store, id, id2 };
 };
 
+const replayNamesOfHalfPair = async api => {
+  const store = api.initSwingStore();
+  const { transcriptStore } = store.kernelStorage;
+  transcriptStore.initTranscript('v\ud800');
+  transcriptStore.addItem('v\ud800', 'one');
+  await transcriptStore.rolloverSpan('v\ud800');
+  const { getArtifactNames } = store.internal.transcriptStore;
+  const { items } = await drainAsync(getArtifactNames('replay'));
+  await store.hostStorage.close();
+  return items;
+};
+
 const wrongRecords = [
   ['transcript.v1.0', { endPos: null }],
   ['transcript.v1.0', { endPos: '1' }],
@@ -640,6 +652,15 @@ const cases = {
       store.kernelStorage.transcriptStore.initTranscript(undefined);
       t.is(tablesOf(store).transcriptSpans[0].vatID, 'null');
       await store.hostStorage.close();
+    },
+  },
+
+  vatIDHalfPair: {
+    async ours(t) {
+      t.is((await replayNamesOfHalfPair(subject.api)).length, 2);
+    },
+    async theirs(t) {
+      t.is((await replayNamesOfHalfPair(reference.api)).length, 0);
     },
   },
 

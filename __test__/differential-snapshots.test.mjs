@@ -12,5 +12,3 @@ const run = (t, { examples, check }, runs) =>
 test('saving, loading and deleting', t => run(t, suites.snapshots, 60));
 
 test('images of more than a megabyte', t => run(t, suites.largeSnapshots, 5));
-
-test('vats with odd names', t => run(t, suites.oddSnapshots, 20));

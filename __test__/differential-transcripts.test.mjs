@@ -12,5 +12,3 @@ const run = (t, { examples, check }, runs) =>
 test('spans, incarnations and deletion', t => run(t, suites.transcripts, 120));
 
 test('items of a megabyte', t => run(t, suites.hugeTranscripts, 12));
-
-test('vats with odd names', t => run(t, suites.oddTranscripts, 30));

@@ -22,6 +22,7 @@ const bundleIDFromName = name => native.bundleIDFromName(name);
  */
 const bundleStoreOver = ({ fns, writes }) => {
   const add = writes(fns.addBundle);
+  const remove = writes(fns.deleteBundle);
   const populate = writes(fns.populateBundle);
 
   async function* exportBundle(name) {
@@ -68,7 +69,10 @@ const bundleStoreOver = ({ fns, writes }) => {
             },
       );
     },
-    deleteBundle: writes(fns.deleteBundle),
+    deleteBundle(bundleID) {
+      // Where there is nothing to delete there is no need for a transaction.
+      if (fns.hasBundle(bundleID)) remove(bundleID);
+    },
 
     getExportRecords,
     getArtifactNames,

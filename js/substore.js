@@ -43,11 +43,15 @@ const borrowedPowers = (db, part, ensureTxn, noteExport, options = {}) => {
     fn =>
     (...args) => {
       ensureTxn();
-      const result = fn(...args);
-      for (const [key, value] of fns.takeNotes() || []) {
-        noteExport(key, value === null ? undefined : value);
+      try {
+        return fn(...args);
+      } finally {
+        // What was noted before something failed is reported, too, as it would have been if it
+        // had been reported as it came.
+        for (const [key, value] of fns.takeNotes() || []) {
+          noteExport(key, value === null ? undefined : value);
+        }
       }
-      return result;
     };
   return { fns, writes, ensureTxn };
 };

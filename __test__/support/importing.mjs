@@ -24,6 +24,12 @@ const importInto = async (impl, dir, exporter, options, tidy) => {
   };
 };
 
+// The reference writes a span's items as they come, so too many of them may meet
+// the next span's before they are counted. That both refuse is what matters then.
+const collision = /^UNIQUE constraint failed: transcriptItems\./;
+
+const collided = ({ verdict }) => collision.test(verdict.rejects?.message || '');
+
 /**
  * @param {any[]} pair
  * @param {string | null} base  a directory for the imported stores; null: import into memory
@@ -57,6 +63,7 @@ export const compareImports = async (
     }
     results.push(result);
   }
+  if (collided(results[1]) && results[0].verdict.rejects) return false;
   assertSame(results[0], results[1], what);
   if (results[0].verdict !== 'imported' || !base) {
     return results[0].verdict === 'imported';

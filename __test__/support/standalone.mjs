@@ -24,7 +24,8 @@ export const makeStandaloneWorld = (impl, config) => {
   db.exec('CREATE TABLE pendingExports (key TEXT PRIMARY KEY, value TEXT)');
   const ensureTxn = (...args) => {
     // To ensure twice is to ensure once: how often in a row does not count.
-    if (world.events.at(-1)?.[0] !== 'ensureTxn') note('ensureTxn', ...args);
+    const last = world.events.findLast(([kind]) => kind !== 'archive');
+    if (last?.[0] !== 'ensureTxn') note('ensureTxn', ...args);
     if (transactions && !db.inTransaction) {
       db.prepare('BEGIN IMMEDIATE TRANSACTION').run();
     }
@@ -40,7 +41,11 @@ export const makeStandaloneWorld = (impl, config) => {
   };
   const trace = (...args) => note('trace', ...args);
   const archiver = read => async (name, data) => {
-    note('archive', name, read(data));
+    // Ours archives a span before it ends it, so this is put before what is noted of the end
+    // (see `archiverThrows` among the known differences).
+    const end = world.events.findIndex(([kind]) => kind === 'noteExport');
+    const at = end < 0 ? world.events.length : end;
+    world.events.splice(at, 0, ['archive', name, read(data)]);
   };
   const archivers = archive
     ? {

@@ -205,26 +205,7 @@ const repair = {
     }),
 };
 
-// Vats whose names are no text in the file: half of a surrogate pair, which is
-// stored as bytes that read back as something else.
-const oddNames = { v10: '\ud800', v2: 'v\udc00' };
-
-const renameVats = value => {
-  if (typeof value === 'string') return oddNames[value] || value;
-  return Array.isArray(value) ? value.map(renameVats) : value;
-};
-
-const withOddVats = steps => steps.map(renameVats);
-
 export const suites = {
-  oddTranscripts: sideBySide(
-    transcriptSteps(max(20)).map(withOddVats),
-    transcriptSteps(max(6)).map(withOddVats),
-  ),
-  oddSnapshots: sideBySide(
-    snapshotSteps(max(15)).map(withOddVats),
-    snapshotSteps(max(6)).map(withOddVats),
-  ),
   kv: sideBySide(kvSteps(max(60)), kvSteps(max(10))),
   hugeKv: sideBySide(hugeKvSteps(max(12)), hugeKvSteps(max(4))),
   transcripts: sideBySide(transcriptSteps(max(30)), transcriptSteps(max(8))),

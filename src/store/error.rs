@@ -20,6 +20,10 @@ pub enum Detail {
     Hidden,
 }
 
+/// A value in a message: as it is shown, and its type in parentheses, which is shown where values
+/// are hidden.
+pub type Described = (String, &'static str);
+
 /// Which JavaScript constructor stands for an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
@@ -184,8 +188,8 @@ pub enum Error {
         kind: &'static str,
         /// the field
         field: &'static str,
-        /// the record, as JSON text
-        metadata: String,
+        /// the record
+        metadata: Described,
     },
     /// A field of a record has a type that no exporter writes.
     MetadataType {
@@ -193,22 +197,22 @@ pub enum Error {
         kind: &'static str,
         /// the field
         field: &'static str,
-        /// the record, as JSON text
-        metadata: String,
+        /// the record
+        metadata: Described,
     },
     /// A transcript record's key says something else than the record.
     KeyMismatch {
         /// the key
         key: Vec<u8>,
-        /// the record, as JSON text
-        metadata: String,
+        /// the record
+        metadata: Described,
     },
     /// Two values that must be the same are not; their types, as JavaScript names them.
     NotSame {
-        /// the value found, as JSON text, and its type with an article
-        actual: (String, &'static str),
-        /// the value expected, likewise
-        expected: (String, &'static str),
+        /// the value found
+        actual: Described,
+        /// the value expected
+        expected: Described,
     },
     /// A record contradicts the one that the store has.
     RepairMismatch {
@@ -216,8 +220,8 @@ pub enum Error {
         method: &'static str,
         /// what the store has, as JSON text
         existing: String,
-        /// what the record says, as JSON text
-        metadata: String,
+        /// what the record says
+        metadata: Described,
     },
     /// A repair brought a bundle that the store does not have.
     UnexpectedBundleRecord(Vec<u8>),
@@ -399,6 +403,7 @@ impl Error {
         let string = |value: &[u8]| hide(show(value), "(a string)");
         let number = |value: i64| hide(value.to_string(), "(a number)");
         let object = |value: &str| hide(value.to_owned(), "(an object)");
+        let described = |(shown, hidden): &Described| hide(shown.clone(), hidden);
         match self {
             Error::WrongType(what, wanted) => format!("{what} must be {wanted}"),
             Error::NegativePosition => "position must not be negative".into(),
@@ -519,24 +524,24 @@ impl Error {
                 kind,
                 field,
                 metadata,
-            } => format!("{kind} metadata missing {field}: {}", object(metadata)),
+            } => format!("{kind} metadata missing {field}: {}", described(metadata)),
             Error::MetadataType {
                 kind,
                 field,
                 metadata,
             } => format!(
                 "{kind} metadata has {field} of the wrong type: {}",
-                object(metadata)
+                described(metadata)
             ),
             Error::KeyMismatch { key, metadata } => format!(
                 "transcript key {} mismatches metadata {}",
                 string(key),
-                object(metadata)
+                described(metadata)
             ),
             Error::NotSame { actual, expected } => format!(
                 "Expected {} is same as {}",
-                hide(actual.0.clone(), actual.1),
-                hide(expected.0.clone(), expected.1)
+                described(actual),
+                described(expected)
             ),
             Error::RepairMismatch {
                 method,
@@ -545,7 +550,7 @@ impl Error {
             } => format!(
                 "{method} metadata mismatch: {} vs {}",
                 object(existing),
-                object(metadata)
+                described(metadata)
             ),
             Error::UnexpectedBundleRecord(id) => format!(
                 "unexpected new bundle record for {} during repair",
@@ -602,7 +607,11 @@ impl Error {
             Error::NoSuchCheck(mode) => (*mode).into(),
             Error::UnknownCheckMode(mode) => {
                 let mode = String::from_utf8_lossy(mode).into_owned();
-                format!("unknown checkMode {}", hide(mode, "(a string)"))
+                let hidden = match mode.as_str() {
+                    "\"[undefined]\"" => "(an undefined)",
+                    _ => "(a string)",
+                };
+                format!("unknown checkMode {}", hide(mode, hidden))
             }
             Error::NotBytes { stream } => {
                 format!("{stream} must yield Uint8Arrays or strings; it yielded something else")

@@ -49,7 +49,7 @@ pub use artifact::{ArtifactMode, bundle_id_from_name};
 pub use bundles::{BundleContents, NewBundle, check_bundle_artifact};
 pub use crank::{ACTIVITYHASH, CrankHashes, next_activityhash};
 pub use database::{DEFAULT_BUSY_TIMEOUT, Database, Location, OpenOptions, SharedDatabase};
-pub use error::{Class, Detail, Error, Result};
+pub use error::{Class, Described, Detail, Error, Result};
 pub use export::{Artifact, ExportRecords, Exporter, Record};
 pub use gzip::{Compressed, Compressor, Decompressor};
 pub use hash::Sha256;

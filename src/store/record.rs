@@ -2,8 +2,9 @@
 //!
 //! The order of their fields is part of the format.
 
-use super::error::{Error, Result, show, show_number};
-use super::js_json::{self, Json, quote};
+use super::check_bundle::quote;
+use super::error::{Described, Error, Result, show, show_number};
+use super::js_json::{self, Json};
 
 /// A span's record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +21,7 @@ impl SpanRecord {
     /// The record as JSON text.
     pub(super) fn to_json(&self) -> Vec<u8> {
         let mut json = b"{\"vatID\":".to_vec();
-        json.extend(quote(&self.vat_id));
+        json.extend(js_json::quote(&self.vat_id));
         json.extend(
             format!(
                 ",\"startPos\":{},\"endPos\":{},\"hash\":",
@@ -28,7 +29,7 @@ impl SpanRecord {
             )
             .bytes(),
         );
-        json.extend(quote(&self.hash));
+        json.extend(js_json::quote(&self.hash));
         json.extend(
             format!(
                 ",\"isCurrent\":{},\"incarnation\":{}}}",
@@ -54,9 +55,9 @@ impl SnapshotRecord {
     /// The record as JSON text.
     pub(super) fn to_json(&self) -> Vec<u8> {
         let mut json = b"{\"vatID\":".to_vec();
-        json.extend(quote(&self.vat_id));
+        json.extend(js_json::quote(&self.vat_id));
         json.extend(format!(",\"snapPos\":{},\"hash\":", self.snap_pos).bytes());
-        json.extend(quote(&self.hash));
+        json.extend(js_json::quote(&self.hash));
         json.extend(format!(",\"inUse\":{}}}", u8::from(self.in_use)).bytes());
         json
     }
@@ -82,8 +83,8 @@ impl Metadata {
     }
 
     /// The record as messages show it.
-    pub(super) fn show(&self) -> String {
-        super::check_bundle::quote::value(Some(&self.json))
+    pub(super) fn show(&self) -> Described {
+        describe(&self.json)
     }
 
     /// Whether a field counts as true in JavaScript.
@@ -152,29 +153,32 @@ impl Metadata {
         }
     }
 
-    /// A field as JSON text, and its type as a message names it, for comparisons that failed.
-    pub(super) fn described(&self, field: &str) -> (String, &'static str) {
+    /// A field, for comparisons that failed.
+    pub(super) fn described(&self, field: &str) -> Described {
         match self.json.get(field) {
             None => ("\"[undefined]\"".into(), "(an undefined)"),
-            Some(value) => (
-                super::check_bundle::quote::value(Some(value)),
-                match value {
-                    Json::String(_) => "(a string)",
-                    Json::Number(_) => "(a number)",
-                    Json::Bool(_) => "(a boolean)",
-                    _ => "(an object)",
-                },
-            ),
+            Some(value) => describe(value),
         }
     }
 }
 
+/// A value as messages show it.
+fn describe(value: &Json) -> Described {
+    let hidden = match value {
+        Json::String(_) => "(a string)",
+        Json::Number(_) => "(a number)",
+        Json::Bool(_) => "(a boolean)",
+        _ => "(an object)",
+    };
+    (quote::value(Some(value)), hidden)
+}
+
 /// A text as [`Error::NotSame`] describes it.
-pub(super) fn described_text(text: &[u8]) -> (String, &'static str) {
+pub(super) fn described_text(text: &[u8]) -> Described {
     (show(text), "(a string)")
 }
 
 /// A number as [`Error::NotSame`] describes it.
-pub(super) fn described_number(number: f64) -> (String, &'static str) {
+pub(super) fn described_number(number: f64) -> Described {
     (show_number(number), "(a number)")
 }

@@ -107,16 +107,19 @@ impl SpanImport {
     }
 
     fn add_item(&mut self, line: &[u8]) -> Result<()> {
-        if self.read_pos >= self.end_pos {
-            return Err(Error::IncompleteArtifact(self.name.clone()));
-        }
+        let is_surplus = self.read_pos >= self.end_pos;
         let item = String::from_utf8_lossy(line).into_owned();
         self.hash = extend_span_hash(self.hash.as_bytes(), item.as_bytes());
         self.read_pos += 1;
         self.batch_bytes += item.len();
         self.batch.push(item);
-        if self.batch_bytes >= BATCH_BYTES {
+        if self.batch_bytes >= BATCH_BYTES || is_surplus {
             self.write_batch()?;
+        }
+        if is_surplus {
+            // No need to read on. It was written all the same, so that an item of the next span
+            // in its place is what the caller hears of, as from the reference.
+            return Err(Error::IncompleteArtifact(self.name.clone()));
         }
         Ok(())
     }

@@ -10,6 +10,9 @@ const internal = ({ store }) => store.internal.transcriptStore;
 // rollover fails, after which the two part on purpose.
 const hasArchiver = ({ config }) => (config.archiveTranscript || 'none') !== 'none';
 
+// Nor can a span of a vat with a dot in its name.
+const canEndSpan = (world, vatID) => !(hasArchiver(world) && vatID.includes('.'));
+
 const text = bytes => Buffer.concat(bytes.items).toString('latin1');
 
 export const transcriptOperations = {
@@ -31,15 +34,18 @@ export const transcriptOperations = {
     return drain(readSpan(vatID, ...startPos), world.tidy);
   },
   rolloverSpan(world, vatID) {
+    if (!canEndSpan(world, vatID)) return 'not here';
     const { rolloverSpan } = facet(world);
     return rolloverSpan(vatID);
   },
   rolloverIncarnation(world, vatID) {
+    if (!canEndSpan(world, vatID)) return 'not here';
     const { rolloverIncarnation } = facet(world);
     return rolloverIncarnation(vatID);
   },
   /** All that a rollover does to the store, it does before its promise is back. */
   async rolloverAndLook(world, vatID) {
+    if (!canEndSpan(world, vatID)) return 'not here';
     const { rolloverSpan, getCurrentSpanBounds } = facet(world);
     const promise = rolloverSpan(vatID);
     promise.catch(() => {});
@@ -51,6 +57,7 @@ export const transcriptOperations = {
     return getCurrentSpanBounds(vatID);
   },
   stopUsingTranscript(world, vatID) {
+    if (!canEndSpan(world, vatID)) return 'not here';
     const { stopUsingTranscript } = facet(world);
     return stopUsingTranscript(vatID);
   },
