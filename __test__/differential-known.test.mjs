@@ -80,9 +80,13 @@ const badStreams = {
     await new Promise(resolve => setImmediate(resolve));
     throw Error('the stream is unhappy');
   },
-  *throwingAtOnce() {
-    throw Error('the stream is unhappy');
-  },
+  throwingAtOnce: () => ({
+    [Symbol.iterator]: () => ({
+      next() {
+        throw Error('the stream is unhappy');
+      },
+    }),
+  }),
   destroyed: () =>
     new Readable({
       read() {
