@@ -1,6 +1,6 @@
 //! Span readers yield a span as it was when they were made.
 
-use swing_store::store::{Error, SpanReader, Store, StoreOptions};
+use swing_store::store::{Bindings, Error, SpanReader, Store, StoreOptions};
 
 const VAT: &[u8] = b"v1";
 
@@ -93,4 +93,16 @@ fn closing_ends_what_is_open() {
     reader.next_item().unwrap();
     store.close().unwrap();
     assert!(matches!(reader.next_item(), Err(Error::DatabaseClosed)));
+}
+
+#[test]
+fn a_rollback_by_a_tool_is_not_seen() {
+    let store = store_with_items(StoreOptions::default(), 100);
+    let reader = store.read_span(VAT, None).unwrap();
+    let shared = store.database().clone();
+    let mut db = shared.lock();
+    let rollback = db.prepare_statement(b"ROLLBACK").unwrap();
+    db.run_statement(rollback, &Bindings::default()).unwrap();
+    drop(db);
+    assert_eq!(count(&reader).unwrap(), 100);
 }

@@ -777,7 +777,7 @@ export const lifecycleScenarios = {
     return seen;
   },
 
-  helpers: async ({ api, attempt }) => {
+  'key types and bundle names': async ({ api, attempt }) => {
     const seen = [];
     for (const key of ['a', 'local.a', 'host.a', 'local', 'host', 'host.', '', 'Host.a', 7, undefined]) {
       seen.push(await attempt(() => api.getKeyType(key)));

@@ -8,7 +8,7 @@ const { lifecycleScenarios } = await import('./lifecycle.mjs');
 const { playScenario } = await import('./scenarios.mjs');
 const { reference, subject } = await import('./implementations.mjs');
 
-const some = ['wrong options', 'wrong options of an import', 'methods after close', 'helpers'];
+const some = ['wrong options', 'wrong options of an import', 'methods after close', 'key types and bundle names'];
 const scenarios = {
   ...errorScenarios,
   ...Object.fromEntries(some.map(name => [name, lifecycleScenarios[name]])),

@@ -2,7 +2,7 @@
 //!
 //! napi-rs's generated wrappers cost a microsecond a call, several times what the call itself
 //! takes, so the store's functions are plain Node-API callbacks. All `unsafe` use of Node-API is
-//! in this module; the others see [`Call`], [`Value`] and [`Function`].
+//! in this module and in `errors`; the others see [`Call`], [`Value`] and [`Function`].
 //!
 //! Every callback runs behind [`trampoline`]: it finds the object that the function belongs to,
 //! turns an error into a JavaScript exception, and a panic into an error.

@@ -2,6 +2,7 @@
 //!
 //! The order of their fields is part of the format.
 
+use super::artifact;
 use super::check_bundle::quote;
 use super::error::{Described, Error, Result, show, show_number};
 use super::js_json::{self, Json};
@@ -171,6 +172,26 @@ fn describe(value: &Json) -> Described {
         _ => "(an object)",
     };
     (quote::value(Some(value)), hidden)
+}
+
+/// The vat and the position, or `current`, in the key of a span's or a snapshot's record.
+///
+/// # Errors
+/// [`Error::NotSame`] if the key is one of another kind.
+pub(super) fn record_key<'k>(kind: &str, key: &'k [u8]) -> Result<(&'k [u8], &'k [u8])> {
+    let mut parts = artifact::parts(key);
+    let tag = parts.next().unwrap_or_default();
+    if tag != kind.as_bytes() {
+        return Err(Error::NotSame {
+            actual: described_text(tag),
+            expected: described_text(kind.as_bytes()),
+        });
+    }
+    // What is missing is `undefined` to JavaScript, which makes no number of that.
+    Ok((
+        parts.next().unwrap_or(b"undefined"),
+        parts.next().unwrap_or(b"undefined"),
+    ))
 }
 
 /// A text as [`Error::NotSame`] describes it.

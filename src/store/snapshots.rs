@@ -8,7 +8,7 @@ use rusqlite::{Row, params};
 use super::artifact::{self, ArtifactMode, to_number};
 use super::error::{Error, Result, show};
 use super::gzip::{Compressed, Decompressor};
-use super::record::{Metadata, SnapshotRecord, described_number, described_text};
+use super::record::{Metadata, SnapshotRecord, described_number, described_text, record_key};
 use super::span_reader::SqlText;
 use super::transcripts::{Budget, Deletion};
 use super::{Database, Store, text};
@@ -412,7 +412,7 @@ impl Store {
     pub fn import_snapshot_record(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
         let db = self.db.lock();
         self.ensure_txn(&db)?;
-        let (_, position) = record_key(key)?;
+        let (_, position) = record_key("snapshot", key)?;
         if position == b"current" {
             return Ok(());
         }
@@ -431,7 +431,7 @@ impl Store {
     pub fn repair_snapshot_record(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
         let db = self.db.lock();
         self.ensure_txn(&db)?;
-        let (key_vat_id, position) = record_key(key)?;
+        let (key_vat_id, position) = record_key("snapshot", key)?;
         if position == b"current" {
             return Ok(());
         }
@@ -534,23 +534,6 @@ impl Store {
         )?;
         Ok(())
     }
-}
-
-/// The vat and the position, or `current`, in the key of a snapshot's record.
-fn record_key(key: &[u8]) -> Result<(&[u8], &[u8])> {
-    let mut parts = artifact::parts(key);
-    let tag = parts.next().unwrap_or_default();
-    if tag != b"snapshot" {
-        return Err(Error::NotSame {
-            actual: described_text(tag),
-            expected: described_text(b"snapshot"),
-        });
-    }
-    // What is missing is `undefined` to JavaScript, which makes no number of that.
-    Ok((
-        parts.next().unwrap_or(b"undefined"),
-        parts.next().unwrap_or(b"undefined"),
-    ))
 }
 
 fn snapshot_record(metadata: &Metadata) -> Result<SnapshotRecord> {

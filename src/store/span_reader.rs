@@ -130,15 +130,7 @@ impl SpanReader {
     /// # Errors
     /// [`Error::DatabaseClosed`]; [`Error::MissingTranscriptItems`] at the end.
     pub fn next_item(&self) -> Result<Option<(i64, Vec<u8>)>> {
-        // Always the database first, then the reader: settling takes them in this order too.
-        let db = self.db.lock();
-        let mut state = self.lock();
-        if !db.is_open() {
-            return Err(Error::DatabaseClosed);
-        }
-        if state.fetched.is_empty() {
-            state.fetch(&db, BATCH_BYTES)?;
-        }
+        let mut state = self.filled()?;
         match state.fetched.pop_front() {
             Some(item) => Ok(Some(item)),
             None => state.check_count().map(|()| None),
@@ -150,15 +142,7 @@ impl SpanReader {
     /// # Errors
     /// As [`SpanReader::next_item`].
     pub fn next_chunk(&self) -> Result<Option<Vec<u8>>> {
-        let db = self.db.lock();
-        let mut state = self.lock();
-        if !db.is_open() {
-            return Err(Error::DatabaseClosed);
-        }
-        if state.fetched.is_empty() {
-            state.fetch(&db, BATCH_BYTES)?;
-        }
-        drop(db);
+        let mut state = self.filled()?;
         if state.fetched.is_empty() {
             return state.check_count().map(|()| None);
         }
@@ -173,7 +157,17 @@ impl SpanReader {
         Ok(Some(chunk))
     }
 
-    fn lock(&self) -> MutexGuard<'_, ReaderState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The reader's state, with at least one item fetched if there is one left.
+    fn filled(&self) -> Result<MutexGuard<'_, ReaderState>> {
+        // Always the database first, then the reader: settling takes them in this order too.
+        let db = self.db.lock();
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if !db.is_open() {
+            return Err(Error::DatabaseClosed);
+        }
+        if state.fetched.is_empty() {
+            state.fetch(&db, BATCH_BYTES)?;
+        }
+        Ok(state)
     }
 }

@@ -9,7 +9,7 @@ use rusqlite::{Row, params};
 use super::artifact::{self, ArtifactMode, to_number};
 use super::error::{Error, Result, show};
 use super::hash::{extend_span_hash, initial_span_hash};
-use super::record::{Metadata, SpanRecord, described_number, described_text};
+use super::record::{Metadata, SpanRecord, described_number, described_text, record_key};
 use super::span_reader::SqlText;
 use super::{Database, SpanReader, Store, text};
 
@@ -561,7 +561,7 @@ impl Store {
     pub fn import_span_record(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
         let db = self.db.lock();
         self.ensure_txn(&db)?;
-        let (key_vat_id, key_start_pos) = record_key(key)?;
+        let (key_vat_id, key_start_pos) = record_key("transcript", key)?;
         let metadata = Metadata::parse("transcript", value)?;
         let mismatch = || Error::KeyMismatch {
             key: key.to_vec(),
@@ -592,7 +592,7 @@ impl Store {
     pub fn repair_span_record(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
         let db = self.db.lock();
         self.ensure_txn(&db)?;
-        let (key_vat_id, key_start_pos) = record_key(key)?;
+        let (key_vat_id, key_start_pos) = record_key("transcript", key)?;
         let metadata = Metadata::parse("transcript", value)?;
         if metadata.text("vatID").ok().as_deref() != Some(key_vat_id) {
             return Err(Error::NotSame {
@@ -617,23 +617,6 @@ impl Store {
             }),
         }
     }
-}
-
-/// The vat and the position, or `current`, in the key of a span's record.
-fn record_key(key: &[u8]) -> Result<(&[u8], &[u8])> {
-    let mut parts = artifact::parts(key);
-    let tag = parts.next().unwrap_or_default();
-    if tag != b"transcript" {
-        return Err(Error::NotSame {
-            actual: described_text(tag),
-            expected: described_text(b"transcript"),
-        });
-    }
-    // What is missing is `undefined` to JavaScript, which makes no number of that.
-    Ok((
-        parts.next().unwrap_or(b"undefined"),
-        parts.next().unwrap_or(b"undefined"),
-    ))
 }
 
 fn span_record(metadata: &Metadata) -> Result<SpanRecord> {
