@@ -1,0 +1,61 @@
+// What our exporter has beyond the reference's: it can say at once that its mode can't be met.
+import '@endo/init/debug.js';
+import test from 'ava';
+
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+
+import { initSwingStore, makeSwingStoreExporter } from '../index.mjs';
+
+/** A store whose vat has lost the items of its first incarnation. */
+const makePrunedStore = async t => {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'swing-store-exporter-'));
+  t.teardown(() => fs.rmSync(dir, { recursive: true, force: true }));
+  const { kernelStorage, hostStorage, debug } = initSwingStore(dir);
+  const { transcriptStore } = kernelStorage;
+  transcriptStore.initTranscript('v1');
+  transcriptStore.addItem('v1', 'one');
+  await transcriptStore.rolloverIncarnation('v1');
+  transcriptStore.addItem('v1', 'two');
+  debug.getDatabase().prepare('DELETE FROM transcriptItems WHERE position = 0').run();
+  await hostStorage.commit();
+  await hostStorage.close();
+  return dir;
+};
+
+const descriptors = () => fs.readdirSync('/proc/self/fd').length;
+
+const collect = async iterable => {
+  const all = [];
+  for await (const one of iterable) all.push(one);
+  return all;
+};
+
+test('checkComplete: the call itself throws', async t => {
+  const dir = await makePrunedStore(t);
+  const message = 'incomplete archival transcript: 1 vs 2';
+  const before = process.platform === 'linux' && descriptors();
+  for (let i = 0; i < 20; i += 1) {
+    t.throws(() => makeSwingStoreExporter(dir, { artifactMode: 'archival', checkComplete: true }), { message });
+  }
+  // The exporter that was not handed out has left nothing open.
+  if (process.platform === 'linux') t.is(descriptors(), before);
+});
+
+test('checkComplete: an exporter that can do what it should', async t => {
+  const dir = await makePrunedStore(t);
+  for (const artifactMode of ['operational', 'replay', 'debug']) {
+    const exporter = makeSwingStoreExporter(dir, { artifactMode, checkComplete: true });
+    t.deepEqual(await collect(exporter.getArtifactNames()), ['transcript.v1.1.2']);
+    await exporter.close();
+  }
+});
+
+test('without it, getArtifactNames throws, at its call', async t => {
+  const dir = await makePrunedStore(t);
+  const exporter = makeSwingStoreExporter(dir, { artifactMode: 'archival' });
+  t.throws(() => exporter.getArtifactNames(), { message: 'incomplete archival transcript: 1 vs 2' });
+  t.is((await collect(exporter.getExportData())).length, 2);
+  await exporter.close();
+});
