@@ -3,7 +3,7 @@
 use rusqlite::params;
 use rusqlite::types::ValueRef;
 
-use super::artifact::{self, ArtifactMode};
+use super::artifact;
 use super::check_bundle::{Checked, decode_base64};
 use super::error::{Error, Result};
 use super::hash::Sha256;
@@ -84,22 +84,6 @@ impl Database {
         )
     }
 
-    /// Fails unless every bundle has its contents.
-    pub(super) fn check_bundles(&self, mode: ArtifactMode) -> Result<()> {
-        if mode == ArtifactMode::Debug {
-            return Err(Error::NoSuchCheck("debug"));
-        }
-        let pruned = self.rows(
-            "SELECT bundleID FROM bundles WHERE bundle IS NULL ORDER BY bundleID",
-            [],
-            |row| Ok(row.get_ref(0)?.as_bytes()?.to_vec()),
-        )?;
-        if pruned.is_empty() {
-            return Ok(());
-        }
-        Err(Error::BundlesMissing(pruned.join(&b',')))
-    }
-
     pub(super) fn bundle(&self, bundle_id: &[u8]) -> Result<BundleContents> {
         self.row(
             "SELECT bundle FROM bundles WHERE bundleID = ?",
@@ -174,14 +158,6 @@ impl Store {
     /// The IDs of all bundles, those without contents included.
     pub fn bundle_ids(&self) -> Result<Vec<Vec<u8>>> {
         self.db.lock().bundle_ids()
-    }
-
-    /// Fails unless every bundle has its contents.
-    ///
-    /// # Errors
-    /// [`Error::BundlesMissing`]; [`Error::NoSuchCheck`] for `debug`.
-    pub fn check_bundles(&self, mode: ArtifactMode) -> Result<()> {
-        self.db.lock().check_bundles(mode)
     }
 
     /// Adds a bundle without its contents, from its export record.

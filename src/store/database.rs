@@ -62,7 +62,6 @@ pub struct Database {
     readers: Vec<Weak<Mutex<ReaderState>>>,
     connection: Option<Connection>,
     location: Location,
-    readonly: bool,
 }
 
 /// A database that several owners use in turn.
@@ -122,7 +121,6 @@ impl Database {
             next_statement: 0,
             readers: Vec::new(),
             connection: Some(connection),
-            readonly: options.readonly,
             location: match location {
                 Location::Serialized(_) => Location::Memory,
                 other => other,
@@ -141,11 +139,6 @@ impl Database {
     /// Whether the connection is open.
     pub fn is_open(&self) -> bool {
         self.connection.is_some()
-    }
-
-    /// Whether writes are refused.
-    pub fn is_readonly(&self) -> bool {
-        self.readonly
     }
 
     /// The database's file, unless it is in memory.

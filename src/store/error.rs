@@ -168,12 +168,6 @@ pub enum Error {
     BundleRefused(Refusal),
     /// The type of an artifact's name is unknown to the exporter.
     InvalidArtifactType(Vec<u8>),
-    /// An export record's key is of an unknown kind.
-    UnknownRecord(Vec<u8>),
-    /// An export record's key is of an unknown kind, found while repairing.
-    UnknownRepairRecord(Vec<u8>),
-    /// An artifact's name is of an unknown kind.
-    UnknownArtifact(Vec<u8>),
     /// An export record that is not JSON. JavaScript's own parser words it better.
     NotJson(Vec<u8>),
     /// Reading a field of JSON that is `null`, as JavaScript says it.
@@ -294,8 +288,6 @@ pub enum Error {
         /// which stream
         stream: &'static str,
     },
-    /// The work was given up because its stream ended in an error.
-    Abandoned,
 
     /// A statement was used in a way that it does not allow; better-sqlite3's words.
     Statement {
@@ -377,9 +369,6 @@ impl Error {
             | Error::NotSnapshotName { .. }
             | Error::NotBundleName(_)
             | Error::InvalidArtifactType(_)
-            | Error::UnknownRecord(_)
-            | Error::UnknownRepairRecord(_)
-            | Error::UnknownArtifact(_)
             | Error::NoSuchCheck(_)
             | Error::UnknownCheckMode(_) => "ERR_SWING_STORE_NAME",
             Error::MissingTranscriptItems { .. }
@@ -388,7 +377,6 @@ impl Error {
             | Error::IncompleteArchive { .. }
             | Error::CurrentSnapshotsPruned(_)
             | Error::BundlesMissing(_) => "ERR_SWING_STORE_INCOMPLETE",
-            Error::Abandoned => "ERR_SWING_STORE_ABANDONED",
             Error::Internal(_) => "ERR_SWING_STORE_INTERNAL",
             _ => "ERR_SWING_STORE_INVALID",
         }
@@ -506,16 +494,6 @@ impl Error {
             Error::InvalidArtifactType(name) => {
                 format!("invalid type in artifact name {}", show(name))
             }
-            Error::UnknownRecord(tag) => {
-                format!("unknown export-data type {} on import", show(tag))
-            }
-            Error::UnknownRepairRecord(key) => format!(
-                "unknown export-data type in key {} on repairMetadata",
-                show(key)
-            ),
-            Error::UnknownArtifact(tag) => {
-                format!("unknown artifact type {} on import", show(tag))
-            }
             Error::NotJson(text) => format!("{} is not valid JSON", show(text)),
             Error::NotAnObject { field } => {
                 format!("Cannot destructure property '{field}' of 'metadata' as it is null.")
@@ -616,7 +594,6 @@ impl Error {
             Error::NotBytes { stream } => {
                 format!("{stream} must yield Uint8Arrays or strings; it yielded something else")
             }
-            Error::Abandoned => "the stream ended in an error before all was read".into(),
             Error::Statement { message, .. } | Error::Sqlite { message, .. } => message.clone(),
             Error::BadRow(message) => {
                 format!("the database holds a value that no swing-store writes: {message}")

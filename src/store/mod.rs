@@ -23,6 +23,7 @@
 mod artifact;
 mod bundles;
 pub mod check_bundle;
+mod completeness;
 mod crank;
 mod database;
 mod error;
@@ -33,6 +34,7 @@ pub mod js_json;
 mod kv;
 mod notes;
 mod record;
+mod record_import;
 mod schema;
 mod snapshots;
 mod span_import;

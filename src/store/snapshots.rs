@@ -6,9 +6,9 @@
 use rusqlite::{Row, params};
 
 use super::artifact::{self, ArtifactMode, to_number};
-use super::error::{Error, Result, show};
+use super::error::{Error, Result};
 use super::gzip::{Compressed, Decompressor};
-use super::record::{Metadata, SnapshotRecord, described_number, described_text, record_key};
+use super::record::SnapshotRecord;
 use super::span_reader::SqlText;
 use super::transcripts::{Budget, Deletion};
 use super::{Database, Store, text};
@@ -104,23 +104,6 @@ impl Database {
             .iter()
             .map(|row| artifact::snapshot_name(&row.vat_id, row.info.snap_pos))
             .collect())
-    }
-
-    /// Fails unless every snapshot in use has its contents.
-    pub(super) fn check_snapshots(&self, mode: ArtifactMode) -> Result<()> {
-        if mode == ArtifactMode::Debug {
-            return Err(Error::NoSuchCheck("debug"));
-        }
-        let vats = self.rows(
-            "SELECT vatID FROM snapshots
-             WHERE inUse = 1 AND compressedSnapshot IS NULL ORDER BY vatID",
-            [],
-            |row| Ok(row.get_ref(0)?.as_bytes()?.to_vec()),
-        )?;
-        if vats.is_empty() {
-            return Ok(());
-        }
-        Err(Error::CurrentSnapshotsPruned(vats.join(&b',')))
     }
 
     /// Fails unless the snapshot of this name is there with its contents. Returns its place.
@@ -395,82 +378,6 @@ impl Store {
         self.db.lock().export_snapshot(name)
     }
 
-    /// Fails unless every snapshot in use has its contents.
-    ///
-    /// # Errors
-    /// [`Error::CurrentSnapshotsPruned`]; [`Error::NoSuchCheck`] for `debug`.
-    pub fn check_snapshots(&self, mode: ArtifactMode) -> Result<()> {
-        self.db.lock().check_snapshots(mode)
-    }
-
-    /// Adds a snapshot without its contents, from its export record. Records that name a vat's
-    /// current snapshot say nothing new and are passed over.
-    ///
-    /// # Errors
-    /// For a record that is malformed; SQLite's `SQLITE_CONSTRAINT_…` for a second snapshot in
-    /// the same place.
-    pub fn import_snapshot_record(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
-        let db = self.db.lock();
-        self.ensure_txn(&db)?;
-        let (_, position) = record_key("snapshot", key)?;
-        if position == b"current" {
-            return Ok(());
-        }
-        let metadata = Metadata::parse("snapshot", value)?;
-        metadata.require_truthy("vatID")?;
-        metadata.require("snapPos")?;
-        metadata.require_truthy("hash")?;
-        metadata.require("inUse")?;
-        insert_record(&db, &snapshot_record(&metadata)?)
-    }
-
-    /// Adds a snapshot's record if it is missing, and fails if the store has another one.
-    ///
-    /// # Errors
-    /// [`Error::RepairMismatch`]; for a record that is malformed or contradicts its key.
-    pub fn repair_snapshot_record(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
-        let db = self.db.lock();
-        self.ensure_txn(&db)?;
-        let (key_vat_id, position) = record_key("snapshot", key)?;
-        if position == b"current" {
-            return Ok(());
-        }
-        let metadata = Metadata::parse("snapshot", value)?;
-        if metadata.text("vatID").ok().as_deref() != Some(key_vat_id) {
-            return Err(Error::NotSame {
-                actual: described_text(key_vat_id),
-                expected: metadata.described("vatID"),
-            });
-        }
-        let snap_pos = metadata.number("snapPos");
-        if snap_pos != to_number(position) {
-            return Err(Error::NotSame {
-                actual: described_number(to_number(position)),
-                expected: metadata.described("snapPos"),
-            });
-        }
-        let record = snapshot_record(&metadata);
-        match find_record(&db, key_vat_id, snap_pos)? {
-            None => insert_record(&db, &record?),
-            Some((hash, in_use))
-                if record
-                    .as_ref()
-                    .is_ok_and(|record| hash == record.hash && in_use == record.in_use) =>
-            {
-                Ok(())
-            }
-            Some((hash, in_use)) => Err(Error::RepairMismatch {
-                method: "repairSnapshotRecord",
-                existing: format!(
-                    "{{\"hash\":{},\"inUse\":{}}}",
-                    show(&hash),
-                    if in_use { "1" } else { "null" }
-                ),
-                metadata: metadata.show(),
-            }),
-        }
-    }
-
     /// Begins to fill the snapshot that an artifact belongs to; `None` if the mode does not want
     /// it.
     ///
@@ -536,16 +443,11 @@ impl Store {
     }
 }
 
-fn snapshot_record(metadata: &Metadata) -> Result<SnapshotRecord> {
-    Ok(SnapshotRecord {
-        vat_id: metadata.text("vatID")?,
-        snap_pos: metadata.integer("snapPos")?,
-        hash: metadata.text("hash")?,
-        in_use: metadata.is_truthy("inUse"),
-    })
-}
-
-fn find_record(db: &Database, vat_id: &[u8], snap_pos: f64) -> Result<Option<(Vec<u8>, bool)>> {
+pub(super) fn find_record(
+    db: &Database,
+    vat_id: &[u8],
+    snap_pos: f64,
+) -> Result<Option<(Vec<u8>, bool)>> {
     db.row(
         "SELECT hash, inUse FROM snapshots WHERE vatID = ? AND snapPos = ?",
         params![SqlText(vat_id), snap_pos],
@@ -556,17 +458,4 @@ fn find_record(db: &Database, vat_id: &[u8], snap_pos: f64) -> Result<Option<(Ve
             ))
         },
     )
-}
-
-fn insert_record(db: &Database, record: &SnapshotRecord) -> Result<()> {
-    db.run(
-        "INSERT INTO snapshots (vatID, snapPos, hash, inUse) VALUES (?, ?, ?, ?)",
-        params![
-            SqlText(&record.vat_id),
-            record.snap_pos,
-            SqlText(&record.hash),
-            record.in_use.then_some(1),
-        ],
-    )?;
-    Ok(())
 }

@@ -6,10 +6,10 @@
 
 use rusqlite::{Row, params};
 
-use super::artifact::{self, ArtifactMode, to_number};
-use super::error::{Error, Result, show};
+use super::artifact::{self, ArtifactMode};
+use super::error::{Error, Result};
 use super::hash::{extend_span_hash, initial_span_hash};
-use super::record::{Metadata, SpanRecord, described_number, described_text, record_key};
+use super::record::{SpanRecord, described_number};
 use super::span_reader::SqlText;
 use super::{Database, SpanReader, Store, text};
 
@@ -101,7 +101,7 @@ impl Database {
             .ok_or_else(|| Error::NoCurrentTranscript(vat_id.to_vec()))
     }
 
-    fn insert_span(&self, span: &SpanRecord) -> Result<()> {
+    pub(super) fn insert_span(&self, span: &SpanRecord) -> Result<()> {
         self.run(
             "INSERT INTO transcriptSpans (vatID, startPos, endPos, hash, isCurrent, incarnation)
              VALUES (?, ?, ?, ?, ?, ?)",
@@ -147,7 +147,7 @@ impl Database {
         Ok(())
     }
 
-    fn count_items(&self, vat_id: &[u8], start_pos: i64, end_pos: i64) -> Result<i64> {
+    pub(super) fn count_items(&self, vat_id: &[u8], start_pos: i64, end_pos: i64) -> Result<i64> {
         Ok(self
             .value(
                 "SELECT COUNT(*) FROM transcriptItems
@@ -229,50 +229,6 @@ impl Database {
             }
         }
         Ok(names)
-    }
-
-    /// Fails unless every vat with a current span has all the items that the mode asks for.
-    pub(super) fn check_transcripts(&self, mode: ArtifactMode) -> Result<()> {
-        for span in self.current_spans()? {
-            let SpanRecord {
-                vat_id,
-                start_pos,
-                end_pos,
-                incarnation,
-                ..
-            } = &span;
-            match mode {
-                ArtifactMode::Operational => {
-                    let count = self.count_items(vat_id, *start_pos, *end_pos)?;
-                    if count != end_pos - start_pos {
-                        return Err(Error::IncompleteCurrentSpan {
-                            count,
-                            span: show_span(&span),
-                        });
-                    }
-                }
-                ArtifactMode::Replay => {
-                    let first = self
-                        .incarnation_start(vat_id, *incarnation)?
-                        .unwrap_or(*start_pos);
-                    let count = self.count_items(vat_id, first, *end_pos)?;
-                    if count != end_pos - first {
-                        return Err(Error::IncompleteIncarnation(count));
-                    }
-                }
-                ArtifactMode::Archival => {
-                    let count = self.count_items(vat_id, 0, *end_pos)?;
-                    if count != *end_pos {
-                        return Err(Error::IncompleteArchive {
-                            count,
-                            expected: *end_pos,
-                        });
-                    }
-                }
-                ArtifactMode::Debug => return Err(Error::NoSuchCheck("debug")),
-            }
-        }
-        Ok(())
     }
 }
 
@@ -516,18 +472,6 @@ impl Store {
         )
     }
 
-    /// Fails unless all items are there that an export in this mode needs.
-    ///
-    /// # Errors
-    /// [`Error::IncompleteCurrentSpan`]; [`Error::IncompleteIncarnation`];
-    /// [`Error::IncompleteArchive`]; [`Error::NoSuchCheck`] for `debug`.
-    pub fn check_transcripts(&self, mode: ArtifactMode) -> Result<()> {
-        if mode == ArtifactMode::Debug {
-            return Err(Error::NoSuchCheck("debug"));
-        }
-        self.db.lock().check_transcripts(mode)
-    }
-
     /// Whether any vat has a current span.
     pub fn has_current_spans(&self) -> Result<bool> {
         Ok(self
@@ -552,105 +496,6 @@ impl Store {
     pub fn export_span(&self, name: &[u8]) -> Result<SpanReader> {
         export_span(&self.db, name)
     }
-
-    /// Adds a span without its items, from its export record.
-    ///
-    /// # Errors
-    /// For a record that is malformed, or that contradicts its key; SQLite's
-    /// `SQLITE_CONSTRAINT_…` for a second span in the same place.
-    pub fn import_span_record(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
-        let db = self.db.lock();
-        self.ensure_txn(&db)?;
-        let (key_vat_id, key_start_pos) = record_key("transcript", key)?;
-        let metadata = Metadata::parse("transcript", value)?;
-        let mismatch = || Error::KeyMismatch {
-            key: key.to_vec(),
-            metadata: metadata.show(),
-        };
-        if key.ends_with(b".current") != metadata.is_truthy("isCurrent") {
-            return Err(mismatch());
-        }
-        metadata.require_truthy("vatID")?;
-        metadata.require("startPos")?;
-        metadata.require("endPos")?;
-        metadata.require_truthy("hash")?;
-        metadata.require("isCurrent")?;
-        metadata.require("incarnation")?;
-        if key_start_pos != b"current" && metadata.number("startPos") != to_number(key_start_pos) {
-            return Err(mismatch());
-        }
-        if metadata.text("vatID").ok().as_deref() != Some(key_vat_id) {
-            return Err(mismatch());
-        }
-        db.insert_span(&span_record(&metadata)?)
-    }
-
-    /// Adds a span's record if it is missing, and fails if the store has another one.
-    ///
-    /// # Errors
-    /// [`Error::RepairMismatch`]; for a record that is malformed or contradicts its key.
-    pub fn repair_span_record(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
-        let db = self.db.lock();
-        self.ensure_txn(&db)?;
-        let (key_vat_id, key_start_pos) = record_key("transcript", key)?;
-        let metadata = Metadata::parse("transcript", value)?;
-        if metadata.text("vatID").ok().as_deref() != Some(key_vat_id) {
-            return Err(Error::NotSame {
-                actual: described_text(key_vat_id),
-                expected: metadata.described("vatID"),
-            });
-        }
-        if key_start_pos != b"current" && metadata.number("startPos") != to_number(key_start_pos) {
-            return Err(Error::KeyMismatch {
-                key: key.to_vec(),
-                metadata: metadata.show(),
-            });
-        }
-        let span = span_record(&metadata);
-        match db.span_at(key_vat_id, metadata.integer("startPos")?)? {
-            None => db.insert_span(&span?),
-            Some(existing) if span.as_ref().is_ok_and(|span| *span == existing) => Ok(()),
-            Some(existing) => Err(Error::RepairMismatch {
-                method: "repairTranscriptSpanRecord",
-                existing: show_existing(&existing),
-                metadata: metadata.show(),
-            }),
-        }
-    }
-}
-
-fn span_record(metadata: &Metadata) -> Result<SpanRecord> {
-    Ok(SpanRecord {
-        vat_id: metadata.text("vatID")?,
-        start_pos: metadata.integer("startPos")?,
-        end_pos: metadata.integer("endPos")?,
-        hash: metadata.text("hash")?,
-        is_current: metadata.is_truthy("isCurrent"),
-        incarnation: metadata.integer("incarnation")?,
-    })
-}
-
-/// A row as a message shows it.
-fn show_existing(span: &SpanRecord) -> String {
-    format!(
-        "{{\"endPos\":{},\"hash\":{},\"incarnation\":{},\"isCurrent\":{}}}",
-        span.end_pos,
-        show(&span.hash),
-        span.incarnation,
-        if span.is_current { "1" } else { "null" },
-    )
-}
-
-/// A whole row as a message shows it.
-fn show_span(span: &SpanRecord) -> String {
-    format!(
-        "{{\"endPos\":{},\"hash\":{},\"incarnation\":{},\"isCurrent\":1,\"startPos\":{},\"vatID\":{}}}",
-        span.end_pos,
-        show(&span.hash),
-        span.incarnation,
-        span.start_pos,
-        show(&span.vat_id)
-    )
 }
 
 /// The record of a span that has just ended.

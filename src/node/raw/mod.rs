@@ -1,0 +1,287 @@
+//! Raw Node-API: callbacks, and values to and from JavaScript.
+//!
+//! napi-rs's generated wrappers cost a microsecond a call, several times what the call itself
+//! takes, so the store's functions are plain Node-API callbacks. All `unsafe` use of Node-API is
+//! in this module and in `errors`; the others see [`Call`], [`Value`] and [`Function`].
+//!
+//! Every callback runs behind [`trampoline`]: it finds the object that the function belongs to,
+//! turns an error into a JavaScript exception, and a panic into an error.
+#![allow(unsafe_code)]
+
+mod arguments;
+mod values;
+
+use std::ffi::c_void;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+use std::sync::Arc;
+
+use napi::bindgen_prelude::{Unknown, execute_tokio_future, spawn_blocking};
+use napi::sys;
+
+pub use self::values::{Value, new_object, property, set_property, to_js};
+use super::errors;
+use crate::store::{Error, Result};
+
+/// The most arguments that a function takes.
+const MAX_ARGUMENTS: usize = 8;
+
+/// What a callback returns: a value to be converted, or one that JavaScript has already.
+pub enum Reply {
+    /// to be converted
+    Value(Value),
+    /// already there
+    Js(sys::napi_value),
+}
+
+impl From<Value> for Reply {
+    fn from(value: Value) -> Reply {
+        Reply::Value(value)
+    }
+}
+
+/// A callback's body.
+pub type Body<T> = fn(&Call<'_, T>) -> Result<Reply>;
+
+/// A function of an object: its name and its body.
+pub type Function<T> = (&'static str, Body<T>);
+
+/// One call of a function that belongs to a `T`.
+pub struct Call<'a, T> {
+    env: sys::napi_env,
+    arguments: [sys::napi_value; MAX_ARGUMENTS],
+    count: usize,
+    /// The object that the function belongs to.
+    pub target: &'a Arc<T>,
+}
+
+/// What a JavaScript function carries along.
+struct Slot<T> {
+    body: Body<T>,
+    target: Arc<T>,
+}
+
+/// Calls `body`, and makes sure that neither an error nor a panic gets any further.
+extern "C" fn trampoline<T: 'static>(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
+    let mut arguments = [ptr::null_mut(); MAX_ARGUMENTS];
+    let mut count = MAX_ARGUMENTS;
+    let mut data = ptr::null_mut();
+    // SAFETY: `env` and `info` are those of this call, and the places are large enough.
+    let status = unsafe {
+        sys::napi_get_cb_info(
+            env,
+            info,
+            &mut count,
+            arguments.as_mut_ptr(),
+            ptr::null_mut(),
+            &mut data,
+        )
+    };
+    if status != sys::Status::napi_ok {
+        return ptr::null_mut();
+    }
+    // SAFETY: `function` made this callback with a slot of this very type, which lives until the
+    // function is collected.
+    let slot = unsafe { &*data.cast::<Slot<T>>() };
+    let call = Call {
+        env,
+        arguments,
+        count: count.min(MAX_ARGUMENTS),
+        target: &slot.target,
+    };
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        let reply = (slot.body)(&call)?;
+        match reply {
+            Reply::Js(value) => Ok(value),
+            Reply::Value(value) => to_js(env, &value),
+        }
+    }));
+    let error = match result {
+        Ok(Ok(value)) => return value,
+        Ok(Err(error)) => error,
+        Err(panic) => panicked(panic.as_ref()),
+    };
+    if let Some(exception) = errors::exception(env, &error) {
+        // SAFETY: a value of this call. With an exception already pending this does nothing.
+        unsafe { sys::napi_throw(env, exception) };
+    }
+    ptr::null_mut()
+}
+
+/// Says what a panic said.
+fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
+    let message = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message");
+    Error::Internal(message.to_owned())
+}
+
+/// Makes `status` an error.
+pub(super) fn check(status: sys::napi_status, doing: &str) -> Result<()> {
+    if status == sys::Status::napi_ok {
+        return Ok(());
+    }
+    Err(Error::Internal(format!(
+        "Node-API status {status} while {doing}"
+    )))
+}
+
+/// A JavaScript function that calls `body` for `target`.
+fn function<T: 'static>(
+    env: sys::napi_env,
+    name: &str,
+    target: &Arc<T>,
+    body: Body<T>,
+) -> Result<sys::napi_value> {
+    extern "C" fn finalize<T: 'static>(_: sys::napi_env, data: *mut c_void, _: *mut c_void) {
+        // SAFETY: made by `Box::into_raw` below, and given back once, here, when the function
+        // can't be called any more. A destructor that panics must not unwind into Node.
+        let slot = unsafe { Box::from_raw(data.cast::<Slot<T>>()) };
+        drop(catch_unwind(AssertUnwindSafe(move || drop(slot))));
+    }
+    let slot = Box::into_raw(Box::new(Slot {
+        body,
+        target: target.clone(),
+    }));
+    let mut result = ptr::null_mut();
+    // SAFETY: `env` is current; the name is given with its length; the slot outlives the
+    // function, whose finalizer frees it.
+    unsafe {
+        let created = sys::napi_create_function(
+            env,
+            name.as_ptr().cast(),
+            name.len() as isize,
+            Some(trampoline::<T>),
+            slot.cast(),
+            &mut result,
+        );
+        let kept = if created == sys::Status::napi_ok {
+            sys::napi_add_finalizer(
+                env,
+                result,
+                slot.cast(),
+                Some(finalize::<T>),
+                ptr::null_mut(),
+                ptr::null_mut(),
+            )
+        } else {
+            created
+        };
+        if kept != sys::Status::napi_ok {
+            drop(Box::from_raw(slot));
+        }
+        check(kept, "making a function")?;
+    }
+    Ok(result)
+}
+
+/// A JavaScript object whose properties are functions of `target`.
+pub fn functions<T: 'static>(
+    env: sys::napi_env,
+    target: &Arc<T>,
+    table: &[Function<T>],
+) -> Result<sys::napi_value> {
+    let object = new_object(env)?;
+    for (name, body) in table {
+        let value = function(env, name, target, *body)?;
+        set_property(env, object, name, value)?;
+    }
+    Ok(object)
+}
+
+/// Adds functions of `target` to an object.
+pub fn add_functions<T: 'static>(
+    env: sys::napi_env,
+    object: sys::napi_value,
+    target: &Arc<T>,
+    table: &[Function<T>],
+) -> Result<()> {
+    for (name, body) in table {
+        let value = function(env, name, target, *body)?;
+        set_property(env, object, name, value)?;
+    }
+    Ok(())
+}
+
+/// Ties a native object to a JavaScript one, so that [`Call::target_of`] finds it again.
+pub fn tie<T: 'static>(
+    env: sys::napi_env,
+    object: sys::napi_value,
+    target: &Arc<T>,
+    tag: &sys::napi_type_tag,
+) -> Result<()> {
+    extern "C" fn finalize<T: 'static>(_: sys::napi_env, data: *mut c_void, _: *mut c_void) {
+        // SAFETY: made by `Box::into_raw` below and given back once.
+        let target = unsafe { Box::from_raw(data.cast::<Arc<T>>()) };
+        drop(catch_unwind(AssertUnwindSafe(move || drop(target))));
+    }
+    let data = Box::into_raw(Box::new(target.clone()));
+    // SAFETY: the object is alive; the tag says which type the pointer has.
+    unsafe {
+        let wrapped = sys::napi_wrap(
+            env,
+            object,
+            data.cast(),
+            Some(finalize::<T>),
+            ptr::null_mut(),
+            ptr::null_mut(),
+        );
+        if wrapped != sys::Status::napi_ok {
+            drop(Box::from_raw(data));
+        }
+        check(wrapped, "tying an object")?;
+        check(
+            sys::napi_type_tag_object(env, object, tag),
+            "tagging an object",
+        )
+    }
+}
+
+impl<T: 'static> Call<'_, T> {
+    /// The environment, for making further functions.
+    pub fn env(&self) -> sys::napi_env {
+        self.env
+    }
+
+    /// A promise of what `work` returns, which is done on another thread.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if Node-API makes no promise.
+    pub fn promise(&self, work: impl FnOnce() -> Result<Value> + Send + 'static) -> Result<Reply> {
+        let task = spawn_blocking(work);
+        let future = async move {
+            let outcome = match task.await {
+                Ok(outcome) => outcome,
+                Err(failure) => Err(match failure.try_into_panic() {
+                    Ok(panic) => panicked(panic.as_ref()),
+                    Err(cancelled) => Error::Internal(cancelled.to_string()),
+                }),
+            };
+            Ok::<_, napi::Error>(outcome)
+        };
+        let promise = execute_tokio_future(self.env, future, |env, outcome| {
+            outcome
+                .and_then(|value| to_js(env, &value))
+                .map_err(|error| rejection(env, &error))
+        });
+        promise
+            .map(Reply::Js)
+            .map_err(|error| Error::Internal(error.to_string()))
+    }
+}
+
+/// An error, as napi-rs rejects a promise with it.
+fn rejection(env: sys::napi_env, error: &Error) -> napi::Error {
+    match errors::exception(env, error) {
+        // SAFETY: a value that was just made in this environment.
+        Some(exception) => {
+            napi::Error::from(unsafe { Unknown::from_raw_unchecked(env, exception) })
+        }
+        None => napi::Error::from_reason(error.to_string()),
+    }
+}

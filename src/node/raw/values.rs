@@ -1,0 +1,181 @@
+//! Values to JavaScript.
+#![allow(unsafe_code)]
+
+use std::ptr;
+use std::sync::Arc;
+
+use napi::sys;
+
+use super::check;
+use crate::store::Result;
+
+/// A value on its way to JavaScript.
+#[derive(Debug, Clone)]
+pub enum Value {
+    /// `undefined`
+    Undefined,
+    /// `null`
+    Null,
+    /// a boolean
+    Bool(bool),
+    /// a number
+    Number(f64),
+    /// a string, from bytes as the file holds them
+    Text(Vec<u8>),
+    /// a `Buffer`
+    Bytes(Vec<u8>),
+    /// an array
+    Array(Vec<Value>),
+    /// a frozen object
+    Object(Vec<(&'static str, Value)>),
+    /// an object, such as a row, that is its receiver's to change
+    Plain(Vec<(&'static str, Value)>),
+    /// an object whose properties have these names
+    Row(Arc<[String]>, Vec<Value>),
+}
+
+impl Value {
+    /// A string.
+    pub fn text(text: impl Into<Vec<u8>>) -> Value {
+        Value::Text(text.into())
+    }
+
+    /// A number or, for nothing, `null`.
+    pub fn number_or_null(number: Option<i64>) -> Value {
+        number.map_or(Value::Null, |number| Value::Number(number as f64))
+    }
+
+    /// The value or, for nothing, `undefined`.
+    pub fn or_undefined<T>(value: Option<T>, convert: impl FnOnce(T) -> Value) -> Value {
+        value.map_or(Value::Undefined, convert)
+    }
+}
+
+/// A property of an object, if reading it does not throw.
+pub fn property(
+    env: sys::napi_env,
+    object: sys::napi_value,
+    name: &str,
+) -> Result<sys::napi_value> {
+    let key = to_js(env, &Value::text(name))?;
+    let mut value = ptr::null_mut();
+    // SAFETY: values of this environment, and a place for the result.
+    check(
+        unsafe { sys::napi_get_property(env, object, key, &mut value) },
+        "reading a property",
+    )?;
+    Ok(value)
+}
+
+pub fn new_object(env: sys::napi_env) -> Result<sys::napi_value> {
+    let mut object = ptr::null_mut();
+    // SAFETY: a place for the result.
+    check(
+        unsafe { sys::napi_create_object(env, &mut object) },
+        "making an object",
+    )?;
+    Ok(object)
+}
+
+pub fn set_property(
+    env: sys::napi_env,
+    object: sys::napi_value,
+    name: &str,
+    value: sys::napi_value,
+) -> Result<()> {
+    let key = to_js(env, &Value::text(name))?;
+    let descriptor = sys::napi_property_descriptor {
+        utf8name: ptr::null(),
+        name: key,
+        method: None,
+        getter: None,
+        setter: None,
+        value,
+        attributes: sys::PropertyAttributes::writable
+            | sys::PropertyAttributes::enumerable
+            | sys::PropertyAttributes::configurable,
+        data: ptr::null_mut(),
+    };
+    // SAFETY: values of this environment. The property is defined and not set, so that no
+    // setter of a prototype takes it.
+    check(
+        unsafe { sys::napi_define_properties(env, object, 1, &descriptor) },
+        "setting a property",
+    )
+}
+
+/// Converts a value.
+pub fn to_js(env: sys::napi_env, value: &Value) -> Result<sys::napi_value> {
+    let mut result = ptr::null_mut();
+    // SAFETY: every pointer is given with its length, strings and bytes are copied, and there is
+    // a place for the result.
+    let status = unsafe {
+        match value {
+            Value::Undefined => sys::napi_get_undefined(env, &mut result),
+            Value::Null => sys::napi_get_null(env, &mut result),
+            Value::Bool(truth) => sys::napi_get_boolean(env, *truth, &mut result),
+            Value::Number(number) => sys::napi_create_double(env, *number, &mut result),
+            Value::Text(text) => create_string(env, text, &mut result),
+            Value::Bytes(bytes) => sys::napi_create_buffer_copy(
+                env,
+                bytes.len(),
+                bytes.as_ptr().cast(),
+                ptr::null_mut(),
+                &mut result,
+            ),
+            Value::Array(values) => {
+                check(
+                    sys::napi_create_array_with_length(env, values.len(), &mut result),
+                    "making an array",
+                )?;
+                for (index, value) in values.iter().enumerate() {
+                    let value = to_js(env, value)?;
+                    check(
+                        sys::napi_set_element(env, result, index as u32, value),
+                        "filling an array",
+                    )?;
+                }
+                sys::Status::napi_ok
+            }
+            Value::Object(properties) | Value::Plain(properties) => {
+                result = new_object(env)?;
+                for (name, property) in properties {
+                    set_property(env, result, name, to_js(env, property)?)?;
+                }
+                match value {
+                    Value::Object(_) => sys::napi_object_freeze(env, result),
+                    _ => sys::Status::napi_ok,
+                }
+            }
+            Value::Row(names, values) => {
+                result = new_object(env)?;
+                for (name, value) in names.iter().zip(values) {
+                    set_property(env, result, name, to_js(env, value)?)?;
+                }
+                sys::Status::napi_ok
+            }
+        }
+    };
+    check(status, "converting a value")?;
+    Ok(result)
+}
+
+/// A string from bytes as the file holds them: whatever is not UTF-8 becomes `U+FFFD`.
+///
+/// # Safety
+/// `env` is the current environment.
+unsafe fn create_string(
+    env: sys::napi_env,
+    text: &[u8],
+    result: &mut sys::napi_value,
+) -> sys::napi_status {
+    // SAFETY: the text is given with its length and copied. ASCII is Latin-1, too, which V8
+    // takes without decoding it.
+    unsafe {
+        if text.is_ascii() {
+            sys::napi_create_string_latin1(env, text.as_ptr().cast(), text.len() as isize, result)
+        } else {
+            sys::napi_create_string_utf8(env, text.as_ptr().cast(), text.len() as isize, result)
+        }
+    }
+}

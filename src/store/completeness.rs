@@ -1,0 +1,127 @@
+//! Completeness: whether a store has all that an export in some mode needs.
+
+use super::artifact::ArtifactMode;
+use super::error::{Error, Result, show};
+use super::record::SpanRecord;
+use super::{Database, Store};
+
+impl Database {
+    /// Fails unless every bundle has its contents.
+    pub(super) fn check_bundles(&self, mode: ArtifactMode) -> Result<()> {
+        if mode == ArtifactMode::Debug {
+            return Err(Error::NoSuchCheck("debug"));
+        }
+        let pruned = self.rows(
+            "SELECT bundleID FROM bundles WHERE bundle IS NULL ORDER BY bundleID",
+            [],
+            |row| Ok(row.get_ref(0)?.as_bytes()?.to_vec()),
+        )?;
+        if pruned.is_empty() {
+            return Ok(());
+        }
+        Err(Error::BundlesMissing(pruned.join(&b',')))
+    }
+
+    /// Fails unless every vat with a current span has all the items that the mode asks for.
+    pub(super) fn check_transcripts(&self, mode: ArtifactMode) -> Result<()> {
+        if mode == ArtifactMode::Debug {
+            return Err(Error::NoSuchCheck("debug"));
+        }
+        for span in self.current_spans()? {
+            let SpanRecord {
+                vat_id,
+                start_pos,
+                end_pos,
+                incarnation,
+                ..
+            } = &span;
+            match mode {
+                ArtifactMode::Operational => {
+                    let count = self.count_items(vat_id, *start_pos, *end_pos)?;
+                    if count != end_pos - start_pos {
+                        return Err(Error::IncompleteCurrentSpan {
+                            count,
+                            span: show_span(&span),
+                        });
+                    }
+                }
+                ArtifactMode::Replay => {
+                    let first = self
+                        .incarnation_start(vat_id, *incarnation)?
+                        .unwrap_or(*start_pos);
+                    let count = self.count_items(vat_id, first, *end_pos)?;
+                    if count != end_pos - first {
+                        return Err(Error::IncompleteIncarnation(count));
+                    }
+                }
+                ArtifactMode::Archival => {
+                    let count = self.count_items(vat_id, 0, *end_pos)?;
+                    if count != *end_pos {
+                        return Err(Error::IncompleteArchive {
+                            count,
+                            expected: *end_pos,
+                        });
+                    }
+                }
+                ArtifactMode::Debug => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Fails unless every snapshot in use has its contents.
+    pub(super) fn check_snapshots(&self, mode: ArtifactMode) -> Result<()> {
+        if mode == ArtifactMode::Debug {
+            return Err(Error::NoSuchCheck("debug"));
+        }
+        let vats = self.rows(
+            "SELECT vatID FROM snapshots
+             WHERE inUse = 1 AND compressedSnapshot IS NULL ORDER BY vatID",
+            [],
+            |row| Ok(row.get_ref(0)?.as_bytes()?.to_vec()),
+        )?;
+        if vats.is_empty() {
+            return Ok(());
+        }
+        Err(Error::CurrentSnapshotsPruned(vats.join(&b',')))
+    }
+}
+
+impl Store {
+    /// Fails unless every bundle has its contents.
+    ///
+    /// # Errors
+    /// [`Error::BundlesMissing`]; [`Error::NoSuchCheck`] for `debug`.
+    pub fn check_bundles(&self, mode: ArtifactMode) -> Result<()> {
+        self.db.lock().check_bundles(mode)
+    }
+
+    /// Fails unless all items are there that an export in this mode needs.
+    ///
+    /// # Errors
+    /// [`Error::IncompleteCurrentSpan`]; [`Error::IncompleteIncarnation`];
+    /// [`Error::IncompleteArchive`]; [`Error::NoSuchCheck`] for `debug`.
+    pub fn check_transcripts(&self, mode: ArtifactMode) -> Result<()> {
+        self.db.lock().check_transcripts(mode)
+    }
+
+    /// Fails unless every snapshot in use has its contents.
+    ///
+    /// # Errors
+    /// [`Error::CurrentSnapshotsPruned`]; [`Error::NoSuchCheck`] for `debug`.
+    pub fn check_snapshots(&self, mode: ArtifactMode) -> Result<()> {
+        self.db.lock().check_snapshots(mode)
+    }
+}
+
+/// A whole row as a message shows it.
+fn show_span(span: &SpanRecord) -> String {
+    format!(
+        "{{\"endPos\":{},\"hash\":{},\"incarnation\":{},\"isCurrent\":1,\"startPos\":{},\"vatID\":{}}}",
+        span.end_pos,
+        show(&span.hash),
+        span.incarnation,
+        span.start_pos,
+        show(&span.vat_id)
+    )
+}
