@@ -1,0 +1,65 @@
+/** Cranks that read, write, overwrite, ask and delete; every tenth is rolled back. */
+import { makeChecksum } from '../lib/checksum.mjs';
+import { makeCommitClock } from '../lib/commit-clock.mjs';
+import { keyCount, makeKeyStore } from '../lib/inputs.mjs';
+import { keyOf, valueOf } from '../lib/kernel-data.mjs';
+import { makeRandom } from '../lib/random.mjs';
+
+export const name = 'crank-mix';
+export const goal = 10;
+export const prepare = makeKeyStore;
+
+const cranksPerCommit = 100;
+const times = (count, make) => Array.from({ length: count }, (_, i) => make(i));
+
+/** What one crank does. Most of what a kernel reads it has read shortly before. */
+const planCrank = (crank, keys, random) => {
+  const recent = times(8, () => random.below(Math.ceil(keys / 20)) * 20);
+  const anyKey = () => keyOf(random.chance(0.8) ? random.pick(recent) : random.below(keys));
+  return {
+    gets: times(20, anyKey),
+    overwrites: times(6, () => [anyKey(), valueOf(1, random)]),
+    adds: times(4, i => [keyOf(keys + crank * 4 + i), valueOf(2, random)]),
+    asks: times(4, anyKey),
+    deletions: times(2, () => keyOf(random.below(keys))),
+  };
+};
+
+export const run = async ({ api, store, size, measure }) => {
+  const exported = makeChecksum();
+  const exportCallback = entries => {
+    for (const [key] of entries) exported.add(key);
+  };
+  const { kernelStorage, hostStorage } = api.openSwingStore(store, { exportCallback });
+  const { kvStore, startCrank, establishCrankSavepoint, rollbackCrank, emitCrankHashes, endCrank } = kernelStorage;
+  const random = makeRandom(30);
+  const keys = size(keyCount);
+  const cranks = times(size(4000), crank => planCrank(crank, keys, random));
+  const seen = makeChecksum();
+  let found = 0;
+  const clock = makeCommitClock(hostStorage);
+  await measure(async () => {
+    for (const [i, { gets, overwrites, adds, asks, deletions }] of cranks.entries()) {
+      startCrank();
+      establishCrankSavepoint('deliver');
+      for (const key of gets) seen.add(kvStore.get(key) ?? '');
+      for (const [key, value] of overwrites) kvStore.set(key, value);
+      for (const [key, value] of adds) kvStore.set(key, value);
+      for (const key of asks) found += kvStore.has(key) ? 1 : 0;
+      for (const key of deletions) kvStore.delete(key);
+      // What was just written is read again.
+      for (const [key] of overwrites) seen.add(kvStore.get(key) ?? '');
+      if (i % 10 === 9) rollbackCrank('deliver');
+      emitCrankHashes();
+      endCrank();
+      if (i % cranksPerCommit === cranksPerCommit - 1) await clock.commit();
+    }
+    await clock.commit();
+  });
+  const activityhash = kernelStorage.getActivityhash();
+  await hostStorage.close();
+  return {
+    work: { activityhash, found, seen: seen.result(), exported: exported.result() },
+    figures: { commit: clock.seconds() },
+  };
+};
