@@ -13,21 +13,12 @@ import { compareImports } from './support/importing.mjs';
 import { look } from './support/observe.mjs';
 import { compareExports, doInBoth, operations, perform } from './support/runner.mjs';
 import { realStoreDir } from './support/settings.mjs';
-import { makeTempDir, makeWorld, removeDir } from './support/world.mjs';
+import { inTempDir, makeWorld } from './support/world.mjs';
 
 const pair = [subject, reference];
 
 // Dumps of large images take the reference minutes under a lockdown.
 const config = { callback: 'record', noDumps: true };
-
-const inTempDir = async use => {
-  const base = makeTempDir();
-  try {
-    return await use(base);
-  } finally {
-    removeDir(base);
-  }
-};
 
 const openBoth = dirs => {
   const worlds = pair.map((impl, i) => makeWorld(impl, dirs[i], config));

@@ -26,8 +26,12 @@ const makeSwingStoreExporter = (dirPath, options = {}) => {
     }
   }
 
-  // What is read ahead must not be given out after the exporter was closed.
-  const { checkOpen } = exporter;
+  // What is read ahead must not be given out after the exporter was closed. This is asked for
+  // every record, so the addon is troubled only when it has something to say.
+  let isOpen = true;
+  const checkOpen = () => {
+    if (!isOpen) exporter.checkOpen();
+  };
 
   async function* getExportData() {
     for await (const batch of chunks(exporter.exportData(), checkOpen)) {
@@ -52,7 +56,10 @@ const makeSwingStoreExporter = (dirPath, options = {}) => {
       return generateArtifactNames();
     },
     getArtifact: name => chunks(exporter.artifact(name), checkOpen),
-    close: async () => exporter.close(),
+    async close() {
+      isOpen = false;
+      exporter.close();
+    },
   });
 };
 

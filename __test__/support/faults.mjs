@@ -2,23 +2,22 @@
 // it. An implementation that passes is only worth what these say.
 import { reference } from './implementations.mjs';
 
-/** Changes the stores that an API opens, and nothing else of it. */
-const withStores = change => {
-  const { api } = reference;
-  const open = method => (path, options) => {
-    const store = api[method](path, options);
+/** Changes how an API opens stores, by a function of its own one, and nothing else of it. */
+const withOpeners = change => ({
+  ...reference,
+  name: 'faulty',
+  api: {
+    ...reference.api,
+    initSwingStore: change(reference.api.initSwingStore),
+    openSwingStore: change(reference.api.openSwingStore),
+  },
+});
+
+const withStores = change =>
+  withOpeners(open => (path, options) => {
+    const store = open(path, options);
     return { ...store, ...change(store) };
-  };
-  return {
-    ...reference,
-    name: 'faulty',
-    api: {
-      ...api,
-      initSwingStore: open('initSwingStore'),
-      openSwingStore: open('openSwingStore'),
-    },
-  };
-};
+  });
 
 const withKernel = change =>
   withStores(({ kernelStorage, ...others }) => ({
@@ -30,20 +29,12 @@ const withKV = change =>
     kvStore: { ...kvStore, ...change(kvStore, others) },
   }));
 
-const withOptions = change => {
-  const { api } = reference;
-  const open = method => (path, options = {}) =>
-    api[method](path, { ...options, ...change(options) });
-  return {
-    ...reference,
-    name: 'faulty',
-    api: {
-      ...api,
-      initSwingStore: open('initSwingStore'),
-      openSwingStore: open('openSwingStore'),
-    },
-  };
-};
+const withOptions = change =>
+  withOpeners(
+    open =>
+      (path, options = {}) =>
+        open(path, { ...options, ...change(options) }),
+  );
 
 const withExporter = change => ({
   ...reference,

@@ -16,16 +16,7 @@ import { mutate } from './mutate.mjs';
 import { glance } from './observe.mjs';
 import { makePlainExporter, readPlain } from './plain-exporter.mjs';
 import { doInBoth, operations, runSideBySide } from './runner.mjs';
-import { makeTempDir, makeWorld, removeDir } from './world.mjs';
-
-const inTempDir = async use => {
-  const base = makeTempDir();
-  try {
-    return await use(base);
-  } finally {
-    removeDir(base);
-  }
-};
+import { inTempDir, makeWorld } from './world.mjs';
 
 const max = maxLength => ({ maxLength, size: 'max' });
 

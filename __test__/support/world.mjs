@@ -28,6 +28,16 @@ export const makeTempDir = () =>
 
 export const removeDir = dir => fs.rmSync(dir, { recursive: true, force: true });
 
+/** Calls `use` with a directory that is gone afterwards. */
+export const inTempDir = async use => {
+  const base = makeTempDir();
+  try {
+    return await use(base);
+  } finally {
+    removeDir(base);
+  }
+};
+
 const concat = chunks => Buffer.concat([...chunks].map(c => Buffer.from(c)));
 
 /**

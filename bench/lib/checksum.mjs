@@ -15,6 +15,18 @@ export const makeChecksum = () => {
   };
 };
 
+/** The same for what an `exportCallback` is given. */
+export const makeExportChecksum = () => {
+  const exported = makeChecksum();
+  const exportCallback = entries => {
+    for (const [key, value] of entries) {
+      exported.add(key);
+      exported.add(value ?? '');
+    }
+  };
+  return { exported, exportCallback };
+};
+
 /** The same for bytes, at fixed offsets, so that it does not matter where a stream is cut into chunks. */
 export const makeByteChecksum = (step = 1024) => {
   let length = 0;

@@ -1,5 +1,5 @@
 /** New keys, 50 to a crank, with what a kernel does around them. */
-import { makeChecksum } from '../lib/checksum.mjs';
+import { makeExportChecksum } from '../lib/checksum.mjs';
 import { makeCommitClock } from '../lib/commit-clock.mjs';
 import { keyOf, valueOf } from '../lib/kernel-data.mjs';
 import { makeRandom } from '../lib/random.mjs';
@@ -11,13 +11,7 @@ const perCrank = 50;
 const cranksPerCommit = 100;
 
 export const run = async ({ api, store, size, measure }) => {
-  const exported = makeChecksum();
-  const exportCallback = entries => {
-    for (const [key, value] of entries) {
-      exported.add(key);
-      exported.add(value ?? '');
-    }
-  };
+  const { exported, exportCallback } = makeExportChecksum();
   const { kernelStorage, hostStorage } = api.initSwingStore(store, { exportCallback });
   const { kvStore, startCrank, establishCrankSavepoint, emitCrankHashes, endCrank } = kernelStorage;
   const random = makeRandom(20);

@@ -1,5 +1,5 @@
 /** Deliveries to 20 vats: an item of 2.8 kB in each crank, spans of 200 items, a commit every 100 cranks. */
-import { makeChecksum } from '../lib/checksum.mjs';
+import { makeExportChecksum } from '../lib/checksum.mjs';
 import { makeCommitClock } from '../lib/commit-clock.mjs';
 import { vatIDs } from '../lib/inputs.mjs';
 import { itemPool } from '../lib/kernel-data.mjs';
@@ -12,13 +12,7 @@ const itemsPerSpan = 200;
 const cranksPerCommit = 100;
 
 export const run = async ({ api, store, size, measure }) => {
-  const exported = makeChecksum();
-  const exportCallback = entries => {
-    for (const [key, value] of entries) {
-      exported.add(key);
-      exported.add(value ?? '');
-    }
-  };
+  const { exported, exportCallback } = makeExportChecksum();
   const { kernelStorage, hostStorage } = api.initSwingStore(store, { exportCallback });
   const { transcriptStore, startCrank, establishCrankSavepoint, emitCrankHashes, endCrank } = kernelStorage;
   for (const vatID of vatIDs) transcriptStore.initTranscript(vatID);

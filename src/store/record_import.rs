@@ -39,9 +39,7 @@ impl Store {
         if key_start_pos != b"current" && metadata.number("startPos") != to_number(key_start_pos) {
             return Err(mismatch());
         }
-        if metadata.text("vatID").ok().as_deref() != Some(key_vat_id) {
-            return Err(mismatch());
-        }
+        require_same_vat(key_vat_id, &metadata).map_err(|_| mismatch())?;
         db.insert_span(&span_record(&metadata)?)
     }
 
@@ -54,12 +52,7 @@ impl Store {
         self.ensure_txn(&db)?;
         let (key_vat_id, key_start_pos) = record_key("transcript", key)?;
         let metadata = Metadata::parse("transcript", value)?;
-        if metadata.text("vatID").ok().as_deref() != Some(key_vat_id) {
-            return Err(Error::NotSame {
-                actual: described_text(key_vat_id),
-                expected: metadata.described("vatID"),
-            });
-        }
+        require_same_vat(key_vat_id, &metadata)?;
         if key_start_pos != b"current" && metadata.number("startPos") != to_number(key_start_pos) {
             return Err(Error::KeyMismatch {
                 key: key.to_vec(),
@@ -111,12 +104,7 @@ impl Store {
             return Ok(());
         }
         let metadata = Metadata::parse("snapshot", value)?;
-        if metadata.text("vatID").ok().as_deref() != Some(key_vat_id) {
-            return Err(Error::NotSame {
-                actual: described_text(key_vat_id),
-                expected: metadata.described("vatID"),
-            });
-        }
+        require_same_vat(key_vat_id, &metadata)?;
         let snap_pos = metadata.number("snapPos");
         if snap_pos != to_number(position) {
             return Err(Error::NotSame {
@@ -144,6 +132,17 @@ impl Store {
                 metadata: metadata.show(),
             }),
         }
+    }
+}
+
+/// Fails unless a record's key and the record name the same vat.
+fn require_same_vat(key_vat_id: &[u8], metadata: &Metadata) -> Result<()> {
+    match metadata.text("vatID") {
+        Ok(vat_id) if vat_id == key_vat_id => Ok(()),
+        _ => Err(Error::NotSame {
+            actual: described_text(key_vat_id),
+            expected: metadata.described("vatID"),
+        }),
     }
 }
 

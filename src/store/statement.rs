@@ -67,6 +67,8 @@ pub struct Column {
 pub(super) struct Statement {
     raw: NonNull<ffi::sqlite3_stmt>,
     columns: Arc<[String]>,
+    /// The parameters' names without their first character; `None` for `?`.
+    parameters: Vec<Option<String>>,
     stepping: bool,
 }
 
@@ -144,20 +146,18 @@ impl Statement {
 
     /// Binds all parameters, or says which are missing or left over, in better-sqlite3's order.
     fn bind(&mut self, bindings: &Bindings) -> Result<()> {
-        // SAFETY: a live statement.
-        let count = unsafe { ffi::sqlite3_bind_parameter_count(self.raw()) };
-        let names: Vec<_> = (1..=count)
-            .map(|index| (index, self.parameter_name(index)))
+        let numbered = || (1..).zip(self.parameters.iter());
+        let unnamed: Vec<c_int> = numbered()
+            .filter_map(|(index, name)| name.is_none().then_some(index))
             .collect();
-        let unnamed: Vec<_> = names.iter().filter(|(_, name)| name.is_none()).collect();
         if bindings.positional.len() > unnamed.len() {
             return Err(bad_parameters("Too many parameter values were provided"));
         }
-        for ((index, _), value) in unnamed.iter().zip(&bindings.positional) {
+        for (index, value) in unnamed.iter().zip(&bindings.positional) {
             self.bind_one(*index, value)?;
         }
         let mut is_missing_object = false;
-        for (index, name) in &names {
+        for (index, name) in numbered() {
             let Some(name) = name else {
                 continue;
             };
@@ -169,7 +169,7 @@ impl Statement {
                 .iter()
                 .find_map(|(key, value)| (key == name).then_some(value))
                 .ok_or_else(|| bad_parameters(format!("Missing named parameter \"{name}\"")))?;
-            self.bind_one(*index, value)?;
+            self.bind_one(index, value)?;
         }
         if is_missing_object {
             return Err(bad_parameters("Missing named parameters"));
@@ -328,6 +328,7 @@ impl Database {
         let mut statement = Statement {
             raw,
             columns: Arc::new([]),
+            parameters: Vec::new(),
             stepping: false,
         };
         // SAFETY: SQLite leaves `tail` inside the text, or at its end.
@@ -346,6 +347,11 @@ impl Database {
                 })
                 .collect()
         };
+        // SAFETY: a live statement.
+        let count = unsafe { ffi::sqlite3_bind_parameter_count(raw.as_ptr()) };
+        statement.parameters = (1..=count)
+            .map(|index| statement.parameter_name(index))
+            .collect();
         let id = self.next_statement;
         self.next_statement = self.next_statement.wrapping_add(1);
         self.statements.insert(id, statement);
