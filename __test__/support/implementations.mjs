@@ -1,8 +1,9 @@
 // The two stores under comparison, in one shape. Everything else in the tests
 // takes an implementation as an argument and never imports either package.
 import * as referenceApi from '@agoric/swing-store';
+import { createRequire } from 'node:module';
 import sqlite3 from 'better-sqlite3';
-import { subjectIsReference } from './settings.mjs';
+import { subjectIsReference, tinyLimits } from './settings.mjs';
 
 export const reference = {
   name: 'reference',
@@ -11,8 +12,15 @@ export const reference = {
   openDatabase: (file, options) => sqlite3(file, options),
 };
 
+// In the order in which the addon takes them. Each is small enough that a test's few keys, items and
+// kilobytes cross its boundaries many times.
+const TINY = { kvCache: 120, kvBuffer: 60, itemBatch: 40, recordBatch: 50, chunk: 7, gzipBlock: 600 };
+
 const loadOurs = async () => {
   const api = await import('../../index.mjs');
+  if (tinyLimits) {
+    createRequire(import.meta.url)('../../js/native.js').setLimits(...Object.values(TINY));
+  }
   return {
     name: 'ours',
     api,

@@ -5,6 +5,7 @@
 //   SWING_STORE_TEST_PATH=0:1:1     with the seed: go straight to one counterexample
 //   SWING_STORE_TEST_RUNS=1000      runs of every property, in place of each one's own
 //   SWING_STORE_TEST_FACTOR=5       or: that many times each property's own number
+//   SWING_STORE_TEST_LIMITS=tiny    caches, buffers and chunks of a few bytes in ours
 //   SWING_STORE_TEST_TMP=/a/b       where the stores of the tests are made
 //   SWING_STORE_REAL_STORE=/a/b     a directory that holds swingstore.sqlite.xz
 import { env } from 'node:process';
@@ -35,6 +36,8 @@ export const runsFor = usual => {
   const factor = Number(env.SWING_STORE_TEST_FACTOR || 1);
   return Math.max(1, Math.round(usual * factor));
 };
+
+export const tinyLimits = env.SWING_STORE_TEST_LIMITS === 'tiny';
 
 export const tempParent = env.SWING_STORE_TEST_TMP || undefined;
 

@@ -8,6 +8,7 @@ mod database;
 mod errors;
 mod exporter;
 mod hasher;
+mod limits;
 mod raw;
 mod sink;
 mod source;
@@ -34,6 +35,7 @@ const EXPORTS: &[Function<()>] = &[
     ("makeSnapshotSink", sink::for_snapshot),
     ("makeBundleSink", sink::for_bundle),
     ("makeHasher", hasher::make),
+    ("setLimits", limits::set),
 ];
 
 #[napi_derive::module_init]

@@ -12,11 +12,8 @@ use napi::sys;
 use super::raw::{Call, Function, Reply, Value, add_functions, new_object, tie};
 use crate::store::{
     BundleContents, Compressed, Compressor, Error, Result, SnapshotImport, SpanImport,
-    bundle_id_from_name, check_bundle_artifact,
+    bundle_id_from_name, check_bundle_artifact, limits,
 };
-
-/// How many bytes make a batch.
-const BATCH_BYTES: usize = 256 * 1024;
 
 /// Marks the JavaScript objects that are tied to a [`Sink`].
 const TAG: sys::napi_type_tag = sys::napi_type_tag {
@@ -162,7 +159,7 @@ fn add(call: &Call<'_, Sink>) -> Result<Reply> {
             .ok_or(Error::NotBytes { stream: "a stream" })?;
         pending.extend_from_slice(&crate::store::text_for_hash(&text));
     }
-    Ok(Value::Bool(pending.len() >= BATCH_BYTES).into())
+    Ok(Value::Bool(pending.len() >= limits().chunk_bytes).into())
 }
 
 /// `flush()`: a promise that what is pending has been worked off.

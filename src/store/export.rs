@@ -13,6 +13,7 @@ use super::bundles::export_bundle;
 use super::error::{Error, Result};
 use super::gzip::Decompressor;
 use super::kv::{KeyType, export_key, key_type};
+use super::limits::limits;
 use super::record::SpanRecord;
 use super::snapshots::SnapshotRow;
 use super::span_reader::SqlText;
@@ -24,9 +25,6 @@ use super::{
 
 /// An export record: a key and its value.
 pub type Record = (Vec<u8>, Vec<u8>);
-
-/// About how many bytes of keys and values are read at a time.
-const BATCH_BYTES: usize = 256 * 1024;
 
 /// A store as it was at one moment.
 pub struct Exporter {
@@ -279,6 +277,7 @@ impl Section {
             Section::Kv | Section::Bundles => statement.query(params![SqlText(&key)])?,
             _ => statement.query(params![SqlText(&key), position])?,
         };
+        let batch_bytes = limits().record_batch_bytes;
         let mut bytes = 0;
         while let Some(row) = rows.next()? {
             let before = records.len();
@@ -317,7 +316,7 @@ impl Section {
                 .iter()
                 .map(|(key, value)| key.len() + value.len())
                 .sum::<usize>();
-            if bytes >= BATCH_BYTES {
+            if bytes >= batch_bytes {
                 return Ok(Some(place));
             }
         }

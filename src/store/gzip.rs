@@ -8,9 +8,7 @@ use flate2::write::GzEncoder;
 
 use super::error::{Error, Result};
 use super::hash::Sha256;
-
-/// How many bytes a [`Decompressor`] returns at a time.
-const CHUNK_BYTES: usize = 128 * 1024;
+use super::limits::limits;
 
 /// A snapshot that was compressed and hashed.
 #[derive(Debug, Clone)]
@@ -73,6 +71,7 @@ impl Compressor {
 pub struct Decompressor {
     decoder: MultiGzDecoder<Cursor<Vec<u8>>>,
     hash: Option<(Sha256, Vec<u8>)>,
+    chunk_bytes: usize,
     done: bool,
 }
 
@@ -82,6 +81,7 @@ impl Decompressor {
         Decompressor {
             decoder: MultiGzDecoder::new(Cursor::new(compressed)),
             hash: expected_hash.map(|expected| (Sha256::new(), expected)),
+            chunk_bytes: limits().chunk_bytes.max(1),
             done: false,
         }
     }
@@ -94,7 +94,7 @@ impl Decompressor {
         if self.done {
             return Ok(None);
         }
-        let mut chunk = vec![0; CHUNK_BYTES];
+        let mut chunk = vec![0; self.chunk_bytes];
         let mut filled = 0;
         while filled < chunk.len() {
             match self.decoder.read(&mut chunk[filled..]) {
@@ -159,7 +159,8 @@ mod tests {
 
     #[test]
     fn images_survive() {
-        for size in [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES * 2 + 7] {
+        let chunk_bytes = limits().chunk_bytes;
+        for size in [0, 1, chunk_bytes - 1, chunk_bytes, chunk_bytes * 2 + 7] {
             let image: Vec<u8> = (0..size).map(|at| ((at * at) >> 3) as u8).collect();
             let compressed = compress(&image);
             assert_eq!(compressed.uncompressed_size, size as u64);

@@ -3,11 +3,9 @@
 use super::artifact::{self, ArtifactMode, to_number};
 use super::error::{Error, Result};
 use super::hash::{extend_span_hash, initial_span_hash};
+use super::limits::limits;
 use super::transcripts::end_pos_mismatch;
 use super::{SharedDatabase, Store};
-
-/// How many bytes of items are gathered before they are written.
-const BATCH_BYTES: usize = 1024 * 1024;
 
 /// The longest item that SQLite can hold, in bytes.
 const MAX_ITEM_BYTES: usize = 1_000_000_000;
@@ -61,6 +59,7 @@ impl Store {
             line: Vec::new(),
             batch: Vec::new(),
             batch_bytes: 0,
+            batch_limit: limits().item_batch_bytes,
         }))
     }
 }
@@ -84,6 +83,7 @@ pub struct SpanImport {
     line: Vec<u8>,
     batch: Vec<String>,
     batch_bytes: usize,
+    batch_limit: usize,
 }
 
 impl SpanImport {
@@ -113,7 +113,7 @@ impl SpanImport {
         self.read_pos += 1;
         self.batch_bytes += item.len();
         self.batch.push(item);
-        if self.batch_bytes >= BATCH_BYTES || is_surplus {
+        if self.batch_bytes >= self.batch_limit || is_surplus {
             self.write_batch()?;
         }
         if is_surplus {

@@ -12,9 +12,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 
 use super::database::{Database, SharedDatabase};
 use super::error::{Error, Result};
-
-/// How many bytes of items a reader fetches at a time.
-const BATCH_BYTES: usize = 256 * 1024;
+use super::limits::limits;
 
 /// WTF-8 as an SQL text.
 pub(super) struct SqlText<'a>(pub &'a [u8]);
@@ -137,7 +135,7 @@ impl SpanReader {
         }
     }
 
-    /// The next items, each followed by a newline, about 256 KiB in all; `None` behind the last.
+    /// The next items, each followed by a newline, as many as fit in a chunk but at least one; `None` behind the last.
     ///
     /// # Errors
     /// As [`SpanReader::next_item`].
@@ -146,8 +144,9 @@ impl SpanReader {
         if state.fetched.is_empty() {
             return state.check_count().map(|()| None);
         }
+        let chunk_bytes = limits().chunk_bytes.max(1);
         let mut chunk = Vec::new();
-        while chunk.len() < BATCH_BYTES {
+        while chunk.len() < chunk_bytes {
             let Some((_, item)) = state.fetched.pop_front() else {
                 break;
             };
@@ -166,7 +165,7 @@ impl SpanReader {
             return Err(Error::DatabaseClosed);
         }
         if state.fetched.is_empty() {
-            state.fetch(&db, BATCH_BYTES)?;
+            state.fetch(&db, limits().item_batch_bytes)?;
         }
         Ok(state)
     }

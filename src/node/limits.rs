@@ -1,0 +1,20 @@
+//! The limits of memory, for tests to lower.
+
+use super::raw::{Call, Reply, Value};
+use crate::store::{Limits, Result, set_limits};
+
+/// `setLimits(kvCache, kvBuffer, itemBatch, recordBatch, chunk, gzipBlock)`, all in bytes; what
+/// is left out has its default again.
+pub fn set(call: &Call<'_, ()>) -> Result<Reply> {
+    let bytes = |index, default| call.number(index).map_or(default, |bytes| bytes as usize);
+    let default = Limits::DEFAULT;
+    set_limits(Limits {
+        kv_cache_bytes: bytes(0, default.kv_cache_bytes),
+        kv_buffer_bytes: bytes(1, default.kv_buffer_bytes),
+        item_batch_bytes: bytes(2, default.item_batch_bytes),
+        record_batch_bytes: bytes(3, default.record_batch_bytes),
+        chunk_bytes: bytes(4, default.chunk_bytes),
+        gzip_block_bytes: bytes(5, default.gzip_block_bytes),
+    });
+    Ok(Value::Undefined.into())
+}

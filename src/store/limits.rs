@@ -1,0 +1,47 @@
+//! How much is held in memory, and handed on, at a time.
+//!
+//! The defaults suit a validator. Tests set them so low that every boundary between two batches
+//! is crossed in a few operations.
+
+use std::sync::{PoisonError, RwLock};
+
+/// Sizes of caches, buffers and batches. Each holds at least one element, however large that is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of keys and values that are kept so that they need not be read again.
+    pub kv_cache_bytes: usize,
+    /// Bytes of keys and values that were written and wait for SQLite.
+    pub kv_buffer_bytes: usize,
+    /// Bytes of transcript items that are read, or written, at a time.
+    pub item_batch_bytes: usize,
+    /// Bytes of export records that are read at a time.
+    pub record_batch_bytes: usize,
+    /// Bytes of an artifact that are handed on at a time.
+    pub chunk_bytes: usize,
+    /// Bytes of a heap image that are compressed by one thread in one go.
+    pub gzip_block_bytes: usize,
+}
+
+impl Limits {
+    /// What holds unless [`set_limits`] says otherwise.
+    pub const DEFAULT: Limits = Limits {
+        kv_cache_bytes: 32 << 20,
+        kv_buffer_bytes: 8 << 20,
+        item_batch_bytes: 256 << 10,
+        record_batch_bytes: 64 << 10,
+        chunk_bytes: 256 << 10,
+        gzip_block_bytes: 1 << 20,
+    };
+}
+
+static LIMITS: RwLock<Limits> = RwLock::new(Limits::DEFAULT);
+
+/// The limits that stores, exporters and streams made from now on keep to.
+pub fn limits() -> Limits {
+    *LIMITS.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Sets the limits for this process.
+pub fn set_limits(limits: Limits) {
+    *LIMITS.write().unwrap_or_else(PoisonError::into_inner) = limits;
+}
