@@ -13,12 +13,12 @@ const { borrowedPowers } = require('./substore.js');
 const getKeyType = key => native.keyType(key);
 
 /** A kvStore of a whole store, without the hashing and exporting that the kernel's adds. */
-const baseKVStore = fns => ({
-  has: fns.kvHas,
-  get: fns.kvGet,
+const baseKVStore = (fns, cache) => ({
+  has: cache.has,
+  get: cache.get,
   getNextKey: fns.kvGetNextKey,
-  set: fns.kvSet,
-  delete: fns.kvDelete,
+  set: cache.setter(fns.kvSet),
+  delete: cache.deleter(fns.kvDelete),
 });
 
 /**
@@ -30,28 +30,35 @@ const baseKVStore = fns => ({
  */
 const makeKVStore = (db, ensureTxn, trace) => {
   const { fns } = borrowedPowers(db, 'kv', ensureTxn, () => {});
-  const base = baseKVStore(fns);
   return {
-    ...base,
+    has: fns.kvHas,
+    get: fns.kvGet,
+    getNextKey: fns.kvGetNextKey,
     set(key, value) {
       // A wrong type is the addon's to complain of, before anything else happens.
-      if (typeof key !== 'string' || typeof value !== 'string') return base.set(key, value);
+      if (typeof key !== 'string' || typeof value !== 'string') return fns.kvSet(key, value);
       ensureTxn();
-      base.set(key, value);
+      fns.kvSet(key, value);
       trace('set', key, value);
     },
     delete(key) {
-      if (typeof key !== 'string') return base.delete(key);
+      if (typeof key !== 'string') return fns.kvDelete(key);
       ensureTxn();
-      base.delete(key);
+      fns.kvDelete(key);
       trace('del', key);
     },
   };
 };
 
 /** The kernel's view: host keys are refused, consensus keys hashed and exported. */
-const kernelKVStore = (fns, kvStore, isWrapped) => {
-  if (!isWrapped) return { ...kvStore, set: fns.kernelSet, delete: fns.kernelDelete };
+const kernelKVStore = (fns, cache, kvStore, isWrapped) => {
+  if (!isWrapped) {
+    return {
+      ...kvStore,
+      set: cache.setter(fns.kernelSet),
+      delete: cache.deleter(fns.kernelDelete),
+    };
+  }
   const checkKey = key => check(getKeyType(key) !== 'host', 'kernelKVStore refuses host keys');
   return {
     ...kvStore,
@@ -69,8 +76,10 @@ const kernelKVStore = (fns, kvStore, isWrapped) => {
 };
 
 /** The host's view: only host keys. */
-const hostKVStore = (fns, kvStore, isWrapped) => {
-  if (!isWrapped) return { ...kvStore, set: fns.hostSet, delete: fns.hostDelete };
+const hostKVStore = (fns, cache, kvStore, isWrapped) => {
+  if (!isWrapped) {
+    return { ...kvStore, set: cache.setter(fns.hostSet), delete: cache.deleter(fns.hostDelete) };
+  }
   const checkKey = key => check(getKeyType(key) === 'host', 'hostKVStore requires host keys');
   return {
     ...kvStore,

@@ -7,6 +7,7 @@ const { bundleStoreOver } = require('./bundle-store.js');
 const { Database, handleOf } = require('./database.js');
 const { check, followTaming, quote } = require('./errors.js');
 const { harden } = require('./harden.js');
+const { makeKVCache } = require('./kv-cache.js');
 const { baseKVStore, hostKVStore, kernelKVStore } = require('./kv-store.js');
 const native = require('./native.js');
 const { dbFileInDirectory } = require('./paths.js');
@@ -124,7 +125,9 @@ const makeSwingStore = (storePath, forceReset, options) => {
 
   const powers = ownPowers(fns);
   const isWrapped = wrapKvStore !== undefined;
-  const kvStore = isWrapped ? wrapKvStore(baseKVStore(fns)) : baseKVStore(fns);
+  const cache = makeKVCache(fns);
+  const base = baseKVStore(fns, cache);
+  const kvStore = isWrapped ? wrapKvStore(base) : base;
   const { dumpTranscripts, ...transcriptStore } = wrapTranscriptStore(
     transcriptStoreOver(powers, { archiveTranscript }),
   );
@@ -132,6 +135,13 @@ const makeSwingStore = (storePath, forceReset, options) => {
     snapStoreOver(powers, makeSnapStoreIO(), { archiveSnapshot }),
   );
   const { dumpBundles, ...bundleStore } = wrapBundleStore(bundleStoreOver(powers));
+
+  /** The activityhash is set without the kvStore. */
+  const emitCrankHashes = () => {
+    const hashes = fns.emitCrankHashes();
+    cache.note('activityhash', hashes.activityhash);
+    return hashes;
+  };
 
   /** The activityhash is kept in the kvStore, so a wrapped one gets to see it, too. */
   const emitCrankHashesWrapped = () => {
@@ -159,14 +169,14 @@ const makeSwingStore = (storePath, forceReset, options) => {
   });
 
   const kernelStorage = {
-    kvStore: kernelKVStore(fns, kvStore, isWrapped),
+    kvStore: kernelKVStore(fns, cache, kvStore, isWrapped),
     transcriptStore: pick(transcriptStore, KERNEL_FACING.transcriptStore),
     snapStore: pick(snapStore, KERNEL_FACING.snapStore),
     bundleStore: pick(bundleStore, KERNEL_FACING.bundleStore),
     startCrank: fns.startCrank,
     establishCrankSavepoint: fns.establishCrankSavepoint,
     rollbackCrank: fns.rollbackCrank,
-    emitCrankHashes: isWrapped ? emitCrankHashesWrapped : fns.emitCrankHashes,
+    emitCrankHashes: isWrapped ? emitCrankHashesWrapped : emitCrankHashes,
     endCrank() {
       // The callback may use the store, and may fail; the crank ends after it.
       const exports = fns.endCrank();
@@ -177,7 +187,7 @@ const makeSwingStore = (storePath, forceReset, options) => {
   };
 
   const hostStorage = {
-    kvStore: hostKVStore(fns, kvStore, isWrapped),
+    kvStore: hostKVStore(fns, cache, kvStore, isWrapped),
     async commit() {
       const exports = fns.prepareCommit();
       if (exports) exportCallback(exports);

@@ -1,7 +1,7 @@
 //! The limits of memory, for tests to lower.
 
 use super::raw::{Call, Reply, Value};
-use crate::store::{Limits, Result, set_limits};
+use crate::store::{Limits, Result, limits, set_limits};
 
 /// `setLimits(kvCache, kvBuffer, itemBatch, recordBatch, chunk, gzipBlock)`, all in bytes; what
 /// is left out has its default again.
@@ -17,4 +17,9 @@ pub fn set(call: &Call<'_, ()>) -> Result<Reply> {
         gzip_block_bytes: bytes(5, default.gzip_block_bytes),
     });
     Ok(Value::Undefined.into())
+}
+
+/// `kvCacheBytes()`: how much JavaScript's cache of values may hold.
+pub fn kv_cache_bytes(_: &Call<'_, ()>) -> Result<Reply> {
+    Ok(Value::Number(limits().kv_cache_bytes as f64).into())
 }

@@ -36,6 +36,7 @@ const EXPORTS: &[Function<()>] = &[
     ("makeBundleSink", sink::for_bundle),
     ("makeHasher", hasher::make),
     ("setLimits", limits::set),
+    ("kvCacheBytes", limits::kv_cache_bytes),
 ];
 
 #[napi_derive::module_init]

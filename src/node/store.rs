@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use napi::sys;
 
 use super::exporter::artifact_mode;
-use super::raw::{Call, Function, Reply, Value, functions};
+use super::raw::{Call, Function, Reply, Value, array_buffer, functions};
 use super::sink::{self, Work};
 use super::source::{self, Origin};
 use super::{database, span_reader};
@@ -31,6 +31,17 @@ const METHODS: &[Function<Handle>] = &[
     ("kvGet", kv_get),
     ("kvHas", kv_has),
     ("kvGetNextKey", kv_get_next_key),
+    ("kvRefresh", |call| {
+        call.target.lock().kv_refresh();
+        done(())
+    }),
+    ("kvSignal", |call| {
+        let signal = call.target.lock().signal();
+        let buffer = array_buffer(call.env(), signal);
+        buffer
+            .map(Reply::Js)
+            .ok_or_else(|| Error::Internal("this JavaScript engine has no external buffers".into()))
+    }),
     ("kvSet", |call| kv_set(call, |_| Ok(()), Store::kv_set)),
     ("kvDelete", |call| kv_delete(call, Store::kv_delete)),
     ("kernelSet", |call| {

@@ -55,7 +55,7 @@ impl Database {
     }
 
     fn add_bundle_record(&self, bundle_id: &[u8]) -> Result<()> {
-        self.run(
+        self.run_beside(
             "INSERT INTO bundles (bundleID, bundle) VALUES (?, NULL)",
             params![SqlText(bundle_id)],
         )?;
@@ -69,15 +69,17 @@ impl Database {
         const SQL: &str = "UPDATE bundles SET bundle = ? WHERE bundleID = ?";
         match contents {
             BundleContents::Script(text) => {
-                self.run(SQL, params![SqlText(text), SqlText(bundle_id)])?
+                self.run_beside(SQL, params![SqlText(text), SqlText(bundle_id)])?
             }
-            BundleContents::Archive(bytes) => self.run(SQL, params![bytes, SqlText(bundle_id)])?,
+            BundleContents::Archive(bytes) => {
+                self.run_beside(SQL, params![bytes, SqlText(bundle_id)])?
+            }
         };
         Ok(())
     }
 
     pub(super) fn bundle_ids(&self) -> Result<Vec<Vec<u8>>> {
-        self.rows(
+        self.peek_rows(
             "SELECT bundleID FROM bundles ORDER BY bundleID",
             [],
             |row| Ok(row.get_ref(0)?.as_bytes()?.to_vec()),
@@ -85,7 +87,7 @@ impl Database {
     }
 
     pub(super) fn bundle(&self, bundle_id: &[u8]) -> Result<BundleContents> {
-        self.row(
+        self.peek_row(
             "SELECT bundle FROM bundles WHERE bundleID = ?",
             params![SqlText(bundle_id)],
             |row| Ok(contents(row.get_ref(0)?)),
@@ -148,7 +150,7 @@ impl Store {
             return Ok(());
         }
         self.ensure_txn(&db)?;
-        db.run(
+        db.run_beside(
             "DELETE FROM bundles WHERE bundleID = ?",
             params![SqlText(bundle_id)],
         )?;
@@ -196,7 +198,7 @@ impl Store {
 
     /// All bundles with their contents, where there are any.
     pub fn dump_bundles(&self) -> Result<Vec<(Vec<u8>, Option<BundleContents>)>> {
-        self.db.lock().rows(
+        self.db.lock().peek_rows(
             "SELECT bundleID, bundle FROM bundles ORDER BY bundleID",
             [],
             |row| {

@@ -28,21 +28,38 @@ pub(super) struct Crank {
     /// The names of the savepoints; the one at index N is `tN` to SQLite.
     savepoints: Vec<Vec<u8>>,
     hash: Sha256,
+    /// What is yet to be added to the hash, so that many small pieces make few large ones.
+    unhashed: Vec<u8>,
 }
+
+/// How many bytes are gathered before they are hashed.
+const HASH_BYTES: usize = 64 * 1024;
 
 impl Crank {
     pub(super) fn hash_set(&mut self, key: &[u8], value: &[u8]) {
-        self.hash.add(b"add\n");
-        self.hash.add(&text::for_hash(key));
-        self.hash.add(b"\n");
-        self.hash.add(&text::for_hash(value));
-        self.hash.add(b"\n");
+        self.hash_lines([b"add", &text::for_hash(key), &text::for_hash(value)]);
     }
 
     pub(super) fn hash_delete(&mut self, key: &[u8]) {
-        self.hash.add(b"delete\n");
-        self.hash.add(&text::for_hash(key));
-        self.hash.add(b"\n");
+        self.hash_lines([b"delete".as_slice(), &text::for_hash(key)]);
+    }
+
+    fn hash_lines<const N: usize>(&mut self, lines: [&[u8]; N]) {
+        for line in lines {
+            self.unhashed.extend_from_slice(line);
+            self.unhashed.push(b'\n');
+        }
+        if self.unhashed.len() >= HASH_BYTES {
+            self.hash.add(&self.unhashed);
+            self.unhashed.clear();
+        }
+    }
+
+    /// The hash of all lines, which begins anew.
+    fn take_hash(&mut self) -> String {
+        self.hash.add(&self.unhashed);
+        self.unhashed.clear();
+        std::mem::take(&mut self.hash).finish()
     }
 }
 
@@ -57,6 +74,7 @@ impl Store {
         }
         self.crank.running = true;
         self.crank.hash = Sha256::new();
+        self.crank.unhashed.clear();
         Ok(())
     }
 
@@ -73,13 +91,11 @@ impl Store {
         if !self.crank.running {
             return Err(Error::OutsideCrank("establishCrankSavepoint"));
         }
-        let ordinal = self.crank.savepoints.len();
         self.crank.savepoints.push(name.to_vec());
         let db = self.db.lock();
         // Outside of a transaction, releasing the savepoint would commit.
-        self.ensure_txn(&db)?;
-        db.run(&format!("SAVEPOINT t{ordinal}"), [])?;
-        Ok(())
+        self.ensure_txn(&db).inspect_err(|_| db.miss_savepoint())?;
+        db.set_savepoint()
     }
 
     /// Undoes all that was written since the savepoint was established, and forgets it.
@@ -96,10 +112,7 @@ impl Store {
             .iter()
             .position(|savepoint| savepoint == name)
             .ok_or_else(|| Error::NoSuchSavepoint(show(name)))?;
-        let mut db = self.db.lock();
-        db.settle_readers()?;
-        db.run(&format!("ROLLBACK TO SAVEPOINT t{ordinal}"), [])?;
-        drop(db);
+        self.db.lock().return_to_savepoint(ordinal)?;
         self.crank.savepoints.truncate(ordinal);
         Ok(())
     }
@@ -121,7 +134,7 @@ impl Store {
 
     /// The crankhash, which begins anew.
     pub fn take_crankhash(&mut self) -> String {
-        std::mem::take(&mut self.crank.hash).finish()
+        self.crank.take_hash()
     }
 
     /// Exports an activityhash that was stored.
@@ -145,7 +158,7 @@ impl Store {
         }
         let db = self.db.lock();
         if !self.crank.savepoints.is_empty() {
-            db.run("RELEASE SAVEPOINT t0", [])?;
+            db.release_savepoints()?;
             self.crank.savepoints.clear();
         }
         self.notes.take_pending(&db)

@@ -4,6 +4,7 @@
 //! that fetch their rows step by step. All of them hold a [`SharedDatabase`] and lock it for one
 //! operation at a time, so that it may be used from any thread.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -11,8 +12,10 @@ use std::time::Duration;
 
 use rusqlite::{CachedStatement, Connection, OpenFlags, Params};
 
+use super::buffer::Buffer;
 use super::error::{Error, Result};
 use super::schema::Part;
+use super::signal::Signal;
 use super::span_reader::ReaderState;
 use super::statement::Statement;
 
@@ -60,6 +63,8 @@ pub struct Database {
     pub(super) statements: HashMap<u32, Statement>,
     pub(super) next_statement: u32,
     readers: Vec<Weak<Mutex<ReaderState>>>,
+    pub(super) buffer: RefCell<Buffer>,
+    pub(super) signal: Arc<Signal>,
     connection: Option<Connection>,
     location: Location,
 }
@@ -120,6 +125,8 @@ impl Database {
             statements: HashMap::new(),
             next_statement: 0,
             readers: Vec::new(),
+            buffer: RefCell::default(),
+            signal: Arc::default(),
             connection: Some(connection),
             location: match location {
                 Location::Serialized(_) => Location::Memory,
@@ -149,6 +156,14 @@ impl Database {
         }
     }
 
+    /// Whether the database may only be read.
+    ///
+    /// # Errors
+    /// [`Error::DatabaseClosed`].
+    pub fn is_readonly(&self) -> Result<bool> {
+        Ok(self.connection()?.is_readonly("main")?)
+    }
+
     /// Whether a transaction is open; false for a closed database.
     pub fn in_transaction(&self) -> bool {
         self.connection
@@ -156,14 +171,32 @@ impl Database {
             .is_some_and(|connection| !connection.is_autocommit())
     }
 
-    /// A statement, prepared once and kept.
+    /// A statement, prepared once and kept, that sees everything that was written.
     pub(super) fn prepare(&self, sql: &str) -> Result<CachedStatement<'_>> {
-        Ok(self.connection()?.prepare_cached(sql)?)
+        self.settle()?;
+        self.prepare_directly(sql)
+    }
+
+    /// A statement that does not see what is buffered.
+    pub(super) fn prepare_directly(&self, sql: &str) -> Result<CachedStatement<'_>> {
+        self.checked(self.connection()?.prepare_cached(sql))
     }
 
     /// Runs a statement that returns no rows; returns how many rows it changed.
     pub(super) fn run(&self, sql: &str, params: impl Params) -> Result<usize> {
-        Ok(self.prepare(sql)?.execute(params)?)
+        self.checked(self.prepare(sql)?.execute(params))
+    }
+
+    /// Runs a statement that has nothing to do with what is buffered.
+    pub(super) fn run_beside(&self, sql: &str, params: impl Params) -> Result<usize> {
+        self.make_savepoints()?;
+        self.checked(self.prepare_directly(sql)?.execute(params))
+    }
+
+    /// Runs a statement of transaction control.
+    pub(super) fn run_directly(&self, sql: &str) -> Result<()> {
+        let done = self.checked(self.prepare_directly(sql)?.execute([]));
+        done.map(drop)
     }
 
     /// Runs one or more statements without parameters.
@@ -180,6 +213,15 @@ impl Database {
         self.row(sql, params, |row| row.get(0))
     }
 
+    /// As [`Database::value`], from tables that are not buffered.
+    pub(super) fn peek_value<T: rusqlite::types::FromSql>(
+        &self,
+        sql: &str,
+        params: impl Params,
+    ) -> Result<Option<T>> {
+        self.peek_row(sql, params, |row| row.get(0))
+    }
+
     /// The first row, mapped.
     pub(super) fn row<T>(
         &self,
@@ -187,12 +229,23 @@ impl Database {
         params: impl Params,
         map: impl FnOnce(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Option<T>> {
-        let mut statement = self.prepare(sql)?;
-        let mut rows = statement.query(params)?;
-        match rows.next()? {
-            Some(row) => Ok(Some(map(row)?)),
-            None => Ok(None),
-        }
+        self.settle()?;
+        self.peek_row(sql, params, map)
+    }
+
+    /// As [`Database::row`], from tables that are not buffered.
+    pub(super) fn peek_row<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        map: impl FnOnce(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>> {
+        let mut statement = self.prepare_directly(sql)?;
+        let row = || {
+            let mut rows = statement.query(params)?;
+            rows.next()?.map(map).transpose()
+        };
+        self.checked(row())
     }
 
     /// All rows, mapped.
@@ -200,15 +253,22 @@ impl Database {
         &self,
         sql: &str,
         params: impl Params,
-        mut map: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+        map: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>> {
-        let mut statement = self.prepare(sql)?;
-        let mut rows = statement.query(params)?;
-        let mut found = Vec::new();
-        while let Some(row) = rows.next()? {
-            found.push(map(row)?);
-        }
-        Ok(found)
+        self.settle()?;
+        self.peek_rows(sql, params, map)
+    }
+
+    /// As [`Database::rows`], from tables that are not buffered.
+    pub(super) fn peek_rows<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        map: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>> {
+        let mut statement = self.prepare_directly(sql)?;
+        let rows = || statement.query_map(params, map)?.collect();
+        self.checked(rows())
     }
 
     /// Makes the tables of one part where they are missing.
@@ -221,15 +281,22 @@ impl Database {
     /// # Errors
     /// SQLite's `SQLITE_BUSY` when another connection writes for longer than the timeout.
     pub fn begin(&self) -> Result<()> {
-        if !self.in_transaction() {
-            self.run("BEGIN IMMEDIATE TRANSACTION", [])?;
+        if self.signal.is_held() && self.in_transaction() {
+            return Ok(());
         }
+        self.notice_lost_transaction();
+        if !self.in_transaction() {
+            self.run_directly("BEGIN IMMEDIATE TRANSACTION")?;
+        }
+        self.transaction_began();
         Ok(())
     }
 
     /// Commits the open transaction.
     pub fn commit(&self) -> Result<()> {
-        self.run("COMMIT", [])?;
+        self.settle_for_commit()?;
+        self.run_directly("COMMIT")?;
+        self.transaction_ended();
         Ok(())
     }
 
@@ -269,6 +336,7 @@ impl Database {
 
     /// The whole database as bytes, from which [`Location::Serialized`] makes it anew.
     pub fn serialize(&mut self) -> Result<Vec<u8>> {
+        self.settle_for_tools()?;
         let connection = self.connection.as_mut().ok_or(Error::DatabaseClosed)?;
         Ok(connection.serialize("main")?.to_vec())
     }
@@ -296,6 +364,7 @@ impl Database {
     /// Closes the database. What was not committed is gone; what was open on it fails from now
     /// on. Does nothing the second time.
     pub fn close(&mut self) {
+        self.transaction_lost();
         self.statements.clear();
         self.readers.clear();
         if let Some(connection) = self.connection.take() {

@@ -3,11 +3,13 @@
 //! Keys that start with `host.` are the host's, those that start with `local.` are not part of
 //! consensus, and all others are: their changes are hashed and exported.
 
+use std::sync::Arc;
+
 use rusqlite::params;
 
 use super::error::{Error, Result};
 use super::span_reader::SqlText;
-use super::{Database, Store};
+use super::{Database, Signal, Store, Transactions};
 
 /// Whom a key belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,16 +44,48 @@ pub fn key_type(key: &[u8]) -> KeyType {
     }
 }
 
+/// How many deleted keys the search for the next key passes over before it writes them.
+const MAX_PASSED_OVER: usize = 64;
+
 impl Database {
     /// Gives `take` the value of `key`, without copying it first.
     pub(super) fn kv_get<T>(&self, key: &[u8], take: impl FnOnce(Option<&[u8]>) -> T) -> Result<T> {
-        let mut statement = self.prepare("SELECT value FROM kvStore WHERE key = ?")?;
-        let mut rows = statement.query(params![SqlText(key)])?;
-        let Some(row) = rows.next()? else {
+        self.connection()?;
+        if let Some(found) = self.buffer.borrow().kv(key) {
+            return Ok(take(found));
+        }
+        let mut statement = self.prepare_directly("SELECT value FROM kvStore WHERE key = ?")?;
+        let mut rows = self.checked(statement.query(params![SqlText(key)]))?;
+        let Some(row) = self.checked(rows.next())? else {
             return Ok(take(None));
         };
-        let value = row.get_ref(0)?.as_bytes_or_null();
+        let value = self.checked(row.get_ref(0))?.as_bytes_or_null();
         Ok(take(value?))
+    }
+
+    /// The first key behind `previous`, of those in the table and in the buffer.
+    fn kv_key_after(&self, previous: &[u8]) -> Result<Option<Vec<u8>>> {
+        self.connection()?;
+        let mut deleted = 0;
+        let mut in_table = self.peek_key_after(previous)?;
+        while let Some(key) = &in_table
+            && matches!(self.buffer.borrow().kv(key), Some(None))
+        {
+            deleted += 1;
+            if deleted > MAX_PASSED_OVER {
+                break;
+            }
+            in_table = self.peek_key_after(key)?;
+        }
+        let in_buffer = self.buffer.borrow().key_after(previous, MAX_PASSED_OVER);
+        let Some(in_buffer) = in_buffer.filter(|_| deleted <= MAX_PASSED_OVER) else {
+            self.settle()?;
+            return self.peek_key_after(previous);
+        };
+        Ok(match (in_table, in_buffer) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        })
     }
 }
 
@@ -73,22 +107,15 @@ impl Store {
 
     /// The first key behind `previous_key`, which itself need not exist.
     pub fn kv_get_next_key(&self, previous_key: &[u8]) -> Result<Option<Vec<u8>>> {
-        self.db.lock().row(
-            "SELECT key FROM kvStore WHERE key > ? LIMIT 1",
-            params![SqlText(previous_key)],
-            |row| Ok(row.get_ref(0)?.as_bytes()?.to_vec()),
-        )
+        self.db.lock().kv_key_after(previous_key)
     }
 
     /// Sets `key`, whoever it belongs to, without hashing or exporting it.
     pub fn kv_set(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
         let db = self.db.lock();
         self.ensure_txn(&db)?;
-        db.run(
-            "INSERT INTO kvStore (key, value) VALUES (?, ?)
-             ON CONFLICT DO UPDATE SET value = excluded.value",
-            params![SqlText(key), SqlText(value)],
-        )?;
+        db.kv_write(key, Some(value))?;
+        self.outdate_others_copies(&db);
         match &mut self.trace {
             Some(trace) => trace.line(&[b"set", key, value]),
             None => Ok(()),
@@ -99,11 +126,31 @@ impl Store {
     pub fn kv_delete(&mut self, key: &[u8]) -> Result<()> {
         let db = self.db.lock();
         self.ensure_txn(&db)?;
-        db.run("DELETE FROM kvStore WHERE key = ?", params![SqlText(key)])?;
+        db.kv_write(key, None)?;
+        self.outdate_others_copies(&db);
         match &mut self.trace {
             Some(trace) => trace.line(&[b"del", key]),
             None => Ok(()),
         }
+    }
+
+    /// Over a database of the caller's, another store may have its copies of values. Whoever has
+    /// this store's is told by its JavaScript.
+    fn outdate_others_copies(&self, db: &Database) {
+        if self.transactions == Transactions::Callers {
+            db.signal.outdate();
+        }
+    }
+
+    /// Makes void the copies of values that were made before, if another connection may have
+    /// changed the database since.
+    pub fn kv_refresh(&self) {
+        self.db.lock().notice_others();
+    }
+
+    /// What tells whoever keeps copies of values whether they still hold.
+    pub fn signal(&self) -> Arc<Signal> {
+        self.db.lock().signal.clone()
     }
 
     /// Sets a key for the kernel.

@@ -21,6 +21,7 @@
 //! ```
 
 mod artifact;
+mod buffer;
 mod bundles;
 pub mod check_bundle;
 mod completeness;
@@ -30,13 +31,16 @@ mod error;
 mod export;
 mod gzip;
 mod hash;
+mod journaled;
 pub mod js_json;
 mod kv;
 mod limits;
 mod notes;
 mod record;
 mod record_import;
+mod scan;
 mod schema;
+mod signal;
 mod snapshots;
 mod span_import;
 mod span_reader;
@@ -45,6 +49,7 @@ mod statement;
 mod text;
 mod trace;
 mod transcripts;
+mod wal_clock;
 
 use std::path::{Path, PathBuf};
 
@@ -60,6 +65,7 @@ pub use kv::{KeyType, kernel_key_type, key_type, require_host_key};
 pub use limits::{Limits, limits, set_limits};
 pub use notes::Note;
 pub use schema::Part;
+pub use signal::Signal;
 pub use snapshots::{SnapshotImport, SnapshotInfo, SnapshotRow};
 pub use span_import::SpanImport;
 pub use span_reader::SpanReader;
@@ -139,6 +145,13 @@ impl Store {
             Some(path) => Some(trace::Trace::append_to(path)?),
             None => None,
         };
+        if options.transactions == Transactions::Own {
+            let locked = db.lock();
+            // What can't be written is to fail at once.
+            if !locked.is_readonly()? {
+                locked.buffer_writes();
+            }
+        }
         Ok(Store {
             db,
             transactions: options.transactions,

@@ -1,9 +1,6 @@
 //! Changes of the export data on their way to the host.
 
-use rusqlite::params;
-
 use super::error::Result;
-use super::span_reader::SqlText;
 use super::{Database, NoteTo};
 
 /// A change of the export data: a key, and its value or `None` for a deletion.
@@ -34,34 +31,17 @@ impl Notes {
             NoteTo::Nobody => {}
             NoteTo::List => self.list.push((key, value)),
             NoteTo::PendingExports => {
-                db.run(
-                    "INSERT INTO pendingExports (key, value) VALUES (?, ?)
-                     ON CONFLICT DO UPDATE SET value = excluded.value",
-                    params![SqlText(&key), value.as_deref().map(SqlText)],
-                )?;
+                db.note_pending(&key, value)?;
             }
         }
         Ok(())
     }
 
-    /// Empties the table and returns what was in it, sorted by key.
+    /// Returns all changes that were noted and forgets them, sorted by key.
     pub(super) fn take_pending(&self, db: &Database) -> Result<Vec<Note>> {
         if self.to != NoteTo::PendingExports {
             return Ok(Vec::new());
         }
-        let pending = db.rows(
-            "SELECT key, value FROM pendingExports ORDER BY key",
-            [],
-            |row| {
-                Ok((
-                    row.get_ref(0)?.as_bytes()?.to_vec(),
-                    row.get_ref(1)?.as_bytes_or_null()?.map(<[u8]>::to_vec),
-                ))
-            },
-        )?;
-        if !pending.is_empty() {
-            db.run("DELETE FROM pendingExports", [])?;
-        }
-        Ok(pending)
+        db.take_pending()
     }
 }

@@ -81,7 +81,7 @@ impl SnapshotRow {
 
 impl Database {
     fn snapshot_rows(&self, rest: &str) -> Result<Vec<SnapshotRow>> {
-        self.rows(
+        self.peek_rows(
             &format!(
                 "SELECT vatID, inUse, snapPos, hash, uncompressedSize, compressedSize{rest}
                  ORDER BY vatID, snapPos"
@@ -116,7 +116,7 @@ impl Database {
         let missing = || Error::SnapshotNotAvailable(name.to_vec());
         let snap_pos = to_number(snap_pos);
         let populated: bool = self
-            .value(
+            .peek_value(
                 "SELECT compressedSnapshot IS NOT NULL FROM snapshots
                  WHERE vatID = ? AND snapPos = ?",
                 params![SqlText(vat_id), snap_pos],
@@ -132,7 +132,7 @@ impl Database {
     pub(super) fn export_snapshot(&self, name: &[u8]) -> Result<Decompressor> {
         let (vat_id, snap_pos) = self.find_snapshot(name)?;
         let compressed: Option<Vec<u8>> = self
-            .value(
+            .peek_value(
                 "SELECT compressedSnapshot FROM snapshots WHERE vatID = ? AND snapPos = ?",
                 params![SqlText(vat_id), snap_pos],
             )?
@@ -148,7 +148,7 @@ impl Store {
     pub fn stop_using_last_snapshot(&mut self, vat_id: &[u8]) -> Result<()> {
         let db = self.db.lock();
         self.ensure_txn(&db)?;
-        let prior = db.row(
+        let prior = db.peek_row(
             "SELECT snapPos, hash FROM snapshots WHERE vatID = ? AND inUse = 1",
             params![SqlText(vat_id)],
             |row| {
@@ -170,7 +170,7 @@ impl Store {
         )?;
         self.notes
             .add(&db, artifact::current_snapshot_key(vat_id), None)?;
-        db.run(
+        db.run_beside(
             if self.keep_snapshots {
                 "UPDATE snapshots SET inUse = NULL WHERE inUse = 1 AND vatID = ?"
             } else {
@@ -191,7 +191,7 @@ impl Store {
     ) -> Result<Vec<u8>> {
         self.stop_using_last_snapshot(vat_id)?;
         let db = self.db.lock();
-        db.run(
+        db.run_beside(
             "INSERT OR REPLACE INTO snapshots
                (vatID, snapPos, inUse, hash, uncompressedSize, compressedSize,
                 compressedSnapshot)
@@ -230,7 +230,7 @@ impl Store {
         let (hash, compressed) = self
             .db
             .lock()
-            .row(
+            .peek_row(
                 "SELECT hash, compressedSnapshot FROM snapshots WHERE vatID = ? AND inUse = 1",
                 params![SqlText(vat_id)],
                 |row| {
@@ -249,7 +249,7 @@ impl Store {
 
     /// What is known of a vat's snapshot in use.
     pub fn get_snapshot_info(&self, vat_id: &[u8]) -> Result<Option<SnapshotInfo>> {
-        self.db.lock().row(
+        self.db.lock().peek_row(
             "SELECT vatID, inUse, snapPos, hash, uncompressedSize, compressedSize
              FROM snapshots WHERE vatID = ? AND inUse = 1",
             params![SqlText(vat_id)],
@@ -262,7 +262,7 @@ impl Store {
     pub fn delete_all_unused_snapshots(&mut self) -> Result<()> {
         let db = self.db.lock();
         self.ensure_txn(&db)?;
-        db.run("DELETE FROM snapshots WHERE inUse IS NULL", [])?;
+        db.run_beside("DELETE FROM snapshots WHERE inUse IS NULL", [])?;
         Ok(())
     }
 
@@ -282,12 +282,12 @@ impl Store {
             ))
         };
         let snapshots = match budget {
-            Budget::All => db.rows(
+            Budget::All => db.peek_rows(
                 "SELECT snapPos, inUse FROM snapshots WHERE vatID = ? ORDER BY snapPos",
                 params![SqlText(vat_id)],
                 place,
             )?,
-            Budget::AtMost(limit) => db.rows(
+            Budget::AtMost(limit) => db.peek_rows(
                 "SELECT snapPos, inUse FROM snapshots
                  WHERE vatID = ? ORDER BY snapPos DESC LIMIT ?",
                 params![SqlText(vat_id), limit],
@@ -300,14 +300,14 @@ impl Store {
             self.notes
                 .add(&db, artifact::snapshot_name(vat_id, *snap_pos), None)?;
             if budget != Budget::All {
-                db.run(
+                db.run_beside(
                     "DELETE FROM snapshots WHERE vatID = ? AND snapPos = ?",
                     params![SqlText(vat_id), snap_pos],
                 )?;
             }
         }
         if budget == Budget::All {
-            db.run(
+            db.run_beside(
                 "DELETE FROM snapshots WHERE vatID = ?",
                 params![SqlText(vat_id)],
             )?;
@@ -317,7 +317,7 @@ impl Store {
                 .add(&db, artifact::current_snapshot_key(vat_id), None)?;
         }
         let has_more = || {
-            db.value::<i64>(
+            db.peek_value::<i64>(
                 "SELECT 1 FROM snapshots WHERE vatID = ? LIMIT 1",
                 params![SqlText(vat_id)],
             )
@@ -333,7 +333,7 @@ impl Store {
         Ok(self
             .db
             .lock()
-            .value::<i64>(
+            .peek_value::<i64>(
                 "SELECT 1 FROM snapshots WHERE vatID = ? AND hash = ? LIMIT 1",
                 params![SqlText(vat_id), SqlText(hash)],
             )?
@@ -344,7 +344,7 @@ impl Store {
     pub fn delete_snapshot_by_hash(&mut self, vat_id: &[u8], hash: &[u8]) -> Result<()> {
         let db = self.db.lock();
         self.ensure_txn(&db)?;
-        db.run(
+        db.run_beside(
             "DELETE FROM snapshots WHERE vatID = ? AND hash = ?",
             params![SqlText(vat_id), SqlText(hash)],
         )?;
@@ -427,7 +427,7 @@ impl Store {
             });
         }
         let db = self.db.lock();
-        db.run(
+        db.run_beside(
             "UPDATE snapshots SET
                uncompressedSize = ?, compressedSize = ?, compressedSnapshot = ?
              WHERE vatID = ? AND snapPos = ?",
@@ -448,7 +448,7 @@ pub(super) fn find_record(
     vat_id: &[u8],
     snap_pos: f64,
 ) -> Result<Option<(Vec<u8>, bool)>> {
-    db.row(
+    db.peek_row(
         "SELECT hash, inUse FROM snapshots WHERE vatID = ? AND snapPos = ?",
         params![SqlText(vat_id), snap_pos],
         |row| {

@@ -42,7 +42,7 @@ impl ReaderState {
         if self.exhausted {
             return Ok(());
         }
-        let mut statement = db.prepare(
+        let mut statement = db.prepare_directly(
             "SELECT position, item FROM transcriptItems
              WHERE vatID = ? AND ? <= position AND position < ?
              ORDER BY position",

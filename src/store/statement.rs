@@ -399,6 +399,7 @@ impl Database {
         let db = self.handle()?;
         self.check_may_write(id)?;
         self.check_not_stepping(id)?;
+        self.settle_for_tools()?;
         // SAFETY: the connection is open.
         let before = unsafe { ffi::sqlite3_total_changes64(db) };
         let statement = self.statement(id)?;
@@ -406,6 +407,7 @@ impl Database {
             .bind(bindings)
             .and_then(|()| statement.step(db).map(drop));
         statement.reset();
+        self.after_tools();
         result?;
         // SAFETY: the connection is open.
         Ok(unsafe {
@@ -434,14 +436,20 @@ impl Database {
         let db = self.handle()?;
         let statement = self.statement(id)?;
         let mut rows = Vec::new();
+        let mut outcome = Ok(());
         while rows.len() < limit {
-            match statement.step(db)? {
-                Some(row) => rows.push(row),
-                None => break,
+            match statement.step(db) {
+                Ok(Some(row)) => rows.push(row),
+                Ok(None) => break,
+                Err(error) => {
+                    outcome = Err(error);
+                    break;
+                }
             }
         }
         statement.reset();
-        Ok(rows)
+        self.after_tools();
+        outcome.map(|()| rows)
     }
 
     /// Makes a statement ready for [`Database::step_statement`].
@@ -458,6 +466,7 @@ impl Database {
         }
         self.check_not_stepping(id)?;
         self.check_may_write(id)?;
+        self.settle_for_tools()?;
         let statement = self.statement(id)?;
         statement
             .bind(bindings)
@@ -473,7 +482,10 @@ impl Database {
         if !statement.stepping {
             return Ok(None);
         }
-        statement.step(db)
+        self.settle_for_tools()?;
+        let row = self.statement(id)?.step(db);
+        self.after_tools();
+        row
     }
 
     /// Ends the reading of a statement's rows.
@@ -498,7 +510,10 @@ impl Database {
             return Err(busy());
         }
         self.settle_readers()?;
-        self.execute(sql)
+        self.settle_for_tools()?;
+        let done = self.execute(sql);
+        self.after_tools();
+        done
     }
 
     fn check_not_stepping(&mut self, id: u32) -> Result<()> {

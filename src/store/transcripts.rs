@@ -81,7 +81,11 @@ impl SpanRecord {
 
 impl Database {
     pub(super) fn current_span(&self, vat_id: &[u8]) -> Result<Option<Span>> {
-        self.row(
+        self.connection()?;
+        if let Some(span) = self.buffered_span(vat_id) {
+            return Ok(Some(span));
+        }
+        let span = self.peek_row(
             "SELECT startPos, endPos, hash, incarnation FROM transcriptSpans
              WHERE vatID = ? AND isCurrent = 1",
             params![SqlText(vat_id)],
@@ -93,12 +97,44 @@ impl Database {
                     incarnation: row.get(3)?,
                 })
             },
-        )
+        )?;
+        if let Some(span) = &span {
+            self.buffer_span(vat_id, span, false);
+        }
+        Ok(span)
     }
 
     fn require_current_span(&self, vat_id: &[u8]) -> Result<Span> {
         self.current_span(vat_id)?
             .ok_or_else(|| Error::NoCurrentTranscript(vat_id.to_vec()))
+    }
+
+    /// Stores the new end and hash of a current span.
+    fn extend_current_span(&self, record: &SpanRecord) -> Result<()> {
+        if !self.is_buffering() {
+            return self.update_current_span(&record.vat_id, record.end_pos, &record.hash);
+        }
+        let span = Span {
+            start_pos: record.start_pos,
+            end_pos: record.end_pos,
+            hash: record.hash.clone(),
+            incarnation: record.incarnation,
+        };
+        self.buffer_span(&record.vat_id, &span, true);
+        Ok(())
+    }
+
+    pub(super) fn update_current_span(
+        &self,
+        vat_id: &[u8],
+        end_pos: i64,
+        hash: &[u8],
+    ) -> Result<()> {
+        let mut update = self.prepare_directly(
+            "UPDATE transcriptSpans SET endPos = ?, hash = ? WHERE vatID = ? AND isCurrent = 1",
+        )?;
+        self.checked(update.execute(params![end_pos, SqlText(hash), SqlText(vat_id)]))?;
+        Ok(())
     }
 
     pub(super) fn insert_span(&self, span: &SpanRecord) -> Result<()> {
@@ -124,7 +160,7 @@ impl Database {
         item: &[u8],
         incarnation: i64,
     ) -> Result<()> {
-        self.run(
+        self.run_beside(
             "INSERT INTO transcriptItems (vatID, item, position, incarnation)
              VALUES (?, ?, ?, ?)",
             params![SqlText(vat_id), SqlText(item), position, incarnation],
@@ -140,7 +176,7 @@ impl Database {
         end_pos: i64,
     ) -> Result<()> {
         self.settle_readers()?;
-        self.run(
+        self.run_beside(
             "DELETE FROM transcriptItems WHERE vatID = ? AND position >= ? AND position < ?",
             params![SqlText(vat_id), start_pos, end_pos],
         )?;
@@ -149,7 +185,7 @@ impl Database {
 
     pub(super) fn count_items(&self, vat_id: &[u8], start_pos: i64, end_pos: i64) -> Result<i64> {
         Ok(self
-            .value(
+            .peek_value(
                 "SELECT COUNT(*) FROM transcriptItems
                  WHERE vatID = ? AND position >= ? AND position < ?",
                 params![SqlText(vat_id), start_pos, end_pos],
@@ -277,11 +313,7 @@ impl Store {
             is_current: true,
             incarnation: span.incarnation,
         };
-        db.run(
-            "UPDATE transcriptSpans SET endPos = ?, hash = ?
-             WHERE vatID = ? AND isCurrent = 1",
-            params![record.end_pos, SqlText(&record.hash), SqlText(vat_id)],
-        )?;
+        db.extend_current_span(&record)?;
         self.notes.add(&db, record.key(), Some(record.to_json()))
     }
 

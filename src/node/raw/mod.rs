@@ -9,6 +9,7 @@
 #![allow(unsafe_code)]
 
 mod arguments;
+mod shared;
 mod values;
 
 use std::ffi::c_void;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use napi::bindgen_prelude::{Unknown, execute_tokio_future, spawn_blocking};
 use napi::sys;
 
+pub use self::shared::array_buffer;
 pub use self::values::{Value, new_object, property, set_property, to_js};
 use super::errors;
 use crate::store::{Error, Result};

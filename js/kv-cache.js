@@ -1,0 +1,108 @@
+'use strict';
+
+const native = require('./native.js');
+
+/** About how many bytes an entry takes besides the characters of its key and its value. */
+const ENTRY_BYTES = 64;
+
+/** What there is to say of a key that has no value. */
+const ABSENT = Symbol('absent');
+
+// Taken before anyone can change it. An old lockdown may have removed it.
+const { isWellFormed } = String.prototype;
+const hasLoneSurrogate = isWellFormed
+  ? text => !Reflect.apply(isWellFormed, text, [])
+  : text => /\p{Surrogate}/u.test(text);
+
+/**
+ * A kvStore that remembers what was read and written, since a call of the addon costs several times
+ * what a lookup here does.
+ *
+ * Whether that still holds is for the addon to say. It does so through two numbers in memory that
+ * both sides see: the first changes when what is remembered is void (after a rollback, a tool's
+ * SQL, another process's commit), the second is 1 while nobody but this store can change anything
+ * (in its own transaction). While it is not, the addon has to look, by `kvRefresh`.
+ *
+ * @param {any} fns the addon's functions for one store
+ */
+const makeKVCache = fns => {
+  const signal = new Int32Array(fns.kvSignal());
+  const half = native.kvCacheBytes() / 2;
+  let generation = signal[0];
+  // What was used lately is in `recent`. When that is full, it becomes `older`, and what was in
+  // there and has not been used since is forgotten.
+  let recent = new Map();
+  let older = new Map();
+  let size = 0;
+
+  const clear = () => {
+    recent = new Map();
+    older = new Map();
+    size = 0;
+    generation = signal[0];
+  };
+
+  const keep = (key, value) => {
+    const bytes = key.length + (value === ABSENT ? 0 : value.length) + ENTRY_BYTES;
+    if (bytes > half) {
+      recent.delete(key);
+      older.delete(key);
+      return;
+    }
+    size += bytes;
+    if (size > half) {
+      older = recent;
+      recent = new Map();
+      size = bytes;
+    }
+    recent.set(key, value);
+  };
+
+  /** What is known of a key: its value, `ABSENT`, or nothing. */
+  const find = key => {
+    if (signal[1] === 0) fns.kvRefresh();
+    if (signal[0] !== generation) clear();
+    const value = recent.get(key);
+    if (value !== undefined) return value;
+    const old = older.get(key);
+    if (old !== undefined) keep(key, old);
+    return old;
+  };
+
+  const get = key => {
+    const known = find(key);
+    if (known !== undefined) return known === ABSENT ? undefined : known;
+    const value = fns.kvGet(key);
+    keep(key, value === undefined ? ABSENT : value);
+    return value;
+  };
+
+  const has = key => {
+    const known = find(key);
+    return known === undefined ? fns.kvHas(key) : known !== ABSENT;
+  };
+
+  /** Takes note of what was written. The transaction has begun, so nobody else can any more. */
+  const note = (key, value) => {
+    if (signal[0] !== generation) clear();
+    keep(key, value);
+  };
+
+  /** A function of the addon that sets a key, followed by a note of it. */
+  const setter = set => (key, value) => {
+    set(key, value);
+    // A lone surrogate comes back from the file as something else.
+    if (hasLoneSurrogate(value)) note(key, fns.kvGet(key));
+    else note(key, value);
+  };
+
+  /** A function of the addon that deletes a key, followed by a note of it. */
+  const deleter = remove => key => {
+    remove(key);
+    note(key, ABSENT);
+  };
+
+  return { get, has, note, setter, deleter };
+};
+
+module.exports = { makeKVCache };

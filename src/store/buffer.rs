@@ -1,0 +1,530 @@
+//! What was written but has yet to reach SQLite.
+//!
+//! A kernel overwrites a few keys over and over, notes every change of its export data, and
+//! marks savepoints that it hardly ever returns to. A [`Buffer`] keeps all of that in memory and
+//! lets SQLite see the outcome: at a commit, when it grows too large, or when SQL is about to
+//! look at what it holds. Savepoints, too, are made in SQL only when something is about to be
+//! written there. Until then returning to one is a matter of memory alone.
+//!
+//! The rule that keeps this right: **no statement reaches SQLite but through [`Database`]'s
+//! functions**, and of those
+//! - the ones without a further word settle first: savepoints are made and everything buffered
+//!   is written, so that the statement sees, and adds to, what it would without a buffer;
+//! - the ones that end in `_beside` are for tables that are not buffered: savepoints are made,
+//!   so that the statement can be undone, and the buffer stays;
+//! - the ones that begin with `peek` read what is not buffered, or merge it.
+//!
+//! Returning to a savepoint undoes SQL's part if the savepoint was made there, and the buffer's
+//! part by its journal, which brings back what was buffered at the time but has been written
+//! since.
+
+use rusqlite::params;
+
+use super::Database;
+use super::error::{Error, Result};
+use super::journaled::Journaled;
+use super::limits::limits;
+use super::notes::Note;
+use super::scan::ScanAhead;
+use super::span_reader::SqlText;
+use super::transcripts::Span;
+use super::wal_clock::WalClock;
+
+/// A value, or `None` for one that was deleted.
+type Written = Option<Box<[u8]>>;
+
+/// A vat's current span, and whether SQL has yet to learn of it.
+#[derive(Debug, Clone)]
+pub(super) struct BufferedSpan {
+    pub(super) span: Span,
+    pub(super) is_dirty: bool,
+}
+
+/// How to find out that another connection has changed the database.
+#[derive(Debug, Clone, Copy, Default)]
+enum Others {
+    /// Yet to be found out.
+    #[default]
+    Unknown,
+    /// There can be none.
+    None,
+    /// By the WAL-index, which was like this when we last looked.
+    Wal(WalClock),
+    /// Not at all.
+    Unnoticed,
+}
+
+/// What a database's one store has written and SQLite has not.
+#[derive(Default)]
+pub(super) struct Buffer {
+    /// Whether anything is buffered here at all.
+    is_on: bool,
+    /// Whether a transaction is open as far as we know; SQLite ends one by itself when it fails
+    /// in certain ways.
+    in_transaction: bool,
+    kv: Journaled<Written>,
+    /// How many bytes were put into `kv` since it was empty.
+    kv_bytes: usize,
+    kv_limit: usize,
+    pending: Journaled<Option<Vec<u8>>>,
+    /// Whether there may be pending exports in the table, too.
+    pending_in_table: bool,
+    spans: Journaled<BufferedSpan>,
+    /// How many savepoints there are, and how many of them SQL knows of.
+    savepoints: usize,
+    savepoints_in_sql: usize,
+    pub(super) scan: ScanAhead,
+    others: Others,
+}
+
+const UPSERT: &str = "INSERT INTO kvStore (key, value) VALUES (?, ?)
+                      ON CONFLICT DO UPDATE SET value = excluded.value";
+const DELETE: &str = "DELETE FROM kvStore WHERE key = ?";
+
+impl Buffer {
+    /// A key's value, or its deletion, if either is buffered.
+    pub(super) fn kv(&self, key: &[u8]) -> Option<Option<&[u8]>> {
+        self.kv.get(key).map(Option::as_deref)
+    }
+
+    /// The first key behind `previous` that was set. `None` if more than `limit` deleted ones
+    /// lie before it.
+    pub(super) fn key_after(&self, previous: &[u8], limit: usize) -> Option<Option<Vec<u8>>> {
+        let mut keys = self.kv.after(previous);
+        for _ in 0..=limit {
+            match keys.next() {
+                Some((key, Some(_))) => return Some(Some(key.to_vec())),
+                Some((_, None)) => {}
+                None => return Some(None),
+            }
+        }
+        None
+    }
+
+    fn mark(&mut self) {
+        self.savepoints += 1;
+        self.kv.mark();
+        self.pending.mark();
+        self.spans.mark();
+    }
+
+    fn clear(&mut self) {
+        self.kv.clear();
+        self.kv_bytes = 0;
+        self.pending.clear();
+        self.spans.clear();
+        self.scan.forget();
+        self.pending_in_table = true;
+        // SQL has none of them any more, and shall say so when it is asked for one.
+        self.savepoints_in_sql = self.savepoints;
+    }
+}
+
+impl Database {
+    /// Buffers from now on what the store over this database writes. For a store that begins its
+    /// own transactions, over a database that may be written.
+    pub(super) fn buffer_writes(&self) {
+        let mut buffer = self.buffer.borrow_mut();
+        buffer.is_on = true;
+        buffer.kv_limit = limits().kv_buffer_bytes;
+        buffer.pending_in_table = true;
+    }
+
+    /// Whether writes are buffered.
+    pub(super) fn is_buffered(&self) -> bool {
+        self.buffer.borrow().is_on
+    }
+
+    /// Whether what is written now is buffered: not without a transaction, in which it could be
+    /// written later.
+    pub(super) fn is_buffering(&self) -> bool {
+        let buffer = self.buffer.borrow();
+        buffer.is_on && buffer.in_transaction
+    }
+
+    /// Sets a key, or deletes it.
+    pub(super) fn kv_write(&self, key: &[u8], value: Option<&[u8]>) -> Result<()> {
+        let is_full = {
+            let mut buffer = self.buffer.borrow_mut();
+            if !buffer.is_on || !buffer.in_transaction {
+                drop(buffer);
+                return self.kv_write_through(key, value);
+            }
+            buffer.kv_bytes += key.len() + value.map_or(0, <[u8]>::len);
+            buffer.kv.set(key, value.map(Box::from));
+            buffer.kv_bytes > buffer.kv_limit
+        };
+        match is_full {
+            true => self.settle(),
+            false => Ok(()),
+        }
+    }
+
+    fn kv_write_through(&self, key: &[u8], value: Option<&[u8]>) -> Result<()> {
+        match value {
+            Some(value) => self.run(UPSERT, params![SqlText(key), SqlText(value)])?,
+            None => self.run(DELETE, params![SqlText(key)])?,
+        };
+        self.buffer.borrow_mut().scan.forget();
+        Ok(())
+    }
+
+    /// A vat's current span as it was buffered.
+    pub(super) fn buffered_span(&self, vat_id: &[u8]) -> Option<Span> {
+        let buffer = self.buffer.borrow();
+        buffer.spans.get(vat_id).map(|found| found.span.clone())
+    }
+
+    /// Remembers a vat's current span: one that was read, or one that SQL has yet to learn of.
+    /// Without a transaction it is not remembered, since others may change it.
+    pub(super) fn buffer_span(&self, vat_id: &[u8], span: &Span, is_dirty: bool) {
+        let mut buffer = self.buffer.borrow_mut();
+        if buffer.is_on && buffer.in_transaction {
+            let span = span.clone();
+            buffer.spans.set(vat_id, BufferedSpan { span, is_dirty });
+        }
+    }
+
+    /// Notes a change of the export data, in place of an older one for the same key.
+    pub(super) fn note_pending(&self, key: &[u8], value: Option<Vec<u8>>) -> Result<()> {
+        let mut buffer = self.buffer.borrow_mut();
+        if buffer.is_on {
+            buffer.pending.set(key, value);
+            return Ok(());
+        }
+        drop(buffer);
+        self.note_pending_in_table(key, value.as_deref())
+    }
+
+    fn note_pending_in_table(&self, key: &[u8], value: Option<&[u8]>) -> Result<()> {
+        let mut statement = self.prepare_directly(
+            "INSERT INTO pendingExports (key, value) VALUES (?, ?)
+             ON CONFLICT DO UPDATE SET value = excluded.value",
+        )?;
+        self.checked(statement.execute(params![SqlText(key), value.map(SqlText)]))?;
+        Ok(())
+    }
+
+    /// Takes all noted changes of the export data, sorted by key.
+    pub(super) fn take_pending(&self) -> Result<Vec<Note>> {
+        if !self.is_buffered() {
+            return self.take_pending_from_table();
+        }
+        if self.buffer.borrow().pending_in_table {
+            // What was noted since is newer than what the table has for the same key.
+            self.spill_pending()?;
+            let pending = self.take_pending_from_table()?;
+            // With a savepoint to return to, the table may have rows again.
+            let mut buffer = self.buffer.borrow_mut();
+            buffer.pending_in_table = buffer.savepoints > 0;
+            return Ok(pending);
+        }
+        let taken = self.buffer.borrow_mut().pending.take_all();
+        Ok(taken
+            .into_iter()
+            .map(|(key, value)| (key.into_vec(), value))
+            .collect())
+    }
+
+    fn take_pending_from_table(&self) -> Result<Vec<Note>> {
+        let pending = self.peek_rows(
+            "SELECT key, value FROM pendingExports ORDER BY key",
+            [],
+            |row| {
+                Ok((
+                    row.get_ref(0)?.as_bytes()?.to_vec(),
+                    row.get_ref(1)?.as_bytes_or_null()?.map(<[u8]>::to_vec),
+                ))
+            },
+        )?;
+        if !pending.is_empty() {
+            self.run_beside("DELETE FROM pendingExports", [])?;
+        }
+        Ok(pending)
+    }
+
+    /// Writes pending changes of the export data to their table.
+    fn spill_pending(&self) -> Result<()> {
+        if self.buffer.borrow().pending.is_empty() {
+            return Ok(());
+        }
+        self.make_savepoints()?;
+        self.write_pending()
+            .inspect_err(|_| self.notice_lost_transaction())?;
+        let mut buffer = self.buffer.borrow_mut();
+        buffer.pending.drop_all();
+        buffer.pending_in_table = true;
+        Ok(())
+    }
+
+    fn write_pending(&self) -> Result<()> {
+        let buffer = self.buffer.borrow();
+        for (key, value) in buffer.pending.iter() {
+            self.note_pending_in_table(key, value.as_deref())?;
+        }
+        Ok(())
+    }
+
+    /// Marks a point to which [`Database::return_to_savepoint`] can return. Savepoints are
+    /// counted from 0.
+    pub(super) fn set_savepoint(&self) -> Result<()> {
+        self.buffer.borrow_mut().mark();
+        match self.is_buffered() {
+            true => Ok(()),
+            false => self.make_savepoints(),
+        }
+    }
+
+    /// Counts a savepoint that could not be set, because no transaction could be begun. SQL will
+    /// say that it has none of this name.
+    pub(super) fn miss_savepoint(&self) {
+        let mut buffer = self.buffer.borrow_mut();
+        buffer.mark();
+        buffer.savepoints_in_sql = buffer.savepoints;
+    }
+
+    /// Makes the savepoints in SQL of which it does not know yet.
+    pub(super) fn make_savepoints(&self) -> Result<()> {
+        loop {
+            let buffer = self.buffer.borrow();
+            let ordinal = buffer.savepoints_in_sql;
+            if ordinal >= buffer.savepoints {
+                return Ok(());
+            }
+            drop(buffer);
+            self.run_directly(&format!("SAVEPOINT t{ordinal}"))?;
+            self.buffer.borrow_mut().savepoints_in_sql = ordinal + 1;
+        }
+    }
+
+    /// Undoes what was written since a savepoint was set, and forgets it.
+    pub(super) fn return_to_savepoint(&mut self, ordinal: usize) -> Result<()> {
+        self.settle_readers()?;
+        if self.buffer.borrow().savepoints_in_sql > ordinal {
+            self.run_directly(&format!("ROLLBACK TO SAVEPOINT t{ordinal}"))?;
+        }
+        let mut buffer = self.buffer.borrow_mut();
+        buffer.savepoints_in_sql = buffer.savepoints_in_sql.min(ordinal);
+        buffer.savepoints = ordinal;
+        buffer.kv.return_to(ordinal);
+        buffer.pending.return_to(ordinal);
+        buffer.spans.return_to(ordinal);
+        buffer.scan.forget();
+        drop(buffer);
+        self.signal.outdate();
+        Ok(())
+    }
+
+    /// Forgets all savepoints, and keeps what was written since.
+    pub(super) fn release_savepoints(&self) -> Result<()> {
+        if self.buffer.borrow().savepoints_in_sql > 0 {
+            self.run_directly("RELEASE SAVEPOINT t0")?;
+        }
+        let mut buffer = self.buffer.borrow_mut();
+        buffer.savepoints = 0;
+        buffer.savepoints_in_sql = 0;
+        buffer.kv.forget_marks();
+        buffer.pending.forget_marks();
+        buffer.spans.forget_marks();
+        Ok(())
+    }
+
+    /// Writes everything that SQL is to see: all but pending exports, which only tools look for.
+    pub(super) fn settle(&self) -> Result<()> {
+        let buffer = self.buffer.borrow();
+        if !buffer.is_on {
+            return Ok(());
+        }
+        drop(buffer);
+        let settled = self
+            .make_savepoints()
+            .and_then(|()| self.write_kv())
+            .and_then(|()| self.write_spans());
+        settled.inspect_err(|_| self.notice_lost_transaction())
+    }
+
+    fn write_kv(&self) -> Result<()> {
+        let buffer = self.buffer.borrow();
+        if buffer.kv.is_empty() {
+            return Ok(());
+        }
+        let mut upsert = self.prepare_directly(UPSERT)?;
+        let mut delete = self.prepare_directly(DELETE)?;
+        // In the order of the keys, in which SQLite finds their pages soonest.
+        for (key, value) in buffer.kv.iter() {
+            self.checked(match value {
+                Some(value) => upsert.execute(params![SqlText(key), SqlText(value)]),
+                None => delete.execute(params![SqlText(key)]),
+            })?;
+        }
+        drop(buffer);
+        let mut buffer = self.buffer.borrow_mut();
+        buffer.kv.drop_all();
+        buffer.kv_bytes = 0;
+        buffer.scan.forget();
+        Ok(())
+    }
+
+    fn write_spans(&self) -> Result<()> {
+        let buffer = self.buffer.borrow();
+        if buffer.spans.is_empty() {
+            return Ok(());
+        }
+        for (vat_id, BufferedSpan { span, is_dirty }) in buffer.spans.iter() {
+            if *is_dirty {
+                self.update_current_span(vat_id, span.end_pos, &span.hash)?;
+            }
+        }
+        drop(buffer);
+        self.buffer.borrow_mut().spans.drop_all();
+        Ok(())
+    }
+
+    /// Lets a tool's SQL see everything.
+    pub(super) fn settle_for_tools(&self) -> Result<()> {
+        if !self.is_buffered() || !self.is_open() {
+            return Ok(());
+        }
+        self.settle()?;
+        self.spill_pending()
+    }
+
+    /// Takes note that a tool may have changed anything.
+    pub(super) fn after_tools(&self) {
+        let in_transaction = self.in_transaction();
+        let mut buffer = self.buffer.borrow_mut();
+        if buffer.is_on {
+            buffer.in_transaction = in_transaction;
+            buffer.pending_in_table = true;
+            buffer.spans.drop_all();
+            buffer.scan.forget();
+            buffer.others = Others::Unknown;
+            self.signal.hold(false);
+        }
+        self.signal.outdate();
+    }
+
+    /// Takes note that a transaction has begun.
+    pub(super) fn transaction_began(&self) {
+        if !self.is_buffered() {
+            return;
+        }
+        self.notice_others();
+        self.buffer.borrow_mut().in_transaction = true;
+        self.signal.hold(true);
+    }
+
+    /// Writes everything there is, because it is about to be committed.
+    pub(super) fn settle_for_commit(&self) -> Result<()> {
+        if !self.is_buffered() {
+            return Ok(());
+        }
+        self.settle()?;
+        self.spill_pending()
+    }
+
+    /// Takes note that the transaction has been committed.
+    pub(super) fn transaction_ended(&self) {
+        let mut buffer = self.buffer.borrow_mut();
+        if !buffer.is_on {
+            return;
+        }
+        buffer.in_transaction = false;
+        buffer.spans.clear();
+        buffer.kv.clear();
+        buffer.pending.clear();
+        buffer.savepoints_in_sql = buffer.savepoints;
+        self.signal.hold(false);
+        if let Others::Wal(before) = buffer.others
+            && let Ok(connection) = self.connection()
+        {
+            // One change is ours; were there a second one, it would be noticed.
+            match WalClock::read(connection) {
+                Some(now) if now.changes_since(before) <= 1 => buffer.others = Others::Wal(now),
+                _ => {}
+            }
+        }
+    }
+
+    /// Makes void what was read before if another connection has changed the database since.
+    pub(super) fn notice_others(&self) {
+        let Ok(connection) = self.connection() else {
+            return;
+        };
+        let mut buffer = self.buffer.borrow_mut();
+        if buffer.in_transaction {
+            return;
+        }
+        let others = match buffer.others {
+            Others::Unknown => self.find_others(),
+            found => found,
+        };
+        let (now, is_same) = match others {
+            Others::None => (Others::None, true),
+            Others::Wal(before) => match WalClock::read(connection) {
+                Some(now) => (Others::Wal(now), now == before),
+                None => (Others::Unknown, false),
+            },
+            unnoticed => (unnoticed, false),
+        };
+        let is_same = is_same && !matches!(buffer.others, Others::Unknown);
+        buffer.others = now;
+        if !is_same {
+            buffer.scan.forget();
+            self.signal.outdate();
+        }
+    }
+
+    /// How others can be noticed.
+    fn find_others(&self) -> Others {
+        if self.file().is_none() {
+            return Others::None;
+        }
+        let Ok(connection) = self.connection() else {
+            return Others::Unnoticed;
+        };
+        let is_wal = connection
+            .query_row("PRAGMA journal_mode", [], |row| row.get(0))
+            .is_ok_and(|mode: String| mode == "wal");
+        // Having read something makes sure that the WAL-index is there.
+        let has_read = is_wal
+            && connection
+                .query_row("SELECT COUNT(*) FROM sqlite_schema", [], |_| Ok(()))
+                .is_ok();
+        match has_read.then(|| WalClock::read(connection)).flatten() {
+            Some(clock) => Others::Wal(clock),
+            None => Others::Unnoticed,
+        }
+    }
+
+    /// Forgets everything, because SQLite has undone the transaction.
+    pub(super) fn transaction_lost(&self) {
+        let mut buffer = self.buffer.borrow_mut();
+        buffer.in_transaction = false;
+        buffer.clear();
+        self.signal.hold(false);
+        self.signal.outdate();
+    }
+
+    /// Passes on what SQLite said, having looked whether it undid the transaction.
+    pub(super) fn checked<T>(&self, result: rusqlite::Result<T>) -> Result<T> {
+        result.map_err(|error| {
+            self.notice_lost_transaction();
+            Error::from(error)
+        })
+    }
+
+    /// Looks whether SQLite has undone the transaction by itself, as it does when the disk is
+    /// full, for example.
+    pub(super) fn notice_lost_transaction(&self) {
+        // Where the buffer is in use, whoever uses it looks afterwards.
+        let is_lost = self
+            .buffer
+            .try_borrow_mut()
+            .is_ok_and(|buffer| buffer.in_transaction)
+            && !self.in_transaction();
+        if is_lost {
+            self.transaction_lost();
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! Values in memory, by key, that can be taken back to a mark as SQL can to a savepoint.
+//!
+//! While there are marks, what an entry was before it changed goes to an undo log, once for each
+//! mark: that is enough to restore it, and keeps a crank that writes one key over and over from
+//! filling memory.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map;
+use std::ops::Bound;
+
+/// Entries with an undo log.
+pub(super) struct Journaled<V> {
+    entries: BTreeMap<Box<[u8]>, Entry<V>>,
+    undo: Vec<(Box<[u8]>, Option<Entry<V>>)>,
+    /// For each mark, how long the undo log was.
+    marks: Vec<usize>,
+    /// Which mark was set last, counted from the beginning; never reused.
+    serial: u64,
+}
+
+struct Entry<V> {
+    value: V,
+    /// The mark after which the entry was last put here, or saved to the undo log.
+    serial: u64,
+}
+
+impl<V> Default for Journaled<V> {
+    fn default() -> Self {
+        Journaled {
+            entries: BTreeMap::new(),
+            undo: Vec::new(),
+            marks: Vec::new(),
+            serial: 0,
+        }
+    }
+}
+
+impl<V> Journaled<V> {
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub(super) fn get(&self, key: &[u8]) -> Option<&V> {
+        self.entries.get(key).map(|entry| &entry.value)
+    }
+
+    pub(super) fn set(&mut self, key: &[u8], value: V) {
+        let entry = Entry {
+            value,
+            serial: self.serial,
+        };
+        let prior = match self.entries.get_mut(key) {
+            Some(present) => Some(std::mem::replace(present, entry)),
+            None => {
+                self.entries.insert(key.into(), entry);
+                None
+            }
+        };
+        let is_saved = prior
+            .as_ref()
+            .is_some_and(|prior| prior.serial == self.serial);
+        if !self.marks.is_empty() && !is_saved {
+            self.undo.push((key.into(), prior));
+        }
+    }
+
+    /// The entries in the order of their keys.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], &V)> {
+        self.entries
+            .iter()
+            .map(|(key, entry)| (key.as_ref(), &entry.value))
+    }
+
+    /// The entries behind `key`, in the order of their keys.
+    pub(super) fn after(&self, key: &[u8]) -> impl Iterator<Item = (&[u8], &V)> {
+        let range: btree_map::Range<'_, Box<[u8]>, Entry<V>> = self
+            .entries
+            .range::<[u8], _>((Bound::Excluded(key), Bound::Unbounded));
+        range.map(|(key, entry)| (key.as_ref(), &entry.value))
+    }
+
+    /// Lets go of all entries, because they have gone elsewhere. A return to a mark brings back
+    /// those that were there when it was set.
+    pub(super) fn drop_all(&mut self) {
+        let entries = std::mem::take(&mut self.entries);
+        if self.marks.is_empty() {
+            return;
+        }
+        for (key, entry) in entries {
+            if entry.serial != self.serial {
+                self.undo.push((key, Some(entry)));
+            }
+        }
+    }
+
+    /// As [`Journaled::drop_all`], and returns what there was.
+    pub(super) fn take_all(&mut self) -> Vec<(Box<[u8]>, V)>
+    where
+        V: Clone,
+    {
+        if self.marks.is_empty() {
+            let entries = std::mem::take(&mut self.entries).into_iter();
+            return entries.map(|(key, entry)| (key, entry.value)).collect();
+        }
+        let taken = self
+            .entries
+            .iter()
+            .map(|(key, entry)| (key.clone(), entry.value.clone()))
+            .collect();
+        self.drop_all();
+        taken
+    }
+
+    /// Forgets all entries, and what there was to undo.
+    pub(super) fn clear(&mut self) {
+        self.entries.clear();
+        self.undo.clear();
+        for mark in &mut self.marks {
+            *mark = 0;
+        }
+    }
+
+    /// Sets a mark.
+    pub(super) fn mark(&mut self) {
+        self.serial += 1;
+        self.marks.push(self.undo.len());
+    }
+
+    /// Returns to the mark of this number, counted from 0, and forgets it.
+    pub(super) fn return_to(&mut self, mark: usize) {
+        let Some(&length) = self.marks.get(mark) else {
+            return;
+        };
+        for (key, prior) in self.undo.drain(length..).rev() {
+            match prior {
+                Some(entry) => self.entries.insert(key, entry),
+                None => self.entries.remove(&key),
+            };
+        }
+        self.marks.truncate(mark);
+    }
+
+    /// Forgets all marks.
+    pub(super) fn forget_marks(&mut self) {
+        self.marks.clear();
+        self.undo.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A database of one table with savepoints, and entries over it, against plain copies.
+    #[test]
+    fn any_sequence_comes_out_as_if_nothing_were_buffered() {
+        let mut random = 7u64;
+        let mut below = |limit: u64| {
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (random >> 33) % limit
+        };
+        type Table = BTreeMap<Vec<u8>, u64>;
+        for _ in 0..3000 {
+            let mut buffer = Journaled::<Option<u64>>::default();
+            let mut database = Table::new();
+            // What the database was when a mark's savepoint was made; `None` until it is.
+            let mut savepoints: Vec<Option<Table>> = Vec::new();
+            let mut model = Table::new();
+            let mut copies: Vec<Table> = Vec::new();
+            for step in 0..below(60) {
+                let key = vec![b'a' + below(5) as u8];
+                match below(10) {
+                    0..=3 => {
+                        buffer.set(&key, Some(step));
+                        model.insert(key, step);
+                    }
+                    4 => {
+                        buffer.set(&key, None);
+                        model.remove(&key);
+                    }
+                    5 => {
+                        buffer.mark();
+                        savepoints.push(None);
+                        copies.push(model.clone());
+                    }
+                    6 | 7 => {
+                        for savepoint in &mut savepoints {
+                            savepoint.get_or_insert_with(|| database.clone());
+                        }
+                        for (key, value) in buffer.take_all() {
+                            match value {
+                                Some(value) => database.insert(key.to_vec(), value),
+                                None => database.remove(key.as_ref()),
+                            };
+                        }
+                    }
+                    8 if !copies.is_empty() => {
+                        let mark = below(copies.len() as u64) as usize;
+                        buffer.return_to(mark);
+                        if let Some(state) = savepoints[mark].take() {
+                            database = state;
+                        }
+                        model = copies[mark].clone();
+                        savepoints.truncate(mark);
+                        copies.truncate(mark);
+                    }
+                    9 => {
+                        buffer.forget_marks();
+                        savepoints.clear();
+                        copies.clear();
+                    }
+                    _ => {}
+                }
+                let mut seen = database.clone();
+                for (key, value) in buffer.iter() {
+                    match value {
+                        Some(value) => seen.insert(key.to_vec(), *value),
+                        None => seen.remove(key),
+                    };
+                }
+                assert_eq!(seen, model);
+            }
+        }
+    }
+
+    #[test]
+    fn overwriting_does_not_fill_the_undo_log() {
+        let mut buffer = Journaled::default();
+        buffer.set(b"k", 0);
+        buffer.mark();
+        for value in 1..1000 {
+            buffer.set(b"k", value);
+        }
+        assert_eq!(buffer.undo.len(), 1);
+        buffer.return_to(0);
+        assert_eq!(buffer.get(b"k"), Some(&0));
+    }
+}

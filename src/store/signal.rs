@@ -1,0 +1,33 @@
+//! Tells whoever keeps copies of values whether they still hold.
+//!
+//! The copies are JavaScript's (see `js/kv-cache.js`), which reads these two numbers where they
+//! lie instead of asking, because a call costs more than all else about a cached read.
+
+use std::sync::atomic::{AtomicI32, Ordering};
+
+/// Two numbers in memory that both sides see.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub struct Signal {
+    /// Another one than before means that copies made before no longer hold.
+    generation: AtomicI32,
+    /// 1 while nobody but this store can change a value, and this store says so when it does.
+    held: AtomicI32,
+}
+
+impl Signal {
+    /// Makes all copies void.
+    pub(super) fn outdate(&self) {
+        self.generation.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Says whether nobody else can change a value.
+    pub(super) fn hold(&self, held: bool) {
+        self.held.store(i32::from(held), Ordering::Release);
+    }
+
+    /// Whether nobody else can change a value.
+    pub(super) fn is_held(&self) -> bool {
+        self.held.load(Ordering::Acquire) == 1
+    }
+}
