@@ -3,6 +3,7 @@
 const { handleOf } = require('./database.js');
 const { followTaming } = require('./errors.js');
 const native = require('./native.js');
+const { unpackPairs } = require('./packed.js');
 
 /**
  * What the JavaScript side of a sub-store works with.
@@ -48,7 +49,8 @@ const borrowedPowers = (db, part, ensureTxn, noteExport, options = {}) => {
       } finally {
         // What was noted before something failed is reported, too, as it would have been if it
         // had been reported as it came.
-        for (const [key, value] of fns.takeNotes() || []) {
+        const notes = fns.takeNotes();
+        for (const [key, value] of notes ? unpackPairs(notes) : []) {
           noteExport(key, value === null ? undefined : value);
         }
       }

@@ -10,6 +10,7 @@ const { harden } = require('./harden.js');
 const { makeKVCache } = require('./kv-cache.js');
 const { baseKVStore, hostKVStore, kernelKVStore } = require('./kv-store.js');
 const native = require('./native.js');
+const { unpackPairs } = require('./packed.js');
 const { dbFileInDirectory } = require('./paths.js');
 const { repairMetadata } = require('./repair-metadata.js');
 const { makeSnapStoreIO, snapStoreOver } = require('./snap-store.js');
@@ -180,7 +181,7 @@ const makeSwingStore = (storePath, forceReset, options) => {
     endCrank() {
       // The callback may use the store, and may fail; the crank ends after it.
       const exports = fns.endCrank();
-      if (exports) exportCallback(exports);
+      if (exports) exportCallback(unpackPairs(exports));
       fns.finishCrank();
     },
     getActivityhash: () => kvStore.get('activityhash') || '',
@@ -190,7 +191,7 @@ const makeSwingStore = (storePath, forceReset, options) => {
     kvStore: hostKVStore(fns, cache, kvStore, isWrapped),
     async commit() {
       const exports = fns.prepareCommit();
-      if (exports) exportCallback(exports);
+      if (exports) exportCallback(unpackPairs(exports));
       fns.commit();
     },
     close,

@@ -9,6 +9,7 @@ mod errors;
 mod exporter;
 mod hasher;
 mod limits;
+mod packed;
 mod raw;
 mod sink;
 mod source;

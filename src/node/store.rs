@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use napi::sys;
 
 use super::exporter::artifact_mode;
+use super::packed::Packed;
 use super::raw::{Call, Function, Reply, Value, array_buffer, functions};
 use super::sink::{self, Work};
 use super::source::{self, Origin};
@@ -107,9 +108,11 @@ const METHODS: &[Function<Handle>] = &[
     }),
     ("getCurrentSpanBounds", get_current_span_bounds),
     ("addItem", |call| {
-        let vat_id = call.text(0, VAT_ID)?;
-        let item = call.text(1, "item")?;
-        call.target.lock().add_item(&vat_id, &item).and_then(done)
+        call.with_text(0, VAT_ID, |vat_id| {
+            call.with_text(1, "item", |item| {
+                call.target.lock().add_item(vat_id, item).and_then(done)
+            })
+        })
     }),
     ("readSpan", read_span),
     ("readFullVatTranscript", read_full_vat_transcript),
@@ -348,39 +351,39 @@ fn texts(texts: Vec<Vec<u8>>) -> Value {
     Value::Array(texts.into_iter().map(Value::Text).collect())
 }
 
-/// Changes of the export data as an array of pairs; `undefined` if there are none.
+/// Changes of the export data, keys and values in turn; `undefined` if there are none.
 fn deliverable(notes: Vec<Note>) -> Value {
     if notes.is_empty() {
         return Value::Undefined;
     }
-    Value::Array(
-        notes
-            .into_iter()
-            .map(|(key, value)| {
-                Value::Array(vec![
-                    Value::Text(key),
-                    value.map_or(Value::Null, Value::Text),
-                ])
-            })
-            .collect(),
-    )
+    let mut packed = Packed::default();
+    for (key, value) in notes {
+        packed.add(Some(&key));
+        packed.add(value.as_deref());
+    }
+    packed.into_value()
 }
 
 fn kv_get(call: &StoreCall<'_>) -> Result<Reply> {
-    let key = call.text(0, "key")?;
-    let store = call.target.lock();
-    Ok(Value::or_undefined(store.kv_get(&key)?, Value::Text).into())
+    call.with_text(0, "key", |key| {
+        // Made a string of when nothing is locked any more: that may collect garbage, and what
+        // is collected may lock.
+        let value = call.target.lock().kv_get(key)?;
+        Ok(Value::or_undefined(value, Value::Text).into())
+    })
 }
 
 fn kv_has(call: &StoreCall<'_>) -> Result<Reply> {
-    let key = call.text(0, "key")?;
-    Ok(Value::Bool(call.target.lock().kv_has(&key)?).into())
+    call.with_text(0, "key", |key| {
+        Ok(Value::Bool(call.target.lock().kv_has(key)?).into())
+    })
 }
 
 fn kv_get_next_key(call: &StoreCall<'_>) -> Result<Reply> {
-    let previous = call.text(0, "previousKey")?;
-    let next = call.target.lock().kv_get_next_key(&previous)?;
-    Ok(Value::or_undefined(next, Value::Text).into())
+    call.with_text(0, "previousKey", |previous| {
+        let next = call.target.lock().kv_get_next_key(previous)?;
+        Ok(Value::or_undefined(next, Value::Text).into())
+    })
 }
 
 /// Calls one of the setters.
@@ -389,18 +392,21 @@ fn kv_set(
     check_key: fn(&[u8]) -> Result<()>,
     set: fn(&mut Store, &[u8], &[u8]) -> Result<()>,
 ) -> Result<Reply> {
-    let key = call.text(0, "key")?;
-    let Some(value) = call.optional_text(1) else {
-        // The reference looks at whose key it is before it looks at the value.
-        check_key(&key)?;
-        return Err(Error::WrongType("value", "a string"));
-    };
-    set(&mut call.target.lock(), &key, &value).and_then(done)
+    call.with_text(0, "key", |key| {
+        if !call.is_text(1) {
+            // The reference looks at whose key it is before it looks at the value.
+            check_key(key)?;
+        }
+        call.with_text(1, "value", |value| {
+            set(&mut call.target.lock(), key, value).and_then(done)
+        })
+    })
 }
 
 fn kv_delete(call: &StoreCall<'_>, delete: fn(&mut Store, &[u8]) -> Result<()>) -> Result<Reply> {
-    let key = call.text(0, "key")?;
-    delete(&mut call.target.lock(), &key).and_then(done)
+    call.with_text(0, "key", |key| {
+        delete(&mut call.target.lock(), key).and_then(done)
+    })
 }
 
 /// For a kvStore that the caller wrapped: what the kernel's `set` does besides setting.

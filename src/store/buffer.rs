@@ -18,6 +18,8 @@
 //! part by its journal, which brings back what was buffered at the time but has been written
 //! since.
 
+use std::sync::Arc;
+
 use rusqlite::params;
 
 use super::Database;
@@ -31,7 +33,7 @@ use super::transcripts::Span;
 use super::wal_clock::WalClock;
 
 /// A value, or `None` for one that was deleted.
-type Written = Option<Box<[u8]>>;
+type Written = Option<Arc<[u8]>>;
 
 /// A vat's current span, and whether SQL has yet to learn of it.
 #[derive(Debug, Clone)]
@@ -66,7 +68,7 @@ pub(super) struct Buffer {
     /// How many bytes were put into `kv` since it was empty.
     kv_bytes: usize,
     kv_limit: usize,
-    pending: Journaled<Option<Vec<u8>>>,
+    pending: Journaled<Written>,
     /// Whether there may be pending exports in the table, too.
     pending_in_table: bool,
     spans: Journaled<BufferedSpan>,
@@ -89,7 +91,7 @@ impl Buffer {
 
     /// The first key behind `previous` that was set. `None` if more than `limit` deleted ones
     /// lie before it.
-    pub(super) fn key_after(&self, previous: &[u8], limit: usize) -> Option<Option<Vec<u8>>> {
+    pub(super) fn key_after(&mut self, previous: &[u8], limit: usize) -> Option<Option<Vec<u8>>> {
         let mut keys = self.kv.after(previous);
         for _ in 0..=limit {
             match keys.next() {
@@ -143,15 +145,15 @@ impl Database {
     }
 
     /// Sets a key, or deletes it.
-    pub(super) fn kv_write(&self, key: &[u8], value: Option<&[u8]>) -> Result<()> {
+    pub(super) fn kv_write(&self, key: &[u8], value: Option<&Arc<[u8]>>) -> Result<()> {
         let is_full = {
             let mut buffer = self.buffer.borrow_mut();
             if !buffer.is_on || !buffer.in_transaction {
                 drop(buffer);
-                return self.kv_write_through(key, value);
+                return self.kv_write_through(key, value.map(|value| &**value));
             }
-            buffer.kv_bytes += key.len() + value.map_or(0, <[u8]>::len);
-            buffer.kv.set(key, value.map(Box::from));
+            buffer.kv_bytes += key.len() + value.map_or(0, |value| value.len());
+            buffer.kv.set(key, value.cloned());
             buffer.kv_bytes > buffer.kv_limit
         };
         match is_full {
@@ -186,7 +188,7 @@ impl Database {
     }
 
     /// Notes a change of the export data, in place of an older one for the same key.
-    pub(super) fn note_pending(&self, key: &[u8], value: Option<Vec<u8>>) -> Result<()> {
+    pub(super) fn note_pending(&self, key: &[u8], value: Option<Arc<[u8]>>) -> Result<()> {
         let mut buffer = self.buffer.borrow_mut();
         if buffer.is_on {
             buffer.pending.set(key, value);
@@ -220,10 +222,7 @@ impl Database {
             return Ok(pending);
         }
         let taken = self.buffer.borrow_mut().pending.take_all();
-        Ok(taken
-            .into_iter()
-            .map(|(key, value)| (key.into_vec(), value))
-            .collect())
+        Ok(taken)
     }
 
     fn take_pending_from_table(&self) -> Result<Vec<Note>> {
@@ -233,7 +232,7 @@ impl Database {
             |row| {
                 Ok((
                     row.get_ref(0)?.as_bytes()?.to_vec(),
-                    row.get_ref(1)?.as_bytes_or_null()?.map(<[u8]>::to_vec),
+                    row.get_ref(1)?.as_bytes_or_null()?.map(Arc::from),
                 ))
             },
         )?;
@@ -351,7 +350,7 @@ impl Database {
         let mut upsert = self.prepare_directly(UPSERT)?;
         let mut delete = self.prepare_directly(DELETE)?;
         // In the order of the keys, in which SQLite finds their pages soonest.
-        for (key, value) in buffer.kv.iter() {
+        for (key, value) in buffer.kv.sorted() {
             self.checked(match value {
                 Some(value) => upsert.execute(params![SqlText(key), SqlText(value)]),
                 None => delete.execute(params![SqlText(key)]),

@@ -119,11 +119,8 @@ impl Store {
         self.ensure_txn(&db)?;
         db.add_bundle_record(bundle_id)?;
         db.populate_bundle(bundle_id, &contents)?;
-        self.notes.add(
-            &db,
-            artifact::bundle_name(bundle_id),
-            Some(bundle_id.to_vec()),
-        )
+        self.notes
+            .set(&db, &artifact::bundle_name(bundle_id), bundle_id)
     }
 
     /// Whether the store has the contents of a bundle.
@@ -154,7 +151,7 @@ impl Store {
             "DELETE FROM bundles WHERE bundleID = ?",
             params![SqlText(bundle_id)],
         )?;
-        self.notes.add(&db, artifact::bundle_name(bundle_id), None)
+        self.notes.delete(&db, &artifact::bundle_name(bundle_id))
     }
 
     /// The IDs of all bundles, those without contents included.

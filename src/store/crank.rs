@@ -140,11 +140,8 @@ impl Store {
     /// Exports an activityhash that was stored.
     pub fn note_activityhash(&mut self, activityhash: &str) -> Result<()> {
         let db = self.db.lock();
-        self.notes.add(
-            &db,
-            super::kv::export_key(ACTIVITYHASH),
-            Some(activityhash.as_bytes().to_vec()),
-        )
+        self.notes
+            .kv(&db, ACTIVITYHASH, Some(&activityhash.as_bytes().into()))
     }
 
     /// Releases the crank's savepoints and returns the pending changes of the export data, if

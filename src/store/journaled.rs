@@ -4,14 +4,20 @@
 //! mark: that is enough to restore it, and keeps a crank that writes one key over and over from
 //! filling memory.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map;
+use std::collections::hash_map::Entry as Place;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Bound;
+use std::sync::Arc;
+
+/// A key. Entries, their order and the undo log share it.
+type Key = Arc<[u8]>;
 
 /// Entries with an undo log.
 pub(super) struct Journaled<V> {
-    entries: BTreeMap<Box<[u8]>, Entry<V>>,
-    undo: Vec<(Box<[u8]>, Option<Entry<V>>)>,
+    entries: HashMap<Key, Entry<V>>,
+    /// The keys in order, from when they are first asked for until there are no entries.
+    order: Option<BTreeSet<Key>>,
+    undo: Vec<(Key, Option<Entry<V>>)>,
     /// For each mark, how long the undo log was.
     marks: Vec<usize>,
     /// Which mark was set last, counted from the beginning; never reused.
@@ -27,7 +33,8 @@ struct Entry<V> {
 impl<V> Default for Journaled<V> {
     fn default() -> Self {
         Journaled {
-            entries: BTreeMap::new(),
+            entries: HashMap::new(),
+            order: None,
             undo: Vec::new(),
             marks: Vec::new(),
             serial: 0,
@@ -45,67 +52,76 @@ impl<V> Journaled<V> {
     }
 
     pub(super) fn set(&mut self, key: &[u8], value: V) {
-        let entry = Entry {
-            value,
-            serial: self.serial,
-        };
-        let prior = match self.entries.get_mut(key) {
-            Some(present) => Some(std::mem::replace(present, entry)),
-            None => {
-                self.entries.insert(key.into(), entry);
-                None
+        let serial = self.serial;
+        let entry = Entry { value, serial };
+        match self.entries.entry(key.into()) {
+            Place::Occupied(mut present) => {
+                let prior = present.insert(entry);
+                if !self.marks.is_empty() && prior.serial != serial {
+                    self.undo.push((present.key().clone(), Some(prior)));
+                }
             }
-        };
-        let is_saved = prior
-            .as_ref()
-            .is_some_and(|prior| prior.serial == self.serial);
-        if !self.marks.is_empty() && !is_saved {
-            self.undo.push((key.into(), prior));
+            Place::Vacant(place) => {
+                if !self.marks.is_empty() {
+                    self.undo.push((place.key().clone(), None));
+                }
+                if let Some(order) = &mut self.order {
+                    order.insert(place.key().clone());
+                }
+                place.insert(entry);
+            }
         }
     }
 
-    /// The entries in the order of their keys.
+    /// The entries, in no particular order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], &V)> {
         self.entries
             .iter()
             .map(|(key, entry)| (key.as_ref(), &entry.value))
     }
 
+    /// The entries in the order of their keys.
+    pub(super) fn sorted(&self) -> Vec<(&[u8], &V)> {
+        let mut entries: Vec<_> = self.iter().collect();
+        entries.sort_unstable_by_key(|(key, _)| *key);
+        entries
+    }
+
     /// The entries behind `key`, in the order of their keys.
-    pub(super) fn after(&self, key: &[u8]) -> impl Iterator<Item = (&[u8], &V)> {
-        let range: btree_map::Range<'_, Box<[u8]>, Entry<V>> = self
-            .entries
-            .range::<[u8], _>((Bound::Excluded(key), Bound::Unbounded));
-        range.map(|(key, entry)| (key.as_ref(), &entry.value))
+    pub(super) fn after(&mut self, key: &[u8]) -> impl Iterator<Item = (&[u8], &V)> {
+        let entries = &self.entries;
+        let order = self
+            .order
+            .get_or_insert_with(|| entries.keys().cloned().collect());
+        order
+            .range::<[u8], _>((Bound::Excluded(key), Bound::Unbounded))
+            .filter_map(|key| Some((key.as_ref(), &entries.get(key)?.value)))
     }
 
     /// Lets go of all entries, because they have gone elsewhere. A return to a mark brings back
     /// those that were there when it was set.
     pub(super) fn drop_all(&mut self) {
-        let entries = std::mem::take(&mut self.entries);
+        self.order = None;
         if self.marks.is_empty() {
+            self.entries.clear();
             return;
         }
-        for (key, entry) in entries {
+        for (key, entry) in self.entries.drain() {
             if entry.serial != self.serial {
                 self.undo.push((key, Some(entry)));
             }
         }
     }
 
-    /// As [`Journaled::drop_all`], and returns what there was.
-    pub(super) fn take_all(&mut self) -> Vec<(Box<[u8]>, V)>
+    /// As [`Journaled::drop_all`], and returns what there was, sorted by key.
+    pub(super) fn take_all(&mut self) -> Vec<(Vec<u8>, V)>
     where
         V: Clone,
     {
-        if self.marks.is_empty() {
-            let entries = std::mem::take(&mut self.entries).into_iter();
-            return entries.map(|(key, entry)| (key, entry.value)).collect();
-        }
-        let taken = self
-            .entries
-            .iter()
-            .map(|(key, entry)| (key.clone(), entry.value.clone()))
+        let taken = self.sorted();
+        let taken = taken
+            .into_iter()
+            .map(|(key, value)| (key.to_vec(), value.clone()))
             .collect();
         self.drop_all();
         taken
@@ -113,6 +129,7 @@ impl<V> Journaled<V> {
 
     /// Forgets all entries, and what there was to undo.
     pub(super) fn clear(&mut self) {
+        self.order = None;
         self.entries.clear();
         self.undo.clear();
         for mark in &mut self.marks {
@@ -131,6 +148,7 @@ impl<V> Journaled<V> {
         let Some(&length) = self.marks.get(mark) else {
             return;
         };
+        self.order = None;
         for (key, prior) in self.undo.drain(length..).rev() {
             match prior {
                 Some(entry) => self.entries.insert(key, entry),
@@ -149,6 +167,8 @@ impl<V> Journaled<V> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     /// A database of one table with savepoints, and entries over it, against plain copies.
@@ -191,8 +211,8 @@ mod tests {
                         }
                         for (key, value) in buffer.take_all() {
                             match value {
-                                Some(value) => database.insert(key.to_vec(), value),
-                                None => database.remove(key.as_ref()),
+                                Some(value) => database.insert(key, value),
+                                None => database.remove(&key),
                             };
                         }
                     }
@@ -221,6 +241,16 @@ mod tests {
                     };
                 }
                 assert_eq!(seen, model);
+                let expected: Vec<_> = buffer
+                    .sorted()
+                    .into_iter()
+                    .filter(|(key, _)| *key > b"b".as_slice())
+                    .map(|(key, value)| (key.to_vec(), *value))
+                    .collect();
+                let after = buffer
+                    .after(b"b")
+                    .map(|(key, value)| (key.to_vec(), *value));
+                assert_eq!(after.collect::<Vec<_>>(), expected);
             }
         }
     }

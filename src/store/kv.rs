@@ -77,7 +77,10 @@ impl Database {
             }
             in_table = self.peek_key_after(key)?;
         }
-        let in_buffer = self.buffer.borrow().key_after(previous, MAX_PASSED_OVER);
+        let in_buffer = self
+            .buffer
+            .borrow_mut()
+            .key_after(previous, MAX_PASSED_OVER);
         let Some(in_buffer) = in_buffer.filter(|_| deleted <= MAX_PASSED_OVER) else {
             self.settle()?;
             return self.peek_key_after(previous);
@@ -112,6 +115,10 @@ impl Store {
 
     /// Sets `key`, whoever it belongs to, without hashing or exporting it.
     pub fn kv_set(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+        self.kv_set_shared(key, &value.into())
+    }
+
+    fn kv_set_shared(&mut self, key: &[u8], value: &Arc<[u8]>) -> Result<()> {
         let db = self.db.lock();
         self.ensure_txn(&db)?;
         db.kv_write(key, Some(value))?;
@@ -159,8 +166,9 @@ impl Store {
     /// [`Error::KernelRefusesHostKey`].
     pub fn kernel_set(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
         let key_type = kernel_key_type(key)?;
-        self.kv_set(key, value)?;
-        self.note_kernel_set(key_type, key, value)
+        let value = value.into();
+        self.kv_set_shared(key, &value)?;
+        self.note_shared(key_type, key, Some(&value))
     }
 
     /// Deletes a key for the kernel.
@@ -175,20 +183,27 @@ impl Store {
 
     /// Hashes and exports what the kernel set, if the key is part of consensus.
     pub fn note_kernel_set(&mut self, key_type: KeyType, key: &[u8], value: &[u8]) -> Result<()> {
-        if key_type == KeyType::Consensus {
-            let db = self.db.lock();
-            self.notes.add(&db, export_key(key), Some(value.to_vec()))?;
-            self.crank.hash_set(key, value);
-        }
-        Ok(())
+        self.note_shared(key_type, key, Some(&value.into()))
     }
 
     /// Hashes and exports what the kernel deleted, if the key is part of consensus.
     pub fn note_kernel_delete(&mut self, key_type: KeyType, key: &[u8]) -> Result<()> {
-        if key_type == KeyType::Consensus {
-            let db = self.db.lock();
-            self.notes.add(&db, export_key(key), None)?;
-            self.crank.hash_delete(key);
+        self.note_shared(key_type, key, None)
+    }
+
+    fn note_shared(
+        &mut self,
+        key_type: KeyType,
+        key: &[u8],
+        value: Option<&Arc<[u8]>>,
+    ) -> Result<()> {
+        if key_type != KeyType::Consensus {
+            return Ok(());
+        }
+        self.notes.kv(&self.db.lock(), key, value)?;
+        match value {
+            Some(value) => self.crank.hash_set(key, value),
+            None => self.crank.hash_delete(key),
         }
         Ok(())
     }

@@ -70,7 +70,7 @@ pub use snapshots::{SnapshotImport, SnapshotInfo, SnapshotRow};
 pub use span_import::SpanImport;
 pub use span_reader::SpanReader;
 pub use statement::{Bindings, Changes, Column, SqlValue};
-pub use text::{as_read as text_as_read, for_hash as text_for_hash, from_utf16};
+pub use text::{as_read as text_as_read, for_hash as text_for_hash, from_utf16, has_replacement};
 pub use transcripts::{Deletion, ItemRow, Span};
 
 /// The name of the database file in a store's directory.

@@ -163,13 +163,10 @@ impl Store {
         let Some(prior) = prior else {
             return Ok(());
         };
-        self.notes.add(
-            &db,
-            artifact::snapshot_name(vat_id, prior.snap_pos),
-            Some(prior.to_json()),
-        )?;
+        let name = artifact::snapshot_name(vat_id, prior.snap_pos);
+        self.notes.set(&db, &name, prior.to_json())?;
         self.notes
-            .add(&db, artifact::current_snapshot_key(vat_id), None)?;
+            .delete(&db, &artifact::current_snapshot_key(vat_id))?;
         db.run_beside(
             if self.keep_snapshots {
                 "UPDATE snapshots SET inUse = NULL WHERE inUse = 1 AND vatID = ?"
@@ -212,12 +209,9 @@ impl Store {
             in_use: true,
         };
         let name = artifact::snapshot_name(vat_id, snap_pos);
-        self.notes.add(&db, name.clone(), Some(record.to_json()))?;
-        self.notes.add(
-            &db,
-            artifact::current_snapshot_key(vat_id),
-            Some(name.clone()),
-        )?;
+        self.notes.set(&db, &name, record.to_json())?;
+        self.notes
+            .set(&db, &artifact::current_snapshot_key(vat_id), &*name)?;
         Ok(name)
     }
 
@@ -298,7 +292,7 @@ impl Store {
         for (snap_pos, in_use) in &snapshots {
             clear_current |= in_use;
             self.notes
-                .add(&db, artifact::snapshot_name(vat_id, *snap_pos), None)?;
+                .delete(&db, &artifact::snapshot_name(vat_id, *snap_pos))?;
             if budget != Budget::All {
                 db.run_beside(
                     "DELETE FROM snapshots WHERE vatID = ? AND snapPos = ?",
@@ -314,7 +308,7 @@ impl Store {
         }
         if clear_current {
             self.notes
-                .add(&db, artifact::current_snapshot_key(vat_id), None)?;
+                .delete(&db, &artifact::current_snapshot_key(vat_id))?;
         }
         let has_more = || {
             db.peek_value::<i64>(

@@ -56,8 +56,14 @@ pub fn as_read(text: &[u8]) -> Cow<'_, [u8]> {
 
 /// Where the first lone surrogate of a WTF-8 text stands.
 fn find_surrogate(text: &[u8]) -> Option<usize> {
-    text.windows(3)
-        .position(|bytes| bytes[0] == 0xED && bytes[1] >= 0xA0 && bytes[2] >= 0x80)
+    memchr::memchr_iter(0xED, text)
+        .find(|at| matches!(text[*at..], [_, 0xA0..=0xFF, 0x80..=0xFF, ..]))
+}
+
+/// Whether a text has a `U+FFFD` in it.
+pub fn has_replacement(text: &[u8]) -> bool {
+    memchr::memchr(REPLACEMENT[0], text)
+        .is_some_and(|at| memchr::memmem::find(&text[at..], REPLACEMENT).is_some())
 }
 
 #[cfg(test)]

@@ -285,7 +285,7 @@ impl Store {
             incarnation: 0,
         };
         db.insert_span(&span)?;
-        self.notes.add(&db, span.key(), Some(span.to_json()))
+        self.notes.set(&db, &span.key(), span.to_json())
     }
 
     /// A vat's current span.
@@ -314,7 +314,7 @@ impl Store {
             incarnation: span.incarnation,
         };
         db.extend_current_span(&record)?;
-        self.notes.add(&db, record.key(), Some(record.to_json()))
+        self.notes.set(&db, &record.key(), record.to_json())
     }
 
     /// A reader of the span that starts at `start_pos`, or of the current one.
@@ -379,7 +379,7 @@ impl Store {
         let old = db.require_current_span(vat_id)?;
         let incarnation = old.incarnation + i64::from(new_incarnation);
         let closed = closed_span(vat_id, &old);
-        self.notes.add(&db, closed.key(), Some(closed.to_json()))?;
+        self.notes.set(&db, &closed.key(), closed.to_json())?;
         end_current_span(&mut db, &closed, self.keep_transcripts)?;
         let new = SpanRecord {
             vat_id: vat_id.to_vec(),
@@ -390,7 +390,7 @@ impl Store {
             incarnation,
         };
         db.insert_span(&new)?;
-        self.notes.add(&db, new.key(), Some(new.to_json()))?;
+        self.notes.set(&db, &new.key(), new.to_json())?;
         Ok(incarnation)
     }
 
@@ -403,10 +403,9 @@ impl Store {
             return Ok(());
         };
         let closed = closed_span(vat_id, &span);
-        self.notes.add(&db, closed.key(), Some(closed.to_json()))?;
+        self.notes.set(&db, &closed.key(), closed.to_json())?;
         end_current_span(&mut db, &closed, self.keep_transcripts)?;
-        self.notes
-            .add(&db, artifact::span_key(vat_id, 0, true), None)
+        self.notes.delete(&db, &artifact::span_key(vat_id, 0, true))
     }
 
     /// Deletes a vat's spans, the newest first, with their items: all of them, or at most
@@ -447,7 +446,7 @@ impl Store {
         };
         for (start_pos, end_pos, current) in &spans {
             self.notes
-                .add(&db, artifact::span_key(vat_id, *start_pos, *current), None)?;
+                .delete(&db, &artifact::span_key(vat_id, *start_pos, *current))?;
             if budget != Budget::All {
                 db.run(
                     "DELETE FROM transcriptSpans WHERE vatID = ? AND startPos = ?",

@@ -1,16 +1,22 @@
 //! Values from JavaScript: the arguments of a call.
 #![allow(unsafe_code)]
 
+use std::cell::RefCell;
 use std::ptr;
 use std::sync::Arc;
 
 use napi::sys;
 
 use super::{Call, check};
-use crate::store::{Class, Error, Result, SqlValue, from_utf16};
+use crate::store::{Class, Error, Result, SqlValue, from_utf16, has_replacement};
 
 /// Strings up to this many bytes are read without asking for their length first.
-const SHORT_STRING: usize = 1024;
+const SHORT_STRING: usize = 16 * 1024;
+
+thread_local! {
+    /// Room to read short strings into: one for each string that is in use at a time.
+    static ROOMS: RefCell<Vec<Box<[u8; SHORT_STRING]>>> = const { RefCell::new(Vec::new()) };
+}
 
 impl<T: 'static> Call<'_, T> {
     fn argument(&self, index: usize) -> Option<sys::napi_value> {
@@ -37,10 +43,31 @@ impl<T: 'static> Call<'_, T> {
             .ok_or(Error::WrongType(what, "a string"))
     }
 
+    /// Gives `take` a string argument, as the file holds it, without an allocation if it is
+    /// short.
+    ///
+    /// # Errors
+    /// [`Error::WrongType`], which says that `what` must be a string; what `take` says.
+    pub fn with_text<R>(
+        &self,
+        index: usize,
+        what: &'static str,
+        take: impl FnOnce(&[u8]) -> Result<R>,
+    ) -> Result<R> {
+        self.argument(index)
+            .and_then(|value| with_text(self.env, value, take))
+            .ok_or(Error::WrongType(what, "a string"))?
+    }
+
     /// A string argument, if it is one.
     pub fn optional_text(&self, index: usize) -> Option<Vec<u8>> {
         self.argument(index)
             .and_then(|value| read_text(self.env, value))
+    }
+
+    /// Whether an argument is a string.
+    pub fn is_text(&self, index: usize) -> bool {
+        self.type_of(index) == sys::ValueType::napi_string
     }
 
     /// A number argument, if it is one.
@@ -191,36 +218,49 @@ impl<T: 'static> Call<'_, T> {
 }
 
 /// The bytes of a string value as the file holds them; `None` for other values.
+fn read_text(env: sys::napi_env, value: sys::napi_value) -> Option<Vec<u8>> {
+    with_text(env, value, <[u8]>::to_vec)
+}
+
+/// Gives `take` the bytes of a string value as the file holds them; `None` for other values.
 ///
 /// Node-API's UTF-8 has `U+FFFD` for a lone surrogate. A string in which that occurs is therefore
 /// read once more, as 16-bit units.
-fn read_text(env: sys::napi_env, value: sys::napi_value) -> Option<Vec<u8>> {
-    let mut short = [0u8; SHORT_STRING];
+fn with_text<R>(
+    env: sys::napi_env,
+    value: sys::napi_value,
+    take: impl FnOnce(&[u8]) -> R,
+) -> Option<R> {
+    let mut room = ROOMS
+        .with(|rooms| rooms.borrow_mut().pop())
+        .unwrap_or_else(|| Box::new([0; SHORT_STRING]));
     let mut length = 0;
     // SAFETY: the place has the length that is given.
     let status = unsafe {
         sys::napi_get_value_string_utf8(
             env,
             value,
-            short.as_mut_ptr().cast(),
+            room.as_mut_ptr().cast(),
             SHORT_STRING,
             &mut length,
         )
     };
-    if status != sys::Status::napi_ok {
-        return None;
-    }
-    // One byte is for the final NUL, and up to three may be free because no further character
-    // found room.
-    let text = if length + 4 < SHORT_STRING {
-        short[..length].to_vec()
+    let taken = if status != sys::Status::napi_ok {
+        None
+    } else if length + 4 >= SHORT_STRING {
+        // One byte is for the final NUL, and up to three may be free because no further
+        // character found room.
+        read_long_text(env, value).and_then(|text| match has_replacement(&text) {
+            true => read_utf16(env, value).map(|text| take(&text)),
+            false => Some(take(&text)),
+        })
+    } else if has_replacement(&room[..length]) {
+        read_utf16(env, value).map(|text| take(&text))
     } else {
-        read_long_text(env, value)?
+        Some(take(&room[..length]))
     };
-    if text.windows(3).any(|bytes| bytes == b"\xEF\xBF\xBD") {
-        return read_utf16(env, value);
-    }
-    Some(text)
+    ROOMS.with(|rooms| rooms.borrow_mut().push(room));
+    taken
 }
 
 fn read_long_text(env: sys::napi_env, value: sys::napi_value) -> Option<Vec<u8>> {

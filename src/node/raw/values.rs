@@ -24,6 +24,8 @@ pub enum Value {
     Text(Vec<u8>),
     /// a `Buffer`
     Bytes(Vec<u8>),
+    /// a `Uint32Array`
+    Lengths(Vec<u32>),
     /// an array
     Array(Vec<Value>),
     /// a frozen object
@@ -123,6 +125,21 @@ pub fn to_js(env: sys::napi_env, value: &Value) -> Result<sys::napi_value> {
                 ptr::null_mut(),
                 &mut result,
             ),
+            Value::Lengths(lengths) => {
+                let mut data = ptr::null_mut();
+                let mut buffer = ptr::null_mut();
+                let bytes = size_of_val(lengths.as_slice());
+                check(
+                    sys::napi_create_arraybuffer(env, bytes, &mut data, &mut buffer),
+                    "making a buffer",
+                )?;
+                // An empty buffer may have no place.
+                if bytes > 0 {
+                    ptr::copy_nonoverlapping(lengths.as_ptr().cast::<u8>(), data.cast(), bytes);
+                }
+                let kind = sys::TypedarrayType::uint32_array;
+                sys::napi_create_typedarray(env, kind, lengths.len(), buffer, 0, &mut result)
+            }
             Value::Array(values) => {
                 check(
                     sys::napi_create_array_with_length(env, values.len(), &mut result),
