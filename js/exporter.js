@@ -4,6 +4,8 @@ const { modeArguments } = require('./artifact-mode.js');
 const { check, followTaming } = require('./errors.js');
 const { harden } = require('./harden.js');
 const native = require('./native.js');
+const { unpackPairs } = require('./packed.js');
+const { makeBatchIterator } = require('./record-iterator.js');
 const { chunks } = require('./streams.js');
 
 /**
@@ -33,14 +35,19 @@ const makeSwingStoreExporter = (dirPath, options = {}) => {
     if (!isOpen) exporter.checkOpen();
   };
 
-  async function* getExportData() {
-    for await (const batch of chunks(exporter.exportData(), checkOpen)) {
-      for (const record of batch) {
-        checkOpen();
-        yield record;
-      }
-    }
-  }
+  const getExportData = () => {
+    const records = exporter.exportData();
+    // One batch ahead of whoever reads them.
+    let ahead;
+    const nextBatch = async () => {
+      const packed = await (ahead || records.next());
+      ahead = packed && records.next();
+      // It is awaited later, if at all.
+      ahead?.catch(() => {});
+      return packed && unpackPairs(packed);
+    };
+    return makeBatchIterator(nextBatch, checkOpen, () => records.close());
+  };
   async function* generateArtifactNames() {
     for (const name of await exporter.artifactNames()) {
       checkOpen();

@@ -18,15 +18,15 @@ const hasLoneSurrogate = isWellFormed
  * A kvStore that remembers what was read and written, since a call of the addon costs several times
  * what a lookup here does.
  *
- * Whether that still holds is for the addon to say. It does so through two numbers in memory that
+ * Whether that still holds is for the addon to say. It does so through numbers in memory that
  * both sides see: the first changes when what is remembered is void (after a rollback, a tool's
  * SQL, another process's commit), the second is 1 while nobody but this store can change anything
  * (in its own transaction). While it is not, the addon has to look, by `kvRefresh`.
  *
  * @param {any} fns the addon's functions for one store
+ * @param {Int32Array} signal
  */
-const makeKVCache = fns => {
-  const signal = new Int32Array(fns.kvSignal());
+const makeKVCache = (fns, signal) => {
   const half = native.kvCacheBytes() / 2;
   let generation = signal[0];
   // What was used lately is in `recent`. When that is full, it becomes `older`, and what was in

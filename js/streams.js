@@ -91,13 +91,18 @@ function* elements(reader) {
 }
 
 /**
- * What a native reader returns, one by one.
+ * The elements of the batches that a native reader returns, as long as its database is open.
  *
  * @param {any} reader
+ * @param {Int32Array} signal
  */
-function* items(reader) {
-  for (let item = reader.next(); item !== undefined; item = reader.next()) {
-    yield item;
+function* items(reader, signal) {
+  for (let batch = reader.next(); batch !== undefined; batch = reader.next()) {
+    for (const item of batch) {
+      // Then there is nothing more to be had, and the addon says so.
+      if (signal[2] === 1) reader.next();
+      yield item;
+    }
   }
 }
 

@@ -13,6 +13,8 @@ const { unpackPairs } = require('./packed.js');
  * @property {<F extends (...args: any[]) => any>(fn: F) => F} writes makes a function of the
  *   addon into one that first begins a transaction and then reports changes of the export data
  * @property {() => void} ensureTxn
+ * @property {Int32Array} signal what the addon says of the database without being asked: see
+ *   `kv-cache.js`; the third number is 1 once the database is closed
  */
 
 /**
@@ -21,7 +23,12 @@ const { unpackPairs } = require('./packed.js');
  * @param {any} fns
  * @returns {Powers}
  */
-const ownPowers = fns => ({ fns, writes: fn => fn, ensureTxn: fns.ensureTxn });
+const ownPowers = fns => ({
+  fns,
+  writes: fn => fn,
+  ensureTxn: fns.ensureTxn,
+  signal: new Int32Array(fns.kvSignal()),
+});
 
 /**
  * Powers for one sub-store over a database of the caller's, whose transactions and whose export
@@ -55,7 +62,7 @@ const borrowedPowers = (db, part, ensureTxn, noteExport, options = {}) => {
         }
       }
     };
-  return { fns, writes, ensureTxn };
+  return { fns, writes, ensureTxn, signal: new Int32Array(fns.kvSignal()) };
 };
 
 module.exports = { borrowedPowers, ownPowers };

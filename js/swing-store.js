@@ -126,7 +126,7 @@ const makeSwingStore = (storePath, forceReset, options) => {
 
   const powers = ownPowers(fns);
   const isWrapped = wrapKvStore !== undefined;
-  const cache = makeKVCache(fns);
+  const cache = makeKVCache(fns, powers.signal);
   const base = baseKVStore(fns, cache);
   const kvStore = isWrapped ? wrapKvStore(base) : base;
   const { dumpTranscripts, ...transcriptStore } = wrapTranscriptStore(

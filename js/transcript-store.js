@@ -11,7 +11,7 @@ const { borrowedPowers } = require('./substore.js');
  * @param {import('./substore.js').Powers} powers
  * @param {{ archiveTranscript?: (name: string, entries: Buffer[]) => Promise<void> }} options
  */
-const transcriptStoreOver = ({ fns, writes, ensureTxn }, { archiveTranscript }) => {
+const transcriptStoreOver = ({ fns, writes, ensureTxn, signal }, { archiveTranscript }) => {
   const rollover = writes(fns.rollover);
   const stopUsing = writes(fns.stopUsingTranscript);
 
@@ -42,7 +42,7 @@ const transcriptStoreOver = ({ fns, writes, ensureTxn }, { archiveTranscript }) 
     yield* elements(fns.spanRecords(!!includeHistorical));
   }
   function* readFullVatTranscript(vatID) {
-    yield* items(fns.readFullVatTranscript(vatID));
+    yield* items(fns.readFullVatTranscript(vatID), signal);
   }
 
   return harden({
@@ -51,7 +51,7 @@ const transcriptStoreOver = ({ fns, writes, ensureTxn }, { archiveTranscript }) 
     rolloverIncarnation: async vatID => endSpan(vatID, () => rollover(vatID, true)),
     getCurrentSpanBounds: fns.getCurrentSpanBounds,
     addItem: writes(fns.addItem),
-    readSpan: (vatID, startPos) => items(fns.readSpan(vatID, startPos)),
+    readSpan: (vatID, startPos) => items(fns.readSpan(vatID, startPos), signal),
     stopUsingTranscript: async vatID => endSpan(vatID, () => stopUsing(vatID)),
     deleteVatTranscripts: writes(fns.deleteVatTranscripts),
 

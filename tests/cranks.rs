@@ -7,10 +7,10 @@ fn store() -> Store {
 }
 
 fn texts(notes: Vec<Note>) -> Vec<(String, Option<String>)> {
-    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
     notes
         .into_iter()
-        .map(|(key, value)| (text(key), value.map(text)))
+        .map(|(key, value)| (text(&key), value.as_deref().map(text)))
         .collect()
 }
 

@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::packed::Packed;
 use super::raw::{Call, Function, Reply, Value, functions};
 use crate::store::{Artifact, Decompressor, Error, ExportRecords, Exporter, Result, SpanReader};
 
@@ -40,6 +41,16 @@ pub fn make<T: 'static>(call: &Call<'_, T>, origin: Origin) -> Result<Reply> {
     functions(call.env(), &source, METHODS).map(Reply::Js)
 }
 
+/// A batch of export records, keys and values in turn.
+fn packed(records: Vec<(Vec<u8>, Vec<u8>)>) -> Value {
+    let mut packed = Packed::default();
+    for (key, value) in records {
+        packed.add(Some(&key));
+        packed.add(Some(&value));
+    }
+    packed.into_value()
+}
+
 /// A batch of export records as an array of pairs.
 pub fn pairs(records: Vec<(Vec<u8>, Vec<u8>)>) -> Value {
     Value::Array(
@@ -66,7 +77,7 @@ impl Source {
         let chunk = match &mut *origin {
             Origin::Snapshot(decompressor) => decompressor.next_chunk()?.map(Value::Bytes),
             Origin::Span(reader) => reader.next_chunk()?.map(Value::Bytes),
-            Origin::Records(records) => records.next_batch()?.map(pairs),
+            Origin::Records(records) => records.next_batch()?.map(packed),
             Origin::Bytes(bytes) => {
                 let bytes = std::mem::take(bytes);
                 *origin = Origin::Ended;

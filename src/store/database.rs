@@ -365,6 +365,7 @@ impl Database {
     /// on. Does nothing the second time.
     pub fn close(&mut self) {
         self.transaction_lost();
+        self.signal.close();
         self.statements.clear();
         self.readers.clear();
         if let Some(connection) = self.connection.take() {

@@ -128,7 +128,7 @@ mod tests {
                 8 => store.kernel_delete(&key(n)).unwrap(),
                 _ => {}
             }
-            if n % 94 == 0 {
+            if n.is_multiple_of(94) {
                 store.commit().unwrap();
             }
             seen.push(n);

@@ -1,11 +1,11 @@
 //! Tells whoever keeps copies of values whether they still hold.
 //!
-//! The copies are JavaScript's (see `js/kv-cache.js`), which reads these two numbers where they
+//! The copies are JavaScript's (see `js/kv-cache.js`), which reads these numbers where they
 //! lie instead of asking, because a call costs more than all else about a cached read.
 
 use std::sync::atomic::{AtomicI32, Ordering};
 
-/// Two numbers in memory that both sides see.
+/// Three numbers in memory that both sides see.
 #[derive(Debug, Default)]
 #[repr(C)]
 pub struct Signal {
@@ -13,6 +13,8 @@ pub struct Signal {
     generation: AtomicI32,
     /// 1 while nobody but this store can change a value, and this store says so when it does.
     held: AtomicI32,
+    /// 1 once the database is closed.
+    closed: AtomicI32,
 }
 
 impl Signal {
@@ -24,6 +26,11 @@ impl Signal {
     /// Says whether nobody else can change a value.
     pub(super) fn hold(&self, held: bool) {
         self.held.store(i32::from(held), Ordering::Release);
+    }
+
+    /// Says that the database is closed.
+    pub(super) fn close(&self) {
+        self.closed.store(1, Ordering::Release);
     }
 
     /// Whether nobody else can change a value.

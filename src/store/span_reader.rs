@@ -135,6 +135,19 @@ impl SpanReader {
         }
     }
 
+    /// The next items and their positions, as many as are fetched at a time; `None` behind the
+    /// last.
+    ///
+    /// # Errors
+    /// As [`SpanReader::next_item`].
+    pub fn next_items(&self) -> Result<Option<Vec<(i64, Vec<u8>)>>> {
+        let mut state = self.filled()?;
+        if state.fetched.is_empty() {
+            return state.check_count().map(|()| None);
+        }
+        Ok(Some(std::mem::take(&mut state.fetched).into()))
+    }
+
     /// The next items, each followed by a newline, as many as fit in a chunk but at least one; `None` behind the last.
     ///
     /// # Errors

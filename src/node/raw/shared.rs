@@ -8,7 +8,7 @@ use napi::sys;
 
 use crate::store::Signal;
 
-/// An `ArrayBuffer` over the two 32-bit numbers of a signal; `None` where the engine has no
+/// An `ArrayBuffer` over the 32-bit numbers of a signal; `None` where the engine has no
 /// external buffers.
 pub fn array_buffer(env: sys::napi_env, signal: Arc<Signal>) -> Option<sys::napi_value> {
     extern "C" fn finalize(_: sys::napi_env, _: *mut c_void, hint: *mut c_void) {
