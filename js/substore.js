@@ -2,6 +2,7 @@
 
 const { handleOf } = require('./database.js');
 const { followTaming } = require('./errors.js');
+const { storeFunctions } = require('./functions.js');
 const native = require('./native.js');
 const { unpackPairs } = require('./packed.js');
 
@@ -46,7 +47,9 @@ const borrowedPowers = (db, part, ensureTxn, noteExport, options = {}) => {
   const { keepSnapshots = false, keepTranscripts = true } = options;
   const handle = handleOf(db);
   native.createTables(handle, part);
-  const fns = native.makeStore(handle, false, 'list', !!keepSnapshots, !!keepTranscripts);
+  const fns = storeFunctions(
+    native.makeStore(handle, false, 'list', !!keepSnapshots, !!keepTranscripts),
+  );
   const writes =
     fn =>
     (...args) => {

@@ -6,6 +6,7 @@ const path = require('node:path');
 const { bundleStoreOver } = require('./bundle-store.js');
 const { Database, handleOf } = require('./database.js');
 const { check, followTaming, quote } = require('./errors.js');
+const { storeFunctions } = require('./functions.js');
 const { harden } = require('./harden.js');
 const { makeKVCache } = require('./kv-cache.js');
 const { baseKVStore, hostKVStore, kernelKVStore } = require('./kv-store.js');
@@ -107,7 +108,7 @@ const makeSwingStore = (storePath, forceReset, options) => {
   const start = () => {
     const handle = handleOf(db);
     native.initializeStore(handle, !!readonly, !!unsafeFastMode);
-    return native.makeStore(
+    const bind = native.makeStore(
       handle,
       true,
       exportCallback ? 'pendingExports' : 'nobody',
@@ -115,6 +116,7 @@ const makeSwingStore = (storePath, forceReset, options) => {
       !!keepTranscripts,
       traceFile ? path.resolve(traceFile) : undefined,
     );
+    return storeFunctions(bind);
   };
   let fns;
   try {

@@ -29,6 +29,7 @@ const EXPORTS: &[Function<()>] = &[
     ("initializeStore", store::initialize),
     ("createTables", store::create_tables),
     ("makeStore", store::make),
+    ("storeFunctionNames", store::function_names),
     ("keyType", store::key_type_of),
     ("bundleIDFromName", store::bundle_id_of_name),
     ("parseArtifactMode", store::check_artifact_mode),

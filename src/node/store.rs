@@ -6,7 +6,7 @@ use napi::sys;
 
 use super::exporter::artifact_mode;
 use super::packed::Packed;
-use super::raw::{Call, Function, Reply, Value, array_buffer, functions};
+use super::raw::{Call, Function, Reply, Value, array_buffer, function, functions};
 use super::sink::{self, Work};
 use super::source::{self, Origin};
 use super::{database, span_reader};
@@ -301,7 +301,8 @@ pub fn create_tables(call: &Call<'_, ()>) -> Result<Reply> {
     db.lock().create(part).and_then(done)
 }
 
-/// `makeStore(database, ownTransactions, noteTo, keepSnapshots, keepTranscripts, traceFile)`.
+/// `makeStore(database, ownTransactions, noteTo, keepSnapshots, keepTranscripts, traceFile)`:
+/// a function that makes the store's functions.
 pub fn make(call: &Call<'_, ()>) -> Result<Reply> {
     let options = StoreOptions {
         transactions: if call.is_true(1) {
@@ -323,7 +324,23 @@ pub fn make(call: &Call<'_, ()>) -> Result<Reply> {
     };
     let store = Store::over(database::argument(call, 0)?, options)?;
     let handle = Arc::new(Handle(Mutex::new(store)));
-    functions(call.env(), &handle, METHODS).map(Reply::Js)
+    function(call.env(), "bind", &handle, bind).map(Reply::Js)
+}
+
+/// `bind(name)`: the function of a name for this store.
+fn bind(call: &StoreCall<'_>) -> Result<Reply> {
+    let wanted = call.text(0, "name")?;
+    let (name, body) = METHODS
+        .iter()
+        .find(|(name, _)| name.as_bytes() == wanted)
+        .ok_or_else(|| Error::Internal("a store has no such function".into()))?;
+    function(call.env(), name, call.target, *body).map(Reply::Js)
+}
+
+/// `storeFunctionNames()`: what `bind` of a store takes.
+pub fn function_names(_: &Call<'_, ()>) -> Result<Reply> {
+    let names = METHODS.iter().map(|(name, _)| Value::text(*name));
+    Ok(Value::Array(names.collect()).into())
 }
 
 /// `keyType(key)`.

@@ -77,6 +77,8 @@ pub(super) struct Buffer {
     savepoints_in_sql: usize,
     pub(super) scan: ScanAhead,
     others: Others,
+    /// Whether the journal mode is WAL, if that is known.
+    is_wal: Option<bool>,
 }
 
 const UPSERT: &str = "INSERT INTO kvStore (key, value) VALUES (?, ?)
@@ -379,8 +381,8 @@ impl Database {
         Ok(())
     }
 
-    /// Lets a tool's SQL see everything.
-    pub(super) fn settle_for_tools(&self) -> Result<()> {
+    /// Writes everything there is: a tool's SQL is to see it, or it is to be committed.
+    pub(super) fn settle_entirely(&self) -> Result<()> {
         if !self.is_buffered() || !self.is_open() {
             return Ok(());
         }
@@ -392,12 +394,13 @@ impl Database {
     pub(super) fn after_tools(&self) {
         let in_transaction = self.in_transaction();
         let mut buffer = self.buffer.borrow_mut();
+        buffer.others = Others::Unknown;
+        buffer.is_wal = None;
         if buffer.is_on {
             buffer.in_transaction = in_transaction;
             buffer.pending_in_table = true;
             buffer.spans.drop_all();
             buffer.scan.forget();
-            buffer.others = Others::Unknown;
             self.signal.hold(false);
         }
         self.signal.outdate();
@@ -411,15 +414,6 @@ impl Database {
         self.notice_others();
         self.buffer.borrow_mut().in_transaction = true;
         self.signal.hold(true);
-    }
-
-    /// Writes everything there is, because it is about to be committed.
-    pub(super) fn settle_for_commit(&self) -> Result<()> {
-        if !self.is_buffered() {
-            return Ok(());
-        }
-        self.settle()?;
-        self.spill_pending()
     }
 
     /// Takes note that the transaction has been committed.
@@ -455,7 +449,7 @@ impl Database {
             return;
         }
         let others = match buffer.others {
-            Others::Unknown => self.find_others(),
+            Others::Unknown => self.find_others(buffer.is_wal),
             found => found,
         };
         let (now, is_same) = match others {
@@ -474,21 +468,30 @@ impl Database {
         }
     }
 
+    /// Takes note of the journal mode.
+    pub(super) fn journal_mode_set(&self, is_wal: bool) {
+        let mut buffer = self.buffer.borrow_mut();
+        buffer.is_wal = Some(is_wal);
+        buffer.others = Others::Unknown;
+    }
+
     /// How others can be noticed.
-    fn find_others(&self) -> Others {
+    fn find_others(&self, is_wal: Option<bool>) -> Others {
         if self.file().is_none() {
             return Others::None;
         }
         let Ok(connection) = self.connection() else {
             return Others::Unnoticed;
         };
-        let is_wal = connection
-            .query_row("PRAGMA journal_mode", [], |row| row.get(0))
-            .is_ok_and(|mode: String| mode == "wal");
+        let is_wal = is_wal.unwrap_or_else(|| {
+            connection
+                .query_row("PRAGMA journal_mode", [], |row| row.get(0))
+                .is_ok_and(|mode: String| mode == "wal")
+        });
         // Having read something makes sure that the WAL-index is there.
         let has_read = is_wal
-            && connection
-                .query_row("SELECT COUNT(*) FROM sqlite_schema", [], |_| Ok(()))
+            && self
+                .peek_value::<i64>("SELECT 1 FROM sqlite_schema LIMIT 1", [])
                 .is_ok();
         match has_read.then(|| WalClock::read(connection)).flatten() {
             Some(clock) => Others::Wal(clock),

@@ -294,7 +294,7 @@ impl Database {
 
     /// Commits the open transaction.
     pub fn commit(&self) -> Result<()> {
-        self.settle_for_commit()?;
+        self.settle_entirely()?;
         self.run_directly("COMMIT")?;
         self.transaction_ended();
         Ok(())
@@ -331,12 +331,13 @@ impl Database {
         if found != wanted && self.file().is_some() {
             return Err(Error::JournalMode { wanted, found });
         }
+        self.journal_mode_set(found == "wal");
         self.execute(&format!("PRAGMA synchronous={synchronous}"))
     }
 
     /// The whole database as bytes, from which [`Location::Serialized`] makes it anew.
     pub fn serialize(&mut self) -> Result<Vec<u8>> {
-        self.settle_for_tools()?;
+        self.settle_entirely()?;
         let connection = self.connection.as_mut().ok_or(Error::DatabaseClosed)?;
         Ok(connection.serialize("main")?.to_vec())
     }

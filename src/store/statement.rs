@@ -399,7 +399,7 @@ impl Database {
         let db = self.handle()?;
         self.check_may_write(id)?;
         self.check_not_stepping(id)?;
-        self.settle_for_tools()?;
+        self.settle_entirely()?;
         // SAFETY: the connection is open.
         let before = unsafe { ffi::sqlite3_total_changes64(db) };
         let statement = self.statement(id)?;
@@ -466,7 +466,7 @@ impl Database {
         }
         self.check_not_stepping(id)?;
         self.check_may_write(id)?;
-        self.settle_for_tools()?;
+        self.settle_entirely()?;
         let statement = self.statement(id)?;
         statement
             .bind(bindings)
@@ -482,7 +482,7 @@ impl Database {
         if !statement.stepping {
             return Ok(None);
         }
-        self.settle_for_tools()?;
+        self.settle_entirely()?;
         let row = self.statement(id)?.step(db);
         self.after_tools();
         row
@@ -510,7 +510,7 @@ impl Database {
             return Err(busy());
         }
         self.settle_readers()?;
-        self.settle_for_tools()?;
+        self.settle_entirely()?;
         let done = self.execute(sql);
         self.after_tools();
         done

@@ -134,7 +134,7 @@ pub(super) fn check(status: sys::napi_status, doing: &str) -> Result<()> {
 }
 
 /// A JavaScript function that calls `body` for `target`.
-fn function<T: 'static>(
+pub fn function<T: 'static>(
     env: sys::napi_env,
     name: &str,
     target: &Arc<T>,
