@@ -6,24 +6,42 @@ export const median = numbers => {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 };
 
-const medianOf = (runs, figure) =>
-  runs.every(run => run[figure] !== undefined) ? median(runs.map(run => run[figure])) : undefined;
+const figureOf = (pick, runs, figure) =>
+  runs.every(run => typeof run[figure] === 'number') ? pick(runs.map(run => run[figure])) : undefined;
+
+const medianOf = (runs, figure) => figureOf(median, runs, figure);
 
 /** Memory is what a machine must have, so its peak is the highest of any run; so is the stall that users feel. */
-const highestOf = (runs, figure) =>
-  runs.every(run => run[figure] !== undefined) ? Math.max(...runs.map(run => run[figure])) : undefined;
+const highestOf = (runs, figure) => figureOf(numbers => Math.max(...numbers), runs, figure);
 
 export const summarize = runs => ({
   wall: medianOf(runs, 'wall'),
   cpu: medianOf(runs, 'cpu'),
   maxRSS: highestOf(runs, 'maxRSS'),
   stall: highestOf(runs, 'stall'),
+  // Seconds for one unit of the phase's.
+  perUnit: medianOf(runs, 'wall') / runs[0].units,
   // Only phases that commit again and again have this one.
   commit: medianOf(
     runs.map(({ more }) => more),
     'commit',
   ),
 });
+
+/** What the work costs at the least, and how many times as long ours takes. */
+export const summarizeLimit = (what, runs, ours) => {
+  const wall = medianOf(runs, 'wall');
+  return {
+    what,
+    wall,
+    cpu: medianOf(runs, 'cpu'),
+    // One pass over the same bytes, for phases that have to hash.
+    sha256: medianOf(runs, 'sha256'),
+    bytes: runs[0].bytes,
+    timesLimit: ours.wall / wall,
+    runs,
+  };
+};
 
 /** How many times as fast ours is: the medians' ratio, and the lowest and highest of runs that came in pairs. */
 export const compare = (ours, reference) => {
