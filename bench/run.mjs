@@ -50,7 +50,7 @@ const bench = async settings => {
   console.log([lines.join('\n'), legend, forTerminal(table), notes.join('\n')].join('\n\n'));
   if (json) await writeFile(json, `${JSON.stringify({ machine, results, notes }, null, 2)}\n`);
   const compared = results.filter(({ comparison }) => comparison);
-  if (svg) await writeFile(svg, makeChart(compared, `${machine.processor}, ${lines.at(-1)}`));
+  if (svg) await writeFile(svg, makeChart(compared, [`${machine.processor}, ${machine.cores} cores, ${lines.at(-1)}`]));
   if (markdown) await writeMarkdown(markdown, kindOf(settings), { machine: lines, table, notes });
 };
 

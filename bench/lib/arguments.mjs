@@ -1,5 +1,7 @@
 /** The command line of `npm run bench`. */
+import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { ours, reference } from './implementations.mjs';
 import { loadPhases, phaseNames } from './phases.mjs';
@@ -99,6 +101,8 @@ export const readArguments = args => {
   insist(!growth || values.svg === undefined, 'there is no chart of growth: --svg does not go with --growth');
   insist(!growth || real === undefined, 'a store that is there does not grow: --real does not go with --growth');
   insist(real === undefined || values.size.length === 0, 'a store that is there has its size: not with --size');
+  const isStore = dir => dir === undefined || existsSync(path.join(dir, 'swingstore.sqlite'));
+  insist(isStore(real), `${real} is no store: it has no swingstore.sqlite`);
   return {
     ...values,
     checkImages: values['check-images'],

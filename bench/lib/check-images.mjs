@@ -12,7 +12,10 @@ const made = 3;
 const madeBytes = 12_000_000;
 
 /** How far from the real images' range a figure may lie, as a part of it. */
-const tolerance = 0.25;
+const tolerance = 0.15;
+
+/** Times depend on what else the machine does: they are shown and not judged. */
+const isTime = name => name.includes(' ns ');
 
 /** The images in a store. */
 const readImages = dir => {
@@ -48,8 +51,9 @@ export const checkImages = async dir => {
     const { lowest, middle, highest } = summarizeFigure(real, name);
     const ours = summarizeFigure(generated, name).middle;
     const near = ours >= lowest * (1 - tolerance) && ours <= highest * (1 + tolerance);
-    alike &&= near;
-    return [name, show(middle), `${show(lowest)}–${show(highest)}`, show(ours), near ? 'yes' : 'no'];
+    alike &&= near || isTime(name);
+    const judgement = near ? 'yes' : 'no';
+    return [name, show(middle), `${show(lowest)}–${show(highest)}`, show(ours), isTime(name) ? '' : judgement];
   });
   console.log(`${images.length} real images, ${made} made up\n`);
   console.log(forTerminal({ head: ['figure', 'real', 'range', 'made up', 'near'], rows }));

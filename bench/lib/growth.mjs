@@ -2,7 +2,8 @@
 import { both, duration, megabytes, times } from './format.mjs';
 import { ours, reference } from './implementations.mjs';
 
-const multiply = (sizes, factor) => Object.fromEntries(Object.entries(sizes).map(([name, size]) => [name, size * factor]));
+const multiply = (sizes, factor) =>
+  Object.fromEntries(Object.entries(sizes).map(([name, size]) => [name, Math.ceil(size * factor)]));
 
 /**
  * Runs a phase at both of its sizes.
@@ -15,10 +16,11 @@ const multiply = (sizes, factor) => Object.fromEntries(Object.entries(sizes).map
 export const measureGrowth = async (runPhase, phase, say, scale) => {
   const { sizes, fixed = {}, factor } = phase.growth;
   const at = multiple => {
-    const grown = Object.entries(multiply(sizes, multiple * scale)).map(([name, size]) => [name, Math.ceil(size)]);
-    return runPhase(phase, text => say(`${text} (${multiple} times the data)`), { ...Object.fromEntries(grown), ...fixed });
+    const grown = multiply(sizes, multiple * scale);
+    return runPhase(phase, text => say(`${text} (${multiple} times the data)`), { ...grown, ...fixed });
   };
-  return { name: phase.name, unit: phase.unit, grows: Object.keys(sizes), factor, small: await at(1), large: await at(factor) };
+  const [small, large] = [await at(1), await at(factor)];
+  return { name: phase.name, unit: phase.unit, grows: Object.keys(sizes), factor, small, large };
 };
 
 const ratioOf = (implementation, figure) => ({ small, large }) =>
@@ -42,13 +44,16 @@ const columns = [
   ['memory grows by, MB', pair(megabytes, added)],
 ];
 
+const wasRun = ({ small }) => !small.skipped;
+
 export const growthRows = results => ({
   head: columns.map(([title]) => title),
-  rows: results.map(result => columns.map(([, show]) => show(result))),
+  rows: results.filter(wasRun).map(result => columns.map(([, show]) => show(result))),
 });
 
 export const growthNotes = results =>
   results.map(({ name, grows, factor, small, large }) => {
+    if (small.skipped) return `${name} was not run: ${small.skipped}`;
     const sizes = grows.map(size => `${size} ${small.sizes[size]} and ${large.sizes[size]}`).join(', ');
     return `${name}, ${factor} times the data: ${sizes}`;
   });

@@ -11,8 +11,8 @@ import { makeRandom } from './random.mjs';
 const slotSize = 32;
 
 /** What part of an image is text, and what part text and byte code together. */
-const textPart = 0.42;
-const codePart = 0.555;
+const textPart = 0.39;
+const codePart = 0.54;
 
 /** Fills `[from, to)` with modules, some of which begin in the middle, as blocks of an arena do. */
 const fillText = (image, from, to, random) => {
@@ -26,6 +26,21 @@ const fillText = (image, from, to, random) => {
   }
 };
 
+/** A small number most of the time: the rank of something in the order of how often it occurs. */
+const skewed = (random, limit, power = 3) => Math.floor(limit * (random.uint32() / 2 ** 32) ** power);
+
+/** Picks from a list, most of the time one of those that were picked last, since like is near like in a heap. */
+const makePicker = (list, { recent, repeats }, random) => {
+  const last = [];
+  return () => {
+    const repeated = last.length === recent && random.chance(repeats);
+    const picked = repeated ? random.pick(last) : list[skewed(random, list.length, 2)];
+    if (!repeated) last.push(picked);
+    if (last.length > recent) last.shift();
+    return picked;
+  };
+};
+
 /** How byte code is put together: an instruction that may have an operand. */
 const instructions = random =>
   Array.from({ length: 120 }, (_, rank) => ({
@@ -33,32 +48,35 @@ const instructions = random =>
     operand: rank % 3 === 0 ? 'name' : random.pick(['none', 'none', 'local', 'line']),
   }));
 
-/** A small number most of the time: the rank of something in the order of how often it occurs. */
-const skewed = (random, limit, power = 3) => Math.floor(limit * (random.uint32() / 2 ** 32) ** power);
+/** Instructions that occur together, as bytes with their operands. */
+const makePhrase = (table, random) => {
+  const operands = {
+    none: () => [],
+    name: () => {
+      const id = skewed(random, 3700);
+      return [id & 255, id >> 8, 0, 0];
+    },
+    local: () => [random.below(24)],
+    line: () => [random.below(256), random.below(4)],
+  };
+  const bytes = [];
+  for (let length = 4 + random.below(12); length > 0; length -= 1) {
+    const { code, operand } = table[skewed(random, table.length)];
+    bytes.push(...code, ...operands[operand]());
+  }
+  return Buffer.from(bytes);
+};
 
-/** Fills `[from, to)` with byte code. */
+/** Fills `[from, to)` with byte code: what occurs often, with a byte other than usual here and there. */
 const fillCode = (image, from, to, random) => {
   const table = instructions(random);
-  let line = 0;
-  let at = from;
-  const put = byte => {
-    if (at < to) image[at] = byte;
-    at += 1;
-  };
-  const phrases = Array.from({ length: 400 }, () => Array.from({ length: 3 }, () => table[skewed(random, table.length)]));
-  while (at < to) {
-    for (const { code, operand } of phrases[skewed(random, phrases.length, 2)]) {
-      for (const byte of code) put(byte);
-      if (operand === 'name') {
-        const id = skewed(random, 3700);
-        for (const byte of [id & 255, id >> 8, 0, 0]) put(byte);
-      }
-      if (operand === 'local') put(random.below(24));
-      if (operand === 'line') {
-        line = random.chance(0.05) ? 0 : line + random.below(4);
-        for (const byte of [line & 255, (line >> 8) & 255]) put(byte);
-      }
-    }
+  const phrases = Array.from({ length: 1500 }, () => makePhrase(table, random));
+  const pick = makePicker(phrases, { recent: 60, repeats: 0.8 }, random);
+  for (let at = from; at < to; ) {
+    const phrase = pick();
+    const start = at;
+    at += phrase.copy(image, at, 0, Math.min(phrase.length, to - at));
+    if (random.chance(0.35)) image[start + random.below(at - start)] = random.below(256);
   }
 };
 
@@ -66,14 +84,17 @@ const fillCode = (image, from, to, random) => {
 const kinds = [0x0b, 0x0b, 0x0b, 0x0a, 0x0a, 0x0a, 0x0d, 0x0d, 0x0d, 0x00, 0x00, 0x05, 0x03, 0x13, 0x01, 0x2a];
 const flags = [0x01, 0x01, 0x01, 0x00, 0x00, 0x00, 0x02, 0x02, 0x0a, 0x0a, 0x0e, 0x12, 0x52];
 
+/** What the value of a slot is, by how often: mostly nothing, or what it is in all such objects. */
+const values = 'none none none none none none none same same same same same same same same recent recent near far address'.split(' ');
+
 /** Objects that are made again and again: for each slot what is the same in all of them, and what its value is. */
 const makeShapes = random =>
   Array.from({ length: 220 }, () =>
-    Array.from({ length: 2 + random.below(10) }, () => ({
+    Array.from({ length: 4 + random.below(28) }, () => ({
       kind: random.pick(kinds),
       flag: random.pick(flags),
       id: random.chance(0.3) ? 0 : skewed(random, 3700, 2),
-      value: random.pick(['none', 'none', 'same', 'same', 'recent', 'recent', 'recent', 'near', 'far', 'address']),
+      value: random.pick(values),
       same: random.below(0x2800),
       second: random.chance(0.3) ? random.below(0x1900) : 0,
     })),
@@ -85,7 +106,7 @@ const fillSlots = (image, from, to, random) => {
   const total = Math.ceil((to - from) / slotSize);
   let slot = 0;
   let text = 0x35_0000;
-  const values = {
+  const valueOf = {
     none: () => 0,
     same: ({ same }) => same,
     recent: () => Math.max(0, slot - random.below(12)),
@@ -93,16 +114,17 @@ const fillSlots = (image, from, to, random) => {
     far: () => random.below(total),
     address: () => (text += 32 * random.below(8)),
   };
+  const pick = makePicker(shapes, { recent: 16, repeats: 0.93 }, random);
   while (slot < total) {
-    const shape = shapes[skewed(random, shapes.length, 1.6)];
+    const shape = pick();
     for (const [i, field] of shape.entries()) {
       const at = from + slot * slotSize;
       if (at + slotSize > to) return;
       image[at] = field.kind;
       image[at + 1] = field.flag;
       // What an object is a copy of may have got another name or flag since.
-      image.writeUInt16LE(random.chance(0.12) ? skewed(random, 3700) : field.id, at + 4);
-      image.writeUInt32LE(values[field.value](field), at + 8);
+      image.writeUInt16LE(random.chance(0.01) ? skewed(random, 3700) : field.id, at + 4);
+      image.writeUInt32LE(valueOf[field.value](field), at + 8);
       image.writeUInt32LE(field.second, at + 16);
       image.writeUInt32LE(i + 1 < shape.length ? slot + 1 : 0, at + 24);
       slot += 1;

@@ -169,3 +169,6 @@ export const whole = {
     await exportWhole(api, input);
   },
 };
+
+/** How that grows: more of everything, and nothing larger. */
+export const wholeGrowth = { sizes: { keys: 50_000, spans: 5, images: 3, bundles: 4 }, factor: 8 };

@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { copyLimit, hashExport, writeArtifacts, writeExportData, writeManifest } from '../lib/directory.mjs';
 import { ours } from '../lib/implementations.mjs';
-import { whole } from '../lib/inputs.mjs';
+import { whole, wholeGrowth } from '../lib/inputs.mjs';
 
 export const name = 'export-native';
 export const goal = 15;
@@ -12,6 +12,7 @@ export const needs = 'exportSwingStoreToDirectory';
 export const input = whole;
 export const sizes = whole.sizes;
 export const unit = 'MB';
+export const growth = wholeGrowth;
 
 const blockHeight = 0;
 

@@ -1,6 +1,6 @@
 /** Every artifact of a store into a directory. */
 import { copyLimit, hashFiles, writeArtifacts } from '../lib/directory.mjs';
-import { whole } from '../lib/inputs.mjs';
+import { whole, wholeGrowth } from '../lib/inputs.mjs';
 
 export const name = 'export';
 export const goal = 8;
@@ -8,7 +8,7 @@ export const stalls = true;
 export const input = whole;
 export const sizes = whole.sizes;
 export const unit = 'MB';
-export const growth = { sizes: { keys: 50_000, spans: 5, images: 3, bundles: 4 }, factor: 8 };
+export const growth = wholeGrowth;
 
 export const limit = {
   what: 'copying the artifacts from directory to directory',

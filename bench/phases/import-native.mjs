@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { copyLimit, directoryExporter, hashStore, sizeOfFiles } from '../lib/directory.mjs';
 import { ours } from '../lib/implementations.mjs';
-import { whole } from '../lib/inputs.mjs';
+import { whole, wholeGrowth } from '../lib/inputs.mjs';
 
 export const name = 'import-native';
 export const goal = 15;
@@ -11,6 +11,7 @@ export const needs = 'importSwingStoreFromDirectory';
 export const input = whole;
 export const sizes = whole.sizes;
 export const unit = 'MB';
+export const growth = wholeGrowth;
 
 export const limit = {
   what: 'copying the files of the export to another directory, which does not wait for the disk',

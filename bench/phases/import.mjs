@@ -1,7 +1,7 @@
 /** A store from a directory with an archival export. */
 import path from 'node:path';
 import { copyLimit, directoryExporter, hashStore, sizeOfFiles } from '../lib/directory.mjs';
-import { whole } from '../lib/inputs.mjs';
+import { whole, wholeGrowth } from '../lib/inputs.mjs';
 
 export const name = 'import';
 export const goal = 6;
@@ -9,7 +9,7 @@ export const stalls = true;
 export const input = whole;
 export const sizes = whole.sizes;
 export const unit = 'MB';
-export const growth = { sizes: { keys: 50_000, spans: 5, images: 3, bundles: 4 }, factor: 8 };
+export const growth = wholeGrowth;
 
 export const limit = {
   what: 'copying the files of the export to another directory, which does not wait for the disk',
