@@ -18,6 +18,7 @@ const style = `
   .even { stroke: #59636e; stroke-width: 1.5; }
   .spread { stroke: #1f2328; stroke-width: 1.5; }
   .goal { stroke: #1a7f37; stroke-width: 3; }
+  .halo { stroke: #ffffff; stroke-width: 6; }
   @media (prefers-color-scheme: dark) {
     text { fill: #f0f6fc; }
     .quiet { fill: #9198a1; }
@@ -28,6 +29,7 @@ const style = `
     .even { stroke: #9198a1; }
     .spread { stroke: #f0f6fc; }
     .goal { stroke: #3fb950; }
+    .halo { stroke: #0d1117; }
   }`;
 
 const escape = text => text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
@@ -65,8 +67,11 @@ export const makeChart = (results, subtitle) => {
       `<text x="${left - 10}" y="${middle + 4}" text-anchor="end">${escape(name)}</text>`,
       `<rect class="${kind}" x="${at(from)}" y="${y}" width="${at(to - from)}" height="${barHeight}"/>`,
       `<line class="spread" x1="${at(x(lowest))}" y1="${middle}" x2="${at(x(highest))}" y2="${middle}"/>`,
-      `<line class="goal" x1="${at(x(goal))}" y1="${y - 4}" x2="${at(x(goal))}" y2="${y + barHeight + 4}"/>`,
-      `<text x="${left + plotWidth + 10}" y="${middle + 4}">${times(ratio, '×')} of ${times(goal, '×')}</text>`,
+      // Its surroundings in the background's colour, so that it is seen on a bar, too.
+      ...['halo', 'goal'].map(
+        mark => `<line class="${mark}" x1="${at(x(goal))}" y1="${y - 4}" x2="${at(x(goal))}" y2="${y + barHeight + 4}"/>`,
+      ),
+      `<text x="${left + plotWidth + 10}" y="${middle + 4}">${times(ratio, '×')}, goal ${times(goal, '×')}</text>`,
     ];
   });
 

@@ -29,9 +29,7 @@ fn run(arguments: &[&str]) -> Outcome<Option<Figures>> {
     Ok(Some(match arguments {
         ["replay", database, plan] => replay::replay(Path::new(database), Path::new(plan))?,
         ["open", database, plan] => replay::open_each(Path::new(database), Path::new(plan))?,
-        ["copy", from, to, names] => {
-            bytes::copy(Path::new(from), Path::new(to), Path::new(names))?
-        }
+        ["copy", from, to, names] => bytes::copy(Path::new(from), Path::new(to), Path::new(names))?,
         ["deflate", files @ ..] => bytes::deflate(files)?,
         ["inflate", repeat, files @ ..] => bytes::inflate(repeat.parse()?, files)?,
         _ => return Ok(None),
