@@ -21,6 +21,11 @@ const status = text => {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
 };
 
+/** Elsewhere, a line for each phase that is done. */
+const tick = (name, done, all) => {
+  if (!process.stderr.isTTY) process.stderr.write(`${name} done, ${done} of ${all}\n`);
+};
+
 /** What to call the results in a file that may hold several kinds. */
 const kindOf = ({ growth, real }) => {
   if (growth) return 'growth';
@@ -39,6 +44,7 @@ const bench = async settings => {
   const results = [];
   for (const phase of phases) {
     results.push(await (growth ? measureGrowth(runPhase, phase, status, scale) : runPhase(phase, status)));
+    tick(phase.name, results.length, phases.length);
   }
   status('');
 

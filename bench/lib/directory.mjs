@@ -8,6 +8,9 @@ import { createInterface } from 'node:readline';
 const dataName = 'export-data.jsonl';
 const manifestName = 'export-manifest.json';
 
+/** What exports say was the block that they were made at. */
+export const blockHeight = 1000;
+
 /** The chunks of something in memory, as an asynchronous source. */
 export async function* chunksOf(bytes, chunkSize = 64 * 1024) {
   for (let at = 0; at < bytes.length; at += chunkSize) yield bytes.subarray(at, at + chunkSize);
@@ -29,7 +32,7 @@ export const writeArtifacts = async (exporter, dir) => {
   return names;
 };
 
-export const writeManifest = (names, dir, blockHeight = 0) => {
+export const writeManifest = (names, dir) => {
   const artifacts = names.map(name => [name, name]);
   const manifest = { blockHeight, artifactMode: 'archival', data: dataName, artifacts };
   return writeFile(path.join(dir, manifestName), JSON.stringify(manifest, null, 2));
@@ -82,12 +85,12 @@ export const sizeOfFiles = async dir => {
 /** What an export directory says and holds, whatever its files are called. */
 export const hashExport = async dir => {
   const manifest = JSON.parse(await readFile(path.join(dir, manifestName), 'utf8'));
-  const { blockHeight, artifactMode } = manifest;
   const artifacts = [...manifest.artifacts].sort(([a], [b]) => (a < b ? -1 : 1));
   const data = await hashFiles(dir, [['data', manifest.data]]);
   const { hash } = await hashFiles(dir, artifacts);
   const counts = { artifacts: artifacts.length, bytes: await sizeOfFiles(dir) };
-  return { blockHeight, artifactMode, data: data.hash, hash, ...counts };
+  const { blockHeight: height, artifactMode } = manifest;
+  return { height, artifactMode, data: data.hash, hash, ...counts };
 };
 
 /** What is in a store: everything it exports, artifacts' contents included. */

@@ -1,7 +1,14 @@
 /** A whole export directory, as state-sync takes it: by one native call, and as cosmic-swingset does it. */
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { copyLimit, hashExport, writeArtifacts, writeExportData, writeManifest } from '../lib/directory.mjs';
+import {
+  blockHeight,
+  copyLimit,
+  hashExport,
+  writeArtifacts,
+  writeExportData,
+  writeManifest,
+} from '../lib/directory.mjs';
 import { ours } from '../lib/implementations.mjs';
 import { whole, wholeGrowth } from '../lib/inputs.mjs';
 
@@ -13,8 +20,6 @@ export const input = whole;
 export const sizes = whole.sizes;
 export const unit = 'MB';
 export const growth = wholeGrowth;
-
-const blockHeight = 0;
 
 export const limit = {
   what: 'copying the files of the export from directory to directory',
@@ -32,7 +37,7 @@ export const run = async ({ api, implementation, store, scratch, measure }) => {
     }
     const exporter = api.makeSwingStoreExporter(store, { artifactMode: 'archival' });
     await writeExportData(exporter, dir);
-    await writeManifest(await writeArtifacts(exporter, dir), dir, blockHeight);
+    await writeManifest(await writeArtifacts(exporter, dir), dir);
     await exporter.close();
   });
   // Manifests may differ in white space, so the number of bytes is not part of what is compared.
