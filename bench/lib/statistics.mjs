@@ -49,6 +49,8 @@ export const compare = (ours, reference) => {
   const [our, their] = [summarize(ours), summarize(reference)];
   return {
     ratio: their.wall / our.wall,
+    // On a machine with much else to do this one is steadier; work that is spread over threads gains nothing by it.
+    cpu: their.cpu / our.cpu,
     // What is left for a faster program to win, the disk being what it is.
     outsideCommits: our.commit === undefined ? undefined : (their.wall - their.commit) / (our.wall - our.commit),
     lowest: Math.min(...pairs),
