@@ -38,6 +38,7 @@ const columns = [
   ['small', it => both(duration, it.small, 'perUnit')],
   ['large', it => both(duration, it.large, 'perUnit')],
   ['cost grows', pair(value => value.toFixed(2), who => ratioOf(who, 'perUnit'))],
+  ['CPU grows', pair(value => value.toFixed(2), who => ratioOf(who, 'cpuPerUnit'))],
   ['ratio', it => `${times(it.small.comparison.ratio)} / ${times(it.large.comparison.ratio)}`],
   ['memory, small, MB', it => both(megabytes, it.small, 'maxRSS')],
   ['memory, large, MB', it => both(megabytes, it.large, 'maxRSS')],
@@ -59,5 +60,5 @@ export const growthNotes = results =>
   });
 
 export const growthLegend =
-  'Costs are medians of wall time for one unit, memory is the highest peak of any run.\n' +
+  'Costs are medians of wall time for one unit, and how they and their CPU time grow; memory is the highest peak.\n' +
   'Pairs are reference / ours, but for the ratio of their times: small / large.';

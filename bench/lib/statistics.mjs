@@ -21,6 +21,7 @@ export const summarize = runs => ({
   stall: highestOf(runs, 'stall'),
   // Seconds for one unit of the phase's.
   perUnit: medianOf(runs, 'wall') / runs[0].units,
+  cpuPerUnit: medianOf(runs, 'cpu') / runs[0].units,
   // Only phases that commit again and again have this one.
   commit: medianOf(
     runs.map(({ more }) => more),
