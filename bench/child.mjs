@@ -3,23 +3,48 @@
  * Both implementations run under the lockdown that the reference needs.
  */
 import '@endo/init';
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { load } from './lib/implementations.mjs';
 import { makeMeter } from './lib/meter.mjs';
 import { loadPhase } from './lib/phases.mjs';
+import { realInputs } from './lib/real-inputs.mjs';
 
-const doJob = async ({ role, phase: name, implementation, scale, input, store, scratch }) => {
+/** Times one pass of SHA-256 over files that `hash` names, by OpenSSL. */
+const timeHash = async ({ hash, repeat = 1 }, directories) => {
+  const contents = await Promise.all(
+    hash.map(name => {
+      const [kind, file] = name.split(':');
+      return readFile(path.join(directories[kind], file));
+    }),
+  );
+  const start = process.hrtime.bigint();
+  for (let i = 0; i < repeat; i += 1) for (const content of contents) createHash('sha256').update(content).digest();
+  return Number(process.hrtime.bigint() - start) / 1e9;
+};
+
+const doJob = async ({ role, phase: name, implementation, real, command, ...job }) => {
   const phase = await loadPhase(name);
   const api = await load(implementation);
   const { measure, figures } = makeMeter(Boolean(phase.stalls));
-  const size = whole => Math.max(1, Math.round(whole * scale));
-  const context = { api, input, store, scratch, size, measure };
-  if (role === 'prepare') {
-    await phase.prepare(context);
-    return {};
+  const context = { ...job, api, implementation, measure };
+  switch (role) {
+    case 'look':
+      return { missing: phase.needs !== undefined && typeof api[phase.needs] !== 'function' };
+    case 'prepare':
+      await (real ? realInputs[name](context, real) : phase.input.make(context));
+      return {};
+    case 'plan':
+      return phase.limit.prepare(context);
+    case 'hash':
+      return { wall: await timeHash(command, job) };
+    default: {
+      const { work, units, figures: more = {} } = await phase.run(context);
+      if (!figures()) throw Error(`phase ${name} measured nothing`);
+      return { ...figures(), units, more, work: JSON.stringify(work) };
+    }
   }
-  const { work, figures: more = {} } = await phase.run(context);
-  if (!figures()) throw Error(`phase ${name} measured nothing`);
-  return { ...figures(), more, work: JSON.stringify(work) };
 };
 
 // Without whoever wants the result there is no point in going on.

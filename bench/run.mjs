@@ -4,13 +4,16 @@
  * Each run is a process of its own, and runs of the two alternate, so that whatever else the machine does meets both.
  */
 import { writeFile } from 'node:fs/promises';
-import os from 'node:os';
 import { readArguments, usage, UsageError } from './lib/arguments.mjs';
-import { versionOf } from './lib/implementations.mjs';
-import { loadPhase } from './lib/phases.mjs';
+import { checkImages } from './lib/check-images.mjs';
+import { growthLegend, growthNotes, growthRows, measureGrowth } from './lib/growth.mjs';
+import { buildLimits } from './lib/limits.mjs';
+import { describeMachine, machineLines } from './lib/machine.mjs';
+import { writeMarkdown } from './lib/markdown.mjs';
+import { resultLegend, resultNotes, resultRows } from './lib/results.mjs';
 import { makeRunner } from './lib/run-phase.mjs';
 import { makeChart } from './lib/svg.mjs';
-import { formatCompression, formatTable } from './lib/table.mjs';
+import { forTerminal } from './lib/table.mjs';
 import { makeWorkspace } from './lib/workspace.mjs';
 
 /** A line that shows what goes on, where there is a terminal to show it on. */
@@ -18,43 +21,49 @@ const status = text => {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
 };
 
-const describeMachine = async ({ implementations, runs, scale }) => ({
-  versions: Object.fromEntries(await Promise.all(implementations.map(async it => [it, await versionOf(it)]))),
-  node: process.version,
-  platform: `${process.platform} ${process.arch}`,
-  processor: os.cpus()[0]?.model.trim() ?? 'unknown',
-  cores: os.availableParallelism(),
-  memory: os.totalmem(),
-  load: os.loadavg(),
-  runs,
-  scale,
-});
+/** Elsewhere, a line for each phase that is done. */
+const tick = (name, done, all) => {
+  if (!process.stderr.isTTY) process.stderr.write(`${name} done, ${done} of ${all}\n`);
+};
+
+/** What to call the results in a file that may hold several kinds. */
+const kindOf = ({ growth, real }) => {
+  if (growth) return 'growth';
+  return real ? 'real store' : 'phases';
+};
 
 const bench = async settings => {
+  const { growth, phases, scale, json, svg, markdown } = settings;
   const machine = await describeMachine(settings);
+  status('compiling the program that measures limits');
+  // What limits would say about growth, the two sizes say themselves.
+  const limits = growth || settings['no-limits'] ? {} : await buildLimits();
   const workspace = makeWorkspace(settings.dir);
-  const runPhase = makeRunner(workspace, settings);
+  const runPhase = makeRunner(workspace, { ...settings, limits: limits.program });
+
   const results = [];
-  for (const name of settings.phases) results.push(await runPhase(await loadPhase(name), status));
+  for (const phase of phases) {
+    results.push(await (growth ? measureGrowth(runPhase, phase, status, scale) : runPhase(phase, status)));
+    tick(phase.name, results.length, phases.length);
+  }
   status('');
 
-  const { runs, scale, json, svg } = settings;
-  const counted = `${runs} ${runs === 1 ? 'run' : 'runs'} each`;
-  console.log(`${Object.values(machine.versions).join(' and ')}, Node.js ${machine.node}, ${machine.processor}`);
-  console.log(`${counted}, ${scale === 1 ? 'full size' : `at ${scale} of the full size, where ratios mean little`}`);
-  console.log('Times are medians of wall or CPU time, memory and stalls of the event loop the highest of any run.\n' +
-      'Pairs are reference / ours; the spread is that of the ratios of successive runs.\n',
-  );
-  console.log(formatTable(results));
-  const compression = formatCompression(results);
-  if (compression) console.log(`\n${compression}`);
-  if (json) await writeFile(json, `${JSON.stringify({ machine, results }, null, 2)}\n`);
-  if (svg) await writeFile(svg, makeChart(results, `${machine.processor}, ${counted}`));
+  const lines = machineLines(machine);
+  const table = growth ? growthRows(results) : resultRows(results);
+  const notes = growth ? growthNotes(results) : resultNotes(results);
+  if (limits.note) notes.push(limits.note);
+  const legend = growth ? growthLegend : resultLegend;
+  console.log([lines.join('\n'), legend, forTerminal(table), notes.join('\n')].join('\n\n'));
+  if (json) await writeFile(json, `${JSON.stringify({ machine, results, notes }, null, 2)}\n`);
+  const compared = results.filter(({ comparison }) => comparison);
+  if (svg) await writeFile(svg, makeChart(compared, [`${machine.processor}, ${machine.cores} cores, ${lines.at(-1)}`]));
+  if (markdown) await writeMarkdown(markdown, kindOf(settings), { machine: lines, table, notes });
 };
 
 try {
   const settings = readArguments(process.argv.slice(2));
   if (settings.help) console.log(usage);
+  else if (settings.checkImages) await checkImages(settings.checkImages);
   else await bench(settings);
 } catch (error) {
   status('');

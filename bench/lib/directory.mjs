@@ -1,12 +1,15 @@
 /** A store's export as a directory, written and read as cosmic-swingset does. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { open, readFile, writeFile } from 'node:fs/promises';
+import { open, readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 
 const dataName = 'export-data.jsonl';
 const manifestName = 'export-manifest.json';
+
+/** What exports say was the block that they were made at. */
+export const blockHeight = 1000;
 
 /** The chunks of something in memory, as an asynchronous source. */
 export async function* chunksOf(bytes, chunkSize = 64 * 1024) {
@@ -31,7 +34,7 @@ export const writeArtifacts = async (exporter, dir) => {
 
 export const writeManifest = (names, dir) => {
   const artifacts = names.map(name => [name, name]);
-  const manifest = { blockHeight: 0, artifactMode: 'archival', data: dataName, artifacts };
+  const manifest = { blockHeight, artifactMode: 'archival', data: dataName, artifacts };
   return writeFile(path.join(dir, manifestName), JSON.stringify(manifest, null, 2));
 };
 
@@ -56,12 +59,57 @@ export const directoryExporter = async dir => {
   };
 };
 
-/** Names, sizes and contents of all files in a directory, as one hash. */
-export const hashFiles = async (dir, names) => {
+/**
+ * Names, sizes and contents of files in a directory, as one hash, and how many bytes they are.
+ *
+ * @param {string} dir
+ * @param {[name: string, file: string][]} files  what each is, and what it is called
+ */
+export const hashFiles = async (dir, files) => {
   const hash = createHash('sha256');
-  for (const name of names) {
-    const content = await readFile(path.join(dir, name));
+  let bytes = 0;
+  for (const [name, file] of files) {
+    const content = await readFile(path.join(dir, file));
     hash.update(`${name} ${content.length}\n`).update(content);
+    bytes += content.length;
   }
+  return { hash: hash.digest('hex'), bytes };
+};
+
+export const sizeOfFiles = async dir => {
+  let bytes = 0;
+  for (const name of await readdir(dir)) bytes += (await stat(path.join(dir, name))).size;
+  return bytes;
+};
+
+/** What an export directory says and holds, whatever its files are called. */
+export const hashExport = async dir => {
+  const manifest = JSON.parse(await readFile(path.join(dir, manifestName), 'utf8'));
+  const artifacts = [...manifest.artifacts].sort(([a], [b]) => (a < b ? -1 : 1));
+  const data = await hashFiles(dir, [['data', manifest.data]]);
+  const { hash } = await hashFiles(dir, artifacts);
+  const counts = { artifacts: artifacts.length, bytes: await sizeOfFiles(dir) };
+  const { blockHeight: height, artifactMode } = manifest;
+  return { height, artifactMode, data: data.hash, hash, ...counts };
+};
+
+/** What is in a store: everything it exports, artifacts' contents included. */
+export const hashStore = async (api, store) => {
+  const hash = createHash('sha256');
+  const exporter = api.makeSwingStoreExporter(store, { artifactMode: 'archival' });
+  for await (const entry of exporter.getExportData()) hash.update(JSON.stringify(entry));
+  for await (const artifact of exporter.getArtifactNames()) {
+    hash.update(artifact);
+    for await (const chunk of exporter.getArtifact(artifact)) hash.update(chunk);
+  }
+  await exporter.close();
   return hash.digest('hex');
+};
+
+/** The limit of phases that write what the input's export directory has, or read it: a copy of that. */
+export const copyLimit = async ({ input, plan }, { records = true } = {}) => {
+  const names = await readdir(path.join(input, 'export'));
+  const wanted = names.filter(name => records || ![dataName, manifestName].includes(name));
+  await writeFile(path.join(plan, 'names'), wanted.join('\n'));
+  return { command: ['copy', 'input:export', 'scratch:copy', 'plan:names'] };
 };

@@ -1,4 +1,4 @@
-/** Makers of stores that phases have as input. Phases that use the same one share what it made. */
+/** Stores that phases have as input. Phases that use the same one, in the same sizes, share what it made. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -7,12 +7,11 @@ import { chunksOf, writeArtifacts, writeExportData, writeManifest } from './dire
 import { makeHeapImage } from './heap-image.mjs';
 import { itemPool, keyOf, valueOf } from './kernel-data.mjs';
 import { makeRandom } from './random.mjs';
+import { fixed } from './sizes.mjs';
 
-export const keyCount = 100_000;
-export const imageSize = 10_000_000;
 export const vatIDs = Array.from({ length: 20 }, (_, i) => `v${i + 1}`);
 
-const storeIn = input => path.join(input, 'store');
+export const storeIn = input => path.join(input, 'store');
 
 const setKeys = (kvStore, count) => {
   const random = makeRandom(1);
@@ -20,13 +19,13 @@ const setKeys = (kvStore, count) => {
 };
 
 /** Gives each vat so many full spans, and a current one that is half full. */
-const addSpans = async ({ transcriptStore }, vats, spans, itemsPerSpan, itemLength) => {
+const addSpans = async ({ transcriptStore }, spans, itemsPerSpan, itemLength) => {
   const pool = itemPool(makeRandom(2), 400, itemLength);
   let next = 0;
   const addItems = (vatID, count) => {
     for (let i = 0; i < count; i += 1) transcriptStore.addItem(vatID, pool[(next += 1) % pool.length]);
   };
-  for (const vatID of vats) {
+  for (const vatID of vatIDs) {
     transcriptStore.initTranscript(vatID);
     for (let span = 0; span < spans; span += 1) {
       addItems(vatID, itemsPerSpan);
@@ -36,60 +35,100 @@ const addSpans = async ({ transcriptStore }, vats, spans, itemsPerSpan, itemLeng
   }
 };
 
-const makeStore = async ({ api, input }, fill, options) => {
-  const { kernelStorage, hostStorage } = api.initSwingStore(storeIn(input), options);
+/** Makes a store in `dir/store` and commits once. */
+export const makeStore = async (api, dir, fill = () => {}, options = {}) => {
+  const { kernelStorage, hostStorage } = api.initSwingStore(storeIn(dir), options);
   await fill(kernelStorage);
   await hostStorage.commit();
   await hostStorage.close();
 };
 
-/** 100,000 keys. */
-export const makeKeyStore = context =>
-  makeStore(context, ({ kvStore }) => setKeys(kvStore, context.size(keyCount)));
+/** Nothing but keys. */
+export const keyStore = {
+  sizes: { keys: 100_000 },
+  make: ({ api, input, sizes }) => makeStore(api, input, ({ kvStore }) => setKeys(kvStore, sizes.keys)),
+};
+
+/** A store with so many keys before anything is measured, or with none. */
+export const keysBefore = {
+  sizes: { before: fixed(0) },
+  make: ({ api, input, sizes }) => makeStore(api, input, ({ kvStore }) => setKeys(kvStore, sizes.before)),
+};
+
+/** 20 vats, each with so many spans, and half of one, before anything is measured; or with an empty one. */
+export const spansBefore = {
+  sizes: { before: fixed(0) },
+  make: ({ api, input, sizes }) =>
+    makeStore(api, input, async storage => {
+      if (sizes.before > 0) await addSpans(storage, sizes.before, 200, 2800);
+      else for (const vatID of vatIDs) storage.transcriptStore.initTranscript(vatID);
+    }),
+};
 
 /** 20 vats with 5 spans and a half of 200 items of 2.8 kB: 22,000 items. */
-export const makeTranscripts = context =>
-  makeStore(context, storage => addSpans(storage, vatIDs, 5, context.size(200), 2800));
+export const transcripts = {
+  sizes: { itemsPerSpan: 200, spans: fixed(5) },
+  make: ({ api, input, sizes: { spans, itemsPerSpan } }) =>
+    makeStore(api, input, storage => addSpans(storage, spans, itemsPerSpan, 2800)),
+};
 
 /** 20 vats with 49 spans and a half of 200 small items: 198,000 items. */
-export const makeManyItems = context =>
-  makeStore(context, storage => addSpans(storage, vatIDs, 49, context.size(200), 300));
+export const manyItems = {
+  sizes: { itemsPerSpan: 200, spans: fixed(49) },
+  make: ({ api, input, sizes: { spans, itemsPerSpan } }) =>
+    makeStore(api, input, storage => addSpans(storage, spans, itemsPerSpan, 300)),
+};
 
 /** One vat with 3,000 spans of 50 items and a snapshot for each. */
-export const makeManySpans = context =>
-  makeStore(
-    context,
-    async ({ transcriptStore, snapStore }) => {
-      const pool = itemPool(makeRandom(3), 100, 800);
-      transcriptStore.initTranscript('v1');
-      for (let span = 0; span < context.size(3000); span += 1) {
-        for (let i = 0; i < 50; i += 1) transcriptStore.addItem('v1', pool[i + (span % 50)]);
-        await snapStore.saveSnapshot('v1', (span + 1) * 50, chunksOf(Buffer.alloc(4000, span)));
-        await transcriptStore.rolloverSpan('v1');
-      }
-    },
-    { keepSnapshots: true },
-  );
+export const manySpans = {
+  sizes: { spans: 3000 },
+  make: ({ api, input, sizes: { spans } }) =>
+    makeStore(
+      api,
+      input,
+      async ({ transcriptStore, snapStore }) => {
+        const pool = itemPool(makeRandom(3), 100, 800);
+        transcriptStore.initTranscript('v1');
+        for (let span = 0; span < spans; span += 1) {
+          for (let i = 0; i < 50; i += 1) transcriptStore.addItem('v1', pool[i + (span % 50)]);
+          await snapStore.saveSnapshot('v1', (span + 1) * 50, chunksOf(Buffer.alloc(4000, span)));
+          await transcriptStore.rolloverSpan('v1');
+        }
+      },
+      { keepSnapshots: true },
+    ),
+};
 
-const imagesOf = ({ size }, count) => Array.from({ length: count }, (_, i) => makeHeapImage(i, size(imageSize)));
-
-/** Six heap images in files, and how small zlib makes them. */
-export const makeImages = async context => {
+/** Puts images into files `image-0`, `image-1`…, and what zlib makes of them into `images.json`. */
+export const writeImages = async (dir, images) => {
   const zlibSizes = [];
-  for (const [i, image] of imagesOf(context, 6).entries()) {
-    await writeFile(path.join(context.input, `image-${i}`), image);
+  for await (const image of images) {
+    await writeFile(path.join(dir, `image-${zlibSizes.length}`), image);
     zlibSizes.push(gzipSync(image, { level: 6 }).length);
   }
-  await writeFile(path.join(context.input, 'images.json'), JSON.stringify(zlibSizes));
+  await writeFile(path.join(dir, 'images.json'), JSON.stringify(zlibSizes));
 };
 
-const saveImages = async ({ snapStore }, images) => {
-  for (const [i, image] of images.entries()) await snapStore.saveSnapshot(vatIDs[i], 1, chunksOf(image));
+function* makeHeapImages({ images, imageBytes }) {
+  for (let i = 0; i < images; i += 1) yield makeHeapImage(i, imageBytes);
+}
+
+/** Heap images in files. */
+export const imageFiles = {
+  sizes: { imageBytes: 10_000_000, images: fixed(6) },
+  make: ({ input, sizes }) => writeImages(input, makeHeapImages(sizes)),
 };
 
-/** Ten vats with a snapshot each. */
-export const makeSnapshots = context =>
-  makeStore(context, storage => saveImages(storage, imagesOf(context, 10)));
+const saveImages = async ({ snapStore }, sizes) => {
+  let vat = 0;
+  for (const image of makeHeapImages(sizes)) await snapStore.saveSnapshot(`v${(vat += 1)}`, 1, chunksOf(image));
+};
+
+/** Vats with a snapshot each. */
+export const snapshots = {
+  sizes: { imageBytes: 10_000_000, images: fixed(10) },
+  make: ({ api, input, sizes }) => makeStore(api, input, storage => saveImages(storage, sizes)),
+};
 
 const addBundles = ({ bundleStore }, count, modules) => {
   const random = makeRandom(4);
@@ -99,18 +138,37 @@ const addBundles = ({ bundleStore }, count, modules) => {
   }
 };
 
-/** A store with all there is, and its archival export as a directory. */
-export const makeWhole = async context => {
-  await makeStore(context, async storage => {
-    setKeys(storage.kvStore, context.size(50_000));
-    await addSpans(storage, vatIDs, 5, context.size(200), 2800);
-    await saveImages(storage, imagesOf(context, 3));
-    addBundles(storage, 4, context.size(800));
-  });
-  const dir = path.join(context.input, 'export');
-  await mkdir(dir);
-  const exporter = context.api.makeSwingStoreExporter(storeIn(context.input), { artifactMode: 'archival' });
-  await writeExportData(exporter, dir);
-  await writeManifest(await writeArtifacts(exporter, dir), dir);
+/** Exports the store `dir/store` to the directory `dir/export`. */
+export const exportWhole = async (api, dir) => {
+  const target = path.join(dir, 'export');
+  await mkdir(target);
+  const exporter = api.makeSwingStoreExporter(storeIn(dir), { artifactMode: 'archival' });
+  await writeExportData(exporter, target);
+  await writeManifest(await writeArtifacts(exporter, target), target);
   await exporter.close();
 };
+
+/** A store with all there is, and its archival export as a directory. */
+export const whole = {
+  sizes: {
+    keys: 50_000,
+    itemsPerSpan: 200,
+    imageBytes: 10_000_000,
+    modules: 800,
+    spans: fixed(5),
+    images: fixed(3),
+    bundles: fixed(4),
+  },
+  make: async ({ api, input, sizes }) => {
+    await makeStore(api, input, async storage => {
+      setKeys(storage.kvStore, sizes.keys);
+      await addSpans(storage, sizes.spans, sizes.itemsPerSpan, 2800);
+      await saveImages(storage, sizes);
+      addBundles(storage, sizes.bundles, sizes.modules);
+    });
+    await exportWhole(api, input);
+  },
+};
+
+/** How that grows: more of everything, and nothing larger. */
+export const wholeGrowth = { sizes: { keys: 50_000, spans: 5, images: 3, bundles: 4 }, factor: 8 };

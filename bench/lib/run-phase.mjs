@@ -1,7 +1,10 @@
 /** Runs one phase as often as wanted and sums it up. */
+import { mkdir } from 'node:fs/promises';
 import { ours, reference } from './implementations.mjs';
+import { runLimit } from './limits.mjs';
 import { runChild } from './process.mjs';
-import { compare, summarize } from './statistics.mjs';
+import { resolveSizes } from './sizes.mjs';
+import { compare, summarize, summarizeLimit } from './statistics.mjs';
 
 /** Throws unless all runs did the same. */
 const insistSameWork = (name, runs) => {
@@ -16,53 +19,98 @@ const insistSameWork = (name, runs) => {
 
 /**
  * @param {ReturnType<import('./workspace.mjs').makeWorkspace>} workspace
- * @param {{ runs: number, scale: number, implementations: string[] }} settings
+ * @param {{ runs: number, scale: number, implementations: string[], real?: string, limits?: string,
+ *   wanted: Record<string, Record<string, number>> }} settings  `real`: a store to take input from; `limits`: the
+ *   program that measures them; `wanted`: sizes by phase
  */
-export const makeRunner = (workspace, { runs, scale, implementations }) => {
-  /** What was prepared, by the function that prepares it, which phases may share. */
+export const makeRunner = (workspace, { runs, scale, implementations, real, limits, wanted }) => {
+  /** What was prepared, by what prepares it and its sizes, which phases may share. */
   const inputs = new Map();
+  const makers = [];
 
   /** Input always comes from the reference, so that both get the same file. */
-  const prepare = async phase => {
-    if (!phase.prepare) return undefined;
-    if (!inputs.has(phase.prepare)) {
+  const prepare = async (phase, sizes) => {
+    if (!phase.input) return undefined;
+    const relevant = Object.keys(phase.input.sizes).map(name => sizes[name]);
+    if (!makers.includes(phase.input)) makers.push(phase.input);
+    const key = real ? phase.name : JSON.stringify([makers.indexOf(phase.input), relevant]);
+    if (!inputs.has(key)) {
       const input = await workspace.makeDirectory();
-      await runChild({ role: 'prepare', phase: phase.name, implementation: reference, scale, input });
-      inputs.set(phase.prepare, input);
+      await runChild({ role: 'prepare', phase: phase.name, implementation: reference, sizes, input, real });
+      inputs.set(key, input);
     }
-    return inputs.get(phase.prepare);
+    return inputs.get(key);
   };
 
-  const runOnce = async (phase, implementation, input) => {
+  /** Makes what a phase's limit needs; returns how to measure it once. */
+  const prepareLimit = async (phase, sizes, input) => {
+    if (!limits || !phase.limit || !implementations.includes(ours)) return undefined;
+    const plan = await workspace.makeDirectory();
+    const job = { phase: phase.name, implementation: reference, sizes, input, plan };
+    const command = await runChild({ role: 'plan', ...job });
+    return async () => {
+      const { remove, ...dirs } = await workspace.makeRunDirectories(input);
+      try {
+        await mkdir(dirs.store, { recursive: true });
+        const figures = await runLimit(limits, command.command, { ...dirs, input, plan });
+        if (!command.hash) return figures;
+        const { wall } = await runChild({ role: 'hash', ...job, command });
+        return { ...figures, sha256: wall };
+      } finally {
+        await remove();
+      }
+    };
+  };
+
+  const runOnce = async (phase, implementation, sizes, input) => {
     const { remove, ...dirs } = await workspace.makeRunDirectories(input);
     try {
-      return await runChild({ role: 'run', phase: phase.name, implementation, scale, input, ...dirs });
+      return await runChild({ role: 'run', phase: phase.name, implementation, sizes, input, ...dirs });
     } finally {
       await remove();
     }
   };
 
+  /** Why a phase can't be run, if it can't. */
+  const obstacle = async phase => {
+    if (!phase.needs) return undefined;
+    const { missing } = await runChild({ role: 'look', phase: phase.name, implementation: ours });
+    return missing ? `this build has no ${phase.needs}` : undefined;
+  };
+
   /**
    * @param {import('./phases.mjs').Phase} phase
    * @param {(text: string) => void} say  told what is being done
+   * @param {Record<string, number>} [grown]  sizes to have instead of the usual ones
    */
-  return async (phase, say) => {
-    const { name, goal } = phase;
+  return async (phase, say, grown = {}) => {
+    const { name, goal, unit } = phase;
     say(`${name}: preparing`);
-    const input = await prepare(phase);
+    const sizes = resolveSizes(phase.sizes, scale, { ...wanted[name], ...grown });
+    const skipped = await obstacle(phase);
+    if (skipped) return { name, goal, skipped };
+    const input = await prepare(phase, sizes);
+    const measureLimit = await prepareLimit(phase, sizes, input);
     const done = Object.fromEntries(implementations.map(implementation => [implementation, []]));
+    const limitRuns = [];
     for (let run = 1; run <= runs; run += 1) {
       for (const implementation of implementations) {
         say(`${name}: run ${run} of ${runs}, ${implementation}`);
-        done[implementation].push(await runOnce(phase, implementation, input));
+        done[implementation].push(await runOnce(phase, implementation, sizes, input));
         insistSameWork(name, done);
       }
+      if (measureLimit) {
+        say(`${name}: run ${run} of ${runs}, limit`);
+        limitRuns.push(await measureLimit());
+      }
     }
-    const result = { name, goal, figures: {}, runs: done };
+    // Sizes of what was there already are not the phase's.
+    const result = { name, goal, unit, sizes: real ? undefined : sizes, figures: {}, runs: done };
     for (const implementation of implementations) {
       result[implementation] = summarize(done[implementation]);
       result.figures[implementation] = done[implementation][0].more;
     }
+    if (measureLimit) result.limit = summarizeLimit(phase.limit.what, limitRuns, result[ours]);
     if (implementations.length === 2) result.comparison = compare(done[ours], done[reference]);
     return result;
   };

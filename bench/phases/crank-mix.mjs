@@ -1,16 +1,22 @@
 /** Cranks that read, write, overwrite, ask and delete; every tenth is rolled back. */
+import path from 'node:path';
 import { makeChecksum } from '../lib/checksum.mjs';
 import { makeCommitClock } from '../lib/commit-clock.mjs';
-import { keyCount, makeKeyStore } from '../lib/inputs.mjs';
+import { keyStore } from '../lib/inputs.mjs';
 import { keyOf, valueOf } from '../lib/kernel-data.mjs';
+import { makePlan, statements } from '../lib/plan.mjs';
 import { makeRandom } from '../lib/random.mjs';
 
 export const name = 'crank-mix';
 export const goal = 10;
-export const prepare = makeKeyStore;
+export const input = keyStore;
+export const sizes = { ...keyStore.sizes, cranks: 4000 };
+export const unit = 'crank';
 
 const cranksPerCommit = 100;
 const times = (count, make) => Array.from({ length: count }, (_, i) => make(i));
+const rollsBack = i => i % 10 === 9;
+const commits = i => i % cranksPerCommit === cranksPerCommit - 1;
 
 /** What one crank does. Most of what a kernel reads it has read shortly before. */
 const planCrank = (crank, keys, random) => {
@@ -25,16 +31,40 @@ const planCrank = (crank, keys, random) => {
   };
 };
 
-export const run = async ({ api, store, size, measure }) => {
+const planCranks = ({ keys, cranks }) => {
+  const random = makeRandom(30);
+  return times(cranks, crank => planCrank(crank, keys, random));
+};
+
+export const limit = {
+  what: 'SQLite alone: a prepared statement for each call, in the same savepoints, rollbacks and transactions',
+  prepare: async ({ sizes: wanted, plan: dir }) => {
+    const plan = makePlan();
+    for (const [i, { gets, overwrites, adds, asks, deletions }] of planCranks(wanted).entries()) {
+      const work = () => {
+        for (const key of gets) plan.step(statements.get, key);
+        for (const entry of [...overwrites, ...adds]) plan.step(statements.set, ...entry);
+        for (const key of asks) plan.step(statements.get, key);
+        for (const key of deletions) plan.step(statements.remove, key);
+        for (const [key] of overwrites) plan.step(statements.get, key);
+      };
+      plan.crank(work, { rollback: rollsBack(i) });
+      if (commits(i)) plan.commit();
+    }
+    plan.commit();
+    await plan.write(path.join(dir, 'plan'));
+    return { command: ['replay', 'store:swingstore.sqlite', 'plan:plan'] };
+  },
+};
+
+export const run = async ({ api, store, sizes: wanted, measure }) => {
   const exported = makeChecksum();
   const exportCallback = entries => {
     for (const [key] of entries) exported.add(key);
   };
   const { kernelStorage, hostStorage } = api.openSwingStore(store, { exportCallback });
   const { kvStore, startCrank, establishCrankSavepoint, rollbackCrank, emitCrankHashes, endCrank } = kernelStorage;
-  const random = makeRandom(30);
-  const keys = size(keyCount);
-  const cranks = times(size(4000), crank => planCrank(crank, keys, random));
+  const cranks = planCranks(wanted);
   const seen = makeChecksum();
   let found = 0;
   const clock = makeCommitClock(hostStorage);
@@ -49,10 +79,10 @@ export const run = async ({ api, store, size, measure }) => {
       for (const key of deletions) kvStore.delete(key);
       // What was just written is read again.
       for (const [key] of overwrites) seen.add(kvStore.get(key) ?? '');
-      if (i % 10 === 9) rollbackCrank('deliver');
+      if (rollsBack(i)) rollbackCrank('deliver');
       emitCrankHashes();
       endCrank();
-      if (i % cranksPerCommit === cranksPerCommit - 1) await clock.commit();
+      if (commits(i)) await clock.commit();
     }
     await clock.commit();
   });
@@ -60,6 +90,7 @@ export const run = async ({ api, store, size, measure }) => {
   await hostStorage.close();
   return {
     work: { activityhash, found, seen: seen.result(), exported: exported.result() },
+    units: cranks.length,
     figures: { commit: clock.seconds() },
   };
 };

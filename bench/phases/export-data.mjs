@@ -1,15 +1,28 @@
 /** All records of the export data. */
+import path from 'node:path';
 import { makeChecksum } from '../lib/checksum.mjs';
-import { makeKeyStore } from '../lib/inputs.mjs';
+import { keyStore } from '../lib/inputs.mjs';
+import { makePlan } from '../lib/plan.mjs';
+import { fixed } from '../lib/sizes.mjs';
 
 export const name = 'export-data';
 export const goal = 4;
 export const stalls = true;
-export const prepare = makeKeyStore;
+export const input = keyStore;
+export const sizes = { ...keyStore.sizes, passes: fixed(4) };
+export const unit = 'record';
 
-const passes = 4;
+export const limit = {
+  what: 'SQLite alone: one SELECT of all keys and values in order',
+  prepare: async ({ sizes: { passes }, plan: dir }) => {
+    const plan = makePlan({ repeat: passes });
+    plan.step('SELECT key, value FROM kvStore ORDER BY key');
+    await plan.write(path.join(dir, 'plan'));
+    return { command: ['replay', 'store:swingstore.sqlite', 'plan:plan'] };
+  },
+};
 
-export const run = async ({ api, store, measure }) => {
+export const run = async ({ api, store, sizes: { passes }, measure }) => {
   const checksum = makeChecksum();
   await measure(async () => {
     for (let pass = 0; pass < passes; pass += 1) {
@@ -21,5 +34,6 @@ export const run = async ({ api, store, measure }) => {
       await exporter.close();
     }
   });
-  return { work: checksum.result() };
+  const work = checksum.result();
+  return { work, units: work.count / 2 };
 };

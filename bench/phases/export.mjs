@@ -1,11 +1,19 @@
 /** Every artifact of a store into a directory. */
-import { hashFiles, writeArtifacts } from '../lib/directory.mjs';
-import { makeWhole } from '../lib/inputs.mjs';
+import { copyLimit, hashFiles, writeArtifacts } from '../lib/directory.mjs';
+import { whole, wholeGrowth } from '../lib/inputs.mjs';
 
 export const name = 'export';
 export const goal = 8;
 export const stalls = true;
-export const prepare = makeWhole;
+export const input = whole;
+export const sizes = whole.sizes;
+export const unit = 'MB';
+export const growth = wholeGrowth;
+
+export const limit = {
+  what: 'copying the artifacts from directory to directory',
+  prepare: context => copyLimit(context, { records: false }),
+};
 
 export const run = async ({ api, store, scratch, measure }) => {
   const names = await measure(async () => {
@@ -14,5 +22,9 @@ export const run = async ({ api, store, scratch, measure }) => {
     await exporter.close();
     return written;
   });
-  return { work: { artifacts: names.length, hash: await hashFiles(scratch, names) } };
+  const { hash, bytes } = await hashFiles(
+    scratch,
+    names.map(artifact => [artifact, artifact]),
+  );
+  return { work: { artifacts: names.length, hash }, units: bytes / 1e6 };
 };

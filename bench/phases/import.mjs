@@ -1,35 +1,30 @@
 /** A store from a directory with an archival export. */
-import { createHash } from 'node:crypto';
 import path from 'node:path';
-import { directoryExporter } from '../lib/directory.mjs';
-import { makeWhole } from '../lib/inputs.mjs';
+import { copyLimit, directoryExporter, hashStore, sizeOfFiles } from '../lib/directory.mjs';
+import { whole, wholeGrowth } from '../lib/inputs.mjs';
 
 export const name = 'import';
 export const goal = 6;
 export const stalls = true;
-export const prepare = makeWhole;
+export const input = whole;
+export const sizes = whole.sizes;
+export const unit = 'MB';
+export const growth = wholeGrowth;
 
-/** What is in the new store: everything it exports, artifacts' contents included. */
-const hashStore = async (api, store) => {
-  const hash = createHash('sha256');
-  const exporter = api.makeSwingStoreExporter(store, { artifactMode: 'archival' });
-  for await (const entry of exporter.getExportData()) hash.update(JSON.stringify(entry));
-  for await (const artifact of exporter.getArtifactNames()) {
-    hash.update(artifact);
-    for await (const chunk of exporter.getArtifact(artifact)) hash.update(chunk);
-  }
-  await exporter.close();
-  return hash.digest('hex');
+export const limit = {
+  what: 'copying the files of the export to another directory, which does not wait for the disk',
+  prepare: context => copyLimit(context),
 };
 
-export const run = async ({ api, input, store, measure }) => {
+export const run = async ({ api, input: from, store, measure }) => {
   // Not the copy of the store that the export came from.
   const imported = `${store}-imported`;
+  const dir = path.join(from, 'export');
   await measure(async () => {
-    const exporter = await directoryExporter(path.join(input, 'export'));
+    const exporter = await directoryExporter(dir);
     const { hostStorage } = await api.importSwingStore(exporter, imported, { artifactMode: 'archival' });
     await hostStorage.commit();
     await hostStorage.close();
   });
-  return { work: { hash: await hashStore(api, imported) } };
+  return { work: { hash: await hashStore(api, imported) }, units: (await sizeOfFiles(dir)) / 1e6 };
 };

@@ -1,35 +1,69 @@
-/** Reads: 80 % of them of 5 % of the keys, 50 to a crank. */
+/** Reads as kernels do them: 80 % of them of 5 % of the keys, in cranks of 50, with a commit every 100 cranks. */
+import path from 'node:path';
 import { makeChecksum } from '../lib/checksum.mjs';
-import { keyCount, makeKeyStore } from '../lib/inputs.mjs';
+import { makeCommitClock } from '../lib/commit-clock.mjs';
+import { keyStore } from '../lib/inputs.mjs';
 import { keyOf } from '../lib/kernel-data.mjs';
+import { makePlan, statements } from '../lib/plan.mjs';
 import { makeRandom } from '../lib/random.mjs';
 
 export const name = 'kv-get';
 export const goal = 20;
-export const prepare = makeKeyStore;
+export const input = keyStore;
+export const sizes = { ...keyStore.sizes, reads: 1_000_000 };
+export const unit = 'read';
+export const growth = { sizes: { keys: 100_000 }, factor: 10 };
 
 const perCrank = 50;
+const cranksPerCommit = 100;
 
 /** The numbers of the keys to read. Those that are read often lie scattered over the store. */
-const choose = (count, keys) => {
+const choose = ({ keys, reads }) => {
   const random = makeRandom(10);
   const hot = Array.from({ length: Math.ceil(keys / 20) }, () => random.below(keys));
-  return Uint32Array.from({ length: count }, () => (random.chance(0.8) ? random.pick(hot) : random.below(keys)));
+  return Uint32Array.from({ length: reads }, () => (random.chance(0.8) ? random.pick(hot) : random.below(keys)));
 };
 
-export const run = async ({ api, store, size, measure }) => {
-  const { kernelStorage, hostStorage } = api.openSwingStore(store);
-  const { kvStore, startCrank, endCrank } = kernelStorage;
-  const keys = Array.from({ length: size(keyCount) }, (_, i) => keyOf(i));
-  const chosen = choose(size(400_000), keys.length);
-  const checksum = makeChecksum();
-  await measure(() => {
-    for (let from = 0; from < chosen.length; from += perCrank) {
-      startCrank();
-      for (const i of chosen.subarray(from, from + perCrank)) checksum.add(kvStore.get(keys[i]));
-      endCrank();
+/** The reads of each crank in turn. */
+function* cranksOf(chosen) {
+  for (let from = 0; from < chosen.length; from += perCrank) yield chosen.subarray(from, from + perCrank);
+}
+
+export const limit = {
+  what: 'SQLite alone: one prepared SELECT for each read, in the same savepoints and transactions',
+  prepare: async ({ sizes: wanted, plan: dir }) => {
+    const plan = makePlan();
+    let cranks = 0;
+    for (const reads of cranksOf(choose(wanted))) {
+      plan.crank(() => reads.forEach(i => plan.step(statements.get, keyOf(i))), { emit: false });
+      cranks += 1;
+      if (cranks % cranksPerCommit === 0) plan.commit();
     }
+    plan.commit();
+    await plan.write(path.join(dir, 'plan'));
+    return { command: ['replay', 'store:swingstore.sqlite', 'plan:plan'] };
+  },
+};
+
+export const run = async ({ api, store, sizes: wanted, measure }) => {
+  const { kernelStorage, hostStorage } = api.openSwingStore(store);
+  const { kvStore, startCrank, establishCrankSavepoint, endCrank } = kernelStorage;
+  const keys = Array.from({ length: wanted.keys }, (_, i) => keyOf(i));
+  const chosen = choose(wanted);
+  const checksum = makeChecksum();
+  const clock = makeCommitClock(hostStorage);
+  await measure(async () => {
+    let cranks = 0;
+    for (const reads of cranksOf(chosen)) {
+      startCrank();
+      establishCrankSavepoint('deliver');
+      for (const i of reads) checksum.add(kvStore.get(keys[i]));
+      endCrank();
+      cranks += 1;
+      if (cranks % cranksPerCommit === 0) await clock.commit();
+    }
+    await clock.commit();
   });
   await hostStorage.close();
-  return { work: checksum.result() };
+  return { work: checksum.result(), units: chosen.length, figures: { commit: clock.seconds() } };
 };

@@ -1,18 +1,44 @@
 /** Heap images out of the store, chunk by chunk. */
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { makeByteChecksum } from '../lib/checksum.mjs';
-import { makeSnapshots, vatIDs } from '../lib/inputs.mjs';
+import { snapshots, storeIn } from '../lib/inputs.mjs';
+import { fixed } from '../lib/sizes.mjs';
 
 export const name = 'snapshot-load';
 export const goal = 3;
 export const stalls = true;
-export const prepare = makeSnapshots;
+export const input = snapshots;
+export const sizes = { ...snapshots.sizes, passes: fixed(2) };
+export const unit = 'MB';
 
-const vats = vatIDs.slice(0, 10);
-const passes = 2;
+/** The vats that have a snapshot to load. */
+const vatsOf = ({ internal }) =>
+  [...internal.snapStore.listAllSnapshots()].filter(({ inUse }) => inUse).map(({ vatID }) => vatID);
 
-export const run = async ({ api, store, measure }) => {
-  const { kernelStorage, hostStorage } = api.openSwingStore(store);
-  const { loadSnapshot, getSnapshotInfo } = kernelStorage.snapStore;
+export const limit = {
+  what: 'libdeflate decompressing on one thread: no hash, no chunks, no database',
+  prepare: async ({ api, input: from, sizes: { passes }, plan }) => {
+    const swingStore = api.openSwingStore(storeIn(from));
+    const vats = vatsOf(swingStore);
+    for (const vatID of vats) {
+      const chunks = [];
+      for await (const chunk of swingStore.kernelStorage.snapStore.loadSnapshot(vatID)) chunks.push(chunk);
+      const image = Buffer.concat(chunks);
+      await writeFile(path.join(plan, vatID), image);
+      await writeFile(path.join(plan, `${vatID}.gz`), gzipSync(image, { level: 6 }));
+    }
+    await swingStore.hostStorage.close();
+    const command = ['inflate', String(passes), ...vats.map(vatID => `plan:${vatID}.gz`)];
+    return { command, hash: vats.map(vatID => `plan:${vatID}`), repeat: passes };
+  },
+};
+
+export const run = async ({ api, store, sizes: { passes }, measure }) => {
+  const swingStore = api.openSwingStore(store);
+  const { loadSnapshot, getSnapshotInfo } = swingStore.kernelStorage.snapStore;
+  const vats = vatsOf(swingStore);
   const checksum = makeByteChecksum();
   await measure(async () => {
     for (let pass = 0; pass < passes; pass += 1) {
@@ -23,6 +49,7 @@ export const run = async ({ api, store, measure }) => {
   });
   // The stores check what they load against these.
   const hashes = vats.map(vatID => getSnapshotInfo(vatID).hash);
-  await hostStorage.close();
-  return { work: { ...checksum.result(), hashes } };
+  await swingStore.hostStorage.close();
+  const { length, sum } = checksum.result();
+  return { work: { length, sum, hashes }, units: length / 1e6 };
 };

@@ -1,21 +1,49 @@
 /** `readSpan` of every span of 20 vats, as for a replay. */
 import { createHash } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { makeChecksum } from '../lib/checksum.mjs';
-import { makeTranscripts, vatIDs } from '../lib/inputs.mjs';
+import { storeIn, transcripts, vatIDs } from '../lib/inputs.mjs';
+import { makePlan } from '../lib/plan.mjs';
+import { fixed } from '../lib/sizes.mjs';
 
 export const name = 'transcript-read';
 export const goal = 2;
-export const prepare = makeTranscripts;
+export const input = transcripts;
+export const sizes = { ...transcripts.sizes, passes: fixed(12) };
+export const unit = 'item';
 
-const passes = 12;
+const startsOf = ({ spans, itemsPerSpan }) => Array.from({ length: spans + 1 }, (_, span) => span * itemsPerSpan);
 
-export const run = async ({ api, store, size, measure }) => {
+export const limit = {
+  what: 'SQLite alone: a prepared SELECT of the items for each span',
+  prepare: async ({ api, input: from, sizes: wanted, plan: dir }) => {
+    const plan = makePlan({ repeat: wanted.passes });
+    const sql = 'SELECT item FROM transcriptItems WHERE vatID = ? AND position >= ? AND position < ? ORDER BY position';
+    const { kernelStorage, hostStorage } = api.openSwingStore(storeIn(from));
+    const items = [];
+    for (const vatID of vatIDs) {
+      for (const start of startsOf(wanted)) {
+        // The last span ends where the transcript does, before it is full.
+        plan.step(sql, vatID, start, start + wanted.itemsPerSpan);
+        items.push(...kernelStorage.transcriptStore.readSpan(vatID, start));
+      }
+    }
+    await hostStorage.close();
+    await plan.write(path.join(dir, 'plan'));
+    await writeFile(path.join(dir, 'hashed'), items.join(''));
+    const command = ['replay', 'store:swingstore.sqlite', 'plan:plan'];
+    return { command, hash: ['plan:hashed'], repeat: wanted.passes };
+  },
+};
+
+export const run = async ({ api, store, sizes: wanted, measure }) => {
   const { kernelStorage, hostStorage } = api.openSwingStore(store);
   const { readSpan } = kernelStorage.transcriptStore;
-  const starts = [0, 1, 2, 3, 4, 5].map(span => span * size(200));
+  const starts = startsOf(wanted);
   const checksum = makeChecksum();
   await measure(() => {
-    for (let pass = 0; pass < passes; pass += 1) {
+    for (let pass = 0; pass < wanted.passes; pass += 1) {
       for (const vatID of vatIDs) {
         for (const start of starts) {
           for (const item of readSpan(vatID, start)) checksum.add(item);
@@ -26,5 +54,6 @@ export const run = async ({ api, store, size, measure }) => {
   const hash = createHash('sha256');
   for (const vatID of vatIDs) for (const item of readSpan(vatID)) hash.update(item);
   await hostStorage.close();
-  return { work: { ...checksum.result(), hash: hash.digest('hex') } };
+  const { count, sum } = checksum.result();
+  return { work: { count, sum, hash: hash.digest('hex') }, units: count };
 };

@@ -1,0 +1,67 @@
+/**
+ * What a phase's work would cost at the least, measured in the same run by a program of its own: `benches/limits`, which
+ * has neither Node.js nor a store in it.
+ */
+import { execFile, spawn } from 'node:child_process';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const build = [
+  ...['build', '--release', '--bench', 'limits', '--no-default-features'],
+  '--message-format=json-render-diagnostics',
+];
+
+/** @returns {Promise<string>} cargo's messages, one a line */
+const cargo = () =>
+  new Promise((resolve, reject) => {
+    const child = spawn('cargo', build, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+    let [messages, complaints] = ['', ''];
+    child.stdout.on('data', chunk => (messages += chunk));
+    child.stderr.on('data', chunk => (complaints += chunk));
+    child.once('error', error => reject(Error(`cargo could not be run (${error.message})`)));
+    child.once('close', status => {
+      if (status === 0) resolve(messages);
+      else reject(Error(`cargo failed:\n${complaints.trimEnd()}`));
+    });
+  });
+
+/**
+ * Compiles the program, where there is a compiler.
+ *
+ * @returns {Promise<{ program?: string, note?: string }>}  the note says why there is none
+ */
+export const buildLimits = async () => {
+  try {
+    for (const line of (await cargo()).split('\n')) {
+      if (!line.startsWith('{')) continue;
+      const { target, executable } = JSON.parse(line);
+      if (target?.name === 'limits' && executable) return { program: executable };
+    }
+    return { note: 'Limits were not measured: cargo named no program.' };
+  } catch (error) {
+    return { note: `Limits were not measured: ${error.message}. They need Rust's cargo and a C compiler.` };
+  }
+};
+
+/**
+ * A command's arguments. Words that start with `store:`, `scratch:` or `plan:` are paths in the run's store, in its
+ * empty directory, and in the directory where the plan was made.
+ */
+const resolveWords = (words, directories) =>
+  words.map(word => {
+    const [, kind, rest] = /^(store|scratch|plan|input):(.*)$/.exec(word) ?? [];
+    return kind ? path.join(directories[kind], rest) : word;
+  });
+
+/**
+ * @param {string} program
+ * @param {string[]} words  an operation and its arguments
+ * @param {{ store: string, scratch: string, plan: string, input?: string }} directories
+ * @returns {Promise<{ wall: number, cpu: number | null, bytes: number }>}
+ */
+export const runLimit = async (program, words, directories) => {
+  const { stdout } = await promisify(execFile)(program, resolveWords(words, directories));
+  return JSON.parse(stdout);
+};

@@ -1,0 +1,74 @@
+/**
+ * Plans: SQL statements in the order in which they are to run, in files for the program that measures limits. The format
+ * is described where it is read, in `benches/limits/plan.rs`.
+ */
+import { writeFile } from 'node:fs/promises';
+
+const uint = (size, value) => {
+  const bytes = Buffer.alloc(size);
+  bytes.writeUIntLE(value, 0, size);
+  return bytes;
+};
+
+const text = value => {
+  const bytes = Buffer.from(value);
+  return Buffer.concat([uint(4, bytes.length), bytes]);
+};
+
+const parameter = value => {
+  if (value === null) return Buffer.from('n');
+  if (typeof value === 'string') return Buffer.concat([Buffer.from('t'), text(value)]);
+  const bytes = Buffer.alloc(9, 'i');
+  bytes.writeBigInt64LE(BigInt(value), 1);
+  return bytes;
+};
+
+/** What a crank needs beside its own statements. */
+const transaction = {
+  begin: 'BEGIN IMMEDIATE',
+  commit: 'COMMIT',
+  savepoint: 'SAVEPOINT t0',
+  rollback: 'ROLLBACK TO t0',
+  release: 'RELEASE t0',
+};
+
+export const statements = {
+  get: 'SELECT value FROM kvStore WHERE key = ?',
+  set: 'INSERT INTO kvStore (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value',
+  remove: 'DELETE FROM kvStore WHERE key = ?',
+};
+
+/** @param {{ repeat?: number }} [options]  how many times to do all of it */
+export const makePlan = ({ repeat = 1 } = {}) => {
+  const indices = new Map();
+  const steps = [];
+  let inTransaction = false;
+
+  const step = (sql, ...values) => {
+    if (!indices.has(sql)) indices.set(sql, indices.size);
+    steps.push(uint(2, indices.get(sql)), uint(1, values.length), ...values.map(parameter));
+  };
+
+  const commit = () => {
+    if (inTransaction) step(transaction.commit);
+    inTransaction = false;
+  };
+
+  /** One crank: `work` adds its steps. Like the stores, it puts the new activityhash into the table. */
+  const crank = (work, { emit = true, rollback = false } = {}) => {
+    if (!inTransaction) step(transaction.begin);
+    inTransaction = true;
+    step(transaction.savepoint);
+    work();
+    if (rollback) step(transaction.rollback);
+    if (emit) step(statements.set, 'activityhash', (steps.length % 10).toString().repeat(64));
+    step(transaction.release);
+  };
+
+  const write = file => {
+    const head = [...indices.keys()].map(text);
+    return writeFile(file, Buffer.concat([uint(4, repeat), uint(4, head.length), ...head, ...steps]));
+  };
+
+  return { step, crank, commit, write };
+};

@@ -1,0 +1,81 @@
+/** What a run of the phases found, as a table and as notes below it. */
+import { both, megabytes, milliseconds, seconds, times } from './format.mjs';
+
+/** The longest that JavaScript may have to wait, in seconds. */
+const stallTarget = 0.05;
+
+const ratioText = ({ comparison }) => {
+  if (!comparison) return '';
+  const { ratio, lowest, highest } = comparison;
+  return `${times(ratio)} (${times(lowest)}–${times(highest)})`;
+};
+
+const goalText = ({ goal, comparison }) => {
+  if (!comparison) return times(goal);
+  return `${times(goal)} ${comparison.ratio >= goal ? 'reached' : 'missed'}`;
+};
+
+const orEmpty = (format, value) => (value === undefined ? '' : format(value));
+
+const columns = [
+  ['phase', it => it.name],
+  ['reference, s', it => orEmpty(seconds, it.reference?.wall)],
+  ['ours, s', it => orEmpty(seconds, it.ours?.wall)],
+  ['ratio (spread)', it => (it.skipped ? 'not run' : ratioText(it))],
+  ['to reach', goalText],
+  ['CPU, s', it => both(seconds, it, 'cpu')],
+  ['in commits, s', it => both(seconds, it, 'commit')],
+  ['without commits', it => orEmpty(times, it.comparison?.outsideCommits)],
+  ['limit, s', it => orEmpty(seconds, it.limit?.wall)],
+  ['x limit', it => orEmpty(value => value.toFixed(2), it.limit?.timesLimit)],
+  ['memory, MB', it => both(megabytes, it, 'maxRSS')],
+  ['stall, ms', it => both(milliseconds, it, 'stall')],
+];
+
+/** A row for each phase. Columns that would be empty are left out. */
+export const resultRows = results => {
+  const cells = columns.map(([title, show]) => [title, results.map(show)]);
+  const filled = cells.filter(([, column]) => column.some(text => text !== ''));
+  return {
+    head: filled.map(([title]) => title),
+    rows: results.map((_, i) => filled.map(([, column]) => column[i])),
+  };
+};
+
+const compressionNotes = ({ name, figures }) =>
+  Object.entries(figures ?? {})
+    .filter(([, figure]) => figure.compressed !== undefined)
+    .map(([implementation, { uncompressed, compressed, zlibLevel6 }]) => {
+      const percent = (compressed / zlibLevel6 - 1) * 100;
+      const amount = `${Math.abs(percent).toFixed(1)} % ${percent < 0 ? 'less than' : 'more than'}`;
+      const difference = compressed === zlibLevel6 ? 'just' : amount;
+      return (
+        `${name}, ${implementation}: ${megabytes(uncompressed)} MB became ${(compressed / 1e6).toFixed(2)} MB ` +
+        `(${(uncompressed / compressed).toFixed(2)}:1), ${difference} what zlib at level 6 makes of it ` +
+        `(${(zlibLevel6 / 1e6).toFixed(2)} MB, ${(uncompressed / zlibLevel6).toFixed(2)}:1)`
+      );
+    });
+
+const limitNote = ({ name, limit }) => {
+  const { what, sha256 } = limit;
+  const also = sha256 === undefined ? '' : `; one pass of SHA-256 over the same bytes takes another ${seconds(sha256)} s`;
+  return `limit of ${name}: ${what}${also}`;
+};
+
+const stallNotes = results =>
+  results
+    .filter(({ ours }) => ours?.stall > stallTarget)
+    .map(({ name, ours }) => `${name}: the event loop stood still for ${milliseconds(ours.stall)} ms, too long`);
+
+/** Sentences for below the table. */
+export const resultNotes = results => [
+  ...results.filter(({ skipped }) => skipped).map(({ name, skipped }) => `${name} was not run: ${skipped}`),
+  ...results.flatMap(compressionNotes),
+  ...stallNotes(results),
+  ...results.filter(({ limit }) => limit).map(limitNote),
+];
+
+export const resultLegend =
+  'Times are medians of wall or CPU time; memory and stalls of the event loop are the highest of any run.\n' +
+  'Pairs are reference / ours; the spread is that of the ratios of successive runs.\n' +
+  `A stall is to stay below ${milliseconds(stallTarget)} ms. "Without commits" is the ratio of the times outside commits.`;

@@ -1,0 +1,36 @@
+/** A store from an export directory: by one native call, and as cosmic-swingset does it. */
+import path from 'node:path';
+import { copyLimit, directoryExporter, hashStore, sizeOfFiles } from '../lib/directory.mjs';
+import { ours } from '../lib/implementations.mjs';
+import { whole, wholeGrowth } from '../lib/inputs.mjs';
+
+export const name = 'import-native';
+export const goal = 15;
+export const stalls = true;
+export const needs = 'importSwingStoreFromDirectory';
+export const input = whole;
+export const sizes = whole.sizes;
+export const unit = 'MB';
+export const growth = wholeGrowth;
+
+export const limit = {
+  what: 'copying the files of the export to another directory, which does not wait for the disk',
+  prepare: context => copyLimit(context),
+};
+
+export const run = async ({ api, implementation, input: from, store, measure }) => {
+  // Not the copy of the store that the export came from.
+  const imported = `${store}-imported`;
+  const dir = path.join(from, 'export');
+  const options = { artifactMode: 'archival' };
+  const importWhole = async () =>
+    implementation === ours
+      ? api.importSwingStoreFromDirectory(dir, imported, options)
+      : api.importSwingStore(await directoryExporter(dir), imported, options);
+  await measure(async () => {
+    const { hostStorage } = await importWhole();
+    await hostStorage.commit();
+    await hostStorage.close();
+  });
+  return { work: { hash: await hashStore(api, imported) }, units: (await sizeOfFiles(dir)) / 1e6 };
+};

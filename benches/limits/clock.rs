@@ -1,0 +1,42 @@
+//! Wall time and CPU time of one piece of work.
+
+use std::fmt;
+use std::fs;
+use std::time::Instant;
+
+use crate::Outcome;
+
+/// What is reported of a piece of work.
+pub struct Figures {
+    /// Seconds that passed.
+    wall: f64,
+    /// Seconds of this thread's CPU time, where the system tells.
+    cpu: Option<f64>,
+    /// Bytes that were read or made.
+    bytes: u64,
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Figures { wall, cpu, bytes } = self;
+        let cpu = cpu.map_or("null".into(), |cpu| cpu.to_string());
+        write!(f, r#"{{"wall":{wall},"cpu":{cpu},"bytes":{bytes}}}"#)
+    }
+}
+
+/// Times `work`, which returns a number of bytes.
+pub fn time(work: impl FnOnce() -> Outcome<u64>) -> Outcome<Figures> {
+    let cpu_before = cpu_seconds();
+    let start = Instant::now();
+    let bytes = work()?;
+    let wall = start.elapsed().as_secs_f64();
+    let cpu = cpu_before.and_then(|before| Some(cpu_seconds()? - before));
+    Ok(Figures { wall, cpu, bytes })
+}
+
+/// What this thread has used so far. Linux gives nanoseconds as the file's first number.
+fn cpu_seconds() -> Option<f64> {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    let nanoseconds: u64 = text.split(' ').next()?.parse().ok()?;
+    Some(nanoseconds as f64 / 1e9)
+}

@@ -1,0 +1,116 @@
+//! A plan: SQL statements, and the order in which to run them with which parameters.
+//!
+//! `bench/lib/plan.mjs` writes it. All numbers are little-endian. First how many times to do it
+//! all (u32), then the number of statements (u32) and each one's text, then the steps: a
+//! statement's index (u16), the number of parameters (u8), and for each a tag (`n`, `i` or `t`)
+//! with nothing, an i64 or a text. A text is its length in bytes (u32) and UTF-8.
+
+use std::ops::Range;
+use std::path::Path;
+
+use crate::Outcome;
+
+/// A parameter of a statement. A text is where it lies in the plan.
+pub enum Parameter {
+    Null,
+    Integer(i64),
+    Text(Range<usize>),
+}
+
+/// One execution of one statement.
+pub struct Step {
+    /// which statement
+    pub statement: usize,
+    /// which of the plan's parameters
+    pub parameters: Range<usize>,
+}
+
+/// A decoded plan.
+pub struct Plan {
+    content: Vec<u8>,
+    pub repeat: u32,
+    pub statements: Vec<String>,
+    pub parameters: Vec<Parameter>,
+    pub steps: Vec<Step>,
+}
+
+impl Plan {
+    /// Reads a plan from a file.
+    ///
+    /// # Errors
+    /// If the file can't be read, or ends early, or holds what is no plan.
+    pub fn read(path: &Path) -> Outcome<Plan> {
+        let content = std::fs::read(path)?;
+        let mut reader = Reader {
+            content: &content,
+            at: 0,
+        };
+        let repeat = u32::from_le_bytes(reader.number()?);
+        let count = u32::from_le_bytes(reader.number()?);
+        let mut statements = Vec::new();
+        for _ in 0..count {
+            let text = reader.text()?;
+            statements.push(std::str::from_utf8(&content[text])?.to_owned());
+        }
+        let mut parameters = Vec::new();
+        let mut steps = Vec::new();
+        while reader.at < content.len() {
+            let statement = usize::from(u16::from_le_bytes(reader.number()?));
+            if statement >= statements.len() {
+                return Err("a step of the plan has no such statement".into());
+            }
+            let first = parameters.len();
+            for _ in 0..reader.number::<1>()?[0] {
+                parameters.push(match reader.number()? {
+                    [b'n'] => Parameter::Null,
+                    [b'i'] => Parameter::Integer(i64::from_le_bytes(reader.number()?)),
+                    [b't'] => Parameter::Text(reader.text()?),
+                    [tag] => return Err(format!("no parameter has the tag {tag}").into()),
+                });
+            }
+            let parameters = first..parameters.len();
+            steps.push(Step {
+                statement,
+                parameters,
+            });
+        }
+        Ok(Plan {
+            content,
+            repeat,
+            statements,
+            parameters,
+            steps,
+        })
+    }
+
+    /// A text's bytes.
+    pub fn text(&self, range: &Range<usize>) -> &[u8] {
+        &self.content[range.clone()]
+    }
+}
+
+struct Reader<'a> {
+    content: &'a [u8],
+    at: usize,
+}
+
+impl Reader<'_> {
+    fn take(&mut self, length: usize) -> Outcome<Range<usize>> {
+        let range = self.at..self.at + length;
+        if range.end > self.content.len() {
+            return Err("the plan ends in the middle of a step".into());
+        }
+        self.at = range.end;
+        Ok(range)
+    }
+
+    fn number<const SIZE: usize>(&mut self) -> Outcome<[u8; SIZE]> {
+        let range = self.take(SIZE)?;
+        Ok(self.content[range].try_into()?)
+    }
+
+    fn text(&mut self) -> Outcome<Range<usize>> {
+        let length = u32::from_le_bytes(self.number()?);
+        self.take(usize::try_from(length)?)
+    }
+}

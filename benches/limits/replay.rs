@@ -1,0 +1,90 @@
+//! SQLite's own cost: a plan's statements, prepared once, run in turn.
+
+use std::path::Path;
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, Statement, ToSql};
+
+use crate::Outcome;
+use crate::clock::{Figures, time};
+use crate::plan::{Parameter, Plan, Step};
+
+/// A parameter as SQLite takes it.
+struct Bound<'a>(ValueRef<'a>);
+
+impl ToSql for Bound<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(self.0))
+    }
+}
+
+/// Opens a store's file with the settings that a store has.
+fn open(path: &Path) -> Outcome<Connection> {
+    let connection = Connection::open(path)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    Ok(connection)
+}
+
+/// Runs one step; returns how many bytes its rows had.
+fn run_step(statement: &mut Statement<'_>, plan: &Plan, step: &Step) -> Outcome<u64> {
+    for (i, parameter) in plan.parameters[step.parameters.clone()].iter().enumerate() {
+        let value = match parameter {
+            Parameter::Null => ValueRef::Null,
+            Parameter::Integer(number) => ValueRef::Integer(*number),
+            Parameter::Text(range) => ValueRef::Text(plan.text(range)),
+        };
+        statement.raw_bind_parameter(i + 1, Bound(value))?;
+    }
+    let columns = statement.column_count();
+    if columns == 0 {
+        statement.raw_execute()?;
+        return Ok(0);
+    }
+    let mut bytes = 0;
+    let mut rows = statement.raw_query();
+    while let Some(row) = rows.next()? {
+        for column in 0..columns {
+            bytes += match row.get_ref(column)? {
+                ValueRef::Text(content) | ValueRef::Blob(content) => content.len() as u64,
+                _ => 8,
+            };
+        }
+    }
+    Ok(bytes)
+}
+
+/// Runs a plan on one connection.
+pub fn replay(database: &Path, plan: &Path) -> Outcome<Figures> {
+    let plan = Plan::read(plan)?;
+    let connection = open(database)?;
+    let mut statements = Vec::new();
+    for sql in &plan.statements {
+        statements.push(connection.prepare(sql)?);
+    }
+    time(|| {
+        let mut bytes = 0;
+        for _ in 0..plan.repeat {
+            for step in &plan.steps {
+                bytes += run_step(&mut statements[step.statement], &plan, step)?;
+            }
+        }
+        Ok(bytes)
+    })
+}
+
+/// Runs each step of a plan on a connection of its own.
+pub fn open_each(database: &Path, plan: &Path) -> Outcome<Figures> {
+    let plan = Plan::read(plan)?;
+    time(|| {
+        let mut bytes = 0;
+        for _ in 0..plan.repeat {
+            for step in &plan.steps {
+                let connection = open(database)?;
+                let mut statement = connection.prepare(&plan.statements[step.statement])?;
+                bytes += run_step(&mut statement, &plan, step)?;
+            }
+        }
+        Ok(bytes)
+    })
+}
