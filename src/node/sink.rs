@@ -40,6 +40,8 @@ pub enum Work {
 /// A sink.
 pub struct Sink {
     pending: Mutex<Vec<u8>>,
+    /// A buffer that was worked off, to be filled again.
+    spare: Mutex<Vec<u8>>,
     work: Mutex<Work>,
     /// The record that a snapshot being imported belongs to.
     snapshot: Mutex<Option<SnapshotImport>>,
@@ -65,7 +67,8 @@ pub fn make<T: 'static>(
     snapshot: Option<SnapshotImport>,
 ) -> Result<Reply> {
     let sink = Arc::new(Sink {
-        pending: Mutex::new(Vec::new()),
+        pending: Mutex::default(),
+        spare: Mutex::default(),
         work: Mutex::new(work),
         snapshot: Mutex::new(snapshot),
     });
@@ -110,10 +113,18 @@ impl Sink {
         }
     }
 
-    /// Works off what is pending.
-    fn drain(&self) -> Result<()> {
-        let bytes = std::mem::take(&mut *lock(&self.pending));
-        self.process(&bytes)
+    /// What is pending, which leaves room for more of it.
+    fn take_pending(&self) -> Vec<u8> {
+        let spare = std::mem::take(&mut *lock(&self.spare));
+        std::mem::replace(&mut *lock(&self.pending), spare)
+    }
+
+    /// Works off a batch.
+    fn drain(&self, mut batch: Vec<u8>) -> Result<()> {
+        self.process(&batch)?;
+        batch.clear();
+        *lock(&self.spare) = batch;
+        Ok(())
     }
 
     fn process(&self, bytes: &[u8]) -> Result<()> {
@@ -129,7 +140,7 @@ impl Sink {
     }
 
     fn finish(&self) -> Result<()> {
-        self.drain()?;
+        self.process(&self.take_pending())?;
         let mut work = lock(&self.work);
         *work = match std::mem::replace(&mut *work, Work::Ended) {
             Work::Snapshot(compressor) => Work::Compressed(compressor.finish()?),
@@ -164,9 +175,9 @@ fn add(call: &Call<'_, Sink>) -> Result<Reply> {
 
 /// `flush()`: a promise that what is pending has been worked off.
 fn flush(call: &Call<'_, Sink>) -> Result<Reply> {
-    let bytes = std::mem::take(&mut *lock(&call.target.pending));
+    let batch = call.target.take_pending();
     let sink = call.target.clone();
-    call.promise(move || sink.process(&bytes).map(|()| Value::Undefined))
+    call.promise(move || sink.drain(batch).map(|()| Value::Undefined))
 }
 
 /// `finish()`: a promise that all of it has been worked off and checked.

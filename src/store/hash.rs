@@ -1,5 +1,7 @@
 //! Hashes, as the lower-case hexadecimal text in which a store keeps and combines them.
 
+use std::fmt;
+
 use sha2::Digest;
 
 /// A SHA-256 in progress.
@@ -80,6 +82,12 @@ impl SpanHash {
     /// Its digits.
     pub(super) fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+}
+
+impl fmt::Display for SpanHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&to_string(&self.0))
     }
 }
 

@@ -45,6 +45,7 @@ mod statement;
 mod text;
 mod trace;
 mod transcripts;
+mod write_back;
 
 use std::path::{Path, PathBuf};
 

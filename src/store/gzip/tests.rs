@@ -264,8 +264,8 @@ fn files_of_several_kinds_of_members() {
 
 #[test]
 fn what_expands_without_end_is_read_piece_by_piece() {
-    // 64 MB of zeros in 64 kB. Nothing is read that nobody asks for.
-    let file = plain_gzip(&vec![0; 64 << 20]);
+    // A thousand times as long as the file. Nothing is read that nobody asks for.
+    let file = plain_gzip(&vec![0; 4 << 20]);
     let mut inflate = Inflate::new(file, 1000);
     for _ in 0..3 {
         assert_eq!(inflate.next_chunk().unwrap().unwrap().len(), 1000);
