@@ -3,8 +3,10 @@
 //!
 //! `add` only copies. When it says that enough has gathered, JavaScript calls `flush`, which
 //! returns a promise, and waits for the promise of the flush before: so at most two batches are
-//! held, and the stream is read no faster than its bytes are worked off.
+//! held, and the stream is read no faster than its bytes are worked off. While the other thread
+//! has nothing to do, less is enough.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use napi::sys;
@@ -42,6 +44,8 @@ pub struct Sink {
     pending: Mutex<Vec<u8>>,
     /// A buffer that was worked off, to be filled again.
     spare: Mutex<Vec<u8>>,
+    /// Whether a batch is being worked off.
+    is_busy: AtomicBool,
     work: Mutex<Work>,
     /// The record that a snapshot being imported belongs to.
     snapshot: Mutex<Option<SnapshotImport>>,
@@ -69,6 +73,7 @@ pub fn make<T: 'static>(
     let sink = Arc::new(Sink {
         pending: Mutex::default(),
         spare: Mutex::default(),
+        is_busy: AtomicBool::new(false),
         work: Mutex::new(work),
         snapshot: Mutex::new(snapshot),
     });
@@ -121,10 +126,11 @@ impl Sink {
 
     /// Works off a batch.
     fn drain(&self, mut batch: Vec<u8>) -> Result<()> {
-        self.process(&batch)?;
+        let result = self.process(&batch);
         batch.clear();
         *lock(&self.spare) = batch;
-        Ok(())
+        self.is_busy.store(false, Ordering::Release);
+        result
     }
 
     fn process(&self, bytes: &[u8]) -> Result<()> {
@@ -170,13 +176,20 @@ fn add(call: &Call<'_, Sink>) -> Result<Reply> {
             .ok_or(Error::NotBytes { stream: "a stream" })?;
         pending.extend_from_slice(&crate::store::text_for_hash(&text));
     }
-    Ok(Value::Bool(pending.len() >= limits().chunk_bytes).into())
+    let chunk_bytes = limits().chunk_bytes;
+    let enough = if call.target.is_busy.load(Ordering::Acquire) {
+        chunk_bytes
+    } else {
+        chunk_bytes / 4
+    };
+    Ok(Value::Bool(pending.len() >= enough).into())
 }
 
 /// `flush()`: a promise that what is pending has been worked off.
 fn flush(call: &Call<'_, Sink>) -> Result<Reply> {
     let batch = call.target.take_pending();
     let sink = call.target.clone();
+    sink.is_busy.store(true, Ordering::Release);
     call.promise(move || sink.drain(batch).map(|()| Value::Undefined))
 }
 
