@@ -91,6 +91,9 @@ struct Job {
     reply: Sender<Done>,
 }
 
+/// Where the helpers of one image take their blocks from.
+type Queue = Mutex<Receiver<Job>>;
+
 /// A member, and the block's memory for another one.
 struct Done {
     member: Result<Vec<u8>>,
@@ -106,7 +109,7 @@ struct Line {
     helpers: usize,
     /// Where helpers take blocks from. The receiving end belongs to them, so that nobody waits
     /// for what none of them can do any more.
-    jobs: Option<(Sender<Job>, Weak<Mutex<Receiver<Job>>>)>,
+    jobs: Option<(Sender<Job>, Weak<Queue>)>,
     /// Blocks that helpers have or will have, in the order of the file.
     in_work: VecDeque<Receiver<Done>>,
     /// The memory of blocks that are done.
@@ -188,7 +191,7 @@ impl Line {
 }
 
 /// Compresses one block after the other until there are no more.
-fn help(queue: &Mutex<Receiver<Job>>) {
+fn help(queue: &Queue) {
     let mut encoder = Encoder::new();
     let next = || {
         let queue = queue.lock().unwrap_or_else(PoisonError::into_inner);

@@ -19,12 +19,15 @@ pub struct Decompressor {
     hash: Option<(Sha256, Vec<u8>)>,
 }
 
+/// The next bytes, or the end, or what is wrong.
+type Chunk = Result<Option<Vec<u8>>>;
+
 /// Where chunks come from.
 enum Chunks {
     /// The file, since no chunk of it was asked for yet, or no helper was to be had.
     Here(Box<Inflate>, Start),
     /// A helper.
-    Ahead(Receiver<Result<Option<Vec<u8>>>>),
+    Ahead(Receiver<Chunk>),
     Ended,
 }
 
@@ -85,7 +88,7 @@ impl Decompressor {
 }
 
 impl Chunks {
-    fn next(&mut self) -> Result<Option<Vec<u8>>> {
+    fn next(&mut self) -> Chunk {
         if let Chunks::Here(_, Start::Now) = self {
             *self = std::mem::replace(self, Chunks::Ended).with_helper();
         }
@@ -111,11 +114,11 @@ impl Chunks {
             return self;
         };
         // The file goes to the helper once it runs, so that it is still here if none does.
-        let (hand_over, taken) = sync_channel(1);
+        let (hand_over, taken) = sync_channel::<Box<Inflate>>(1);
         let (sender, chunks) = sync_channel(AHEAD);
         let started = DECOMPRESSING.start("snapshot gunzip", move || {
-            if let Ok(inflate) = taken.recv() {
-                help(inflate, &sender);
+            if let Ok(mut inflate) = taken.recv() {
+                help(&mut inflate, &sender);
             }
         });
         if !started {
@@ -129,7 +132,7 @@ impl Chunks {
 }
 
 /// Decompresses until the end, or until nobody wants any more of it.
-fn help(mut inflate: Box<Inflate>, chunks: &SyncSender<Result<Option<Vec<u8>>>>) {
+fn help(inflate: &mut Inflate, chunks: &SyncSender<Chunk>) {
     loop {
         let chunk = inflate.next_chunk();
         let is_last = !matches!(chunk, Ok(Some(_)));
