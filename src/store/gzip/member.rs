@@ -3,6 +3,10 @@
 //! Behind gzip's ten bytes of header comes an extra field, as RFC 1952 has it: the subfield `SW`
 //! with the length of the whole member, footer included, as a little-endian 32-bit number.
 
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use libdeflater::{CompressionLvl, Crc};
 
 use crate::store::error::{Error, Result};
@@ -62,6 +66,18 @@ impl Encoder {
         file.extend_from_slice(&(block.len() as u32).to_le_bytes());
         Ok(())
     }
+}
+
+/// A small image as a gzip file of one member, without an extra field, at zlib's level 6.
+///
+/// # Errors
+/// [`Error::Internal`] if the encoder fails, which it does not when it writes to memory.
+pub(super) fn plain(image: &[u8]) -> Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder
+        .write_all(image)
+        .and_then(|()| encoder.finish())
+        .map_err(|error| Error::Internal(format!("compressing a snapshot: {error}")))
 }
 
 fn crc(bytes: &[u8]) -> u32 {

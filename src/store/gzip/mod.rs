@@ -4,7 +4,8 @@
 //! files may be put one behind the other. So blocks can be compressed on several cores, and what
 //! the file's bytes are depends on the image alone. Each member says in its header how long it
 //! is ([`member`]), so that it can be decompressed in one go; any gunzip passes over that. Files
-//! of one long member, as the reference writes them, are decompressed as a stream.
+//! of one long member, as the reference writes them, are decompressed as a stream. Images of a few
+//! kilobytes become plain gzip files of zlib's size.
 //!
 //! On both ways threads of the [`helpers`] module take part, as long as there are any to be had;
 //! without them all works the same, only not as fast.

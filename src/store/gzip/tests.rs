@@ -86,8 +86,9 @@ fn images_survive() {
             assert_eq!(compressed.uncompressed_size, size as u64);
             assert_eq!(compressed.hash, Sha256::of(&image));
             assert_eq!(gunzip(&compressed.bytes), image);
-            let blocks = size.div_ceil(BLOCK).max(1);
-            assert_eq!(members(&compressed.bytes).len(), blocks);
+            if size > BLOCK {
+                assert_eq!(members(&compressed.bytes).len(), size.div_ceil(BLOCK));
+            }
             for chunk_bytes in [1, 7, BLOCK - 1, BLOCK, BLOCK + 1, BLOCK * 100] {
                 for file in [compressed.bytes.clone(), plain_gzip(&image)] {
                     let hash = compressed.hash.clone().into_bytes();
@@ -116,6 +117,20 @@ fn blocks_of_one_byte() {
     assert_eq!(gunzip(&compressed.bytes), image);
     let reader = Decompressor::with_chunks_of(3, compressed.bytes, None);
     assert_eq!(decompress(reader).unwrap(), image);
+}
+
+#[test]
+fn small_images_and_images_of_one_block() {
+    // Three bytes take 23 with zlib, which callers rely on.
+    assert_eq!(compress(b"abc", 1 << 20, 2).bytes.len(), 23);
+    for size in [4096, 4097, 9999, 10_000] {
+        let image = image(size);
+        let file = compress(&image, 10_000, 777).bytes;
+        assert_eq!(Member::at_start_of(&file).is_some(), size > 4096);
+        assert_eq!(gunzip(&file), image);
+        let reader = Decompressor::with_chunks_of(100, file, None);
+        assert_eq!(decompress(reader).unwrap(), image);
+    }
 }
 
 #[test]
@@ -271,9 +286,9 @@ fn what_expands_without_end_is_read_piece_by_piece() {
         assert_eq!(inflate.next_chunk().unwrap().unwrap().len(), 1000);
     }
     // A member of ours that claims to be longer than ours are is not believed.
-    let mut claims = compress(&[0; 100], BLOCK, BLOCK).bytes;
-    let at = claims.len() - 4;
-    claims[at..].copy_from_slice(&u32::MAX.to_le_bytes());
+    let mut claims = compress(&[0; BLOCK * 2], BLOCK, BLOCK).bytes;
+    let end = members(&claims)[0].end;
+    claims[end - 4..end].copy_from_slice(&u32::MAX.to_le_bytes());
     assert!(Member::at_start_of(&claims).is_none());
     assert_eq!(message(&claims, None), "incorrect data check");
 }
