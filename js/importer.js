@@ -56,12 +56,16 @@ const importSwingStore = async (exporter, dirPath = null, options = {}) => {
   const { artifactMode = 'operational', ...storeOptions } = options;
   validateArtifactMode(artifactMode);
 
-  const { store, discard } = makeSwingStore(dirPath, true, { unsafeFastMode: true, ...storeOptions });
+  const { store, discard, writeBack } = makeSwingStore(dirPath, true, {
+    unsafeFastMode: true,
+    ...storeOptions,
+  });
   try {
     await importRecords(exporter, store);
     await importArtifacts(exporter, store, artifactMode);
     // What is needed to run must be there even if only `debug` was asked for.
     assertComplete(store.internal, artifactMode === 'debug' ? 'operational' : artifactMode);
+    await writeBack();
     await exporter.close();
   } catch (error) {
     // What was imported so far must not pass for a store.

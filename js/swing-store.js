@@ -68,7 +68,8 @@ const prepareFile = (storePath, forceReset, asFile) => {
 };
 
 /**
- * Opens a store, or makes one. Also returns a function that does away with it.
+ * Opens a store, or makes one. Also returns a function that does away with it, and one that has its
+ * changes written to the disk, so that there is little left to wait for when they are committed.
  *
  * @param {string | null} storePath
  * @param {boolean} forceReset whether to erase what is there
@@ -227,7 +228,8 @@ const makeSwingStore = (storePath, forceReset, options) => {
     }
   };
 
-  return { store: harden({ kernelStorage, hostStorage, debug, internal }), discard };
+  const store = harden({ kernelStorage, hostStorage, debug, internal });
+  return { store, discard, writeBack: fns.writeBack };
 };
 
 /**

@@ -3,8 +3,10 @@
 //!
 //! `add` only copies. When it says that enough has gathered, JavaScript calls `flush`, which
 //! returns a promise, and waits for the promise of the flush before: so at most two batches are
-//! held, and the stream is read no faster than its bytes are worked off.
+//! held, and the stream is read no faster than its bytes are worked off. While the other thread
+//! has nothing to do, less is enough.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use napi::sys;
@@ -40,6 +42,10 @@ pub enum Work {
 /// A sink.
 pub struct Sink {
     pending: Mutex<Vec<u8>>,
+    /// A buffer that was worked off, to be filled again.
+    spare: Mutex<Vec<u8>>,
+    /// Whether a batch is being worked off.
+    is_busy: AtomicBool,
     work: Mutex<Work>,
     /// The record that a snapshot being imported belongs to.
     snapshot: Mutex<Option<SnapshotImport>>,
@@ -65,7 +71,9 @@ pub fn make<T: 'static>(
     snapshot: Option<SnapshotImport>,
 ) -> Result<Reply> {
     let sink = Arc::new(Sink {
-        pending: Mutex::new(Vec::new()),
+        pending: Mutex::default(),
+        spare: Mutex::default(),
+        is_busy: AtomicBool::new(false),
         work: Mutex::new(work),
         snapshot: Mutex::new(snapshot),
     });
@@ -110,10 +118,19 @@ impl Sink {
         }
     }
 
-    /// Works off what is pending.
-    fn drain(&self) -> Result<()> {
-        let bytes = std::mem::take(&mut *lock(&self.pending));
-        self.process(&bytes)
+    /// What is pending, which leaves room for more of it.
+    fn take_pending(&self) -> Vec<u8> {
+        let spare = std::mem::take(&mut *lock(&self.spare));
+        std::mem::replace(&mut *lock(&self.pending), spare)
+    }
+
+    /// Works off a batch.
+    fn drain(&self, mut batch: Vec<u8>) -> Result<()> {
+        let result = self.process(&batch);
+        batch.clear();
+        *lock(&self.spare) = batch;
+        self.is_busy.store(false, Ordering::Release);
+        result
     }
 
     fn process(&self, bytes: &[u8]) -> Result<()> {
@@ -129,7 +146,7 @@ impl Sink {
     }
 
     fn finish(&self) -> Result<()> {
-        self.drain()?;
+        self.process(&self.take_pending())?;
         let mut work = lock(&self.work);
         *work = match std::mem::replace(&mut *work, Work::Ended) {
             Work::Snapshot(compressor) => Work::Compressed(compressor.finish()?),
@@ -159,14 +176,21 @@ fn add(call: &Call<'_, Sink>) -> Result<Reply> {
             .ok_or(Error::NotBytes { stream: "a stream" })?;
         pending.extend_from_slice(&crate::store::text_for_hash(&text));
     }
-    Ok(Value::Bool(pending.len() >= limits().chunk_bytes).into())
+    let chunk_bytes = limits().chunk_bytes;
+    let enough = if call.target.is_busy.load(Ordering::Acquire) {
+        chunk_bytes
+    } else {
+        chunk_bytes / 4
+    };
+    Ok(Value::Bool(pending.len() >= enough).into())
 }
 
 /// `flush()`: a promise that what is pending has been worked off.
 fn flush(call: &Call<'_, Sink>) -> Result<Reply> {
-    let bytes = std::mem::take(&mut *lock(&call.target.pending));
+    let batch = call.target.take_pending();
     let sink = call.target.clone();
-    call.promise(move || sink.process(&bytes).map(|()| Value::Undefined))
+    sink.is_busy.store(true, Ordering::Release);
+    call.promise(move || sink.drain(batch).map(|()| Value::Undefined))
 }
 
 /// `finish()`: a promise that all of it has been worked off and checked.

@@ -50,6 +50,7 @@ mod text;
 mod trace;
 mod transcripts;
 mod wal_clock;
+mod write_back;
 
 use std::path::{Path, PathBuf};
 

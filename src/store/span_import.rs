@@ -2,10 +2,10 @@
 
 use super::artifact::{self, ArtifactMode, to_number};
 use super::error::{Error, Result};
-use super::hash::{extend_span_hash, initial_span_hash};
+use super::hash::SpanHash;
 use super::limits::limits;
 use super::transcripts::end_pos_mismatch;
-use super::{SharedDatabase, Store};
+use super::{SharedDatabase, Store, text};
 
 /// The longest item that SQLite can hold, in bytes.
 const MAX_ITEM_BYTES: usize = 1_000_000_000;
@@ -53,12 +53,11 @@ impl Store {
             start_pos: span.start_pos,
             end_pos: span.end_pos,
             expected_hash: span.hash,
-            hash: initial_span_hash(),
+            hash: SpanHash::initial(),
             read_pos: span.start_pos,
             written_pos: span.start_pos,
             line: Vec::new(),
-            batch: Vec::new(),
-            batch_bytes: 0,
+            batch: Batch::default(),
             batch_limit: limits().item_batch_bytes,
         }))
     }
@@ -74,16 +73,41 @@ pub struct SpanImport {
     start_pos: i64,
     end_pos: i64,
     expected_hash: Vec<u8>,
-    hash: String,
+    hash: SpanHash,
     /// The position of the next item to be read.
     read_pos: i64,
     /// The position of the next item to be written.
     written_pos: i64,
     /// The beginning of an item whose end is yet to arrive.
     line: Vec<u8>,
-    batch: Vec<String>,
-    batch_bytes: usize,
+    batch: Batch,
     batch_limit: usize,
+}
+
+/// Items that wait to be written. Their memory is used again and again.
+#[derive(Default)]
+struct Batch {
+    /// One item behind the other.
+    text: Vec<u8>,
+    /// Where each of them ends.
+    ends: Vec<usize>,
+}
+
+impl Batch {
+    fn push(&mut self, item: &[u8]) {
+        self.text.extend_from_slice(item);
+        self.ends.push(self.text.len());
+    }
+
+    /// What it takes up, roughly; items without any text count, too.
+    fn bytes(&self) -> usize {
+        self.text.len() + self.ends.len()
+    }
+
+    fn clear(&mut self) {
+        self.text.clear();
+        self.ends.clear();
+    }
 }
 
 impl SpanImport {
@@ -93,11 +117,14 @@ impl SpanImport {
     /// [`Error::IncompleteArtifact`] if there are more items than the span has; SQLite's errors.
     pub fn add(&mut self, bytes: &[u8]) -> Result<()> {
         let mut rest = bytes;
-        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-            self.line.extend_from_slice(&rest[..end]);
+        while let Some(end) = memchr::memchr(b'\n', rest) {
+            if self.line.is_empty() {
+                self.add_item(&rest[..end])?;
+            } else {
+                self.line.extend_from_slice(&rest[..end]);
+                self.add_line()?;
+            }
             rest = &rest[end + 1..];
-            let line = std::mem::take(&mut self.line);
-            self.add_item(&line)?;
         }
         if self.line.len() + rest.len() > MAX_ITEM_BYTES {
             return Err(Error::IncompleteArtifact(self.name.clone()));
@@ -106,14 +133,22 @@ impl SpanImport {
         Ok(())
     }
 
+    /// Takes the item that was gathered.
+    fn add_line(&mut self) -> Result<()> {
+        let mut line = std::mem::take(&mut self.line);
+        let result = self.add_item(&line);
+        line.clear();
+        self.line = line;
+        result
+    }
+
     fn add_item(&mut self, line: &[u8]) -> Result<()> {
         let is_surplus = self.read_pos >= self.end_pos;
-        let item = String::from_utf8_lossy(line).into_owned();
-        self.hash = extend_span_hash(self.hash.as_bytes(), item.as_bytes());
+        let item = text::as_read(line);
+        self.hash.extend(&item);
         self.read_pos += 1;
-        self.batch_bytes += item.len();
-        self.batch.push(item);
-        if self.batch_bytes >= self.batch_limit || is_surplus {
+        self.batch.push(&item);
+        if self.batch.bytes() >= self.batch_limit || is_surplus {
             self.write_batch()?;
         }
         if is_surplus {
@@ -125,17 +160,19 @@ impl SpanImport {
     }
 
     fn write_batch(&mut self) -> Result<()> {
-        self.batch_bytes = 0;
         let db = self.db.lock();
-        for item in std::mem::take(&mut self.batch) {
+        let mut start = 0;
+        for end in &self.batch.ends {
             db.insert_item(
                 &self.vat_id,
                 self.written_pos,
-                item.as_bytes(),
+                &self.batch.text[start..*end],
                 self.incarnation,
             )?;
             self.written_pos += 1;
+            start = *end;
         }
+        self.batch.clear();
         Ok(())
     }
 
@@ -155,8 +192,7 @@ impl SpanImport {
     fn check(&mut self) -> Result<()> {
         if !self.line.is_empty() {
             // The last newline may be missing.
-            let line = std::mem::take(&mut self.line);
-            self.add_item(&line)?;
+            self.add_line()?;
         }
         if self.read_pos != self.end_pos {
             return Err(Error::IncompleteArtifact(self.name.clone()));
@@ -164,7 +200,7 @@ impl SpanImport {
         if self.hash.as_bytes() != self.expected_hash {
             return Err(Error::SpanHashMismatch {
                 name: self.name.clone(),
-                actual: self.hash.clone(),
+                actual: self.hash.to_string(),
                 expected: self.expected_hash.clone(),
             });
         }

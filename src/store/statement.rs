@@ -2,7 +2,8 @@
 //!
 //! rusqlite's statements borrow their connection, and its rows borrow their statement, so
 //! neither can be kept from one call of JavaScript to the next. This module holds SQLite's own
-//! statement pointer instead; all of the crate's `unsafe` use of SQLite is here.
+//! statement pointer instead; all of the crate's `unsafe` use of SQLite is here and in
+//! `write_back`.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_int};

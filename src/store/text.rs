@@ -48,10 +48,11 @@ pub fn for_hash(text: &[u8]) -> Cow<'_, [u8]> {
 
 /// The bytes of the string that JavaScript gets when it reads `text` from the file.
 pub fn as_read(text: &[u8]) -> Cow<'_, [u8]> {
-    match String::from_utf8_lossy(text) {
-        Cow::Borrowed(valid) => Cow::Borrowed(valid.as_bytes()),
-        Cow::Owned(repaired) => Cow::Owned(repaired.into_bytes()),
+    // The usual case first: this check is several times as fast as a search for what to repair.
+    if std::str::from_utf8(text).is_ok() {
+        return Cow::Borrowed(text);
     }
+    Cow::Owned(String::from_utf8_lossy(text).into_owned().into_bytes())
 }
 
 /// Where the first lone surrogate of a WTF-8 text stands.

@@ -1,0 +1,130 @@
+//! Decompressing a gzip file, chunk by chunk.
+
+use std::io::{Cursor, Read};
+
+use flate2::read::MultiGzDecoder;
+
+use super::member::Member;
+use crate::store::error::{Error, Result};
+
+/// What is left of a gzip file.
+pub(super) struct Inflate {
+    chunk_bytes: usize,
+    rest: Rest,
+}
+
+enum Rest {
+    Members(Box<Members>),
+    /// Anything else. Errors are found here, too, whoever wrote the file.
+    Stream(Box<MultiGzDecoder<Cursor<Vec<u8>>>>),
+    Ended,
+}
+
+/// A file of members that are decompressed one by one.
+struct Members {
+    file: Vec<u8>,
+    /// Where the next member begins.
+    at: usize,
+    decoder: libdeflater::Decompressor,
+    block: Vec<u8>,
+    /// How much of the block was handed on.
+    given: usize,
+}
+
+impl Inflate {
+    /// Reads `file` in chunks of at most this many bytes.
+    pub(super) fn new(file: Vec<u8>, chunk_bytes: usize) -> Inflate {
+        let rest = if Member::at_start_of(&file).is_some() {
+            Rest::Members(Box::new(Members {
+                file,
+                at: 0,
+                decoder: libdeflater::Decompressor::new(),
+                block: Vec::new(),
+                given: 0,
+            }))
+        } else {
+            stream(file, 0)
+        };
+        Inflate { chunk_bytes, rest }
+    }
+
+    /// The next bytes; `None` at the end, and behind an error.
+    ///
+    /// # Errors
+    /// [`Error::BadGzip`].
+    pub(super) fn next_chunk(&mut self) -> Result<Option<Vec<u8>>> {
+        let chunk = match &mut self.rest {
+            Rest::Ended => Ok(None),
+            Rest::Stream(decoder) => read_chunk(decoder, self.chunk_bytes),
+            Rest::Members(members) => match members.next_chunk(self.chunk_bytes) {
+                Some(chunk) => Ok(Some(chunk)),
+                None => {
+                    let file = std::mem::take(&mut members.file);
+                    self.rest = stream(file, members.at);
+                    return self.next_chunk();
+                }
+            },
+        };
+        if !matches!(chunk, Ok(Some(_))) {
+            self.rest = Rest::Ended;
+        }
+        chunk
+    }
+}
+
+impl Members {
+    /// The next bytes; `None` if there is no good member of ours at this place, which the end of
+    /// the file is, too.
+    fn next_chunk(&mut self, chunk_bytes: usize) -> Option<Vec<u8>> {
+        while self.given == self.block.len() {
+            let member = Member::at_start_of(self.file.get(self.at..)?)?;
+            self.given = 0;
+            if !member.decode(&mut self.decoder, &mut self.block) {
+                self.block.clear();
+                return None;
+            }
+            self.at += member.length;
+        }
+        let rest = &self.block[self.given..];
+        let chunk = rest[..rest.len().min(chunk_bytes)].to_vec();
+        self.given += chunk.len();
+        Some(chunk)
+    }
+}
+
+/// Reads a file from some member on as a stream.
+fn stream(file: Vec<u8>, at: usize) -> Rest {
+    if at > 0 && at == file.len() {
+        return Rest::Ended;
+    }
+    let mut cursor = Cursor::new(file);
+    cursor.set_position(at as u64);
+    Rest::Stream(Box::new(MultiGzDecoder::new(cursor)))
+}
+
+fn read_chunk(decoder: &mut impl Read, chunk_bytes: usize) -> Result<Option<Vec<u8>>> {
+    let mut chunk = vec![0; chunk_bytes];
+    let mut filled = 0;
+    while filled < chunk.len() {
+        match decoder.read(&mut chunk[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) => return Err(bad_gzip(&error)),
+        }
+    }
+    chunk.truncate(filled);
+    Ok((filled > 0).then_some(chunk))
+}
+
+/// What is wrong with a gzip file, in zlib's words, which Node.js users know.
+fn bad_gzip(error: &std::io::Error) -> Error {
+    let found = error.to_string();
+    Error::BadGzip(match (error.kind(), found.as_str()) {
+        (std::io::ErrorKind::UnexpectedEof, _) => "unexpected end of file".into(),
+        (_, "invalid gzip header") => "incorrect header check".into(),
+        (_, "corrupt gzip stream does not have a matching checksum") => {
+            "incorrect data check".into()
+        }
+        _ => format!("the snapshot is not a gzip file: {found}"),
+    })
+}

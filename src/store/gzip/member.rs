@@ -1,0 +1,130 @@
+//! One member of a gzip file: a block of the image, compressed in one go.
+//!
+//! Behind gzip's ten bytes of header comes an extra field, as RFC 1952 has it: the subfield `SW`
+//! with the length of the whole member, footer included, as a little-endian 32-bit number.
+
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use libdeflater::{CompressionLvl, Crc};
+
+use crate::store::error::{Error, Result};
+
+/// Deflate as a method, an extra field, no time, nothing about the encoder or the system.
+const HEADER: [u8; 16] = [
+    0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 0xff, 8, 0, b'S', b'W', 4, 0,
+];
+const HEADER_BYTES: usize = HEADER.len() + 4;
+const FOOTER_BYTES: usize = 8;
+
+/// The longest block that is compressed, or decompressed, in one go.
+pub(super) const MAX_BLOCK_BYTES: usize = 16 << 20;
+
+/// Level 6 of this encoder comes within two per cent of the size that zlib's level 6 reaches on
+/// heap images, and takes half the time; 7 is smaller than zlib, but takes half as much again.
+const LEVEL: i32 = 6;
+
+/// Compresses blocks. It holds about a megabyte, so it is made once and used for many.
+pub(super) struct Encoder {
+    deflate: libdeflater::Compressor,
+    scratch: Vec<u8>,
+}
+
+impl Encoder {
+    pub(super) fn new() -> Encoder {
+        let level = CompressionLvl::new(LEVEL).unwrap_or_default();
+        Encoder {
+            deflate: libdeflater::Compressor::new(level),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Appends `block` as a member to `file`.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if it does not fit where everything fits.
+    pub(super) fn append(&mut self, block: &[u8], file: &mut Vec<u8>) -> Result<()> {
+        let internal = |what: &str| Error::Internal(format!("compressing a snapshot: {what}"));
+        let bound = self.deflate.deflate_compress_bound(block.len());
+        if self.scratch.len() < bound {
+            self.scratch.resize(bound, 0);
+        }
+        let length = self
+            .deflate
+            .deflate_compress(block, &mut self.scratch)
+            .map_err(|error| internal(&error.to_string()))?;
+        let deflated = &self.scratch[..length];
+        let total = HEADER_BYTES + deflated.len() + FOOTER_BYTES;
+        let total_field = u32::try_from(total).map_err(|_| internal("the block is too long"))?;
+        file.reserve(total);
+        file.extend_from_slice(&HEADER);
+        file.extend_from_slice(&total_field.to_le_bytes());
+        file.extend_from_slice(deflated);
+        file.extend_from_slice(&crc(block).to_le_bytes());
+        // gzip keeps the length modulo 2^32; blocks are far shorter.
+        file.extend_from_slice(&(block.len() as u32).to_le_bytes());
+        Ok(())
+    }
+}
+
+/// A small image as a gzip file of one member, without an extra field, at zlib's level 6.
+///
+/// # Errors
+/// [`Error::Internal`] if the encoder fails, which it does not when it writes to memory.
+pub(super) fn plain(image: &[u8]) -> Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder
+        .write_all(image)
+        .and_then(|()| encoder.finish())
+        .map_err(|error| Error::Internal(format!("compressing a snapshot: {error}")))
+}
+
+fn crc(bytes: &[u8]) -> u32 {
+    let mut crc = Crc::new();
+    crc.update(bytes);
+    crc.sum()
+}
+
+/// A member that was written by an [`Encoder`], as its header and its footer describe it.
+pub(super) struct Member<'a> {
+    /// The length of all of it.
+    pub(super) length: usize,
+    deflated: &'a [u8],
+    crc: u32,
+    block_bytes: usize,
+}
+
+impl<'a> Member<'a> {
+    /// The member at the beginning of `file`; `None` if there is none of ours, or one that is
+    /// cut short or has a length that ours don't have.
+    pub(super) fn at_start_of(file: &'a [u8]) -> Option<Member<'a>> {
+        let rest = file.strip_prefix(&HEADER)?;
+        let length = u32::from_le_bytes(*rest.first_chunk()?);
+        let length = usize::try_from(length).ok()?;
+        let member = file.get(..length)?;
+        let (body, footer) = member.split_last_chunk::<FOOTER_BYTES>()?;
+        let deflated = body.get(HEADER_BYTES..)?;
+        let [c0, c1, c2, c3, n0, n1, n2, n3] = *footer;
+        let block_bytes = usize::try_from(u32::from_le_bytes([n0, n1, n2, n3])).ok()?;
+        (block_bytes <= MAX_BLOCK_BYTES).then_some(Member {
+            length,
+            deflated,
+            crc: u32::from_le_bytes([c0, c1, c2, c3]),
+            block_bytes,
+        })
+    }
+
+    /// Decompresses it into `block`; false if it is damaged. Then `block` holds nothing of use.
+    pub(super) fn decode(
+        &self,
+        decoder: &mut libdeflater::Decompressor,
+        block: &mut Vec<u8>,
+    ) -> bool {
+        block.resize(self.block_bytes, 0);
+        decoder
+            .deflate_decompress(self.deflated, block)
+            .is_ok_and(|length| length == self.block_bytes)
+            && crc(block) == self.crc
+    }
+}

@@ -1,0 +1,300 @@
+//! Compressing and decompressing, at every boundary, with the help of others and without.
+
+use std::io::{Read, Write};
+use std::sync::{Arc, Barrier};
+use std::thread;
+
+use flate2::Compression;
+use flate2::read::MultiGzDecoder;
+use flate2::write::GzEncoder;
+
+use super::inflate::Inflate;
+use super::member::Member;
+use super::{Compressed, Compressor, Decompressor};
+use crate::store::error::{Error, Result};
+use crate::store::hash::Sha256;
+
+const BLOCK: usize = 1000;
+
+/// Bytes that compress a little, and that are not the same anywhere.
+fn image(size: usize) -> Vec<u8> {
+    (0..size).map(|at| ((at * at) >> 5) as u8 & 0x3f).collect()
+}
+
+/// Bytes that don't compress.
+fn noise(size: usize) -> Vec<u8> {
+    let mut state = 1_u64;
+    let mut next = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 56) as u8
+    };
+    (0..size).map(|_| next()).collect()
+}
+
+fn compress(image: &[u8], block_bytes: usize, chunk_bytes: usize) -> Compressed {
+    let mut compressor = Compressor::with_blocks_of(block_bytes);
+    for chunk in image.chunks(chunk_bytes) {
+        compressor.add(chunk).unwrap();
+    }
+    compressor.finish().unwrap()
+}
+
+fn decompress(mut decompressor: Decompressor) -> Result<Vec<u8>> {
+    let mut image = Vec::new();
+    while let Some(chunk) = decompressor.next_chunk()? {
+        assert!(!chunk.is_empty());
+        image.extend(chunk);
+    }
+    assert!(decompressor.next_chunk()?.is_none());
+    Ok(image)
+}
+
+/// What another program makes of the file.
+fn gunzip(file: &[u8]) -> Vec<u8> {
+    let mut image = Vec::new();
+    MultiGzDecoder::new(file).read_to_end(&mut image).unwrap();
+    image
+}
+
+/// A file of one member, such as other programs write.
+fn plain_gzip(image: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(image).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// The file's members, by their places.
+fn members(file: &[u8]) -> Vec<std::ops::Range<usize>> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some(member) = Member::at_start_of(&file[at..]) {
+        found.push(at..at + member.length);
+        at += member.length;
+    }
+    assert_eq!(at, file.len());
+    found
+}
+
+#[test]
+fn images_survive() {
+    let sizes = [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, BLOCK * 2, BLOCK * 23 + 7];
+    for size in sizes {
+        for image in [image(size), noise(size)] {
+            let compressed = compress(&image, BLOCK, 300);
+            assert_eq!(compressed.uncompressed_size, size as u64);
+            assert_eq!(compressed.hash, Sha256::of(&image));
+            assert_eq!(gunzip(&compressed.bytes), image);
+            if size > BLOCK {
+                assert_eq!(members(&compressed.bytes).len(), size.div_ceil(BLOCK));
+            }
+            for chunk_bytes in [1, 7, BLOCK - 1, BLOCK, BLOCK + 1, BLOCK * 100] {
+                for file in [compressed.bytes.clone(), plain_gzip(&image)] {
+                    let hash = compressed.hash.clone().into_bytes();
+                    let reader = Decompressor::with_chunks_of(chunk_bytes, file, Some(hash));
+                    assert_eq!(decompress(reader).unwrap(), image);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_file_depends_on_the_image_alone() {
+    let image = image(BLOCK * 11 + 5);
+    let expected = compress(&image, BLOCK, image.len());
+    for chunk_bytes in [1, 2, BLOCK - 1, BLOCK, BLOCK + 1, BLOCK * 3 + 1] {
+        let compressed = compress(&image, BLOCK, chunk_bytes);
+        assert_eq!(compressed.bytes, expected.bytes);
+    }
+}
+
+#[test]
+fn blocks_of_one_byte() {
+    let image = noise(50);
+    let compressed = compress(&image, 1, 7);
+    assert_eq!(gunzip(&compressed.bytes), image);
+    let reader = Decompressor::with_chunks_of(3, compressed.bytes, None);
+    assert_eq!(decompress(reader).unwrap(), image);
+}
+
+#[test]
+fn small_images_and_images_of_one_block() {
+    // Three bytes take 23 with zlib, which callers rely on.
+    assert_eq!(compress(b"abc", 1 << 20, 2).bytes.len(), 23);
+    for size in [4096, 4097, 9999, 10_000] {
+        let image = image(size);
+        let file = compress(&image, 10_000, 777).bytes;
+        assert_eq!(Member::at_start_of(&file).is_some(), size > 4096);
+        assert_eq!(gunzip(&file), image);
+        let reader = Decompressor::with_chunks_of(100, file, None);
+        assert_eq!(decompress(reader).unwrap(), image);
+    }
+}
+
+#[test]
+fn many_at_once() {
+    // More than there are helpers for, all of them at work at the same time.
+    const COUNT: usize = 24;
+    let barrier = Arc::new(Barrier::new(COUNT));
+    let image = Arc::new(image(BLOCK * 40));
+    let expected = Arc::new(compress(&image, BLOCK, 777));
+    let work = |_| {
+        let (barrier, image, expected) = (barrier.clone(), image.clone(), expected.clone());
+        thread::spawn(move || {
+            let mut compressor = Compressor::with_blocks_of(BLOCK);
+            let (first, rest) = image.split_at(BLOCK * 3);
+            compressor.add(first).unwrap();
+            barrier.wait();
+            compressor.add(rest).unwrap();
+            let compressed = compressor.finish().unwrap();
+            assert_eq!(compressed.bytes, expected.bytes);
+            assert_eq!(compressed.hash, expected.hash);
+
+            let hash = compressed.hash.into_bytes();
+            let mut reader = Decompressor::with_chunks_of(100, compressed.bytes, Some(hash));
+            let mut found = Vec::new();
+            for _ in 0..5 {
+                found.extend(reader.next_chunk().unwrap().unwrap());
+            }
+            // All helpers wait for readers now.
+            barrier.wait();
+            while let Some(chunk) = reader.next_chunk().unwrap() {
+                found.extend(chunk);
+            }
+            assert_eq!(found, *image);
+        })
+    };
+    let threads: Vec<_> = (0..COUNT).map(work).collect();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+}
+
+#[test]
+fn what_is_abandoned_holds_up_nobody() {
+    let image = image(BLOCK * 30);
+    let file = compress(&image, BLOCK, 500).bytes;
+    for _ in 0..50 {
+        let mut compressor = Compressor::with_blocks_of(BLOCK);
+        compressor.add(&image).unwrap();
+        drop(compressor);
+        let mut reader = Decompressor::with_chunks_of(10, file.clone(), None);
+        reader.next_chunk().unwrap();
+        reader.next_chunk().unwrap();
+        drop(reader);
+    }
+    assert_eq!(compress(&image, BLOCK, 500).bytes, file);
+    let reader = Decompressor::with_chunks_of(10, file, None);
+    assert_eq!(decompress(reader).unwrap(), image);
+}
+
+fn message(file: &[u8], hash: Option<&[u8]>) -> String {
+    let hash = hash.map(<[u8]>::to_vec);
+    let mut reader = Decompressor::with_chunks_of(300, file.to_vec(), hash);
+    loop {
+        match reader.next_chunk() {
+            Ok(Some(_)) => {}
+            Ok(None) => panic!("the damage was not found"),
+            Err(error) => {
+                assert!(reader.next_chunk().unwrap().is_none());
+                return error.to_string();
+            }
+        }
+    }
+}
+
+#[test]
+fn damage_is_found_in_every_member() {
+    let image = image(BLOCK * 5);
+    let ours = compress(&image, BLOCK, BLOCK).bytes;
+    let parts = members(&ours);
+    assert_eq!(parts.len(), 5);
+    for part in parts {
+        // The sum, and the length behind it.
+        for at in [part.end - 8, part.end - 4] {
+            let mut damaged = ours.clone();
+            damaged[at] ^= 1;
+            assert_eq!(message(&damaged, None), "incorrect data check");
+        }
+        let mut damaged = ours.clone();
+        damaged[part.start] ^= 1;
+        assert_eq!(message(&damaged, None), "incorrect header check");
+        // Somewhere in the middle. What is found depends on what is there.
+        let mut damaged = ours.clone();
+        damaged[part.start + part.len() / 2] ^= 0x55;
+        assert!(!message(&damaged, None).is_empty());
+        for end in [part.end - 9, part.end - 1, part.start + 5] {
+            assert_eq!(message(&ours[..end], None), "unexpected end of file");
+        }
+        // Without a member all is well as far as gzip can tell.
+        let mut less = ours.clone();
+        less.drain(part);
+        let hash = Sha256::of(&image).into_bytes();
+        assert!(message(&less, Some(&hash)).contains("actual hash"));
+    }
+}
+
+#[test]
+fn a_wrong_length_in_a_header_changes_nothing() {
+    let image = image(BLOCK * 3);
+    let ours = compress(&image, BLOCK, BLOCK).bytes;
+    for part in members(&ours) {
+        let field = part.start + 16..part.start + 20;
+        for wrong in [0_u32, 1, 27, 28, part.len() as u32 + 1, u32::MAX] {
+            let mut changed = ours.clone();
+            changed[field.clone()].copy_from_slice(&wrong.to_le_bytes());
+            assert_eq!(gunzip(&changed), image);
+            let reader = Decompressor::with_chunks_of(400, changed, None);
+            assert_eq!(decompress(reader).unwrap(), image);
+        }
+    }
+}
+
+#[test]
+fn damage_is_found_in_other_files() {
+    let good = plain_gzip(b"some image or other");
+    assert!(message(&good, Some(b"00")).contains("actual hash"));
+    assert_eq!(
+        message(&good[..good.len() - 9], None),
+        "unexpected end of file"
+    );
+    assert_eq!(message(b"", None), "unexpected end of file");
+    assert_eq!(message(b"not gzip at all", None), "incorrect header check");
+    let mut wrong_sum = good.clone();
+    let at = wrong_sum.len() - 8;
+    wrong_sum[at] ^= 1;
+    assert_eq!(message(&wrong_sum, None), "incorrect data check");
+}
+
+#[test]
+fn files_of_several_kinds_of_members() {
+    let first = compress(&image(BLOCK * 2), BLOCK, BLOCK).bytes;
+    let second = plain_gzip(&noise(BLOCK));
+    let file = [&first[..], &second, &first, &plain_gzip(b""), &first].concat();
+    let reader = Decompressor::with_chunks_of(300, file.clone(), None);
+    assert_eq!(decompress(reader).unwrap(), gunzip(&file));
+}
+
+#[test]
+fn what_expands_without_end_is_read_piece_by_piece() {
+    // A thousand times as long as the file. Nothing is read that nobody asks for.
+    let file = plain_gzip(&vec![0; 4 << 20]);
+    let mut inflate = Inflate::new(file, 1000);
+    for _ in 0..3 {
+        assert_eq!(inflate.next_chunk().unwrap().unwrap().len(), 1000);
+    }
+    // A member of ours that claims to be longer than ours are is not believed.
+    let mut claims = compress(&[0; BLOCK * 2], BLOCK, BLOCK).bytes;
+    let end = members(&claims)[0].end;
+    claims[end - 4..end].copy_from_slice(&u32::MAX.to_le_bytes());
+    assert!(Member::at_start_of(&claims).is_none());
+    assert_eq!(message(&claims, None), "incorrect data check");
+}
+
+#[test]
+fn errors_are_of_their_kind() {
+    let mut reader = Decompressor::new(b"nonsense".to_vec(), None);
+    assert!(matches!(reader.next_chunk(), Err(Error::BadGzip(_))));
+}
