@@ -3,6 +3,7 @@
 use super::artifact::ArtifactMode;
 use super::error::{Error, Result, show};
 use super::record::SpanRecord;
+use super::unbroken::UnbrokenItems;
 use super::{Database, Store};
 
 impl Database {
@@ -23,7 +24,9 @@ impl Database {
     /// Fails unless every vat with a current span has all the items that the mode asks for.
     pub(super) fn check_transcripts(&self, mode: ArtifactMode) -> Result<()> {
         refuse_debug(mode)?;
-        for span in self.current_spans()? {
+        let spans = self.current_spans()?;
+        let unbroken = UnbrokenItems::find(self)?;
+        for span in spans {
             let SpanRecord {
                 vat_id,
                 start_pos,
@@ -33,7 +36,7 @@ impl Database {
             } = &span;
             match mode {
                 ArtifactMode::Operational => {
-                    let count = self.count_items(vat_id, *start_pos, *end_pos)?;
+                    let count = unbroken.count(self, vat_id, *start_pos, *end_pos)?;
                     if count != end_pos - start_pos {
                         return Err(Error::IncompleteCurrentSpan {
                             count,
@@ -45,13 +48,13 @@ impl Database {
                     let first = self
                         .incarnation_start(vat_id, *incarnation)?
                         .unwrap_or(*start_pos);
-                    let count = self.count_items(vat_id, first, *end_pos)?;
+                    let count = unbroken.count(self, vat_id, first, *end_pos)?;
                     if count != end_pos - first {
                         return Err(Error::IncompleteIncarnation(count));
                     }
                 }
                 ArtifactMode::Archival => {
-                    let count = self.count_items(vat_id, 0, *end_pos)?;
+                    let count = unbroken.count(self, vat_id, 0, *end_pos)?;
                     if count != *end_pos {
                         return Err(Error::IncompleteArchive {
                             count,

@@ -49,6 +49,7 @@ mod statement;
 mod text;
 mod trace;
 mod transcripts;
+mod unbroken;
 mod wal_clock;
 mod write_back;
 
@@ -69,7 +70,7 @@ pub use schema::Part;
 pub use signal::Signal;
 pub use snapshots::{SnapshotImport, SnapshotInfo, SnapshotRow};
 pub use span_import::SpanImport;
-pub use span_reader::SpanReader;
+pub use span_reader::{Item, SpanReader};
 pub use statement::{Bindings, Changes, Column, SqlValue};
 pub use text::{as_read as text_as_read, for_hash as text_for_hash, from_utf16, has_replacement};
 pub use transcripts::{Deletion, ItemRow, Span};

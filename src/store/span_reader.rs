@@ -14,6 +14,9 @@ use super::database::{Database, SharedDatabase};
 use super::error::{Error, Result};
 use super::limits::limits;
 
+/// An item and its position.
+pub type Item = (i64, Vec<u8>);
+
 /// WTF-8 as an SQL text.
 pub(super) struct SqlText<'a>(pub &'a [u8]);
 
@@ -32,7 +35,7 @@ pub(super) struct ReaderState {
     found: i64,
     /// How many there should be; `None` when that is not to be checked.
     expected: Option<i64>,
-    fetched: VecDeque<(i64, Vec<u8>)>,
+    fetched: VecDeque<Item>,
     exhausted: bool,
 }
 
@@ -127,7 +130,7 @@ impl SpanReader {
     ///
     /// # Errors
     /// [`Error::DatabaseClosed`]; [`Error::MissingTranscriptItems`] at the end.
-    pub fn next_item(&self) -> Result<Option<(i64, Vec<u8>)>> {
+    pub fn next_item(&self) -> Result<Option<Item>> {
         let mut state = self.filled()?;
         match state.fetched.pop_front() {
             Some(item) => Ok(Some(item)),
@@ -140,7 +143,7 @@ impl SpanReader {
     ///
     /// # Errors
     /// As [`SpanReader::next_item`].
-    pub fn next_items(&self) -> Result<Option<Vec<(i64, Vec<u8>)>>> {
+    pub fn next_items(&self) -> Result<Option<Vec<Item>>> {
         let mut state = self.filled()?;
         if state.fetched.is_empty() {
             return state.check_count().map(|()| None);
@@ -158,7 +161,8 @@ impl SpanReader {
             return state.check_count().map(|()| None);
         }
         let chunk_bytes = limits().chunk_bytes.max(1);
-        let mut chunk = Vec::new();
+        let fetched: usize = state.fetched.iter().map(|(_, item)| item.len() + 1).sum();
+        let mut chunk = Vec::with_capacity(fetched.min(chunk_bytes + chunk_bytes / 8));
         while chunk.len() < chunk_bytes {
             let Some((_, item)) = state.fetched.pop_front() else {
                 break;
