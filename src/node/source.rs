@@ -41,14 +41,14 @@ pub fn make<T: 'static>(call: &Call<'_, T>, origin: Origin) -> Result<Reply> {
     functions(call.env(), &source, METHODS).map(Reply::Js)
 }
 
-/// A batch of export records, keys and values in turn.
-fn packed(records: Vec<(Vec<u8>, Vec<u8>)>) -> Value {
+/// The next batch of export records, keys and values in turn; `None` at the end.
+fn packed(records: &ExportRecords) -> Result<Option<Value>> {
     let mut packed = Packed::default();
-    for (key, value) in records {
-        packed.add(Some(&key));
-        packed.add(Some(&value));
-    }
-    packed.into_value()
+    let more = records.next_batch_with(|key, value| {
+        packed.add(Some(key));
+        packed.add(Some(value));
+    })?;
+    Ok(more.then(|| packed.into_value()))
 }
 
 /// A batch of export records as an array of pairs.
@@ -77,7 +77,7 @@ impl Source {
         let chunk = match &mut *origin {
             Origin::Snapshot(decompressor) => decompressor.next_chunk()?.map(Value::Bytes),
             Origin::Span(reader) => reader.next_chunk()?.map(Value::Bytes),
-            Origin::Records(records) => records.next_batch()?.map(packed),
+            Origin::Records(records) => packed(records)?,
             Origin::Bytes(bytes) => {
                 let bytes = std::mem::take(bytes);
                 *origin = Origin::Ended;

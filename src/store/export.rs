@@ -12,7 +12,7 @@ use super::artifact::{self, ArtifactMode};
 use super::bundles::export_bundle;
 use super::error::{Error, Result};
 use super::gzip::Decompressor;
-use super::kv::{KeyType, export_key, key_type};
+use super::kv::{KeyType, RECORD_PREFIX, key_type};
 use super::limits::limits;
 use super::record::SpanRecord;
 use super::snapshots::SnapshotRow;
@@ -218,6 +218,16 @@ impl ExportRecords {
     /// # Errors
     /// [`Error::DatabaseClosed`].
     pub fn next_batch(&self) -> Result<Option<Vec<Record>>> {
+        let mut records = Vec::new();
+        let more = self.next_batch_with(|key, value| records.push((key.to_vec(), value.to_vec())));
+        Ok(more?.then_some(records))
+    }
+
+    /// Gives `take` the keys and values of the next records; false if there were none left.
+    ///
+    /// # Errors
+    /// [`Error::DatabaseClosed`].
+    pub fn next_batch_with(&self, mut take: impl FnMut(&[u8], &[u8])) -> Result<bool> {
         let db = self.db.lock();
         db.connection()?;
         let mut place = self
@@ -225,17 +235,37 @@ impl ExportRecords {
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         while let Some(section) = place.sections.last().copied() {
-            let mut records = Vec::new();
-            let after = section.read(&db, place.after.take(), &mut records)?;
+            let mut batch = Batch {
+                take: &mut take,
+                bytes: 0,
+                is_empty: true,
+            };
+            let after = section.read(&db, place.after.take(), &mut batch)?;
+            let is_empty = batch.is_empty;
             if after.is_none() {
                 place.sections.pop();
             }
             place.after = after;
-            if !records.is_empty() {
-                return Ok(Some(records));
+            if !is_empty {
+                return Ok(true);
             }
         }
-        Ok(None)
+        Ok(false)
+    }
+}
+
+/// Records on their way to whoever asked for them.
+struct Batch<'t> {
+    take: &'t mut dyn FnMut(&[u8], &[u8]),
+    bytes: usize,
+    is_empty: bool,
+}
+
+impl Batch<'_> {
+    fn add(&mut self, key: &[u8], value: &[u8]) {
+        (self.take)(key, value);
+        self.bytes += key.len() + value.len();
+        self.is_empty = false;
     }
 }
 
@@ -245,7 +275,7 @@ impl Section {
         self,
         db: &Database,
         after: Option<(Vec<u8>, i64)>,
-        records: &mut Vec<Record>,
+        batch: &mut Batch<'_>,
     ) -> Result<Option<(Vec<u8>, i64)>> {
         const SNAPSHOT: &str =
             "SELECT vatID, inUse, snapPos, hash, uncompressedSize, compressedSize FROM snapshots";
@@ -277,46 +307,45 @@ impl Section {
             Section::Kv | Section::Bundles => statement.query(params![SqlText(&key)])?,
             _ => statement.query(params![SqlText(&key), position])?,
         };
-        let batch_bytes = limits().record_batch_bytes;
-        let mut bytes = 0;
+        let limit = limits().record_batch_bytes;
+        // The key of a record, and that of its row.
+        let (mut record_key, mut place) = (Vec::new(), (Vec::new(), 0));
         while let Some(row) = rows.next()? {
-            let before = records.len();
-            let place = match self {
+            match self {
                 Section::Kv => {
                     let key = row.get_ref(0)?.as_bytes()?;
                     if key_type(key) == KeyType::Consensus {
-                        let value = row.get_ref(1)?.as_bytes()?;
-                        records.push((export_key(key), value.to_vec()));
+                        record_key.clear();
+                        record_key.extend_from_slice(RECORD_PREFIX);
+                        record_key.extend_from_slice(key);
+                        batch.add(&record_key, row.get_ref(1)?.as_bytes()?);
                     }
                     // What is passed over takes time, too.
-                    bytes += key.len();
-                    (key.to_vec(), 0)
+                    batch.bytes += key.len();
+                    place.0.clear();
+                    place.0.extend_from_slice(key);
                 }
                 Section::Snapshots(_) => {
                     let row = SnapshotRow::read(row)?;
                     let name = artifact::snapshot_name(&row.vat_id, row.info.snap_pos);
-                    records.push((name.clone(), row.record().to_json()));
+                    batch.add(&name, &row.record().to_json());
                     if row.in_use {
-                        records.push((artifact::current_snapshot_key(&row.vat_id), name));
+                        batch.add(&artifact::current_snapshot_key(&row.vat_id), &name);
                     }
-                    (row.vat_id, row.info.snap_pos)
+                    place = (row.vat_id, row.info.snap_pos);
                 }
                 Section::Spans(_) => {
                     let span = SpanRecord::from_row(row)?;
-                    records.push((span.key(), span.to_json()));
-                    (span.vat_id, span.start_pos)
+                    batch.add(&span.key(), &span.to_json());
+                    place = (span.vat_id, span.start_pos);
                 }
                 Section::Bundles => {
                     let id = row.get_ref(0)?.as_bytes()?;
-                    records.push((artifact::bundle_name(id), text::as_read(id).into_owned()));
-                    (id.to_vec(), 0)
+                    batch.add(&artifact::bundle_name(id), &text::as_read(id));
+                    place = (id.to_vec(), 0);
                 }
-            };
-            bytes += records[before..]
-                .iter()
-                .map(|(key, value)| key.len() + value.len())
-                .sum::<usize>();
-            if bytes >= batch_bytes {
+            }
+            if batch.bytes >= limit {
                 return Ok(Some(place));
             }
         }

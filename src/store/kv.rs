@@ -44,6 +44,9 @@ pub fn key_type(key: &[u8]) -> KeyType {
     }
 }
 
+/// What the key of an entry's export record begins with.
+pub(super) const RECORD_PREFIX: &[u8] = b"kv.";
+
 /// How many deleted keys the search for the next key passes over before it writes them.
 const MAX_PASSED_OVER: usize = 64;
 
@@ -259,9 +262,4 @@ pub fn require_host_key(key: &[u8]) -> Result<()> {
         KeyType::Host => Ok(()),
         _ => Err(Error::HostRequiresHostKey),
     }
-}
-
-/// The key under which a kvStore entry is exported.
-pub(super) fn export_key(key: &[u8]) -> Vec<u8> {
-    [b"kv.".as_slice(), key].concat()
 }

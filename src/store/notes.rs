@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::error::Result;
+use super::kv::RECORD_PREFIX;
 use super::{Database, NoteTo};
 
 /// A change of the export data: a key, and its value or `None` for a deletion.
@@ -49,7 +50,7 @@ impl Notes {
     ) -> Result<()> {
         let mut record_key = std::mem::take(&mut self.key);
         record_key.clear();
-        record_key.extend_from_slice(b"kv.");
+        record_key.extend_from_slice(RECORD_PREFIX);
         record_key.extend_from_slice(key);
         let added = self.add(db, &record_key, || value.cloned());
         self.key = record_key;
