@@ -184,7 +184,8 @@ const makeSwingStore = (storePath, forceReset, options) => {
     endCrank() {
       // The callback may use the store, and may fail; the crank ends after it.
       const exports = fns.endCrank();
-      if (exports) exportCallback(unpackPairs(exports));
+      if (!exports) return;
+      exportCallback(unpackPairs(exports));
       fns.finishCrank();
     },
     getActivityhash: () => kvStore.get('activityhash') || '',

@@ -85,7 +85,13 @@ const METHODS: &[Function<Handle>] = &[
         call.target.lock().note_activityhash(&hash).and_then(done)
     }),
     ("endCrank", |call| {
-        let notes = call.target.lock().end_crank()?;
+        let mut store = call.target.lock();
+        let notes = store.end_crank()?;
+        // With nothing to deliver, the crank is over.
+        if notes.is_empty() {
+            store.finish_crank();
+        }
+        drop(store);
         Ok(deliverable(notes).into())
     }),
     ("finishCrank", |call| {
