@@ -5,6 +5,7 @@
 //! Node-API callbacks (see [`raw`]).
 
 mod database;
+mod directory;
 mod errors;
 mod exporter;
 mod hasher;
@@ -13,6 +14,7 @@ mod raw;
 mod sink;
 mod source;
 mod span_reader;
+mod staging;
 mod store;
 
 use std::sync::Arc;
@@ -32,6 +34,9 @@ const EXPORTS: &[Function<()>] = &[
     ("bundleIDFromName", store::bundle_id_of_name),
     ("parseArtifactMode", store::check_artifact_mode),
     ("makeExporter", exporter::make),
+    ("makeDirectoryExport", directory::make_export),
+    ("makeDirectoryImport", directory::make_import),
+    ("makeStaging", staging::make),
     ("makeSnapshotSink", sink::for_snapshot),
     ("makeBundleSink", sink::for_bundle),
     ("makeHasher", hasher::make),

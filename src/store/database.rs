@@ -60,8 +60,8 @@ pub struct Database {
     pub(super) statements: HashMap<u32, Statement>,
     pub(super) next_statement: u32,
     readers: Vec<Weak<Mutex<ReaderState>>>,
-    connection: Option<Connection>,
-    location: Location,
+    pub(super) connection: Option<Connection>,
+    pub(super) location: Location,
 }
 
 /// A database that several owners use in turn.
@@ -87,7 +87,7 @@ impl SharedDatabase {
 }
 
 impl Database {
-    fn open(location: Location, options: &OpenOptions) -> Result<Database> {
+    pub(super) fn open(location: Location, options: &OpenOptions) -> Result<Database> {
         let mut flags = OpenFlags::SQLITE_OPEN_NO_MUTEX;
         if options.readonly {
             flags |= OpenFlags::SQLITE_OPEN_READ_ONLY;
