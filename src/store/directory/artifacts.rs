@@ -12,7 +12,7 @@ use crate::store::{
     check_bundle_artifact,
 };
 
-/// Writes an artifact to a new file.
+/// Writes an artifact to a new file, and returns that.
 ///
 /// # Errors
 /// As [`Exporter::artifact`]; [`Error::Io`]; [`Error::Aborted`].
@@ -21,7 +21,7 @@ pub(super) fn write(
     name: &[u8],
     path: &Path,
     monitor: &Monitor,
-) -> Result<()> {
+) -> Result<File> {
     let io = |error| Error::io(format!("writing {}", path.display()), &error);
     let mut file = File::create_new(path).map_err(io)?;
     let mut write = |chunk: &[u8]| {
@@ -41,7 +41,7 @@ pub(super) fn write(
         }
         Artifact::Bundle(bytes) => write(&bytes)?,
     }
-    Ok(())
+    Ok(file)
 }
 
 /// An import into which artifacts are stored.

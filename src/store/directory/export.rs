@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::artifacts;
 use super::data;
+use super::disk::{Disk, Writeback};
 use super::fault::Fault;
 use super::manifest::Manifest;
 use super::paths::FileNames;
@@ -160,7 +161,27 @@ impl Plan {
             )
         })?;
         let scratch = Scratch::new(directory, PREFIX)?;
+        let disk = Disk::of(scratch.path())?;
         monitor.begin(Stage::Working);
+        disk.keep_up(monitor, |writeback| {
+            self.write_files(&scratch, writeback, monitor)
+        })?;
+        let manifest = scratch.path().join(MANIFEST_NAME);
+        fs::write(&manifest, self.manifest().to_json())
+            .map_err(|error| Error::io(format!("writing {}", manifest.display()), &error))?;
+        monitor.begin(Stage::Finishing);
+        disk.sync(self.files().chain([MANIFEST_NAME]))?;
+        monitor.check()?;
+        self.publish(&scratch, directory)
+    }
+
+    /// Writes the export data and the artifacts.
+    fn write_files(
+        &self,
+        scratch: &Scratch,
+        writeback: &Writeback,
+        monitor: &Monitor,
+    ) -> Result<()> {
         let data = || {
             if self.with_data {
                 data::write(&self.exporter, &scratch.path().join(DATA_NAME), monitor)?;
@@ -170,40 +191,12 @@ impl Plan {
         };
         let artifact = |index: usize| {
             let (name, file) = &self.artifacts[index];
-            artifacts::write(&self.exporter, name, &scratch.path().join(file), monitor)?;
+            let path = scratch.path().join(file);
+            writeback.add(artifacts::write(&self.exporter, name, &path, monitor)?);
             monitor.finish_file();
             Ok(())
         };
-        pool::run(self.artifacts.len(), artifact, data)?;
-        let manifest = scratch.path().join(MANIFEST_NAME);
-        fs::write(&manifest, self.manifest().to_json())
-            .map_err(|error| Error::io(format!("writing {}", manifest.display()), &error))?;
-        monitor.begin(Stage::Finishing);
-        self.sync(&scratch)?;
-        monitor.check()?;
-        self.publish(&scratch, directory)
-    }
-
-    /// Waits until all that was written is on the disk.
-    #[cfg(target_os = "linux")]
-    fn sync(&self, scratch: &Scratch) -> Result<()> {
-        // One call for all files: each by itself takes the disk as long as a commit.
-        fs::File::open(scratch.path())
-            .and_then(|directory| Ok(rustix::fs::syncfs(directory)?))
-            .map_err(|error| sync_error(scratch, &error))
-    }
-
-    /// Waits until all that was written is on the disk.
-    #[cfg(not(target_os = "linux"))]
-    fn sync(&self, scratch: &Scratch) -> Result<()> {
-        for name in self.files().chain([MANIFEST_NAME]) {
-            fs::File::options()
-                .write(true)
-                .open(scratch.path().join(name))
-                .and_then(|file| file.sync_all())
-                .map_err(|error| sync_error(scratch, &error))?;
-        }
-        Ok(())
+        pool::run(self.artifacts.len(), artifact, data)
     }
 
     /// Moves everything to its place, the manifest last.
@@ -248,8 +241,4 @@ fn move_file(
         .map_err(|error| Error::io(format!("making {}", file.display()), &error))?;
     moved.push(file);
     Ok(())
-}
-
-fn sync_error(scratch: &Scratch, error: &std::io::Error) -> Error {
-    Error::io(format!("syncing {}", scratch.path().display()), error)
 }

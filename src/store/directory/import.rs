@@ -8,6 +8,7 @@ use rusqlite::params;
 use super::MANIFEST_NAME;
 use super::artifacts::{Import, StoreStep};
 use super::data::{self, Entry};
+use super::disk::flush_meanwhile;
 use super::fault::Fault;
 use super::manifest::Manifest;
 use super::paths;
@@ -21,7 +22,7 @@ use crate::store::span_reader::SqlText;
 use crate::store::{Database, NoteTo, SharedDatabase, Staged, Store, StoreOptions};
 
 /// SQLite's page cache while a store is being filled, in KiB.
-const CACHE_KIB: usize = 32 << 10;
+const CACHE_KIB: usize = 16 << 10;
 
 /// What to import.
 #[derive(Debug, Clone, Default)]
@@ -134,7 +135,7 @@ impl ExportDirectory {
         let store = Mutex::new(Store::over(db.clone(), options)?);
         lock(&store).begin()?;
         monitor.begin(Stage::Working);
-        self.fill(&store, db, monitor)?;
+        flush_meanwhile(&staged.current_file(), || self.fill(&store, db, monitor))?;
         monitor.begin(Stage::Finishing);
         // What is needed to run must be there even if only `debug` was asked for.
         let mode = match self.mode {

@@ -13,6 +13,7 @@
 
 mod artifacts;
 mod data;
+mod disk;
 mod export;
 mod fault;
 mod import;
