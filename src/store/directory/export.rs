@@ -233,12 +233,21 @@ fn move_file(
     moved: &mut Vec<PathBuf>,
 ) -> Result<()> {
     let file = directory.join(name);
-    // Someone may have put it there while we were writing.
-    if fs::symlink_metadata(&file).is_ok() {
-        return Err(Fault::exists(&file));
-    }
-    fs::rename(scratch.path().join(name), &file)
-        .map_err(|error| Error::io(format!("making {}", file.display()), &error))?;
+    give_name(&scratch.path().join(name), &file)?;
     moved.push(file);
     Ok(())
+}
+
+/// Gives a file of the scratch directory its name in the export, unless something has that already:
+/// another export may be doing the same.
+fn give_name(from: &Path, to: &Path) -> Result<()> {
+    let error = match fs::hard_link(from, to) {
+        Ok(()) => return Ok(()),
+        Err(error) => error,
+    };
+    if error.kind() == std::io::ErrorKind::AlreadyExists || fs::symlink_metadata(to).is_ok() {
+        return Err(Fault::exists(to));
+    }
+    // Not every file system lets a file have two names.
+    fs::rename(from, to).map_err(|error| Error::io(format!("making {}", to.display()), &error))
 }
