@@ -149,11 +149,11 @@ impl Lines {
 
 /// What a line says.
 fn parse_entry(line: &[u8]) -> std::result::Result<Entry, String> {
-    let text = String::from_utf8_lossy(line);
-    if let Some(entry) = parse_plain(text.as_bytes()) {
+    let line = text::as_read(line);
+    if let Some(entry) = parse_plain(&line) {
         return Ok(entry);
     }
-    let mut json = js_json::parse(text.as_bytes()).map_err(|error| error.to_string())?;
+    let mut json = js_json::parse(&line).map_err(|error| error.to_string())?;
     let wanted = || "expected [key, value], of which the value may be null".to_owned();
     let Json::Array(items) = &mut json else {
         return Err(wanted());
