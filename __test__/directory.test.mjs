@@ -350,7 +350,7 @@ checkAlone('abort at many moments', async (t, at) => {
       ? exportSwingStoreToDirectory(at('store'), dir, { artifactMode: 'archival', signal })
       : importSwingStoreFromDirectory(at('export'), dir, { signal });
     work.catch(() => {});
-    await setTimeout(i * 7);
+    await setTimeout(i * 3);
     controller.abort(reason);
     try {
       const result = await work;

@@ -141,7 +141,7 @@ const importSwingStoreFromDirectory = async (exportDir, dirPath, options = {}) =
   try {
     const height = await runJob(job, { onProgress, signal }, async () => {
       const found = await job.open();
-      staging = makeStaging(storePath, storeOptions);
+      staging = await makeStaging(storePath, storeOptions);
       await job.run(staging.staged);
       return found;
     });

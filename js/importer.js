@@ -45,7 +45,8 @@ const importArtifacts = async (exporter, { internal }, artifactMode) => {
 };
 
 /**
- * Makes a new store from what an exporter gives. It is in its place, and what was there is gone, once the caller commits.
+ * Makes a new store from what an exporter gives. Once the caller commits, it is in its place, and what was there is
+ * gone.
  *
  * @param {any} exporter
  * @param {string | null} [dirPath]
@@ -59,7 +60,7 @@ const importSwingStore = async (exporter, dirPath = null, options = {}) => {
 
   const allOptions = { unsafeFastMode: true, ...storeOptions };
   checkOptions(dirPath, allOptions);
-  const staging = dirPath ? makeStaging(dirPath, allOptions) : undefined;
+  const staging = dirPath ? await makeStaging(dirPath, allOptions) : undefined;
   let store;
   try {
     ({ store } = makeSwingStore(dirPath, true, allOptions, staging));

@@ -12,8 +12,10 @@ const { dbFileInDirectory } = require('./paths.js');
  * @param {string} storePath
  * @param {{ asFile?: boolean, readonly?: boolean }} options
  */
-const makeStaging = (storePath, { asFile = false, readonly = false }) => {
-  const staged = native.makeStaging(path.resolve(storePath), !!asFile, !!readonly);
+const makeStaging = async (storePath, { asFile = false, readonly = false }) => {
+  const resolved = path.resolve(storePath);
+  await native.clearStaging(resolved, !!asFile);
+  const staged = native.makeStaging(resolved, !!asFile, !!readonly);
   const filePath = asFile ? storePath : dbFileInDirectory(storePath);
   /** @type {Promise<void> | undefined} */
   let publishing;

@@ -82,8 +82,8 @@ const checkOptions = (storePath, { serialized, exportCallback }) => {
  * @param {string | null} storePath
  * @param {boolean} forceReset whether to erase what is there
  * @param {Record<string, any>} options
- * @param {ReturnType<typeof import('./staging.js').makeStaging>} [staging] a database out of sight to make it in, which
- *   the first commit puts in its place; what is there is erased only then
+ * @param {Awaited<ReturnType<typeof import('./staging.js').makeStaging>>} [staging] a database out of sight to make it
+ *   in, which the first commit puts in its place; what is there is erased only then
  */
 const makeSwingStore = (storePath, forceReset, options, staging) => {
   const {

@@ -36,6 +36,7 @@ const EXPORTS: &[Function<()>] = &[
     ("makeExporter", exporter::make),
     ("makeDirectoryExport", directory::make_export),
     ("makeDirectoryImport", directory::make_import),
+    ("clearStaging", staging::clear),
     ("makeStaging", staging::make),
     ("makeSnapshotSink", sink::for_snapshot),
     ("makeBundleSink", sink::for_bundle),

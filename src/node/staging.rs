@@ -28,14 +28,28 @@ const METHODS: &[Function<Staged>] = &[
     ("discard", discard),
 ];
 
+/// The directory, or the file, that a store is to be in.
+fn place(call: &Call<'_, ()>) -> Result<StorePlace> {
+    let path = database::path_from(call.text(0, "path")?)?;
+    Ok(match call.is_true(1) {
+        true => StorePlace::File(path),
+        false => StorePlace::Directory(path),
+    })
+}
+
+/// `clearStaging(path, asFile)`: a promise that nothing is left of killed imports to that place.
+pub fn clear(call: &Call<'_, ()>) -> Result<Reply> {
+    let place = place(call)?;
+    call.promise(move || {
+        place.remove_leftovers();
+        Ok(Value::Undefined)
+    })
+}
+
 /// `makeStaging(path, asFile, readonly)`: an empty database for a store in the directory, or the
 /// file, `path`.
 pub fn make(call: &Call<'_, ()>) -> Result<Reply> {
-    let path = database::path_from(call.text(0, "path")?)?;
-    let place = match call.is_true(1) {
-        true => StorePlace::File(path),
-        false => StorePlace::Directory(path),
-    };
+    let place = place(call)?;
     let options = OpenOptions {
         readonly: call.is_true(2),
         ..OpenOptions::default()

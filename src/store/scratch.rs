@@ -90,7 +90,7 @@ fn claim(path: &Path) -> io::Result<Option<File>> {
 }
 
 /// Removes what nobody works in any more. That it can't be removed is no reason to stop.
-fn remove_leftovers(parent: &Path, prefix: &str) {
+pub(super) fn remove_leftovers(parent: &Path, prefix: &str) {
     let Ok(entries) = fs::read_dir(parent) else {
         return;
     };

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::error::{Error, Result};
-use super::scratch::{Scratch, sync_directory};
+use super::scratch::{Scratch, remove_leftovers, sync_directory};
 use super::{Database, FILE_NAME, Location, OpenOptions, SharedDatabase};
 
 /// What the names of scratch directories of imports begin with.
@@ -27,6 +27,20 @@ pub enum StorePlace {
     Directory(PathBuf),
     /// This file.
     File(PathBuf),
+}
+
+impl StorePlace {
+    /// Removes what killed imports to this place have left, which [`Staged::new`] would otherwise
+    /// do. Large files take the file system a while.
+    pub fn remove_leftovers(&self) {
+        let parent = match self {
+            StorePlace::Directory(directory) => Some(directory.as_path()),
+            StorePlace::File(file) => file.parent(),
+        };
+        if let Some(parent) = parent {
+            remove_leftovers(parent, PREFIX);
+        }
+    }
 }
 
 /// A new database and where it is to be.
@@ -239,8 +253,14 @@ fn is_scratch(path: &Path) -> bool {
         .is_some_and(|name| name.to_string_lossy().starts_with(PREFIX))
 }
 
+/// Waits until a staged file is on the disk.
+///
+/// Closing a file makes the system forget all locks that this process has on it, SQLite's own
+/// included. Nobody else has the file of a staged database, so there they do not matter.
 fn sync_file(path: &Path) -> Result<()> {
-    File::open(path)
+    File::options()
+        .write(true)
+        .open(path)
         .and_then(|file| file.sync_all())
         .map_err(|error| Error::io(format!("syncing {}", path.display()), &error))
 }

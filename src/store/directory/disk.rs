@@ -118,13 +118,15 @@ fn sync_error(path: &Path, error: &std::io::Error) -> Error {
 
 /// Does `work`, which makes a file grow, and brings that onto the disk meanwhile, so that there is
 /// less to wait for in the end. Whether the disk fails is found out then.
+///
+/// The file must be one that nobody else has: closing it lets go of SQLite's locks on it.
 pub(super) fn flush_meanwhile<T>(file: &Path, work: impl FnOnce() -> T) -> T {
     let stop = Stop::default();
     thread::scope(|scope| {
         // Ended even if the work panics.
         let _ending = Ending(&stop);
         let flush = || {
-            let Ok(file) = File::open(file) else {
+            let Ok(file) = File::options().write(true).open(file) else {
                 return;
             };
             while !stop.wait(INTERVAL) {
