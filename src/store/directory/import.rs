@@ -1,7 +1,7 @@
 //! Making a store from an export.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use rusqlite::params;
 
@@ -10,6 +10,7 @@ use super::artifacts::{Import, StoreStep};
 use super::data::{self, Entry};
 use super::disk::flush_meanwhile;
 use super::fault::Fault;
+use super::gate::Gate;
 use super::manifest::Manifest;
 use super::paths;
 use super::pool;
@@ -310,68 +311,5 @@ fn import_record(store: &mut Store, key: &[u8], value: &[u8]) -> Result<()> {
             what: "export-data",
             kind: kind.to_vec(),
         }),
-    }
-}
-
-/// Where artifacts wait until the records are in the store.
-#[derive(Default)]
-struct Gate {
-    state: Mutex<GateState>,
-    changed: Condvar,
-}
-
-#[derive(Default, Clone, Copy, PartialEq)]
-enum GateState {
-    #[default]
-    Closed,
-    Open,
-    /// It will never open.
-    Locked,
-}
-
-/// Opens a gate, or locks it.
-struct Keeper<'a>(&'a Gate);
-
-impl Gate {
-    fn keeper(&self) -> Keeper<'_> {
-        Keeper(self)
-    }
-
-    /// Waits until the gate opens.
-    ///
-    /// # Errors
-    /// [`Error::Aborted`] if it never will, of which someone else says why.
-    fn pass(&self) -> Result<()> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        while *state == GateState::Closed {
-            state = self
-                .changed
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-        match *state {
-            GateState::Open => Ok(()),
-            _ => Err(Error::Aborted),
-        }
-    }
-
-    fn set(&self, to: GateState) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if *state == GateState::Closed {
-            *state = to;
-            self.changed.notify_all();
-        }
-    }
-}
-
-impl Keeper<'_> {
-    fn open(self) {
-        self.0.set(GateState::Open);
-    }
-}
-
-impl Drop for Keeper<'_> {
-    fn drop(&mut self) {
-        self.0.set(GateState::Locked);
     }
 }

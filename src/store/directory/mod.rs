@@ -16,6 +16,7 @@ mod data;
 mod disk;
 mod export;
 mod fault;
+mod gate;
 mod import;
 mod manifest;
 mod paths;
