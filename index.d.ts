@@ -847,7 +847,11 @@ export interface ImportSwingStoreOptions extends SwingStoreOptions {
  * Makes a new store from an exporter, checking each artifact against the export data, then closes the exporter.
  * **Nothing is permanent until the caller commits.** To run a kernel on the result, commit, close and open it.
  *
- * @param dirPath  a directory, made if need be; **whatever is there is deleted**. `null` or absent: a store in memory.
+ * Until the commit the new store lies out of sight, so that an import that fails or is killed leaves nothing that opens.
+ * The commit puts it in its place; wait for its promise before anything else is done with the store.
+ *
+ * @param dirPath  a directory, made if need be; **whatever is there is deleted** by the first commit. `null` or absent: a
+ *   store in memory.
  * @throws (rejects) if the export data is malformed, an artifact does not match it, or something that the mode asks for
  *   is missing.
  */
@@ -856,6 +860,123 @@ export function importSwingStore(
   dirPath?: string | null,
   options?: ImportSwingStoreOptions,
 ): Promise<Pick<SwingStore, 'hostStorage' | 'debug'>>;
+
+/** How far an export to a directory, or an import from one, has come. None of the numbers ever falls. */
+export interface DirectoryProgress {
+  /** What is being done: looking at what there is, reading and writing, waiting for the disk, nothing any more. */
+  readonly stage: 'preparing' | 'working' | 'finishing' | 'done';
+  /** How many files are finished: artifacts, and the one with the export data. */
+  readonly done: number;
+  /** How many files there are; 0 while that is not known. In the last report `done` is equal to it. */
+  readonly total: number;
+  /** How many bytes of the export were written or read. */
+  readonly bytes: number;
+}
+
+/** How work on a directory is watched and ended. */
+export interface DirectoryWorkOptions {
+  /**
+   * Is told how far the work has come, at most 20 times a second, and once at the end. What it throws ends the work,
+   * which rejects with it.
+   */
+  onProgress?: ((progress: DirectoryProgress) => void) | undefined;
+
+  /**
+   * Ends the work when it is aborted: what was written so far is removed, and the promise rejects with the signal's
+   * `reason`. If it is aborted already, nothing is done at all.
+   */
+  signal?: AbortSignal | undefined;
+}
+
+/** Options of {@link exportSwingStoreToDirectory}. */
+export interface ExportToDirectoryOptions extends DirectoryWorkOptions {
+  /** Which artifacts to write, and to insist on; `none` writes none. Default: `operational`. */
+  artifactMode?: ArtifactMode | 'none' | undefined;
+
+  /**
+   * Whether to write the export data: `all` of it, or `skip` it, for a caller that has it from elsewhere. Without it the
+   * directory can't be imported by itself. Default: `all`. (`cosmic-swingset`'s own program skips it unless it is asked.)
+   */
+  exportDataMode?: 'all' | 'skip' | undefined;
+
+  /** The height that the store's host must have noted under `host.height`. Default: any. */
+  blockHeight?: number | undefined;
+}
+
+/** What {@link exportSwingStoreToDirectory} has written. */
+export interface ExportedDirectory {
+  /** The block height, from the host's key `host.height`; 0 if there is none. It is in the manifest, too. */
+  readonly blockHeight: number;
+  /** How many artifacts were written. */
+  readonly artifacts: number;
+  /** How many bytes the artifacts and the export data have. */
+  readonly bytes: number;
+}
+
+/**
+ * Writes a store's last commit to a directory, in the layout of `cosmic-swingset`: `export-manifest.json`,
+ * `export-data.jsonl`, and a file for each artifact. A kernel may be running on the store meanwhile.
+ *
+ * Once there is a manifest, everything that it names is there, whole, and on the disk. If the export fails, is aborted
+ * or killed, there is none; what was in the directory before is never touched.
+ *
+ * @param dirPath  the directory that holds the store.
+ * @param exportDir  the directory to write to, made if need be.
+ * @throws (rejects) if `exportDir` has a manifest, or another file that would be in the way (`code` `EEXIST`); if the
+ *   store lacks something that the mode asks for, or is at another block; if an option has the wrong type.
+ */
+export function exportSwingStoreToDirectory(
+  dirPath: string,
+  exportDir: string,
+  options?: ExportToDirectoryOptions,
+): Promise<ExportedDirectory>;
+
+/** Options of {@link importSwingStoreFromDirectory}: what to import, and options of the store that it makes. */
+export interface ImportFromDirectoryOptions
+  extends Omit<SwingStoreOptions, 'readonly' | 'serialized'>,
+    DirectoryWorkOptions {
+  /**
+   * Which artifacts to take, and to insist on (`debug` insists on `operational`). Default: those that the export was made
+   * with, according to its manifest.
+   */
+  artifactMode?: ArtifactMode | undefined;
+
+  /** How to take the export data: `all` of it, into a new store. There is no other way so far. */
+  exportDataMode?: 'all' | undefined;
+
+  /** The block height that the manifest must state. Default: any. */
+  blockHeight?: number | undefined;
+}
+
+/** What {@link importSwingStoreFromDirectory} has made: what {@link importSwingStore} returns, and the block's height. */
+export interface ImportedDirectory extends Pick<SwingStore, 'hostStorage' | 'debug'> {
+  /**
+   * The block height that the manifest states. It is not part of the store: a host that keeps it there sets it
+   * (`hostStorage.kvStore.set('host.height', String(blockHeight))`) before it commits.
+   */
+  readonly blockHeight: number;
+}
+
+/**
+ * Makes a new store from a directory that {@link exportSwingStoreToDirectory} or `cosmic-swingset` has written, checking
+ * every artifact as {@link importSwingStore} does. Nothing runs on JavaScript's thread but `onProgress`.
+ *
+ * **Nothing is permanent until the caller commits.** Until then the new store lies out of sight beside its place, and
+ * what is at the place stays as it is; so an import that fails, is aborted or killed leaves nothing that opens. What a
+ * killed one leaves behind is removed by the next one to the same place. `wrapKvStore` and the like wrap what is
+ * returned; the import itself passes them by, and does not show in `traceFile`.
+ *
+ * @param exportDir  the directory with the export. Whatever its manifest says, no file outside of it is read.
+ * @param dirPath  a directory, made if need be; **whatever is there is deleted** by the first commit. The export must not
+ *   lie in it.
+ * @throws (rejects) if the manifest is malformed, or names files that must not be read, before anything is done; if an
+ *   artifact does not match the export data, or something that the mode asks for is missing.
+ */
+export function importSwingStoreFromDirectory(
+  exportDir: string,
+  dirPath: string,
+  options?: ImportFromDirectoryOptions,
+): Promise<ImportedDirectory>;
 
 /** The parts of `node:fs`, `node:path` and the package `tmp` that archiving needs. */
 export interface ArchivePowers {

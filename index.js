@@ -3,6 +3,7 @@
 const { makeArchiveSnapshot, makeArchiveTranscript } = require('./js/archiver.js');
 const { bundleIDFromName, makeBundleStore } = require('./js/bundle-store.js');
 const { Database } = require('./js/database.js');
+const { exportSwingStoreToDirectory, importSwingStoreFromDirectory } = require('./js/directory.js');
 const { makeSwingStoreExporter } = require('./js/exporter.js');
 const { harden } = require('./js/harden.js');
 const { importSwingStore } = require('./js/importer.js');
@@ -18,6 +19,8 @@ exports.isSwingStore = isSwingStore;
 
 exports.makeSwingStoreExporter = makeSwingStoreExporter;
 exports.importSwingStore = importSwingStore;
+exports.exportSwingStoreToDirectory = exportSwingStoreToDirectory;
+exports.importSwingStoreFromDirectory = importSwingStoreFromDirectory;
 
 exports.makeArchiveSnapshot = makeArchiveSnapshot;
 exports.makeArchiveTranscript = makeArchiveTranscript;

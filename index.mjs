@@ -6,6 +6,8 @@ export const {
   isSwingStore,
   makeSwingStoreExporter,
   importSwingStore,
+  exportSwingStoreToDirectory,
+  importSwingStoreFromDirectory,
   makeArchiveSnapshot,
   makeArchiveTranscript,
   makeKVStore,

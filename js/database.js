@@ -220,6 +220,19 @@ function Database(filename = '', options = {}) {
   return this;
 }
 
+/**
+ * A Database over one that the addon has opened.
+ *
+ * @param {any} handle
+ * @param {string} name  its file
+ * @param {boolean} readonly
+ */
+const databaseOver = (handle, name, readonly) => {
+  const db = Object.create(Database.prototype);
+  secrets.set(db, { handle, name, memory: false, readonly });
+  return db;
+};
+
 Object.defineProperties(Database.prototype, {
   prepare: {
     writable: true,
@@ -319,4 +332,4 @@ Object.defineProperties(Database.prototype, {
   },
 });
 
-module.exports = { Database, handleOf };
+module.exports = { Database, databaseOver, handleOf };

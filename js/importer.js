@@ -4,7 +4,8 @@ const { validateArtifactMode } = require('./artifact-mode.js');
 const { check, followTaming, quote } = require('./errors.js');
 const { harden } = require('./harden.js');
 const { collectRecords, kindOf } = require('./records.js');
-const { assertComplete, makeSwingStore } = require('./swing-store.js');
+const { makeStaging } = require('./staging.js');
+const { assertComplete, checkOptions, makeSwingStore } = require('./swing-store.js');
 const { buffer } = require('./util.js');
 
 /** Adds what the records tell of, yet without contents. */
@@ -44,7 +45,8 @@ const importArtifacts = async (exporter, { internal }, artifactMode) => {
 };
 
 /**
- * Makes a new store from what an exporter gives. Nothing is committed until the caller does.
+ * Makes a new store from what an exporter gives. Once the caller commits, it is in its place, and what was there is
+ * gone.
  *
  * @param {any} exporter
  * @param {string | null} [dirPath]
@@ -56,20 +58,21 @@ const importSwingStore = async (exporter, dirPath = null, options = {}) => {
   const { artifactMode = 'operational', ...storeOptions } = options;
   validateArtifactMode(artifactMode);
 
-  const { store, discard, writeBack } = makeSwingStore(dirPath, true, {
-    unsafeFastMode: true,
-    ...storeOptions,
-  });
+  const allOptions = { unsafeFastMode: true, ...storeOptions };
+  checkOptions(dirPath, allOptions);
+  const staging = dirPath ? await makeStaging(dirPath, allOptions) : undefined;
+  let store;
   try {
+    ({ store } = makeSwingStore(dirPath, true, allOptions, staging));
     await importRecords(exporter, store);
     await importArtifacts(exporter, store, artifactMode);
     // What is needed to run must be there even if only `debug` was asked for.
     assertComplete(store.internal, artifactMode === 'debug' ? 'operational' : artifactMode);
-    await writeBack();
     await exporter.close();
   } catch (error) {
     // What was imported so far must not pass for a store.
-    await discard();
+    if (store) await store.hostStorage.close();
+    else if (staging) await staging.discard();
     throw error;
   }
   const { hostStorage, debug } = store;

@@ -67,15 +67,28 @@ const prepareFile = (storePath, forceReset, asFile) => {
   return dbFileInDirectory(storePath);
 };
 
+/** Throws unless a store at this path can have these options. */
+const checkOptions = (storePath, { serialized, exportCallback }) => {
+  if (serialized) {
+    check(Buffer.isBuffer(serialized), 'options.serialized must be Buffer');
+    check(storePath === null, 'options.serialized makes :memory: DB');
+  }
+  check(
+    exportCallback === undefined || typeof exportCallback === 'function',
+    'export callback must be a function',
+  );
+};
+
 /**
- * Opens a store, or makes one. Also returns a function that does away with it, and one that has its
- * changes written to the disk, so that there is little left to wait for when they are committed.
+ * Opens a store, or makes one. Also returns a function that begins a transaction.
  *
  * @param {string | null} storePath
  * @param {boolean} forceReset whether to erase what is there
  * @param {Record<string, any>} options
+ * @param {Awaited<ReturnType<typeof import('./staging.js').makeStaging>>} [staging] a database out of sight to make it
+ *   in, which the first commit puts in its place; what is there is erased only then
  */
-const makeSwingStore = (storePath, forceReset, options) => {
+const makeSwingStore = (storePath, forceReset, options, staging) => {
   const {
     asFile = false,
     serialized,
@@ -92,23 +105,17 @@ const makeSwingStore = (storePath, forceReset, options) => {
     wrapSnapStore = x => x,
     wrapBundleStore = x => x,
   } = options;
-  if (serialized) {
-    check(Buffer.isBuffer(serialized), 'options.serialized must be Buffer');
-    check(storePath === null, 'options.serialized makes :memory: DB');
-  }
-  check(
-    exportCallback === undefined || typeof exportCallback === 'function',
-    'export callback must be a function',
-  );
+  checkOptions(storePath, options);
   followTaming();
 
-  const filePath = prepareFile(storePath, forceReset, asFile);
-  const db = new Database(serialized || filePath, { readonly });
+  const filePath = staging ? staging.filePath : prepareFile(storePath, forceReset, asFile);
+  const db = staging ? staging.db : new Database(serialized || filePath, { readonly });
   let isOpen = true;
 
   const start = () => {
     const handle = handleOf(db);
     native.initializeStore(handle, !!readonly, !!unsafeFastMode);
+    if (staging) staging.relax();
     const bind = native.makeStore(
       handle,
       true,
@@ -160,6 +167,7 @@ const makeSwingStore = (storePath, forceReset, options) => {
   const close = async () => {
     fns.close();
     isOpen = false;
+    if (staging) await staging.discard();
   };
 
   const internal = harden({
@@ -197,9 +205,13 @@ const makeSwingStore = (storePath, forceReset, options) => {
       const exports = fns.prepareCommit();
       if (exports) exportCallback(unpackPairs(exports));
       fns.commit();
+      if (staging) await staging.publish(!!unsafeFastMode);
     },
     close,
-    diskUsage: () => (filePath === MEMORY ? 0 : fs.statSync(filePath).size),
+    diskUsage() {
+      if (filePath === MEMORY) return 0;
+      return fs.statSync(staging ? staging.currentFile() : filePath).size;
+    },
     repairMetadata: async exporter => repairMetadata(internal, exporter, assertComplete),
   };
 
@@ -220,17 +232,7 @@ const makeSwingStore = (storePath, forceReset, options) => {
     getDatabase: () => (isOpen ? db : null),
   };
 
-  /** Closes the store and removes its file, because it was not finished. */
-  const discard = async () => {
-    if (isOpen) await close();
-    if (filePath === MEMORY) return;
-    for (const suffix of ['', '-wal', '-shm', '-journal']) {
-      fs.rmSync(`${filePath}${suffix}`, { force: true });
-    }
-  };
-
-  const store = harden({ kernelStorage, hostStorage, debug, internal });
-  return { store, discard, writeBack: fns.writeBack };
+  return { store: harden({ kernelStorage, hostStorage, debug, internal }), begin: fns.ensureTxn };
 };
 
 /**
@@ -255,4 +257,4 @@ const openSwingStore = (storePath, options = {}) => {
   return makeSwingStore(storePath, false, options).store;
 };
 
-module.exports = { assertComplete, initSwingStore, makeSwingStore, openSwingStore };
+module.exports = { assertComplete, checkOptions, initSwingStore, makeSwingStore, openSwingStore };

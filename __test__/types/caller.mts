@@ -6,7 +6,9 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import {
   Database,
+  exportSwingStoreToDirectory,
   importSwingStore,
+  importSwingStoreFromDirectory,
   initSwingStore,
   isSwingStore,
   makeArchiveSnapshot,
@@ -153,3 +155,17 @@ export function subStores(db: Database) {
 // The real modules are the powers that archiving asks for.
 export const powers: Omit<ArchivePowers, 'tmp'> = { fs: { mkdirSync, createWriteStream, renameSync }, path };
 export const memoryStore = (serialized: Buffer): SwingStore => initSwingStore(null, { serialized });
+
+/** An export as a directory, and back. */
+export const passOn = async (from: string, by: string, to: string, signal: AbortSignal): Promise<number> => {
+  const { artifacts } = await exportSwingStoreToDirectory(from, by, {
+    artifactMode: 'none',
+    exportDataMode: 'skip',
+    signal,
+    onProgress: ({ stage, done, total }) => console.log(stage === 'done', done / total),
+  });
+  const { hostStorage, blockHeight } = await importSwingStoreFromDirectory(by, to, { artifactMode: 'replay', signal });
+  hostStorage.kvStore.set('host.height', `${blockHeight}`);
+  await hostStorage.commit();
+  return artifacts;
+};

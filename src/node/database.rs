@@ -82,10 +82,15 @@ pub fn open(call: &Call<'_, ()>) -> Result<Reply> {
             Duration::from_millis(timeout.clamp(0.0, f64::from(i32::MAX)) as u64)
         }),
     };
-    let db = Arc::new(SharedDatabase::open(location, &options)?);
-    let object = super::raw::new_object(call.env())?;
-    tie(call.env(), object, &db, &TAG)?;
-    add_functions(call.env(), object, &db, METHODS)?;
+    handle(call.env(), SharedDatabase::open(location, &options)?)
+}
+
+/// The JavaScript object for a database.
+pub fn handle(env: sys::napi_env, db: SharedDatabase) -> Result<Reply> {
+    let db = Arc::new(db);
+    let object = super::raw::new_object(env)?;
+    tie(env, object, &db, &TAG)?;
+    add_functions(env, object, &db, METHODS)?;
     Ok(Reply::Js(object))
 }
 

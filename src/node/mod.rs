@@ -5,6 +5,7 @@
 //! Node-API callbacks (see [`raw`]).
 
 mod database;
+mod directory;
 mod errors;
 mod exporter;
 mod hasher;
@@ -14,6 +15,7 @@ mod raw;
 mod sink;
 mod source;
 mod span_reader;
+mod staging;
 mod store;
 
 use std::sync::Arc;
@@ -34,6 +36,10 @@ const EXPORTS: &[Function<()>] = &[
     ("bundleIDFromName", store::bundle_id_of_name),
     ("parseArtifactMode", store::check_artifact_mode),
     ("makeExporter", exporter::make),
+    ("makeDirectoryExport", directory::make_export),
+    ("makeDirectoryImport", directory::make_import),
+    ("clearStaging", staging::clear),
+    ("makeStaging", staging::make),
     ("makeSnapshotSink", sink::for_snapshot),
     ("makeBundleSink", sink::for_bundle),
     ("makeHasher", hasher::make),

@@ -103,10 +103,6 @@ const METHODS: &[Function<Handle>] = &[
         Ok(deliverable(notes.unwrap_or_default()).into())
     }),
     ("commit", |call| call.target.lock().commit().and_then(done)),
-    ("writeBack", |call| {
-        let store = call.target.clone();
-        call.promise(move || store.lock().write_back().map(|()| Value::Undefined))
-    }),
     ("close", |call| call.target.lock().close().and_then(done)),
     ("takeNotes", |call| {
         Ok(deliverable(call.target.lock().take_notes()).into())

@@ -30,6 +30,16 @@ impl ArtifactMode {
             _ => Err(Error::InvalidArtifactMode(quoted.to_vec())),
         }
     }
+
+    /// The mode's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            ArtifactMode::Operational => "operational",
+            ArtifactMode::Replay => "replay",
+            ArtifactMode::Archival => "archival",
+            ArtifactMode::Debug => "debug",
+        }
+    }
 }
 
 /// A span's name: `transcript.VAT.START.END`.

@@ -65,8 +65,8 @@ pub struct Database {
     readers: Vec<Weak<Mutex<ReaderState>>>,
     pub(super) buffer: RefCell<Buffer>,
     pub(super) signal: Arc<Signal>,
-    connection: Option<Connection>,
-    location: Location,
+    pub(super) connection: Option<Connection>,
+    pub(super) location: Location,
 }
 
 /// A database that several owners use in turn.
@@ -92,7 +92,7 @@ impl SharedDatabase {
 }
 
 impl Database {
-    fn open(location: Location, options: &OpenOptions) -> Result<Database> {
+    pub(super) fn open(location: Location, options: &OpenOptions) -> Result<Database> {
         let mut flags = OpenFlags::SQLITE_OPEN_NO_MUTEX;
         if options.readonly {
             flags |= OpenFlags::SQLITE_OPEN_READ_ONLY;

@@ -7,6 +7,7 @@
 use std::fmt;
 
 use super::check_bundle::{Refusal, quote};
+use super::directory::Fault;
 
 /// What an operation of a store returns.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -282,6 +283,17 @@ pub enum Error {
     NoSuchCheck(&'static str),
     /// There is no such mode that completeness could be checked for; the mode, quoted.
     UnknownCheckMode(Vec<u8>),
+    /// A record, or an artifact, of a kind that no store has.
+    UnknownOnImport {
+        /// `export-data` or `artifact`
+        what: &'static str,
+        /// the part of its name before the first dot
+        kind: Vec<u8>,
+    },
+    /// Something is wrong with an export's directory.
+    Directory(Fault),
+    /// The work was ended from outside.
+    Aborted,
 
     /// Something that is not bytes came out of a stream.
     NotBytes {
@@ -345,7 +357,10 @@ impl Error {
             | Error::BadBudget
             | Error::InvalidArtifactMode(_)
             | Error::NotBytes { .. }
+            | Error::UnknownOnImport { .. }
             | Error::Statement { .. } => "ERR_SWING_STORE_ARGUMENT",
+            Error::Directory(fault) => fault.code(),
+            Error::Aborted => "ABORT_ERR",
             Error::KernelRefusesHostKey
             | Error::HostRequiresHostKey
             | Error::ExporterRequiresHostKey => "ERR_SWING_STORE_KEY",
@@ -591,6 +606,11 @@ impl Error {
                 };
                 format!("unknown checkMode {}", hide(mode, hidden))
             }
+            Error::UnknownOnImport { what, kind } => {
+                format!("unknown {what} type {} on import", show(kind))
+            }
+            Error::Directory(fault) => fault.to_string(),
+            Error::Aborted => "the operation was aborted".into(),
             Error::NotBytes { stream } => {
                 format!("{stream} must yield Uint8Arrays or strings; it yielded something else")
             }
@@ -673,12 +693,16 @@ fn errno_name(errno: i32) -> &'static str {
         5 => "EIO",
         13 => "EACCES",
         17 => "EEXIST",
+        18 => "EXDEV",
         20 => "ENOTDIR",
         21 => "EISDIR",
         24 => "EMFILE",
         27 => "EFBIG",
         28 => "ENOSPC",
         30 => "EROFS",
+        36 => "ENAMETOOLONG",
+        39 => "ENOTEMPTY",
+        40 => "ELOOP",
         _ => "EIO",
     }
 }

@@ -3,7 +3,7 @@
 //! rusqlite's statements borrow their connection, and its rows borrow their statement, so
 //! neither can be kept from one call of JavaScript to the next. This module holds SQLite's own
 //! statement pointer instead; all of the crate's `unsafe` use of SQLite is here and in
-//! `write_back`.
+//! `wal_clock`.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_int};
@@ -279,6 +279,48 @@ fn busy() -> Error {
 }
 
 impl Database {
+    /// Fails while the connection can't be given up: in a transaction, or while rows are being
+    /// read from a statement.
+    ///
+    /// # Errors
+    /// [`Error::Statement`].
+    pub(super) fn check_may_move(&self) -> Result<()> {
+        if self.is_iterating() {
+            return Err(busy());
+        }
+        if self.in_transaction() {
+            let problem = "something was written before commit() was done: wait for its promise";
+            return Err(misuse(Class::Error, problem.into()));
+        }
+        Ok(())
+    }
+
+    /// Finalizes all statements, so that the connection can be closed, and returns their SQL.
+    pub(super) fn take_statements(&mut self) -> Vec<(u32, Vec<u8>)> {
+        self.statements
+            .drain()
+            .map(|(id, statement)| {
+                // SAFETY: a live statement, whose text SQLite owns and which is copied.
+                let sql = unsafe { text(ffi::sqlite3_sql(statement.raw())) };
+                (id, sql.unwrap_or_default().into_bytes())
+            })
+            .collect()
+    }
+
+    /// Prepares statements anew, under the numbers that they had.
+    ///
+    /// # Errors
+    /// SQLite's errors.
+    pub(super) fn restore_statements(&mut self, statements: Vec<(u32, Vec<u8>)>) -> Result<()> {
+        for (id, sql) in statements {
+            let fresh = self.prepare_statement(&sql)?;
+            if let Some(statement) = self.statements.remove(&fresh) {
+                self.statements.insert(id, statement);
+            }
+        }
+        Ok(())
+    }
+
     fn handle(&self) -> Result<*mut ffi::sqlite3> {
         // SAFETY: the pointer is used only within this module, while `self` is borrowed.
         Ok(unsafe { self.connection()?.handle() })

@@ -1,0 +1,146 @@
+// Processes that are killed in the middle of an export or an import, at moments that chance picks: what they leave is
+// whole or passes for nothing, and the next one finds its way.
+import test from 'ava';
+
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+import * as api from '../index.mjs';
+import { makeStore, manifestName, readFiles } from './support/directory.mjs';
+
+const { exportSwingStoreToDirectory, importSwingStoreFromDirectory, isSwingStore } = api;
+const program = fileURLToPath(new URL('./fixtures/directory/work.mjs', import.meta.url));
+const rounds = 20;
+
+/** Runs the program, kills it after so many milliseconds, and returns what it had said. */
+const runAndKill = async (args, delay) => {
+  const child = fork(program, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const said = [];
+  child.on('message', message => said.push(message));
+  const closed = once(child, 'close');
+  while (said.length === 0 && child.exitCode === null) await setTimeout(1);
+  const begun = performance.now();
+  await Promise.race([setTimeout(delay), closed]);
+  child.kill('SIGKILL');
+  await closed;
+  return { said, time: performance.now() - begun };
+};
+
+/** Kills it at moments from its beginning to its end, and calls `look` after each time. */
+const killAtManyMoments = async (args, look) => {
+  const { said, time } = await runAndKill(args, 60_000);
+  if (!said.includes('done')) throw Error(`it did not end by itself: ${said}`);
+  await look(said);
+  for (let round = 0; round < rounds; round += 1) {
+    // Somewhat behind the end, too.
+    const { said: before } = await runAndKill(args, ((round + Math.random()) / rounds) * time * 1.1);
+    await look(before);
+  }
+};
+
+const hidden = dir => (fs.existsSync(dir) ? fs.readdirSync(dir).filter(name => name.startsWith('.')) : []);
+
+const macro = fn => async t => {
+  t.timeout(300_000);
+  const base = fs.mkdtempSync(path.join(os.tmpdir(), 'swing-store-killed-'));
+  t.teardown(() => fs.rmSync(base, { recursive: true, force: true }));
+  const at = name => path.join(base, name);
+  await makeStore(api, at('store'), {}, { items: 200, imageSize: 1_000_000 });
+  await exportSwingStoreToDirectory(at('store'), at('export'), { artifactMode: 'archival' });
+  await fn(t, at);
+};
+
+test.serial(
+  'exports',
+  macro(async (t, at) => {
+    const expected = readFiles(at('export'));
+    let whole = 0;
+    let leftovers = 0;
+    await killAtManyMoments(['export', at('store'), at('to')], async () => {
+      leftovers += hidden(at('to')).length;
+      if (fs.existsSync(path.join(at('to'), manifestName))) {
+        whole += 1;
+        const found = readFiles(at('to'));
+        t.deepEqual(found, expected);
+        fs.rmSync(at('to'), { recursive: true });
+      } else if (fs.existsSync(at('to'))) {
+        // Killed while the files got their names: these would be in the way of the next export, which says so.
+        for (const name of fs.readdirSync(at('to'))) if (!name.startsWith('.')) fs.rmSync(path.join(at('to'), name));
+      }
+    });
+    t.log({ whole, leftovers });
+    fs.rmSync(path.join(at('to'), manifestName), { force: true });
+    await exportSwingStoreToDirectory(at('store'), at('to'), { artifactMode: 'archival' });
+    t.deepEqual(readFiles(at('to')), expected);
+  }),
+);
+
+for (const [what, from] of [
+  ['import', 'export'],
+  ['safeImport', 'export'],
+  ['importSwingStore', 'store'],
+]) {
+  test.serial(
+    what,
+    macro(async (t, at) => {
+      const contents = async name => {
+        const dir = at(name);
+        await exportSwingStoreToDirectory(at('to'), dir, { artifactMode: 'archival' });
+        const found = readFiles(dir);
+        fs.rmSync(dir, { recursive: true });
+        return found;
+      };
+      const counts = { whole: 0, none: 0, leftovers: 0 };
+      let expected;
+      await killAtManyMoments([what, at(from), at('to')], async said => {
+        counts.leftovers += hidden(at('to')).length;
+        if (isSwingStore(at('to'))) {
+          counts.whole += 1;
+          expected ||= await contents('found');
+          t.deepEqual(await contents('found'), expected);
+          fs.rmSync(path.join(at('to'), 'swingstore.sqlite'));
+        } else {
+          counts.none += 1;
+          t.false(said.includes('committed'));
+        }
+      });
+      t.log(counts);
+      t.true(counts.none > 0);
+      // What they left is cleaned up by the next, even by one that comes to nothing.
+      const { hostStorage } = await importSwingStoreFromDirectory(at('export'), at('to'));
+      t.is(hidden(at('to')).length, 1);
+      await hostStorage.close();
+      t.deepEqual(fs.readdirSync(at('to')), []);
+    }),
+  );
+}
+
+test.serial(
+  'an import over a store that is there',
+  macro(async (t, at) => {
+    const old = api.initSwingStore(at('to'));
+    old.kernelStorage.kvStore.set('old', 'yes');
+    await old.hostStorage.commit();
+    await old.hostStorage.close();
+    const file = path.join(at('to'), 'swingstore.sqlite');
+    const before = fs.readFileSync(file);
+    const counts = { old: 0, new: 0 };
+    await killAtManyMoments(['import', at('export'), at('to')], async () => {
+      // It is one or the other, at any moment.
+      const { kernelStorage, hostStorage, debug } = api.openSwingStore(at('to'));
+      const isOld = kernelStorage.kvStore.get('old') === 'yes';
+      counts[isOld ? 'old' : 'new'] += 1;
+      t.is(kernelStorage.kvStore.get('key.2'), isOld ? undefined : '22');
+      t.is(debug.getDatabase().pragma('integrity_check', { simple: true }), 'ok');
+      await hostStorage.close();
+      fs.writeFileSync(file, before);
+    });
+    t.log(counts);
+    t.true(counts.old > 0 && counts.new > 0);
+  }),
+);

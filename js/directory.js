@@ -1,0 +1,161 @@
+'use strict';
+
+const path = require('node:path');
+
+const { modeArguments, validateArtifactMode } = require('./artifact-mode.js');
+const { check, followTaming, quote } = require('./errors.js');
+const { harden } = require('./harden.js');
+const native = require('./native.js');
+const { makeStaging } = require('./staging.js');
+const { checkOptions, makeSwingStore } = require('./swing-store.js');
+
+/** How often progress is told, in milliseconds. */
+const REPORT_INTERVAL = 50;
+
+/** Calls `onProgress` whenever a job has come further. If that throws, the job is ended. */
+const makeReporter = (job, onProgress) => {
+  let last;
+  let failed = false;
+  let failure;
+  const report = () => {
+    if (failed) return;
+    const progress = job.progress();
+    if (last && Object.keys(progress).every(name => progress[name] === last[name])) return;
+    last = progress;
+    try {
+      onProgress(harden(progress));
+    } catch (error) {
+      failed = true;
+      failure = error;
+      job.abort();
+    }
+  };
+  return {
+    report,
+    check() {
+      if (failed) throw failure;
+    },
+  };
+};
+
+/**
+ * Runs a native job that can be watched and ended.
+ *
+ * @template T
+ * @param {any} job
+ * @param {{ onProgress?: (progress: any) => void, signal?: AbortSignal }} options
+ * @param {() => Promise<T>} run
+ * @returns {Promise<T>}
+ */
+const runJob = async (job, { onProgress, signal }, run) => {
+  if (signal) signal.throwIfAborted();
+  const abort = () => job.abort();
+  const reporter = onProgress && makeReporter(job, onProgress);
+  const timer = reporter && setInterval(reporter.report, REPORT_INTERVAL);
+  if (signal) signal.addEventListener('abort', abort, { once: true });
+  try {
+    const result = await run();
+    if (reporter) {
+      reporter.report();
+      reporter.check();
+    }
+    return result;
+  } catch (error) {
+    if (signal && signal.aborted && error.code === 'ABORT_ERR') throw signal.reason;
+    if (reporter && error.code === 'ABORT_ERR') reporter.check();
+    throw error;
+  } finally {
+    if (signal) signal.removeEventListener('abort', abort);
+    clearInterval(timer);
+  }
+};
+
+/** Throws unless these are what they should be. */
+const checkRunOptions = ({ blockHeight, onProgress, signal }) => {
+  check(blockHeight === undefined || typeof blockHeight === 'number', 'blockHeight must be a number');
+  check(onProgress === undefined || typeof onProgress === 'function', 'onProgress must be a function');
+  check(signal === undefined || signal instanceof AbortSignal, 'signal must be an AbortSignal');
+};
+
+/**
+ * Writes a store's last commit to a directory.
+ *
+ * @param {string} dirPath
+ * @param {string} exportDir
+ * @param {Record<string, any>} [options]
+ */
+const exportSwingStoreToDirectory = async (dirPath, exportDir, options = {}) => {
+  check(typeof dirPath === 'string', 'dirPath must be a string');
+  check(typeof exportDir === 'string', 'exportDir must be a string');
+  checkRunOptions(options);
+  followTaming();
+  const { artifactMode = 'operational', exportDataMode = 'all', blockHeight } = options;
+  check(
+    exportDataMode === 'all' || exportDataMode === 'skip',
+    `invalid exportDataMode ${quote(exportDataMode)}: an export takes "all" or "skip"`,
+  );
+  const job = native.makeDirectoryExport(
+    path.resolve(dirPath),
+    path.resolve(exportDir),
+    ...modeArguments(artifactMode),
+    exportDataMode === 'all',
+    blockHeight,
+  );
+  return runJob(job, options, () => job.run());
+};
+
+/**
+ * Makes a new store from a directory with an export. Nothing is permanent until the caller commits.
+ *
+ * @param {string} exportDir
+ * @param {string} dirPath
+ * @param {Record<string, any>} [options]
+ */
+const importSwingStoreFromDirectory = async (exportDir, dirPath, options = {}) => {
+  check(typeof exportDir === 'string', 'exportDir must be a string');
+  check(typeof dirPath === 'string' && dirPath !== '', 'dirPath must be a string');
+  checkRunOptions(options);
+  followTaming();
+  const { artifactMode, exportDataMode = 'all', blockHeight, onProgress, signal, ...others } = options;
+  check(artifactMode !== 'none', 'an import needs artifacts: artifactMode must not be "none"');
+  if (artifactMode !== undefined) validateArtifactMode(artifactMode);
+  check(
+    exportDataMode === 'all',
+    `invalid exportDataMode ${quote(exportDataMode)}: an import takes "all". To repair a store's metadata, ` +
+      'call hostStorage.repairMetadata',
+  );
+  const storeOptions = { unsafeFastMode: true, ...others };
+  check(!storeOptions.readonly, 'a store that is to be imported must not be readonly');
+  check(!storeOptions.serialized, 'a store that is to be imported must not be serialized');
+  checkOptions(dirPath, storeOptions);
+
+  const storePath = path.resolve(dirPath);
+  const job = native.makeDirectoryImport(
+    path.resolve(exportDir),
+    storePath,
+    ...modeArguments(artifactMode),
+    blockHeight,
+    !!storeOptions.exportCallback,
+  );
+  let staging;
+  try {
+    const height = await runJob(job, { onProgress, signal }, async () => {
+      const found = await job.open();
+      staging = await makeStaging(storePath, storeOptions);
+      await job.run(staging.staged);
+      return found;
+    });
+    // The last report may have failed, or the signal come too late for the job.
+    if (signal) signal.throwIfAborted();
+    const { store, begin } = makeSwingStore(dirPath, true, storeOptions, staging);
+    // As after any import there is something to commit.
+    begin();
+    const { hostStorage, debug } = store;
+    return harden({ hostStorage, debug, blockHeight: height });
+  } catch (error) {
+    if (staging) await staging.discard();
+    throw error;
+  }
+};
+
+module.exports = { exportSwingStoreToDirectory, importSwingStoreFromDirectory };

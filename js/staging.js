@@ -1,0 +1,47 @@
+'use strict';
+
+const path = require('node:path');
+
+const { databaseOver } = require('./database.js');
+const native = require('./native.js');
+const { dbFileInDirectory } = require('./paths.js');
+
+/**
+ * A new database for the store at `storePath`, which lies out of sight until it is published.
+ *
+ * @param {string} storePath
+ * @param {{ asFile?: boolean, readonly?: boolean }} options
+ */
+const makeStaging = async (storePath, { asFile = false, readonly = false }) => {
+  const resolved = path.resolve(storePath);
+  await native.clearStaging(resolved, !!asFile);
+  const staged = native.makeStaging(resolved, !!asFile, !!readonly);
+  const filePath = asFile ? storePath : dbFileInDirectory(storePath);
+  /** @type {Promise<void> | undefined} */
+  let publishing;
+  return {
+    staged,
+    filePath,
+    db: databaseOver(staged.database(), filePath, !!readonly),
+    currentFile: staged.currentFile,
+    relax: staged.relax,
+
+    /** Moves what was committed into place, the first time; after a failure, again. */
+    async publish(unsafeFastMode) {
+      publishing ||= staged.publish(unsafeFastMode);
+      try {
+        await publishing;
+      } catch (error) {
+        publishing = undefined;
+        throw error;
+      }
+    },
+    /** Does away with it, unless it was published, or is about to be. */
+    async discard() {
+      await Promise.allSettled([publishing]);
+      await staged.discard();
+    },
+  };
+};
+
+module.exports = { makeStaging };

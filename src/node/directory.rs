@@ -1,0 +1,146 @@
+//! Export to, and import from, a directory, for JavaScript: jobs that run on other threads, and
+//! that JavaScript looks at and ends.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::database::path_from;
+use super::exporter::artifact_mode;
+use super::raw::{Call, Function, Reply, Value, functions};
+use super::staging;
+use crate::store::directory::{
+    ExportDirectory, ExportOptions, ImportOptions, Monitor, export_to_directory,
+};
+use crate::store::{ArtifactMode, Error, Result};
+
+/// An export that is to be written.
+struct Export {
+    store: PathBuf,
+    directory: PathBuf,
+    options: ExportOptions,
+    monitor: Monitor,
+}
+
+/// An export that is to be read.
+struct Import {
+    directory: PathBuf,
+    store: PathBuf,
+    options: ImportOptions,
+    /// What was found in the directory.
+    found: Mutex<Option<ExportDirectory>>,
+    monitor: Monitor,
+}
+
+const EXPORT_METHODS: &[Function<Export>] = &[
+    ("run", run_export),
+    ("progress", |call| Ok(progress(&call.target.monitor))),
+    ("abort", |call| {
+        call.target.monitor.abort();
+        Ok(Value::Undefined.into())
+    }),
+];
+
+const IMPORT_METHODS: &[Function<Import>] = &[
+    ("open", open_import),
+    ("run", run_import),
+    ("progress", |call| Ok(progress(&call.target.monitor))),
+    ("abort", |call| {
+        call.target.monitor.abort();
+        Ok(Value::Undefined.into())
+    }),
+];
+
+/// `makeDirectoryExport(dirPath, exportDir, artifactMode, quotedMode, withData, blockHeight)`; the
+/// mode may be `none`.
+pub fn make_export(call: &Call<'_, ()>) -> Result<Reply> {
+    let mode = match call.optional_text(2).as_deref() {
+        Some(b"none") => None,
+        _ => Some(artifact_mode(call, 2)?),
+    };
+    let export = Arc::new(Export {
+        store: path_from(call.text(0, "dirPath")?)?,
+        directory: path_from(call.text(1, "exportDir")?)?,
+        options: ExportOptions {
+            mode,
+            with_data: call.is_true(4),
+            block_height: call.number(5),
+        },
+        monitor: Monitor::default(),
+    });
+    functions(call.env(), &export, EXPORT_METHODS).map(Reply::Js)
+}
+
+/// `makeDirectoryImport(exportDir, dirPath, artifactMode, quotedMode, blockHeight, noteExports)`;
+/// without a mode it is the export's own.
+pub fn make_import(call: &Call<'_, ()>) -> Result<Reply> {
+    let mode: Option<ArtifactMode> = match call.optional_text(2) {
+        None => None,
+        Some(_) => Some(artifact_mode(call, 2)?),
+    };
+    let import = Arc::new(Import {
+        directory: path_from(call.text(0, "exportDir")?)?,
+        store: path_from(call.text(1, "dirPath")?)?,
+        options: ImportOptions {
+            mode,
+            block_height: call.number(4),
+            note_exports: call.is_true(5),
+        },
+        found: Mutex::new(None),
+        monitor: Monitor::default(),
+    });
+    functions(call.env(), &import, IMPORT_METHODS).map(Reply::Js)
+}
+
+/// `progress()`: how far it has come.
+fn progress(monitor: &Monitor) -> Reply {
+    let progress = monitor.progress();
+    Value::Object(vec![
+        ("stage", Value::text(progress.stage.name())),
+        ("done", Value::Number(progress.done as f64)),
+        ("total", Value::Number(progress.total as f64)),
+        ("bytes", Value::Number(progress.bytes as f64)),
+    ])
+    .into()
+}
+
+/// `run()`: a promise of what was exported.
+fn run_export(call: &Call<'_, Export>) -> Result<Reply> {
+    let export = call.target.clone();
+    call.promise(move || {
+        let done = export_to_directory(
+            &export.store,
+            &export.directory,
+            &export.options,
+            &export.monitor,
+        )?;
+        Ok(Value::Object(vec![
+            ("blockHeight", Value::Number(done.block_height)),
+            ("artifacts", Value::Number(done.artifacts as f64)),
+            ("bytes", Value::Number(done.bytes as f64)),
+        ]))
+    })
+}
+
+/// `open()`: a promise of the export's block height, once its manifest was looked at.
+fn open_import(call: &Call<'_, Import>) -> Result<Reply> {
+    let import = call.target.clone();
+    call.promise(move || {
+        let found = ExportDirectory::open(&import.directory, &import.store, &import.options)?;
+        let block_height = found.block_height();
+        *import.found.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
+        Ok(Value::Number(block_height))
+    })
+}
+
+/// `run(staging)`: a promise that all of it is in a staged database.
+fn run_import(call: &Call<'_, Import>) -> Result<Reply> {
+    let staged = staging::argument(call, 0)?;
+    let import = call.target.clone();
+    call.promise(move || {
+        let found = import.found.lock();
+        let found = found.unwrap_or_else(PoisonError::into_inner).take();
+        let found = found.ok_or_else(|| Error::Internal("the export was not opened".into()))?;
+        found.import(&staged, &import.monitor)?;
+        Ok(Value::Undefined)
+    })
+}

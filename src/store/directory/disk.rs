@@ -1,0 +1,169 @@
+//! Getting what was written onto the disk.
+//!
+//! The system writes to the disk when it finds time, and waiting for it file by file takes as long
+//! as everything else together. So finished files are handed to a thread that waits for them while
+//! others are being written, as far as it can keep up, and one call waits for the rest at the end.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use super::progress::Monitor;
+use crate::store::error::{Error, Result};
+
+/// How many finished files may wait for the disk.
+const AHEAD: usize = 32;
+
+/// How often a file that grows is brought onto the disk.
+const INTERVAL: Duration = Duration::from_millis(50);
+
+/// The disk under a directory in which files are being written.
+pub(super) struct Disk {
+    path: PathBuf,
+    /// Opened before the first file is written, so that no failure of the disk is missed.
+    #[cfg(target_os = "linux")]
+    directory: File,
+}
+
+/// Takes files that are finished.
+pub(super) struct Writeback(SyncSender<File>);
+
+impl Writeback {
+    /// Brings a file onto the disk, if the disk is not busy with others.
+    pub(super) fn add(&self, file: File) {
+        // Whatever is turned away is waited for in the end.
+        drop(self.0.try_send(file));
+    }
+}
+
+impl Disk {
+    /// The disk under the directory `path`.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub(super) fn of(path: &Path) -> Result<Disk> {
+        Ok(Disk {
+            path: path.to_owned(),
+            #[cfg(target_os = "linux")]
+            directory: File::open(path).map_err(|error| sync_error(path, &error))?,
+        })
+    }
+
+    /// Does `work`, and brings the files that it finishes onto the disk meanwhile.
+    ///
+    /// # Errors
+    /// That of `work`; [`Error::Io`] if the disk fails.
+    pub(super) fn keep_up(
+        &self,
+        monitor: &Monitor,
+        work: impl FnOnce(&Writeback) -> Result<()>,
+    ) -> Result<()> {
+        let (sender, receiver) = sync_channel(AHEAD);
+        thread::scope(|scope| {
+            let syncing = thread::Builder::new()
+                .name("swing-store".into())
+                .spawn_scoped(scope, || sync_each(receiver, monitor));
+            let writeback = Writeback(sender);
+            let done = work(&writeback);
+            drop(writeback);
+            // Without that thread all is left to the end.
+            let synced = syncing.map_or(Ok(Ok(())), thread::ScopedJoinHandle::join);
+            done?;
+            synced
+                .map_err(|_| Error::Internal("the thread that syncs panicked".into()))?
+                .map_err(|error| sync_error(&self.path, &error))
+        })
+    }
+
+    /// Waits until these files of the directory are on the disk.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    #[cfg(target_os = "linux")]
+    pub(super) fn sync<'a>(&self, _files: impl Iterator<Item = &'a str>) -> Result<()> {
+        rustix::fs::syncfs(&self.directory).map_err(|error| sync_error(&self.path, &error.into()))
+    }
+
+    /// Waits until these files of the directory are on the disk.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn sync<'a>(&self, files: impl Iterator<Item = &'a str>) -> Result<()> {
+        for name in files {
+            File::options()
+                .write(true)
+                .open(self.path.join(name))
+                .and_then(|file| file.sync_all())
+                .map_err(|error| sync_error(&self.path, &error))?;
+        }
+        Ok(())
+    }
+}
+
+/// Syncs files as they come, unless the work was aborted and they are to be removed.
+fn sync_each(files: Receiver<File>, monitor: &Monitor) -> std::io::Result<()> {
+    files
+        .iter()
+        .filter(|_| monitor.check().is_ok())
+        .try_for_each(|file| file.sync_data())
+}
+
+fn sync_error(path: &Path, error: &std::io::Error) -> Error {
+    Error::io(format!("syncing {}", path.display()), error)
+}
+
+/// Does `work`, which makes a file grow, and brings that onto the disk meanwhile, so that there is
+/// less to wait for in the end. Whether the disk fails is found out then.
+///
+/// The file must be one that nobody else has: closing it lets go of SQLite's locks on it.
+pub(super) fn flush_meanwhile<T>(file: &Path, work: impl FnOnce() -> T) -> T {
+    let stop = Stop::default();
+    thread::scope(|scope| {
+        // Ended even if the work panics.
+        let _ending = Ending(&stop);
+        let flush = || {
+            let Ok(file) = File::options().write(true).open(file) else {
+                return;
+            };
+            while !stop.wait(INTERVAL) {
+                drop(file.sync_data());
+            }
+        };
+        let thread = thread::Builder::new().name("swing-store".into());
+        drop(thread.spawn_scoped(scope, flush));
+        work()
+    })
+}
+
+/// Whether a thread is to stop.
+#[derive(Default)]
+struct Stop {
+    stopped: Mutex<bool>,
+    changed: Condvar,
+}
+
+/// Stops a thread when it is dropped.
+struct Ending<'a>(&'a Stop);
+
+impl Stop {
+    /// Waits for a while, or until it is time to stop, which it returns.
+    fn wait(&self, for_at_most: Duration) -> bool {
+        let stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self
+            .changed
+            .wait_timeout_while(stopped, for_at_most, |stopped| !*stopped);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        let stopped = self.0.stopped.lock();
+        *stopped.unwrap_or_else(PoisonError::into_inner) = true;
+        self.0.changed.notify_all();
+    }
+}

@@ -1,0 +1,253 @@
+//! Writing a store's export.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::artifacts;
+use super::data;
+use super::disk::{Disk, Writeback};
+use super::fault::Fault;
+use super::manifest::Manifest;
+use super::paths::FileNames;
+use super::pool;
+use super::progress::{Monitor, Stage};
+use super::{DATA_NAME, MANIFEST_NAME};
+use crate::store::artifact::{ArtifactMode, to_number};
+use crate::store::error::{Error, Result};
+use crate::store::scratch::{Scratch, sync_directory};
+use crate::store::{Exporter, text};
+
+/// What the names of scratch directories of exports begin with.
+const PREFIX: &str = ".swing-store-export-";
+
+/// Where the host keeps the height of the last committed block.
+const HEIGHT_KEY: &[u8] = b"host.height";
+
+/// What to export.
+#[derive(Debug, Clone)]
+pub struct ExportOptions {
+    /// Which artifacts; `None` for none at all.
+    pub mode: Option<ArtifactMode>,
+    /// Whether to write the export data.
+    pub with_data: bool,
+    /// The block that the store must be at.
+    pub block_height: Option<f64>,
+}
+
+/// What was exported.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Exported {
+    /// The height of the block, as the host has it; 0 if it has none.
+    pub block_height: f64,
+    /// How many artifacts there are.
+    pub artifacts: usize,
+    /// How many bytes the artifacts and the export data have.
+    pub bytes: u64,
+}
+
+/// Writes the last commit of the store in `store` to `directory`, which is made if need be.
+///
+/// Until all of it is on the disk, nothing but a scratch directory is in `directory`. What is
+/// there already stays as it is: it is an error if the export would take its place.
+///
+/// # Errors
+/// [`Error::Directory`] if there is an export, or a file in the way, or the store is at another
+/// block; [`Error::Aborted`]; [`Error::Io`]; as [`Exporter`] for a store that lacks something.
+pub fn export_to_directory(
+    store: &Path,
+    directory: &Path,
+    options: &ExportOptions,
+    monitor: &Monitor,
+) -> Result<Exported> {
+    monitor.check()?;
+    let plan = Plan::new(store, directory, options)?;
+    monitor.set_total(plan.artifacts.len() + usize::from(options.with_data));
+    let made = !directory.exists();
+    let written = plan.write(directory, monitor);
+    plan.exporter.close()?;
+    if written.is_err() && made {
+        // Only if nobody else has put something there.
+        drop(fs::remove_dir(directory));
+    }
+    written?;
+    monitor.begin(Stage::Done);
+    Ok(Exported {
+        block_height: plan.block_height,
+        artifacts: plan.artifacts.len(),
+        bytes: monitor.progress().bytes,
+    })
+}
+
+/// What is to be written.
+struct Plan {
+    exporter: Exporter,
+    block_height: f64,
+    /// Names of artifacts, and of their files.
+    artifacts: Vec<(Vec<u8>, String)>,
+    mode: &'static str,
+    with_data: bool,
+}
+
+impl Plan {
+    fn new(store: &Path, directory: &Path, options: &ExportOptions) -> Result<Plan> {
+        let manifest = directory.join(MANIFEST_NAME);
+        if fs::symlink_metadata(&manifest).is_ok() {
+            return Err(Fault::exists(&manifest));
+        }
+        let mode = options.mode.unwrap_or(ArtifactMode::Operational);
+        let exporter = Exporter::open(store, mode)?;
+        let block_height = match exporter.get_host_kv(HEIGHT_KEY)? {
+            Some(height) => {
+                Some(to_number(&text::as_read(&height))).filter(|height| height.is_finite())
+            }
+            None => None,
+        };
+        let block_height = block_height.unwrap_or(0.0);
+        if let Some(expected) = options.block_height
+            && expected != block_height
+        {
+            return Err(Fault::height("the store is", block_height, expected));
+        }
+        let names = match options.mode {
+            None => Vec::new(),
+            Some(_) => {
+                exporter.check_complete()?;
+                exporter.artifact_names()?
+            }
+        };
+        let mut files = FileNames::new();
+        let artifacts: Vec<(Vec<u8>, String)> = names
+            .into_iter()
+            .map(|name| (text::as_read(&name).into_owned(), files.name_for(&name)))
+            .collect();
+        let plan = Plan {
+            exporter,
+            block_height,
+            artifacts,
+            mode: options.mode.map_or("none", ArtifactMode::name),
+            with_data: options.with_data,
+        };
+        for name in plan.files() {
+            let file = directory.join(name);
+            if fs::symlink_metadata(&file).is_ok() {
+                return Err(Fault::exists(&file));
+            }
+        }
+        Ok(plan)
+    }
+
+    /// The names of all files but the manifest.
+    fn files(&self) -> impl Iterator<Item = &str> {
+        let data = self.with_data.then_some(DATA_NAME);
+        data.into_iter()
+            .chain(self.artifacts.iter().map(|(_, file)| file.as_str()))
+    }
+
+    fn manifest(&self) -> Manifest {
+        let pair = |(name, file): &(Vec<u8>, String)| (name.clone(), file.clone().into_bytes());
+        Manifest {
+            block_height: self.block_height,
+            artifact_mode: Some(self.mode.to_owned()),
+            data: self.with_data.then(|| DATA_NAME.into()),
+            artifacts: self.artifacts.iter().map(pair).collect(),
+        }
+    }
+
+    fn write(&self, directory: &Path, monitor: &Monitor) -> Result<()> {
+        fs::create_dir_all(directory).map_err(|error| {
+            Error::io(
+                format!("making the directory {}", directory.display()),
+                &error,
+            )
+        })?;
+        let scratch = Scratch::new(directory, PREFIX)?;
+        let disk = Disk::of(scratch.path())?;
+        monitor.begin(Stage::Working);
+        disk.keep_up(monitor, |writeback| {
+            self.write_files(&scratch, writeback, monitor)
+        })?;
+        let manifest = scratch.path().join(MANIFEST_NAME);
+        fs::write(&manifest, self.manifest().to_json())
+            .map_err(|error| Error::io(format!("writing {}", manifest.display()), &error))?;
+        monitor.begin(Stage::Finishing);
+        disk.sync(self.files().chain([MANIFEST_NAME]))?;
+        monitor.check()?;
+        self.publish(&scratch, directory)
+    }
+
+    /// Writes the export data and the artifacts.
+    fn write_files(
+        &self,
+        scratch: &Scratch,
+        writeback: &Writeback,
+        monitor: &Monitor,
+    ) -> Result<()> {
+        let data = || {
+            if self.with_data {
+                data::write(&self.exporter, &scratch.path().join(DATA_NAME), monitor)?;
+                monitor.finish_file();
+            }
+            Ok(())
+        };
+        let artifact = |index: usize| {
+            let (name, file) = &self.artifacts[index];
+            let path = scratch.path().join(file);
+            writeback.add(artifacts::write(&self.exporter, name, &path, monitor)?);
+            monitor.finish_file();
+            Ok(())
+        };
+        pool::run(self.artifacts.len(), artifact, data)
+    }
+
+    /// Moves everything to its place, the manifest last.
+    fn publish(&self, scratch: &Scratch, directory: &Path) -> Result<()> {
+        let mut moved = Vec::new();
+        let outcome = self.move_all(scratch, directory, &mut moved);
+        if outcome.is_err() {
+            for file in moved {
+                drop(fs::remove_file(file));
+            }
+        }
+        outcome
+    }
+
+    fn move_all(
+        &self,
+        scratch: &Scratch,
+        directory: &Path,
+        moved: &mut Vec<PathBuf>,
+    ) -> Result<()> {
+        for name in self.files() {
+            move_file(name, scratch, directory, moved)?;
+        }
+        sync_directory(directory)?;
+        move_file(MANIFEST_NAME, scratch, directory, moved)?;
+        sync_directory(directory)
+    }
+}
+
+fn move_file(
+    name: &str,
+    scratch: &Scratch,
+    directory: &Path,
+    moved: &mut Vec<PathBuf>,
+) -> Result<()> {
+    let file = directory.join(name);
+    give_name(&scratch.path().join(name), &file)?;
+    moved.push(file);
+    Ok(())
+}
+
+/// Gives a file of the scratch directory its name in the export, unless something has that already:
+/// another export may be doing the same.
+fn give_name(from: &Path, to: &Path) -> Result<()> {
+    let error = match fs::hard_link(from, to) {
+        Ok(()) => return Ok(()),
+        Err(error) => error,
+    };
+    if error.kind() == std::io::ErrorKind::AlreadyExists || fs::symlink_metadata(to).is_ok() {
+        return Err(Fault::exists(to));
+    }
+    // Not every file system lets a file have two names.
+    fs::rename(from, to).map_err(|error| Error::io(format!("making {}", to.display()), &error))
+}

@@ -1,0 +1,102 @@
+//! Watching long work, and ending it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::store::error::{Error, Result};
+
+/// What is being done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Stage {
+    /// Finding out what there is to do.
+    #[default]
+    Preparing,
+    /// Writing or reading artifacts, and the export data.
+    Working,
+    /// Waiting for the disk, and moving files into place.
+    Finishing,
+    /// All is done.
+    Done,
+}
+
+impl Stage {
+    /// A word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Stage::Preparing => "preparing",
+            Stage::Working => "working",
+            Stage::Finishing => "finishing",
+            Stage::Done => "done",
+        }
+    }
+}
+
+/// How far the work has come. None of the numbers ever falls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// What is being done.
+    pub stage: Stage,
+    /// How many files are finished.
+    pub done: u64,
+    /// How many files there are; 0 while that is not known.
+    pub total: u64,
+    /// How many bytes of the export were written or read.
+    pub bytes: u64,
+}
+
+/// Through which work is watched, and ended, from another thread.
+#[derive(Default)]
+pub struct Monitor {
+    aborted: AtomicBool,
+    progress: Mutex<Progress>,
+}
+
+impl Monitor {
+    /// How far the work has come.
+    pub fn progress(&self) -> Progress {
+        *self.lock()
+    }
+
+    /// Ends the work at its next step, which is less than a few milliseconds away unless it is
+    /// the disk that is waited for.
+    pub fn abort(&self) {
+        self.aborted.store(true, Ordering::Relaxed);
+    }
+
+    /// Fails once the work is to end.
+    ///
+    /// # Errors
+    /// [`Error::Aborted`].
+    pub(super) fn check(&self) -> Result<()> {
+        match self.aborted.load(Ordering::Relaxed) {
+            true => Err(Error::Aborted),
+            false => Ok(()),
+        }
+    }
+
+    pub(super) fn begin(&self, stage: Stage) {
+        self.lock().stage = stage;
+    }
+
+    pub(super) fn set_total(&self, files: usize) {
+        self.lock().total = files as u64;
+    }
+
+    pub(super) fn finish_file(&self) {
+        self.lock().done += 1;
+    }
+
+    /// Counts bytes, and fails once the work is to end.
+    ///
+    /// # Errors
+    /// [`Error::Aborted`].
+    pub(super) fn count(&self, bytes: usize) -> Result<()> {
+        self.check()?;
+        self.lock().bytes += bytes as u64;
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

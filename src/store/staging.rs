@@ -1,0 +1,322 @@
+//! A database that comes into being out of sight.
+//!
+//! An import takes a while, and may fail or be killed. Until the caller commits, its database lies
+//! in a [scratch](super::scratch) directory beside its final place, where nobody takes it for a
+//! store. [`Staged::publish`] waits until it is on the disk, and moves it into place. Whatever
+//! was there before stays until then.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::error::{Error, Result};
+use super::scratch::{Scratch, remove_leftovers, sync_directory};
+use super::{Database, FILE_NAME, Location, OpenOptions, SharedDatabase};
+
+/// What the names of scratch directories of imports begin with.
+const PREFIX: &str = ".swing-store-import-";
+
+/// What SQLite adds to the name of a database file.
+const SIDECARS: [&str; 3] = ["-wal", "-shm", "-journal"];
+
+/// Where a store is to be.
+#[derive(Debug, Clone)]
+pub enum StorePlace {
+    /// In this directory, under the usual name. Whatever else was there when the work began is
+    /// erased in the end, as by every function that makes a new store.
+    Directory(PathBuf),
+    /// This file.
+    File(PathBuf),
+}
+
+impl StorePlace {
+    /// Removes what killed imports to this place have left, which [`Staged::new`] would otherwise
+    /// do. Large files take the file system a while.
+    pub fn remove_leftovers(&self) {
+        let parent = match self {
+            StorePlace::Directory(directory) => Some(directory.as_path()),
+            StorePlace::File(file) => file.parent(),
+        };
+        if let Some(parent) = parent {
+            remove_leftovers(parent, PREFIX);
+        }
+    }
+}
+
+/// A new database and where it is to be.
+pub struct Staged {
+    db: SharedDatabase,
+    file: PathBuf,
+    place: Mutex<Place>,
+}
+
+/// Where the database is now.
+enum Place {
+    /// In the scratch directory; `erase` is what has to go when it is put in place.
+    Scratch {
+        scratch: Scratch,
+        erase: Vec<PathBuf>,
+    },
+    /// Where it should be.
+    Final,
+    /// Nowhere.
+    Discarded,
+}
+
+impl Staged {
+    /// Makes an empty database for a store at `place`, whose directory is made if need be.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchDirectory`] for a file in no directory; [`Error::Io`]; SQLite's errors.
+    pub fn new(place: &StorePlace, options: &OpenOptions) -> Result<Staged> {
+        let absolute = |path: &Path| {
+            std::path::absolute(path)
+                .map_err(|error| Error::io(format!("looking for {}", path.display()), &error))
+        };
+        let (file, erase) = match place {
+            StorePlace::Directory(directory) => {
+                let directory = absolute(directory)?;
+                make_directory(&directory)?;
+                (directory.join(FILE_NAME), entries(&directory)?)
+            }
+            StorePlace::File(file) => (absolute(file)?, Vec::new()),
+        };
+        let parent = match file.parent() {
+            Some(parent) if parent.is_dir() => parent,
+            _ => return Err(Error::NoSuchDirectory),
+        };
+        let scratch = Scratch::new(parent, PREFIX)?;
+        // What a killed import left was removed just now.
+        let erase = erase.into_iter().filter(|path| path.exists()).collect();
+        let db = SharedDatabase::open(Location::File(scratch.path().join(FILE_NAME)), options)?;
+        Ok(Staged {
+            db,
+            file,
+            place: Mutex::new(Place::Scratch { scratch, erase }),
+        })
+    }
+
+    /// The database.
+    pub fn database(&self) -> &SharedDatabase {
+        &self.db
+    }
+
+    /// The file that the database is in now.
+    pub fn current_file(&self) -> PathBuf {
+        match &*self.place() {
+            Place::Scratch { scratch, .. } => scratch.path().join(FILE_NAME),
+            _ => self.file.clone(),
+        }
+    }
+
+    fn place(&self) -> MutexGuard<'_, Place> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets SQLite leave it to [`Staged::publish`] to wait for the disk.
+    ///
+    /// # Errors
+    /// SQLite's errors; [`Error::DatabaseClosed`].
+    pub fn relax(&self) -> Result<()> {
+        self.db.lock().execute("PRAGMA synchronous=OFF")
+    }
+
+    /// Waits until what was committed is on the disk, moves the database into place, and opens it
+    /// there, safely or fast as [`Database::set_unsafe_fast_mode`] says. A database that was
+    /// closed meanwhile stays closed. Does nothing the second time.
+    ///
+    /// Of whatever happens on the way, the outcome is the old state of the place or the new one,
+    /// never a store that lacks something.
+    ///
+    /// # Errors
+    /// [`Error::Statement`] while rows are being read from a tool's statement, or if something
+    /// was written since the commit; [`Error::Io`]; SQLite's errors. The database is still staged
+    /// then, unless only opening it failed.
+    pub fn publish(&self, fast: bool) -> Result<()> {
+        let mut place = self.place();
+        let Place::Scratch { scratch, erase } = &*place else {
+            return Ok(());
+        };
+        let from = scratch.path().join(FILE_NAME);
+        {
+            let db = self.db.lock();
+            if db.is_open() && !db.in_transaction() {
+                db.execute("PRAGMA wal_checkpoint(TRUNCATE)")?;
+            }
+        }
+        // The longest part, for which nobody has to wait who wants to read meanwhile.
+        sync_file(&from)?;
+        let moved = self.db.lock().move_file(&self.file, fast, || {
+            sync_file(&from)?;
+            put_in_place(&from, &self.file, scratch)
+        });
+        if matches!(moved, Err(Moved::No(_))) {
+            return moved.map_err(Moved::into_error);
+        }
+        for path in erase {
+            // The new store is in place. What can't be erased is in nobody's way.
+            if *path != self.file {
+                drop(remove(path));
+            }
+        }
+        *place = Place::Final;
+        drop(place);
+        if let Some(parent) = self.file.parent() {
+            sync_directory(parent)?;
+        }
+        moved.map_err(Moved::into_error)
+    }
+
+    /// Does away with the database, unless it is in its place.
+    pub fn discard(&self) {
+        let mut place = self.place();
+        if let Place::Scratch { .. } = *place {
+            self.db.lock().close();
+            *place = Place::Discarded;
+        }
+    }
+}
+
+/// How moving a database failed: with the file still in its old place, or already in the new one.
+enum Moved {
+    No(Error),
+    Yes(Error),
+}
+
+impl Moved {
+    fn into_error(self) -> Error {
+        match self {
+            Moved::No(error) | Moved::Yes(error) => error,
+        }
+    }
+}
+
+impl Database {
+    /// Closes the connection, lets `move_it` move the file to `to`, and opens it there. Statements
+    /// of tools survive.
+    fn move_file(
+        &mut self,
+        to: &Path,
+        fast: bool,
+        move_it: impl FnOnce() -> Result<()>,
+    ) -> std::result::Result<(), Moved> {
+        if !self.is_open() {
+            return move_it().map_err(Moved::No);
+        }
+        self.check_may_move().map_err(Moved::No)?;
+        let sql = self.take_statements();
+        let from = self.location.clone();
+        if let Some(connection) = self.connection.take() {
+            drop(connection.close());
+        }
+        let moved = move_it();
+        let location = match moved {
+            Ok(()) => Location::File(to.to_owned()),
+            Err(_) => from,
+        };
+        let opened = Database::open(location, &OpenOptions::default()).and_then(|mut fresh| {
+            self.connection = fresh.connection.take();
+            self.location = fresh.location.clone();
+            self.set_unsafe_fast_mode(fast)?;
+            self.restore_statements(sql)
+        });
+        match (moved, opened) {
+            (Err(error), _) => Err(Moved::No(error)),
+            (Ok(()), Err(error)) => Err(Moved::Yes(error)),
+            (Ok(()), Ok(())) => Ok(()),
+        }
+    }
+}
+
+/// Makes the directory for a store. A file in its place has to go at once.
+fn make_directory(directory: &Path) -> Result<()> {
+    let doing = || format!("making the directory {}", directory.display());
+    if fs::symlink_metadata(directory).is_ok_and(|found| !found.is_dir()) && !directory.is_dir() {
+        fs::remove_file(directory).map_err(|error| Error::io(doing(), &error))?;
+    }
+    fs::create_dir_all(directory).map_err(|error| Error::io(doing(), &error))
+}
+
+/// What is in a directory.
+fn entries(directory: &Path) -> Result<Vec<PathBuf>> {
+    let doing = |error| Error::io(format!("looking into {}", directory.display()), &error);
+    let found = fs::read_dir(directory).map_err(doing)?;
+    found
+        .map(|entry| entry.map(|entry| entry.path()).map_err(doing))
+        // An import under way is no business of ours, and a leftover is removed elsewhere.
+        .filter(|path| !path.as_ref().is_ok_and(|path| is_scratch(path)))
+        .collect()
+}
+
+fn is_scratch(path: &Path) -> bool {
+    path.file_name()
+        .is_some_and(|name| name.to_string_lossy().starts_with(PREFIX))
+}
+
+/// Waits until a staged file is on the disk.
+///
+/// Closing a file makes the system forget all locks that this process has on it, SQLite's own
+/// included. Nobody else has the file of a staged database, so there they do not matter.
+fn sync_file(path: &Path) -> Result<()> {
+    File::options()
+        .write(true)
+        .open(path)
+        .and_then(|file| file.sync_all())
+        .map_err(|error| Error::io(format!("syncing {}", path.display()), &error))
+}
+
+fn sidecar(file: &Path, suffix: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// Moves a database file to where another store may be.
+fn put_in_place(from: &Path, to: &Path, scratch: &Scratch) -> Result<()> {
+    let doing = || format!("moving the new store to {}", to.display());
+    if SIDECARS.iter().any(|suffix| sidecar(from, suffix).exists()) {
+        return Err(Error::Internal(
+            "the imported database did not close".into(),
+        ));
+    }
+    let old: Vec<PathBuf> = SIDECARS
+        .iter()
+        .map(|suffix| sidecar(to, suffix))
+        .filter(|path| path.exists())
+        .collect();
+    // Where there is no more than a file, one step replaces it. The new file must never meet the
+    // old one's log, though, which SQLite would take for its own; nor the old file be without it.
+    let mut aside = Vec::new();
+    if !old.is_empty() || to.is_dir() {
+        let replaced = scratch.path().join("replaced");
+        fs::create_dir_all(&replaced).map_err(|error| Error::io(doing(), &error))?;
+        let whole = to.exists().then(|| to.to_owned());
+        for path in whole.into_iter().chain(old) {
+            let kept = replaced.join(path.file_name().unwrap_or_default());
+            if let Err(error) = fs::rename(&path, &kept) {
+                put_back(aside);
+                return Err(Error::io(doing(), &error));
+            }
+            aside.push((kept, path));
+        }
+    }
+    fs::rename(from, to).map_err(|error| {
+        put_back(aside);
+        Error::io(doing(), &error)
+    })
+}
+
+/// Undoes moves, the last one first.
+fn put_back(moves: Vec<(PathBuf, PathBuf)>) {
+    for (now, before) in moves.into_iter().rev() {
+        drop(fs::rename(now, before));
+    }
+}
+
+fn remove(path: &Path) -> std::io::Result<()> {
+    if fs::symlink_metadata(path)?.is_dir() {
+        fs::remove_dir_all(path)
+    } else {
+        fs::remove_file(path)
+    }
+}

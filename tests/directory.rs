@@ -1,0 +1,235 @@
+//! A store as a directory, and back, without Node.js.
+
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use swing_store::store::directory::{
+    ExportDirectory, ExportOptions, ImportOptions, MANIFEST_NAME, Monitor, Stage,
+    export_to_directory,
+};
+use swing_store::store::{
+    ArtifactMode, Compressor, Error, Location, OpenOptions, Staged, Store, StoreOptions,
+    StorePlace, file_in_directory,
+};
+
+const VAT: &[u8] = b"v1";
+
+fn open(directory: &Path) -> Store {
+    let location = Location::File(file_in_directory(directory));
+    Store::open(
+        location,
+        &OpenOptions::default(),
+        false,
+        StoreOptions::default(),
+    )
+    .unwrap()
+}
+
+/// A store with `spans` spans, an image of `image_bytes`, and some keys.
+fn make_store(directory: &Path, spans: usize, image_bytes: usize) {
+    let mut store = open(directory);
+    for key in 0..100 {
+        let key = format!("key.{key}");
+        store.kernel_set(key.as_bytes(), b"value").unwrap();
+    }
+    store.host_set(b"host.height", b"7").unwrap();
+    store.init_transcript(VAT).unwrap();
+    for span in 0..spans {
+        for item in 0..10 {
+            let item = format!("span {span} item {item}");
+            store.add_item(VAT, item.as_bytes()).unwrap();
+        }
+        store.rollover(VAT, false).unwrap();
+    }
+    let mut compressor = Compressor::default();
+    let image: Vec<u8> = (0..image_bytes).map(|at| ((at * at) >> 7) as u8).collect();
+    compressor.add(&image).unwrap();
+    let position = spans as i64 * 10;
+    store
+        .save_snapshot(VAT, position, &compressor.finish().unwrap())
+        .unwrap();
+    store.commit().unwrap();
+    store.close().unwrap();
+}
+
+fn archival() -> ExportOptions {
+    ExportOptions {
+        mode: Some(ArtifactMode::Archival),
+        with_data: true,
+        block_height: None,
+    }
+}
+
+fn names_in(directory: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+/// Imports into a staged database.
+fn import(from: &Path, to: &Path, monitor: &Monitor) -> Result<Staged, Error> {
+    let export = ExportDirectory::open(from, to, &ImportOptions::default())?;
+    assert_eq!(export.block_height(), 7.0);
+    let staged = Staged::new(
+        &StorePlace::Directory(to.to_owned()),
+        &OpenOptions::default(),
+    )?;
+    export.import(&staged, monitor)?;
+    Ok(staged)
+}
+
+#[test]
+fn what_is_exported_is_imported() {
+    let base = tempfile::tempdir().unwrap();
+    let [store, export, again, to] =
+        ["store", "export", "again", "to"].map(|name| base.path().join(name));
+    fs::create_dir(&store).unwrap();
+    make_store(&store, 5, 100_000);
+    let monitor = Monitor::default();
+    let exported = export_to_directory(&store, &export, &archival(), &monitor).unwrap();
+    assert_eq!((exported.block_height, exported.artifacts), (7.0, 7));
+    let progress = monitor.progress();
+    assert_eq!(progress.stage, Stage::Done);
+    assert_eq!((progress.done, progress.total), (8, 8));
+    assert_eq!(progress.bytes, exported.bytes);
+
+    let monitor = Monitor::default();
+    let staged = import(&export, &to, &monitor).unwrap();
+    assert_eq!(monitor.progress().done, 8);
+    assert!(!file_in_directory(&to).exists());
+    staged.publish(false).unwrap();
+    assert_eq!(staged.current_file(), file_in_directory(&to));
+    staged.discard();
+    staged.database().lock().close();
+    assert_eq!(names_in(&to), ["swingstore.sqlite"]);
+
+    export_to_directory(&to, &again, &archival(), &Monitor::default()).unwrap();
+    assert_eq!(names_in(&again), names_in(&export));
+    for name in names_in(&export) {
+        if name != MANIFEST_NAME {
+            let read = |directory: &Path| fs::read(directory.join(&name)).unwrap();
+            assert_eq!(read(&again), read(&export), "{name}");
+        }
+    }
+}
+
+#[test]
+fn aborted_work_leaves_nothing() {
+    let base = tempfile::tempdir().unwrap();
+    let [store, export, to] = ["store", "export", "to"].map(|name| base.path().join(name));
+    fs::create_dir(&store).unwrap();
+    make_store(&store, 300, 8_000_000);
+    let monitor = Monitor::default();
+    monitor.abort();
+    let outcome = export_to_directory(&store, &export, &archival(), &monitor);
+    assert!(matches!(outcome, Err(Error::Aborted)), "{outcome:?}");
+    assert!(!export.exists());
+
+    let mut aborted = 0;
+    for round in 0..10 {
+        let monitor = Monitor::default();
+        let outcome = thread::scope(|scope| {
+            scope.spawn(|| {
+                thread::sleep(Duration::from_millis(round * 10));
+                monitor.abort();
+            });
+            export_to_directory(&store, &export, &archival(), &monitor)
+        });
+        match outcome {
+            Ok(_) => fs::remove_dir_all(&export).unwrap(),
+            Err(Error::Aborted) => {
+                aborted += 1;
+                assert!(!export.exists());
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert!(aborted > 0);
+
+    export_to_directory(&store, &export, &archival(), &Monitor::default()).unwrap();
+    for round in 0..10 {
+        let monitor = Monitor::default();
+        let outcome = thread::scope(|scope| {
+            scope.spawn(|| {
+                thread::sleep(Duration::from_millis(round * 20));
+                monitor.abort();
+            });
+            import(&export, &to, &monitor)
+        });
+        if let Err(error) = outcome {
+            assert!(matches!(error, Error::Aborted), "{error}");
+        }
+        // A staged database that is dropped is gone, whole or not.
+        assert_eq!(names_in(&to), [""; 0]);
+    }
+}
+
+#[test]
+fn the_first_bad_artifact_is_the_error() {
+    let base = tempfile::tempdir().unwrap();
+    let [store, export, to] = ["store", "export", "to"].map(|name| base.path().join(name));
+    fs::create_dir(&store).unwrap();
+    make_store(&store, 40, 1000);
+    export_to_directory(&store, &export, &archival(), &Monitor::default()).unwrap();
+    for start in [390, 200, 100] {
+        let name = format!("transcript.v1.{start}.{}", start + 10);
+        fs::write(export.join(&name), b"nonsense\n").unwrap();
+        let error = import(&export, &to, &Monitor::default()).err().unwrap();
+        let expected = format!("artifact \"{name}\" is not complete");
+        assert_eq!(error.to_string(), expected);
+        assert_eq!(names_in(&to), [""; 0]);
+    }
+}
+
+#[test]
+fn a_store_in_use_is_replaced_along_with_its_log() {
+    let base = tempfile::tempdir().unwrap();
+    let [store, export, to] = ["store", "export", "to"].map(|name| base.path().join(name));
+    fs::create_dir(&store).unwrap();
+    make_store(&store, 2, 1000);
+    export_to_directory(&store, &export, &archival(), &Monitor::default()).unwrap();
+    for fast in [true, false] {
+        fs::create_dir_all(&to).unwrap();
+        let mut old = open(&to);
+        old.kernel_set(b"old", b"yes").unwrap();
+        old.commit().unwrap();
+        assert!(to.join("swingstore.sqlite-wal").exists());
+        let staged = import(&export, &to, &Monitor::default()).unwrap();
+        assert_eq!(open(&to).kv_get(b"old").unwrap().unwrap(), b"yes");
+        staged.publish(fast).unwrap();
+        let mut new = Store::over(staged.database().clone(), StoreOptions::default()).unwrap();
+        assert_eq!(new.kv_get(b"key.1").unwrap().unwrap(), b"value");
+        new.host_set(b"host.height", b"8").unwrap();
+        new.commit().unwrap();
+        new.close().unwrap();
+        drop(old);
+        let reopened = open(&to);
+        assert_eq!(reopened.kv_get(b"old").unwrap(), None);
+        assert_eq!(reopened.kv_get(b"host.height").unwrap().unwrap(), b"8");
+    }
+}
+
+#[test]
+fn what_was_written_since_the_commit_is_not_lost_by_moving() {
+    let base = tempfile::tempdir().unwrap();
+    let place = StorePlace::Directory(base.path().join("to"));
+    let staged = Staged::new(&place, &OpenOptions::default()).unwrap();
+    Store::initialize(staged.database(), Some(true)).unwrap();
+    let mut store = Store::over(staged.database().clone(), StoreOptions::default()).unwrap();
+    store.kernel_set(b"one", b"1").unwrap();
+    store.commit().unwrap();
+    store.kernel_set(b"two", b"2").unwrap();
+    let error = staged.publish(true).unwrap_err();
+    assert!(
+        error.to_string().contains("before commit() was done"),
+        "{error}"
+    );
+    store.commit().unwrap();
+    staged.publish(true).unwrap();
+    assert_eq!(store.kv_get(b"two").unwrap().unwrap(), b"2");
+}
