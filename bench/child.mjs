@@ -54,6 +54,7 @@ process.once('message', async job => {
     const result = await doJob(job);
     process.send({ result }, () => process.exit(0));
   } catch (error) {
-    process.send({ error: error?.stack ?? String(error) }, () => process.exit(1));
+    // Under lockdown, a stack need not begin with the message.
+    process.send({ error: `${error}\n${error?.stack ?? ''}` }, () => process.exit(1));
   }
 });

@@ -25,15 +25,30 @@ const importRecords = async (exporter, { kernelStorage, internal }) => {
   }
 };
 
-/** Fills in the contents that the mode wants, each checked against its record. */
+/** How many artifacts may be in work although they were read to their end. */
+const UNFINISHED = 2;
+
+/**
+ * Fills in the contents that the mode wants, each checked against its record.
+ *
+ * Artifacts are read one after the other, as exporters expect. But while one is being compressed,
+ * hashed or checked to its end, the next is read already. If several fail, the first counts.
+ */
 const importArtifacts = async (exporter, { internal }, artifactMode) => {
   const { bundleStore, snapStore, transcriptStore } = internal;
-  const options = { artifactMode };
-  for await (const name of exporter.getArtifactNames()) {
+
+  /** Imports an artifact; tells by `whenRead` when its exporter is no longer needed. */
+  const importArtifact = async (name, whenRead) => {
     const getChunks = () => exporter.getArtifact(name);
+    const options = { artifactMode, whenRead };
     const kind = kindOf(name);
     if (kind === 'bundle') {
-      await bundleStore.importBundle(name, async () => buffer(getChunks()));
+      const read = async () => {
+        const data = await buffer(getChunks());
+        whenRead();
+        return data;
+      };
+      await bundleStore.importBundle(name, read);
     } else if (kind === 'snapshot') {
       await snapStore.populateSnapshot(name, getChunks, options);
     } else if (kind === 'transcript') {
@@ -41,6 +56,37 @@ const importArtifacts = async (exporter, { internal }, artifactMode) => {
     } else {
       check(false, `unknown artifact type ${quote(kind)} on import`);
     }
+  };
+
+  const unfinished = [];
+  let hasFailed = false;
+  /** Waits for the oldest until no more than `limit` are left. */
+  const finish = async limit => {
+    try {
+      while (unfinished.length > limit) await unfinished.shift();
+    } catch (error) {
+      hasFailed = true;
+      throw error;
+    }
+  };
+  try {
+    for await (const name of exporter.getArtifactNames()) {
+      await new Promise(resolve => {
+        const work = importArtifact(name, resolve);
+        // Whether it failed is looked at in its turn.
+        work.then(resolve, resolve);
+        unfinished.push(work);
+      });
+      await finish(UNFINISHED);
+    }
+    await finish(0);
+  } catch (error) {
+    // If it was the exporter that failed, an artifact may have failed before.
+    if (!hasFailed) await finish(0);
+    throw error;
+  } finally {
+    // Nothing may go on with a store that is about to be closed.
+    await Promise.allSettled(unfinished);
   }
 };
 

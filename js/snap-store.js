@@ -77,11 +77,11 @@ const snapStoreOver = ({ fns, writes, ensureTxn }, { measureSeconds }, { archive
     exportSnapshot: name => chunks(fns.exportSnapshot(name)),
 
     importSnapshotRecord: writes(fns.importSnapshotRecord),
-    async populateSnapshot(name, makeChunkIterator, { artifactMode = 'archival' }) {
+    async populateSnapshot(name, makeChunkIterator, { artifactMode = 'archival', whenRead }) {
       ensureTxn();
       const sink = fns.importSnapshot(name, ...modeArguments(artifactMode));
       if (!sink) return;
-      await drain(await makeChunkIterator(), sink);
+      await drain(await makeChunkIterator(), sink, whenRead);
       populate(sink);
     },
     assertComplete: checkMode => fns.checkSnapshots(...modeArguments(checkMode)),

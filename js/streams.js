@@ -25,8 +25,9 @@ const iteratorOver = stream => {
  *
  * @param {Parameters<typeof iteratorOver>[0]} stream
  * @param {any} sink
+ * @param {() => void} [whenRead]  called when the stream was read to its end
  */
-const drain = async (stream, sink) => {
+const drain = async (stream, sink, whenRead) => {
   let iterator;
   let flushing;
   try {
@@ -42,6 +43,7 @@ const drain = async (stream, sink) => {
       }
     }
     await iterator.return?.();
+    whenRead?.();
     await flushing;
     await sink.finish();
   } catch (error) {
@@ -98,10 +100,11 @@ function* elements(reader) {
  */
 function* items(reader, signal) {
   for (let batch = reader.next(); batch !== undefined; batch = reader.next()) {
-    for (const item of batch) {
+    // Not by the array's iterator, which is slow where lockdown has replaced its parts.
+    for (let i = 0; i < batch.length; i += 1) {
       // Then there is nothing more to be had, and the addon says so.
       if (signal[2] === 1) reader.next();
-      yield item;
+      yield batch[i];
     }
   }
 }

@@ -60,10 +60,10 @@ const transcriptStoreOver = ({ fns, writes, ensureTxn, signal }, { archiveTransc
     getArtifactNames,
 
     importTranscriptSpanRecord: writes(fns.importSpanRecord),
-    async populateTranscriptSpan(name, makeChunkIterator, { artifactMode = 'archival' }) {
+    async populateTranscriptSpan(name, makeChunkIterator, { artifactMode = 'archival', whenRead }) {
       ensureTxn();
       const sink = fns.importSpan(name, ...modeArguments(artifactMode));
-      if (sink) await drain(await makeChunkIterator(), sink);
+      if (sink) await drain(await makeChunkIterator(), sink, whenRead);
     },
     assertComplete: checkMode => fns.checkTranscripts(...modeArguments(checkMode)),
     repairTranscriptSpanRecord: writes(fns.repairSpanRecord),

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { makeArchiveBundle } from '../../scripts/demo/archive.mjs';
-import { chunksOf, writeArtifacts, writeExportData, writeManifest } from './directory.mjs';
+import { blockHeight, chunksOf, writeArtifacts, writeExportData, writeManifest } from './directory.mjs';
 import { makeHeapImage } from './heap-image.mjs';
 import { itemPool, keyOf, valueOf } from './kernel-data.mjs';
 import { makeRandom } from './random.mjs';
@@ -39,6 +39,7 @@ const addSpans = async ({ transcriptStore }, spans, itemsPerSpan, itemLength) =>
 export const makeStore = async (api, dir, fill = () => {}, options = {}) => {
   const { kernelStorage, hostStorage } = api.initSwingStore(storeIn(dir), options);
   await fill(kernelStorage);
+  hostStorage.kvStore.set('host.height', `${blockHeight}`);
   await hostStorage.commit();
   await hostStorage.close();
 };

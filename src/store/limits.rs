@@ -26,7 +26,7 @@ impl Limits {
     /// What holds unless [`set_limits`] says otherwise.
     pub const DEFAULT: Limits = Limits {
         kv_cache_bytes: 48 << 20,
-        kv_buffer_bytes: 8 << 20,
+        kv_buffer_bytes: 1 << 20,
         item_batch_bytes: 256 << 10,
         record_batch_bytes: 64 << 10,
         chunk_bytes: 256 << 10,

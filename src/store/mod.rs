@@ -30,6 +30,7 @@ mod database;
 pub mod directory;
 mod error;
 mod export;
+mod flusher;
 mod gzip;
 mod hash;
 mod journaled;

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::error::{Error, Result};
+use super::flusher::Flusher;
 use super::scratch::{Scratch, remove_leftovers, sync_directory};
 use super::{Database, FILE_NAME, Location, OpenOptions, SharedDatabase};
 
@@ -48,6 +49,7 @@ pub struct Staged {
     db: SharedDatabase,
     file: PathBuf,
     place: Mutex<Place>,
+    flusher: Mutex<Option<Flusher>>,
 }
 
 /// Where the database is now.
@@ -93,6 +95,7 @@ impl Staged {
             db,
             file,
             place: Mutex::new(Place::Scratch { scratch, erase }),
+            flusher: Mutex::default(),
         })
     }
 
@@ -113,12 +116,19 @@ impl Staged {
         self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets SQLite leave it to [`Staged::publish`] to wait for the disk.
+    /// Lets SQLite leave it to [`Staged::publish`] to wait for the disk. The file is brought onto
+    /// it meanwhile.
     ///
     /// # Errors
     /// SQLite's errors; [`Error::DatabaseClosed`].
     pub fn relax(&self) -> Result<()> {
-        self.db.lock().execute("PRAGMA synchronous=OFF")
+        self.db.lock().execute("PRAGMA synchronous=OFF")?;
+        *self.flusher() = Some(Flusher::start(self.current_file()));
+        Ok(())
+    }
+
+    fn flusher(&self) -> MutexGuard<'_, Option<Flusher>> {
+        self.flusher.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until what was committed is on the disk, moves the database into place, and opens it
@@ -138,6 +148,7 @@ impl Staged {
             return Ok(());
         };
         let from = scratch.path().join(FILE_NAME);
+        drop(self.flusher().take());
         {
             let db = self.db.lock();
             if db.is_open() && !db.in_transaction() {
@@ -170,6 +181,7 @@ impl Staged {
     /// Does away with the database, unless it is in its place.
     pub fn discard(&self) {
         let mut place = self.place();
+        drop(self.flusher().take());
         if let Place::Scratch { .. } = *place {
             self.db.lock().close();
             *place = Place::Discarded;

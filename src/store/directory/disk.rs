@@ -7,18 +7,13 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
 
 use super::progress::Monitor;
 use crate::store::error::{Error, Result};
 
 /// How many finished files may wait for the disk.
 const AHEAD: usize = 32;
-
-/// How often a file that grows is brought onto the disk.
-const INTERVAL: Duration = Duration::from_millis(50);
 
 /// The disk under a directory in which files are being written.
 pub(super) struct Disk {
@@ -114,56 +109,4 @@ fn sync_each(files: Receiver<File>, monitor: &Monitor) -> std::io::Result<()> {
 
 fn sync_error(path: &Path, error: &std::io::Error) -> Error {
     Error::io(format!("syncing {}", path.display()), error)
-}
-
-/// Does `work`, which makes a file grow, and brings that onto the disk meanwhile, so that there is
-/// less to wait for in the end. Whether the disk fails is found out then.
-///
-/// The file must be one that nobody else has: closing it lets go of SQLite's locks on it.
-pub(super) fn flush_meanwhile<T>(file: &Path, work: impl FnOnce() -> T) -> T {
-    let stop = Stop::default();
-    thread::scope(|scope| {
-        // Ended even if the work panics.
-        let _ending = Ending(&stop);
-        let flush = || {
-            let Ok(file) = File::options().write(true).open(file) else {
-                return;
-            };
-            while !stop.wait(INTERVAL) {
-                drop(file.sync_data());
-            }
-        };
-        let thread = thread::Builder::new().name("swing-store".into());
-        drop(thread.spawn_scoped(scope, flush));
-        work()
-    })
-}
-
-/// Whether a thread is to stop.
-#[derive(Default)]
-struct Stop {
-    stopped: Mutex<bool>,
-    changed: Condvar,
-}
-
-/// Stops a thread when it is dropped.
-struct Ending<'a>(&'a Stop);
-
-impl Stop {
-    /// Waits for a while, or until it is time to stop, which it returns.
-    fn wait(&self, for_at_most: Duration) -> bool {
-        let stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self
-            .changed
-            .wait_timeout_while(stopped, for_at_most, |stopped| !*stopped);
-        *waited.unwrap_or_else(PoisonError::into_inner).0
-    }
-}
-
-impl Drop for Ending<'_> {
-    fn drop(&mut self) {
-        let stopped = self.0.stopped.lock();
-        *stopped.unwrap_or_else(PoisonError::into_inner) = true;
-        self.0.changed.notify_all();
-    }
 }

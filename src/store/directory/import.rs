@@ -8,7 +8,6 @@ use rusqlite::params;
 use super::MANIFEST_NAME;
 use super::artifacts::{Import, StoreStep};
 use super::data::{self, Entry};
-use super::disk::flush_meanwhile;
 use super::fault::Fault;
 use super::gate::Gate;
 use super::manifest::Manifest;
@@ -126,9 +125,9 @@ impl ExportDirectory {
         monitor.set_total(self.artifacts.len() + 1);
         let db = staged.database();
         Store::initialize(db, Some(true))?;
-        db.lock().execute(&format!(
-            "PRAGMA synchronous=OFF; PRAGMA cache_size=-{CACHE_KIB}"
-        ))?;
+        staged.relax()?;
+        db.lock()
+            .execute(&format!("PRAGMA cache_size=-{CACHE_KIB}"))?;
         let options = StoreOptions {
             note_to: NoteTo::Nobody,
             ..StoreOptions::default()
@@ -136,7 +135,7 @@ impl ExportDirectory {
         let store = Mutex::new(Store::over(db.clone(), options)?);
         lock(&store).begin()?;
         monitor.begin(Stage::Working);
-        flush_meanwhile(&staged.current_file(), || self.fill(&store, db, monitor))?;
+        self.fill(&store, db, monitor)?;
         monitor.begin(Stage::Finishing);
         // What is needed to run must be there even if only `debug` was asked for.
         let mode = match self.mode {
