@@ -8,7 +8,7 @@ import { fixed } from '../lib/sizes.mjs';
 export const name = 'completeness';
 export const goal = 5;
 export const input = manyItems;
-export const sizes = { ...manyItems.sizes, passes: fixed(120) };
+export const sizes = { ...manyItems.sizes, passes: fixed(240) };
 export const unit = 'check';
 
 export const limit = {

@@ -9,7 +9,7 @@ export const name = 'export-data';
 export const goal = 4;
 export const stalls = true;
 export const input = keyStore;
-export const sizes = { ...keyStore.sizes, passes: fixed(4) };
+export const sizes = { ...keyStore.sizes, passes: fixed(12) };
 export const unit = 'record';
 
 export const limit = {

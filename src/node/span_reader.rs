@@ -1,25 +1,16 @@
-//! A transcript span for JavaScript, item by item.
+//! Transcript spans for JavaScript, some items at a time.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::raw::{Call, Function, Reply, Value, functions};
+use super::raw::{Call, Function, Reply, Value, array_of, functions, text_to_js, to_js};
 use crate::store::{Result, SpanReader};
 
-const METHODS: &[Function<SpanReader>] = &[("next", |call| {
-    let items = call.target.next_items()?;
-    let texts = |items: Vec<_>| {
-        items
-            .into_iter()
-            .map(|(_, item)| Value::Text(item))
-            .collect()
-    };
-    Ok(Value::or_undefined(items, |items| Value::Array(texts(items))).into())
-})];
+const METHODS: &[Function<SpanReader>] = &[("next", next_items)];
 
 /// Several spans, one after the other.
 type Chain = Mutex<std::vec::IntoIter<SpanReader>>;
 
-const CHAIN_METHODS: &[Function<Chain>] = &[("next", next_row)];
+const CHAIN_METHODS: &[Function<Chain>] = &[("next", next_rows)];
 
 /// An object whose `next()` returns an array of the next items, and `undefined` at the end.
 pub fn make<T: 'static>(call: &Call<'_, T>, reader: SpanReader) -> Result<Reply> {
@@ -33,18 +24,35 @@ pub fn make_chain<T: 'static>(call: &Call<'_, T>, readers: Vec<SpanReader>) -> R
     functions(call.env(), &chain, CHAIN_METHODS).map(Reply::Js)
 }
 
-fn next_row(call: &Call<'_, Chain>) -> Result<Reply> {
+fn next_items(call: &Call<'_, SpanReader>) -> Result<Reply> {
+    let Some(batch) = call.target.next_batch()? else {
+        return Ok(Value::Undefined.into());
+    };
+    // Made strings of while nothing is locked: that may collect garbage, and what is collected
+    // may lock.
+    let items = array_of(
+        call.env(),
+        batch.iter().map(|(_, item)| text_to_js(call.env(), item)),
+    );
+    call.target.recycle(batch);
+    items.map(Reply::Js)
+}
+
+fn next_rows(call: &Call<'_, Chain>) -> Result<Reply> {
     let mut chain = call.target.lock().unwrap_or_else(PoisonError::into_inner);
     while let Some(reader) = chain.as_slice().first() {
-        if let Some(items) = reader.next_items()? {
-            let row = |(position, item)| {
-                Value::Plain(vec![
+        if let Some(batch) = reader.next_batch()? {
+            let row = |(position, item): (i64, &[u8])| {
+                let row = Value::Plain(vec![
                     ("vatID", Value::text(reader.vat_id())),
                     ("position", Value::Number(position as f64)),
-                    ("item", Value::Text(item)),
-                ])
+                    ("item", Value::text(item)),
+                ]);
+                to_js(call.env(), &row)
             };
-            return Ok(Value::Array(items.into_iter().map(row).collect()).into());
+            let rows = array_of(call.env(), batch.iter().map(row));
+            reader.recycle(batch);
+            return rows.map(Reply::Js);
         }
         chain.next();
     }

@@ -73,7 +73,7 @@ pub use schema::Part;
 pub use signal::Signal;
 pub use snapshots::{SnapshotImport, SnapshotInfo, SnapshotRow};
 pub use span_import::SpanImport;
-pub use span_reader::{Item, SpanReader};
+pub use span_reader::{ItemBatch, SpanReader};
 pub use staging::{Staged, StorePlace};
 pub use statement::{Bindings, Changes, Column, SqlValue};
 pub use text::{as_read as text_as_read, for_hash as text_for_hash, from_utf16, has_replacement};

@@ -4,7 +4,6 @@
 //! meanwhile. It fetches a batch of items at a time; before any item is deleted or rolled back,
 //! the database makes its open readers take what they have yet to read.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::params;
@@ -14,15 +13,51 @@ use super::database::{Database, SharedDatabase};
 use super::error::{Error, Result};
 use super::limits::limits;
 
-/// An item and its position.
-pub type Item = (i64, Vec<u8>);
-
 /// WTF-8 as an SQL text.
 pub(super) struct SqlText<'a>(pub &'a [u8]);
 
 impl rusqlite::ToSql for SqlText<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(ToSqlOutput::Borrowed(ValueRef::Text(self.0)))
+    }
+}
+
+/// Items, one behind the other in memory.
+#[derive(Debug, Default)]
+pub struct ItemBatch {
+    bytes: Vec<u8>,
+    /// For each item, its position and where it ends.
+    items: Vec<(i64, usize)>,
+}
+
+impl ItemBatch {
+    /// The items and their positions.
+    pub fn iter(&self) -> impl Iterator<Item = (i64, &[u8])> {
+        let mut start = 0;
+        self.items.iter().map(move |(position, end)| {
+            let item = &self.bytes[start..*end];
+            start = *end;
+            (*position, item)
+        })
+    }
+
+    fn get(&self, index: usize) -> Option<(i64, &[u8])> {
+        let (position, end) = *self.items.get(index)?;
+        let start = match index {
+            0 => 0,
+            _ => self.items[index - 1].1,
+        };
+        Some((position, &self.bytes[start..end]))
+    }
+
+    fn add(&mut self, position: i64, item: &[u8]) {
+        self.bytes.extend_from_slice(item);
+        self.items.push((position, self.bytes.len()));
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.items.clear();
     }
 }
 
@@ -35,11 +70,19 @@ pub(super) struct ReaderState {
     found: i64,
     /// How many there should be; `None` when that is not to be checked.
     expected: Option<i64>,
-    fetched: VecDeque<Item>,
+    /// What was fetched and has yet to be read, from the item of this number on.
+    fetched: ItemBatch,
+    read: usize,
+    /// A batch that was read, whose memory is used again.
+    spare: ItemBatch,
     exhausted: bool,
 }
 
 impl ReaderState {
+    fn has_items(&self) -> bool {
+        self.read < self.fetched.items.len()
+    }
+
     /// Fetches at least one item, if there is one, and about `limit` bytes.
     fn fetch(&mut self, db: &Database, limit: usize) -> Result<()> {
         if self.exhausted {
@@ -61,7 +104,7 @@ impl ReaderState {
             let position = row.get(0)?;
             let item = row.get_ref(1)?.as_bytes()?;
             bytes += item.len();
-            self.fetched.push_back((position, item.to_vec()));
+            self.fetched.add(position, item);
             self.next_pos = position + 1;
             self.found += 1;
         }
@@ -109,7 +152,9 @@ impl SpanReader {
             end_pos,
             found: 0,
             expected: complete.then_some(end_pos - start_pos),
-            fetched: VecDeque::new(),
+            fetched: ItemBatch::default(),
+            read: 0,
+            spare: ItemBatch::default(),
             // An empty span has nothing to read, even where nothing can be read any more.
             exhausted: start_pos == end_pos,
         }));
@@ -130,46 +175,69 @@ impl SpanReader {
     ///
     /// # Errors
     /// [`Error::DatabaseClosed`]; [`Error::MissingTranscriptItems`] at the end.
-    pub fn next_item(&self) -> Result<Option<Item>> {
+    pub fn next_item(&self) -> Result<Option<(i64, Vec<u8>)>> {
         let mut state = self.filled()?;
-        match state.fetched.pop_front() {
-            Some(item) => Ok(Some(item)),
-            None => state.check_count().map(|()| None),
-        }
+        let next = state.fetched.get(state.read);
+        let Some(next) = next.map(|(position, item)| (position, item.to_vec())) else {
+            return state.check_count().map(|()| None);
+        };
+        state.read += 1;
+        Ok(Some(next))
     }
 
-    /// The next items and their positions, as many as are fetched at a time; `None` behind the
-    /// last.
+    /// The next items, as many as are fetched at a time; `None` behind the last. To be given back
+    /// by [`SpanReader::recycle`].
     ///
     /// # Errors
     /// As [`SpanReader::next_item`].
-    pub fn next_items(&self) -> Result<Option<Vec<Item>>> {
+    pub fn next_batch(&self) -> Result<Option<ItemBatch>> {
         let mut state = self.filled()?;
-        if state.fetched.is_empty() {
+        if !state.has_items() {
             return state.check_count().map(|()| None);
         }
-        Ok(Some(std::mem::take(&mut state.fetched).into()))
+        if state.read > 0 {
+            // Some were read one by one.
+            let mut rest = ItemBatch::default();
+            for (position, item) in state.fetched.iter().skip(state.read) {
+                rest.add(position, item);
+            }
+            state.read = state.fetched.items.len();
+            return Ok(Some(rest));
+        }
+        let spare = std::mem::take(&mut state.spare);
+        Ok(Some(std::mem::replace(&mut state.fetched, spare)))
     }
 
-    /// The next items, each followed by a newline, as many as fit in a chunk but at least one; `None` behind the last.
+    /// Takes a batch back, whose memory the next one needs.
+    pub fn recycle(&self, mut batch: ItemBatch) {
+        batch.clear();
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.spare = batch;
+    }
+
+    /// The next items, each followed by a newline, as many as fit in a chunk but at least one;
+    /// `None` behind the last.
     ///
     /// # Errors
     /// As [`SpanReader::next_item`].
     pub fn next_chunk(&self) -> Result<Option<Vec<u8>>> {
         let mut state = self.filled()?;
-        if state.fetched.is_empty() {
+        if !state.has_items() {
             return state.check_count().map(|()| None);
         }
         let chunk_bytes = limits().chunk_bytes.max(1);
-        let fetched: usize = state.fetched.iter().map(|(_, item)| item.len() + 1).sum();
-        let mut chunk = Vec::with_capacity(fetched.min(chunk_bytes + chunk_bytes / 8));
-        while chunk.len() < chunk_bytes {
-            let Some((_, item)) = state.fetched.pop_front() else {
+        let room = state.fetched.bytes.len() + state.fetched.items.len();
+        let mut chunk = Vec::with_capacity(room.min(chunk_bytes + chunk_bytes / 8));
+        let mut read = state.read;
+        for (_, item) in state.fetched.iter().skip(state.read) {
+            if chunk.len() >= chunk_bytes {
                 break;
-            };
-            chunk.extend_from_slice(&super::text::as_read(&item));
+            }
+            chunk.extend_from_slice(&super::text::as_read(item));
             chunk.push(b'\n');
+            read += 1;
         }
+        state.read = read;
         Ok(Some(chunk))
     }
 
@@ -181,7 +249,9 @@ impl SpanReader {
         if !db.is_open() {
             return Err(Error::DatabaseClosed);
         }
-        if state.fetched.is_empty() {
+        if !state.has_items() {
+            state.fetched.clear();
+            state.read = 0;
             state.fetch(&db, limits().item_batch_bytes)?;
         }
         Ok(state)

@@ -21,7 +21,7 @@ use napi::bindgen_prelude::{Unknown, execute_tokio_future, spawn_blocking};
 use napi::sys;
 
 pub use self::shared::array_buffer;
-pub use self::values::{Value, new_object, property, set_property, to_js};
+pub use self::values::{Value, array_of, new_object, property, set_property, text_to_js, to_js};
 use super::errors;
 use crate::store::{Error, Result};
 
