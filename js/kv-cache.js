@@ -77,15 +77,21 @@ const makeKVCache = (fns, signal) => {
     return value;
   };
 
-  const has = key => {
-    const known = find(key);
-    return known === undefined ? fns.kvHas(key) : known !== ABSENT;
-  };
+  // Who asks for a key often wants its value next.
+  const has = key => get(key) !== undefined;
 
   /** Takes note of what was written. The transaction has begun, so nobody else can any more. */
   const note = (key, value) => {
     if (signal[0] !== generation) clear();
     keep(key, value);
+  };
+
+  /** Forgets keys whose values may be others now. */
+  const forget = keys => {
+    for (let i = 0; i < keys.length; i += 1) {
+      recent.delete(keys[i]);
+      older.delete(keys[i]);
+    }
   };
 
   /** A function of the addon that sets a key, followed by a note of it. */
@@ -102,7 +108,7 @@ const makeKVCache = (fns, signal) => {
     note(key, ABSENT);
   };
 
-  return { get, has, note, setter, deleter };
+  return { get, has, note, forget, setter, deleter };
 };
 
 module.exports = { makeKVCache };

@@ -187,7 +187,7 @@ const makeSwingStore = (storePath, forceReset, options, staging) => {
     bundleStore: pick(bundleStore, KERNEL_FACING.bundleStore),
     startCrank: fns.startCrank,
     establishCrankSavepoint: fns.establishCrankSavepoint,
-    rollbackCrank: fns.rollbackCrank,
+    rollbackCrank: savepoint => cache.forget(fns.rollbackCrank(savepoint)),
     emitCrankHashes: isWrapped ? emitCrankHashesWrapped : emitCrankHashes,
     endCrank() {
       // The callback may use the store, and may fail; the crank ends after it.

@@ -458,7 +458,12 @@ fn kv_dump(call: &StoreCall<'_>) -> Result<Reply> {
 fn rollback_crank(call: &StoreCall<'_>) -> Result<Reply> {
     let mut store = call.target.lock();
     match call.optional_text(0) {
-        Some(name) => store.rollback_crank(&name).and_then(done),
+        Some(name) => {
+            let undone = store.rollback_crank(&name)?;
+            drop(store);
+            let keys = undone.into_iter().map(Value::text);
+            Ok(Value::Array(keys.collect()).into())
+        }
         // There are none but strings, so it is the name that is wrong, and not its type.
         None if store.is_in_crank() => Err(Error::NoSuchSavepoint("\"[undefined]\"".into())),
         None => Err(Error::OutsideCrank("rollbackCrank")),

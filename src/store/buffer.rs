@@ -75,6 +75,8 @@ pub(super) struct Buffer {
     /// How many savepoints there are, and how many of them SQL knows of.
     savepoints: usize,
     savepoints_in_sql: usize,
+    /// Whether a tool may have written something that a savepoint would undo.
+    tools_in_crank: bool,
     pub(super) scan: ScanAhead,
     others: Others,
     /// Whether the journal mode is WAL, if that is known.
@@ -298,8 +300,10 @@ impl Database {
         }
     }
 
-    /// Undoes what was written since a savepoint was set, and forgets it.
-    pub(super) fn return_to_savepoint(&mut self, ordinal: usize) -> Result<()> {
+    /// Undoes what was written since a savepoint was set, and forgets it. Returns the keys of the
+    /// kvStore that may have other values now; copies of others still hold. If they can't be
+    /// told, all copies are made void, and none is returned.
+    pub(super) fn return_to_savepoint(&mut self, ordinal: usize) -> Result<Vec<String>> {
         self.settle_readers()?;
         if self.buffer.borrow().savepoints_in_sql > ordinal {
             self.run_directly(&format!("ROLLBACK TO SAVEPOINT t{ordinal}"))?;
@@ -307,13 +311,21 @@ impl Database {
         let mut buffer = self.buffer.borrow_mut();
         buffer.savepoints_in_sql = buffer.savepoints_in_sql.min(ordinal);
         buffer.savepoints = ordinal;
+        // What is not UTF-8 has no string that it could be told by.
+        let undone = buffer.kv.changed_since(ordinal);
+        let undone: Option<Vec<String>> = undone
+            .map(|key| std::str::from_utf8(key).map(str::to_owned).ok())
+            .collect();
+        let undone = undone.filter(|_| buffer.is_on && !buffer.tools_in_crank);
         buffer.kv.return_to(ordinal);
         buffer.pending.return_to(ordinal);
         buffer.spans.return_to(ordinal);
         buffer.scan.forget();
         drop(buffer);
-        self.signal.outdate();
-        Ok(())
+        if undone.is_none() {
+            self.signal.outdate();
+        }
+        Ok(undone.unwrap_or_default())
     }
 
     /// Forgets all savepoints, and keeps what was written since.
@@ -324,6 +336,7 @@ impl Database {
         let mut buffer = self.buffer.borrow_mut();
         buffer.savepoints = 0;
         buffer.savepoints_in_sql = 0;
+        buffer.tools_in_crank = false;
         buffer.kv.forget_marks();
         buffer.pending.forget_marks();
         buffer.spans.forget_marks();
@@ -398,6 +411,7 @@ impl Database {
         buffer.is_wal = None;
         if buffer.is_on {
             buffer.in_transaction = in_transaction;
+            buffer.tools_in_crank |= buffer.savepoints > 0;
             buffer.pending_in_table = true;
             buffer.spans.drop_all();
             buffer.scan.forget();

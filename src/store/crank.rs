@@ -98,11 +98,13 @@ impl Store {
         db.set_savepoint()
     }
 
-    /// Undoes all that was written since the savepoint was established, and forgets it.
+    /// Undoes all that was written since the savepoint was established, and forgets it. Returns
+    /// the keys of the kvStore that may have other values now, for whoever has copies (see
+    /// [`Store::signal`]).
     ///
     /// # Errors
     /// [`Error::OutsideCrank`]; [`Error::NoSuchSavepoint`].
-    pub fn rollback_crank(&mut self, name: &[u8]) -> Result<()> {
+    pub fn rollback_crank(&mut self, name: &[u8]) -> Result<Vec<String>> {
         if !self.crank.running {
             return Err(Error::OutsideCrank("rollbackCrank"));
         }
@@ -112,9 +114,9 @@ impl Store {
             .iter()
             .position(|savepoint| savepoint == name)
             .ok_or_else(|| Error::NoSuchSavepoint(show(name)))?;
-        self.db.lock().return_to_savepoint(ordinal)?;
+        let undone = self.db.lock().return_to_savepoint(ordinal)?;
         self.crank.savepoints.truncate(ordinal);
-        Ok(())
+        Ok(undone)
     }
 
     /// Computes the hashes of the crank so far, and begins a new crankhash.

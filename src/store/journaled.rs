@@ -143,6 +143,13 @@ impl<V> Journaled<V> {
         self.marks.push(self.undo.len());
     }
 
+    /// The keys whose entries have changed since a mark; some may come more than once.
+    pub(super) fn changed_since(&self, mark: usize) -> impl Iterator<Item = &[u8]> {
+        let length = self.marks.get(mark).copied();
+        let changes = &self.undo[length.unwrap_or(self.undo.len())..];
+        changes.iter().map(|(key, _)| key.as_ref())
+    }
+
     /// Returns to the mark of this number, counted from 0, and forgets it.
     pub(super) fn return_to(&mut self, mark: usize) {
         let Some(&length) = self.marks.get(mark) else {

@@ -30,7 +30,7 @@ impl Limits {
         item_batch_bytes: 256 << 10,
         record_batch_bytes: 64 << 10,
         chunk_bytes: 256 << 10,
-        gzip_block_bytes: 2 << 20,
+        gzip_block_bytes: 3 << 19,
     };
 }
 
