@@ -13,7 +13,7 @@ import { makeRandom } from '../lib/random.mjs';
 export const name = 'kv-get';
 export const goal = 20;
 export const input = keyStore;
-export const sizes = { ...keyStore.sizes, reads: 1_000_000, warmUp: 400_000 };
+export const sizes = { ...keyStore.sizes, reads: 1_000_000, warmUp: 1_000_000 };
 export const unit = 'read';
 export const growth = { sizes: { keys: 100_000 }, factor: 10 };
 
