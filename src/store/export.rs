@@ -5,6 +5,7 @@
 
 use std::path::Path;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use rusqlite::params;
 
@@ -14,6 +15,7 @@ use super::error::{Error, Result};
 use super::gzip::Decompressor;
 use super::kv::{KeyType, RECORD_PREFIX, key_type};
 use super::limits::limits;
+use super::memory::give_back_memory;
 use super::record::SpanRecord;
 use super::snapshots::SnapshotRow;
 use super::span_reader::SqlText;
@@ -26,10 +28,16 @@ use super::{
 /// An export record: a key and its value.
 pub type Record = (Vec<u8>, Vec<u8>);
 
+/// How much of the file an exporter keeps in memory, in KiB: little while it reads each page about
+/// once, more while it reads rows in the order of their keys, which lie anywhere.
+const CACHE_KIB: u32 = 4000;
+const CACHE_KIB_FOR_RECORDS: u32 = 16_000;
+
 /// A store as it was at one moment.
 pub struct Exporter {
     db: SharedDatabase,
     mode: ArtifactMode,
+    cache_kib: AtomicU32,
 }
 
 /// What an artifact consists of.
@@ -66,7 +74,21 @@ impl Exporter {
             }
             db.kv_get(b"", |_| ())?;
         }
-        Ok(Exporter { db, mode })
+        let exporter = Exporter {
+            db,
+            mode,
+            cache_kib: AtomicU32::new(0),
+        };
+        exporter.set_cache(CACHE_KIB)?;
+        Ok(exporter)
+    }
+
+    fn set_cache(&self, kib: u32) -> Result<()> {
+        if self.cache_kib.swap(kib, Ordering::Relaxed) == kib {
+            return Ok(());
+        }
+        let db = self.db.lock();
+        db.execute(&format!("PRAGMA cache_size=-{kib}"))
     }
 
     /// The mode that was asked for.
@@ -97,6 +119,8 @@ impl Exporter {
 
     /// All export records.
     pub fn export_data(&self) -> ExportRecords {
+        // Should it fail, reading will, too, and say why.
+        drop(self.set_cache(CACHE_KIB_FOR_RECORDS));
         ExportRecords::new(
             &self.db,
             &[
@@ -156,6 +180,9 @@ impl Exporter {
     /// # Errors
     /// For a name that is malformed, and for an artifact that is not there.
     pub fn artifact(&self, name: &[u8]) -> Result<Artifact> {
+        if self.db.lock().is_open() {
+            self.set_cache(CACHE_KIB)?;
+        }
         match artifact::kind(name) {
             b"snapshot" => Ok(Artifact::Snapshot(Box::new(
                 self.db.lock().export_snapshot(name)?,
@@ -174,6 +201,9 @@ impl Exporter {
         let mut db = self.db.lock();
         db.execute("ROLLBACK")?;
         db.close();
+        if self.cache_kib.load(Ordering::Relaxed) == CACHE_KIB_FOR_RECORDS {
+            give_back_memory();
+        }
         Ok(())
     }
 }

@@ -37,6 +37,7 @@ mod journaled;
 pub mod js_json;
 mod kv;
 mod limits;
+mod memory;
 mod notes;
 mod record;
 mod record_import;
