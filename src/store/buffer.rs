@@ -64,6 +64,9 @@ pub(super) struct Buffer {
     /// Whether a transaction is open as far as we know; SQLite ends one by itself when it fails
     /// in certain ways.
     in_transaction: bool,
+    /// Whether the transaction is known to hold the lock of writers, so that what is written now
+    /// can be written later. One that a tool began may have yet to get it, and may fail to.
+    may_defer: bool,
     kv: Journaled<Written>,
     /// How many bytes were put into `kv` since it was empty.
     kv_bytes: usize,
@@ -150,7 +153,7 @@ impl Database {
     pub(super) fn kv_write(&self, key: &[u8], value: Option<&Arc<[u8]>>) -> Result<()> {
         let is_full = {
             let mut buffer = self.buffer.borrow_mut();
-            if !buffer.is_on || !buffer.in_transaction {
+            if !buffer.is_on || !buffer.in_transaction || !buffer.may_defer {
                 drop(buffer);
                 return self.kv_write_through(key, value.map(|value| &**value));
             }
@@ -169,7 +172,9 @@ impl Database {
             Some(value) => self.run(UPSERT, params![SqlText(key), SqlText(value)])?,
             None => self.run(DELETE, params![SqlText(key)])?,
         };
-        self.buffer.borrow_mut().scan.forget();
+        let mut buffer = self.buffer.borrow_mut();
+        buffer.scan.forget();
+        buffer.may_defer = buffer.in_transaction;
         Ok(())
     }
 
@@ -398,6 +403,7 @@ impl Database {
         buffer.is_wal = None;
         if buffer.is_on {
             buffer.in_transaction = in_transaction;
+            buffer.may_defer = false;
             buffer.pending_in_table = true;
             buffer.spans.drop_all();
             buffer.scan.forget();
@@ -406,13 +412,34 @@ impl Database {
         self.signal.outdate();
     }
 
-    /// Takes note that a transaction has begun.
-    pub(super) fn transaction_began(&self) {
+    /// Takes note that a tool has returned to a savepoint of the crank's, which stays.
+    ///
+    /// SQL has undone what was written there, and that may include what was buffered when the
+    /// savepoint was set.
+    pub(super) fn tool_returned_to(&self, ordinal: usize) {
+        let mut buffer = self.buffer.borrow_mut();
+        if buffer.is_on && ordinal < buffer.savepoints {
+            buffer.kv.undo_to(ordinal);
+            buffer.pending.undo_to(ordinal);
+            buffer.spans.undo_to(ordinal);
+        }
+    }
+
+    /// Whether there are savepoints to which a tool could return.
+    pub(super) fn has_savepoints(&self) -> bool {
+        self.buffer.borrow().savepoints > 0
+    }
+
+    /// Takes note that there is a transaction; `is_new` if it has just begun, with the lock of
+    /// writers.
+    pub(super) fn transaction_began(&self, is_new: bool) {
         if !self.is_buffered() {
             return;
         }
         self.notice_others();
-        self.buffer.borrow_mut().in_transaction = true;
+        let mut buffer = self.buffer.borrow_mut();
+        buffer.in_transaction = true;
+        buffer.may_defer |= is_new;
         self.signal.hold(true);
     }
 
@@ -423,6 +450,7 @@ impl Database {
             return;
         }
         buffer.in_transaction = false;
+        buffer.may_defer = false;
         buffer.spans.clear();
         buffer.kv.clear();
         buffer.pending.clear();
@@ -503,6 +531,7 @@ impl Database {
     pub(super) fn transaction_lost(&self) {
         let mut buffer = self.buffer.borrow_mut();
         buffer.in_transaction = false;
+        buffer.may_defer = false;
         buffer.clear();
         self.signal.hold(false);
         self.signal.outdate();

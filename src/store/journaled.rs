@@ -148,6 +148,26 @@ impl<V> Journaled<V> {
         let Some(&length) = self.marks.get(mark) else {
             return;
         };
+        self.undo_behind(length);
+        self.marks.truncate(mark);
+    }
+
+    /// As [`Journaled::return_to`], but the mark stays, and so do later ones, which now mark the
+    /// same state.
+    pub(super) fn undo_to(&mut self, mark: usize) {
+        let Some(&length) = self.marks.get(mark) else {
+            return;
+        };
+        self.undo_behind(length);
+        for later in &mut self.marks[mark..] {
+            *later = length;
+        }
+        // What is put here from now on has been put behind the marks.
+        self.serial += 1;
+    }
+
+    /// Undoes what the undo log has behind its first `length` entries.
+    fn undo_behind(&mut self, length: usize) {
         self.order = None;
         for (key, prior) in self.undo.drain(length..).rev() {
             match prior {
@@ -155,7 +175,6 @@ impl<V> Journaled<V> {
                 None => self.entries.remove(&key),
             };
         }
-        self.marks.truncate(mark);
     }
 
     /// Forgets all marks.
