@@ -82,6 +82,8 @@ pub(super) struct Buffer {
     others: Others,
     /// Whether the journal mode is WAL, if that is known.
     is_wal: Option<bool>,
+    /// Whether there is no journal, so that SQL can't undo anything.
+    is_without_journal: bool,
 }
 
 const UPSERT: &str = "INSERT INTO kvStore (key, value) VALUES (?, ?)
@@ -305,6 +307,12 @@ impl Database {
 
     /// Undoes what was written since a savepoint was set, and forgets it.
     pub(super) fn return_to_savepoint(&mut self, ordinal: usize) -> Result<()> {
+        if self.buffer.borrow().is_without_journal {
+            // What has reached the tables stays, so what is on its way must, too: an item without
+            // its span would be in the way of the next one.
+            self.forget_savepoints_from(ordinal);
+            return Ok(());
+        }
         self.settle_readers()?;
         if self.buffer.borrow().savepoints_in_sql > ordinal {
             self.run_directly(&format!("ROLLBACK TO SAVEPOINT t{ordinal}"))?;
@@ -319,6 +327,15 @@ impl Database {
         drop(buffer);
         self.signal.outdate();
         Ok(())
+    }
+
+    fn forget_savepoints_from(&self, ordinal: usize) {
+        let mut buffer = self.buffer.borrow_mut();
+        buffer.savepoints_in_sql = buffer.savepoints_in_sql.min(ordinal);
+        buffer.savepoints = ordinal;
+        buffer.kv.forget_marks_from(ordinal);
+        buffer.pending.forget_marks_from(ordinal);
+        buffer.spans.forget_marks_from(ordinal);
     }
 
     /// Forgets all savepoints, and keeps what was written since.
@@ -497,9 +514,10 @@ impl Database {
     }
 
     /// Takes note of the journal mode.
-    pub(super) fn journal_mode_set(&self, is_wal: bool) {
+    pub(super) fn journal_mode_set(&self, mode: &str) {
         let mut buffer = self.buffer.borrow_mut();
-        buffer.is_wal = Some(is_wal);
+        buffer.is_wal = Some(mode == "wal");
+        buffer.is_without_journal = mode == "off";
         buffer.others = Others::Unknown;
     }
 

@@ -332,7 +332,7 @@ impl Database {
         if found != wanted && self.file().is_some() {
             return Err(Error::JournalMode { wanted, found });
         }
-        self.journal_mode_set(found == "wal");
+        self.journal_mode_set(&found);
         self.execute(&format!("PRAGMA synchronous={synchronous}"))
     }
 

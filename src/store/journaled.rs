@@ -166,6 +166,14 @@ impl<V> Journaled<V> {
         self.serial += 1;
     }
 
+    /// Forgets the mark of this number and later ones, and keeps what has changed since.
+    pub(super) fn forget_marks_from(&mut self, mark: usize) {
+        self.marks.truncate(mark);
+        if self.marks.is_empty() {
+            self.undo.clear();
+        }
+    }
+
     /// Undoes what the undo log has behind its first `length` entries.
     fn undo_behind(&mut self, length: usize) {
         self.order = None;
