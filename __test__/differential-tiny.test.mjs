@@ -13,7 +13,7 @@ const limits = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(...limitNames) },
 );
 
-const runs = { kv: 60, hugeKv: 4, transcripts: 50, snapshots: 6, bundles: 15, whole: 20, import: 25, repair: 12 };
+const runs = { kv: 60, hugeKv: 4, transcripts: 50, snapshots: 6, bundles: 15, whole: 20, import: 50, repair: 30 };
 
 for (const [name, count] of Object.entries(runs)) {
   const { examples, check } = suites[name];

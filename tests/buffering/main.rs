@@ -110,6 +110,19 @@ impl Pair<'_> {
             78..81 => {
                 if !self.store.is_in_crank() {
                     self.commit(what);
+                    // Without a transaction, others may write at any time.
+                    for letter in [b"c", b"b", b"a"] {
+                        let from = random.key();
+                        for is_first in [true, false] {
+                            let next = self.store.kv_get_next_key(from).unwrap();
+                            assert_eq!(next, self.now.key_after(from), "{what}, behind {from:?}");
+                            if is_first {
+                                let behind = [from, b"\0", letter].concat();
+                                self.write_elsewhere(random, &behind);
+                            }
+                        }
+                        self.check(what);
+                    }
                 }
             }
             81..84 => {
@@ -212,6 +225,11 @@ impl Pair<'_> {
 
     /// All keys, in order, and the span.
     fn check(&self, what: &str) {
+        let mut key = Vec::new();
+        while let Some(next) = self.store.kv_get_next_key(&key).unwrap() {
+            assert_eq!(Some(&next), self.now.key_after(&key).as_ref(), "{what}");
+            key = next;
+        }
         for key in KEYS {
             let found = self.store.kv_get(key).unwrap();
             assert_eq!(found.as_ref(), self.now.kv.get(key), "{what}, {key:?}");

@@ -133,15 +133,19 @@ export const lookStep = fc.constantFrom(
   ['diskUsage'],
 );
 
-// Not on the crank's own savepoints: the reference leaves some behind when it rolls a crank back.
 const control = fc.constantFrom(
   'BEGIN',
   'BEGIN IMMEDIATE',
   'COMMIT',
   'ROLLBACK',
-  'SAVEPOINT tool',
-  'ROLLBACK TO tool',
-  'RELEASE tool',
+);
+
+// Savepoints of tools don't outlast a step: the reference leaves some of its own behind when it rolls a
+// crank back, and then finds these where a tool's rollback has undone newer ones.
+const savepoint = fc.tuple(
+  fc.constant('sqlSavepoint'),
+  fc.array(fc.tuple(key, fc.option(value)), { maxLength: 3 }),
+  fc.boolean(),
 );
 
 /** What tools do by SQL, over the store's connection and over another one. */
@@ -151,6 +155,7 @@ export const sqlStep = fc.oneof(
   { weight: 2, arbitrary: fc.tuple(fc.constantFrom('sqlGet', 'sqlDelete'), key) },
   { weight: 2, arbitrary: fc.tuple(fc.constant('sqlSet'), key, value) },
   { weight: 1, arbitrary: fc.constant(['sqlPending']) },
+  { weight: 2, arbitrary: savepoint },
   { weight: 2, arbitrary: fc.tuple(fc.constantFrom('otherGet', 'otherDelete'), key) },
   { weight: 3, arbitrary: fc.tuple(fc.constant('otherSet'), key, value) },
   { weight: 3, arbitrary: fc.tuple(fc.constant('watch'), key) },

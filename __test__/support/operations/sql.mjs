@@ -52,6 +52,22 @@ export const sqlOperations = {
   sqlPending(world) {
     return databaseOf(world).prepare('SELECT * FROM pendingExports ORDER BY key').all();
   },
+  /** Changes keys by the store, in a savepoint of a tool's, and maybe goes back. */
+  sqlSavepoint(world, entries, back) {
+    const db = databaseOf(world);
+    const { kvStore } = world.store.internal;
+    const see = () => entries.map(([key]) => [kvStore.get(expand(key)), kvStore.getNextKey(expand(key))]);
+    db.exec('SAVEPOINT tool');
+    for (const [key, value] of entries) {
+      if (value === null) kvStore.delete(expand(key));
+      else kvStore.set(expand(key), expand(value));
+    }
+    const seen = [see(), db.inTransaction];
+    if (back) db.exec('ROLLBACK TO tool');
+    seen.push(see());
+    db.exec('RELEASE tool');
+    return [...seen, see(), db.inTransaction];
+  },
   otherGet: (world, key) => elsewhere(world, db => get(db, key)),
   otherSet: (world, key, value) => elsewhere(world, db => set(db, key, value)),
   otherDelete: (world, key) => elsewhere(world, db => remove(db, key)),
