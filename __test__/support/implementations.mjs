@@ -16,11 +16,24 @@ export const reference = {
 // kilobytes cross its boundaries many times.
 const TINY = { kvCache: 120, kvBuffer: 60, itemBatch: 40, recordBatch: 50, chunk: 7, gzipBlock: 600 };
 
+const LIMITS = {
+  tiny: TINY,
+  tinyBuffer: { kvCache: undefined, kvBuffer: TINY.kvBuffer },
+  tinyCache: { kvCache: TINY.kvCache },
+  default: {},
+};
+
+export const limitNames = Object.keys(LIMITS);
+
+/** Sets the limits that ours keeps to from now on, in stores that are then opened. */
+export const useLimits = name => {
+  if (subjectIsReference) return;
+  createRequire(import.meta.url)('../../js/native.js').setLimits(...Object.values(LIMITS[name]));
+};
+
 const loadOurs = async () => {
   const api = await import('../../index.mjs');
-  if (tinyLimits) {
-    createRequire(import.meta.url)('../../js/native.js').setLimits(...Object.values(TINY));
-  }
+  if (tinyLimits) useLimits('tiny');
   return {
     name: 'ours',
     api,

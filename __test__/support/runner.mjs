@@ -7,6 +7,7 @@ import { exportInMode, glance, look, modes } from './observe.mjs';
 import { bundleOperations } from './operations/bundles.mjs';
 import { kvOperations } from './operations/kv.mjs';
 import { snapshotOperations } from './operations/snapshots.mjs';
+import { sqlOperations } from './operations/sql.mjs';
 import { transcriptOperations } from './operations/transcripts.mjs';
 import { wholeOperations } from './operations/whole.mjs';
 import { attempt } from './outcome.mjs';
@@ -18,6 +19,7 @@ export const operations = {
   ...snapshotOperations,
   ...bundleOperations,
   ...wholeOperations,
+  ...sqlOperations,
 };
 
 export const describeStep = ([name, ...args]) => {

@@ -64,6 +64,9 @@ pub(super) struct Buffer {
     /// Whether a transaction is open as far as we know; SQLite ends one by itself when it fails
     /// in certain ways.
     in_transaction: bool,
+    /// Whether the transaction is known to hold the lock of writers, so that what is written now
+    /// can be written later. One that a tool began may have yet to get it, and may fail to.
+    may_defer: bool,
     kv: Journaled<Written>,
     /// How many bytes were put into `kv` since it was empty.
     kv_bytes: usize,
@@ -75,12 +78,14 @@ pub(super) struct Buffer {
     /// How many savepoints there are, and how many of them SQL knows of.
     savepoints: usize,
     savepoints_in_sql: usize,
-    /// Whether a tool may have written something that a savepoint would undo.
-    tools_in_crank: bool,
+    /// Whether something was written since there are savepoints that the journals know nothing of.
+    has_unjournaled: bool,
     pub(super) scan: ScanAhead,
     others: Others,
     /// Whether the journal mode is WAL, if that is known.
     is_wal: Option<bool>,
+    /// Whether there is no journal, so that SQL can't undo anything.
+    is_without_journal: bool,
 }
 
 const UPSERT: &str = "INSERT INTO kvStore (key, value) VALUES (?, ?)
@@ -152,7 +157,7 @@ impl Database {
     pub(super) fn kv_write(&self, key: &[u8], value: Option<&Arc<[u8]>>) -> Result<()> {
         let is_full = {
             let mut buffer = self.buffer.borrow_mut();
-            if !buffer.is_on || !buffer.in_transaction {
+            if !buffer.is_on || !buffer.in_transaction || !buffer.may_defer {
                 drop(buffer);
                 return self.kv_write_through(key, value.map(|value| &**value));
             }
@@ -171,7 +176,10 @@ impl Database {
             Some(value) => self.run(UPSERT, params![SqlText(key), SqlText(value)])?,
             None => self.run(DELETE, params![SqlText(key)])?,
         };
-        self.buffer.borrow_mut().scan.forget();
+        let mut buffer = self.buffer.borrow_mut();
+        buffer.scan.forget();
+        buffer.may_defer = buffer.in_transaction;
+        buffer.has_unjournaled |= buffer.savepoints > 0;
         Ok(())
     }
 
@@ -304,6 +312,12 @@ impl Database {
     /// kvStore that may have other values now; copies of others still hold. If they can't be
     /// told, all copies are made void, and none is returned.
     pub(super) fn return_to_savepoint(&mut self, ordinal: usize) -> Result<Vec<String>> {
+        if self.buffer.borrow().is_without_journal {
+            // What has reached the tables stays, so what is on its way must, too: an item without
+            // its span would be in the way of the next one.
+            self.forget_savepoints_from(ordinal);
+            return Ok(Vec::new());
+        }
         self.settle_readers()?;
         if self.buffer.borrow().savepoints_in_sql > ordinal {
             self.run_directly(&format!("ROLLBACK TO SAVEPOINT t{ordinal}"))?;
@@ -316,7 +330,7 @@ impl Database {
         let undone: Option<Vec<String>> = undone
             .map(|key| std::str::from_utf8(key).map(str::to_owned).ok())
             .collect();
-        let undone = undone.filter(|_| buffer.is_on && !buffer.tools_in_crank);
+        let undone = undone.filter(|_| buffer.is_on && !buffer.has_unjournaled);
         buffer.kv.return_to(ordinal);
         buffer.pending.return_to(ordinal);
         buffer.spans.return_to(ordinal);
@@ -328,6 +342,15 @@ impl Database {
         Ok(undone.unwrap_or_default())
     }
 
+    fn forget_savepoints_from(&self, ordinal: usize) {
+        let mut buffer = self.buffer.borrow_mut();
+        buffer.savepoints_in_sql = buffer.savepoints_in_sql.min(ordinal);
+        buffer.savepoints = ordinal;
+        buffer.kv.forget_marks_from(ordinal);
+        buffer.pending.forget_marks_from(ordinal);
+        buffer.spans.forget_marks_from(ordinal);
+    }
+
     /// Forgets all savepoints, and keeps what was written since.
     pub(super) fn release_savepoints(&self) -> Result<()> {
         if self.buffer.borrow().savepoints_in_sql > 0 {
@@ -336,7 +359,7 @@ impl Database {
         let mut buffer = self.buffer.borrow_mut();
         buffer.savepoints = 0;
         buffer.savepoints_in_sql = 0;
-        buffer.tools_in_crank = false;
+        buffer.has_unjournaled = false;
         buffer.kv.forget_marks();
         buffer.pending.forget_marks();
         buffer.spans.forget_marks();
@@ -411,7 +434,8 @@ impl Database {
         buffer.is_wal = None;
         if buffer.is_on {
             buffer.in_transaction = in_transaction;
-            buffer.tools_in_crank |= buffer.savepoints > 0;
+            buffer.has_unjournaled |= buffer.savepoints > 0;
+            buffer.may_defer = false;
             buffer.pending_in_table = true;
             buffer.spans.drop_all();
             buffer.scan.forget();
@@ -420,13 +444,34 @@ impl Database {
         self.signal.outdate();
     }
 
-    /// Takes note that a transaction has begun.
-    pub(super) fn transaction_began(&self) {
+    /// Takes note that a tool has returned to a savepoint of the crank's, which stays.
+    ///
+    /// SQL has undone what was written there, and that may include what was buffered when the
+    /// savepoint was set.
+    pub(super) fn tool_returned_to(&self, ordinal: usize) {
+        let mut buffer = self.buffer.borrow_mut();
+        if buffer.is_on && ordinal < buffer.savepoints {
+            buffer.kv.undo_to(ordinal);
+            buffer.pending.undo_to(ordinal);
+            buffer.spans.undo_to(ordinal);
+        }
+    }
+
+    /// Whether there are savepoints to which a tool could return.
+    pub(super) fn has_savepoints(&self) -> bool {
+        self.buffer.borrow().savepoints > 0
+    }
+
+    /// Takes note that there is a transaction; `is_new` if it has just begun, with the lock of
+    /// writers.
+    pub(super) fn transaction_began(&self, is_new: bool) {
         if !self.is_buffered() {
             return;
         }
         self.notice_others();
-        self.buffer.borrow_mut().in_transaction = true;
+        let mut buffer = self.buffer.borrow_mut();
+        buffer.in_transaction = true;
+        buffer.may_defer |= is_new;
         self.signal.hold(true);
     }
 
@@ -437,6 +482,7 @@ impl Database {
             return;
         }
         buffer.in_transaction = false;
+        buffer.may_defer = false;
         buffer.spans.clear();
         buffer.kv.clear();
         buffer.pending.clear();
@@ -483,9 +529,10 @@ impl Database {
     }
 
     /// Takes note of the journal mode.
-    pub(super) fn journal_mode_set(&self, is_wal: bool) {
+    pub(super) fn journal_mode_set(&self, mode: &str) {
         let mut buffer = self.buffer.borrow_mut();
-        buffer.is_wal = Some(is_wal);
+        buffer.is_wal = Some(mode == "wal");
+        buffer.is_without_journal = mode == "off";
         buffer.others = Others::Unknown;
     }
 
@@ -517,6 +564,7 @@ impl Database {
     pub(super) fn transaction_lost(&self) {
         let mut buffer = self.buffer.borrow_mut();
         buffer.in_transaction = false;
+        buffer.may_defer = false;
         buffer.clear();
         self.signal.hold(false);
         self.signal.outdate();

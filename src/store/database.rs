@@ -285,10 +285,11 @@ impl Database {
             return Ok(());
         }
         self.notice_lost_transaction();
-        if !self.in_transaction() {
+        let is_new = !self.in_transaction();
+        if is_new {
             self.run_directly("BEGIN IMMEDIATE TRANSACTION")?;
         }
-        self.transaction_began();
+        self.transaction_began(is_new);
         Ok(())
     }
 
@@ -331,7 +332,7 @@ impl Database {
         if found != wanted && self.file().is_some() {
             return Err(Error::JournalMode { wanted, found });
         }
-        self.journal_mode_set(found == "wal");
+        self.journal_mode_set(&found);
         self.execute(&format!("PRAGMA synchronous={synchronous}"))
     }
 

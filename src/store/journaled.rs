@@ -155,6 +155,34 @@ impl<V> Journaled<V> {
         let Some(&length) = self.marks.get(mark) else {
             return;
         };
+        self.undo_behind(length);
+        self.marks.truncate(mark);
+    }
+
+    /// As [`Journaled::return_to`], but the mark stays, and so do later ones, which now mark the
+    /// same state.
+    pub(super) fn undo_to(&mut self, mark: usize) {
+        let Some(&length) = self.marks.get(mark) else {
+            return;
+        };
+        self.undo_behind(length);
+        for later in &mut self.marks[mark..] {
+            *later = length;
+        }
+        // What is put here from now on has been put behind the marks.
+        self.serial += 1;
+    }
+
+    /// Forgets the mark of this number and later ones, and keeps what has changed since.
+    pub(super) fn forget_marks_from(&mut self, mark: usize) {
+        self.marks.truncate(mark);
+        if self.marks.is_empty() {
+            self.undo.clear();
+        }
+    }
+
+    /// Undoes what the undo log has behind its first `length` entries.
+    fn undo_behind(&mut self, length: usize) {
         self.order = None;
         for (key, prior) in self.undo.drain(length..).rev() {
             match prior {
@@ -162,7 +190,6 @@ impl<V> Journaled<V> {
                 None => self.entries.remove(&key),
             };
         }
-        self.marks.truncate(mark);
     }
 
     /// Forgets all marks.

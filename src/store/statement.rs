@@ -10,7 +10,8 @@ use std::ffi::{CStr, c_int};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use rusqlite::ffi;
+use rusqlite::fallible_iterator::FallibleIterator as _;
+use rusqlite::{Batch, ffi};
 
 use super::database::Database;
 use super::error::{Class, Error, Result};
@@ -449,9 +450,12 @@ impl Database {
         let result = statement
             .bind(bindings)
             .and_then(|()| statement.step(db).map(drop));
+        // SAFETY: a live statement, whose text SQLite owns and which is copied.
+        let sql = unsafe { text(ffi::sqlite3_sql(statement.raw())) };
         statement.reset();
         self.after_tools();
         result?;
+        self.notice_return(sql.as_deref());
         // SAFETY: the connection is open.
         Ok(unsafe {
             Changes {
@@ -535,12 +539,17 @@ impl Database {
     pub fn stop_statement(&mut self, id: u32) {
         if let Some(statement) = self.statements.get_mut(&id) {
             statement.reset();
+            // Until now all reads were of the state that this one was of.
+            self.after_tools();
         }
     }
 
     /// Forgets a statement that nobody can use any more.
     pub fn drop_statement(&mut self, id: u32) {
-        self.statements.remove(&id);
+        let dropped = self.statements.remove(&id);
+        if dropped.is_some_and(|statement| statement.stepping) {
+            self.after_tools();
+        }
     }
 
     /// Runs any number of statements of a tool.
@@ -553,10 +562,43 @@ impl Database {
             return Err(busy());
         }
         self.settle_readers()?;
+        if self.has_savepoints() {
+            return self.execute_one_by_one(sql);
+        }
         self.settle_entirely()?;
         let done = self.execute(sql);
         self.after_tools();
         done
+    }
+
+    /// Runs a script that may return to a savepoint of the crank's on its way.
+    fn execute_one_by_one(&self, sql: &str) -> Result<()> {
+        let mut script = Batch::new(self.connection()?, sql);
+        loop {
+            self.settle_entirely()?;
+            let mut one = || {
+                let Some(mut statement) = script.next()? else {
+                    return Ok(None);
+                };
+                let sql = statement.expanded_sql();
+                let mut rows = statement.raw_query();
+                while rows.next()?.is_some() {}
+                Ok(Some(sql))
+            };
+            let done: rusqlite::Result<_> = one();
+            self.after_tools();
+            match done? {
+                Some(sql) => self.notice_return(sql.as_deref()),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Takes note of it if a tool's statement returned to a savepoint of the crank's.
+    fn notice_return(&self, sql: Option<&str>) {
+        if let Some(ordinal) = sql.and_then(crank_savepoint) {
+            self.tool_returned_to(ordinal);
+        }
     }
 
     fn check_not_stepping(&mut self, id: u32) -> Result<()> {
@@ -591,6 +633,21 @@ impl Database {
 unsafe fn text(raw: *const std::ffi::c_char) -> Option<String> {
     // SAFETY: as the caller promises.
     unsafe { (!raw.is_null()).then(|| CStr::from_ptr(raw).to_string_lossy().into_owned()) }
+}
+
+/// The number of the crank's savepoint to which a statement returns, if that is what it does.
+fn crank_savepoint(sql: &str) -> Option<usize> {
+    let mut words = sql
+        .trim_end_matches(|c: char| c == ';' || c.is_ascii_whitespace())
+        .split_ascii_whitespace()
+        .map(str::to_ascii_lowercase)
+        .filter(|word| !["transaction", "savepoint"].contains(&word.as_str()));
+    if words.next()? != "rollback" || words.next()? != "to" {
+        return None;
+    }
+    let name = words.next()?;
+    let name = name.trim_matches(['"', '`', '[', ']', '\'']);
+    name.strip_prefix('t')?.parse().ok()
 }
 
 /// Whether nothing but white space, semicolons and comments is left of a script.

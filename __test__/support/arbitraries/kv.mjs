@@ -133,6 +133,34 @@ export const lookStep = fc.constantFrom(
   ['diskUsage'],
 );
 
+const control = fc.constantFrom(
+  'BEGIN',
+  'BEGIN IMMEDIATE',
+  'COMMIT',
+  'ROLLBACK',
+);
+
+// Savepoints of tools don't outlast a step: the reference leaves some of its own behind when it rolls a
+// crank back, and then finds these where a tool's rollback has undone newer ones.
+const savepoint = fc.tuple(
+  fc.constant('sqlSavepoint'),
+  fc.array(fc.tuple(key, fc.option(value)), { maxLength: 3 }),
+  fc.boolean(),
+);
+
+/** What tools do by SQL, over the store's connection and over another one. */
+export const sqlStep = fc.oneof(
+  { weight: 3, arbitrary: fc.tuple(fc.constant('sqlExec'), control) },
+  { weight: 1, arbitrary: fc.tuple(fc.constant('sqlRun'), control) },
+  { weight: 2, arbitrary: fc.tuple(fc.constantFrom('sqlGet', 'sqlDelete'), key) },
+  { weight: 2, arbitrary: fc.tuple(fc.constant('sqlSet'), key, value) },
+  { weight: 1, arbitrary: fc.constant(['sqlPending']) },
+  { weight: 2, arbitrary: savepoint },
+  { weight: 2, arbitrary: fc.tuple(fc.constantFrom('otherGet', 'otherDelete'), key) },
+  { weight: 3, arbitrary: fc.tuple(fc.constant('otherSet'), key, value) },
+  { weight: 3, arbitrary: fc.tuple(fc.constant('watch'), key) },
+);
+
 /**
  * A crank as a kernel runs it: savepoints, work, sometimes back to one of them,
  * more work, hashes, the end.
@@ -172,6 +200,8 @@ export const kvSteps = options =>
       { weight: 6, arbitrary: one(kvStep) },
       { weight: 4, arbitrary: crankOf(kvStep) },
       { weight: 2, arbitrary: one(crankStep) },
+      { weight: 2, arbitrary: one(sqlStep) },
+      { weight: 1, arbitrary: crankOf(fc.oneof(kvStep, kvStep, sqlStep)) },
       { weight: 1, arbitrary: one(wrongKvStep) },
       { weight: 2, arbitrary: one(lookStep) },
     ],

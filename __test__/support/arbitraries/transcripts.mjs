@@ -1,7 +1,7 @@
 // Steps for the transcript store: a few vats that live, are upgraded, terminated
 // and deleted bit by bit, all interleaved.
 import fc from 'fast-check';
-import { crankOf, crankStep, lookStep } from './kv.mjs';
+import { crankOf, crankStep, lookStep, sqlStep } from './kv.mjs';
 import { one, sequence } from './config.mjs';
 import { megabyte, plainText, wildText } from './text.mjs';
 
@@ -146,6 +146,7 @@ export const transcriptSteps = options =>
       { weight: 3, arbitrary: crankOf(transcriptStep) },
       { weight: 1, arbitrary: one(crankStep) },
       { weight: 1, arbitrary: one(internalStep) },
+      { weight: 1, arbitrary: one(sqlStep) },
       { weight: 2, arbitrary: one(lookStep) },
     ],
     options,

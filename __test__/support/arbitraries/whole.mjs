@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { goodBundleStep } from './bundles.mjs';
 import { one, sequence } from './config.mjs';
-import { crankOf, kvStep } from './kv.mjs';
+import { crankOf, kvStep, sqlStep } from './kv.mjs';
 import { mode } from './mutations.mjs';
 import { how, image } from './snapshots.mjs';
 import { budget } from './transcripts.mjs';
@@ -83,6 +83,7 @@ export const wholeSteps = ({ prune = true, around = true, maxLength }) =>
       { weight: 2, arbitrary: one(goodBundleStep) },
       ...(prune ? [{ weight: 1, arbitrary: one(pruneStep) }] : []),
       ...(around ? [{ weight: 4, arbitrary: one(aroundStep) }] : []),
+      ...(around ? [{ weight: 1, arbitrary: one(sqlStep) }] : []),
     ],
     { maxLength, size: 'max' },
   ).map(steps => [...start, ...steps]);

@@ -1,0 +1,286 @@
+//! Random operations on a store, beside a model of plain maps that knows nothing of buffers.
+//!
+//! One test only: the limits are the process's.
+
+mod model;
+
+use std::path::Path;
+
+use model::{KEYS, Random, SPAN_KEY, State};
+use swing_store::store::{
+    Bindings, FILE_NAME, Limits, Location, OpenOptions, SharedDatabase, SqlValue, Store,
+    StoreOptions, set_limits,
+};
+
+const VAT: &[u8] = b"v1";
+
+const TINY: Limits = Limits {
+    kv_cache_bytes: 120,
+    kv_buffer_bytes: 60,
+    item_batch_bytes: 40,
+    record_batch_bytes: 50,
+    chunk_bytes: 7,
+    gzip_block_bytes: 600,
+};
+
+fn text(text: &[u8]) -> SqlValue {
+    SqlValue::Text(text.to_vec())
+}
+
+/// Runs a tool's statement and returns its rows.
+fn sql(db: &SharedDatabase, sql: &str, values: Vec<SqlValue>) -> Vec<Vec<SqlValue>> {
+    let mut db = db.lock();
+    let id = db.prepare_statement(sql.as_bytes()).unwrap();
+    let bindings = Bindings {
+        positional: values,
+        named: None,
+    };
+    let rows = match db.statement_returns_data(id).unwrap() {
+        true => db.query_statement(id, &bindings, usize::MAX).unwrap(),
+        false => {
+            db.run_statement(id, &bindings).unwrap();
+            Vec::new()
+        }
+    };
+    db.drop_statement(id);
+    rows
+}
+
+const SET: &str = "INSERT OR REPLACE INTO kvStore (key, value) VALUES (?, ?)";
+
+fn open(directory: Option<&Path>) -> Store {
+    let location = match directory {
+        Some(directory) => Location::File(directory.join(FILE_NAME)),
+        None => Location::Memory,
+    };
+    let options = StoreOptions::default();
+    Store::open(location, &OpenOptions::default(), false, options).unwrap()
+}
+
+/// A store and its model.
+struct Pair<'a> {
+    store: Store,
+    directory: Option<&'a Path>,
+    now: State,
+    committed: State,
+    /// For each of the crank's savepoints, its name and what it goes back to.
+    savepoints: Vec<(Vec<u8>, State)>,
+}
+
+impl Pair<'_> {
+    fn step(&mut self, random: &mut Random, what: &str) {
+        let key = random.key();
+        let database = self.store.database().clone();
+        match random.below(100) {
+            0..25 => {
+                let value = random.value();
+                self.store.kernel_set(key, &value).unwrap();
+                self.now.kv.insert(key.to_vec(), value.clone());
+                self.now.note(key, Some(&value));
+            }
+            25..38 => {
+                self.store.kernel_delete(key).unwrap();
+                self.now.kv.remove(key);
+                self.now.note(key, None);
+            }
+            38..48 => assert_eq!(
+                self.store.kv_get(key).unwrap().as_ref(),
+                self.now.kv.get(key),
+                "{what}"
+            ),
+            48..60 => {
+                let mut key = key.to_vec();
+                for _ in 0..random.below(6) {
+                    let next = self.store.kv_get_next_key(&key).unwrap();
+                    assert_eq!(next, self.now.key_after(&key), "{what}, behind {key:?}");
+                    let Some(next) = next else { break };
+                    key = next;
+                }
+            }
+            60..68 => {
+                let item = random.value();
+                self.store.add_item(VAT, &item).unwrap();
+                self.now.items.push(item);
+                let part = format!("\"endPos\":{},", self.now.items.len());
+                self.now
+                    .pending
+                    .insert(SPAN_KEY.to_vec(), Some(part.into_bytes()));
+            }
+            68..78 => self.crank_step(random, what),
+            78..81 => {
+                if !self.store.is_in_crank() {
+                    self.commit(what);
+                    // Without a transaction, others may write at any time.
+                    for letter in [b"c", b"b", b"a"] {
+                        let from = random.key();
+                        for is_first in [true, false] {
+                            let next = self.store.kv_get_next_key(from).unwrap();
+                            assert_eq!(next, self.now.key_after(from), "{what}, behind {from:?}");
+                            if is_first {
+                                let behind = [from, b"\0", letter].concat();
+                                self.write_elsewhere(random, &behind);
+                            }
+                        }
+                        self.check(what);
+                    }
+                }
+            }
+            81..84 => {
+                let rows = sql(
+                    &database,
+                    "SELECT value FROM kvStore WHERE key = ?",
+                    vec![text(key)],
+                );
+                let expected = self.now.kv.get(key).map(|value| vec![text(value)]);
+                assert_eq!(rows, Vec::from_iter(expected), "{what}");
+            }
+            84..86 => self.write_by_sql(random, key),
+            86..88 => self.write_elsewhere(random, key),
+            88..90 => self.lose(random),
+            _ => self.check(what),
+        }
+    }
+
+    fn crank_step(&mut self, random: &mut Random, what: &str) {
+        if !self.store.is_in_crank() {
+            return self.store.start_crank().unwrap();
+        }
+        match random.below(6) {
+            0..3 => {
+                let name = format!("s{}", self.savepoints.len()).into_bytes();
+                self.store.establish_crank_savepoint(&name).unwrap();
+                self.savepoints.push((name, self.now.clone()));
+            }
+            3..5 if !self.savepoints.is_empty() => {
+                let ordinal = random.below(self.savepoints.len());
+                self.savepoints.truncate(ordinal + 1);
+                let (name, state) = self.savepoints.pop().unwrap();
+                self.store.rollback_crank(&name).unwrap();
+                self.now = state;
+            }
+            _ => {
+                let notes = self.store.end_crank().unwrap();
+                self.store.finish_crank();
+                self.savepoints.clear();
+                self.now.check_notes(notes, what);
+            }
+        }
+    }
+
+    fn commit(&mut self, what: &str) {
+        let is_writing = self.store.database().lock().in_transaction();
+        match self.store.prepare_commit().unwrap() {
+            Some(notes) => self.now.check_notes(notes, what),
+            None => assert!(!is_writing, "{what}"),
+        }
+        self.store.commit().unwrap();
+        self.committed = self.now.clone();
+    }
+
+    /// A tool writes over the store's own connection, and commits if nothing was open.
+    fn write_by_sql(&mut self, random: &mut Random, key: &[u8]) {
+        let value = random.value();
+        let database = self.store.database().clone();
+        let is_in_transaction = database.lock().in_transaction();
+        sql(&database, SET, vec![text(key), text(&value)]);
+        self.now.kv.insert(key.to_vec(), value.clone());
+        if !is_in_transaction {
+            self.committed.kv.insert(key.to_vec(), value);
+        }
+    }
+
+    /// Another connection writes and commits.
+    fn write_elsewhere(&mut self, random: &mut Random, key: &[u8]) {
+        let Some(directory) = self.directory else {
+            return;
+        };
+        if self.store.database().lock().in_transaction() {
+            return;
+        }
+        let place = Location::File(directory.join(FILE_NAME));
+        let other = SharedDatabase::open(place, &OpenOptions::default()).unwrap();
+        let value = random.value();
+        sql(&other, SET, vec![text(key), text(&value)]);
+        self.now.kv.insert(key.to_vec(), value.clone());
+        self.committed.kv.insert(key.to_vec(), value);
+    }
+
+    /// A tool undoes the transaction, or the store is closed in the middle of it.
+    fn lose(&mut self, random: &mut Random) {
+        if self.store.is_in_crank() {
+            return;
+        }
+        match self.directory {
+            Some(_) if random.below(2) == 0 => {
+                self.store.close().unwrap();
+                self.store = open(self.directory);
+            }
+            _ if self.store.database().lock().in_transaction() => {
+                sql(self.store.database(), "ROLLBACK", vec![]);
+            }
+            _ => return,
+        }
+        self.now = self.committed.clone();
+    }
+
+    /// All keys, in order, and the span.
+    fn check(&self, what: &str) {
+        let mut key = Vec::new();
+        while let Some(next) = self.store.kv_get_next_key(&key).unwrap() {
+            assert_eq!(Some(&next), self.now.key_after(&key).as_ref(), "{what}");
+            key = next;
+        }
+        for key in KEYS {
+            let found = self.store.kv_get(key).unwrap();
+            assert_eq!(found.as_ref(), self.now.kv.get(key), "{what}, {key:?}");
+            let next = self.store.kv_get_next_key(key).unwrap();
+            assert_eq!(next, self.now.key_after(key), "{what}, behind {key:?}");
+        }
+        let span = self.store.get_current_span_bounds(VAT).unwrap();
+        assert_eq!(span.end_pos, self.now.items.len() as i64, "{what}");
+        assert_eq!(span.hash, self.now.span_hash().as_bytes(), "{what}");
+        let reader = self.store.read_span(VAT, None).unwrap();
+        for item in &self.now.items {
+            assert_eq!(&reader.next_item().unwrap().unwrap().1, item, "{what}");
+        }
+        assert!(reader.next_item().unwrap().is_none(), "{what}");
+    }
+}
+
+fn run(seed: u64, steps: usize, directory: Option<&Path>, what: &str) {
+    let mut store = open(directory);
+    store.init_transcript(VAT).unwrap();
+    store.prepare_commit().unwrap();
+    store.commit().unwrap();
+    let mut pair = Pair {
+        store,
+        directory,
+        now: State::default(),
+        committed: State::default(),
+        savepoints: Vec::new(),
+    };
+    let mut random = Random(seed);
+    for step in 0..steps {
+        pair.step(&mut random, &format!("{what}, seed {seed}, step {step}"));
+    }
+    pair.check(&format!("{what}, seed {seed}, at the end"));
+}
+
+#[test]
+fn a_store_does_as_a_model_without_buffers() {
+    for (limits, name) in [(TINY, "tiny"), (Limits::DEFAULT, "default")] {
+        set_limits(limits);
+        for seed in 1..=20 {
+            run(seed, 600, None, &format!("in memory, {name}"));
+        }
+        for seed in 1..=6 {
+            let directory = tempfile::tempdir().unwrap();
+            run(
+                seed,
+                600,
+                Some(directory.path()),
+                &format!("a file, {name}"),
+            );
+        }
+    }
+}
