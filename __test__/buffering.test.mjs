@@ -68,6 +68,26 @@ const recording = () => {
 const keys = ['', 'a', 'b', 'bb', 'c', 'd', 'e'];
 
 testScenarios(test, [subject, reference], {
+  async 'a rollback undoes what went straight to SQL because a tool had looked before'(play) {
+    const store = await makeStore(play);
+    const { startCrank, establishCrankSavepoint, rollbackCrank, endCrank, kvStore } = store.kernelStorage;
+    const seen = [];
+    kvStore.set('d', 'before the tool');
+    store.debug.getDatabase().prepare('SELECT count(*) FROM kvStore').get();
+    startCrank();
+    establishCrankSavepoint('deliver');
+    kvStore.set('a', 'new a');
+    kvStore.delete('b');
+    seen.push(readAll(store, keys));
+    rollbackCrank('deliver');
+    seen.push(readAll(store, keys));
+    endCrank();
+    await store.hostStorage.commit();
+    seen.push(readAll(store, keys));
+    await store.hostStorage.close();
+    return seen;
+  },
+
   async 'SQL in mid-crank sees every write, and its own writes are seen'(play) {
     const { calls, exportCallback } = recording();
     const store = await makeStore(play, { exportCallback });

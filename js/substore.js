@@ -5,6 +5,7 @@ const { followTaming } = require('./errors.js');
 const { storeFunctions } = require('./functions.js');
 const native = require('./native.js');
 const { unpackPairs } = require('./packed.js');
+const { signalOf } = require('./signal.js');
 
 /**
  * What the JavaScript side of a sub-store works with.
@@ -15,20 +16,21 @@ const { unpackPairs } = require('./packed.js');
  *   addon into one that first begins a transaction and then reports changes of the export data
  * @property {() => void} ensureTxn
  * @property {Int32Array} signal what the addon says of the database without being asked: see
- *   `kv-cache.js`; the third number is 1 once the database is closed
+ *   `signal.js`
  */
 
 /**
  * Powers for the sub-stores of a whole store, where the addon does all of it by itself.
  *
  * @param {any} fns
+ * @param {any} handle the addon's handle of the database
  * @returns {Powers}
  */
-const ownPowers = fns => ({
+const ownPowers = (fns, handle) => ({
   fns,
   writes: fn => fn,
   ensureTxn: fns.ensureTxn,
-  signal: new Int32Array(fns.kvSignal()),
+  signal: signalOf(handle),
 });
 
 /**
@@ -65,7 +67,7 @@ const borrowedPowers = (db, part, ensureTxn, noteExport, options = {}) => {
         }
       }
     };
-  return { fns, writes, ensureTxn, signal: new Int32Array(fns.kvSignal()) };
+  return { fns, writes, ensureTxn, signal: signalOf(handle) };
 };
 
 module.exports = { borrowedPowers, ownPowers };

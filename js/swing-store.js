@@ -134,7 +134,7 @@ const makeSwingStore = (storePath, forceReset, options, staging) => {
     throw error;
   }
 
-  const powers = ownPowers(fns);
+  const powers = ownPowers(fns, handleOf(db));
   const isWrapped = wrapKvStore !== undefined;
   const cache = makeKVCache(fns, powers.signal);
   const base = baseKVStore(fns, cache);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use napi::sys;
 
-use super::raw::{Call, Function, Reply, Value, add_functions, functions, tie};
+use super::raw::{Call, Function, Reply, Value, add_functions, array_buffer, functions, tie};
 use crate::store::{
     Bindings, DEFAULT_BUSY_TIMEOUT, Database, Error, Location, OpenOptions, Result, SharedDatabase,
     SqlValue,
@@ -23,6 +23,13 @@ const METHODS: &[Function<SharedDatabase>] = &[
     ("execute", execute),
     ("close", close),
     ("serialize", serialize),
+    ("signal", |call| {
+        let signal = call.target.lock().signal();
+        let buffer = array_buffer(call.env(), signal);
+        buffer
+            .map(Reply::Js)
+            .ok_or_else(|| Error::Internal("this JavaScript engine has no external buffers".into()))
+    }),
     ("isOpen", |call| flag(call.target.lock().is_open())),
     ("inTransaction", |call| {
         flag(call.target.lock().in_transaction())

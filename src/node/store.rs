@@ -6,7 +6,7 @@ use napi::sys;
 
 use super::exporter::artifact_mode;
 use super::packed::Packed;
-use super::raw::{Call, Function, Reply, Value, array_buffer, function, functions};
+use super::raw::{Call, Function, Reply, Value, function, functions};
 use super::sink::{self, Work};
 use super::source::{self, Origin};
 use super::{database, span_reader};
@@ -35,13 +35,6 @@ const METHODS: &[Function<Handle>] = &[
     ("kvRefresh", |call| {
         call.target.lock().kv_refresh();
         done(())
-    }),
-    ("kvSignal", |call| {
-        let signal = call.target.lock().signal();
-        let buffer = array_buffer(call.env(), signal);
-        buffer
-            .map(Reply::Js)
-            .ok_or_else(|| Error::Internal("this JavaScript engine has no external buffers".into()))
     }),
     ("kvSet", |call| kv_set(call, |_| Ok(()), Store::kv_set)),
     ("kvDelete", |call| kv_delete(call, Store::kv_delete)),

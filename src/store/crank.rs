@@ -100,7 +100,7 @@ impl Store {
 
     /// Undoes all that was written since the savepoint was established, and forgets it. Returns
     /// the keys of the kvStore that may have other values now, for whoever has copies (see
-    /// [`Store::signal`]).
+    /// [`Database::signal`](super::Database::signal)).
     ///
     /// # Errors
     /// [`Error::OutsideCrank`]; [`Error::NoSuchSavepoint`].

@@ -143,6 +143,11 @@ impl Database {
         self.connection.as_ref().ok_or(Error::DatabaseClosed)
     }
 
+    /// What tells whoever keeps copies of values whether they still hold.
+    pub fn signal(&self) -> Arc<Signal> {
+        self.signal.clone()
+    }
+
     /// Whether the connection is open.
     pub fn is_open(&self) -> bool {
         self.connection.is_some()

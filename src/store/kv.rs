@@ -9,7 +9,7 @@ use rusqlite::params;
 
 use super::error::{Error, Result};
 use super::span_reader::SqlText;
-use super::{Database, Signal, Store, Transactions};
+use super::{Database, Store, Transactions};
 
 /// Whom a key belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,11 +156,6 @@ impl Store {
     /// changed the database since.
     pub fn kv_refresh(&self) {
         self.db.lock().notice_others();
-    }
-
-    /// What tells whoever keeps copies of values whether they still hold.
-    pub fn signal(&self) -> Arc<Signal> {
-        self.db.lock().signal.clone()
     }
 
     /// Sets a key for the kernel.

@@ -19,9 +19,6 @@ pub(super) struct WalClock([u32; HEADER_WORDS]);
 
 const HEADER_WORDS: usize = 12;
 
-/// Where the header counts the transactions that changed anything.
-const CHANGE_COUNTER: usize = 2;
-
 /// The size of the WAL-index's first part, by which SQLite asks the file system layer for it.
 const REGION_BYTES: c_int = 32 * 1024;
 
@@ -68,11 +65,6 @@ impl WalClock {
             Some(WalClock(header))
         }
     }
-
-    /// How many transactions changed something between an older look and this one.
-    pub(super) fn changes_since(self, older: WalClock) -> u32 {
-        self.0[CHANGE_COUNTER].wrapping_sub(older.0[CHANGE_COUNTER])
-    }
 }
 
 #[cfg(test)]
@@ -101,7 +93,6 @@ mod tests {
             assert_eq!(before, look(), "nothing is committed yet");
             writer.execute_batch("COMMIT").unwrap();
             assert_ne!(before, look());
-            assert_eq!(look().changes_since(before), 1);
             before = look();
         }
         // Reading, and a transaction that changes nothing, leave no trace.
