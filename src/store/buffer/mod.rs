@@ -18,6 +18,10 @@
 //! part by its journal, which brings back what was buffered at the time but has been written
 //! since.
 
+mod others;
+mod pending;
+mod savepoints;
+
 use std::sync::Arc;
 
 use rusqlite::params;
@@ -26,7 +30,6 @@ use super::Database;
 use super::error::{Error, Result};
 use super::journaled::Journaled;
 use super::limits::limits;
-use super::notes::Note;
 use super::scan::ScanAhead;
 use super::span_reader::SqlText;
 use super::transcripts::Span;
@@ -201,173 +204,6 @@ impl Database {
         }
     }
 
-    /// Notes a change of the export data, in place of an older one for the same key.
-    pub(super) fn note_pending(&self, key: &[u8], value: Option<Arc<[u8]>>) -> Result<()> {
-        let mut buffer = self.buffer.borrow_mut();
-        if buffer.is_on {
-            buffer.pending.set(key, value);
-            return Ok(());
-        }
-        drop(buffer);
-        self.note_pending_in_table(key, value.as_deref())
-    }
-
-    fn note_pending_in_table(&self, key: &[u8], value: Option<&[u8]>) -> Result<()> {
-        let mut statement = self.prepare_directly(
-            "INSERT INTO pendingExports (key, value) VALUES (?, ?)
-             ON CONFLICT DO UPDATE SET value = excluded.value",
-        )?;
-        self.checked(statement.execute(params![SqlText(key), value.map(SqlText)]))?;
-        Ok(())
-    }
-
-    /// Takes all noted changes of the export data, sorted by key.
-    pub(super) fn take_pending(&self) -> Result<Vec<Note>> {
-        if !self.is_buffered() {
-            return self.take_pending_from_table();
-        }
-        if self.buffer.borrow().pending_in_table {
-            // What was noted since is newer than what the table has for the same key.
-            self.spill_pending()?;
-            let pending = self.take_pending_from_table()?;
-            // With a savepoint to return to, the table may have rows again.
-            let mut buffer = self.buffer.borrow_mut();
-            buffer.pending_in_table = buffer.savepoints > 0;
-            return Ok(pending);
-        }
-        let taken = self.buffer.borrow_mut().pending.take_all();
-        Ok(taken)
-    }
-
-    fn take_pending_from_table(&self) -> Result<Vec<Note>> {
-        let pending = self.peek_rows(
-            "SELECT key, value FROM pendingExports ORDER BY key",
-            [],
-            |row| {
-                Ok((
-                    row.get_ref(0)?.as_bytes()?.to_vec(),
-                    row.get_ref(1)?.as_bytes_or_null()?.map(Arc::from),
-                ))
-            },
-        )?;
-        if !pending.is_empty() {
-            self.run_beside("DELETE FROM pendingExports", [])?;
-        }
-        Ok(pending)
-    }
-
-    /// Writes pending changes of the export data to their table.
-    fn spill_pending(&self) -> Result<()> {
-        if self.buffer.borrow().pending.is_empty() {
-            return Ok(());
-        }
-        self.make_savepoints()?;
-        self.write_pending()
-            .inspect_err(|_| self.notice_lost_transaction())?;
-        let mut buffer = self.buffer.borrow_mut();
-        buffer.pending.drop_all();
-        buffer.pending_in_table = true;
-        Ok(())
-    }
-
-    fn write_pending(&self) -> Result<()> {
-        let buffer = self.buffer.borrow();
-        for (key, value) in buffer.pending.iter() {
-            self.note_pending_in_table(key, value.as_deref())?;
-        }
-        Ok(())
-    }
-
-    /// Marks a point to which [`Database::return_to_savepoint`] can return. Savepoints are
-    /// counted from 0.
-    pub(super) fn set_savepoint(&self) -> Result<()> {
-        self.buffer.borrow_mut().mark();
-        match self.is_buffered() {
-            true => Ok(()),
-            false => self.make_savepoints(),
-        }
-    }
-
-    /// Counts a savepoint that could not be set, because no transaction could be begun. SQL will
-    /// say that it has none of this name.
-    pub(super) fn miss_savepoint(&self) {
-        let mut buffer = self.buffer.borrow_mut();
-        buffer.mark();
-        buffer.savepoints_in_sql = buffer.savepoints;
-    }
-
-    /// Makes the savepoints in SQL of which it does not know yet.
-    pub(super) fn make_savepoints(&self) -> Result<()> {
-        loop {
-            let buffer = self.buffer.borrow();
-            let ordinal = buffer.savepoints_in_sql;
-            if ordinal >= buffer.savepoints {
-                return Ok(());
-            }
-            drop(buffer);
-            self.run_directly(&format!("SAVEPOINT t{ordinal}"))?;
-            self.buffer.borrow_mut().savepoints_in_sql = ordinal + 1;
-        }
-    }
-
-    /// Undoes what was written since a savepoint was set, and forgets it. Returns the keys of the
-    /// kvStore that may have other values now; copies of others still hold. If they can't be
-    /// told, all copies are made void, and none is returned.
-    pub(super) fn return_to_savepoint(&mut self, ordinal: usize) -> Result<Vec<String>> {
-        if self.buffer.borrow().is_without_journal {
-            // What has reached the tables stays, so what is on its way must, too: an item without
-            // its span would be in the way of the next one.
-            self.forget_savepoints_from(ordinal);
-            return Ok(Vec::new());
-        }
-        self.settle_readers()?;
-        if self.buffer.borrow().savepoints_in_sql > ordinal {
-            self.run_directly(&format!("ROLLBACK TO SAVEPOINT t{ordinal}"))?;
-        }
-        let mut buffer = self.buffer.borrow_mut();
-        buffer.savepoints_in_sql = buffer.savepoints_in_sql.min(ordinal);
-        buffer.savepoints = ordinal;
-        // What is not UTF-8 has no string that it could be told by.
-        let undone = buffer.kv.changed_since(ordinal);
-        let undone: Option<Vec<String>> = undone
-            .map(|key| std::str::from_utf8(key).map(str::to_owned).ok())
-            .collect();
-        let undone = undone.filter(|_| buffer.is_on && !buffer.has_unjournaled);
-        buffer.kv.return_to(ordinal);
-        buffer.pending.return_to(ordinal);
-        buffer.spans.return_to(ordinal);
-        buffer.scan.forget();
-        drop(buffer);
-        if undone.is_none() {
-            self.signal.outdate();
-        }
-        Ok(undone.unwrap_or_default())
-    }
-
-    fn forget_savepoints_from(&self, ordinal: usize) {
-        let mut buffer = self.buffer.borrow_mut();
-        buffer.savepoints_in_sql = buffer.savepoints_in_sql.min(ordinal);
-        buffer.savepoints = ordinal;
-        buffer.kv.forget_marks_from(ordinal);
-        buffer.pending.forget_marks_from(ordinal);
-        buffer.spans.forget_marks_from(ordinal);
-    }
-
-    /// Forgets all savepoints, and keeps what was written since.
-    pub(super) fn release_savepoints(&self) -> Result<()> {
-        if self.buffer.borrow().savepoints_in_sql > 0 {
-            self.run_directly("RELEASE SAVEPOINT t0")?;
-        }
-        let mut buffer = self.buffer.borrow_mut();
-        buffer.savepoints = 0;
-        buffer.savepoints_in_sql = 0;
-        buffer.has_unjournaled = false;
-        buffer.kv.forget_marks();
-        buffer.pending.forget_marks();
-        buffer.spans.forget_marks();
-        Ok(())
-    }
-
     /// Writes everything that SQL is to see: all but pending exports, which only tools look for.
     pub(super) fn settle(&self) -> Result<()> {
         let buffer = self.buffer.borrow();
@@ -446,24 +282,6 @@ impl Database {
         self.signal.outdate();
     }
 
-    /// Takes note that a tool has returned to a savepoint of the crank's, which stays.
-    ///
-    /// SQL has undone what was written there, and that may include what was buffered when the
-    /// savepoint was set.
-    pub(super) fn tool_returned_to(&self, ordinal: usize) {
-        let mut buffer = self.buffer.borrow_mut();
-        if buffer.is_on && ordinal < buffer.savepoints {
-            buffer.kv.undo_to(ordinal);
-            buffer.pending.undo_to(ordinal);
-            buffer.spans.undo_to(ordinal);
-        }
-    }
-
-    /// Whether there are savepoints to which a tool could return.
-    pub(super) fn has_savepoints(&self) -> bool {
-        self.buffer.borrow().savepoints > 0
-    }
-
     /// Takes note that there is a transaction; `is_new` if it has just begun, with the lock of
     /// writers.
     pub(super) fn transaction_began(&self, is_new: bool) {
@@ -506,72 +324,6 @@ impl Database {
             if let Some(now) = now.filter(|_| is_ours) {
                 self.buffer.borrow_mut().others = Others::Wal(now);
             }
-        }
-    }
-
-    /// A number that another connection's commits change and ours do not.
-    fn data_version(&self) -> Option<i64> {
-        self.peek_value("PRAGMA data_version", []).ok().flatten()
-    }
-
-    /// Makes void what was read before if another connection has changed the database since.
-    pub(super) fn notice_others(&self) {
-        let Ok(connection) = self.connection() else {
-            return;
-        };
-        let mut buffer = self.buffer.borrow_mut();
-        if buffer.in_transaction {
-            return;
-        }
-        let others = match buffer.others {
-            Others::Unknown => self.find_others(buffer.is_wal),
-            found => found,
-        };
-        let (now, is_same) = match others {
-            Others::None => (Others::None, true),
-            Others::Wal(before) => match WalClock::read(connection) {
-                Some(now) => (Others::Wal(now), now == before),
-                None => (Others::Unknown, false),
-            },
-            unnoticed => (unnoticed, false),
-        };
-        let is_same = is_same && !matches!(buffer.others, Others::Unknown);
-        buffer.others = now;
-        if !is_same {
-            buffer.scan.forget();
-            self.signal.outdate();
-        }
-    }
-
-    /// Takes note of the journal mode.
-    pub(super) fn journal_mode_set(&self, mode: &str) {
-        let mut buffer = self.buffer.borrow_mut();
-        buffer.is_wal = Some(mode == "wal");
-        buffer.is_without_journal = mode == "off";
-        buffer.others = Others::Unknown;
-    }
-
-    /// How others can be noticed.
-    fn find_others(&self, is_wal: Option<bool>) -> Others {
-        if self.file().is_none() {
-            return Others::None;
-        }
-        let Ok(connection) = self.connection() else {
-            return Others::Unnoticed;
-        };
-        let is_wal = is_wal.unwrap_or_else(|| {
-            connection
-                .query_row("PRAGMA journal_mode", [], |row| row.get(0))
-                .is_ok_and(|mode: String| mode == "wal")
-        });
-        // Having read something makes sure that the WAL-index is there.
-        let has_read = is_wal
-            && self
-                .peek_value::<i64>("SELECT 1 FROM sqlite_schema LIMIT 1", [])
-                .is_ok();
-        match has_read.then(|| WalClock::read(connection)).flatten() {
-            Some(clock) => Others::Wal(clock),
-            None => Others::Unnoticed,
         }
     }
 

@@ -1,0 +1,93 @@
+//! Changes of the export data that the host has yet to be told.
+
+use std::sync::Arc;
+
+use rusqlite::params;
+
+use super::super::Database;
+use super::super::error::Result;
+use super::super::notes::Note;
+use super::super::span_reader::SqlText;
+
+impl Database {
+    /// Notes a change of the export data, in place of an older one for the same key.
+    pub(in crate::store) fn note_pending(
+        &self,
+        key: &[u8],
+        value: Option<Arc<[u8]>>,
+    ) -> Result<()> {
+        let mut buffer = self.buffer.borrow_mut();
+        if buffer.is_on {
+            buffer.pending.set(key, value);
+            return Ok(());
+        }
+        drop(buffer);
+        self.note_pending_in_table(key, value.as_deref())
+    }
+
+    pub(super) fn note_pending_in_table(&self, key: &[u8], value: Option<&[u8]>) -> Result<()> {
+        let mut statement = self.prepare_directly(
+            "INSERT INTO pendingExports (key, value) VALUES (?, ?)
+             ON CONFLICT DO UPDATE SET value = excluded.value",
+        )?;
+        self.checked(statement.execute(params![SqlText(key), value.map(SqlText)]))?;
+        Ok(())
+    }
+
+    /// Takes all noted changes of the export data, sorted by key.
+    pub(in crate::store) fn take_pending(&self) -> Result<Vec<Note>> {
+        if !self.is_buffered() {
+            return self.take_pending_from_table();
+        }
+        if self.buffer.borrow().pending_in_table {
+            // What was noted since is newer than what the table has for the same key.
+            self.spill_pending()?;
+            let pending = self.take_pending_from_table()?;
+            // With a savepoint to return to, the table may have rows again.
+            let mut buffer = self.buffer.borrow_mut();
+            buffer.pending_in_table = buffer.savepoints > 0;
+            return Ok(pending);
+        }
+        let taken = self.buffer.borrow_mut().pending.take_all();
+        Ok(taken)
+    }
+
+    pub(super) fn take_pending_from_table(&self) -> Result<Vec<Note>> {
+        let pending = self.peek_rows(
+            "SELECT key, value FROM pendingExports ORDER BY key",
+            [],
+            |row| {
+                Ok((
+                    row.get_ref(0)?.as_bytes()?.to_vec(),
+                    row.get_ref(1)?.as_bytes_or_null()?.map(Arc::from),
+                ))
+            },
+        )?;
+        if !pending.is_empty() {
+            self.run_beside("DELETE FROM pendingExports", [])?;
+        }
+        Ok(pending)
+    }
+
+    /// Writes pending changes of the export data to their table.
+    pub(super) fn spill_pending(&self) -> Result<()> {
+        if self.buffer.borrow().pending.is_empty() {
+            return Ok(());
+        }
+        self.make_savepoints()?;
+        self.write_pending()
+            .inspect_err(|_| self.notice_lost_transaction())?;
+        let mut buffer = self.buffer.borrow_mut();
+        buffer.pending.drop_all();
+        buffer.pending_in_table = true;
+        Ok(())
+    }
+
+    pub(super) fn write_pending(&self) -> Result<()> {
+        let buffer = self.buffer.borrow();
+        for (key, value) in buffer.pending.iter() {
+            self.note_pending_in_table(key, value.as_deref())?;
+        }
+        Ok(())
+    }
+}
