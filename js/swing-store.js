@@ -136,7 +136,7 @@ const makeSwingStore = (storePath, forceReset, options, staging) => {
 
   const powers = ownPowers(fns, handleOf(db));
   const isWrapped = wrapKvStore !== undefined;
-  const cache = makeKVCache(fns, powers.signal);
+  const cache = makeKVCache(fns, handleOf(db));
   const base = baseKVStore(fns, cache);
   const kvStore = isWrapped ? wrapKvStore(base) : base;
   const { dumpTranscripts, ...transcriptStore } = wrapTranscriptStore(

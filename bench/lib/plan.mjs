@@ -54,8 +54,15 @@ export const makePlan = ({ repeat = 1 } = {}) => {
     inTransaction = false;
   };
 
-  /** One crank: `work` adds its steps. Like the stores, it puts the new activityhash into the table. */
-  const crank = (work, { emit = true, rollback = false } = {}) => {
+  /**
+   * One crank: `work` adds its steps. Like the stores, it puts the new activityhash into the table; but without a
+   * savepoint it only reads, outside of a transaction.
+   */
+  const crank = (work, { emit = true, rollback = false, savepoint = true } = {}) => {
+    if (!savepoint) {
+      work();
+      return;
+    }
     if (!inTransaction) step(transaction.begin);
     inTransaction = true;
     step(transaction.savepoint);

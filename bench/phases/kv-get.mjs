@@ -1,6 +1,7 @@
 /**
- * Reads as kernels do them: 80 % of them of 5 % of the keys, in cranks of 50, with a commit every 100 cranks. A kernel runs
- * for months, so some of the reads come before the clock starts; `--size kv-get.warmUp=0` starts cold.
+ * Reads: 80 % of them of 5 % of the keys, in cranks of 50. A kernel runs for months, so some of the reads come before the
+ * clock starts; `--size kv-get.warmUp=1` starts cold. With `--size kv-get.savepoints=1` each crank has a savepoint, and so
+ * the reads are in a transaction, which is committed every 100 cranks.
  */
 import path from 'node:path';
 import { makeChecksum } from '../lib/checksum.mjs';
@@ -9,11 +10,12 @@ import { keyStore } from '../lib/inputs.mjs';
 import { keyOf } from '../lib/kernel-data.mjs';
 import { makePlan, statements } from '../lib/plan.mjs';
 import { makeRandom } from '../lib/random.mjs';
+import { fixed } from '../lib/sizes.mjs';
 
 export const name = 'kv-get';
 export const goal = 20;
 export const input = keyStore;
-export const sizes = { ...keyStore.sizes, reads: 1_000_000, warmUp: 1_000_000 };
+export const sizes = { ...keyStore.sizes, reads: 1_000_000, warmUp: 1_000_000, savepoints: fixed(0) };
 export const unit = 'read';
 export const growth = { sizes: { keys: 100_000 }, factor: 10 };
 
@@ -41,7 +43,8 @@ export const limit = {
     const plan = makePlan();
     let cranks = 0;
     for (const reads of cranksOf(choose(wanted).measured)) {
-      plan.crank(() => reads.forEach(i => plan.step(statements.get, keyOf(i))), { emit: false });
+      const savepoint = wanted.savepoints > 0;
+      plan.crank(() => reads.forEach(i => plan.step(statements.get, keyOf(i))), { emit: false, savepoint });
       cranks += 1;
       if (cranks % cranksPerCommit === 0) plan.commit();
     }
@@ -61,7 +64,7 @@ export const run = async ({ api, store, sizes: wanted, measure }) => {
     let cranks = 0;
     for (const reads of cranksOf(chosen)) {
       startCrank();
-      establishCrankSavepoint('deliver');
+      if (wanted.savepoints > 0) establishCrankSavepoint('deliver');
       for (const i of reads) checksum.add(kvStore.get(keys[i]));
       endCrank();
       cranks += 1;

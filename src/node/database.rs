@@ -23,6 +23,10 @@ const METHODS: &[Function<SharedDatabase>] = &[
     ("execute", execute),
     ("close", close),
     ("serialize", serialize),
+    ("refresh", |call| {
+        call.target.lock().refresh();
+        Ok(Value::Undefined.into())
+    }),
     ("signal", |call| {
         let signal = call.target.lock().signal();
         let buffer = array_buffer(call.env(), signal);

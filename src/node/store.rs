@@ -32,10 +32,6 @@ const METHODS: &[Function<Handle>] = &[
     ("kvGet", kv_get),
     ("kvHas", kv_has),
     ("kvGetNextKey", kv_get_next_key),
-    ("kvRefresh", |call| {
-        call.target.lock().kv_refresh();
-        done(())
-    }),
     ("kvSet", |call| kv_set(call, |_| Ok(()), Store::kv_set)),
     ("kvDelete", |call| kv_delete(call, Store::kv_delete)),
     ("kernelSet", |call| {

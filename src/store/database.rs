@@ -143,6 +143,12 @@ impl Database {
         self.connection.as_ref().ok_or(Error::DatabaseClosed)
     }
 
+    /// Makes void the copies of values that were made before, if another connection may have
+    /// changed the database since.
+    pub fn refresh(&self) {
+        self.notice_others();
+    }
+
     /// What tells whoever keeps copies of values whether they still hold.
     pub fn signal(&self) -> Arc<Signal> {
         self.signal.clone()

@@ -152,12 +152,6 @@ impl Store {
         }
     }
 
-    /// Makes void the copies of values that were made before, if another connection may have
-    /// changed the database since.
-    pub fn kv_refresh(&self) {
-        self.db.lock().notice_others();
-    }
-
     /// Sets a key for the kernel.
     ///
     /// # Errors
