@@ -15,7 +15,7 @@ import { fixed } from '../lib/sizes.mjs';
 export const name = 'kv-get';
 export const goal = 20;
 export const input = keyStore;
-export const sizes = { ...keyStore.sizes, reads: 1_000_000, warmUp: 1_000_000, savepoints: fixed(0) };
+export const sizes = { ...keyStore.sizes, reads: 1_000_000, warmUp: 2_000_000, savepoints: fixed(0) };
 export const unit = 'read';
 export const growth = { sizes: { keys: 100_000 }, factor: 10 };
 
