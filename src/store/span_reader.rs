@@ -212,7 +212,15 @@ impl SpanReader {
     pub fn recycle(&self, mut batch: ItemBatch) {
         batch.clear();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.spare = batch;
+        // A reader that is at its end may stay for long until JavaScript collects it.
+        state.spare = match state.exhausted && !state.has_items() {
+            true => ItemBatch::default(),
+            false => batch,
+        };
+        if state.exhausted && !state.has_items() {
+            state.fetched = ItemBatch::default();
+            state.read = 0;
+        }
     }
 
     /// The next items, each followed by a newline, as many as fit in a chunk but at least one;
