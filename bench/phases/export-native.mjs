@@ -2,7 +2,6 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import {
-  blockHeight,
   copyLimit,
   hashExport,
   writeArtifacts,
@@ -31,7 +30,7 @@ export const run = async ({ api, implementation, store, scratch, measure }) => {
   await mkdir(dir);
   await measure(async () => {
     if (implementation === ours) {
-      const options = { artifactMode: 'archival', exportDataMode: 'all', blockHeight };
+      const options = { artifactMode: 'archival', exportDataMode: 'all' };
       await api.exportSwingStoreToDirectory(store, dir, options);
       return;
     }
