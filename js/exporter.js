@@ -37,14 +37,10 @@ const makeSwingStoreExporter = (dirPath, options = {}) => {
 
   const getExportData = () => {
     const records = exporter.exportData();
-    // One batch ahead of whoever reads them.
-    let ahead;
+    const batches = chunks(records, checkOpen);
     const nextBatch = async () => {
-      const packed = await (ahead || records.next());
-      ahead = packed && records.next();
-      // It is awaited later, if at all.
-      ahead?.catch(() => {});
-      return packed && unpackPairs(packed);
+      const { value, done } = await batches.next();
+      return done ? undefined : unpackPairs(value);
     };
     return makeBatchIterator(nextBatch, checkOpen, () => records.close());
   };

@@ -113,3 +113,9 @@ export const copyLimit = async ({ input, plan }, { records = true } = {}) => {
   await writeFile(path.join(plan, 'names'), wanted.join('\n'));
   return { command: ['copy', 'input:export', 'scratch:copy', 'plan:names'] };
 };
+
+/** The limit of imports from such a directory. */
+export const importLimit = {
+  what: 'copying the files of the export to another directory, which does not wait for the disk',
+  prepare: context => copyLimit(context),
+};

@@ -1,6 +1,6 @@
 /** A store from an export directory: by one native call, and as cosmic-swingset does it. */
 import path from 'node:path';
-import { copyLimit, directoryExporter, hashStore, sizeOfFiles } from '../lib/directory.mjs';
+import { directoryExporter, hashStore, importLimit, sizeOfFiles } from '../lib/directory.mjs';
 import { ours } from '../lib/implementations.mjs';
 import { whole, wholeGrowth } from '../lib/inputs.mjs';
 
@@ -13,10 +13,7 @@ export const sizes = whole.sizes;
 export const unit = 'MB';
 export const growth = wholeGrowth;
 
-export const limit = {
-  what: 'copying the files of the export to another directory, which does not wait for the disk',
-  prepare: context => copyLimit(context),
-};
+export const limit = importLimit;
 
 export const run = async ({ api, implementation, input: from, store, measure }) => {
   // Not the copy of the store that the export came from.

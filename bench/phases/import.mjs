@@ -1,6 +1,6 @@
 /** A store from a directory with an archival export. */
 import path from 'node:path';
-import { copyLimit, directoryExporter, hashStore, sizeOfFiles } from '../lib/directory.mjs';
+import { directoryExporter, hashStore, importLimit, sizeOfFiles } from '../lib/directory.mjs';
 import { whole, wholeGrowth } from '../lib/inputs.mjs';
 
 export const name = 'import';
@@ -11,10 +11,7 @@ export const sizes = whole.sizes;
 export const unit = 'MB';
 export const growth = wholeGrowth;
 
-export const limit = {
-  what: 'copying the files of the export to another directory, which does not wait for the disk',
-  prepare: context => copyLimit(context),
-};
+export const limit = importLimit;
 
 export const run = async ({ api, input: from, store, measure }) => {
   // Not the copy of the store that the export came from.

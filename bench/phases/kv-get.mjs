@@ -38,7 +38,7 @@ function* cranksOf(chosen) {
 }
 
 export const limit = {
-  what: 'SQLite alone: one prepared SELECT for each read, in the same savepoints and transactions',
+  what: 'SQLite alone: one prepared SELECT for each read',
   prepare: async ({ sizes: wanted, plan: dir }) => {
     const plan = makePlan();
     let cranks = 0;

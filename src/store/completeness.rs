@@ -25,7 +25,11 @@ impl Database {
     pub(super) fn check_transcripts(&self, mode: ArtifactMode) -> Result<()> {
         refuse_debug(mode)?;
         let spans = self.current_spans()?;
-        let unbroken = UnbrokenItems::find(self)?;
+        let unbroken = match mode {
+            // Current spans are few items among all.
+            ArtifactMode::Operational => UnbrokenItems::unknown(),
+            _ => UnbrokenItems::find(self)?,
+        };
         for span in spans {
             let SpanRecord {
                 vat_id,

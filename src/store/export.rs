@@ -79,16 +79,16 @@ impl Exporter {
             mode,
             cache_kib: AtomicU32::new(0),
         };
-        exporter.set_cache(CACHE_KIB)?;
+        exporter.set_cache(CACHE_KIB);
         Ok(exporter)
     }
 
-    fn set_cache(&self, kib: u32) -> Result<()> {
-        if self.cache_kib.swap(kib, Ordering::Relaxed) == kib {
-            return Ok(());
+    /// Should it fail, reading will, too, and say why.
+    fn set_cache(&self, kib: u32) {
+        if self.cache_kib.swap(kib, Ordering::Relaxed) != kib {
+            let db = self.db.lock();
+            drop(db.execute(&format!("PRAGMA cache_size=-{kib}")));
         }
-        let db = self.db.lock();
-        db.execute(&format!("PRAGMA cache_size=-{kib}"))
     }
 
     /// The mode that was asked for.
@@ -119,8 +119,7 @@ impl Exporter {
 
     /// All export records.
     pub fn export_data(&self) -> ExportRecords {
-        // Should it fail, reading will, too, and say why.
-        drop(self.set_cache(CACHE_KIB_FOR_RECORDS));
+        self.set_cache(CACHE_KIB_FOR_RECORDS);
         ExportRecords::new(
             &self.db,
             &[
@@ -180,9 +179,7 @@ impl Exporter {
     /// # Errors
     /// For a name that is malformed, and for an artifact that is not there.
     pub fn artifact(&self, name: &[u8]) -> Result<Artifact> {
-        if self.db.lock().is_open() {
-            self.set_cache(CACHE_KIB)?;
-        }
+        self.set_cache(CACHE_KIB);
         match artifact::kind(name) {
             b"snapshot" => Ok(Artifact::Snapshot(Box::new(
                 self.db.lock().export_snapshot(name)?,

@@ -191,12 +191,6 @@ impl<V> Journaled<V> {
             };
         }
     }
-
-    /// Forgets all marks.
-    pub(super) fn forget_marks(&mut self) {
-        self.marks.clear();
-        self.undo.clear();
-    }
 }
 
 #[cfg(test)]
@@ -261,7 +255,7 @@ mod tests {
                         copies.truncate(mark);
                     }
                     9 => {
-                        buffer.forget_marks();
+                        buffer.forget_marks_from(0);
                         savepoints.clear();
                         copies.clear();
                     }

@@ -4,6 +4,7 @@ use super::artifact::{self, ArtifactMode, to_number};
 use super::error::{Error, Result};
 use super::hash::SpanHash;
 use super::limits::limits;
+use super::span_reader::ItemBatch;
 use super::transcripts::end_pos_mismatch;
 use super::{SharedDatabase, Store, text};
 
@@ -57,7 +58,7 @@ impl Store {
             read_pos: span.start_pos,
             written_pos: span.start_pos,
             line: Vec::new(),
-            batch: Batch::default(),
+            batch: ItemBatch::default(),
             batch_limit: limits().item_batch_bytes,
         }))
     }
@@ -80,34 +81,9 @@ pub struct SpanImport {
     written_pos: i64,
     /// The beginning of an item whose end is yet to arrive.
     line: Vec<u8>,
-    batch: Batch,
+    /// Items that wait to be written. Their memory is used again and again.
+    batch: ItemBatch,
     batch_limit: usize,
-}
-
-/// Items that wait to be written. Their memory is used again and again.
-#[derive(Default)]
-struct Batch {
-    /// One item behind the other.
-    text: Vec<u8>,
-    /// Where each of them ends.
-    ends: Vec<usize>,
-}
-
-impl Batch {
-    fn push(&mut self, item: &[u8]) {
-        self.text.extend_from_slice(item);
-        self.ends.push(self.text.len());
-    }
-
-    /// What it takes up, roughly; items without any text count, too.
-    fn bytes(&self) -> usize {
-        self.text.len() + self.ends.len()
-    }
-
-    fn clear(&mut self) {
-        self.text.clear();
-        self.ends.clear();
-    }
 }
 
 impl SpanImport {
@@ -146,8 +122,8 @@ impl SpanImport {
         let is_surplus = self.read_pos >= self.end_pos;
         let item = text::as_read(line);
         self.hash.extend(&item);
+        self.batch.add(self.read_pos, &item);
         self.read_pos += 1;
-        self.batch.push(&item);
         if self.batch.bytes() >= self.batch_limit || is_surplus {
             self.write_batch()?;
         }
@@ -161,16 +137,9 @@ impl SpanImport {
 
     fn write_batch(&mut self) -> Result<()> {
         let db = self.db.lock();
-        let mut start = 0;
-        for end in &self.batch.ends {
-            db.insert_item(
-                &self.vat_id,
-                self.written_pos,
-                &self.batch.text[start..*end],
-                self.incarnation,
-            )?;
-            self.written_pos += 1;
-            start = *end;
+        for (position, item) in self.batch.iter() {
+            db.insert_item(&self.vat_id, position, item, self.incarnation)?;
+            self.written_pos = position + 1;
         }
         self.batch.clear();
         Ok(())

@@ -50,12 +50,17 @@ impl ItemBatch {
         Some((position, &self.bytes[start..end]))
     }
 
-    fn add(&mut self, position: i64, item: &[u8]) {
+    /// What it takes up, roughly; items without any text count, too.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes.len() + self.items.len()
+    }
+
+    pub(super) fn add(&mut self, position: i64, item: &[u8]) {
         self.bytes.extend_from_slice(item);
         self.items.push((position, self.bytes.len()));
     }
 
-    fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.bytes.clear();
         self.items.clear();
     }
@@ -213,13 +218,11 @@ impl SpanReader {
         batch.clear();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         // A reader that is at its end may stay for long until JavaScript collects it.
-        state.spare = match state.exhausted && !state.has_items() {
-            true => ItemBatch::default(),
-            false => batch,
-        };
         if state.exhausted && !state.has_items() {
             state.fetched = ItemBatch::default();
             state.read = 0;
+        } else {
+            state.spare = batch;
         }
     }
 
@@ -234,7 +237,7 @@ impl SpanReader {
             return state.check_count().map(|()| None);
         }
         let chunk_bytes = limits().chunk_bytes.max(1);
-        let room = state.fetched.bytes.len() + state.fetched.items.len();
+        let room = state.fetched.bytes();
         let mut chunk = Vec::with_capacity(room.min(chunk_bytes + chunk_bytes / 8));
         let mut read = state.read;
         for (_, item) in state.fetched.iter().skip(state.read) {

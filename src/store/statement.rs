@@ -562,17 +562,7 @@ impl Database {
             return Err(busy());
         }
         self.settle_readers()?;
-        if self.has_savepoints() {
-            return self.execute_one_by_one(sql);
-        }
-        self.settle_entirely()?;
-        let done = self.execute(sql);
-        self.after_tools();
-        done
-    }
-
-    /// Runs a script that may return to a savepoint of the crank's on its way.
-    fn execute_one_by_one(&self, sql: &str) -> Result<()> {
+        // One by one, since any of them may return to a savepoint of the crank's.
         let mut script = Batch::new(self.connection()?, sql);
         loop {
             self.settle_entirely()?;

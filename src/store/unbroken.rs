@@ -19,6 +19,11 @@ use super::span_reader::SqlText;
 pub(super) struct UnbrokenItems(Option<HashMap<Vec<u8>, (i64, i64)>>);
 
 impl UnbrokenItems {
+    /// Nothing is known: every count looks at each item.
+    pub(super) fn unknown() -> UnbrokenItems {
+        UnbrokenItems(None)
+    }
+
     /// Finds out whether any vat's items have gaps.
     pub(super) fn find(db: &Database) -> Result<UnbrokenItems> {
         let mut vats = HashMap::new();

@@ -124,13 +124,14 @@ impl Buffer {
         self.spans.mark();
     }
 
-    fn clear(&mut self) {
+    /// There is no transaction any more, and nothing that could go to one.
+    fn end_transaction(&mut self) {
+        self.in_transaction = false;
+        self.may_defer = false;
         self.kv.clear();
         self.kv_bytes = 0;
         self.pending.clear();
         self.spans.clear();
-        self.scan.forget();
-        self.pending_in_table = true;
         // SQL has none of them any more, and shall say so when it is asked for one.
         self.savepoints_in_sql = self.savepoints;
     }
@@ -176,7 +177,8 @@ impl Database {
         }
     }
 
-    fn kv_write_through(&self, key: &[u8], value: Option<&[u8]>) -> Result<()> {
+    /// As [`Database::kv_write`], but SQLite gets it at once.
+    pub(super) fn kv_write_through(&self, key: &[u8], value: Option<&[u8]>) -> Result<()> {
         match value {
             Some(value) => self.run(UPSERT, params![SqlText(key), SqlText(value)])?,
             None => self.run(DELETE, params![SqlText(key)])?,
@@ -303,12 +305,7 @@ impl Database {
         if !buffer.is_on {
             return;
         }
-        buffer.in_transaction = false;
-        buffer.may_defer = false;
-        buffer.spans.clear();
-        buffer.kv.clear();
-        buffer.pending.clear();
-        buffer.savepoints_in_sql = buffer.savepoints;
+        buffer.end_transaction();
         self.signal.hold(false);
         let version = buffer.data_version.take();
         if matches!(buffer.others, Others::Wal(_))
@@ -330,9 +327,9 @@ impl Database {
     /// Forgets everything, because SQLite has undone the transaction.
     pub(super) fn transaction_lost(&self) {
         let mut buffer = self.buffer.borrow_mut();
-        buffer.in_transaction = false;
-        buffer.may_defer = false;
-        buffer.clear();
+        buffer.end_transaction();
+        buffer.scan.forget();
+        buffer.pending_in_table = true;
         self.signal.hold(false);
         self.signal.outdate();
     }

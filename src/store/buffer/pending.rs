@@ -25,7 +25,12 @@ impl Database {
         self.note_pending_in_table(key, value.as_deref())
     }
 
-    pub(super) fn note_pending_in_table(&self, key: &[u8], value: Option<&[u8]>) -> Result<()> {
+    /// As [`Database::note_pending`], but SQLite gets it at once.
+    pub(in crate::store) fn note_pending_in_table(
+        &self,
+        key: &[u8],
+        value: Option<&[u8]>,
+    ) -> Result<()> {
         let mut statement = self.prepare_directly(
             "INSERT INTO pendingExports (key, value) VALUES (?, ?)
              ON CONFLICT DO UPDATE SET value = excluded.value",

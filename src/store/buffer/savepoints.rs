@@ -84,13 +84,8 @@ impl Database {
         if self.buffer.borrow().savepoints_in_sql > 0 {
             self.run_directly("RELEASE SAVEPOINT t0")?;
         }
-        let mut buffer = self.buffer.borrow_mut();
-        buffer.savepoints = 0;
-        buffer.savepoints_in_sql = 0;
-        buffer.has_unjournaled = false;
-        buffer.kv.forget_marks();
-        buffer.pending.forget_marks();
-        buffer.spans.forget_marks();
+        self.forget_savepoints_from(0);
+        self.buffer.borrow_mut().has_unjournaled = false;
         Ok(())
     }
 
@@ -105,10 +100,5 @@ impl Database {
             buffer.pending.undo_to(ordinal);
             buffer.spans.undo_to(ordinal);
         }
-    }
-
-    /// Whether there are savepoints to which a tool could return.
-    pub(in crate::store) fn has_savepoints(&self) -> bool {
-        self.buffer.borrow().savepoints > 0
     }
 }

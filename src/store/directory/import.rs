@@ -245,23 +245,9 @@ fn choose_mode(manifest: &Manifest, wanted: Option<ArtifactMode>) -> Result<Arti
 fn set_key(db: &Database, (name, value): &Entry, note_export: bool) -> Result<()> {
     let key = name.get(3..).unwrap_or_default();
     let key_type = kernel_key_type(key)?;
-    match value {
-        Some(value) => db.run(
-            "INSERT INTO kvStore (key, value) VALUES (?, ?)
-             ON CONFLICT DO UPDATE SET value = excluded.value",
-            params![SqlText(key), SqlText(value)],
-        )?,
-        None => db.run("DELETE FROM kvStore WHERE key = ?", params![SqlText(key)])?,
-    };
+    db.kv_write_through(key, value.as_deref())?;
     if note_export && key_type == KeyType::Consensus {
-        db.run(
-            "INSERT INTO pendingExports (key, value) VALUES (?, ?)
-             ON CONFLICT DO UPDATE SET value = excluded.value",
-            params![
-                SqlText(&[RECORD_PREFIX, key].concat()),
-                value.as_deref().map(SqlText)
-            ],
-        )?;
+        db.note_pending_in_table(&[RECORD_PREFIX, key].concat(), value.as_deref())?;
     }
     Ok(())
 }
