@@ -5,76 +5,16 @@ const path = require('node:path');
 const { modeArguments, validateArtifactMode } = require('./artifact-mode.js');
 const { check, followTaming, quote } = require('./errors.js');
 const { harden } = require('./harden.js');
+const { checkJobOptions, runJob } = require('./job.js');
 const native = require('./native.js');
 const { makeStaging } = require('./staging.js');
 const { checkOptions, makeSwingStore } = require('./swing-store.js');
 
-/** How often progress is told, in milliseconds. */
-const REPORT_INTERVAL = 50;
-
-/** Calls `onProgress` whenever a job has come further. If that throws, the job is ended. */
-const makeReporter = (job, onProgress) => {
-  let last;
-  let failed = false;
-  let failure;
-  const report = () => {
-    if (failed) return;
-    const progress = job.progress();
-    if (last && Object.keys(progress).every(name => progress[name] === last[name])) return;
-    last = progress;
-    try {
-      onProgress(harden(progress));
-    } catch (error) {
-      failed = true;
-      failure = error;
-      job.abort();
-    }
-  };
-  return {
-    report,
-    check() {
-      if (failed) throw failure;
-    },
-  };
-};
-
-/**
- * Runs a native job that can be watched and ended.
- *
- * @template T
- * @param {any} job
- * @param {{ onProgress?: (progress: any) => void, signal?: AbortSignal }} options
- * @param {() => Promise<T>} run
- * @returns {Promise<T>}
- */
-const runJob = async (job, { onProgress, signal }, run) => {
-  if (signal) signal.throwIfAborted();
-  const abort = () => job.abort();
-  const reporter = onProgress && makeReporter(job, onProgress);
-  const timer = reporter && setInterval(reporter.report, REPORT_INTERVAL);
-  if (signal) signal.addEventListener('abort', abort, { once: true });
-  try {
-    const result = await run();
-    if (reporter) {
-      reporter.report();
-      reporter.check();
-    }
-    return result;
-  } catch (error) {
-    if (signal && signal.aborted && error.code === 'ABORT_ERR') throw signal.reason;
-    if (reporter && error.code === 'ABORT_ERR') reporter.check();
-    throw error;
-  } finally {
-    if (signal) signal.removeEventListener('abort', abort);
-    clearInterval(timer);
-  }
-};
-
 /** Throws unless these are what they should be. */
-const checkRunOptions = ({ blockHeight, onProgress, signal }) => {
+const checkRunOptions = options => {
+  const { blockHeight } = options;
   check(blockHeight === undefined || typeof blockHeight === 'number', 'blockHeight must be a number');
-  check(onProgress === undefined || typeof onProgress === 'function', 'onProgress must be a function');
-  check(signal === undefined || signal instanceof AbortSignal, 'signal must be an AbortSignal');
+  checkJobOptions(options);
 };
 
 /**

@@ -6,12 +6,11 @@ use std::thread;
 use std::time::Duration;
 
 use swing_store::store::directory::{
-    ExportDirectory, ExportOptions, ImportOptions, MANIFEST_NAME, Monitor, Stage,
-    export_to_directory,
+    ExportDirectory, ExportOptions, ImportOptions, MANIFEST_NAME, export_to_directory,
 };
 use swing_store::store::{
-    ArtifactMode, Compressor, Error, Location, OpenOptions, Staged, Store, StoreOptions,
-    StorePlace, file_in_directory,
+    ArtifactMode, Compressor, Error, Location, Monitor, OpenOptions, Stage, Staged, Store,
+    StoreOptions, StorePlace, file_in_directory,
 };
 
 const VAT: &[u8] = b"v1";

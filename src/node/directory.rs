@@ -6,12 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::database::path_from;
 use super::exporter::artifact_mode;
+use super::job::{self, Job};
 use super::raw::{Call, Function, Reply, Value, functions};
 use super::staging;
-use crate::store::directory::{
-    ExportDirectory, ExportOptions, ImportOptions, Monitor, export_to_directory,
-};
-use crate::store::{ArtifactMode, Error, Result};
+use crate::store::directory::{ExportDirectory, ExportOptions, ImportOptions, export_to_directory};
+use crate::store::{ArtifactMode, Error, Monitor, Result};
 
 /// An export that is to be written.
 struct Export {
@@ -31,23 +30,29 @@ struct Import {
     monitor: Monitor,
 }
 
+impl Job for Export {
+    fn monitor(&self) -> &Monitor {
+        &self.monitor
+    }
+}
+
+impl Job for Import {
+    fn monitor(&self) -> &Monitor {
+        &self.monitor
+    }
+}
+
 const EXPORT_METHODS: &[Function<Export>] = &[
     ("run", run_export),
-    ("progress", |call| Ok(progress(&call.target.monitor))),
-    ("abort", |call| {
-        call.target.monitor.abort();
-        Ok(Value::Undefined.into())
-    }),
+    ("progress", job::progress),
+    ("abort", job::abort),
 ];
 
 const IMPORT_METHODS: &[Function<Import>] = &[
     ("open", open_import),
     ("run", run_import),
-    ("progress", |call| Ok(progress(&call.target.monitor))),
-    ("abort", |call| {
-        call.target.monitor.abort();
-        Ok(Value::Undefined.into())
-    }),
+    ("progress", job::progress),
+    ("abort", job::abort),
 ];
 
 /// `makeDirectoryExport(dirPath, exportDir, artifactMode, quotedMode, withData, blockHeight)`; the
@@ -89,18 +94,6 @@ pub fn make_import(call: &Call<'_, ()>) -> Result<Reply> {
         monitor: Monitor::default(),
     });
     functions(call.env(), &import, IMPORT_METHODS).map(Reply::Js)
-}
-
-/// `progress()`: how far it has come.
-fn progress(monitor: &Monitor) -> Reply {
-    let progress = monitor.progress();
-    Value::Object(vec![
-        ("stage", Value::text(progress.stage.name())),
-        ("done", Value::Number(progress.done as f64)),
-        ("total", Value::Number(progress.total as f64)),
-        ("bytes", Value::Number(progress.bytes as f64)),
-    ])
-    .into()
 }
 
 /// `run()`: a promise of what was exported.

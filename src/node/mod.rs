@@ -9,6 +9,7 @@ mod directory;
 mod errors;
 mod exporter;
 mod hasher;
+mod job;
 mod limits;
 mod packed;
 mod raw;

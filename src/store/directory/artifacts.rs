@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 
-use super::progress::Monitor;
 use crate::store::error::{Error, Result};
 use crate::store::limits::limits;
+use crate::store::progress::Monitor;
 use crate::store::{
     Artifact, ArtifactMode, Compressor, Exporter, Store, artifact, bundle_id_from_name,
     check_bundle_artifact,

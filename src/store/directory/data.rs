@@ -9,10 +9,10 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use super::fault::Fault;
-use super::progress::Monitor;
 use crate::store::error::{Error, Result};
 use crate::store::js_json::{self, Json, append_quoted};
 use crate::store::limits::limits;
+use crate::store::progress::Monitor;
 use crate::store::{Exporter, text};
 
 /// The longest line that is read, in bytes; SQLite can hold no longer value.

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use super::progress::Monitor;
 use crate::store::error::{Error, Result};
+use crate::store::progress::Monitor;
 
 /// How many finished files may wait for the disk.
 const AHEAD: usize = 32;

@@ -9,11 +9,11 @@ use super::disk::{Disk, Writeback};
 use super::fault::Fault;
 use super::manifest::Manifest;
 use super::paths::FileNames;
-use super::pool;
-use super::progress::{Monitor, Stage};
 use super::{DATA_NAME, MANIFEST_NAME};
 use crate::store::artifact::{ArtifactMode, to_number};
 use crate::store::error::{Error, Result};
+use crate::store::pool;
+use crate::store::progress::{Monitor, Stage};
 use crate::store::scratch::{Scratch, sync_directory};
 use crate::store::{Exporter, text};
 
@@ -185,7 +185,7 @@ impl Plan {
         let data = || {
             if self.with_data {
                 data::write(&self.exporter, &scratch.path().join(DATA_NAME), monitor)?;
-                monitor.finish_file();
+                monitor.finish_piece();
             }
             Ok(())
         };
@@ -193,7 +193,7 @@ impl Plan {
             let (name, file) = &self.artifacts[index];
             let path = scratch.path().join(file);
             writeback.add(artifacts::write(&self.exporter, name, &path, monitor)?);
-            monitor.finish_file();
+            monitor.finish_piece();
             Ok(())
         };
         pool::run(self.artifacts.len(), artifact, data)

@@ -12,12 +12,12 @@ use super::fault::Fault;
 use super::gate::Gate;
 use super::manifest::Manifest;
 use super::paths;
-use super::pool;
-use super::progress::{Monitor, Stage};
 use crate::store::artifact::{self, ArtifactMode};
 use crate::store::error::{Error, Result};
 use crate::store::kv::{KeyType, RECORD_PREFIX, kernel_key_type};
 use crate::store::limits::limits;
+use crate::store::pool;
+use crate::store::progress::{Monitor, Stage};
 use crate::store::span_reader::SqlText;
 use crate::store::{Database, NoteTo, SharedDatabase, Staged, Store, StoreOptions};
 
@@ -164,14 +164,14 @@ impl ExportDirectory {
             monitor.check()?;
             let (name, path) = &self.artifacts[index];
             import.store(name, path)?;
-            monitor.finish_file();
+            monitor.finish_piece();
             Ok(())
         };
         let records = || {
             // Whatever happens, those who wait at the gate get to know.
             let gate = gate.keeper();
             self.import_records(store, db, monitor)?;
-            monitor.finish_file();
+            monitor.finish_piece();
             gate.open();
             Ok(())
         };

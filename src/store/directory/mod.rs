@@ -9,7 +9,7 @@
 //! when it is whole, the manifest last: where there is a manifest there is all that it names. An
 //! import fills a [staged](super::Staged) database. Both work on as many artifacts at a time as
 //! there are processors, hold a few chunks of each, and can be watched and ended at any moment
-//! through a [`Monitor`].
+//! through a [`Monitor`](super::Monitor).
 
 mod artifacts;
 mod data;
@@ -20,13 +20,10 @@ mod gate;
 mod import;
 mod manifest;
 mod paths;
-mod pool;
-mod progress;
 
 pub use export::{ExportOptions, Exported, export_to_directory};
 pub use fault::Fault;
 pub use import::{ExportDirectory, ImportOptions};
-pub use progress::{Monitor, Progress, Stage};
 
 /// The file that says what an export consists of.
 pub const MANIFEST_NAME: &str = "export-manifest.json";

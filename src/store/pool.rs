@@ -11,7 +11,7 @@ use crate::store::error::{Error, Result};
 const MAX_THREADS: usize = 8;
 
 /// How many jobs to do at a time.
-pub(super) fn threads() -> usize {
+pub(crate) fn threads() -> usize {
     thread::available_parallelism()
         .map_or(1, NonZeroUsize::get)
         .min(MAX_THREADS)
@@ -40,7 +40,7 @@ impl Failure {
 /// # Errors
 /// That of `other`, if it fails; else that of the first job that fails, in the order of the jobs
 /// and not of time. Jobs behind it may have been done or not.
-pub(super) fn run<T>(
+pub(crate) fn run<T>(
     count: usize,
     job: impl Fn(usize) -> Result<()> + Sync,
     other: impl FnOnce() -> Result<T>,

@@ -36,11 +36,11 @@ impl Stage {
 pub struct Progress {
     /// What is being done.
     pub stage: Stage,
-    /// How many files are finished.
+    /// How many pieces (files, artifacts, spans: the work says which) are finished.
     pub done: u64,
-    /// How many files there are; 0 while that is not known.
+    /// How many pieces there are; 0 while that is not known.
     pub total: u64,
-    /// How many bytes of the export were written or read.
+    /// How many bytes were written or read.
     pub bytes: u64,
 }
 
@@ -67,22 +67,22 @@ impl Monitor {
     ///
     /// # Errors
     /// [`Error::Aborted`].
-    pub(super) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         match self.aborted.load(Ordering::Relaxed) {
             true => Err(Error::Aborted),
             false => Ok(()),
         }
     }
 
-    pub(super) fn begin(&self, stage: Stage) {
+    pub(crate) fn begin(&self, stage: Stage) {
         self.lock().stage = stage;
     }
 
-    pub(super) fn set_total(&self, files: usize) {
-        self.lock().total = files as u64;
+    pub(crate) fn set_total(&self, pieces: usize) {
+        self.lock().total = pieces as u64;
     }
 
-    pub(super) fn finish_file(&self) {
+    pub(crate) fn finish_piece(&self) {
         self.lock().done += 1;
     }
 
@@ -90,7 +90,7 @@ impl Monitor {
     ///
     /// # Errors
     /// [`Error::Aborted`].
-    pub(super) fn count(&self, bytes: usize) -> Result<()> {
+    pub(crate) fn count(&self, bytes: usize) -> Result<()> {
         self.check()?;
         self.lock().bytes += bytes as u64;
         Ok(())
