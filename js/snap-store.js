@@ -2,6 +2,7 @@
 
 const { performance } = require('node:perf_hooks');
 
+const { directoryOf } = require('./archiver.js');
 const { modeArguments } = require('./artifact-mode.js');
 const { harden } = require('./harden.js');
 const native = require('./native.js');
@@ -28,6 +29,13 @@ const snapStoreOver = ({ fns, writes, ensureTxn }, { measureSeconds }, { archive
   const save = writes(fns.saveSnapshot);
   const populate = writes(fns.populateSnapshot);
 
+  /** Archives a snapshot that was saved. Our own archiver's file is written by the addon, on another thread. */
+  const archive = async (sink, name) => {
+    const directory = directoryOf(archiveSnapshot, 'snapshot');
+    const archived = directory === undefined ? null : sink.archive(name, directory);
+    return archived === null ? archiveSnapshot(name, sink.compressed()) : archived;
+  };
+
   async function* loadSnapshot(vatID) {
     yield* chunks(fns.loadSnapshot(vatID));
   }
@@ -46,16 +54,13 @@ const snapStoreOver = ({ fns, writes, ensureTxn }, { measureSeconds }, { archive
       const sink = native.makeSnapshotSink();
       const { duration: compressSeconds } = await measureSeconds(() => drain(snapshotStream, sink));
       const { hash, uncompressedSize, compressedSize } = sink.summary();
-      const compressed = archiveSnapshot && sink.compressed();
       const { duration: dbSaveSeconds, result: exportKey } = await measureSeconds(async () => {
         ensureTxn();
-        return save(vatID, snapPos, sink);
+        return save(vatID, snapPos, sink, !!archiveSnapshot);
       });
       let archiveWriteSeconds;
       if (archiveSnapshot) {
-        ({ duration: archiveWriteSeconds } = await measureSeconds(async () =>
-          archiveSnapshot(exportKey, compressed),
-        ));
+        ({ duration: archiveWriteSeconds } = await measureSeconds(() => archive(sink, exportKey)));
       }
       return harden({
         hash,

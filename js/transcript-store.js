@@ -1,5 +1,6 @@
 'use strict';
 
+const { directoryOf } = require('./archiver.js');
 const { modeArguments } = require('./artifact-mode.js');
 const { harden } = require('./harden.js');
 const { chunks, drain, elements, items } = require('./streams.js');
@@ -16,19 +17,32 @@ const transcriptStoreOver = ({ fns, writes, ensureTxn, signal }, { archiveTransc
   const stopUsing = writes(fns.stopUsingTranscript);
 
   /**
+   * Begins to archive a vat's current span, if it has one; returns a function that waits for it. What the archiver of
+   * this package would write is written by the addon, on another thread and straight from the database.
+   */
+  const beginArchive = vatID => {
+    const directory = directoryOf(archiveTranscript, 'transcript');
+    const native = directory === undefined ? null : fns.beginSpanArchive(vatID);
+    // Not before the span has ended, since two threads can't be at one database.
+    if (native !== null) return async () => native?.write(directory);
+    const span = fns.currentSpanArchive(vatID);
+    const archived = span && archiveTranscript(...span);
+    return async () => archived;
+  };
+
+  /**
    * Ends the current span by `end`. An archive is begun before, while the items are there, and
    * awaited afterwards, so that all changes of the store are made synchronously.
    */
   const endSpan = async (vatID, end) => {
     if (!archiveTranscript) return end();
     ensureTxn();
-    const span = fns.currentSpanArchive(vatID);
-    const archived = span && archiveTranscript(...span);
+    const finishArchive = beginArchive(vatID);
     try {
       return end();
     } finally {
       // Even if the span could not be ended, the archiver's failure is the caller's to hear of.
-      await archived;
+      await finishArchive();
     }
   };
 

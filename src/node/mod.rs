@@ -17,6 +17,7 @@ mod packed;
 mod raw;
 mod sink;
 mod source;
+mod span_archive;
 mod span_reader;
 mod staging;
 mod store;

@@ -11,7 +11,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use napi::sys;
 
+use super::database;
 use super::raw::{Call, Function, Reply, Value, add_functions, new_object, tie};
+use crate::store::archive::{archive_snapshot, can_archive};
 use crate::store::{
     BundleContents, Compressed, Compressor, Error, Result, SnapshotImport, SpanImport,
     bundle_id_from_name, check_bundle_artifact, limits,
@@ -57,6 +59,7 @@ const METHODS: &[Function<Sink>] = &[
     ("finish", finish),
     ("abandon", abandon),
     ("summary", summary),
+    ("archive", archive),
     ("compressed", compressed),
 ];
 
@@ -108,6 +111,11 @@ impl Sink {
             Work::Compressed(compressed) => Ok((compressed, lock(&self.snapshot).take())),
             _ => Err(Error::Internal("the sink holds no snapshot".into())),
         }
+    }
+
+    /// Takes a snapshot back, for [`archive`].
+    pub fn give_back(&self, snapshot: Compressed) {
+        *lock(&self.work) = Work::Compressed(snapshot);
     }
 
     /// The bundle that was checked.
@@ -226,6 +234,21 @@ fn summary(call: &Call<'_, Sink>) -> Result<Reply> {
         .into()),
         _ => Err(Error::Internal("the sink holds no snapshot".into())),
     }
+}
+
+/// `archive(name, directory)`: a promise that a compressed snapshot is in a directory, under the
+/// name of its artifact; `null` if no file can have it.
+fn archive(call: &Call<'_, Sink>) -> Result<Reply> {
+    let name = call.text(0, "name")?;
+    let directory = database::path_from(call.text(1, "directory")?)?;
+    if !can_archive(&name) {
+        return Ok(Value::Null.into());
+    }
+    let (snapshot, _) = call.target.take_snapshot()?;
+    call.promise(move || {
+        archive_snapshot(&directory, &name, &snapshot)?;
+        Ok(Value::Undefined)
+    })
 }
 
 /// `compressed()`: a compressed snapshot's bytes.

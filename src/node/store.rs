@@ -9,7 +9,7 @@ use super::packed::Packed;
 use super::raw::{Call, Function, Reply, Value, function, functions};
 use super::sink::{self, Work};
 use super::source::{self, Origin};
-use super::{database, span_reader};
+use super::{database, span_archive, span_reader};
 use crate::store::{
     ArtifactMode, BundleContents, Deletion, Error, ExportRecords, NewBundle, Note, NoteTo, Part,
     Result, SnapshotInfo, SnapshotRow, Store, StoreOptions, Transactions, bundle_id_from_name,
@@ -112,6 +112,11 @@ const METHODS: &[Function<Handle>] = &[
     ("readSpan", read_span),
     ("readFullVatTranscript", read_full_vat_transcript),
     ("currentSpanArchive", current_span_archive),
+    ("beginSpanArchive", |call| {
+        let vat_id = call.text(0, VAT_ID)?;
+        let archive = call.target.lock().begin_span_archive(&vat_id)?;
+        archive.map_or_else(|| done(()), |archive| span_archive::make(call, archive))
+    }),
     ("rollover", |call| {
         let vat_id = call.text(0, VAT_ID)?;
         let incarnation = call.target.lock().rollover(&vat_id, call.is_true(1))?;
@@ -591,7 +596,8 @@ fn import_snapshot(call: &StoreCall<'_>) -> Result<Reply> {
     }
 }
 
-/// `saveSnapshot(vatID, snapPos, sink)`: returns the key of the snapshot's record.
+/// `saveSnapshot(vatID, snapPos, sink, keep)`: returns the key of the snapshot's record. The sink
+/// holds on to the snapshot if it is to keep it.
 fn save_snapshot(call: &StoreCall<'_>) -> Result<Reply> {
     let vat_id = call.text(0, VAT_ID)?;
     let snap_pos = position(call, 1, "snapPos")?;
@@ -601,6 +607,9 @@ fn save_snapshot(call: &StoreCall<'_>) -> Result<Reply> {
         .target
         .lock()
         .save_snapshot(&vat_id, snap_pos, &snapshot)?;
+    if call.is_true(3) {
+        sink.give_back(snapshot);
+    }
     Ok(Value::Text(key).into())
 }
 

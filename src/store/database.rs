@@ -374,9 +374,21 @@ impl Database {
         Ok(())
     }
 
+    /// Lets those readers that go on after the database is closed take what they have yet to read.
+    fn settle_outliving_readers(&mut self) {
+        for reader in std::mem::take(&mut self.readers) {
+            if let Some(reader) = reader.upgrade() {
+                let mut state = reader.lock().unwrap_or_else(PoisonError::into_inner);
+                // What it could not take, it will say itself.
+                drop(state.outlive(self));
+            }
+        }
+    }
+
     /// Closes the database. What was not committed is gone; what was open on it fails from now
     /// on. Does nothing the second time.
     pub fn close(&mut self) {
+        self.settle_outliving_readers();
         self.transaction_lost();
         self.signal.close();
         self.statements.clear();

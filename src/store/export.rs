@@ -3,6 +3,7 @@
 //! An exporter is a read transaction on a connection of its own. The kernel goes on committing;
 //! the exporter does not see it.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -164,6 +165,23 @@ impl Exporter {
                 .map(|bundle_id| artifact::bundle_name(bundle_id)),
         );
         Ok(names)
+    }
+
+    /// The names of the spans that are yet to end.
+    ///
+    /// # Errors
+    /// [`Error::DatabaseClosed`].
+    pub(super) fn current_span_names(&self) -> Result<HashSet<Vec<u8>>> {
+        let names = self.db.lock().span_names(ArtifactMode::Operational)?;
+        Ok(names.into_iter().collect())
+    }
+
+    /// A snapshot as the gzip file that the store has.
+    ///
+    /// # Errors
+    /// [`Error::NotSnapshotName`]; [`Error::SnapshotNotAvailable`]; [`Error::SnapshotPruned`].
+    pub(super) fn compressed_snapshot(&self, name: &[u8]) -> Result<Vec<u8>> {
+        self.db.lock().compressed_snapshot(name)
     }
 
     /// Fails where [`Exporter::artifact`] would fail for the artifact's name alone.

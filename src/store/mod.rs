@@ -20,6 +20,7 @@
 //! # }
 //! ```
 
+pub mod archive;
 mod artifact;
 mod buffer;
 mod bundles;

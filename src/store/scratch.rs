@@ -111,7 +111,7 @@ pub(super) fn remove_leftovers(parent: &Path, prefix: &str) {
 }
 
 /// A number that nobody else gets: the standard library's hash maps are seeded with such.
-fn random() -> u64 {
+pub(super) fn random() -> u64 {
     let mut hasher = std::hash::RandomState::new().build_hasher();
     hasher.write_u32(std::process::id());
     hasher.finish()

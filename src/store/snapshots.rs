@@ -128,8 +128,8 @@ impl Database {
         Ok((vat_id, snap_pos))
     }
 
-    /// The contents of the snapshot of this name.
-    pub(super) fn export_snapshot(&self, name: &[u8]) -> Result<Decompressor> {
+    /// The contents of the snapshot of this name, compressed.
+    pub(super) fn compressed_snapshot(&self, name: &[u8]) -> Result<Vec<u8>> {
         let (vat_id, snap_pos) = self.find_snapshot(name)?;
         let compressed: Option<Vec<u8>> = self
             .peek_value(
@@ -137,8 +137,12 @@ impl Database {
                 params![SqlText(vat_id), snap_pos],
             )?
             .flatten();
-        let compressed = compressed.ok_or_else(|| Error::SnapshotPruned(name.to_vec()))?;
-        Ok(Decompressor::new(compressed, None))
+        compressed.ok_or_else(|| Error::SnapshotPruned(name.to_vec()))
+    }
+
+    /// The contents of the snapshot of this name.
+    pub(super) fn export_snapshot(&self, name: &[u8]) -> Result<Decompressor> {
+        Ok(Decompressor::new(self.compressed_snapshot(name)?, None))
     }
 }
 

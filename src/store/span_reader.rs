@@ -84,6 +84,8 @@ pub(super) struct ReaderState {
     /// A batch that was read, whose memory is used again.
     spare: ItemBatch,
     exhausted: bool,
+    /// Whether it goes on when the database is closed.
+    outlives: bool,
 }
 
 impl ReaderState {
@@ -122,6 +124,14 @@ impl ReaderState {
     /// Fetches everything that is left.
     pub(super) fn take_rest(&mut self, db: &Database) -> Result<()> {
         self.fetch(db, usize::MAX)
+    }
+
+    /// Fetches everything that is left if the reader is to go on when the database is closed.
+    pub(super) fn outlive(&mut self, db: &Database) -> Result<()> {
+        match self.outlives && db.is_open() {
+            true => self.take_rest(db),
+            false => Ok(()),
+        }
     }
 
     fn check_count(&self) -> Result<()> {
@@ -165,6 +175,7 @@ impl SpanReader {
             spare: ItemBatch::default(),
             // An empty span has nothing to read, even where nothing can be read any more.
             exhausted: start_pos == end_pos,
+            outlives: false,
         }));
         db.register(&state);
         SpanReader {
@@ -172,6 +183,22 @@ impl SpanReader {
             vat_id: vat_id.to_vec(),
             state,
         }
+    }
+
+    /// A reader as [`SpanReader::new`] makes it, of all items, which goes on when the database is
+    /// closed.
+    pub(super) fn outliving(
+        shared: &SharedDatabase,
+        db: &mut Database,
+        vat_id: &[u8],
+        start_pos: i64,
+        end_pos: i64,
+    ) -> SpanReader {
+        let reader = SpanReader::new(shared, db, vat_id, start_pos, end_pos, true);
+        let mut state = reader.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.outlives = true;
+        drop(state);
+        reader
     }
 
     /// The vat whose span this is.
@@ -260,7 +287,8 @@ impl SpanReader {
         // Always the database first, then the reader: settling takes them in this order too.
         let db = self.db.lock();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if !db.is_open() {
+        let has_all = state.outlives && state.exhausted;
+        if !db.is_open() && !has_all {
             return Err(Error::DatabaseClosed);
         }
         if !state.has_items() {

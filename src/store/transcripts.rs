@@ -193,6 +193,19 @@ impl Database {
             .unwrap_or(0))
     }
 
+    /// Fails unless all items are there from `start_pos` up to, not including, `end_pos`.
+    ///
+    /// # Errors
+    /// [`Error::MissingTranscriptItems`].
+    pub(super) fn require_items(&self, vat_id: &[u8], start_pos: i64, end_pos: i64) -> Result<()> {
+        let found = self.count_items(vat_id, start_pos, end_pos)?;
+        let expected = end_pos - start_pos;
+        match found == expected {
+            true => Ok(()),
+            false => Err(Error::MissingTranscriptItems { found, expected }),
+        }
+    }
+
     fn has_spans(&self, vat_id: &[u8]) -> Result<bool> {
         Ok(self
             .value::<i64>(

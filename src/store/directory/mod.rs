@@ -31,6 +31,7 @@ use super::{js_json, text};
 pub use export::{ExportOptions, Exported, export_to_directory};
 pub use fault::Fault;
 pub use import::{ExportDirectory, ImportOptions};
+pub(super) use paths::problem_with as problem_with_file_name;
 pub use repair::{RepairOptions, Repaired, repair_metadata};
 pub use whole::{Imported, import_from_directory};
 

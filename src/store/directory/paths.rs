@@ -17,7 +17,7 @@ const MAX_NAME_BYTES: usize = 255;
 const DEVICES: [&str; 6] = ["con", "prn", "aux", "nul", "conin$", "conout$"];
 
 /// Why a name must not be used for a file in an export; `None` if it may.
-pub(super) fn problem_with(name: &str) -> Option<&'static str> {
+pub(in crate::store) fn problem_with(name: &str) -> Option<&'static str> {
     if name.is_empty() {
         return Some("which is empty");
     }

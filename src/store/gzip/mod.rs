@@ -18,6 +18,7 @@ mod member;
 
 pub use self::compressor::{Compressed, Compressor};
 pub use self::decompressor::Decompressor;
+pub(super) use self::member::Encoder;
 
 #[cfg(test)]
 mod tests;
