@@ -941,7 +941,10 @@ export interface ImportFromDirectoryOptions
    */
   artifactMode?: ArtifactMode | undefined;
 
-  /** How to take the export data: `all` of it, into a new store. There is no other way so far. */
+  /**
+   * How to take the export data: `all` of it, into a new store. {@link repairSwingStoreFromDirectory} does what
+   * `cosmic-swingset` calls `repair-metadata`.
+   */
   exportDataMode?: 'all' | undefined;
 
   /** The block height that the manifest must state. Default: any. */
@@ -978,6 +981,40 @@ export function importSwingStoreFromDirectory(
   options?: ImportFromDirectoryOptions,
 ): Promise<ImportedDirectory>;
 
+/** Options of {@link repairSwingStoreFromDirectory}. */
+export interface RepairFromDirectoryOptions extends DirectoryWorkOptions {
+  /** The height that the manifest must state, and the store's host must have noted. Default: any, but the same in both. */
+  blockHeight?: number | undefined;
+}
+
+/** What {@link repairSwingStoreFromDirectory} has done. */
+export interface RepairedDirectory {
+  /** The block height of the store and of the export. */
+  readonly blockHeight: number;
+  /** How many records of spans, snapshots and bundles the export has. */
+  readonly records: number;
+  /** How many of them the store did not have, and has now. */
+  readonly added: number;
+}
+
+/**
+ * Adds records of spans and snapshots that a store lacks, from a directory with an export of the same block, and commits:
+ * what `hostStorage.repairMetadata` does with an exporter. Neither key-value entries nor artifacts are looked at. With its
+ * record, a span or a snapshot can be filled in later.
+ *
+ * It is one transaction: if anything goes wrong, nothing was done. No kernel may be running on the store.
+ *
+ * @param exportDir  the directory with the export, which must have export data.
+ * @param dirPath  the directory that holds the store.
+ * @throws (rejects) if the two are at different blocks, or contradict each other; if the manifest is malformed; if the
+ *   store lacks something that is needed to run.
+ */
+export function repairSwingStoreFromDirectory(
+  exportDir: string,
+  dirPath: string,
+  options?: RepairFromDirectoryOptions,
+): Promise<RepairedDirectory>;
+
 /** The parts of `node:fs`, `node:path` and the package `tmp` that archiving needs. */
 export interface ArchivePowers {
   /** Of `node:fs`. */
@@ -999,6 +1036,9 @@ export interface ArchivePowers {
  * Makes an `archiveSnapshot` callback that keeps each snapshot as `{dirPath}/{name}.gz`. A file has that name only once
  * it is whole.
  *
+ * A store of this package that is given this very callback writes the file itself, on another thread, provided that the
+ * powers are those of node and of the package `tmp`. Other powers are used as they are.
+ *
  * @throws if the directory cannot be made. The callback rejects if a file cannot be written.
  */
 export function makeArchiveSnapshot(dirPath: string, powers: ArchivePowers): SnapshotCallback;
@@ -1007,9 +1047,63 @@ export function makeArchiveSnapshot(dirPath: string, powers: ArchivePowers): Sna
  * Makes an `archiveTranscript` callback that keeps each span as `{dirPath}/{spanName}.gz`. A file has that name only
  * once it is whole.
  *
+ * As with {@link makeArchiveSnapshot}, a store of this package writes the file itself: its items go from the database to
+ * the file on another thread.
+ *
  * @throws if the directory cannot be made. The callback rejects if a file cannot be written.
  */
 export function makeArchiveTranscript(dirPath: string, powers: ArchivePowers): TranscriptCallback;
+
+/** Options of {@link archiveSwingStore}. */
+export interface ArchiveSwingStoreOptions extends DirectoryWorkOptions {
+  /**
+   * Which spans and snapshots to archive. `debug` takes all that there are. Any other mode takes those that an export in it
+   * has, and fails if one is missing. Default: `debug`.
+   */
+  artifactMode?: ArtifactMode | undefined;
+
+  /**
+   * Whether to archive current spans, too, as they are at the last commit. They go on growing, and have another name once
+   * they have. Default: `false`.
+   */
+  currentSpans?: boolean | undefined;
+
+  /** Whether to compare files that are there already with the store, and to replace those that differ. Default: `false`. */
+  checkExisting?: boolean | undefined;
+}
+
+/** What {@link archiveSwingStore} has done. */
+export interface ArchivedSwingStore {
+  /** How many files were written. */
+  readonly written: number;
+  /** How many of them took the place of a file that was not what it should be. */
+  readonly replaced: number;
+  /** How many files were there already, and left alone. */
+  readonly existing: number;
+  /** How many artifacts have a name that no file can have, and were left out. */
+  readonly unnamable: number;
+  /** How many bytes were written, compressed. */
+  readonly bytes: number;
+}
+
+/**
+ * Writes the spans and snapshots that a store has to a directory, each as `{archiveDir}/{name}.gz`, as the callbacks of
+ * {@link makeArchiveTranscript} and {@link makeArchiveSnapshot} do when they come into being. Files that are there already
+ * are left alone: doing it again completes what was interrupted, and adds what is new. A kernel may be running on the store
+ * meanwhile, and archiving to the same directory.
+ *
+ * A file has its name only once it is whole and on the disk; files that are finished stay when the work fails or is
+ * aborted. Progress counts files, and bytes before they are compressed (of snapshots, after).
+ *
+ * @param dirPath  the directory that holds the store.
+ * @param archiveDir  the directory to write to, made if need be.
+ * @throws (rejects) if the store lacks something that the mode asks for; if a file cannot be written.
+ */
+export function archiveSwingStore(
+  dirPath: string,
+  archiveDir: string,
+  options?: ArchiveSwingStoreOptions,
+): Promise<ArchivedSwingStore>;
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Sub-stores over a database, and helpers

@@ -1,9 +1,14 @@
 'use strict';
 
+const { archiveSwingStore } = require('./js/archive-store.js');
 const { makeArchiveSnapshot, makeArchiveTranscript } = require('./js/archiver.js');
 const { bundleIDFromName, makeBundleStore } = require('./js/bundle-store.js');
 const { Database } = require('./js/database.js');
-const { exportSwingStoreToDirectory, importSwingStoreFromDirectory } = require('./js/directory.js');
+const {
+  exportSwingStoreToDirectory,
+  importSwingStoreFromDirectory,
+  repairSwingStoreFromDirectory,
+} = require('./js/directory.js');
 const { makeSwingStoreExporter } = require('./js/exporter.js');
 const { harden } = require('./js/harden.js');
 const { importSwingStore } = require('./js/importer.js');
@@ -21,9 +26,11 @@ exports.makeSwingStoreExporter = makeSwingStoreExporter;
 exports.importSwingStore = importSwingStore;
 exports.exportSwingStoreToDirectory = exportSwingStoreToDirectory;
 exports.importSwingStoreFromDirectory = importSwingStoreFromDirectory;
+exports.repairSwingStoreFromDirectory = repairSwingStoreFromDirectory;
 
 exports.makeArchiveSnapshot = makeArchiveSnapshot;
 exports.makeArchiveTranscript = makeArchiveTranscript;
+exports.archiveSwingStore = archiveSwingStore;
 
 exports.makeKVStore = makeKVStore;
 exports.getKeyType = getKeyType;

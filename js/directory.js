@@ -62,7 +62,7 @@ const importSwingStoreFromDirectory = async (exportDir, dirPath, options = {}) =
   check(
     exportDataMode === 'all',
     `invalid exportDataMode ${quote(exportDataMode)}: an import takes "all". To repair a store's metadata, ` +
-      'call hostStorage.repairMetadata',
+      'call repairSwingStoreFromDirectory',
   );
   const storeOptions = { unsafeFastMode: true, ...others };
   check(!storeOptions.readonly, 'a store that is to be imported must not be readonly');
@@ -98,4 +98,20 @@ const importSwingStoreFromDirectory = async (exportDir, dirPath, options = {}) =
   }
 };
 
-module.exports = { exportSwingStoreToDirectory, importSwingStoreFromDirectory };
+/**
+ * Adds the records that a store lacks, from a directory with an export of the same block, and commits.
+ *
+ * @param {string} exportDir
+ * @param {string} dirPath
+ * @param {Record<string, any>} [options]
+ */
+const repairSwingStoreFromDirectory = async (exportDir, dirPath, options = {}) => {
+  check(typeof exportDir === 'string', 'exportDir must be a string');
+  check(typeof dirPath === 'string' && dirPath !== '', 'dirPath must be a string');
+  checkRunOptions(options);
+  followTaming();
+  const job = native.makeDirectoryRepair(path.resolve(exportDir), path.resolve(dirPath), options.blockHeight);
+  return runJob(job, options, () => job.run());
+};
+
+module.exports = { exportSwingStoreToDirectory, importSwingStoreFromDirectory, repairSwingStoreFromDirectory };

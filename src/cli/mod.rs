@@ -5,6 +5,7 @@
 //! says which arguments there are, hands them to `store`, and words what comes of it. [`Session`]
 //! is what a subcommand sees of the terminal.
 
+mod archive;
 mod artifact_mode;
 mod completions;
 mod export;
@@ -67,6 +68,7 @@ struct Cli {
 enum Command {
     Export(export::ExportArgs),
     Import(import::ImportArgs),
+    Archive(archive::ArchiveArgs),
     Completions(completions::CompletionsArgs),
 }
 
@@ -75,6 +77,7 @@ impl Command {
         match self {
             Command::Export(args) => export::run(args, session),
             Command::Import(args) => import::run(args, session),
+            Command::Archive(args) => archive::run(args, session),
             Command::Completions(args) => completions::run(args, session),
         }
     }

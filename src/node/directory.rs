@@ -9,7 +9,10 @@ use super::exporter::artifact_mode;
 use super::job::{self, Job};
 use super::raw::{Call, Function, Reply, Value, functions};
 use super::staging;
-use crate::store::directory::{ExportDirectory, ExportOptions, ImportOptions, export_to_directory};
+use crate::store::directory::{
+    ExportDirectory, ExportOptions, ImportOptions, RepairOptions, export_to_directory,
+    repair_metadata,
+};
 use crate::store::{ArtifactMode, Error, Monitor, Result};
 
 /// An export that is to be written.
@@ -28,6 +31,20 @@ struct Import {
     /// What was found in the directory.
     found: Mutex<Option<ExportDirectory>>,
     monitor: Monitor,
+}
+
+/// An export that a store's records are to be repaired with.
+struct Repair {
+    directory: PathBuf,
+    store: PathBuf,
+    options: RepairOptions,
+    monitor: Monitor,
+}
+
+impl Job for Repair {
+    fn monitor(&self) -> &Monitor {
+        &self.monitor
+    }
 }
 
 impl Job for Export {
@@ -51,6 +68,12 @@ const EXPORT_METHODS: &[Function<Export>] = &[
 const IMPORT_METHODS: &[Function<Import>] = &[
     ("open", open_import),
     ("run", run_import),
+    ("progress", job::progress),
+    ("abort", job::abort),
+];
+
+const REPAIR_METHODS: &[Function<Repair>] = &[
+    ("run", run_repair),
     ("progress", job::progress),
     ("abort", job::abort),
 ];
@@ -94,6 +117,37 @@ pub fn make_import(call: &Call<'_, ()>) -> Result<Reply> {
         monitor: Monitor::default(),
     });
     functions(call.env(), &import, IMPORT_METHODS).map(Reply::Js)
+}
+
+/// `makeDirectoryRepair(exportDir, dirPath, blockHeight)`.
+pub fn make_repair(call: &Call<'_, ()>) -> Result<Reply> {
+    let repair = Arc::new(Repair {
+        directory: path_from(call.text(0, "exportDir")?)?,
+        store: path_from(call.text(1, "dirPath")?)?,
+        options: RepairOptions {
+            block_height: call.number(2),
+        },
+        monitor: Monitor::default(),
+    });
+    functions(call.env(), &repair, REPAIR_METHODS).map(Reply::Js)
+}
+
+/// `run()`: a promise of what was repaired.
+fn run_repair(call: &Call<'_, Repair>) -> Result<Reply> {
+    let repair = call.target.clone();
+    call.promise(move || {
+        let done = repair_metadata(
+            &repair.directory,
+            &repair.store,
+            &repair.options,
+            &repair.monitor,
+        )?;
+        Ok(Value::Object(vec![
+            ("blockHeight", Value::Number(done.block_height)),
+            ("records", Value::Number(done.records as f64)),
+            ("added", Value::Number(done.added as f64)),
+        ]))
+    })
 }
 
 /// `run()`: a promise of what was exported.

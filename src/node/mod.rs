@@ -4,6 +4,7 @@
 //! database, a store over it, an exporter, and the two ends of streams. Their methods are raw
 //! Node-API callbacks (see [`raw`]).
 
+mod archive;
 #[cfg(feature = "cli")]
 mod command_line;
 mod database;
@@ -42,6 +43,8 @@ const EXPORTS: &[Function<()>] = &[
     ("makeExporter", exporter::make),
     ("makeDirectoryExport", directory::make_export),
     ("makeDirectoryImport", directory::make_import),
+    ("makeDirectoryRepair", directory::make_repair),
+    ("makeArchiving", archive::make),
     ("clearStaging", staging::clear),
     ("makeStaging", staging::make),
     ("makeSnapshotSink", sink::for_snapshot),
