@@ -5,6 +5,7 @@ import { mkdirSync, createWriteStream, renameSync, createReadStream } from 'node
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import {
+  archiveSwingStore,
   Database,
   exportSwingStoreToDirectory,
   importSwingStore,
@@ -20,6 +21,7 @@ import {
   makeSwingStoreExporter,
   makeTranscriptStore,
   openSwingStore,
+  repairSwingStoreFromDirectory,
 } from 'swing-store-native';
 import type {
   ArchivePowers,
@@ -168,4 +170,16 @@ export const passOn = async (from: string, by: string, to: string, signal: Abort
   hostStorage.kvStore.set('host.height', `${blockHeight}`);
   await hostStorage.commit();
   return artifacts;
+};
+
+/** History that is kept elsewhere. */
+export const keepElsewhere = async (store: string, archive: string, by: string, signal: AbortSignal): Promise<number> => {
+  const { added } = await repairSwingStoreFromDirectory(by, store, { blockHeight: 7, signal });
+  const { written, existing } = await archiveSwingStore(store, archive, {
+    artifactMode: 'archival',
+    currentSpans: true,
+    checkExisting: true,
+    onProgress: ({ stage }) => console.log(stage),
+  });
+  return added + written + existing;
 };

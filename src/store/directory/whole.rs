@@ -38,7 +38,21 @@ pub fn import_from_directory(
     let export = ExportDirectory::open(directory, store, options)?;
     let place = StorePlace::Directory(store.to_owned());
     let staged = Staged::new(&place, &OpenOptions::default())?;
-    export.import(&staged, monitor)?;
+    let imported = finish(&export, &staged, monitor);
+    // Nothing is left of it, unless it is in its place.
+    staged.discard();
+    imported?;
+    Ok(Imported {
+        block_height: export.block_height(),
+        mode: export.mode(),
+        artifacts: export.artifacts(),
+        bytes: monitor.progress().bytes,
+    })
+}
+
+/// Fills the database, notes the height, and puts it in its place.
+fn finish(export: &ExportDirectory, staged: &Staged, monitor: &Monitor) -> Result<()> {
+    export.import(staged, monitor)?;
     let block_height = export.block_height();
     let store_options = StoreOptions {
         note_to: NoteTo::Nobody,
@@ -49,11 +63,5 @@ pub fn import_from_directory(
     store.commit()?;
     monitor.check()?;
     staged.publish(false)?;
-    store.close()?;
-    Ok(Imported {
-        block_height,
-        mode: export.mode(),
-        artifacts: export.artifacts(),
-        bytes: monitor.progress().bytes,
-    })
+    store.close()
 }
