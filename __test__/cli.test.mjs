@@ -49,6 +49,16 @@ test('there is help for every command, and a wrong one is refused', async t => {
   t.regex(stderr, /'exprt'[^]*'export'/);
   t.like(await runJson(['export', '--bogus']), { code: 2, error: { code: 'ERR_SWING_STORE_ARGUMENT' } });
   t.is((await runCli([])).code, 2);
+  // What older versions of cosmic-swingset took.
+  for (const [args, instead] of [
+    [['export', '--export-mode', 'archival'], /--artifact-mode/],
+    [['export', '--include-export-data'], /--export-data-mode/],
+    [['import', '--include-historical'], /--artifact-mode/],
+  ]) {
+    const { code: old, stderr: tip } = await runCli(args);
+    t.is(old, 2);
+    t.regex(tip, instead);
+  }
 });
 
 test('completions name the commands', async t => {
@@ -56,6 +66,8 @@ test('completions name the commands', async t => {
     const { code, stdout } = await runCli(['completions', shell]);
     t.is(code, 0);
     t.regex(stdout, /export-data-mode/, shell);
+    t.notRegex(stdout, /include-historical/, shell);
+    t.like(await runJson(['completions', shell]), { code: 0, command: 'completions', shell, script: stdout });
   }
 });
 

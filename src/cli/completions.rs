@@ -1,6 +1,7 @@
 //! `completions`: what a shell needs to complete our command lines.
 
 use clap_complete::Shell;
+use serde_json::json;
 
 use super::{Outcome, Result, Session};
 
@@ -30,6 +31,11 @@ pub fn run(args: CompletionsArgs, session: &Session) -> Result<Outcome> {
         "swing-store",
         &mut script,
     );
-    session.stdout().write_all(&script)?;
+    let document = json!({
+        "command": "completions",
+        "shell": args.shell.to_string(),
+        "script": String::from_utf8_lossy(&script),
+    });
+    session.answer(&document, |out| out.write_all(&script))?;
     Ok(Outcome::Success)
 }

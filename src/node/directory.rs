@@ -13,7 +13,7 @@ use crate::store::directory::{
     ExportDirectory, ExportOptions, ImportOptions, RepairOptions, export_to_directory,
     repair_metadata,
 };
-use crate::store::{ArtifactMode, Error, Monitor, Result};
+use crate::store::{ArtifactMode, Error, Monitor, Result, Stage};
 
 /// An export that is to be written.
 struct Export {
@@ -188,6 +188,8 @@ fn run_import(call: &Call<'_, Import>) -> Result<Reply> {
         let found = found.unwrap_or_else(PoisonError::into_inner).take();
         let found = found.ok_or_else(|| Error::Internal("the export was not opened".into()))?;
         found.import(&staged, &import.monitor)?;
+        // The rest is for a commit to do.
+        import.monitor.begin(Stage::Done);
         Ok(Value::Undefined)
     })
 }

@@ -98,7 +98,7 @@ impl ExportDirectory {
     }
 
     /// Fills a staged database, in which everything is committed in the end, but which is for the
-    /// caller to publish.
+    /// caller to publish, and then to say that all is done.
     ///
     /// # Errors
     /// For the first thing in the export that is not as it should be, as importing it piece by
@@ -130,9 +130,7 @@ impl ExportDirectory {
         store.check_transcripts(mode)?;
         store.check_snapshots(mode)?;
         monitor.check()?;
-        store.commit()?;
-        monitor.begin(Stage::Done);
-        Ok(())
+        store.commit()
     }
 
     fn fill(&self, store: &Mutex<Store>, db: &SharedDatabase, monitor: &Monitor) -> Result<()> {

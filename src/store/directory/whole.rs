@@ -6,7 +6,7 @@ use super::import::{ExportDirectory, ImportOptions};
 use super::{HEIGHT_KEY, text_of_height};
 use crate::store::artifact::ArtifactMode;
 use crate::store::error::Result;
-use crate::store::progress::Monitor;
+use crate::store::progress::{Monitor, Stage};
 use crate::store::{NoteTo, OpenOptions, Staged, Store, StoreOptions, StorePlace};
 
 /// What was imported.
@@ -63,5 +63,6 @@ fn finish(export: &ExportDirectory, staged: &Staged, monitor: &Monitor) -> Resul
     store.commit()?;
     monitor.check()?;
     staged.publish(false)?;
+    monitor.begin(Stage::Done);
     store.close()
 }
