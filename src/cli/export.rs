@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::ValueEnum;
-use clap::builder::UnknownArgumentValueParser;
 use indicatif::HumanBytes;
 use serde_json::json;
 
@@ -61,15 +60,6 @@ pub struct ExportArgs {
     /// Name each file on stderr as it is written.
     #[arg(long)]
     verbose: bool,
-
-    // What older versions of that program took.
-    #[arg(long = "export-mode", hide = true)]
-    #[arg(value_parser = UnknownArgumentValueParser::suggest_arg("--artifact-mode"))]
-    _export_mode: Option<String>,
-
-    #[arg(long = "include-export-data", hide = true, num_args = 0..=1, default_missing_value = "1")]
-    #[arg(value_parser = UnknownArgumentValueParser::suggest_arg("--export-data-mode"))]
-    _include_export_data: Option<String>,
 }
 
 /// Exports.

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::ValueEnum;
-use clap::builder::UnknownArgumentValueParser;
 use indicatif::HumanBytes;
 use serde_json::json;
 
@@ -70,11 +69,6 @@ pub struct ImportArgs {
     /// Name each artifact on stderr as it is imported.
     #[arg(long)]
     verbose: bool,
-
-    // What older versions of that program took.
-    #[arg(long = "include-historical", hide = true, num_args = 0..=1, default_missing_value = "1")]
-    #[arg(value_parser = UnknownArgumentValueParser::suggest_arg("--artifact-mode"))]
-    _include_historical: Option<String>,
 }
 
 impl ImportArgs {

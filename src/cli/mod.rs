@@ -9,6 +9,7 @@ mod archive;
 mod artifact_mode;
 mod completions;
 mod export;
+mod former;
 mod import;
 mod interrupt;
 mod outcome;
@@ -108,7 +109,8 @@ pub fn run(
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
-        Err(error) => {
+        Err(mut error) => {
+            former::suggest(&mut error);
             let json = arguments.iter().any(|argument| argument == "--json");
             return outcome::refuse(&error, json, streams);
         }
