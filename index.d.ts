@@ -1002,7 +1002,8 @@ export interface RepairedDirectory {
  * what `hostStorage.repairMetadata` does with an exporter. Neither key-value entries nor artifacts are looked at. With its
  * record, a span or a snapshot can be filled in later.
  *
- * It is one transaction: if anything goes wrong, nothing was done. No kernel may be running on the store.
+ * It is one transaction: if anything goes wrong, nothing was done. No kernel may be running on the store. Progress counts
+ * records in place of files.
  *
  * @param exportDir  the directory with the export, which must have export data.
  * @param dirPath  the directory that holds the store.

@@ -155,6 +155,22 @@ const failures = {
     for (const name of ['snapshot.v1.7', 'transcript.v1.0.3']) fs.mkdirSync(path.join(dir, `${name}.gz`));
   },
 };
+// Whoever runs the tests may write anywhere else.
+const readOnly = '/sys/kernel';
+(fs.existsSync(readOnly) ? test : test.skip)('failures: a directory that is read-only', async t => {
+  const codes = [];
+  for (const { api } of [subject, reference]) {
+    const { kernelStorage, hostStorage } = api.initSwingStore(null, archivers(api, readOnly));
+    kernelStorage.transcriptStore.initTranscript('v1');
+    kernelStorage.transcriptStore.addItem('v1', 'item');
+    const { code } = await t.throwsAsync(() => kernelStorage.transcriptStore.rolloverSpan('v1'));
+    codes.push(code);
+    await hostStorage.close();
+  }
+  t.regex(codes[0], /^E(ACCES|PERM|ROFS)$/);
+  t.is(codes[0], codes[1]);
+});
+
 for (const [name, spoil] of Object.entries(failures)) {
   test(`failures: ${name}`, async t => {
     for (const keepTranscripts of [true, false]) {

@@ -56,6 +56,16 @@ impl<'a> KeptRecords<'a> {
         Ok(())
     }
 
+    /// How many records there are.
+    ///
+    /// # Errors
+    /// SQLite's errors.
+    pub(super) fn count(&self) -> Result<u64> {
+        let count = "SELECT count(*) FROM keptRecords";
+        let count: Option<i64> = self.db.lock().value(count, [])?;
+        Ok(count.unwrap_or(0).unsigned_abs())
+    }
+
     /// Gives all records to `take`, batch by batch, in the order in which their keys first came.
     ///
     /// # Errors

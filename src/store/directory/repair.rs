@@ -94,11 +94,11 @@ fn repair(
             .filter(|(key, _)| !is_kv(key))
             .try_for_each(|entry| kept.keep(&db, entry))
     })?;
-    let mut records = 0;
+    let records = kept.count()?;
+    monitor.set_total(usize::try_from(records).unwrap_or(usize::MAX));
     kept.take(monitor, |batch| {
         for (key, value) in &batch {
             repair_record(store, key, value)?;
-            records += 1;
             monitor.finish_piece();
         }
         Ok(())
