@@ -29,6 +29,9 @@ pub use outcome::{Failure, Outcome, Result};
 pub use progress::ProgressStyle;
 pub use session::{Session, Streams};
 
+/// Options that every command has stand apart from its own.
+const OUTPUT: &str = "Output";
+
 /// Exports, imports and looks after swing-stores.
 #[derive(Debug, Parser)]
 #[command(
@@ -48,13 +51,14 @@ Examples:
   swing-store completions bash > /etc/bash_completion.d/swing-store")]
 struct Cli {
     /// Print one JSON document on stdout, for other programs, instead of text.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = OUTPUT)]
     json: bool,
 
     /// How to show on stderr how far the work has come.
     #[arg(
         long,
         global = true,
+        help_heading = OUTPUT,
         value_name = "STYLE",
         default_value = "auto",
         value_enum
