@@ -6,6 +6,7 @@ const { Database } = require('./js/database.js');
 const { exportSwingStoreToDirectory, importSwingStoreFromDirectory } = require('./js/directory.js');
 const { makeSwingStoreExporter } = require('./js/exporter.js');
 const { harden } = require('./js/harden.js');
+const { openSwingStoreHistory } = require('./js/history.js');
 const { importSwingStore } = require('./js/importer.js');
 const { getKeyType, makeKVStore } = require('./js/kv-store.js');
 const { isSwingStore } = require('./js/paths.js');
@@ -21,6 +22,8 @@ exports.makeSwingStoreExporter = makeSwingStoreExporter;
 exports.importSwingStore = importSwingStore;
 exports.exportSwingStoreToDirectory = exportSwingStoreToDirectory;
 exports.importSwingStoreFromDirectory = importSwingStoreFromDirectory;
+
+exports.openSwingStoreHistory = openSwingStoreHistory;
 
 exports.makeArchiveSnapshot = makeArchiveSnapshot;
 exports.makeArchiveTranscript = makeArchiveTranscript;

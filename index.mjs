@@ -8,6 +8,7 @@ export const {
   importSwingStore,
   exportSwingStoreToDirectory,
   importSwingStoreFromDirectory,
+  openSwingStoreHistory,
   makeArchiveSnapshot,
   makeArchiveTranscript,
   makeKVStore,

@@ -28,4 +28,26 @@ const unpackPairs = ([text, lengths]) => {
   return pairs;
 };
 
-module.exports = { unpackPairs };
+/**
+ * A vat's items, out of runs of items that follow one another, each with the incarnation and the
+ * first one's position.
+ *
+ * @param {[number, number, [string, Uint32Array]][]} runs
+ */
+const unpackRuns = runs => {
+  const items = [];
+  for (let i = 0; i < runs.length; i += 1) {
+    const run = runs[i];
+    const [incarnation, first] = [run[0], run[1]];
+    const [text, lengths] = [run[2][0], run[2][1]];
+    let at = 0;
+    for (let j = 0; j < lengths.length; j += 1) {
+      const end = at + lengths[j];
+      items.push(Object.freeze({ position: first + j, incarnation, item: text.slice(at, end) }));
+      at = end;
+    }
+  }
+  return items;
+};
+
+module.exports = { unpackPairs, unpackRuns };

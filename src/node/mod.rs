@@ -9,6 +9,7 @@ mod directory;
 mod errors;
 mod exporter;
 mod hasher;
+mod history;
 mod job;
 mod limits;
 mod packed;
@@ -37,6 +38,7 @@ const EXPORTS: &[Function<()>] = &[
     ("bundleIDFromName", store::bundle_id_of_name),
     ("parseArtifactMode", store::check_artifact_mode),
     ("makeExporter", exporter::make),
+    ("openHistory", history::open),
     ("makeDirectoryExport", directory::make_export),
     ("makeDirectoryImport", directory::make_import),
     ("clearStaging", staging::clear),
