@@ -4,7 +4,7 @@ const { check, followTaming, quote } = require('./errors.js');
 const { harden } = require('./harden.js');
 const { checkJobOptions, runJob } = require('./job.js');
 const native = require('./native.js');
-const { unpackRuns } = require('./packed.js');
+const { itemCutter } = require('./packed.js');
 const { makeBatchIterator } = require('./record-iterator.js');
 const { chunks } = require('./streams.js');
 
@@ -55,7 +55,7 @@ const openSwingStoreHistory = dirPath => {
     const batches = chunks(source, checkOpen);
     const nextBatch = async () => {
       const { value, done } = await batches.next();
-      return done ? undefined : unpackRuns(value);
+      return done ? undefined : itemCutter(value);
     };
     return harden(makeBatchIterator(nextBatch, checkOpen, () => source.close()));
   };

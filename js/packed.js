@@ -4,50 +4,73 @@
 const NULL = 0xffffffff;
 
 /**
- * Pairs of strings, of which the second may be `null`, out of what the addon packs many strings
- * into: all of them in one, and their lengths.
+ * Cuts pairs of strings, of which the second may be `null`, out of what the addon packs many
+ * strings into: all of them in one, and their lengths. Returns a function that returns the next
+ * pair, and `undefined` behind the last.
+ *
+ * Pairs are cut when they are wanted: objects that live from one step of a consumer to the next
+ * cost the garbage collector far more than those that don't.
  *
  * @param {[string, Uint32Array]} packed
- * @returns {[string, string | null][]}
+ * @returns {() => [string, string | null] | undefined}
  */
-const unpackPairs = ([text, lengths]) => {
-  const pairs = [];
+const pairCutter = ([text, lengths]) => {
+  let next = 0;
   let at = 0;
-  for (let i = 0; i < lengths.length; i += 2) {
-    const keyEnd = at + lengths[i];
+  return () => {
+    if (next === lengths.length) return undefined;
+    const keyEnd = at + lengths[next];
+    const valueLength = lengths[next + 1];
     const key = text.slice(at, keyEnd);
-    if (lengths[i + 1] === NULL) {
-      pairs.push([key, null]);
+    next += 2;
+    if (valueLength === NULL) {
       at = keyEnd;
-    } else {
-      const valueEnd = keyEnd + lengths[i + 1];
-      pairs.push([key, text.slice(keyEnd, valueEnd)]);
-      at = valueEnd;
+      return [key, null];
     }
-  }
+    at = keyEnd + valueLength;
+    return [key, text.slice(keyEnd, at)];
+  };
+};
+
+/**
+ * All pairs of what the addon packs many strings into.
+ *
+ * @param {[string, Uint32Array]} packed
+ */
+const unpackPairs = packed => {
+  const cut = pairCutter(packed);
+  const pairs = [];
+  for (let pair = cut(); pair !== undefined; pair = cut()) pairs.push(pair);
   return pairs;
 };
 
 /**
- * A vat's items, out of runs of items that follow one another, each with the incarnation and the
- * first one's position.
+ * Cuts a vat's items out of runs of items that follow one another, each with the incarnation and
+ * the first one's position. Returns a function that returns the next item, and `undefined` behind
+ * the last.
  *
  * @param {[number, number, [string, Uint32Array]][]} runs
  */
-const unpackRuns = runs => {
-  const items = [];
-  for (let i = 0; i < runs.length; i += 1) {
-    const run = runs[i];
-    const [incarnation, first] = [run[0], run[1]];
-    const [text, lengths] = [run[2][0], run[2][1]];
-    let at = 0;
-    for (let j = 0; j < lengths.length; j += 1) {
-      const end = at + lengths[j];
-      items.push(Object.freeze({ position: first + j, incarnation, item: text.slice(at, end) }));
-      at = end;
+const itemCutter = runs => {
+  let run = 0;
+  let next = 0;
+  let at = 0;
+  return () => {
+    while (run < runs.length && next === runs[run][2][1].length) {
+      run += 1;
+      next = 0;
+      at = 0;
     }
-  }
-  return items;
+    if (run === runs.length) return undefined;
+    // Not by the array's iterator, which is slow where lockdown has replaced its parts.
+    const packed = runs[run][2];
+    const end = at + packed[1][next];
+    const item = packed[0].slice(at, end);
+    const position = runs[run][1] + next;
+    next += 1;
+    at = end;
+    return Object.freeze({ position, incarnation: runs[run][0], item });
+  };
 };
 
-module.exports = { unpackPairs, unpackRuns };
+module.exports = { itemCutter, pairCutter, unpackPairs };

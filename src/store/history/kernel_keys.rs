@@ -25,6 +25,9 @@ pub(super) const BUNDLE_PREFIX: &[u8] = b"bundle.";
 pub(super) const NAMED_BUNDLE_PREFIX: &[u8] = b"namedBundleID.";
 const NAME_PREFIX: &[u8] = b"vat.name.";
 
+/// A value that is an object, and its text, which is to be passed on.
+type Noted = (Json, JsonText);
+
 /// The longest value that is taken apart, in bytes.
 const MAX_BYTES: usize = 16 << 20;
 
@@ -42,8 +45,8 @@ impl Database {
         })
     }
 
-    /// A key's value as an object, which is to be passed on.
-    pub(super) fn kv_object(&self, key: &[u8]) -> Result<Option<(Json, JsonText)>> {
+    /// A key's value, if it is an object.
+    pub(super) fn kv_object(&self, key: &[u8]) -> Result<Option<Noted>> {
         let found = self.kv_json(key)?;
         let found = found.filter(|json| json.as_object().is_some());
         Ok(found.and_then(|json| {
@@ -125,7 +128,7 @@ impl Database {
     pub(super) fn source_and_options(
         &self,
         vat_id: &str,
-    ) -> Result<(Option<(Json, JsonText)>, Option<(Json, JsonText)>)> {
+    ) -> Result<(Option<Noted>, Option<Noted>)> {
         let source = self.kv_object(format!("{vat_id}.source").as_bytes())?;
         let options = self.kv_object(format!("{vat_id}.options").as_bytes())?;
         Ok((source, options))
@@ -143,7 +146,6 @@ fn behind(prefix: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::store::{Store, StoreOptions};
 
     #[test]

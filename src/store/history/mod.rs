@@ -82,7 +82,7 @@ impl History {
             ))?;
             // Reads the file, which fixes the moment. Without a kvStore it is no store.
             db.kv_get(b"", |_| ()).map_err(|error| match error {
-                Error::Sqlite { code, .. } if UNWRITABLE.contains(&&*code) => {
+                Error::Sqlite { code, .. } if UNWRITABLE.contains(&code) => {
                     HistoryFault::unwritable(directory)
                 }
                 other => other,
