@@ -34,8 +34,7 @@ pub use fault::HistoryFault;
 pub use incarnations::Incarnation;
 pub use items::{ItemsReader, ItemsRun, Selection};
 pub use plan::{
-    Checkpoint, LearnedFrom, MissingPart, PlanBundle, PlanSnapshot, PlanSpan, ReplayFrom,
-    ReplayPlan, ReplayStart,
+    Checkpoint, LearnedFrom, MissingPart, PlanBundle, ReplayFrom, ReplayPlan, ReplayStart,
 };
 pub use spans::{Populated, SpanInfo};
 pub use vats::{VatInfo, VatKind, VatState};

@@ -89,7 +89,7 @@ impl History {
     /// their sizes. This visits every row once, a few million in a second. `monitor` counts items.
     ///
     /// # Errors
-    /// [`Error::History`](crate::store::Error::History) if the store has no transcript of the vat;
+    /// [`Error::History`](crate::store::Error::History) after [`History::close`];
     /// [`Error::Aborted`](crate::store::Error::Aborted); SQLite's errors.
     pub fn measure(&self, vat_id: Option<&str>, monitor: &Monitor) -> Result<()> {
         let known = {
@@ -161,7 +161,7 @@ impl History {
     }
 
     fn measure_vat(&self, vat_id: &str, monitor: &Monitor) -> Result<()> {
-        let spans = self.span_records(vat_id)?;
+        let spans = self.find_spans(vat_id)?;
         monitor.add_total(spans.len());
         monitor.begin(Stage::Working);
         let mut sizes = VatSizes::new();
