@@ -172,5 +172,5 @@ test('replay-plan', async t => {
   const lacking = await runCli(['replay-plan', ...at, '--vat', 'v6', '--incarnation', '1', '--from-snapshot']);
   t.is(lacking.code, 1);
   t.regex(lacking.stdout, /MISSING +[\d.]+ (KiB|B) +snapshot.v6.12\n/);
-  t.regex(lacking.stdout, /1 artifact is missing from the store[^]*\n {2}snapshot.v6.12\n$/);
+  t.regex(lacking.stdout, /1 artifact is missing[^]*\n {2}snapshot.v6.12\n$/);
 });

@@ -9,6 +9,7 @@ import { createRequire } from 'node:module';
 
 import * as api from '../index.mjs';
 import { makeHistoryStore } from './support/history.mjs';
+import { reference } from './support/implementations.mjs';
 
 const { openSwingStore, openSwingStoreHistory } = api;
 
@@ -32,10 +33,10 @@ const collect = async iterable => {
   return all;
 };
 
-/** The items of a vat as the transcript store gives them, with their positions and incarnations. */
+/** The items of a vat as the reference's transcript store gives them, with their positions and incarnations. */
 const itemsInStore = async (dir, vatID) => {
-  const { internal, hostStorage } = openSwingStore(dir);
-  const incarnations = internal.db.prepare('SELECT incarnation FROM transcriptItems WHERE vatID = ? ORDER BY position');
+  const { internal, debug, hostStorage } = reference.api.openSwingStore(dir);
+  const incarnations = debug.getDatabase().prepare('SELECT incarnation FROM transcriptItems WHERE vatID = ? ORDER BY position');
   const numbers = incarnations.pluck().all(vatID);
   const all = [...internal.transcriptStore.readFullVatTranscript(vatID)].map(({ position, item }) => {
     return { position, incarnation: numbers[position], item };

@@ -149,15 +149,14 @@ fn print(plan: &ReplayPlan, out: &mut dyn Write) -> io::Result<()> {
         0 => Ok(()),
         missing => {
             let count = i64::try_from(missing).unwrap_or(i64::MAX);
-            let (verb, them) = if count == 1 {
-                ("is", "it")
-            } else {
-                ("are", "them")
+            let (verb, them) = match count {
+                1 => ("is", "it"),
+                _ => ("are", "them"),
             };
             writeln!(
                 out,
-                "{} {verb} missing from the store. An archive, or an export with enough history (archival \
-                 for transcripts, debug for snapshots), may have {them}:",
+                "{} {verb} missing. An archive may have {them}, or an export (archival for spans, \
+                 debug for snapshots):",
                 human_count(count, "artifact"),
             )?;
             for part in &plan.missing {
