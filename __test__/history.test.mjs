@@ -299,6 +299,35 @@ test('records that do not fit together', async t => {
   t.false((await history.listIncarnations('v1'))[0].complete);
 });
 
+test('rows that no store writes', async t => {
+  const sql = `INSERT INTO transcriptSpans VALUES ('v7', -9223372036854775808, 9223372036854775807, 'all', NULL, 0);
+    INSERT INTO transcriptItems VALUES ('v7', -9223372036854775808, x'ff00', 0), ('v7', 9223372036854775807, '{}', 0);
+    INSERT INTO snapshots VALUES ('v7', 9223372036854775807, NULL, 'hash', -1, 9223372036854775807, x'00');
+    INSERT INTO snapshots VALUES ('v7', 0, NULL, 'hash', -1, 9223372036854775807, x'00')`;
+  const { history } = await historyOf(t, { sql });
+  const [v7] = (await history.listVats({ sizes: true })).filter(({ vatID }) => vatID === 'v7');
+  t.like(v7, { state: 'gone', items: 1, spans: 1, populatedSpans: 0 });
+  t.deepEqual(pick(await history.listPseudoDeliveries('v7'), 'kind'), [['unknown'], ['pruned']]);
+  t.false((await history.replayPlan('v7', { incarnation: 0, from: 'snapshot' })).complete);
+  const there = [];
+  for await (const item of history.readItems('v7', { skipMissing: true })) there.push(item);
+  t.is(there.length, 1);
+  await t.throwsAsync(history.readIncarnation('v7', 0).next(), { code: 'ERR_SWING_STORE_INCOMPLETE' });
+
+  // What can't be read at all is an error, of that vat alone where only that vat is asked for.
+  for (const [damage, ask] of [
+    ["UPDATE transcriptSpans SET endPos = 'x' WHERE vatID = 'v6' AND startPos = 4", 'listSpans'],
+    ["UPDATE transcriptSpans SET hash = NULL WHERE vatID = 'v6' AND startPos = 4", 'listIncarnations'],
+    ["UPDATE snapshots SET snapPos = 'x' WHERE vatID = 'v6' AND snapPos = 3", 'listSnapshots'],
+  ]) {
+    const { history: damaged } = await historyOf(t, { sql: damage });
+    const code = { code: 'ERR_SWING_STORE_INVALID', message: /the database holds a value that no swing-store writes/ };
+    await t.throwsAsync(damaged[ask]('v6'), code);
+    await t.throwsAsync(damaged.listVats(), code);
+    await damaged.getVat('v1');
+  }
+});
+
 test('questions without an answer', async t => {
   const { history } = await historyOf(t);
   const notFound = message => ({ code: 'ERR_SWING_STORE_NOT_FOUND', message });

@@ -88,7 +88,9 @@ const openSwingStoreHistory = dirPath => {
     getBlockHeight: async () => answer({}, () => history.blockHeight()),
     async readItem(vatID, position) {
       check(typeof position === 'number', 'position must be a number');
-      const { value } = await items(vatID, {}, 'range', position, position + 1).next();
+      const reader = items(vatID, {}, 'range', position, position + 1);
+      const { value } = await reader.next();
+      await reader.return();
       return value;
     },
     readItems(vatID, options = {}) {
