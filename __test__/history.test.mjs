@@ -321,9 +321,9 @@ test('rows that no store writes', async t => {
     ["UPDATE snapshots SET snapPos = 'x' WHERE vatID = 'v6' AND snapPos = 3", 'listSnapshots'],
   ]) {
     const { history: damaged } = await historyOf(t, { sql: damage });
-    const code = { code: 'ERR_SWING_STORE_INVALID', message: /the database holds a value that no swing-store writes/ };
-    await t.throwsAsync(damaged[ask]('v6'), code);
-    await t.throwsAsync(damaged.listVats(), code);
+    const invalid = { code: 'ERR_SWING_STORE_INVALID', message: /the database holds a value that no swing-store writes/ };
+    await t.throwsAsync(damaged[ask]('v6'), invalid);
+    await t.throwsAsync(damaged.listVats(), invalid);
     await damaged.getVat('v1');
   }
 });
