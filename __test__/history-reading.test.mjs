@@ -240,3 +240,39 @@ test('what is returned is hardened, and there by require, too', async t => {
   t.is((await listVats()).length, 5);
   await close();
 });
+
+// Root may write everywhere, so it has to be someone else for a moment.
+const asNobody = fn => {
+  const isRoot = process.getuid?.() === 0;
+  if (isRoot) process.seteuid(65534);
+  try {
+    return fn();
+  } finally {
+    if (isRoot) process.seteuid(0);
+  }
+};
+
+(process.platform === 'linux' ? test.serial : test.skip)('a store that may not be written to', async t => {
+  const dir = makeDir(t);
+  await makeHistoryStore(api, dir);
+  fs.chmodSync(dir, 0o555);
+  t.teardown(() => fs.chmodSync(dir, 0o755));
+  fs.chmodSync(path.join(dir, 'swingstore.sqlite'), 0o444);
+  t.throws(() => asNobody(() => openSwingStoreHistory(dir)), {
+    code: 'ERR_SWING_STORE_OPEN',
+    message: /can't be written to, and to read a store there SQLite must make two small files beside it \(-wal and -shm\)/,
+  });
+});
+
+test.serial('a store that someone else is running', async t => {
+  const dir = makeDir(t);
+  await makeHistoryStore(api, dir);
+  fs.chmodSync(dir, 0o755);
+  const { kernelStorage, hostStorage } = openSwingStore(dir);
+  kernelStorage.transcriptStore.addItem('v6', 'late');
+  await hostStorage.commit();
+  const history = asNobody(() => openSwingStoreHistory(dir));
+  t.is((await history.getVat('v6')).items, 31);
+  await history.close();
+  await hostStorage.close();
+});

@@ -74,26 +74,12 @@ impl History {
             ..OpenOptions::default()
         };
         let db = SharedDatabase::open(Location::File(file), &options)?;
-        {
-            let db = db.lock();
-            db.execute(&format!(
-                "PRAGMA cache_size=-{CACHE_KIB}; PRAGMA temp_store=MEMORY; BEGIN TRANSACTION"
-            ))?;
-            // Reads the file, which fixes the moment. Without a kvStore it is no store.
-            db.kv_get(b"", |_| ()).map_err(|error| match error {
-                Error::Sqlite { code, .. } if UNWRITABLE.contains(&code) => {
-                    HistoryFault::unwritable(directory)
-                }
-                other => other,
-            })?;
-            for (part, table) in [
-                (Part::Transcripts, "transcriptSpans"),
-                (Part::Snapshots, "snapshots"),
-                (Part::Bundles, "bundles"),
-            ] {
-                db.stand_in(part, table)?;
+        db.lock().begin_history().map_err(|error| match error {
+            Error::Sqlite { code, .. } if UNWRITABLE.contains(&code) => {
+                HistoryFault::unwritable(directory)
             }
-        }
+            other => other,
+        })?;
         Ok(History {
             db,
             closed: Arc::default(),
@@ -152,6 +138,23 @@ fn check_open(closed: &AtomicBool) -> Result<()> {
 }
 
 impl Database {
+    /// Begins the read transaction.
+    fn begin_history(&self) -> Result<()> {
+        self.execute(&format!(
+            "PRAGMA cache_size=-{CACHE_KIB}; PRAGMA temp_store=MEMORY; BEGIN TRANSACTION"
+        ))?;
+        // Reads the file, which fixes the moment. Without a kvStore it is no store.
+        self.kv_get(b"", |_| ())?;
+        for (part, table) in [
+            (Part::Transcripts, "transcriptSpans"),
+            (Part::Snapshots, "snapshots"),
+            (Part::Bundles, "bundles"),
+        ] {
+            self.stand_in(part, table)?;
+        }
+        Ok(())
+    }
+
     /// Makes empty tables of a part that an old store may lack, in memory and for this connection
     /// only.
     fn stand_in(&self, part: Part, table: &str) -> Result<()> {
