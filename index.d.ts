@@ -1016,6 +1016,486 @@ export function repairSwingStoreFromDirectory(
   options?: RepairFromDirectoryOptions,
 ): Promise<RepairedDirectory>;
 
+// ---------------------------------------------------------------------------------------------------------------------
+// History
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** A value as `JSON.parse` makes it. */
+export type JsonValue =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly JsonValue[]
+  | { readonly [key: string]: JsonValue };
+
+/**
+ * Whether a vat goes on.
+ *
+ * - `terminated`: the kernel lists it in `vats.terminated`, and deletes it, a little in each block.
+ * - `live`: otherwise, if it has a current span.
+ * - `gone`: otherwise. Something of it is still there.
+ */
+export type VatState = 'live' | 'terminated' | 'gone';
+
+/** How much of something is there: all, some or none of it. Of an empty span, all is there. */
+export type Populated = 'all' | 'some' | 'none';
+
+/** How far an answer has come. None of the numbers ever falls. */
+export interface HistoryProgress {
+  /** What is being done. */
+  readonly stage: 'preparing' | 'working' | 'finishing' | 'done';
+  /** How many pieces were looked at: spans and, while sizes are measured, items. */
+  readonly done: number;
+  /** How many pieces are known of. It grows when sizes have been measured and spans are counted. */
+  readonly total: number;
+  /** How many bytes the items have that were measured. */
+  readonly bytes: number;
+}
+
+/** Options of questions that may take a while. */
+export interface HistoryQuestionOptions {
+  /** Is told now and then how far the answer has come. If it throws, so does the question. */
+  onProgress?: ((progress: HistoryProgress) => void) | undefined;
+  /** Ends the work; the question then rejects with the signal's reason. */
+  signal?: AbortSignal | undefined;
+}
+
+/** Options of questions whose answers may have sizes in them. */
+export interface HistorySizeOptions extends HistoryQuestionOptions {
+  /**
+   * Say how many bytes transcript items have (`bytes`). That visits the row of every item, of the one vat or of all:
+   * seconds for millions of them. What was measured once is remembered until the history is closed. Default: false.
+   */
+  sizes?: boolean | undefined;
+}
+
+/** What the store knows of a vat. */
+export interface VatHistory {
+  /** Its ID. */
+  readonly vatID: string;
+  /** Its name: that of a static vat (`vat.name.{name}`), or the one in its options. */
+  readonly name: string | null;
+  /** Whether it came with the kernel, or was made by another vat; `null` if the kernel's state does not say. */
+  readonly kind: 'static' | 'dynamic' | null;
+  /** Whether it goes on. */
+  readonly state: VatState;
+  /** Whether the kernel's state has the vat (`{vatID}.o.nextID`). */
+  readonly inKernel: boolean;
+  /** The number of its current incarnation, or else of the last one that there are spans of. The first one is 0. */
+  readonly incarnation: number | null;
+  /** Of how many incarnations there are spans. */
+  readonly incarnations: number;
+  /** The position behind its last item: how many it ever had. */
+  readonly endPos: number;
+  /** How many spans it has. */
+  readonly spans: number;
+  /** Of how many of them all items are there. */
+  readonly populatedSpans: number;
+  /** How many of its items are there. */
+  readonly items: number;
+  /** How many bytes those items have in the file, if sizes were asked for. */
+  readonly bytes?: number;
+  /** How many snapshots are recorded. */
+  readonly snapshots: number;
+  /** Of how many of them the image is there. */
+  readonly populatedSnapshots: number;
+  /** How many bytes those images have in the file. */
+  readonly snapshotBytes: number;
+  /** What the kernel starts it from: `{vatID}.source`. */
+  readonly source: { readonly [key: string]: JsonValue } | null;
+  /** And with which options: `{vatID}.options`. */
+  readonly options: { readonly [key: string]: JsonValue } | null;
+}
+
+/** A worker was started from bundles. */
+export interface InitializeWorkerEntry {
+  /** The pseudo-delivery. */
+  readonly kind: 'initialize-worker';
+  /** The vat's bundle; `null` if it has no ID. */
+  readonly bundleID: string | null;
+  /** The worker's type, and in `bundleIDs` the bundles that it loads first: lockdown and supervisor. */
+  readonly workerOptions: { readonly [key: string]: JsonValue };
+}
+
+/** A worker was started from a snapshot, or a snapshot was made. */
+export interface SnapshotEntry {
+  /** The pseudo-delivery. */
+  readonly kind: 'load-snapshot' | 'save-snapshot';
+  /** The snapshot's hash. */
+  readonly snapshotID: string;
+}
+
+/** A worker was shut down, because the vat was upgraded. */
+export interface ShutdownWorkerEntry {
+  /** The pseudo-delivery. */
+  readonly kind: 'shutdown-worker';
+}
+
+/** An ordinary delivery to the vat. */
+export interface DeliveryEntry {
+  /** Not a pseudo-delivery. */
+  readonly kind: 'delivery';
+  /** Which one: `message`, `notify`, `startVat`, … */
+  readonly delivery: string;
+}
+
+/** Something that no kernel writes. */
+export interface UnknownEntry {
+  /** Neither a delivery nor a pseudo-delivery. */
+  readonly kind: 'unknown';
+  /** What is wrong with it. */
+  readonly problem: string;
+}
+
+/** An item that is not there. */
+export interface PrunedEntry {
+  /** It was pruned, or never came with an import. */
+  readonly kind: 'pruned';
+  /** The artifact that has it. */
+  readonly artifact: string;
+}
+
+/** What a transcript item says. */
+export type TranscriptEntry =
+  | InitializeWorkerEntry
+  | SnapshotEntry
+  | ShutdownWorkerEntry
+  | DeliveryEntry
+  | UnknownEntry
+  | PrunedEntry;
+
+/** An entry at the beginning or the end of a span, and where it is. */
+export type PseudoDelivery = TranscriptEntry & EntryPlace;
+
+/** Where an entry is. */
+export interface EntryPlace {
+  /** Its position in the vat's transcript. */
+  readonly position: number;
+  /** The incarnation that it belongs to. */
+  readonly incarnation: number;
+  /** The span that it belongs to, by its first position. */
+  readonly spanStart: number;
+}
+
+/** What a vat was between two upgrades. */
+export interface IncarnationHistory {
+  /** Its number. A vat's first one is 0. */
+  readonly incarnation: number;
+  /** Its first position. */
+  readonly startPos: number;
+  /** The position behind its last. */
+  readonly endPos: number;
+  /** Whether it is the one that goes on. */
+  readonly isCurrent: boolean;
+  /** How many spans it has. */
+  readonly spans: number;
+  /** Of how many of them all items are there. */
+  readonly populatedSpans: number;
+  /** How many of its items are there. */
+  readonly items: number;
+  /** How many bytes those items have in the file, if sizes were asked for. */
+  readonly bytes?: number;
+  /** Whether all its items are there, and no span's record is missing between two others. */
+  readonly complete: boolean;
+  /** What its first item says: `initialize-worker`, if all is well. `null` if it has none yet. */
+  readonly began: TranscriptEntry | null;
+  /** What its last item says: `shutdown-worker`, if it was upgraded. `null` if it goes on, or never had any. */
+  readonly ended: TranscriptEntry | null;
+}
+
+/** A span of a vat's transcript. */
+export interface SpanHistory {
+  /** The vat. */
+  readonly vatID: string;
+  /** Its first position. */
+  readonly startPos: number;
+  /** The position behind its last. */
+  readonly endPos: number;
+  /** The hash over its items. */
+  readonly hash: string;
+  /** Whether the vat goes on adding to it. */
+  readonly isCurrent: boolean;
+  /** The incarnation that it belongs to. */
+  readonly incarnation: number;
+  /** The artifact that has its items: `transcript.{vatID}.{startPos}.{endPos}`. */
+  readonly artifact: string;
+  /** How many of its items are there. */
+  readonly items: number;
+  /** Whether that is all of them. */
+  readonly populated: Populated;
+  /** How many bytes those items have in the file, if sizes were asked for. */
+  readonly bytes?: number;
+}
+
+/** A heap snapshot of a vat. */
+export interface SnapshotHistory {
+  /** The vat. */
+  readonly vatID: string;
+  /** The position of its `save-snapshot`. The span that begins with loading it starts behind that. */
+  readonly snapPos: number;
+  /** SHA-256 of the uncompressed image. */
+  readonly hash: string;
+  /** Whether the vat's worker is started from it. */
+  readonly inUse: boolean;
+  /** Whether its image is there. */
+  readonly populated: 'all' | 'none';
+  /** How many bytes the image has; known of pruned ones, too, unless they came without it. */
+  readonly uncompressedSize: number | null;
+  /** How many bytes the image has, or had, in the file. */
+  readonly compressedSize: number | null;
+  /** The artifact that has the image: `snapshot.{vatID}.{snapPos}`. */
+  readonly artifact: string;
+}
+
+/**
+ * Where a bundle's contents are: in the bundle store, or in the key-value store (`bundle.{bundleID}`), where kernels kept
+ * them before there was a bundle store.
+ */
+export type BundlePlace = 'bundleStore' | 'kvStore';
+
+/** A bundle. */
+export interface BundleHistory {
+  /** Its ID. */
+  readonly bundleID: string;
+  /** The names under which the kernel knows it (`namedBundleID.{name}`). */
+  readonly names: readonly string[];
+  /** Where its contents are; `null` if only its record is there. */
+  readonly storedIn: BundlePlace | null;
+  /** How many bytes its contents have in the file. */
+  readonly bytes: number | null;
+  /** The artifact that has its contents: `bundle.{bundleID}`. */
+  readonly artifact: string;
+}
+
+/** An item of a transcript. */
+export interface HistoryItem {
+  /** Its position in the vat's transcript. */
+  readonly position: number;
+  /** The incarnation that it belongs to. */
+  readonly incarnation: number;
+  /** The item: the JSON text of a delivery, its system calls and its result. */
+  readonly item: string;
+}
+
+/** Options of reading items. */
+export interface ReadItemsOptions {
+  /** Read what is there, instead of failing at the first step if something is missing. Default: false. */
+  skipMissing?: boolean | undefined;
+}
+
+/** Options of {@link SwingStoreHistory.readItems}. */
+export interface ReadRangeOptions extends ReadItemsOptions {
+  /** The first position. Default: the vat's first one. */
+  start?: number | undefined;
+  /** The position behind the last. Default: that behind the vat's last one. */
+  end?: number | undefined;
+}
+
+/** Options of {@link SwingStoreHistory.replayPlan}. */
+export interface ReplayPlanOptions extends HistorySizeOptions {
+  /** The incarnation; a vat's first one is 0. Default: the current one. */
+  incarnation?: number | undefined;
+  /**
+   * Where to begin: at the `start` of the incarnation, from bundles; or, as a kernel does, at its last `snapshot` (at the
+   * start if it has none). Default: `start`.
+   */
+  from?: 'start' | 'snapshot' | undefined;
+}
+
+/** Start a worker from bundles. */
+export interface ReplayFromBundles extends InitializeWorkerEntry {
+  /** The position of the `initialize-worker`. */
+  readonly position: number;
+  /**
+   * Where that is written: in the `transcript` or, because its item is not there, in the kernel's notes of the vat
+   * (`{vatID}.source` and `{vatID}.options`), which are those of its current incarnation.
+   */
+  readonly learnedFrom: 'transcript' | 'kvStore';
+}
+
+/** Start a worker from a snapshot. */
+export interface ReplayFromSnapshot {
+  /** The pseudo-delivery. */
+  readonly kind: 'load-snapshot';
+  /** The position of the `load-snapshot`. */
+  readonly position: number;
+  /** The snapshot's hash. */
+  readonly snapshotID: string;
+  /** Where that is written: in the `transcript` or, because its item is not there, in the snapshot's record. */
+  readonly learnedFrom: 'transcript' | 'snapshots';
+}
+
+/** Nothing in the store says what to start a worker from; the plan's `problems` say why. */
+export interface ReplayFromUnknown {
+  /** Neither. */
+  readonly kind: 'unknown';
+  /** Where the replay would begin. */
+  readonly position: number;
+}
+
+/** What to start a worker from. */
+export type ReplayStart = ReplayFromBundles | ReplayFromSnapshot | ReplayFromUnknown;
+
+/** A point at which a replay can be compared with the original. */
+export interface ReplayCheckpoint {
+  /** The position of the `save-snapshot`. */
+  readonly position: number;
+  /** The hash that the heap's image had there. */
+  readonly snapshotID: string;
+}
+
+/** Something that a plan takes and the store lacks. */
+export interface MissingArtifact {
+  /** What it is. */
+  readonly kind: 'transcript' | 'snapshot' | 'bundle';
+  /** The artifact that would fill it. */
+  readonly artifact: string;
+}
+
+/** A bundle that a worker is started from. */
+export interface ReplayBundle {
+  /** Its ID. */
+  readonly bundleID: string;
+  /** What it is for: the `vat`'s code, or what the `worker` loads before it (lockdown and supervisor). */
+  readonly role: 'worker' | 'vat';
+  /** Where its contents are; `null` if they are not there. */
+  readonly storedIn: BundlePlace | null;
+  /** The artifact that has its contents. */
+  readonly artifact: string;
+}
+
+/** What it takes to replay an incarnation of a vat. */
+export interface ReplayPlan {
+  /** The vat. */
+  readonly vatID: string;
+  /** The incarnation. */
+  readonly incarnation: number;
+  /** Whether it goes on. */
+  readonly isCurrent: boolean;
+  /** Where the replay was asked to begin. */
+  readonly from: 'start' | 'snapshot';
+  /** The first position that is replayed. */
+  readonly startPos: number;
+  /** The position behind the last one. */
+  readonly endPos: number;
+  /** What to start the worker from. */
+  readonly start: ReplayStart;
+  /** The spans to feed it, in order. */
+  readonly spans: readonly SpanHistory[];
+  /** The bundles to start it from, in the order in which a worker loads them; none for a snapshot, which has them in it. */
+  readonly bundles: readonly ReplayBundle[];
+  /** The snapshot to start it from, if it is one. */
+  readonly snapshots: readonly SnapshotHistory[];
+  /** Where the replay can be compared with the original: the hash that the heap's image had at each `save-snapshot`. */
+  readonly checkpoints: readonly ReplayCheckpoint[];
+  /** What of all that is not in the store, by the artifact that would fill it. */
+  readonly missing: readonly MissingArtifact[];
+  /** What keeps the plan from being carried out, and no artifact would mend. */
+  readonly problems: readonly string[];
+  /** Whether nothing is missing, and there are no problems. */
+  readonly complete: boolean;
+}
+
+/**
+ * A store's history as of one moment: which vats there were, how their transcripts are cut into incarnations and spans,
+ * what is there of them, and what it takes to replay them. {@link openSwingStoreHistory} makes one.
+ *
+ * Questions are answered on other threads than JavaScript's. After `close` everything rejects.
+ */
+export interface SwingStoreHistory {
+  /** All vats that the transcripts, the snapshots or the kernel's state know of, in the order of their numbers. */
+  listVats: (options?: HistorySizeOptions) => Promise<readonly VatHistory[]>;
+
+  /**
+   * One vat.
+   *
+   * @throws (rejects) if nothing in the store knows it.
+   */
+  getVat: (vatID: string, options?: HistorySizeOptions) => Promise<VatHistory>;
+
+  /**
+   * A vat's incarnations, the oldest first.
+   *
+   * @throws (rejects) if the store has no transcript of the vat.
+   */
+  listIncarnations: (vatID: string, options?: HistorySizeOptions) => Promise<readonly IncarnationHistory[]>;
+
+  /**
+   * A vat's spans, the oldest first.
+   *
+   * @throws (rejects) if the store has no transcript of the vat.
+   */
+  listSpans: (vatID: string, options?: HistorySizeOptions) => Promise<readonly SpanHistory[]>;
+
+  /**
+   * A vat's pseudo-deliveries, in order, by which the kernel notes how workers began and ended. Only the first and the
+   * last item of each span are looked at, which is where they are. The first one is listed whatever it is, the last one
+   * unless it is an ordinary delivery.
+   *
+   * @throws (rejects) if the store has no transcript of the vat.
+   */
+  listPseudoDeliveries: (vatID: string, options?: HistoryQuestionOptions) => Promise<readonly PseudoDelivery[]>;
+
+  /** The snapshots of a vat, or of all, by vat and position. */
+  listSnapshots: (vatID?: string) => Promise<readonly SnapshotHistory[]>;
+
+  /** All bundles, by ID. */
+  listBundles: () => Promise<readonly BundleHistory[]>;
+
+  /**
+   * What it takes to replay an incarnation.
+   *
+   * @throws (rejects) if the store has no transcript of the vat, the vat has no such incarnation or, without one being
+   *   asked for, no current one. What is missing from the store is no error, but part of the plan.
+   */
+  replayPlan: (vatID: string, options?: ReplayPlanOptions) => Promise<ReplayPlan>;
+
+  /** The block height, as the host has noted it under `host.height`; `null` if it has not. */
+  getBlockHeight: () => Promise<string | null>;
+
+  /**
+   * One item.
+   *
+   * @throws (rejects) if the vat has no such position, or the item is missing.
+   */
+  readItem: (vatID: string, position: number) => Promise<HistoryItem>;
+
+  /**
+   * The items of a range of positions. A few hundred KiB of them are held at a time, however many there are.
+   *
+   * @throws (rejects, at the first step) if the store has no transcript of the vat, or the vat has not had all these
+   *   positions; if items are missing, which the message says which artifacts would fill.
+   */
+  readItems: (vatID: string, options?: ReadRangeOptions) => AsyncIterableIterator<HistoryItem>;
+
+  /**
+   * The items of the span that starts at a position, as `readItems` gives them.
+   *
+   * @throws (rejects, at the first step) as `readItems`, and if no span starts there.
+   */
+  readSpan: (vatID: string, startPos: number, options?: ReadItemsOptions) => AsyncIterableIterator<HistoryItem>;
+
+  /**
+   * The items of an incarnation, as `readItems` gives them.
+   *
+   * @throws (rejects, at the first step) as `readItems`, and if there is no such incarnation.
+   */
+  readIncarnation: (vatID: string, incarnation: number, options?: ReadItemsOptions) => AsyncIterableIterator<HistoryItem>;
+
+  /** Lets go of the store. What is being answered or read fails at its next step. */
+  close: () => Promise<void>;
+}
+
+/**
+ * Opens a store on disk to look at its history, as of its last commit, without holding up a kernel that is running on it,
+ * and without writing to it. As long as it is open, SQLite keeps that state, so the store's WAL file may grow.
+ *
+ * @param dirPath  the directory that holds the store.
+ * @throws if `dirPath` is not a string, there is no store in it, or the file is not a store or cannot be opened.
+ */
+export function openSwingStoreHistory(dirPath: string): SwingStoreHistory;
+
 /** The parts of `node:fs`, `node:path` and the package `tmp` that archiving needs. */
 export interface ArchivePowers {
   /** Of `node:fs`. */

@@ -11,6 +11,7 @@ const {
 } = require('./js/directory.js');
 const { makeSwingStoreExporter } = require('./js/exporter.js');
 const { harden } = require('./js/harden.js');
+const { openSwingStoreHistory } = require('./js/history.js');
 const { importSwingStore } = require('./js/importer.js');
 const { getKeyType, makeKVStore } = require('./js/kv-store.js');
 const { isSwingStore } = require('./js/paths.js');
@@ -27,6 +28,8 @@ exports.importSwingStore = importSwingStore;
 exports.exportSwingStoreToDirectory = exportSwingStoreToDirectory;
 exports.importSwingStoreFromDirectory = importSwingStoreFromDirectory;
 exports.repairSwingStoreFromDirectory = repairSwingStoreFromDirectory;
+
+exports.openSwingStoreHistory = openSwingStoreHistory;
 
 exports.makeArchiveSnapshot = makeArchiveSnapshot;
 exports.makeArchiveTranscript = makeArchiveTranscript;

@@ -9,6 +9,7 @@ export const {
   exportSwingStoreToDirectory,
   importSwingStoreFromDirectory,
   repairSwingStoreFromDirectory,
+  openSwingStoreHistory,
   makeArchiveSnapshot,
   makeArchiveTranscript,
   archiveSwingStore,

@@ -44,6 +44,35 @@ const unpackPairs = packed => {
   return pairs;
 };
 
+/**
+ * Cuts a vat's items out of runs of items that follow one another, each with the incarnation and
+ * the first one's position. Returns a function that returns the next item, and `undefined` behind
+ * the last.
+ *
+ * @param {[number, number, [string, Uint32Array]][]} runs
+ */
+const itemCutter = runs => {
+  let run = 0;
+  let next = 0;
+  let at = 0;
+  return () => {
+    while (run < runs.length && next === runs[run][2][1].length) {
+      run += 1;
+      next = 0;
+      at = 0;
+    }
+    if (run === runs.length) return undefined;
+    // Not by the array's iterator, which is slow where lockdown has replaced its parts.
+    const packed = runs[run][2];
+    const end = at + packed[1][next];
+    const item = packed[0].slice(at, end);
+    const position = runs[run][1] + next;
+    next += 1;
+    at = end;
+    return Object.freeze({ position, incarnation: runs[run][0], item });
+  };
+};
+
 /** Packs pairs of strings for the addon, as the addon does for us: `null` stands for no second one. */
 const makePacker = () => {
   let texts = [];
@@ -75,4 +104,4 @@ const makePacker = () => {
   };
 };
 
-module.exports = { makePacker, pairCutter, unpackPairs };
+module.exports = { itemCutter, makePacker, pairCutter, unpackPairs };

@@ -22,6 +22,7 @@ import {
   makeTranscriptStore,
   openSwingStore,
   repairSwingStoreFromDirectory,
+  openSwingStoreHistory,
 } from 'swing-store-native';
 import type {
   ArchivePowers,
@@ -182,4 +183,23 @@ export const keepElsewhere = async (store: string, archive: string, by: string, 
     onProgress: ({ stage }) => console.log(stage),
   });
   return added + written + existing;
+};
+
+/** What an incarnation began with, and how to replay it. */
+export const lookBack = async (dirPath: string, vatID: string, signal: AbortSignal): Promise<string[]> => {
+  const history = openSwingStoreHistory(dirPath);
+  const vats = await history.listVats({ sizes: true, signal, onProgress: ({ done, total }) => console.log(done / total) });
+  const bytes: number = vats.reduce((sum, vat) => sum + (vat.bytes ?? 0), 0);
+  const { start, missing, complete } = await history.replayPlan(vatID, { incarnation: 0, from: 'start' });
+  const [began] = await history.listIncarnations(vatID);
+  const options = began?.began?.kind === 'initialize-worker' ? began.began.workerOptions : undefined;
+  for (const entry of await history.listPseudoDeliveries(vatID)) {
+    if (entry.kind === 'save-snapshot') console.log(entry.position, entry.snapshotID);
+  }
+  for await (const { position, item } of history.readIncarnation(vatID, 0, { skipMissing: !complete })) {
+    console.log(position, item.length, bytes);
+  }
+  await history.close();
+  const from = start.kind === 'initialize-worker' ? start.bundleID : undefined;
+  return [`${from}`, JSON.stringify(options), ...missing.map(({ artifact }) => artifact)];
 };

@@ -11,12 +11,16 @@ mod completions;
 mod export;
 mod former;
 mod import;
+mod inspect;
 mod interrupt;
 mod outcome;
 mod output;
 mod progress;
+mod replay_plan;
 mod session;
 mod state_dir;
+mod table;
+mod transcript;
 
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -28,6 +32,8 @@ pub use interrupt::Interrupt;
 pub use outcome::{Failure, Outcome, Result};
 pub use progress::ProgressStyle;
 pub use session::{Session, Streams};
+
+use crate::store::Error;
 
 /// Options that every command has stand apart from its own.
 const OUTPUT: &str = "Output";
@@ -48,6 +54,7 @@ wrong; 3 it failed; 130 it was interrupted.
 Examples:
   swing-store export --home ~/.agoric --export-dir /backup/export --export-data-mode all
   swing-store import --state-dir /var/lib/agoric/data/agoric --export-dir /backup/export
+  swing-store inspect --vat v9
   swing-store completions bash > /etc/bash_completion.d/swing-store")]
 struct Cli {
     /// Print one JSON document on stdout, for other programs, instead of text.
@@ -74,6 +81,9 @@ enum Command {
     Export(export::ExportArgs),
     Import(import::ImportArgs),
     Archive(archive::ArchiveArgs),
+    Inspect(inspect::InspectArgs),
+    Transcript(transcript::TranscriptArgs),
+    ReplayPlan(replay_plan::ReplayPlanArgs),
     Completions(completions::CompletionsArgs),
 }
 
@@ -83,6 +93,9 @@ impl Command {
             Command::Export(args) => export::run(args, session),
             Command::Import(args) => import::run(args, session),
             Command::Archive(args) => archive::run(args, session),
+            Command::Inspect(args) => inspect::run(args, session),
+            Command::Transcript(args) => transcript::run(args, session),
+            Command::ReplayPlan(args) => replay_plan::run(args, session),
             Command::Completions(args) => completions::run(args, session),
         }
     }
@@ -130,6 +143,18 @@ fn number(number: f64) -> serde_json::Value {
     match number as i64 {
         whole if whole as f64 == number => whole.into(),
         _ => number.into(),
+    }
+}
+
+/// A value as a document.
+fn document(value: &impl serde::Serialize) -> Result<serde_json::Value> {
+    serde_json::to_value(value).map_err(|error| Error::Internal(error.to_string()).into())
+}
+
+/// Adds the fields of a document to those of another one.
+fn merge(document: &mut serde_json::Value, other: serde_json::Value) {
+    if let (Some(document), serde_json::Value::Object(other)) = (document.as_object_mut(), other) {
+        document.extend(other);
     }
 }
 

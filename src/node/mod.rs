@@ -12,6 +12,7 @@ mod directory;
 mod errors;
 mod exporter;
 mod hasher;
+mod history;
 mod job;
 mod limits;
 mod packed;
@@ -41,6 +42,7 @@ const EXPORTS: &[Function<()>] = &[
     ("bundleIDFromName", store::bundle_id_of_name),
     ("parseArtifactMode", store::check_artifact_mode),
     ("makeExporter", exporter::make),
+    ("openHistory", history::open),
     ("makeDirectoryExport", directory::make_export),
     ("makeDirectoryImport", directory::make_import),
     ("makeDirectoryRepair", directory::make_repair),

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::packed::Packed;
 use super::raw::{Call, Function, Reply, Value, functions};
+use crate::store::history::ItemsReader;
 use crate::store::{Artifact, Decompressor, Error, ExportRecords, Exporter, Result, SpanReader};
 
 /// Where chunks come from.
@@ -18,6 +19,8 @@ pub enum Origin {
     Bytes(Vec<u8>),
     /// Export records.
     Records(ExportRecords),
+    /// A vat's items.
+    Items(Box<ItemsReader>),
     /// An artifact of an exporter, to be opened with the first chunk.
     Artifact(Arc<Exporter>, Vec<u8>),
     /// Nothing any more.
@@ -78,6 +81,7 @@ impl Source {
             Origin::Snapshot(decompressor) => decompressor.next_chunk()?.map(Value::Bytes),
             Origin::Span(reader) => reader.next_chunk()?.map(Value::Bytes),
             Origin::Records(records) => packed(records)?,
+            Origin::Items(items) => items.next_run()?.map(super::history::packed_run),
             Origin::Bytes(bytes) => {
                 let bytes = std::mem::take(bytes);
                 *origin = Origin::Ended;

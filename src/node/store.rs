@@ -617,7 +617,7 @@ fn import_snapshot(call: &StoreCall<'_>) -> Result<Reply> {
 /// holds on to the snapshot if it is to keep it.
 fn save_snapshot(call: &StoreCall<'_>) -> Result<Reply> {
     let vat_id = call.text(0, VAT_ID)?;
-    let snap_pos = position(call, 1, "snapPos")?;
+    let snap_pos = call.whole_number(1, "snapPos")?;
     let sink = sink::argument(call, 2)?;
     let (snapshot, _) = sink.take_snapshot()?;
     let key = call
@@ -635,18 +635,6 @@ fn populate_snapshot(call: &StoreCall<'_>) -> Result<Reply> {
     let import = import.ok_or_else(|| Error::Internal("not an import's sink".into()))?;
     let mut store = call.target.lock();
     store.populate_snapshot(import, &snapshot).and_then(done)
-}
-
-/// A whole number that JavaScript holds exactly.
-fn position(call: &StoreCall<'_>, index: usize, what: &'static str) -> Result<i64> {
-    const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
-    let found = call
-        .number(index)
-        .ok_or(Error::WrongType(what, "a number"))?;
-    if found.trunc() != found || found.abs() > MAX_SAFE_INTEGER {
-        return Err(Error::InexactPosition { what, found });
-    }
-    Ok(found as i64)
 }
 
 fn snapshot_info(info: SnapshotInfo) -> Vec<(&'static str, Value)> {

@@ -8,6 +8,7 @@ use std::fmt;
 
 use super::check_bundle::{Refusal, quote};
 use super::directory::Fault;
+use super::history::HistoryFault;
 
 /// What an operation of a store returns.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -290,6 +291,8 @@ pub enum Error {
         /// the part of its name before the first dot
         kind: Vec<u8>,
     },
+    /// A question about a store's history that has no answer.
+    History(HistoryFault),
     /// An export record of a kind that no store has was to repair one; its key.
     UnknownOnRepair(Vec<u8>),
     /// Something is wrong with an export's directory.
@@ -363,6 +366,7 @@ impl Error {
             | Error::UnknownOnRepair(_)
             | Error::Statement { .. } => "ERR_SWING_STORE_ARGUMENT",
             Error::Directory(fault) => fault.code(),
+            Error::History(fault) => fault.code(),
             Error::Aborted => "ABORT_ERR",
             Error::KernelRefusesHostKey
             | Error::HostRequiresHostKey
@@ -617,6 +621,7 @@ impl Error {
                 show(key)
             ),
             Error::Directory(fault) => fault.to_string(),
+            Error::History(fault) => fault.to_string(),
             Error::Aborted => "the operation was aborted".into(),
             Error::NotBytes { stream } => {
                 format!("{stream} must yield Uint8Arrays or strings; it yielded something else")

@@ -102,8 +102,17 @@ impl Monitor {
         self.lock().total = pieces as u64;
     }
 
+    /// Adds pieces to those that there are, as they become known.
+    pub(crate) fn add_total(&self, pieces: usize) {
+        self.lock().total += pieces as u64;
+    }
+
     pub(crate) fn finish_piece(&self) {
-        self.lock().done += 1;
+        self.finish_pieces(1);
+    }
+
+    pub(crate) fn finish_pieces(&self, pieces: u64) {
+        self.lock().done += pieces;
     }
 
     /// Counts bytes, and fails once the work is to end.

@@ -169,7 +169,8 @@ impl SpanReader {
             next_pos: start_pos,
             end_pos,
             found: 0,
-            expected: complete.then_some(end_pos - start_pos),
+            // A damaged store may say that it begins and ends anywhere.
+            expected: complete.then_some(end_pos.saturating_sub(start_pos)),
             fetched: ItemBatch::default(),
             read: 0,
             spare: ItemBatch::default(),

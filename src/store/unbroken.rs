@@ -72,7 +72,8 @@ impl UnbrokenItems {
         let Some((first, last)) = vats.get(vat_id) else {
             return Ok(0);
         };
-        Ok((end_pos.min(last + 1) - start_pos.max(*first)).max(0))
+        let behind = end_pos.min(last.saturating_add(1));
+        Ok(behind.saturating_sub(start_pos.max(*first)).max(0))
     }
 }
 

@@ -79,6 +79,21 @@ impl<T: 'static> Call<'_, T> {
         (status == sys::Status::napi_ok).then_some(number)
     }
 
+    /// A number argument that is whole, and that JavaScript holds exactly.
+    ///
+    /// # Errors
+    /// [`Error::WrongType`], which says that `what` must be a number; [`Error::InexactPosition`].
+    pub fn whole_number(&self, index: usize, what: &'static str) -> Result<i64> {
+        const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
+        let found = self
+            .number(index)
+            .ok_or(Error::WrongType(what, "a number"))?;
+        if found.trunc() != found || found.abs() > MAX_SAFE_INTEGER {
+            return Err(Error::InexactPosition { what, found });
+        }
+        Ok(found as i64)
+    }
+
     /// A number, a string of one, or a bigint that fits, as a number.
     pub fn as_number(&self, index: usize) -> Option<f64> {
         let value = self.argument(index)?;

@@ -1,0 +1,87 @@
+// A store as a kernel leaves it behind: pseudo-deliveries at the ends of spans, incarnations, vats of every kind.
+import { bundles } from './bundles.mjs';
+
+const item = (d, r = { status: 'ok' }) => JSON.stringify({ d, sc: [], r });
+
+export const workerOptions = { type: 'xsnap', bundleIDs: [bundles.b0a.id] };
+
+/** The items of a vat: `initialize-worker`, deliveries, and whatever else. */
+export const items = {
+  initialize: (bundleID = bundles.b1a.id) => item(['initialize-worker', { source: { bundleID }, workerOptions }]),
+  load: snapshotID => item(['load-snapshot', { snapshotID }]),
+  save: snapshotID => item(['save-snapshot'], { status: 'ok', snapshotID }),
+  shutdown: () => item(['shutdown-worker']),
+  message: text => item(['message', 'o+0', { methargs: text }]),
+};
+
+async function* image(text) {
+  yield Buffer.from(`heap of ${text} `.repeat(100));
+}
+
+/**
+ * A vat with its transcript: for each incarnation, the number of deliveries in each of its spans. Between two spans
+ * there is a snapshot.
+ */
+const addVat = async ({ kvStore, transcriptStore, snapStore }, vatID, incarnations) => {
+  kvStore.set(`${vatID}.o.nextID`, '50');
+  kvStore.set(`${vatID}.source`, JSON.stringify({ bundleID: bundles.b1a.id }));
+  kvStore.set(`${vatID}.options`, JSON.stringify({ workerOptions, name: `name of ${vatID}` }));
+  transcriptStore.initTranscript(vatID);
+  let position = 0;
+  const add = text => {
+    transcriptStore.addItem(vatID, text);
+    position += 1;
+  };
+  for (const [number, spans] of incarnations.entries()) {
+    if (number > 0) {
+      add(items.shutdown());
+      await transcriptStore.rolloverIncarnation(vatID);
+      snapStore.stopUsingLastSnapshot(vatID);
+    }
+    add(items.initialize());
+    for (const [index, deliveries] of spans.entries()) {
+      if (index > 0) {
+        const { hash } = await snapStore.saveSnapshot(vatID, position, image(`${vatID} ${position}`));
+        add(items.save(hash));
+        await transcriptStore.rolloverSpan(vatID);
+        add(items.load(hash));
+      }
+      for (let i = 0; i < deliveries; i += 1) add(items.message(`é ${position}`));
+    }
+  }
+  return position;
+};
+
+/** Fills a store. `v6` has three incarnations; `v9` is being deleted, of `v10` there is a rest, `v3` has no items. */
+export const fillHistory = async ({ kernelStorage, hostStorage }) => {
+  const { kvStore, transcriptStore, snapStore, bundleStore } = kernelStorage;
+  hostStorage.kvStore.set('host.height', '7');
+  for (const { id, bundle } of [bundles.b0a, bundles.b1a]) bundleStore.addBundle(id, bundle);
+  kvStore.set('namedBundleID.contract', bundles.b1a.id);
+  kvStore.set('vat.names', '["bootstrap","comms"]');
+  kvStore.set('vat.name.bootstrap', 'v1');
+  kvStore.set('vat.name.comms', 'v3');
+  kvStore.set('vat.dynamicIDs', '["v6","v9"]');
+  kvStore.set('vats.terminated', '["v9"]');
+  await addVat(kernelStorage, 'v1', [[3, 3, 1]]);
+  transcriptStore.initTranscript('v3');
+  kvStore.set('v3.o.nextID', '1');
+  kvStore.set('v3.source', JSON.stringify({ bundleID: bundles.b1a.id }));
+  kvStore.set('v3.options', JSON.stringify({ workerOptions: { type: 'local' } }));
+  await addVat(kernelStorage, 'v6', [[2, 3], [2, 4], [1, 2, 3]]);
+  for (const vatID of ['v9', 'v10']) {
+    await addVat(kernelStorage, vatID, [[1, 1]]);
+    snapStore.stopUsingLastSnapshot(vatID);
+    await transcriptStore.stopUsingTranscript(vatID);
+  }
+  for (const key of ['o.nextID', 'source', 'options']) kvStore.delete(`v10.${key}`);
+};
+
+/** Makes such a store, changes it by SQL, and closes it. */
+export const makeHistoryStore = async (api, dir, options = {}, sql = '') => {
+  const store = api.initSwingStore(dir, { keepSnapshots: true, ...options });
+  await fillHistory(store);
+  if (sql) store.debug.getDatabase().exec(sql);
+  await store.hostStorage.commit();
+  await store.hostStorage.close();
+};

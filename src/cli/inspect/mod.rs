@@ -1,0 +1,84 @@
+//! `inspect`: what is in a store.
+
+mod all;
+mod one;
+
+use serde_json::json;
+
+use super::state_dir::StateDirArgs;
+use super::{Outcome, Result, Session, document};
+use crate::store::history::VatState;
+use all::All;
+use one::One;
+
+/// Show what is in a store: vats, incarnations, spans, snapshots, bundles, and what was pruned.
+///
+/// A kernel may be running on the store meanwhile; nothing is changed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  swing-store inspect
+      all vats, and the bundles, of ~/.agoric/data/agoric
+  swing-store inspect --vat v9 --sizes
+      the incarnations, spans and snapshots of one vat
+  swing-store inspect --json | jq '.vats[] | select(.state == \"terminated\") | .vatID'")]
+pub struct InspectArgs {
+    #[command(flatten)]
+    store: StateDirArgs,
+
+    /// One vat in depth.
+    #[arg(long, value_name = "VATID")]
+    vat: Option<String>,
+
+    /// Say how large transcripts are, which takes a look at the row of every item.
+    #[arg(long)]
+    sizes: bool,
+}
+
+/// Shows it.
+///
+/// # Errors
+/// As [`History::open`] and the questions that a [`History`] answers.
+pub fn run(args: InspectArgs, session: &Session) -> Result<Outcome> {
+    let store = args.store.store()?;
+    let monitor = session.monitor();
+    match &args.vat {
+        None => {
+            let all = session.watch("Looking", &monitor, || {
+                All::find(&store, args.sizes, &monitor)
+            })?;
+            let answer = json!({
+                "command": "inspect",
+                "stateDir": store.to_string_lossy(),
+                "blockHeight": all.block_height,
+                "vats": document(&all.vats)?,
+                "bundles": document(&all.bundles)?,
+            });
+            session.answer(&answer, |out| all.print(&store, out))?;
+        }
+        Some(vat_id) => {
+            let one = session.watch("Looking", &monitor, || {
+                One::find(&store, vat_id, args.sizes, &monitor)
+            })?;
+            let answer = json!({
+                "command": "inspect",
+                "stateDir": store.to_string_lossy(),
+                "vat": document(&one.vat)?,
+                "incarnations": document(&one.incarnations)?,
+                "spans": document(&one.spans)?,
+                "snapshots": document(&one.snapshots)?,
+                "pseudoDeliveries": document(&one.entries)?,
+            });
+            session.answer(&answer, |out| one.print(out))?;
+        }
+    }
+    Ok(Outcome::Success)
+}
+
+fn state(state: VatState) -> &'static str {
+    match state {
+        VatState::Live => "live",
+        VatState::Terminated => "terminated",
+        VatState::Gone => "gone",
+    }
+}

@@ -1,0 +1,296 @@
+//! What an item of a transcript says: pseudo-deliveries, by which the kernel notes how a worker
+//! began and ended, and ordinary ones.
+//!
+//! An item is the JSON text of `{ d, sc, r }`: the delivery, the system calls that it made, and
+//! its result. A span begins with `initialize-worker` or `load-snapshot`; it ends with
+//! `save-snapshot`, with `shutdown-worker` if the vat was upgraded, or, if the vat was terminated,
+//! wherever it was.
+
+use rusqlite::params;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::spans::SpanInfo;
+use super::{History, readable};
+use crate::store::Database;
+use crate::store::error::Result;
+use crate::store::js_json::{self, Json};
+use crate::store::progress::{Monitor, Stage};
+use crate::store::span_reader::SqlText;
+
+/// The longest item that is looked into, in bytes. The kernel's pseudo-deliveries have hundreds.
+const MAX_BYTES: i64 = 1 << 20;
+
+/// How deep a value may be nested that is passed on.
+const MAX_DEPTH: usize = 100;
+
+/// A JSON value that is passed on as it was found.
+#[derive(Debug, Clone, Serialize)]
+#[serde(transparent)]
+pub struct JsonText(Box<RawValue>);
+
+impl JsonText {
+    /// `None` for what is nested deeper than anything that a kernel writes.
+    pub(super) fn new(json: &Json) -> Option<JsonText> {
+        if json.is_deeper_than(MAX_DEPTH) {
+            return None;
+        }
+        let text = String::from_utf8(json.stringify()).ok()?;
+        RawValue::from_string(text).ok().map(JsonText)
+    }
+
+    /// The JSON text.
+    pub fn get(&self) -> &str {
+        self.0.get()
+    }
+}
+
+/// What an item says.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Entry {
+    /// A worker was started from bundles.
+    #[serde(rename_all = "camelCase")]
+    InitializeWorker {
+        /// the vat's bundle; `None` if it has no ID
+        #[serde(rename = "bundleID")]
+        bundle_id: Option<String>,
+        /// the worker's type, and the IDs of its own bundles
+        worker_options: JsonText,
+    },
+    /// A worker was started from a heap snapshot.
+    LoadSnapshot {
+        /// the snapshot's hash
+        #[serde(rename = "snapshotID")]
+        snapshot_id: String,
+    },
+    /// A heap snapshot was made.
+    SaveSnapshot {
+        /// the snapshot's hash
+        #[serde(rename = "snapshotID")]
+        snapshot_id: String,
+    },
+    /// The worker was shut down, because the vat was upgraded.
+    ShutdownWorker,
+    /// A delivery to the vat.
+    Delivery {
+        /// its kind: `message`, `notify`, `startVat`, …
+        delivery: String,
+    },
+    /// Something that no kernel writes.
+    Unknown {
+        /// what is wrong with it
+        problem: String,
+    },
+    /// The item is not there.
+    Pruned {
+        /// the artifact that has it
+        artifact: String,
+    },
+}
+
+impl Entry {
+    /// What an item's text says.
+    pub(super) fn parse(item: &[u8]) -> Entry {
+        let unknown = |problem: &str| Entry::Unknown {
+            problem: problem.to_owned(),
+        };
+        let Ok(json) = js_json::parse(item) else {
+            return unknown("it is not JSON");
+        };
+        let Some(delivery) = json.get("d").and_then(Json::as_array) else {
+            return unknown("it has no delivery: its d is not an array");
+        };
+        let Some(kind) = delivery.first().and_then(Json::as_str) else {
+            return unknown("its delivery has no kind: d[0] is not a string");
+        };
+        let details = delivery.get(1);
+        let snapshot_id = |holder: Option<&Json>| {
+            let id = holder?.get("snapshotID")?.as_str()?;
+            Some(readable(id))
+        };
+        match kind {
+            b"initialize-worker" => {
+                let options = details.and_then(|details| details.get("workerOptions"));
+                let options = options.filter(|options| options.as_object().is_some());
+                let Some(worker_options) = options.and_then(JsonText::new) else {
+                    return unknown("its initialize-worker has no workerOptions");
+                };
+                let source = details.and_then(|details| details.get("source"));
+                let bundle_id = source.and_then(|source| source.get("bundleID")?.as_str());
+                Entry::InitializeWorker {
+                    bundle_id: bundle_id.map(readable),
+                    worker_options,
+                }
+            }
+            b"load-snapshot" => match snapshot_id(details) {
+                Some(snapshot_id) => Entry::LoadSnapshot { snapshot_id },
+                None => unknown("its load-snapshot has no snapshotID"),
+            },
+            b"save-snapshot" => match snapshot_id(json.get("r")) {
+                Some(snapshot_id) => Entry::SaveSnapshot { snapshot_id },
+                None => unknown("its save-snapshot has no snapshotID in its result"),
+            },
+            b"shutdown-worker" => Entry::ShutdownWorker,
+            other => Entry::Delivery {
+                delivery: readable(other),
+            },
+        }
+    }
+
+    /// What the item at a position of a span says.
+    pub(super) fn read(db: &Database, span: &SpanInfo, position: i64) -> Result<Entry> {
+        let found = db.peek_row(
+            "SELECT octet_length(item), CASE WHEN octet_length(item) <= ?3 THEN item END
+             FROM transcriptItems WHERE vatID = ?1 AND position = ?2",
+            params![SqlText(span.vat_id.as_bytes()), position, MAX_BYTES],
+            |row| {
+                let bytes: Option<i64> = row.get(0)?;
+                let item = row.get_ref(1)?.as_bytes_or_null()?;
+                Ok(match (item, bytes) {
+                    (Some(item), _) => Entry::parse(item),
+                    (None, Some(bytes)) => Entry::Unknown {
+                        problem: format!("it has {bytes} bytes, which is too many to look into"),
+                    },
+                    (None, None) => Entry::Unknown {
+                        problem: "it has no text".into(),
+                    },
+                })
+            },
+        )?;
+        Ok(found.unwrap_or_else(|| Entry::Pruned {
+            artifact: span.artifact.clone(),
+        }))
+    }
+}
+
+/// An entry at the beginning or the end of a span.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PseudoDelivery {
+    /// its position in the vat's transcript
+    pub position: i64,
+    /// the incarnation that it belongs to
+    pub incarnation: i64,
+    /// the span that it belongs to, by its first position
+    pub span_start: i64,
+    /// what it says
+    #[serde(flatten)]
+    pub entry: Entry,
+}
+
+impl History {
+    /// The pseudo-deliveries of a vat, in order. Only the first and the last item of each span
+    /// are looked at, which is where the kernel puts them. An ordinary delivery is listed where
+    /// the kernel would not have put one, at the beginning of a span.
+    ///
+    /// # Errors
+    /// [`Error::History`](crate::store::Error::History) if the store has no transcript of the vat;
+    /// SQLite's errors.
+    pub fn pseudo_deliveries(
+        &self,
+        vat_id: &str,
+        monitor: &Monitor,
+    ) -> Result<Vec<PseudoDelivery>> {
+        let spans = self.span_records(vat_id)?;
+        monitor.add_total(spans.len());
+        monitor.begin(Stage::Working);
+        let mut found = Vec::new();
+        for span in &spans {
+            self.check(monitor)?;
+            if let Some((first, last)) = span.ends() {
+                let listed = |position, entry| PseudoDelivery {
+                    position,
+                    incarnation: span.incarnation,
+                    span_start: span.start_pos,
+                    entry,
+                };
+                found.push(listed(first, self.ask(|db| Entry::read(db, span, first))?));
+                if last != first {
+                    let entry = self.ask(|db| Entry::read(db, span, last))?;
+                    if !matches!(entry, Entry::Delivery { .. }) {
+                        found.push(listed(last, entry));
+                    }
+                }
+            }
+            monitor.finish_piece();
+        }
+        Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(item: &str) -> String {
+        serde_json::to_string(&Entry::parse(item.as_bytes())).unwrap()
+    }
+
+    #[test]
+    fn pseudo_deliveries_are_taken_apart() {
+        assert_eq!(
+            json(
+                r#"{"d":["initialize-worker",{"source":{"bundleID":"b1-0"},"workerOptions":{"type":"xsnap","bundleIDs":["b0-1"]}}],"sc":[],"r":{"status":"ok"}}"#
+            ),
+            r#"{"kind":"initialize-worker","bundleID":"b1-0","workerOptions":{"type":"xsnap","bundleIDs":["b0-1"]}}"#
+        );
+        assert_eq!(
+            json(
+                r#"{"d":["initialize-worker",{"source":{},"workerOptions":{"type":"local"}}],"sc":[],"r":{}}"#
+            ),
+            r#"{"kind":"initialize-worker","bundleID":null,"workerOptions":{"type":"local"}}"#
+        );
+        assert_eq!(
+            json(r#"{"d":["load-snapshot",{"snapshotID":"00"}],"sc":[],"r":{"status":"ok"}}"#),
+            r#"{"kind":"load-snapshot","snapshotID":"00"}"#
+        );
+        assert_eq!(
+            json(r#"{"d":["save-snapshot"],"sc":[],"r":{"status":"ok","snapshotID":"11"}}"#),
+            r#"{"kind":"save-snapshot","snapshotID":"11"}"#
+        );
+        assert_eq!(
+            json(r#"{"r":{"status":"ok"},"d":["shutdown-worker"]}"#),
+            r#"{"kind":"shutdown-worker"}"#
+        );
+        assert_eq!(
+            json(r#"{"d":["notify",[]],"sc":[],"r":{}}"#),
+            r#"{"kind":"delivery","delivery":"notify"}"#
+        );
+    }
+
+    #[test]
+    fn what_no_kernel_writes_is_reported_as_such() {
+        let deep = format!(
+            r#"{{"d":["initialize-worker",{{"workerOptions":{{"a":{}{}}}}}]}}"#,
+            "[".repeat(100_000),
+            "]".repeat(100_000)
+        );
+        for (item, problem) in [
+            ("", "not JSON"),
+            ("{\"d\":[", "not JSON"),
+            ("null", "d is not an array"),
+            ("[]", "d is not an array"),
+            ("{\"d\":{}}", "d is not an array"),
+            ("{\"d\":[]}", "d[0] is not a string"),
+            ("{\"d\":[7]}", "d[0] is not a string"),
+            ("{\"d\":[\"initialize-worker\"]}", "no workerOptions"),
+            (
+                "{\"d\":[\"initialize-worker\",{\"workerOptions\":7}]}",
+                "no workerOptions",
+            ),
+            (&deep, "no workerOptions"),
+            ("{\"d\":[\"load-snapshot\"]}", "no snapshotID"),
+            (
+                "{\"d\":[\"load-snapshot\",{\"snapshotID\":7}]}",
+                "no snapshotID",
+            ),
+            ("{\"d\":[\"save-snapshot\"],\"r\":null}", "no snapshotID"),
+        ] {
+            match Entry::parse(item.as_bytes()) {
+                Entry::Unknown { problem: found } => assert!(found.contains(problem), "{found}"),
+                other => panic!("{item}: {other:?}"),
+            }
+        }
+    }
+}

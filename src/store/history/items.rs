@@ -1,0 +1,237 @@
+//! Reading transcript items: of a range of positions, of a span, or of an incarnation.
+//!
+//! A reader finds out first whether all items are there, by counting, so that whoever reads an
+//! incarnation of which something was pruned learns of it, and what would fill the gap, before the
+//! first item and not at the end. It then hands out items a batch at a time.
+
+use std::collections::VecDeque;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::incarnations::first_gap;
+use super::spans::{Populated, SpanInfo};
+use super::{History, HistoryFault, check_open};
+use crate::store::error::{Error, Result};
+use crate::store::progress::Monitor;
+use crate::store::span_reader::{ItemBatch, SpanReader};
+use crate::store::unbroken::UnbrokenItems;
+
+/// Which items of a vat to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Selection {
+    /// From a position up to, not including, another one.
+    Range {
+        /// the first position; the vat's first one if it is left out
+        start: Option<i64>,
+        /// the position behind the last; that behind the vat's last one if it is left out
+        end: Option<i64>,
+    },
+    /// The span that starts at a position.
+    Span(i64),
+    /// An incarnation.
+    Incarnation(i64),
+}
+
+/// Items that were read: of one incarnation, in order.
+#[derive(Debug)]
+pub struct ItemsRun {
+    /// the incarnation
+    pub incarnation: i64,
+    /// the items and their positions
+    pub items: ItemBatch,
+}
+
+/// Positions of one incarnation.
+struct Piece {
+    start: i64,
+    end: i64,
+    incarnation: i64,
+}
+
+enum State {
+    /// What is asked for has yet to be looked at.
+    New,
+    /// The pieces yet to be read, the reader of the first one if it is open.
+    Reading(VecDeque<Piece>, Option<SpanReader>),
+    /// It failed, or is at its end.
+    Ended,
+}
+
+/// A reader of a vat's items.
+pub struct ItemsReader {
+    history: Arc<History>,
+    vat_id: String,
+    selection: Selection,
+    skip_missing: bool,
+    state: Mutex<State>,
+}
+
+impl History {
+    /// A reader of a vat's items. With `skip_missing` it gives those that are there; without it,
+    /// reading fails at the first step unless all are there.
+    pub fn read_items(
+        self: &Arc<History>,
+        vat_id: &str,
+        selection: Selection,
+        skip_missing: bool,
+    ) -> ItemsReader {
+        ItemsReader {
+            history: self.clone(),
+            vat_id: vat_id.to_owned(),
+            selection,
+            skip_missing,
+            state: Mutex::new(State::New),
+        }
+    }
+
+    fn is_closed(&self) -> &AtomicBool {
+        &self.closed
+    }
+}
+
+impl ItemsReader {
+    /// The next items; `None` behind the last.
+    ///
+    /// # Errors
+    /// [`Error::History`] if there is no such vat, span, incarnation or position, if items are
+    /// missing, or the history was closed; SQLite's errors. After an error the reader is at its
+    /// end.
+    pub fn next_run(&self) -> Result<Option<ItemsRun>> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = self.advance(&mut state);
+        if !matches!(next, Ok(Some(_))) {
+            *state = State::Ended;
+        }
+        // Closing may have come between.
+        match next {
+            Err(Error::DatabaseClosed) => Err(HistoryFault::closed()),
+            next => next,
+        }
+    }
+
+    fn advance(&self, state: &mut State) -> Result<Option<ItemsRun>> {
+        check_open(self.history.is_closed())?;
+        if let State::New = state {
+            *state = State::Reading(self.find_pieces()?, None);
+        }
+        let State::Reading(pieces, reader) = state else {
+            return Ok(None);
+        };
+        while let Some(piece) = pieces.front() {
+            let open = match reader {
+                Some(reader) => reader,
+                None => reader.insert(self.open(piece)?),
+            };
+            if let Some(items) = open.next_batch()? {
+                let incarnation = piece.incarnation;
+                return Ok(Some(ItemsRun { incarnation, items }));
+            }
+            *reader = None;
+            pieces.pop_front();
+        }
+        Ok(None)
+    }
+
+    fn open(&self, piece: &Piece) -> Result<SpanReader> {
+        let shared = &self.history.db;
+        let vat_id = self.vat_id.as_bytes();
+        let complete = !self.skip_missing;
+        self.history.ask(|db| {
+            let reader = SpanReader::new(shared, db, vat_id, piece.start, piece.end, complete);
+            Ok(reader)
+        })
+    }
+
+    /// What is to be read, once it is known to be there.
+    fn find_pieces(&self) -> Result<VecDeque<Piece>> {
+        let mut spans = select(
+            &self.vat_id,
+            self.history.span_records(&self.vat_id)?,
+            self.selection,
+        )?;
+        if !self.skip_missing {
+            let monitor = Monitor::default();
+            self.history
+                .count_items(&mut spans, &UnbrokenItems::unknown(), &monitor)?;
+            let missing: Vec<String> = spans
+                .iter()
+                .filter(|span| span.populated != Populated::All)
+                .map(|span| span.artifact.clone())
+                .collect();
+            if !missing.is_empty() {
+                return Err(HistoryFault::pruned(self.vat_id.as_bytes(), &missing));
+            }
+            if let Some((end, next_start)) = first_gap(&spans) {
+                return Err(HistoryFault::gap(self.vat_id.as_bytes(), end, next_start));
+            }
+        }
+        let mut pieces: VecDeque<Piece> = VecDeque::new();
+        for span in spans.iter().filter(|span| span.length() > 0) {
+            match pieces.back_mut() {
+                Some(last)
+                    if last.end == span.start_pos && last.incarnation == span.incarnation =>
+                {
+                    last.end = span.end_pos;
+                }
+                _ => pieces.push_back(Piece {
+                    start: span.start_pos,
+                    end: span.end_pos,
+                    incarnation: span.incarnation,
+                }),
+            }
+        }
+        Ok(pieces)
+    }
+}
+
+/// The spans of a selection, cut to what of them is selected; they keep the names of the whole.
+fn select(vat_id: &str, spans: Vec<SpanInfo>, selection: Selection) -> Result<Vec<SpanInfo>> {
+    match selection {
+        Selection::Range { start, end } => {
+            let first = spans.first().map_or(0, |span| span.start_pos);
+            let behind = spans.last().map_or(0, |span| span.end_pos);
+            let (start, to) = (start.unwrap_or(first), end.unwrap_or(behind));
+            if start < first || start > to || to > behind {
+                let has = (first, behind);
+                return Err(HistoryFault::bad_range(vat_id.as_bytes(), start, to, has));
+            }
+            let mut selected = spans;
+            selected.retain(|span| span.start_pos < to && span.end_pos > start);
+            for span in &mut selected {
+                span.start_pos = span.start_pos.max(start);
+                span.end_pos = span.end_pos.min(to);
+            }
+            Ok(selected)
+        }
+        Selection::Span(start_pos) => {
+            let around = spans
+                .iter()
+                .find(|span| span.start_pos <= start_pos && start_pos < span.end_pos)
+                .map(|span| (span.start_pos, span.end_pos));
+            let mut selected = spans;
+            selected.retain(|span| span.start_pos == start_pos);
+            if selected.is_empty() {
+                return Err(HistoryFault::no_span(vat_id.as_bytes(), start_pos, around));
+            }
+            Ok(selected)
+        }
+        Selection::Incarnation(incarnation) => of_incarnation(vat_id, spans, incarnation),
+    }
+}
+
+/// The spans of an incarnation.
+pub(super) fn of_incarnation(
+    vat_id: &str,
+    spans: Vec<SpanInfo>,
+    incarnation: i64,
+) -> Result<Vec<SpanInfo>> {
+    let mut known: Vec<i64> = spans.iter().map(|span| span.incarnation).collect();
+    known.dedup();
+    let mut selected = spans;
+    selected.retain(|span| span.incarnation == incarnation);
+    if selected.is_empty() {
+        let vat_id = vat_id.as_bytes();
+        return Err(HistoryFault::no_incarnation(vat_id, incarnation, &known));
+    }
+    Ok(selected)
+}

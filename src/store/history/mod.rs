@@ -1,0 +1,187 @@
+//! A store's history as data: which vats there were, how their transcripts are cut into
+//! incarnations and spans, what is there of them and what was pruned, and what it takes to replay
+//! an incarnation.
+//!
+//! A [`History`] is a read transaction on a connection of its own that can't write: it shows the
+//! store's last commit at the moment when it was opened, whatever a kernel commits meanwhile.
+//!
+//! Incarnations are numbered as in the file: the first one of a vat is 0.
+
+mod contents;
+mod entry;
+mod fault;
+mod incarnations;
+mod items;
+mod kernel_keys;
+mod plan;
+mod sizes;
+mod spans;
+mod vats;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::error::{Error, Result};
+use super::progress::Monitor;
+use super::{
+    Database, FILE_NAME, Location, OpenOptions, Part, SharedDatabase, file_in_directory, text,
+};
+
+pub use contents::{BundleInfo, BundlePlace, SnapshotInfo};
+pub use entry::{Entry, JsonText, PseudoDelivery};
+pub use fault::HistoryFault;
+pub use incarnations::Incarnation;
+pub use items::{ItemsReader, ItemsRun, Selection};
+pub use plan::{
+    Checkpoint, LearnedFrom, MissingPart, PlanBundle, ReplayFrom, ReplayPlan, ReplayStart,
+};
+pub use spans::{Populated, SpanInfo};
+pub use vats::{VatInfo, VatKind, VatState};
+
+/// How much of the file is kept in memory, in KiB.
+const CACHE_KIB: u32 = 8000;
+
+/// What SQLite says where it can't make the files by which several processes share a WAL.
+const UNWRITABLE: [&str; 3] = [
+    "SQLITE_READONLY_DIRECTORY",
+    "SQLITE_READONLY_CANTINIT",
+    "SQLITE_CANTOPEN",
+];
+
+/// A store's history as of one moment.
+pub struct History {
+    db: SharedDatabase,
+    closed: Arc<AtomicBool>,
+    sizes: sizes::Sizes,
+}
+
+impl History {
+    /// The history of the store in a directory, as of its last commit. Nothing is written, except
+    /// that SQLite may make the `-shm` file by which several processes share a WAL.
+    ///
+    /// # Errors
+    /// [`Error::History`] if the directory has no store; SQLite's errors, such as `SQLITE_NOTADB`,
+    /// or `SQLITE_ERROR` for a database that is not a store.
+    pub fn open(directory: &Path) -> Result<History> {
+        let file = file_in_directory(directory);
+        if !file.exists() {
+            return Err(HistoryFault::no_store(directory, FILE_NAME));
+        }
+        let options = OpenOptions {
+            readonly: true,
+            must_exist: true,
+            ..OpenOptions::default()
+        };
+        let db = SharedDatabase::open(Location::File(file), &options)?;
+        db.lock().begin_history().map_err(|error| match error {
+            Error::Sqlite { code, .. } if UNWRITABLE.contains(&code) => {
+                HistoryFault::unwritable(directory)
+            }
+            other => other,
+        })?;
+        Ok(History {
+            db,
+            closed: Arc::default(),
+            sizes: sizes::Sizes::default(),
+        })
+    }
+
+    /// Fails after [`History::close`].
+    ///
+    /// # Errors
+    /// [`Error::History`].
+    pub fn check_open(&self) -> Result<()> {
+        check_open(&self.closed)
+    }
+
+    /// Ends the read transaction and closes the connection. What is being asked or read ends at
+    /// its next step, for which this waits.
+    ///
+    /// # Errors
+    /// [`Error::History`] the second time.
+    pub fn close(&self) -> Result<()> {
+        if self.closed.swap(true, Ordering::AcqRel) {
+            return Err(HistoryFault::closed());
+        }
+        self.db.lock().close();
+        Ok(())
+    }
+
+    /// The block height that the host has noted under `host.height`, as it is written there.
+    ///
+    /// # Errors
+    /// [`Error::History`] after [`History::close`]; SQLite's errors.
+    pub fn block_height(&self) -> Result<Option<String>> {
+        self.ask(|db| db.kv_get(b"host.height", |value| value.map(readable)))
+    }
+
+    /// Asks the database something, unless it was closed.
+    fn ask<T>(&self, question: impl FnOnce(&mut Database) -> Result<T>) -> Result<T> {
+        let mut db = self.db.lock();
+        self.check_open()?;
+        question(&mut db)
+    }
+
+    /// Fails if a long answer is not wanted any more.
+    fn check(&self, monitor: &Monitor) -> Result<()> {
+        self.check_open()?;
+        monitor.check()
+    }
+}
+
+fn check_open(closed: &AtomicBool) -> Result<()> {
+    match closed.load(Ordering::Acquire) {
+        true => Err(HistoryFault::closed()),
+        false => Ok(()),
+    }
+}
+
+impl Database {
+    /// Begins the read transaction.
+    fn begin_history(&self) -> Result<()> {
+        self.execute(&format!(
+            "PRAGMA cache_size=-{CACHE_KIB}; PRAGMA temp_store=MEMORY; BEGIN TRANSACTION"
+        ))?;
+        // Reads the file, which fixes the moment. Without a kvStore it is no store.
+        self.kv_get(b"", |_| ())?;
+        for (part, table) in [
+            (Part::Transcripts, "transcriptSpans"),
+            (Part::Snapshots, "snapshots"),
+            (Part::Bundles, "bundles"),
+        ] {
+            self.stand_in(part, table)?;
+        }
+        Ok(())
+    }
+
+    /// Makes empty tables of a part that an old store may lack, in memory and for this connection
+    /// only.
+    fn stand_in(&self, part: Part, table: &str) -> Result<()> {
+        let found = self.peek_value::<i64>(
+            "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?",
+            [table],
+        )?;
+        if found.is_some() {
+            return Ok(());
+        }
+        let sql = part
+            .sql()
+            .replace("CREATE TABLE IF NOT EXISTS", "CREATE TEMP TABLE")
+            .replace("CREATE INDEX IF NOT EXISTS ", "CREATE INDEX temp.");
+        self.execute(&sql)
+    }
+}
+
+/// A text of the file as JavaScript reads it.
+fn readable(text: &[u8]) -> String {
+    String::from_utf8_lossy(&text::as_read(text)).into_owned()
+}
+
+/// A value that is to become JSON text, for `JSON.parse` or for a program's output.
+///
+/// # Errors
+/// [`Error::Internal`] for what JSON can't hold, which none of the types of this module is.
+pub fn to_json(value: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| Error::Internal(error.to_string()))
+}

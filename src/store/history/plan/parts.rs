@@ -1,0 +1,137 @@
+//! What a replay takes beside its spans, and what of all that is missing.
+
+use std::collections::HashSet;
+
+use serde::Serialize;
+
+use super::ReplayStart;
+use crate::store::artifact;
+use crate::store::error::Result;
+use crate::store::history::{BundlePlace, History, Populated, SnapshotInfo, SpanInfo, readable};
+use crate::store::js_json::{self, Json};
+
+/// A bundle that the plan takes.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanBundle {
+    /// its ID
+    #[serde(rename = "bundleID")]
+    pub bundle_id: String,
+    /// what it is for: `vat` for the vat's code, `worker` for what the worker loads before it
+    pub role: &'static str,
+    /// where its contents are; `None` if they are not there
+    pub stored_in: Option<BundlePlace>,
+    /// the artifact that has its contents
+    pub artifact: String,
+}
+
+/// Something that the plan takes and the store lacks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MissingPart {
+    /// `transcript`, `snapshot` or `bundle`
+    pub kind: &'static str,
+    /// the artifact that would fill it
+    pub artifact: String,
+}
+
+impl History {
+    /// The bundles that a worker is started from: its own, in the order in which it loads them,
+    /// and the vat's.
+    pub(super) fn plan_bundles(
+        &self,
+        start: &ReplayStart,
+        problems: &mut Vec<String>,
+    ) -> Result<Vec<PlanBundle>> {
+        let ReplayStart::InitializeWorker {
+            bundle_id,
+            worker_options,
+            ..
+        } = start
+        else {
+            return Ok(Vec::new());
+        };
+        let options = js_json::parse(worker_options.get().as_bytes()).ok();
+        let option = |name| options.as_ref().and_then(|options| options.get(name));
+        let ids = option("bundleIDs").and_then(Json::as_array);
+        if ids.is_none() && option("type").and_then(Json::as_str) == Some(b"xsnap") {
+            problems.push("the worker's options do not name its bundles (bundleIDs)".into());
+        }
+        let ids = ids.unwrap_or_default().iter().filter_map(Json::as_str);
+        let mut wanted: Vec<(String, &'static str)> =
+            ids.map(|id| (readable(id), "worker")).collect();
+        match bundle_id {
+            Some(id) => wanted.push((id.clone(), "vat")),
+            None => problems.push(
+                "the vat's own bundle is not named: it was made from a bundle without an ID".into(),
+            ),
+        }
+        wanted
+            .into_iter()
+            .map(|(bundle_id, role)| {
+                let found = self.ask(|db| db.find_bundle(bundle_id.as_bytes()))?;
+                Ok(PlanBundle {
+                    artifact: readable(&artifact::bundle_name(bundle_id.as_bytes())),
+                    stored_in: found.map(|(place, _)| place),
+                    bundle_id,
+                    role,
+                })
+            })
+            .collect()
+    }
+
+    /// The snapshot that a worker is started from, if it is.
+    pub(super) fn plan_snapshots(
+        &self,
+        vat_id: &str,
+        start: &ReplayStart,
+        problems: &mut Vec<String>,
+    ) -> Result<Vec<SnapshotInfo>> {
+        let ReplayStart::LoadSnapshot {
+            position,
+            snapshot_id,
+            ..
+        } = start
+        else {
+            return Ok(Vec::new());
+        };
+        let snap_pos = position.saturating_sub(1);
+        let there = self.ask(|db| db.find_snapshot_at(vat_id, snap_pos))?;
+        let found = match there {
+            Some(snapshot) if snapshot.hash == *snapshot_id => Some(snapshot),
+            _ => self.ask(|db| db.find_snapshot_of_hash(vat_id, snapshot_id))?,
+        };
+        Ok(match found {
+            Some(snapshot) => vec![snapshot],
+            None => {
+                problems.push(format!(
+                    "the store has no record of the snapshot {snapshot_id}, which would be \
+                     {vat_id}'s at {snap_pos}"
+                ));
+                Vec::new()
+            }
+        })
+    }
+}
+
+/// What of a plan is not in the store, each artifact once.
+pub(super) fn missing_parts(
+    spans: &[SpanInfo],
+    bundles: &[PlanBundle],
+    snapshots: &[SnapshotInfo],
+) -> Vec<MissingPart> {
+    let of_kind = |kind| move |artifact: &String| (kind, artifact.clone());
+    let bundles = bundles.iter().filter(|bundle| bundle.stored_in.is_none());
+    let snapshots = snapshots
+        .iter()
+        .filter(|one| one.populated != Populated::All);
+    let spans = spans.iter().filter(|span| span.populated != Populated::All);
+    let mut seen = HashSet::new();
+    bundles
+        .map(|bundle| &bundle.artifact)
+        .map(of_kind("bundle"))
+        .chain(snapshots.map(|one| &one.artifact).map(of_kind("snapshot")))
+        .chain(spans.map(|span| &span.artifact).map(of_kind("transcript")))
+        .filter(|(_, artifact)| seen.insert(artifact.clone()))
+        .map(|(kind, artifact)| MissingPart { kind, artifact })
+        .collect()
+}

@@ -1,0 +1,148 @@
+//! What to start the worker of a replay from.
+
+use serde::Serialize;
+
+use crate::store::error::Result;
+use crate::store::history::entry::JsonText;
+use crate::store::history::{Entry, History, SpanInfo, readable};
+use crate::store::js_json::Json;
+
+/// What says what a worker is started from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum LearnedFrom {
+    /// The transcript's own first item.
+    Transcript,
+    /// The kernel's notes of the vat, `vNN.source` and `vNN.options`, because that item is not
+    /// there. They are those of the current incarnation.
+    KvStore,
+    /// The record of the snapshot, because that item is not there.
+    Snapshots,
+}
+
+/// What to start a worker from.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum ReplayStart {
+    /// From bundles.
+    #[serde(rename_all = "camelCase")]
+    InitializeWorker {
+        /// the position of the `initialize-worker`
+        position: i64,
+        /// the vat's bundle
+        #[serde(rename = "bundleID")]
+        bundle_id: Option<String>,
+        /// the worker's type, and the IDs of its own bundles
+        worker_options: JsonText,
+        /// what says so
+        learned_from: LearnedFrom,
+    },
+    /// From a heap snapshot.
+    #[serde(rename_all = "camelCase")]
+    LoadSnapshot {
+        /// the position of the `load-snapshot`
+        position: i64,
+        /// the snapshot's hash
+        #[serde(rename = "snapshotID")]
+        snapshot_id: String,
+        /// what says so
+        learned_from: LearnedFrom,
+    },
+    /// Nothing in the store says it; the plan's problems say why.
+    Unknown {
+        /// where the replay would begin
+        position: i64,
+    },
+}
+
+impl History {
+    /// The last span that begins with a snapshot, by its number, and that beginning.
+    pub(super) fn last_snapshot(&self, spans: &[SpanInfo]) -> Result<Option<(usize, ReplayStart)>> {
+        for (index, span) in spans.iter().enumerate().rev() {
+            let position = span.start_pos;
+            let (snapshot_id, learned_from) =
+                match self.ask(|db| Entry::read(db, span, position))? {
+                    Entry::LoadSnapshot { snapshot_id } => (snapshot_id, LearnedFrom::Transcript),
+                    Entry::Pruned { .. } => {
+                        let snap_pos = position.saturating_sub(1);
+                        match self.ask(|db| db.find_snapshot_at(&span.vat_id, snap_pos))? {
+                            Some(snapshot) => (snapshot.hash, LearnedFrom::Snapshots),
+                            None => continue,
+                        }
+                    }
+                    _ => continue,
+                };
+            let start = ReplayStart::LoadSnapshot {
+                position,
+                snapshot_id,
+                learned_from,
+            };
+            return Ok(Some((index, start)));
+        }
+        Ok(None)
+    }
+
+    /// What the incarnation that begins with this span was started from.
+    pub(super) fn first_start(
+        &self,
+        span: &SpanInfo,
+        is_current: bool,
+        problems: &mut Vec<String>,
+    ) -> Result<ReplayStart> {
+        let position = span.start_pos;
+        let problem = match self.ask(|db| Entry::read(db, span, position))? {
+            Entry::InitializeWorker {
+                bundle_id,
+                worker_options,
+            } => {
+                return Ok(ReplayStart::InitializeWorker {
+                    position,
+                    bundle_id,
+                    worker_options,
+                    learned_from: LearnedFrom::Transcript,
+                });
+            }
+            Entry::Pruned { .. } if is_current => {
+                if let Some(start) = self.start_by_options(&span.vat_id, position)? {
+                    return Ok(start);
+                }
+                "it is not there, nor do the kernel's notes of the vat say it".to_owned()
+            }
+            Entry::Pruned { artifact } => {
+                format!("it is not there; the artifact {artifact} has it")
+            }
+            Entry::LoadSnapshot { .. } => "it is a load-snapshot".to_owned(),
+            Entry::SaveSnapshot { .. } => "it is a save-snapshot".to_owned(),
+            Entry::ShutdownWorker => "it is a shutdown-worker".to_owned(),
+            Entry::Delivery { delivery } => format!("it is a delivery ({delivery})"),
+            Entry::Unknown { problem } => problem,
+        };
+        problems.push(format!(
+            "the item at {position} should say what the worker is started from: {problem}"
+        ));
+        Ok(ReplayStart::Unknown { position })
+    }
+
+    /// What the kernel's notes say that the vat's current incarnation was started from.
+    pub(super) fn start_by_options(
+        &self,
+        vat_id: &str,
+        position: i64,
+    ) -> Result<Option<ReplayStart>> {
+        let (source, options) = self.ask(|db| db.source_and_options(vat_id))?;
+        let (Some((source, _)), Some((options, _))) = (source, options) else {
+            return Ok(None);
+        };
+        let worker_options = options.get("workerOptions");
+        let worker_options = worker_options.filter(|found| found.as_object().is_some());
+        let bundle_id = source.get("bundleID").and_then(Json::as_str);
+        Ok(worker_options
+            .and_then(JsonText::new)
+            .map(|worker_options| ReplayStart::InitializeWorker {
+                position,
+                bundle_id: bundle_id.map(readable),
+                worker_options,
+                learned_from: LearnedFrom::KvStore,
+            }))
+    }
+}

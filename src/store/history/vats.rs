@@ -1,0 +1,239 @@
+//! Vats: all that the store knows of.
+
+use std::collections::{HashMap, HashSet};
+
+use serde::Serialize;
+
+use super::entry::JsonText;
+use super::incarnations::by_incarnation;
+use super::spans::{Populated, SpanInfo};
+use super::{History, HistoryFault, SnapshotInfo, readable};
+use crate::store::error::Result;
+use crate::store::js_json::Json;
+use crate::store::progress::Monitor;
+use crate::store::unbroken::UnbrokenItems;
+
+/// Whether a vat goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VatState {
+    /// It has a current span.
+    Live,
+    /// The kernel lists it in `vats.terminated`, and deletes it little by little.
+    Terminated,
+    /// Neither, but something of it is still there.
+    Gone,
+}
+
+/// How a vat came into being.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VatKind {
+    /// with the kernel, under a name
+    Static,
+    /// later, made by another vat
+    Dynamic,
+}
+
+/// What the store knows of a vat.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VatInfo {
+    /// its ID
+    #[serde(rename = "vatID")]
+    pub vat_id: String,
+    /// its name: that of a static vat, or the one in its options
+    pub name: Option<String>,
+    /// how it came into being, if the kernel's state says so
+    pub kind: Option<VatKind>,
+    /// whether it goes on
+    pub state: VatState,
+    /// whether the kernel's state has the vat
+    pub in_kernel: bool,
+    /// its current incarnation, or else the last one that there are spans of
+    pub incarnation: Option<i64>,
+    /// of how many incarnations there are spans
+    pub incarnations: usize,
+    /// the position behind its last one: how many items it ever had
+    pub end_pos: i64,
+    /// how many spans it has
+    pub spans: usize,
+    /// of how many of them all items are there
+    pub populated_spans: usize,
+    /// how many of its items are there
+    pub items: i64,
+    /// how many bytes those items have in the file, if that was measured
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// how many snapshots are recorded
+    pub snapshots: usize,
+    /// of how many of them the image is there
+    pub populated_snapshots: usize,
+    /// how many bytes those images have in the file
+    pub snapshot_bytes: i64,
+    /// what it is started from, as the kernel noted it
+    pub source: Option<JsonText>,
+    /// with which options, as the kernel noted them
+    pub options: Option<JsonText>,
+}
+
+/// What is known of vats from elsewhere than from their transcripts.
+struct Known {
+    names: HashMap<String, String>,
+    dynamic: HashSet<String>,
+    terminated: HashSet<String>,
+}
+
+impl History {
+    /// All vats that the transcripts, the snapshots or the kernel's state know of, in the order of
+    /// their numbers.
+    ///
+    /// # Errors
+    /// [`Error::Aborted`](crate::store::Error::Aborted); SQLite's errors.
+    pub fn vats(&self, monitor: &Monitor) -> Result<Vec<VatInfo>> {
+        let mut spans = self.all_span_records()?;
+        let unbroken = self.ask(|db| UnbrokenItems::find(db))?;
+        self.count_items(&mut spans, &unbroken, monitor)?;
+        self.sizes.add_to(&mut spans);
+        let mut snapshots: HashMap<String, Vec<SnapshotInfo>> = HashMap::new();
+        for snapshot in self.snapshots(None)? {
+            let of_vat = snapshots.entry(snapshot.vat_id.clone()).or_default();
+            of_vat.push(snapshot);
+        }
+        let mut by_vat: HashMap<&str, &[SpanInfo]> = HashMap::new();
+        for spans in spans.chunk_by(|one, next| one.vat_id == next.vat_id) {
+            by_vat.insert(&spans[0].vat_id, spans);
+        }
+        let known = self.known_vats()?;
+        let mut ids: Vec<String> = by_vat.keys().map(|id| (*id).to_owned()).collect();
+        ids.extend(snapshots.keys().cloned());
+        ids.extend(known.names.keys().cloned());
+        ids.extend(known.dynamic.iter().cloned());
+        ids.extend(known.terminated.iter().cloned());
+        ids.extend(self.ask(|db| db.vats_with_keys())?);
+        ids.sort_unstable_by(|one, other| in_order(one).cmp(&in_order(other)));
+        ids.dedup();
+        let vats = ids.into_iter().map(|id| {
+            self.check(monitor)?;
+            let spans = by_vat.get(id.as_str()).copied().unwrap_or_default();
+            let snapshots = snapshots.get(&id).map(Vec::as_slice).unwrap_or_default();
+            self.vat_info(id, spans, snapshots, &known)
+        });
+        vats.collect()
+    }
+
+    /// One vat.
+    ///
+    /// # Errors
+    /// [`Error::History`](crate::store::Error::History) if nothing in the store knows it;
+    /// [`Error::Aborted`](crate::store::Error::Aborted); SQLite's errors.
+    pub fn vat(&self, vat_id: &str, monitor: &Monitor) -> Result<VatInfo> {
+        let known = self.known_vats()?;
+        let snapshots = self.snapshots(Some(vat_id))?;
+        let mut spans = self.find_spans(vat_id)?;
+        // The kernel may know a vat that has no transcript.
+        let is_known = !spans.is_empty()
+            || !snapshots.is_empty()
+            || known.names.contains_key(vat_id)
+            || known.dynamic.contains(vat_id)
+            || known.terminated.contains(vat_id)
+            || self
+                .ask(|db| db.vats_with_keys())?
+                .iter()
+                .any(|id| id == vat_id);
+        if !is_known {
+            return Err(HistoryFault::no_vat(vat_id.as_bytes()));
+        }
+        self.complete_spans(&mut spans, monitor)?;
+        self.vat_info(vat_id.to_owned(), &spans, &snapshots, &known)
+    }
+
+    fn known_vats(&self) -> Result<Known> {
+        self.ask(|db| {
+            let names = db.static_vats()?;
+            Ok(Known {
+                names: names.into_iter().map(|(name, id)| (id, name)).collect(),
+                dynamic: db.dynamic_vats()?.into_iter().collect(),
+                terminated: db.terminated_vats()?.into_iter().collect(),
+            })
+        })
+    }
+
+    fn vat_info(
+        &self,
+        vat_id: String,
+        spans: &[SpanInfo],
+        snapshots: &[SnapshotInfo],
+        known: &Known,
+    ) -> Result<VatInfo> {
+        let (in_kernel, (source, options)) =
+            self.ask(|db| Ok((db.kernel_has_vat(&vat_id)?, db.source_and_options(&vat_id)?)))?;
+        let name_in_options = || {
+            let (options, _) = options.as_ref()?;
+            options.get("name").and_then(Json::as_str).map(readable)
+        };
+        let current = spans.iter().find(|span| span.is_current);
+        let populated: Vec<_> = snapshots
+            .iter()
+            .filter(|snapshot| snapshot.populated == Populated::All)
+            .collect();
+        let images = populated.iter().filter_map(|one| one.compressed_size);
+        Ok(VatInfo {
+            name: known.names.get(&vat_id).cloned().or_else(name_in_options),
+            kind: if known.names.contains_key(&vat_id) {
+                Some(VatKind::Static)
+            } else {
+                known.dynamic.contains(&vat_id).then_some(VatKind::Dynamic)
+            },
+            state: if known.terminated.contains(&vat_id) {
+                VatState::Terminated
+            } else if current.is_some() {
+                VatState::Live
+            } else {
+                VatState::Gone
+            },
+            in_kernel,
+            incarnation: current.or(spans.last()).map(|span| span.incarnation),
+            incarnations: by_incarnation(spans).count(),
+            end_pos: spans.last().map_or(0, |span| span.end_pos),
+            spans: spans.len(),
+            populated_spans: spans
+                .iter()
+                .filter(|span| span.populated == Populated::All)
+                .count(),
+            items: spans.iter().map(|span| span.items).sum(),
+            bytes: spans.iter().map(|span| span.bytes).sum(),
+            snapshots: snapshots.len(),
+            populated_snapshots: populated.len(),
+            snapshot_bytes: images.fold(0, i64::saturating_add),
+            source: source.map(|(_, text)| text),
+            options: options.map(|(_, text)| text),
+            vat_id,
+        })
+    }
+}
+
+/// By what vats are ordered: `v10` comes behind `v9`.
+fn in_order(vat_id: &str) -> (&str, usize, &str) {
+    let digits = vat_id.trim_start_matches(|c: char| !c.is_ascii_digit());
+    let prefix = &vat_id[..vat_id.len() - digits.len()];
+    let number = digits.trim_start_matches('0');
+    // Of two numbers, the longer one is the greater one.
+    let length = number.find(|c: char| !c.is_ascii_digit());
+    (prefix, length.unwrap_or(number.len()), vat_id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vats_are_in_the_order_of_their_numbers() {
+        let mut ids = ["v10", "v9", "x", "v1", "v100", "a-2", "v2x", "", "v01"];
+        ids.sort_unstable_by(|one, other| in_order(one).cmp(&in_order(other)));
+        assert_eq!(
+            ids,
+            ["", "a-2", "v01", "v1", "v2x", "v9", "v10", "v100", "x"]
+        );
+    }
+}
