@@ -57,6 +57,7 @@ mod text;
 mod trace;
 mod transcripts;
 mod unbroken;
+mod view;
 mod wal_clock;
 
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! Watching long work, and ending it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::store::error::{Error, Result};
 
@@ -47,7 +47,7 @@ pub struct Progress {
 /// Through which work is watched, and ended, from another thread.
 #[derive(Default)]
 pub struct Monitor {
-    aborted: AtomicBool,
+    aborted: Arc<AtomicBool>,
     progress: Mutex<Progress>,
 }
 
@@ -72,6 +72,11 @@ impl Monitor {
             true => Err(Error::Aborted),
             false => Ok(()),
         }
+    }
+
+    /// What is true once the work is to end, for those who outlive a borrow of this.
+    pub(crate) fn abort_flag(&self) -> Arc<AtomicBool> {
+        self.aborted.clone()
     }
 
     pub(crate) fn begin(&self, stage: Stage) {
