@@ -978,6 +978,148 @@ export function importSwingStoreFromDirectory(
   options?: ImportFromDirectoryOptions,
 ): Promise<ImportedDirectory>;
 
+/** How far a verification, or a comparison, has come. None of the numbers ever falls. */
+export interface WorkProgress {
+  /** What is being done: finding out what there is, checking it, putting the outcome together, nothing any more. */
+  readonly stage: 'preparing' | 'working' | 'finishing' | 'done';
+  /** How many pieces are finished: spans, snapshots, bundles, the kvStore, SQLite's own check of the file. */
+  readonly done: number;
+  /** How many pieces there are; 0 while that is not known. In the last report `done` is equal to it. */
+  readonly total: number;
+  /** How many bytes were read: of keys, values, items, uncompressed images, bundles. */
+  readonly bytes: number;
+}
+
+/** How long work that changes nothing is watched and ended. */
+export interface WorkOptions {
+  /**
+   * Is told how far the work has come, at most 20 times a second, and once at the end. What it throws ends the work,
+   * which rejects with it.
+   */
+  onProgress?: ((progress: WorkProgress) => void) | undefined;
+
+  /** Ends the work when it is aborted; the promise rejects with the signal's `reason`. */
+  signal?: AbortSignal | undefined;
+}
+
+/** Options of {@link verifySwingStore}. */
+export interface VerifySwingStoreOptions extends WorkOptions {
+  /**
+   * What has to be there. Whatever else is there is checked all the same; in `debug` nothing has to be. Default:
+   * `operational`, which every store fulfils that a kernel can run on, also one that has no history (after state-sync,
+   * say).
+   */
+  artifactMode?: ArtifactMode | undefined;
+
+  /** Run SQLite's own check of the file, `PRAGMA integrity_check`? Default: true. */
+  integrityCheck?: boolean | undefined;
+
+  /** How many findings of each kind are listed; the others are counted in `leftOut`. Default: 1000. */
+  findingsPerKind?: number | undefined;
+}
+
+/** What kind of thing a verification found. Each is explained in `docs/verify.md`. */
+export type VerificationKind =
+  | 'sqlite-integrity'
+  | 'unreadable'
+  | 'schema-missing'
+  | 'schema-differs'
+  | 'bad-value'
+  | 'bad-mark'
+  | 'bad-name'
+  | 'not-unicode'
+  | 'bad-activityhash'
+  | 'span-bounds'
+  | 'span-gap'
+  | 'span-overlap'
+  | 'incarnation-back'
+  | 'current-span-missing'
+  | 'current-span-twice'
+  | 'current-span-not-last'
+  | 'span-pruned'
+  | 'span-incomplete'
+  | 'span-hash'
+  | 'stray-item'
+  | 'item-incarnation'
+  | 'item-newline'
+  | 'snapshot-pruned'
+  | 'snapshot-gzip'
+  | 'snapshot-hash'
+  | 'snapshot-size'
+  | 'snapshot-in-use-twice'
+  | 'load-snapshot-unmatched'
+  | 'snapshot-unmatched'
+  | 'bundle-pruned'
+  | 'bundle-invalid'
+  | 'incomplete';
+
+/** Something that is not as it should be. */
+export interface VerificationFinding {
+  /** What kind of thing it is: a stable word. There may be more in later versions. */
+  readonly kind: VerificationKind;
+  /** `error`: damaged, or missing though it is needed. `warning`: all is there, but not as a kernel writes it. */
+  readonly severity: 'error' | 'warning';
+  /** The table that it is in; `undefined` for the file as a whole. */
+  readonly table?: string | undefined;
+  /** The key, or the ID of the vat or bundle, of the row that it concerns. Very long ones are cut off. */
+  readonly id?: string | undefined;
+  /** The position of the span, item or snapshot that it concerns. */
+  readonly position?: number | undefined;
+  /** The name of the artifact that it concerns. */
+  readonly artifact?: string | undefined;
+  /** What was found, what was expected, and what to do. */
+  readonly message: string;
+}
+
+/** How much there is of something, and how much of that was checked. */
+export interface VerificationTally {
+  /** How many records there are. */
+  readonly total: number;
+  /** How many of them have contents, which were checked. */
+  readonly checked: number;
+  /** How many of them have no contents any more. */
+  readonly pruned: number;
+  /** How many bytes were hashed: of items, of uncompressed images, of bundles. */
+  readonly bytes: number;
+}
+
+/** What {@link verifySwingStore} has found out. */
+export interface VerificationReport {
+  /** Is nothing wrong at all? */
+  readonly ok: boolean;
+  /** The mode whose completeness was checked. */
+  readonly artifactMode: ArtifactMode;
+  /** The block height, from the host's key `host.height`; `undefined` if there is none. */
+  readonly blockHeight?: number | undefined;
+  /** What is wrong, in the order of tables, IDs and positions. */
+  readonly findings: readonly VerificationFinding[];
+  /** How many findings of a kind there are that are not listed. */
+  readonly leftOut: { readonly [kind in VerificationKind]?: number };
+  /** Transcript spans. */
+  readonly spans: VerificationTally;
+  /** How many transcript items lie in spans. */
+  readonly items: number;
+  /** Heap snapshots. */
+  readonly snapshots: VerificationTally;
+  /** Bundles. */
+  readonly bundles: VerificationTally;
+  /** How many keys the kvStore has, those of the host included. */
+  readonly keys: number;
+  /** How many changes of the export data the host has yet to be told. That some are left is nothing bad. */
+  readonly pendingExports: number;
+}
+
+/**
+ * Looks through a whole store: recomputes every hash of what is there, and checks that nothing is missing that
+ * `artifactMode` needs, that records fit together, that spans and snapshots belong together, and that SQLite finds
+ * nothing wrong with the file. Only reads, as of the store's last commit, on threads of its own; a kernel may go on
+ * running on the store.
+ *
+ * @param dirPath  the directory that has `swingstore.sqlite` in it
+ * @throws (rejects) if there is no store. A store that is damaged is one, and gives a report.
+ */
+export function verifySwingStore(dirPath: string, options?: VerifySwingStoreOptions): Promise<VerificationReport>;
+
 /** The parts of `node:fs`, `node:path` and the package `tmp` that archiving needs. */
 export interface ArchivePowers {
   /** Of `node:fs`. */

@@ -12,6 +12,7 @@ const { isSwingStore } = require('./js/paths.js');
 const { makeSnapStore, makeSnapStoreIO } = require('./js/snap-store.js');
 const { initSwingStore, openSwingStore } = require('./js/swing-store.js');
 const { makeTranscriptStore } = require('./js/transcript-store.js');
+const { verifySwingStore } = require('./js/verify.js');
 
 exports.initSwingStore = initSwingStore;
 exports.openSwingStore = openSwingStore;
@@ -21,6 +22,8 @@ exports.makeSwingStoreExporter = makeSwingStoreExporter;
 exports.importSwingStore = importSwingStore;
 exports.exportSwingStoreToDirectory = exportSwingStoreToDirectory;
 exports.importSwingStoreFromDirectory = importSwingStoreFromDirectory;
+
+exports.verifySwingStore = verifySwingStore;
 
 exports.makeArchiveSnapshot = makeArchiveSnapshot;
 exports.makeArchiveTranscript = makeArchiveTranscript;

@@ -8,6 +8,7 @@ export const {
   importSwingStore,
   exportSwingStoreToDirectory,
   importSwingStoreFromDirectory,
+  verifySwingStore,
   makeArchiveSnapshot,
   makeArchiveTranscript,
   makeKVStore,

@@ -18,6 +18,7 @@ mod source;
 mod span_reader;
 mod staging;
 mod store;
+mod verify;
 
 use std::sync::Arc;
 
@@ -39,6 +40,7 @@ const EXPORTS: &[Function<()>] = &[
     ("makeExporter", exporter::make),
     ("makeDirectoryExport", directory::make_export),
     ("makeDirectoryImport", directory::make_import),
+    ("makeVerification", verify::make),
     ("clearStaging", staging::clear),
     ("makeStaging", staging::make),
     ("makeSnapshotSink", sink::for_snapshot),

@@ -57,6 +57,7 @@ mod text;
 mod trace;
 mod transcripts;
 mod unbroken;
+pub mod verify;
 mod view;
 mod wal_clock;
 
@@ -83,9 +84,13 @@ pub use staging::{Staged, StorePlace};
 pub use statement::{Bindings, Changes, Column, SqlValue};
 pub use text::{as_read as text_as_read, for_hash as text_for_hash, from_utf16, has_replacement};
 pub use transcripts::{Deletion, ItemRow, Span};
+pub use verify::verify_store;
 
 /// The name of the database file in a store's directory.
 pub const FILE_NAME: &str = "swingstore.sqlite";
+
+/// Where the host keeps the height of the last committed block.
+const HEIGHT_KEY: &[u8] = b"host.height";
 
 /// Who begins the transactions that a store's writes belong to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

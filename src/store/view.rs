@@ -16,9 +16,9 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::database::{DEFAULT_BUSY_TIMEOUT, Database, Location};
 use super::error::{Error, Result};
+use super::file_in_directory;
 use super::progress::Monitor;
 use super::wal_clock::WalClock;
-use super::file_in_directory;
 
 /// How often to begin anew before making do with one connection.
 const ATTEMPTS: u32 = 100;
@@ -68,7 +68,8 @@ impl View {
             connections.push(open(&file, access)?);
         }
         for connection in &mut connections {
-            connection.execute_batch(&format!("PRAGMA cache_size=-{CACHE_KIB}"))?;
+            // It fails where the schema can't be read, which whoever reads on hears of again.
+            drop(connection.execute_batch(&format!("PRAGMA cache_size=-{CACHE_KIB}")));
             let (abort, stop) = (monitor.abort_flag(), stop.clone());
             let ended = move || abort.load(Ordering::Relaxed) || stop.load(Ordering::Relaxed);
             connection.progress_handler(STEPS, Some(ended))?;
@@ -124,7 +125,10 @@ fn open_first(file: &Path) -> Result<(Access, Connection)> {
     }
     match opened {
         Ok(connection) => Ok((access, connection)),
-        Err(Error::Sqlite { code, message }) if code == "SQLITE_NOTADB" => Err(Error::NotAStore {
+        Err(Error::Sqlite {
+            code: "SQLITE_NOTADB",
+            message,
+        }) => Err(Error::NotAStore {
             path: file.display().to_string(),
             problem: format!(
                 "{message}. Its beginning is damaged, or it is something else; restore it from a \
@@ -133,7 +137,7 @@ fn open_first(file: &Path) -> Result<(Access, Connection)> {
         }),
         // The rest of a file whose schema can't be read is there all the same.
         Err(Error::Sqlite { code, .. }) if code.starts_with("SQLITE_CORRUPT") => {
-            Ok((access, open(file, access)?))
+            Ok((Access::Read, open(file, Access::Read)?))
         }
         Err(error) => Err(error),
     }
@@ -248,7 +252,9 @@ mod tests {
                 let mut number = 0;
                 while !done.load(Ordering::Relaxed) {
                     number += 1;
-                    store.kernel_set(b"n", number.to_string().as_bytes()).unwrap();
+                    store
+                        .kernel_set(b"n", number.to_string().as_bytes())
+                        .unwrap();
                     store.commit().unwrap();
                 }
             });
@@ -284,12 +290,21 @@ mod tests {
             fs::copy(directory.path().join(name), copy.path().join(name)).unwrap();
         }
         let contents = |name: &str| fs::read(copy.path().join(name)).unwrap();
-        let before = (contents("swingstore.sqlite"), contents("swingstore.sqlite-wal"));
+        let before = (
+            contents("swingstore.sqlite"),
+            contents("swingstore.sqlite-wal"),
+        );
         for db in view(copy.path(), 2).unwrap() {
             let value = db.kv_get(b"n", |value| value.map(<[u8]>::to_vec)).unwrap();
             assert_eq!(value.unwrap(), b"in the log");
         }
-        assert_eq!((contents("swingstore.sqlite"), contents("swingstore.sqlite-wal")), before);
+        assert_eq!(
+            (
+                contents("swingstore.sqlite"),
+                contents("swingstore.sqlite-wal")
+            ),
+            before
+        );
     }
 
     #[test]

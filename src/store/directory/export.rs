@@ -15,13 +15,10 @@ use crate::store::error::{Error, Result};
 use crate::store::pool;
 use crate::store::progress::{Monitor, Stage};
 use crate::store::scratch::{Scratch, sync_directory};
-use crate::store::{Exporter, text};
+use crate::store::{Exporter, HEIGHT_KEY, text};
 
 /// What the names of scratch directories of exports begin with.
 const PREFIX: &str = ".swing-store-export-";
-
-/// Where the host keeps the height of the last committed block.
-const HEIGHT_KEY: &[u8] = b"host.height";
 
 /// What to export.
 #[derive(Debug, Clone)]
