@@ -297,6 +297,8 @@ pub enum Error {
         /// the part of its name before the first dot
         kind: Vec<u8>,
     },
+    /// An export record of a kind that no store has was to repair one; its key.
+    UnknownOnRepair(Vec<u8>),
     /// Something is wrong with an export's directory.
     Directory(Fault),
     /// The work was ended from outside.
@@ -365,6 +367,7 @@ impl Error {
             | Error::InvalidArtifactMode(_)
             | Error::NotBytes { .. }
             | Error::UnknownOnImport { .. }
+            | Error::UnknownOnRepair(_)
             | Error::Statement { .. } => "ERR_SWING_STORE_ARGUMENT",
             Error::Directory(fault) => fault.code(),
             Error::Aborted => "ABORT_ERR",
@@ -619,6 +622,10 @@ impl Error {
             Error::UnknownOnImport { what, kind } => {
                 format!("unknown {what} type {} on import", show(kind))
             }
+            Error::UnknownOnRepair(key) => format!(
+                "unknown export-data type in key {} on repairMetadata",
+                show(key)
+            ),
             Error::Directory(fault) => fault.to_string(),
             Error::Aborted => "the operation was aborted".into(),
             Error::NotBytes { stream } => {
