@@ -15,6 +15,7 @@ mod output;
 mod progress;
 mod session;
 mod state_dir;
+mod verify;
 
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -67,6 +68,7 @@ struct Cli {
 enum Command {
     Export(export::ExportArgs),
     Import(import::ImportArgs),
+    Verify(verify::VerifyArgs),
     Completions(completions::CompletionsArgs),
 }
 
@@ -75,6 +77,7 @@ impl Command {
         match self {
             Command::Export(args) => export::run(args, session),
             Command::Import(args) => import::run(args, session),
+            Command::Verify(args) => verify::run(args, session),
             Command::Completions(args) => completions::run(args, session),
         }
     }

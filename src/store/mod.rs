@@ -89,9 +89,6 @@ pub use verify::verify_store;
 /// The name of the database file in a store's directory.
 pub const FILE_NAME: &str = "swingstore.sqlite";
 
-/// Where the host keeps the height of the last committed block.
-const HEIGHT_KEY: &[u8] = b"host.height";
-
 /// Who begins the transactions that a store's writes belong to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transactions {

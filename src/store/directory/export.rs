@@ -15,7 +15,7 @@ use crate::store::error::{Error, Result};
 use crate::store::pool;
 use crate::store::progress::{Monitor, Stage};
 use crate::store::scratch::{Scratch, sync_directory};
-use crate::store::{Exporter, HEIGHT_KEY, text};
+use crate::store::{Exporter, text};
 
 /// What the names of scratch directories of exports begin with.
 const PREFIX: &str = ".swing-store-export-";

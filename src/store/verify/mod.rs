@@ -37,6 +37,7 @@ pub use report::{Report, Tally, Totals};
 
 use super::Database;
 use super::artifact::{ArtifactMode, to_number};
+use super::directory::HEIGHT_KEY;
 use super::error::{Error, Result};
 use super::pool;
 use super::progress::{Monitor, Stage};
@@ -198,8 +199,8 @@ fn ask_export(check: &Check<'_>, db: &Database) -> Result<Option<Finding>> {
 
 /// The height of the last committed block, as the host has it.
 fn block_height(check: &Check<'_>, db: &Database) -> Result<Option<f64>> {
-    let found = db.kv_get(super::HEIGHT_KEY, |value| value.map(<[u8]>::to_vec));
-    let found = check.tolerate(found, |finding| finding.of(super::HEIGHT_KEY), Table::Kv)?;
+    let found = db.kv_get(HEIGHT_KEY, |value| value.map(<[u8]>::to_vec));
+    let found = check.tolerate(found, |finding| finding.of(HEIGHT_KEY), Table::Kv)?;
     let height = found
         .flatten()
         .map(|height| to_number(&text::as_read(&height)));
