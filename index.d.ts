@@ -1120,6 +1120,84 @@ export interface VerificationReport {
  */
 export function verifySwingStore(dirPath: string, options?: VerifySwingStoreOptions): Promise<VerificationReport>;
 
+/** Options of {@link diffSwingStores}. */
+export interface DiffSwingStoresOptions extends WorkOptions {
+  /**
+   * Which artifacts of a store count. Default: those of the mode that the other was exported in; if both are stores, all
+   * that are there (`debug`).
+   */
+  artifactMode?: ArtifactMode | undefined;
+
+  /** Compare artifacts byte for byte, too, where their records are equal? Default: false. */
+  contents?: boolean | undefined;
+
+  /** Compare keys that are not exported, too (`host.` and `local.`)? Both must be stores then. Default: false. */
+  localKeys?: boolean | undefined;
+
+  /** How many differences are listed; the others are counted in `leftOut`. Default: 1000. */
+  limit?: number | undefined;
+}
+
+/** Something that two stores, or exports, do not have in common. */
+export interface SwingStoreDifference {
+  /** A record of the export data, a key that is not exported, or an artifact. */
+  readonly subject: 'record' | 'local-key' | 'artifact';
+  /** Does only the first have it, or only the second, or both, but not the same? */
+  readonly in: 'a' | 'b' | 'both';
+  /** The key, or the artifact's name. Very long ones are cut off. */
+  readonly name: string;
+  /** The first's value of a record or key. Long ones are cut off, and say how long they are. */
+  readonly a?: string | undefined;
+  /** The second's value of a record or key. */
+  readonly b?: string | undefined;
+  /** How the bytes of an artifact differ. */
+  readonly detail?: string | undefined;
+}
+
+/** How much of one kind of thing there is, and how much of it differs. */
+export interface DifferenceCounts {
+  /** How many the first has. */
+  readonly a: number;
+  /** How many the second has. */
+  readonly b: number;
+  /** How many only the first has. */
+  readonly onlyA: number;
+  /** How many only the second has. */
+  readonly onlyB: number;
+  /** How many both have, but not the same. */
+  readonly differing: number;
+}
+
+/** What {@link diffSwingStores} has found out. */
+export interface SwingStoreDiff {
+  /** Is everything the same that was compared? */
+  readonly same: boolean;
+  /** The block heights of both; `undefined` where it is not known. */
+  readonly blockHeights: readonly [a: number | undefined, b: number | undefined];
+  /** What differs: records, then local keys, then artifacts, each by key or name. */
+  readonly differences: readonly SwingStoreDifference[];
+  /** How many more differences there are than are listed. */
+  readonly leftOut: number;
+  /** Of the export data; `undefined` if an export was made without it, so that nothing could be compared. */
+  readonly records?: DifferenceCounts | undefined;
+  /** Of keys that are not exported; `undefined` if they were not asked for. */
+  readonly localKeys?: DifferenceCounts | undefined;
+  /** Of artifacts; `undefined` if an export was made without any. */
+  readonly artifacts?: DifferenceCounts | undefined;
+  /** How many artifacts were compared byte for byte. */
+  readonly contents: number;
+}
+
+/**
+ * Compares two stores, two exports in directories, or one of each: records by key, artifacts by name (and byte for byte on
+ * request). Only reads; a store is taken at its last commit, and a kernel may go on running on it.
+ *
+ * @param a  a directory that has `swingstore.sqlite` or `export-manifest.json` in it
+ * @param b  another one
+ * @throws (rejects) if there is neither a store nor an export, or an export is malformed.
+ */
+export function diffSwingStores(a: string, b: string, options?: DiffSwingStoresOptions): Promise<SwingStoreDiff>;
+
 /** The parts of `node:fs`, `node:path` and the package `tmp` that archiving needs. */
 export interface ArchivePowers {
   /** Of `node:fs`. */

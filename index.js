@@ -3,6 +3,7 @@
 const { makeArchiveSnapshot, makeArchiveTranscript } = require('./js/archiver.js');
 const { bundleIDFromName, makeBundleStore } = require('./js/bundle-store.js');
 const { Database } = require('./js/database.js');
+const { diffSwingStores } = require('./js/diff.js');
 const { exportSwingStoreToDirectory, importSwingStoreFromDirectory } = require('./js/directory.js');
 const { makeSwingStoreExporter } = require('./js/exporter.js');
 const { harden } = require('./js/harden.js');
@@ -24,6 +25,7 @@ exports.exportSwingStoreToDirectory = exportSwingStoreToDirectory;
 exports.importSwingStoreFromDirectory = importSwingStoreFromDirectory;
 
 exports.verifySwingStore = verifySwingStore;
+exports.diffSwingStores = diffSwingStores;
 
 exports.makeArchiveSnapshot = makeArchiveSnapshot;
 exports.makeArchiveTranscript = makeArchiveTranscript;

@@ -9,6 +9,7 @@ export const {
   exportSwingStoreToDirectory,
   importSwingStoreFromDirectory,
   verifySwingStore,
+  diffSwingStores,
   makeArchiveSnapshot,
   makeArchiveTranscript,
   makeKVStore,

@@ -7,6 +7,7 @@
 
 mod artifact_mode;
 mod completions;
+mod diff;
 mod export;
 mod import;
 mod interrupt;
@@ -69,6 +70,7 @@ enum Command {
     Export(export::ExportArgs),
     Import(import::ImportArgs),
     Verify(verify::VerifyArgs),
+    Diff(diff::DiffArgs),
     Completions(completions::CompletionsArgs),
 }
 
@@ -78,6 +80,7 @@ impl Command {
             Command::Export(args) => export::run(args, session),
             Command::Import(args) => import::run(args, session),
             Command::Verify(args) => verify::run(args, session),
+            Command::Diff(args) => diff::run(args, session),
             Command::Completions(args) => completions::run(args, session),
         }
     }

@@ -7,6 +7,7 @@
 #[cfg(feature = "cli")]
 mod command_line;
 mod database;
+mod diff;
 mod directory;
 mod errors;
 mod exporter;
@@ -43,6 +44,7 @@ const EXPORTS: &[Function<()>] = &[
     ("makeDirectoryExport", directory::make_export),
     ("makeDirectoryImport", directory::make_import),
     ("makeVerification", verify::make),
+    ("makeComparison", diff::make),
     ("clearStaging", staging::clear),
     ("makeStaging", staging::make),
     ("makeSnapshotSink", sink::for_snapshot),

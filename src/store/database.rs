@@ -79,9 +79,12 @@ impl SharedDatabase {
     /// # Errors
     /// [`Error::NoSuchDirectory`] where the file's directory is missing; SQLite's own errors.
     pub fn open(location: Location, options: &OpenOptions) -> Result<SharedDatabase> {
-        Ok(SharedDatabase(Arc::new(Mutex::new(Database::open(
-            location, options,
-        )?))))
+        Database::open(location, options).map(SharedDatabase::over)
+    }
+
+    /// A database for several owners.
+    pub(super) fn over(db: Database) -> SharedDatabase {
+        SharedDatabase(Arc::new(Mutex::new(db)))
     }
 
     /// The database, for one operation.

@@ -12,6 +12,7 @@
 //! through a [`Monitor`](super::Monitor).
 
 mod artifacts;
+mod contents;
 mod data;
 mod disk;
 mod export;
@@ -28,6 +29,7 @@ mod whole;
 use super::artifact::to_number;
 use super::{js_json, text};
 
+pub(super) use contents::Contents;
 pub use export::{ExportOptions, Exported, export_to_directory};
 pub use fault::Fault;
 pub use import::{ExportDirectory, ImportOptions};
