@@ -6,6 +6,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import {
   Database,
+  diffSwingStores,
   exportSwingStoreToDirectory,
   importSwingStore,
   importSwingStoreFromDirectory,
@@ -20,6 +21,7 @@ import {
   makeSwingStoreExporter,
   makeTranscriptStore,
   openSwingStore,
+  verifySwingStore,
 } from 'swing-store-native';
 import type {
   ArchivePowers,
@@ -168,4 +170,15 @@ export const passOn = async (from: string, by: string, to: string, signal: Abort
   hostStorage.kvStore.set('host.height', `${blockHeight}`);
   await hostStorage.commit();
   return artifacts;
+};
+
+/** Whether two stores are whole and the same. */
+export const lookThrough = async (a: string, b: string, signal: AbortSignal): Promise<boolean> => {
+  const { ok, findings, leftOut } = await verifySwingStore(a, { artifactMode: 'replay', findingsPerKind: 10, signal });
+  for (const { severity, kind, artifact = 'no artifact', position } of findings) {
+    console.log(severity, kind === 'span-hash', artifact.length, position, leftOut[kind]);
+  }
+  const { same, records, differences } = await diffSwingStores(a, b, { contents: true, localKeys: true, signal });
+  for (const { subject, in: where, name, a: before, b: after } of differences) console.log(subject, where, name, before, after);
+  return ok && same && records !== undefined && records.onlyA === 0;
 };

@@ -15,7 +15,7 @@ use crate::store::diff::{
 use crate::store::text_as_read;
 
 /// How much of a value is printed.
-const MOST_CHARS: usize = 120;
+const MOST_CHARS: usize = 240;
 
 /// Compare two stores, two exports, or one of each: records by key, artifacts by name.
 ///

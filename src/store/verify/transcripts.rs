@@ -202,7 +202,8 @@ impl Vat {
                 Kind::SpanGap,
                 format!(
                     "the positions {} to {} of vat {} belong to no span: a record is missing, \
-                     whose hash is part of the export data. Restore the store",
+                     whose hash is part of the export data. repair-metadata adds it from an export, \
+                     or restore the store",
                     self.covered_to,
                     start_pos - 1,
                     vat()
