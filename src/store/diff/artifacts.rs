@@ -1,13 +1,18 @@
 //! Comparing artifacts: who has which, and their bytes.
 
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read;
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use super::difference::{Counts, Difference, Differences, Subject, Which};
-use super::place::{Bytes, Place};
+use super::place::Place;
 use super::sorted::Sorted;
+use crate::store::Artifact;
 use crate::store::artifact::{self, ArtifactMode};
 use crate::store::error::{Error, Result};
+use crate::store::limits::limits;
 use crate::store::pool;
 use crate::store::progress::Monitor;
 
@@ -142,6 +147,34 @@ fn compare_one(places: &[Place; 2], name: &[u8], monitor: &Monitor) -> Result<Op
         b.skip(length);
         at += length as u64;
         monitor.count(length)?;
+    }
+}
+
+/// An artifact's bytes, as they come.
+pub(super) enum Bytes {
+    Store(Artifact),
+    File(File, PathBuf),
+}
+
+impl Bytes {
+    /// The next bytes; `None` at the end.
+    pub(super) fn next_chunk(&mut self) -> Result<Option<Vec<u8>>> {
+        match self {
+            Bytes::Store(Artifact::Snapshot(image)) => image.next_chunk(),
+            Bytes::Store(Artifact::Span(reader)) => reader.next_chunk(),
+            Bytes::Store(Artifact::Bundle(bytes)) => {
+                let bytes = std::mem::take(bytes);
+                Ok((!bytes.is_empty()).then_some(bytes))
+            }
+            Bytes::File(file, path) => {
+                let mut chunk = vec![0; limits().chunk_bytes.max(1)];
+                let length = file
+                    .read(&mut chunk)
+                    .map_err(|error| Error::io(format!("reading {}", path.display()), &error))?;
+                chunk.truncate(length);
+                Ok((length > 0).then_some(chunk))
+            }
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod artifacts;
 mod difference;
+mod keys;
 mod place;
 mod sorted;
 #[cfg(test)]
@@ -21,7 +22,8 @@ use super::artifact::ArtifactMode;
 use super::error::{Error, Result};
 use super::progress::{Monitor, Stage};
 use difference::{Differences, cut};
-use place::{Keys, Place};
+use keys::Keys;
+use place::Place;
 use sorted::{Cursor, Side, Sorted, Union, merge};
 
 /// What to compare.

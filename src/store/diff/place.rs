@@ -2,20 +2,20 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use super::artifacts::Bytes;
+use super::keys::{Keys, KeysOf, Nothing};
 use super::sorted::{Cursor, RowCursor, Side, Sorted};
 use crate::store::artifact::{ArtifactMode, bundle_name, kind, to_number};
 use crate::store::directory::{Contents, HEIGHT_KEY};
 use crate::store::error::{Error, Result};
-use crate::store::kv::{KeyType, RECORD_PREFIX, key_type};
-use crate::store::limits::limits;
+use crate::store::kv::RECORD_PREFIX;
 use crate::store::progress::Monitor;
 use crate::store::view::View;
-use crate::store::{Artifact, Database, Exporter, SharedDatabase, file_in_directory, text};
+use crate::store::{Database, Exporter, SharedDatabase, file_in_directory, text};
 
 /// A store or an export.
 pub(super) enum Place {
@@ -168,12 +168,9 @@ impl Place {
                     Keys::Consensus => RECORD_PREFIX.to_vec(),
                     Keys::Local => Vec::new(),
                 };
-                let mut cursor = KeysOf {
-                    keys,
-                    skip: prefix.len(),
-                    rows: RowCursor::new(statement.query([])?, prefix),
-                };
-                take(&mut cursor)
+                let skip = prefix.len();
+                let rows = RowCursor::new(statement.query([])?, prefix);
+                take(&mut KeysOf { keys, skip, rows })
             }
             _ => take(&mut Nothing),
         }
@@ -226,15 +223,6 @@ impl Place {
     }
 }
 
-/// Which keys of the kvStore.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Keys {
-    /// Those that are exported.
-    Consensus,
-    /// All others.
-    Local,
-}
-
 /// Whether there are keys that read back as others, so that their order is not that of the table.
 fn has_odd_keys(db: &Database) -> Result<bool> {
     let mut statement = db.connection()?.prepare("SELECT key FROM kvStore")?;
@@ -245,77 +233,4 @@ fn has_odd_keys(db: &Database) -> Result<bool> {
         }
     }
     Ok(false)
-}
-
-/// A cursor that passes over keys of the other kind.
-struct KeysOf<'s> {
-    keys: Keys,
-    /// How long a prefix the cursor adds to keys.
-    skip: usize,
-    rows: RowCursor<'s>,
-}
-
-impl Cursor for KeysOf<'_> {
-    fn advance(&mut self) -> Result<bool> {
-        while self.rows.advance()? {
-            let is_consensus = key_type(&self.rows.key()[self.skip..]) == KeyType::Consensus;
-            if is_consensus == (self.keys == Keys::Consensus) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    fn key(&self) -> &[u8] {
-        self.rows.key()
-    }
-
-    fn value(&self) -> &[u8] {
-        self.rows.value()
-    }
-}
-
-/// A cursor at its end.
-struct Nothing;
-
-impl Cursor for Nothing {
-    fn advance(&mut self) -> Result<bool> {
-        Ok(false)
-    }
-
-    fn key(&self) -> &[u8] {
-        &[]
-    }
-
-    fn value(&self) -> &[u8] {
-        &[]
-    }
-}
-
-/// An artifact's bytes, as they come.
-pub(super) enum Bytes {
-    Store(Artifact),
-    File(File, PathBuf),
-}
-
-impl Bytes {
-    /// The next bytes; `None` at the end.
-    pub(super) fn next_chunk(&mut self) -> Result<Option<Vec<u8>>> {
-        match self {
-            Bytes::Store(Artifact::Snapshot(image)) => image.next_chunk(),
-            Bytes::Store(Artifact::Span(reader)) => reader.next_chunk(),
-            Bytes::Store(Artifact::Bundle(bytes)) => {
-                let bytes = std::mem::take(bytes);
-                Ok((!bytes.is_empty()).then_some(bytes))
-            }
-            Bytes::File(file, path) => {
-                let mut chunk = vec![0; limits().chunk_bytes.max(1)];
-                let length = file
-                    .read(&mut chunk)
-                    .map_err(|error| Error::io(format!("reading {}", path.display()), &error))?;
-                chunk.truncate(length);
-                Ok((length > 0).then_some(chunk))
-            }
-        }
-    }
 }

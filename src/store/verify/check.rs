@@ -58,9 +58,10 @@ impl Check<'_> {
     ) -> Result<Option<T>> {
         match outcome {
             Ok(value) => Ok(Some(value)),
-            Err(Error::Sqlite { code, message }) if is_damage(code) => {
+            Err(error) if is_damage(&error) => {
+                let code = error.code();
                 let message = format!(
-                    "could not be read: {message} ({code}). The file, or the disk that it lies \
+                    "could not be read: {error} ({code}). The file, or the disk that it lies \
                      on, is damaged; restore the store from a backup or by state-sync"
                 );
                 self.add(place(Finding::new(Kind::Unreadable, table, message)));
@@ -106,17 +107,25 @@ impl Check<'_> {
     }
 }
 
-/// Whether an error of SQLite says that what is on the disk is not what was written there.
-fn is_damage(code: &str) -> bool {
-    [
-        "SQLITE_CORRUPT",
-        "SQLITE_IOERR",
-        "SQLITE_NOTADB",
-        "SQLITE_FORMAT",
-    ]
-    .iter()
-    .any(|damage| code.starts_with(damage))
+/// Whether an error says that what is on the disk is not what was written there.
+fn is_damage(error: &Error) -> bool {
+    match error {
+        Error::Sqlite { code, .. } => DAMAGE.iter().any(|damage| code.starts_with(damage)),
+        // Wherever it matters, types were looked at before.
+        Error::BadRow(_) => true,
+        _ => false,
+    }
 }
+
+/// What SQLite says of pages that are not as it wrote them.
+const DAMAGE: [&str; 5] = [
+    "SQLITE_CORRUPT",
+    "SQLITE_IOERR",
+    "SQLITE_NOTADB",
+    "SQLITE_FORMAT",
+    // Of a length that no row can have.
+    "SQLITE_TOOBIG",
+];
 
 /// A value as messages show it.
 pub(super) fn describe(value: ValueRef<'_>) -> String {
