@@ -78,7 +78,8 @@ pub fn verify_store(
     options: &VerifyOptions,
     monitor: &Monitor,
 ) -> Result<Report> {
-    let outcome = verify(directory, options, monitor);
+    // One thread more than there are cores walks over the records.
+    let outcome = verify(directory, options, monitor, pool::threads() + 1);
     // Whatever SQLite was doing when it was interrupted, this is the reason.
     monitor.check()?;
     let report = outcome?;
@@ -86,12 +87,16 @@ pub fn verify_store(
     Ok(report)
 }
 
-fn verify(directory: &Path, options: &VerifyOptions, monitor: &Monitor) -> Result<Report> {
+/// Verifies by so many threads; by one alone if others commit all the time.
+fn verify(
+    directory: &Path,
+    options: &VerifyOptions,
+    monitor: &Monitor,
+    threads: usize,
+) -> Result<Report> {
     monitor.check()?;
     let stop = Arc::new(AtomicBool::new(false));
-    // One more to walk over the records.
-    let wanted = pool::threads() + 1;
-    let connections = View::open(directory, wanted, monitor, &stop)?.into_connections();
+    let connections = View::open(directory, threads, monitor, &stop)?.into_connections();
     let mut check = Check {
         mode: options.mode,
         findings: Findings::new(options.findings_per_kind.max(1)),

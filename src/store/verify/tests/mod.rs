@@ -203,6 +203,21 @@ fn a_sound_store_has_no_findings() {
 }
 
 #[test]
+fn the_number_of_threads_makes_no_difference() {
+    let sql = "UPDATE transcriptItems SET item = item || '!' WHERE position > 3;
+               DELETE FROM transcriptItems WHERE vatID = 'v3' AND position = 1";
+    let kernel = Kernel::new().sql(sql);
+    let directory = kernel.directory.path();
+    let options = VerifyOptions::default();
+    let by = |threads| verify(directory, &options, &Monitor::default(), threads).unwrap();
+    let report = by(1);
+    assert_eq!(report.findings.len(), 7, "{}", messages(&report));
+    for threads in [2, 3, 9] {
+        assert_eq!(by(threads), report);
+    }
+}
+
+#[test]
 fn pruned_history_is_missed_where_a_mode_needs_it() {
     let prune = |vat: &str, range: &str| {
         Kernel::new().sql(&format!(
