@@ -990,7 +990,7 @@ export interface WorkProgress {
   readonly bytes: number;
 }
 
-/** How long work that changes nothing is watched and ended. */
+/** How work that changes nothing is watched and ended. */
 export interface WorkOptions {
   /**
    * Is told how far the work has come, at most 20 times a second, and once at the end. What it throws ends the work,

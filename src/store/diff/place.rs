@@ -69,6 +69,8 @@ impl Place {
         let db = connections
             .pop()
             .ok_or_else(|| Error::Internal("no connection".into()))?;
+        db.make_missing_tables()?;
+        // Without a kvStore it is no store.
         let has_odd_keys = has_odd_keys(&db)?;
         let db = SharedDatabase::over(db);
         Ok(Place::Store {

@@ -269,3 +269,29 @@ fn what_is_neither_or_both_is_refused() {
     let outcome = diff_stores(&store, &store, &DiffOptions::default(), &monitor);
     assert!(matches!(outcome, Err(Error::Aborted)), "{outcome:?}");
 }
+
+#[test]
+fn a_store_that_lacks_tables_has_nothing_in_them() {
+    let base = Base::new();
+    let whole = base.store("a", |_| ());
+    let old = base.store("b", |store| {
+        let db = store.database().lock();
+        db.execute("DROP TABLE snapshots; DROP TABLE bundles")
+            .unwrap();
+    });
+    let report = diff_with(&whole, &old, &everything());
+    let expected = [
+        "record a snapshot.v1.10",
+        "record a snapshot.v1.current",
+        "artifact a snapshot.v1.10",
+    ];
+    assert_eq!(lines(&report), expected);
+    // They were not made in the store.
+    let location = Location::File(file_in_directory(&old));
+    let readonly = OpenOptions {
+        readonly: true,
+        ..OpenOptions::default()
+    };
+    let db = crate::store::SharedDatabase::open(location, &readonly).unwrap();
+    assert!(db.lock().execute("SELECT * FROM snapshots").is_err());
+}

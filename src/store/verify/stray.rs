@@ -30,8 +30,12 @@ pub(super) fn report_strays(
     };
     let (count, first, last): (i64, Value, Value) = (count, first, last);
     if count > 0 {
+        let items = match count {
+            1 => "1 item".to_owned(),
+            count => format!("{count} items"),
+        };
         let message = format!(
-            "{count} items of vat {}, at positions {} to {}, belong to no span. No export takes \
+            "{items} of vat {}, at positions {} to {}, in no span. No export takes \
              them, and a span that comes to their place can't be written; restore the store, or \
              delete them",
             brief(vat_id),
