@@ -982,7 +982,10 @@ export function importSwingStoreFromDirectory(
 export interface WorkProgress {
   /** What is being done: finding out what there is, checking it, putting the outcome together, nothing any more. */
   readonly stage: 'preparing' | 'working' | 'finishing' | 'done';
-  /** How many pieces are finished: spans, snapshots, bundles, the kvStore, SQLite's own check of the file. */
+  /**
+   * How many pieces are finished. Of a verification: spans, snapshots, bundles, the kvStore, SQLite's own check of the
+   * file. Of a comparison: artifacts that are compared byte for byte.
+   */
   readonly done: number;
   /** How many pieces there are; 0 while that is not known. In the last report `done` is equal to it. */
   readonly total: number;

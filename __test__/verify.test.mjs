@@ -3,9 +3,12 @@ import '@endo/init/debug.js';
 
 import test from 'ava';
 import fc from 'fast-check';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import zlib from 'node:zlib';
 import { runCli, runJson } from './support/cli.mjs';
 import { reference, subject } from './support/implementations.mjs';
@@ -249,6 +252,34 @@ check('a kernel goes on meanwhile', async t => {
     await store.hostStorage.close();
     t.true(verified > 0);
     t.true(block > 1);
+  });
+});
+
+check('a kernel of the reference, in another process, goes on meanwhile and is killed', async t => {
+  await inTempDir(async base => {
+    const dir = path.join(base, 'store');
+    await makeAsKernel(reference.api, dir);
+    const program = fileURLToPath(new URL('fixtures/verify/kernel.mjs', import.meta.url));
+    const kernel = spawn(process.execPath, [program, dir], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const closed = once(kernel, 'close');
+    await once(kernel.stdout, 'data');
+    const sizes = new Set();
+    for (let n = 0; n < 30; n += 1) {
+      const { findings, items } = await verifySwingStore(dir, { artifactMode: 'archival' });
+      t.deepEqual(findings, []);
+      sizes.add(items);
+    }
+    t.true(sizes.size > 1);
+    kernel.kill('SIGKILL');
+    await closed;
+    // What it left in its log is read, and stays there.
+    const logs = () => ['', '-wal'].map(suffix => fs.readFileSync(`${fileIn(dir)}${suffix}`).toString('base64'));
+    const before = logs();
+    t.true(before[1] !== '');
+    const { findings, items } = await verifySwingStore(dir, { artifactMode: 'archival' });
+    t.deepEqual(findings, []);
+    t.true(items >= Math.max(...sizes));
+    t.deepEqual(logs(), before);
   });
 });
 

@@ -154,6 +154,9 @@ pub(super) fn integer(value: ValueRef<'_>) -> Option<i64> {
     }
 }
 
+/// The highest position that JavaScript holds exactly, and records carry.
+pub(super) const MAX_POSITION: i64 = (1 << 53) - 1;
+
 /// Whether a text is a SHA-256 as stores write it.
 pub(super) fn is_hash(text: &[u8]) -> bool {
     text.len() == 64

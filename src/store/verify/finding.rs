@@ -71,7 +71,7 @@ kinds! {
     NotUnicode "not-unicode" Warning,
     /// The hash of all that the kernel did is none.
     BadActivityhash "bad-activityhash" Error,
-    /// A span begins below zero, or ends before it begins.
+    /// A span begins below zero, ends before it begins, or beyond all positions.
     SpanBounds "span-bounds" Error,
     /// Positions between two spans, or before the first, belong to none.
     SpanGap "span-gap" Error,

@@ -2,7 +2,7 @@
 
 use rusqlite::params;
 
-use super::check::{Check, bad_mark, check_id, integer, is_hash, mark, text};
+use super::check::{Check, MAX_POSITION, bad_mark, check_id, integer, is_hash, mark, text};
 use super::finding::{Finding, Kind, Table, brief};
 use super::jobs::Job;
 use crate::store::artifact::{self, ArtifactMode};
@@ -56,6 +56,16 @@ pub(super) fn walk(
         let about = |kind, message: String| {
             place(Finding::new(kind, Table::Snapshots, message), vat, snap_pos)
         };
+        if !(0..=MAX_POSITION).contains(&snap_pos) {
+            let wanted = "a position";
+            check.bad_value(
+                Table::Snapshots,
+                "snapPos",
+                row.get_ref(2)?,
+                wanted,
+                |finding| place(finding, vat, snap_pos),
+            );
+        }
         let marked = mark(row.get_ref(3)?);
         if marked.is_none() {
             let finding = bad_mark(Table::Snapshots, "inUse", row.get_ref(3)?);

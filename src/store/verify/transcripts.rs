@@ -5,7 +5,7 @@
 
 use rusqlite::params;
 
-use super::check::{Check, bad_mark, check_id, integer, mark, text};
+use super::check::{Check, MAX_POSITION, bad_mark, check_id, integer, mark, text};
 use super::finding::{Finding, Kind, Table, brief};
 use super::jobs::Job;
 use super::kernel_vats::KernelVats;
@@ -187,11 +187,12 @@ impl Vat {
         }
         self.last_incarnation = self.last_incarnation.max(span.incarnation);
         self.last_start = start_pos;
-        if start_pos < 0 || end_pos < start_pos {
+        if start_pos < 0 || end_pos < start_pos || end_pos > MAX_POSITION {
             add(
                 Kind::SpanBounds,
                 format!(
-                    "the span of vat {} goes from {start_pos} to {end_pos}. Restore the store",
+                    "the span of vat {} goes from {start_pos} to {end_pos}, which no span does. \
+                     Restore the store",
                     vat()
                 ),
             );

@@ -23,6 +23,11 @@ fn records_that_do_not_fit_together_are_found() {
         spans("endPos = 3")
     );
     one(&sql, Debug, Kind::SpanBounds, "v3", Some(5));
+    let far = format!(
+        "DELETE FROM transcriptItems WHERE vatID = 'v3' AND position >= 5; {} {v3}",
+        spans("endPos = 9007199254740992")
+    );
+    one(&far, Debug, Kind::SpanBounds, "v3", Some(5));
     let pruned = "DELETE FROM transcriptItems WHERE vatID = 'v3'";
     let sql = format!("{pruned}; {} {v3}", spans("incarnation = -1"));
     one(&sql, Debug, Kind::IncarnationBack, "v3", Some(5));
@@ -134,6 +139,13 @@ fn records_that_do_not_fit_together_are_found() {
 
 #[test]
 fn snapshots_that_no_span_loads_are_found() {
+    one(
+        "INSERT INTO snapshots (vatID, snapPos, hash) VALUES ('v7', -1, lower(hex(zeroblob(32))))",
+        Debug,
+        Kind::BadValue,
+        "v7",
+        Some(-1),
+    );
     let snapshots = |change: &str| format!("UPDATE snapshots SET {change}");
     one(
         &snapshots("inUse = 1 WHERE vatID = 'v2'"),
