@@ -56,7 +56,6 @@ pub struct VerifyArgs {
 
     /// What has to be there.
     #[arg(long, value_name = "MODE", default_value = "operational", value_enum)]
-    #[arg(env = "AG_CHAIN_COSMOS_ARTIFACT_MODE", hide_env_values = true)]
     artifact_mode: Needed,
 
     /// Leave out SQLite's own check of the file, which reads all of it on one thread.
@@ -99,6 +98,11 @@ pub fn run(args: VerifyArgs, session: &Session) -> Result<Outcome> {
 
 fn shown(text: &[u8]) -> String {
     String::from_utf8_lossy(&text_as_read(text)).into_owned()
+}
+
+/// A text without characters that would do something to a terminal.
+fn printable(text: &[u8]) -> String {
+    shown(text).escape_debug().to_string()
 }
 
 fn document(report: &Report) -> Map<String, Value> {
@@ -151,11 +155,11 @@ fn print(out: &mut dyn Write, report: &Report, seconds: f64) -> io::Result<()> {
         let severity = finding.severity().name();
         write!(out, "{severity}: {}", finding.kind.name())?;
         if let Some(artifact) = &finding.artifact {
-            write!(out, ": {}", shown(artifact))?;
+            write!(out, ": {}", printable(artifact))?;
         } else if let Some(table) = finding.table.name() {
             write!(out, ": {table}")?;
             if let Some(id) = &finding.id {
-                write!(out, " {}", shown(id))?;
+                write!(out, " {}", printable(id))?;
             }
         }
         writeln!(out, ": {}", finding.message)?;
