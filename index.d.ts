@@ -1496,6 +1496,229 @@ export interface SwingStoreHistory {
  */
 export function openSwingStoreHistory(dirPath: string): SwingStoreHistory;
 
+/** How far a verification, or a comparison, has come. None of the numbers ever falls. */
+export interface WorkProgress {
+  /** What is being done: finding out what there is, checking it, putting the outcome together, nothing any more. */
+  readonly stage: 'preparing' | 'working' | 'finishing' | 'done';
+  /**
+   * How many pieces are finished. Of a verification: spans, snapshots, bundles, the kvStore, SQLite's own check of the
+   * file. Of a comparison: artifacts that are compared byte for byte.
+   */
+  readonly done: number;
+  /** How many pieces there are; 0 while that is not known. In the last report `done` is equal to it. */
+  readonly total: number;
+  /** How many bytes were read: of keys, values, items, uncompressed images, bundles. */
+  readonly bytes: number;
+}
+
+/** How work that changes nothing is watched and ended. */
+export interface WorkOptions {
+  /**
+   * Is told how far the work has come, at most 20 times a second, and once at the end. What it throws ends the work,
+   * which rejects with it.
+   */
+  onProgress?: ((progress: WorkProgress) => void) | undefined;
+
+  /** Ends the work when it is aborted; the promise rejects with the signal's `reason`. */
+  signal?: AbortSignal | undefined;
+}
+
+/** Options of {@link verifySwingStore}. */
+export interface VerifySwingStoreOptions extends WorkOptions {
+  /**
+   * What has to be there. Whatever else is there is checked all the same; in `debug` nothing has to be. Default:
+   * `operational`, which every store fulfils that a kernel can run on, also one that has no history (after state-sync,
+   * say).
+   */
+  artifactMode?: ArtifactMode | undefined;
+
+  /** Run SQLite's own check of the file, `PRAGMA integrity_check`? Default: true. */
+  integrityCheck?: boolean | undefined;
+
+  /** How many findings of each kind are listed; the others are counted in `leftOut`. Default: 1000. */
+  findingsPerKind?: number | undefined;
+}
+
+/** What kind of thing a verification found. Each is explained in `docs/verify.md`. */
+export type VerificationKind =
+  | 'sqlite-integrity'
+  | 'unreadable'
+  | 'schema-missing'
+  | 'schema-differs'
+  | 'bad-value'
+  | 'bad-mark'
+  | 'bad-name'
+  | 'not-unicode'
+  | 'bad-activityhash'
+  | 'span-bounds'
+  | 'span-gap'
+  | 'span-overlap'
+  | 'incarnation-back'
+  | 'current-span-missing'
+  | 'current-span-twice'
+  | 'current-span-not-last'
+  | 'span-pruned'
+  | 'span-incomplete'
+  | 'span-hash'
+  | 'stray-item'
+  | 'item-incarnation'
+  | 'item-newline'
+  | 'snapshot-pruned'
+  | 'snapshot-gzip'
+  | 'snapshot-hash'
+  | 'snapshot-size'
+  | 'snapshot-in-use-twice'
+  | 'load-snapshot-unmatched'
+  | 'snapshot-unmatched'
+  | 'bundle-pruned'
+  | 'bundle-invalid'
+  | 'incomplete';
+
+/** Something that is not as it should be. */
+export interface VerificationFinding {
+  /** What kind of thing it is: a stable word. There may be more in later versions. */
+  readonly kind: VerificationKind;
+  /** `error`: damaged, or missing though it is needed. `warning`: all is there, but not as a kernel writes it. */
+  readonly severity: 'error' | 'warning';
+  /** The table that it is in; `undefined` for the file as a whole. */
+  readonly table?: string | undefined;
+  /** The key, or the ID of the vat or bundle, of the row that it concerns. Very long ones are cut off. */
+  readonly id?: string | undefined;
+  /** The position of the span, item or snapshot that it concerns. */
+  readonly position?: number | undefined;
+  /** The name of the artifact that it concerns. */
+  readonly artifact?: string | undefined;
+  /** What was found, what was expected, and what to do. */
+  readonly message: string;
+}
+
+/** How much there is of something, and how much of that was checked. */
+export interface VerificationTally {
+  /** How many records there are. */
+  readonly total: number;
+  /** How many of them have contents, which were checked. */
+  readonly checked: number;
+  /** How many of them have no contents any more. */
+  readonly pruned: number;
+  /** How many bytes were hashed: of items, of uncompressed images, of bundles. */
+  readonly bytes: number;
+}
+
+/** What {@link verifySwingStore} has found out. */
+export interface VerificationReport {
+  /** Is nothing wrong at all? */
+  readonly ok: boolean;
+  /** The mode whose completeness was checked. */
+  readonly artifactMode: ArtifactMode;
+  /** The block height, from the host's key `host.height`; `undefined` if there is none. */
+  readonly blockHeight?: number | undefined;
+  /** What is wrong, in the order of tables, IDs and positions. */
+  readonly findings: readonly VerificationFinding[];
+  /** How many findings of a kind there are that are not listed. */
+  readonly leftOut: { readonly [kind in VerificationKind]?: number };
+  /** Transcript spans. */
+  readonly spans: VerificationTally;
+  /** How many transcript items lie in spans. */
+  readonly items: number;
+  /** Heap snapshots. */
+  readonly snapshots: VerificationTally;
+  /** Bundles. */
+  readonly bundles: VerificationTally;
+  /** How many keys the kvStore has, those of the host included. */
+  readonly keys: number;
+  /** How many changes of the export data the host has yet to be told. That some are left is nothing bad. */
+  readonly pendingExports: number;
+}
+
+/**
+ * Looks through a whole store: recomputes every hash of what is there, and checks that nothing is missing that
+ * `artifactMode` needs, that records fit together, that spans and snapshots belong together, and that SQLite finds
+ * nothing wrong with the file. Only reads, as of the store's last commit, on threads of its own; a kernel may go on
+ * running on the store.
+ *
+ * @param dirPath  the directory that has `swingstore.sqlite` in it
+ * @throws (rejects) if there is no store. A store that is damaged is one, and gives a report.
+ */
+export function verifySwingStore(dirPath: string, options?: VerifySwingStoreOptions): Promise<VerificationReport>;
+
+/** Options of {@link diffSwingStores}. */
+export interface DiffSwingStoresOptions extends WorkOptions {
+  /**
+   * Which artifacts of a store count. Default: those of the mode that the other was exported in; if both are stores, all
+   * that are there (`debug`).
+   */
+  artifactMode?: ArtifactMode | undefined;
+
+  /** Compare artifacts byte for byte, too, where their records are equal? Default: false. */
+  contents?: boolean | undefined;
+
+  /** Compare keys that are not exported, too (`host.` and `local.`)? Both must be stores then. Default: false. */
+  localKeys?: boolean | undefined;
+
+  /** How many differences are listed; the others are counted in `leftOut`. Default: 1000. */
+  limit?: number | undefined;
+}
+
+/** Something that two stores, or exports, do not have in common. */
+export interface SwingStoreDifference {
+  /** A record of the export data, a key that is not exported, or an artifact. */
+  readonly subject: 'record' | 'local-key' | 'artifact';
+  /** Does only the first have it, or only the second, or both, but not the same? */
+  readonly in: 'a' | 'b' | 'both';
+  /** The key, or the artifact's name. Very long ones are cut off. */
+  readonly name: string;
+  /** The first's value of a record or key. Long ones are cut off, and say how long they are. */
+  readonly a?: string | undefined;
+  /** The second's value of a record or key. */
+  readonly b?: string | undefined;
+  /** How the bytes of an artifact differ. */
+  readonly detail?: string | undefined;
+}
+
+/** How much of one kind of thing there is, and how much of it differs. */
+export interface DifferenceCounts {
+  /** How many the first has. */
+  readonly a: number;
+  /** How many the second has. */
+  readonly b: number;
+  /** How many only the first has. */
+  readonly onlyA: number;
+  /** How many only the second has. */
+  readonly onlyB: number;
+  /** How many both have, but not the same. */
+  readonly differing: number;
+}
+
+/** What {@link diffSwingStores} has found out. */
+export interface SwingStoreDiff {
+  /** Is everything the same that was compared? */
+  readonly same: boolean;
+  /** The block heights of both; `undefined` where it is not known. */
+  readonly blockHeights: readonly [a: number | undefined, b: number | undefined];
+  /** What differs: records, then local keys, then artifacts, each by key or name. */
+  readonly differences: readonly SwingStoreDifference[];
+  /** How many more differences there are than are listed. */
+  readonly leftOut: number;
+  /** Of the export data; `undefined` if an export was made without it, so that nothing could be compared. */
+  readonly records?: DifferenceCounts | undefined;
+  /** Of keys that are not exported; `undefined` if they were not asked for. */
+  readonly localKeys?: DifferenceCounts | undefined;
+  /** Of artifacts; `undefined` if an export was made without any. */
+  readonly artifacts?: DifferenceCounts | undefined;
+  /** How many artifacts were compared byte for byte. */
+  readonly contents: number;
+}
+
+/**
+ * Compares two stores, two exports in directories, or one of each: records by key, artifacts by name (and byte for byte on
+ * request). Only reads; a store is taken at its last commit, and a kernel may go on running on it.
+ *
+ * @param a  a directory that has `swingstore.sqlite` or `export-manifest.json` in it
+ * @param b  another one
+ * @throws (rejects) if there is neither a store nor an export, or an export is malformed.
+ */
+export function diffSwingStores(a: string, b: string, options?: DiffSwingStoresOptions): Promise<SwingStoreDiff>;
+
 /** The parts of `node:fs`, `node:path` and the package `tmp` that archiving needs. */
 export interface ArchivePowers {
   /** Of `node:fs`. */

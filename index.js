@@ -4,6 +4,7 @@ const { archiveSwingStore } = require('./js/archive-store.js');
 const { makeArchiveSnapshot, makeArchiveTranscript } = require('./js/archiver.js');
 const { bundleIDFromName, makeBundleStore } = require('./js/bundle-store.js');
 const { Database } = require('./js/database.js');
+const { diffSwingStores } = require('./js/diff.js');
 const {
   exportSwingStoreToDirectory,
   importSwingStoreFromDirectory,
@@ -18,6 +19,7 @@ const { isSwingStore } = require('./js/paths.js');
 const { makeSnapStore, makeSnapStoreIO } = require('./js/snap-store.js');
 const { initSwingStore, openSwingStore } = require('./js/swing-store.js');
 const { makeTranscriptStore } = require('./js/transcript-store.js');
+const { verifySwingStore } = require('./js/verify.js');
 
 exports.initSwingStore = initSwingStore;
 exports.openSwingStore = openSwingStore;
@@ -30,6 +32,9 @@ exports.importSwingStoreFromDirectory = importSwingStoreFromDirectory;
 exports.repairSwingStoreFromDirectory = repairSwingStoreFromDirectory;
 
 exports.openSwingStoreHistory = openSwingStoreHistory;
+
+exports.verifySwingStore = verifySwingStore;
+exports.diffSwingStores = diffSwingStores;
 
 exports.makeArchiveSnapshot = makeArchiveSnapshot;
 exports.makeArchiveTranscript = makeArchiveTranscript;

@@ -10,6 +10,8 @@ export const {
   importSwingStoreFromDirectory,
   repairSwingStoreFromDirectory,
   openSwingStoreHistory,
+  verifySwingStore,
+  diffSwingStores,
   makeArchiveSnapshot,
   makeArchiveTranscript,
   archiveSwingStore,

@@ -7,6 +7,7 @@ import path from 'node:path';
 import {
   archiveSwingStore,
   Database,
+  diffSwingStores,
   exportSwingStoreToDirectory,
   importSwingStore,
   importSwingStoreFromDirectory,
@@ -23,6 +24,7 @@ import {
   openSwingStore,
   repairSwingStoreFromDirectory,
   openSwingStoreHistory,
+  verifySwingStore,
 } from 'swing-store-native';
 import type {
   ArchivePowers,
@@ -202,4 +204,15 @@ export const lookBack = async (dirPath: string, vatID: string, signal: AbortSign
   await history.close();
   const from = start.kind === 'initialize-worker' ? start.bundleID : undefined;
   return [`${from}`, JSON.stringify(options), ...missing.map(({ artifact }) => artifact)];
+};
+
+/** Whether two stores are whole and the same. */
+export const lookThrough = async (a: string, b: string, signal: AbortSignal): Promise<boolean> => {
+  const { ok, findings, leftOut } = await verifySwingStore(a, { artifactMode: 'replay', findingsPerKind: 10, signal });
+  for (const { severity, kind, artifact = 'no artifact', position } of findings) {
+    console.log(severity, kind === 'span-hash', artifact.length, position, leftOut[kind]);
+  }
+  const { same, records, differences } = await diffSwingStores(a, b, { contents: true, localKeys: true, signal });
+  for (const { subject, in: where, name, a: before, b: after } of differences) console.log(subject, where, name, before, after);
+  return ok && same && records !== undefined && records.onlyA === 0;
 };

@@ -8,6 +8,7 @@
 mod archive;
 mod artifact_mode;
 mod completions;
+mod diff;
 mod export;
 mod former;
 mod import;
@@ -21,6 +22,7 @@ mod session;
 mod state_dir;
 mod table;
 mod transcript;
+mod verify;
 
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -84,6 +86,8 @@ enum Command {
     Inspect(inspect::InspectArgs),
     Transcript(transcript::TranscriptArgs),
     ReplayPlan(replay_plan::ReplayPlanArgs),
+    Verify(verify::VerifyArgs),
+    Diff(diff::DiffArgs),
     Completions(completions::CompletionsArgs),
 }
 
@@ -96,6 +100,8 @@ impl Command {
             Command::Inspect(args) => inspect::run(args, session),
             Command::Transcript(args) => transcript::run(args, session),
             Command::ReplayPlan(args) => replay_plan::run(args, session),
+            Command::Verify(args) => verify::run(args, session),
+            Command::Diff(args) => diff::run(args, session),
             Command::Completions(args) => completions::run(args, session),
         }
     }

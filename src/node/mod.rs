@@ -8,6 +8,7 @@ mod archive;
 #[cfg(feature = "cli")]
 mod command_line;
 mod database;
+mod diff;
 mod directory;
 mod errors;
 mod exporter;
@@ -23,6 +24,7 @@ mod span_archive;
 mod span_reader;
 mod staging;
 mod store;
+mod verify;
 
 use std::sync::Arc;
 
@@ -47,6 +49,8 @@ const EXPORTS: &[Function<()>] = &[
     ("makeDirectoryImport", directory::make_import),
     ("makeDirectoryRepair", directory::make_repair),
     ("makeArchiving", archive::make),
+    ("makeVerification", verify::make),
+    ("makeComparison", diff::make),
     ("clearStaging", staging::clear),
     ("makeStaging", staging::make),
     ("makeSnapshotSink", sink::for_snapshot),

@@ -79,9 +79,12 @@ impl SharedDatabase {
     /// # Errors
     /// [`Error::NoSuchDirectory`] where the file's directory is missing; SQLite's own errors.
     pub fn open(location: Location, options: &OpenOptions) -> Result<SharedDatabase> {
-        Ok(SharedDatabase(Arc::new(Mutex::new(Database::open(
-            location, options,
-        )?))))
+        Database::open(location, options).map(SharedDatabase::over)
+    }
+
+    /// A database for several owners.
+    pub(super) fn over(db: Database) -> SharedDatabase {
+        SharedDatabase(Arc::new(Mutex::new(db)))
     }
 
     /// The database, for one operation.
@@ -120,19 +123,27 @@ impl Database {
             )?;
         }
         connection.busy_timeout(options.busy_timeout)?;
+        Ok(Database::over(
+            connection,
+            match location {
+                Location::Serialized(_) => Location::Memory,
+                other => other,
+            },
+        ))
+    }
+
+    /// A database over a connection that was opened in some way of its own.
+    pub(super) fn over(connection: Connection, location: Location) -> Database {
         connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
-        Ok(Database {
+        Database {
             statements: HashMap::new(),
             next_statement: 0,
             readers: Vec::new(),
             buffer: RefCell::default(),
             signal: Arc::default(),
             connection: Some(connection),
-            location: match location {
-                Location::Serialized(_) => Location::Memory,
-                other => other,
-            },
-        })
+            location,
+        }
     }
 
     /// The connection.

@@ -73,6 +73,13 @@ pub enum Error {
     DatabaseClosed,
     /// The directory in which a database was to be opened is not there.
     NoSuchDirectory,
+    /// What was to be looked at is not a store, or can't be looked at.
+    NotAStore {
+        /// the file or directory
+        path: String,
+        /// what is the matter with it, and what to do
+        problem: String,
+    },
     /// The database could not be put into the journal mode that the store needs.
     JournalMode {
         /// the mode asked for
@@ -372,7 +379,9 @@ impl Error {
             | Error::HostRequiresHostKey
             | Error::ExporterRequiresHostKey => "ERR_SWING_STORE_KEY",
             Error::StoreClosed | Error::DatabaseClosed => "ERR_SWING_STORE_CLOSED",
-            Error::NoSuchDirectory | Error::JournalMode { .. } => "ERR_SWING_STORE_OPEN",
+            Error::NoSuchDirectory | Error::NotAStore { .. } | Error::JournalMode { .. } => {
+                "ERR_SWING_STORE_OPEN"
+            }
             Error::InTransaction
             | Error::CrankInCrank
             | Error::OutsideCrank(_)
@@ -432,6 +441,7 @@ impl Error {
             Error::NoSuchDirectory => {
                 "Cannot open database because the directory does not exist".into()
             }
+            Error::NotAStore { path, problem } => format!("{path}: {problem}"),
             Error::JournalMode { wanted, found } => format!(
                 "Couldn't set swing-store DB to {} mode (is {})",
                 string(wanted.as_bytes()),

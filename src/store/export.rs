@@ -77,6 +77,11 @@ impl Exporter {
             }
             db.kv_get(b"", |_| ())?;
         }
+        Ok(Exporter::over(db, mode))
+    }
+
+    /// An exporter over a database that is in a read transaction.
+    pub(super) fn over(db: SharedDatabase, mode: ArtifactMode) -> Exporter {
         let exporter = Exporter {
             db,
             mode,
@@ -84,7 +89,7 @@ impl Exporter {
             has_grown: AtomicBool::new(false),
         };
         exporter.set_cache(CACHE_KIB);
-        Ok(exporter)
+        exporter
     }
 
     /// Should it fail, reading will, too, and say why.
@@ -123,18 +128,29 @@ impl Exporter {
 
     /// All export records.
     pub fn export_data(&self) -> ExportRecords {
+        self.records(&[
+            Section::Kv,
+            Section::Snapshots(true),
+            Section::Snapshots(false),
+            Section::Spans(true),
+            Section::Bundles,
+        ])
+    }
+
+    /// The export records of all but the key-value store.
+    pub(super) fn export_data_without_kv(&self) -> ExportRecords {
+        self.records(&[
+            Section::Snapshots(true),
+            Section::Snapshots(false),
+            Section::Spans(true),
+            Section::Bundles,
+        ])
+    }
+
+    fn records(&self, sections: &[Section]) -> ExportRecords {
         self.set_cache(CACHE_KIB_FOR_RECORDS);
         self.has_grown.store(true, Ordering::Relaxed);
-        ExportRecords::new(
-            &self.db,
-            &[
-                Section::Kv,
-                Section::Snapshots(true),
-                Section::Snapshots(false),
-                Section::Spans(true),
-                Section::Bundles,
-            ],
-        )
+        ExportRecords::new(&self.db, sections)
     }
 
     /// Fails unless everything is there that the mode needs. In `debug` mode nothing is.

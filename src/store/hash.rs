@@ -79,6 +79,11 @@ impl SpanHash {
         self.0 = extend(&self.0, item);
     }
 
+    /// Adds an item by its hash, for an item that was hashed piece by piece.
+    pub(super) fn extend_by(&mut self, item: Sha256) {
+        self.0 = extend_by(&self.0, &item.finish_digits());
+    }
+
     /// Its digits.
     pub(super) fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -92,9 +97,13 @@ impl fmt::Display for SpanHash {
 }
 
 fn extend(prior: &[u8], item: &[u8]) -> HexDigits {
+    extend_by(prior, &digits_of(item))
+}
+
+fn extend_by(prior: &[u8], item_hash: &HexDigits) -> HexDigits {
     let mut hash = Sha256::new();
     hash.add(prior);
-    hash.add(&digits_of(item));
+    hash.add(item_hash);
     hash.finish_digits()
 }
 

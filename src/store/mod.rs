@@ -28,6 +28,7 @@ pub mod check_bundle;
 mod completeness;
 mod crank;
 mod database;
+pub mod diff;
 pub mod directory;
 mod error;
 mod export;
@@ -59,6 +60,8 @@ mod text;
 mod trace;
 mod transcripts;
 mod unbroken;
+pub mod verify;
+mod view;
 mod wal_clock;
 mod wal_view;
 
@@ -68,6 +71,7 @@ pub use artifact::{ArtifactMode, bundle_id_from_name};
 pub use bundles::{BundleContents, NewBundle, check_bundle_artifact};
 pub use crank::{ACTIVITYHASH, CrankHashes, next_activityhash};
 pub use database::{DEFAULT_BUSY_TIMEOUT, Database, Location, OpenOptions, SharedDatabase};
+pub use diff::diff_stores;
 pub use error::{Class, Described, Detail, Error, Result};
 pub use export::{Artifact, ExportRecords, Exporter, Record};
 pub use gzip::{Compressed, Compressor, Decompressor};
@@ -86,6 +90,7 @@ pub use staging::{Staged, StorePlace};
 pub use statement::{Bindings, Changes, Column, SqlValue};
 pub use text::{as_read as text_as_read, for_hash as text_for_hash, from_utf16, has_replacement};
 pub use transcripts::{Deletion, ItemRow, Span};
+pub use verify::verify_store;
 pub use wal_view::WalView;
 
 /// The name of the database file in a store's directory.

@@ -1,7 +1,7 @@
 //! Watching long work, and ending it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::store::error::{Error, Result};
 
@@ -50,7 +50,7 @@ type Listener = Box<dyn Fn(&str) + Send + Sync>;
 /// Through which work is watched, and ended, from another thread.
 #[derive(Default)]
 pub struct Monitor {
-    aborted: AtomicBool,
+    aborted: Arc<AtomicBool>,
     progress: Mutex<Progress>,
     listener: Option<Listener>,
 }
@@ -92,6 +92,11 @@ impl Monitor {
             true => Err(Error::Aborted),
             false => Ok(()),
         }
+    }
+
+    /// What is true once the work is to end, for those who outlive a borrow of this.
+    pub(crate) fn abort_flag(&self) -> Arc<AtomicBool> {
+        self.aborted.clone()
     }
 
     pub(crate) fn begin(&self, stage: Stage) {

@@ -22,7 +22,7 @@ const MAX_LINE_BYTES: u64 = 1_000_000_000;
 const AHEAD: usize = 4;
 
 /// A key, and its value or `None` for a deletion.
-pub(super) type Entry = (Vec<u8>, Option<Vec<u8>>);
+pub(in crate::store) type Entry = (Vec<u8>, Option<Vec<u8>>);
 
 /// Writes all export records of a store.
 ///

@@ -12,6 +12,7 @@
 //! through a [`Monitor`](super::Monitor).
 
 mod artifacts;
+mod contents;
 mod data;
 mod disk;
 mod export;
@@ -28,6 +29,7 @@ mod whole;
 use super::artifact::to_number;
 use super::{js_json, text};
 
+pub(super) use contents::Contents;
 pub use export::{ExportOptions, Exported, export_to_directory};
 pub use fault::Fault;
 pub use import::{ExportDirectory, ImportOptions};
@@ -42,7 +44,7 @@ pub const MANIFEST_NAME: &str = "export-manifest.json";
 pub const DATA_NAME: &str = "export-data.jsonl";
 
 /// Where the host keeps the height of the last committed block.
-const HEIGHT_KEY: &[u8] = b"host.height";
+pub(super) const HEIGHT_KEY: &[u8] = b"host.height";
 
 /// A height as the host keeps it; 0 if there is none.
 fn height_of(text: Option<&[u8]>) -> f64 {

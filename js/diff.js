@@ -1,0 +1,37 @@
+'use strict';
+
+const path = require('node:path');
+
+const { modeArguments } = require('./artifact-mode.js');
+const { check, followTaming } = require('./errors.js');
+const { harden } = require('./harden.js');
+const { checkJobOptions, runJob } = require('./job.js');
+const native = require('./native.js');
+
+/**
+ * Compares two stores, or exports of stores.
+ *
+ * @param {string} a
+ * @param {string} b
+ * @param {Record<string, any>} [options]
+ */
+const diffSwingStores = async (a, b, options = {}) => {
+  check(typeof a === 'string', 'a must be a string');
+  check(typeof b === 'string', 'b must be a string');
+  checkJobOptions(options);
+  followTaming();
+  const { artifactMode, contents = false, localKeys = false, limit = 1000 } = options;
+  check(typeof contents === 'boolean', 'contents must be a boolean');
+  check(typeof localKeys === 'boolean', 'localKeys must be a boolean');
+  check(Number.isSafeInteger(limit) && limit >= 1, 'limit must be a positive whole number');
+  const job = native.makeComparison(
+    path.resolve(a),
+    path.resolve(b),
+    ...modeArguments(artifactMode),
+    contents,
+    localKeys,
+  );
+  return harden(await runJob(job, options, () => job.run(limit)));
+};
+
+module.exports = { diffSwingStores };

@@ -1,0 +1,214 @@
+//! Comparing artifacts: who has which, and their bytes.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use super::difference::{Counts, Difference, Differences, Subject, Which};
+use super::place::Place;
+use super::sorted::Sorted;
+use crate::store::Artifact;
+use crate::store::artifact::{self, ArtifactMode};
+use crate::store::error::{Error, Result};
+use crate::store::limits::limits;
+use crate::store::pool;
+use crate::store::progress::Monitor;
+
+/// Compares which artifacts there are; returns those that both have.
+pub(super) fn compare_names(
+    places: &[Place; 2],
+    mode: ArtifactMode,
+    differences: &mut Differences,
+) -> Result<(Counts, Vec<Vec<u8>>)> {
+    let [a, b] = places;
+    let names_a: BTreeSet<_> = a.artifact_names(mode)?.into_iter().collect();
+    let names_b: BTreeSet<_> = b.artifact_names(mode)?.into_iter().collect();
+    let mut counts = Counts {
+        a: names_a.len() as u64,
+        b: names_b.len() as u64,
+        ..Counts::default()
+    };
+    let mut both = Vec::new();
+    for name in names_a.union(&names_b) {
+        let which = match (names_a.contains(name), names_b.contains(name)) {
+            (true, true) => {
+                both.push(name.clone());
+                continue;
+            }
+            (true, false) => Which::A,
+            _ => Which::B,
+        };
+        match which {
+            Which::A => counts.only_a += 1,
+            _ => counts.only_b += 1,
+        }
+        differences.add(|| of_artifact(which, name, None));
+    }
+    Ok((counts, both))
+}
+
+fn of_artifact(which: Which, name: &[u8], detail: Option<String>) -> Difference {
+    Difference {
+        subject: Subject::Artifact,
+        which,
+        name: name.to_vec(),
+        values: [None, None],
+        detail,
+    }
+}
+
+/// Takes away the artifacts whose records differ, which was told already.
+pub(super) fn with_same_records(names: Vec<Vec<u8>>, sorted: &Sorted) -> Result<Vec<Vec<u8>>> {
+    let mut kept = Vec::new();
+    for name in names {
+        let differs = match artifact::parse_span_name(&name) {
+            Some((vat_id, start_pos, _)) => {
+                let key = [b"transcript".as_slice(), vat_id, start_pos].join(&b'.');
+                let current = artifact::span_key(vat_id, 0, true);
+                sorted.is_differing(&key)? || sorted.is_differing(&current)?
+            }
+            None => sorted.is_differing(&name)?,
+        };
+        if !differs {
+            kept.push(name);
+        }
+    }
+    Ok(kept)
+}
+
+/// Compares the bytes of artifacts that both have, a few at a time. Returns how many differ.
+pub(super) fn compare_contents(
+    places: &[Place; 2],
+    names: &[Vec<u8>],
+    monitor: &Monitor,
+    differences: &mut Differences,
+) -> Result<u64> {
+    // The names' numbers, with how they differ.
+    let found = Mutex::new(Vec::new());
+    let compare = |index: usize| {
+        monitor.check()?;
+        if let Some(detail) = compare_one(places, &names[index], monitor)? {
+            let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+            found.push((index, detail));
+        }
+        monitor.finish_piece();
+        Ok(())
+    };
+    // Both exporters are shared by all threads; what they read goes on without them.
+    pool::run(names.len(), compare, || Ok(()))?;
+    let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    found.sort();
+    for (index, detail) in &found {
+        let detail = Some(detail.clone());
+        differences.add(|| of_artifact(Which::Both, &names[*index], detail));
+    }
+    Ok(found.len() as u64)
+}
+
+/// How the bytes of an artifact differ, if they do.
+fn compare_one(places: &[Place; 2], name: &[u8], monitor: &Monitor) -> Result<Option<String>> {
+    let [a, b] = places;
+    let mut a = Reader::of(a, name);
+    let mut b = Reader::of(b, name);
+    let mut at = 0_u64;
+    loop {
+        for (reader, which) in [(&mut a, "first"), (&mut b, "second")] {
+            match reader.fill() {
+                Ok(()) => {}
+                Err(Error::Aborted) => return Err(Error::Aborted),
+                Err(error) => {
+                    return Ok(Some(format!("that of the {which} can't be read: {error}")));
+                }
+            }
+        }
+        let (left, right) = (a.rest(), b.rest());
+        let length = left.len().min(right.len());
+        if length == 0 {
+            return Ok(match (left.is_empty(), right.is_empty()) {
+                (true, true) => None,
+                (true, false) => Some(format!(
+                    "the first ends after {at} bytes, the second goes on"
+                )),
+                _ => Some(format!(
+                    "the second ends after {at} bytes, the first goes on"
+                )),
+            });
+        }
+        if left[..length] != right[..length] {
+            let same = left.iter().zip(right).take_while(|(x, y)| x == y).count();
+            return Ok(Some(format!(
+                "the bytes differ from byte {} on",
+                at + same as u64
+            )));
+        }
+        a.skip(length);
+        b.skip(length);
+        at += length as u64;
+        monitor.count(length)?;
+    }
+}
+
+/// An artifact's bytes, as they come.
+pub(super) enum Bytes {
+    Store(Artifact),
+    File(File, PathBuf),
+}
+
+impl Bytes {
+    /// The next bytes; `None` at the end.
+    pub(super) fn next_chunk(&mut self) -> Result<Option<Vec<u8>>> {
+        match self {
+            Bytes::Store(Artifact::Snapshot(image)) => image.next_chunk(),
+            Bytes::Store(Artifact::Span(reader)) => reader.next_chunk(),
+            Bytes::Store(Artifact::Bundle(bytes)) => {
+                let bytes = std::mem::take(bytes);
+                Ok((!bytes.is_empty()).then_some(bytes))
+            }
+            Bytes::File(file, path) => {
+                let mut chunk = vec![0; limits().chunk_bytes.max(1)];
+                let length = file
+                    .read(&mut chunk)
+                    .map_err(|error| Error::io(format!("reading {}", path.display()), &error))?;
+                chunk.truncate(length);
+                Ok((length > 0).then_some(chunk))
+            }
+        }
+    }
+}
+
+/// An artifact that is being read.
+struct Reader {
+    bytes: Result<Bytes>,
+    chunk: Vec<u8>,
+    read: usize,
+}
+
+impl Reader {
+    fn of(place: &Place, name: &[u8]) -> Reader {
+        Reader {
+            bytes: place.artifact(name),
+            chunk: Vec::new(),
+            read: 0,
+        }
+    }
+
+    /// Reads on if there is nothing left.
+    fn fill(&mut self) -> Result<()> {
+        let bytes = self.bytes.as_mut().map_err(|error| error.clone())?;
+        if self.read == self.chunk.len() {
+            self.chunk = bytes.next_chunk()?.unwrap_or_default();
+            self.read = 0;
+        }
+        Ok(())
+    }
+
+    fn rest(&self) -> &[u8] {
+        &self.chunk[self.read..]
+    }
+
+    fn skip(&mut self, bytes: usize) {
+        self.read += bytes;
+    }
+}

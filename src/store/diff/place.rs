@@ -1,0 +1,238 @@
+//! One of the two that are compared: a store, or an export in a directory.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use super::artifacts::Bytes;
+use super::keys::{Keys, KeysOf, Nothing};
+use super::sorted::{Cursor, RowCursor, Side, Sorted};
+use crate::store::artifact::{ArtifactMode, bundle_name, kind, to_number};
+use crate::store::directory::{Contents, HEIGHT_KEY};
+use crate::store::error::{Error, Result};
+use crate::store::kv::RECORD_PREFIX;
+use crate::store::progress::Monitor;
+use crate::store::view::View;
+use crate::store::{Database, Exporter, SharedDatabase, file_in_directory, text};
+
+/// A store or an export.
+pub(super) enum Place {
+    Store {
+        /// Its records and artifacts.
+        exporter: Exporter,
+        /// The database under it.
+        db: SharedDatabase,
+        /// Whether keys are not in order once they are read as JavaScript reads them.
+        has_odd_keys: bool,
+    },
+    Export {
+        contents: Contents,
+        files: HashMap<Vec<u8>, PathBuf>,
+    },
+}
+
+impl Place {
+    /// What is in a directory.
+    ///
+    /// # Errors
+    /// [`Error::NotAStore`] if there is neither, or both.
+    pub(super) fn open(directory: &Path, monitor: &Monitor) -> Result<Place> {
+        let fault = |problem: &str| Error::NotAStore {
+            path: directory.display().to_string(),
+            problem: problem.into(),
+        };
+        match (
+            file_in_directory(directory).exists(),
+            Contents::are_in(directory),
+        ) {
+            (true, true) => Err(fault(
+                "it holds both a store and an export; name one that holds just one of them",
+            )),
+            (false, false) => Err(fault(
+                "it holds neither a store (swingstore.sqlite) nor an export \
+                 (export-manifest.json)",
+            )),
+            (true, false) => Place::of_store(directory, monitor),
+            (false, true) => {
+                let contents = Contents::find(directory)?;
+                let files = contents.artifacts.iter().cloned().collect();
+                Ok(Place::Export { contents, files })
+            }
+        }
+    }
+
+    fn of_store(directory: &Path, monitor: &Monitor) -> Result<Place> {
+        let never = Arc::new(AtomicBool::new(false));
+        let mut connections = View::open(directory, 1, monitor, &never)?.into_connections();
+        let db = connections
+            .pop()
+            .ok_or_else(|| Error::Internal("no connection".into()))?;
+        db.make_missing_tables()?;
+        // Without a kvStore it is no store.
+        let has_odd_keys = has_odd_keys(&db)?;
+        let db = SharedDatabase::over(db);
+        Ok(Place::Store {
+            exporter: Exporter::over(db.clone(), ArtifactMode::Debug),
+            db,
+            has_odd_keys,
+        })
+    }
+
+    /// The height of the block, if it is known.
+    pub(super) fn block_height(&self) -> Result<Option<f64>> {
+        match self {
+            Place::Export { contents, .. } => Ok(Some(contents.block_height)),
+            Place::Store { db, .. } => {
+                let height = db
+                    .lock()
+                    .kv_get(HEIGHT_KEY, |value| value.map(<[u8]>::to_vec))?;
+                let height = height.map(|height| to_number(&text::as_read(&height)));
+                Ok(height.filter(|height| height.is_finite()))
+            }
+        }
+    }
+
+    /// Whether it has export data.
+    pub(super) fn has_records(&self) -> bool {
+        match self {
+            Place::Store { .. } => true,
+            Place::Export { contents, .. } => contents.has_data(),
+        }
+    }
+
+    /// Whether it is a store.
+    pub(super) fn is_store(&self) -> bool {
+        matches!(self, Place::Store { .. })
+    }
+
+    /// The mode of an export's artifacts.
+    pub(super) fn mode(&self) -> Option<ArtifactMode> {
+        match self {
+            Place::Store { .. } => None,
+            Place::Export { contents, .. } => contents.mode,
+        }
+    }
+
+    /// Puts those records in order that are not so by themselves: all of an export, and those of a
+    /// store's spans, snapshots and bundles.
+    pub(super) fn sort_records(
+        &self,
+        side: Side,
+        sorted: &Sorted,
+        monitor: &Monitor,
+    ) -> Result<()> {
+        match self {
+            Place::Export { contents, .. } => contents.read_data(monitor, |batch| {
+                batch
+                    .iter()
+                    .try_for_each(|(key, value)| sorted.set(side, key, value.as_deref()))
+            }),
+            Place::Store {
+                exporter,
+                has_odd_keys,
+                ..
+            } => {
+                let records = match has_odd_keys {
+                    true => exporter.export_data(),
+                    false => exporter.export_data_without_kv(),
+                };
+                while let Some(batch) = records.next_batch()? {
+                    let mut bytes = 0;
+                    for (key, value) in &batch {
+                        bytes += key.len() + value.len();
+                        let (key, value) = (text::as_read(key), text::as_read(value));
+                        sorted.set(side, &key, Some(&value))?;
+                    }
+                    monitor.count(bytes)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Gives `take` the entries of a store's kvStore that are in order by themselves; nothing for
+    /// an export, whose records were all sorted.
+    pub(super) fn with_kv<T>(
+        &self,
+        keys: Keys,
+        take: impl FnOnce(&mut dyn Cursor) -> Result<T>,
+    ) -> Result<T> {
+        match self {
+            Place::Store {
+                db, has_odd_keys, ..
+            } if keys == Keys::Local || !has_odd_keys => {
+                let sql = "SELECT key, value FROM kvStore ORDER BY key";
+                let db = db.lock();
+                let mut statement = db.connection()?.prepare(sql)?;
+                let prefix = match keys {
+                    Keys::Consensus => RECORD_PREFIX.to_vec(),
+                    Keys::Local => Vec::new(),
+                };
+                let skip = prefix.len();
+                let rows = RowCursor::new(statement.query([])?, prefix);
+                take(&mut KeysOf { keys, skip, rows })
+            }
+            _ => take(&mut Nothing),
+        }
+    }
+
+    /// The names of the artifacts that are there, of those that the mode takes.
+    pub(super) fn artifact_names(&self, mode: ArtifactMode) -> Result<Vec<Vec<u8>>> {
+        match self {
+            Place::Export { contents, .. } => Ok(contents
+                .artifacts
+                .iter()
+                .map(|(name, _)| name.clone())
+                .collect()),
+            Place::Store { exporter, db, .. } => {
+                // All that are there with their contents; a bundle may be there without.
+                let mut names = exporter.artifact_names()?;
+                let db = db.lock();
+                let pruned: HashSet<Vec<u8>> = db
+                    .peek_rows(
+                        "SELECT bundleID FROM bundles WHERE bundle IS NULL",
+                        [],
+                        |row| Ok(bundle_name(row.get_ref(0)?.as_bytes()?)),
+                    )?
+                    .into_iter()
+                    .collect();
+                names.retain(|name| !pruned.contains(name));
+                if mode != ArtifactMode::Debug {
+                    let mut wanted: HashSet<_> = db.snapshot_names(mode)?.into_iter().collect();
+                    wanted.extend(db.span_names(mode)?);
+                    names.retain(|name| kind(name) == b"bundle" || wanted.contains(name));
+                }
+                Ok(names)
+            }
+        }
+    }
+
+    /// An artifact's bytes.
+    pub(super) fn artifact(&self, name: &[u8]) -> Result<Bytes> {
+        match self {
+            Place::Store { exporter, .. } => exporter.artifact(name).map(Bytes::Store),
+            Place::Export { files, .. } => {
+                let path = files
+                    .get(name)
+                    .ok_or_else(|| Error::Internal("an artifact got lost".into()))?;
+                let file = File::open(path)
+                    .map_err(|error| Error::io(format!("opening {}", path.display()), &error))?;
+                Ok(Bytes::File(file, path.clone()))
+            }
+        }
+    }
+}
+
+/// Whether there are keys that read back as others, so that their order is not that of the table.
+fn has_odd_keys(db: &Database) -> Result<bool> {
+    let mut statement = db.connection()?.prepare("SELECT key FROM kvStore")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        if std::str::from_utf8(row.get_ref(0)?.as_bytes()?).is_err() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

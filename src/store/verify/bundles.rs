@@ -1,0 +1,120 @@
+//! Bundles: whether each is what its ID says, as an import would ask.
+
+use rusqlite::types::ValueRef;
+
+use super::check::{Check, check_id, text};
+use super::finding::{Finding, Kind, Table, brief};
+use super::jobs::Job;
+use crate::store::artifact::{self, ArtifactMode};
+use crate::store::error::Result;
+use crate::store::{BundleContents, Database, check_bundle_artifact};
+
+/// A bundle whose contents are to be checked.
+pub(super) struct BundleJob {
+    row: i64,
+    id: Vec<u8>,
+}
+
+/// Looks at all records, and hands on those that have contents.
+pub(super) fn walk(
+    check: &Check<'_>,
+    db: &Database,
+    send: &mut dyn FnMut(Job) -> Result<()>,
+) -> Result<()> {
+    let mut statement = db
+        .connection()?
+        .prepare("SELECT rowid, bundleID, bundle IS NULL FROM bundles ORDER BY bundleID")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        check.go_on()?;
+        check.count(|totals| totals.bundles.total += 1);
+        let id = row.get_ref(1)?;
+        let Some(id_text) = text(id) else {
+            check.bad_value(Table::Bundles, "bundleID", id, "a text", |finding| finding);
+            check.monitor.finish_piece();
+            continue;
+        };
+        check_id(check, "bundle ID", id_text, Table::Bundles);
+        if !row.get(2)? {
+            let (row, id) = (row.get(0)?, id_text.to_vec());
+            send(Job::Bundle(BundleJob { row, id }))?;
+            continue;
+        }
+        check.count(|totals| totals.bundles.pruned += 1);
+        if check.mode != ArtifactMode::Debug {
+            let message = format!(
+                "bundle {} has no contents, and an export in mode {} needs all bundles. Import \
+                 the store again from an export that has it",
+                brief(id_text),
+                check.mode.name()
+            );
+            check.add(about(Kind::BundlePruned, id_text, message));
+        }
+        check.monitor.finish_piece();
+    }
+    Ok(())
+}
+
+fn about(kind: Kind, id: &[u8], message: String) -> Finding {
+    place(Finding::new(kind, Table::Bundles, message), id)
+}
+
+fn place(finding: Finding, id: &[u8]) -> Finding {
+    finding.of(id).artifact(artifact::bundle_name(id))
+}
+
+/// Checks a bundle's contents.
+pub(super) fn check_bundle(check: &Check<'_>, db: &Database, job: &BundleJob) -> Result<()> {
+    let outcome = check_contents(check, db, job);
+    check.tolerate(outcome, |finding| place(finding, &job.id), Table::Bundles)?;
+    check.monitor.finish_piece();
+    Ok(())
+}
+
+fn check_contents(check: &Check<'_>, db: &Database, job: &BundleJob) -> Result<()> {
+    let mut statement = db.prepare_directly("SELECT bundle FROM bundles WHERE rowid = ?")?;
+    let mut rows = statement.query([job.row])?;
+    let Some(row) = rows.next()? else {
+        return Ok(());
+    };
+    let value = row.get_ref(0)?;
+    let (is_text, bytes) = match value {
+        ValueRef::Text(bytes) => (true, bytes),
+        ValueRef::Blob(bytes) => (false, bytes),
+        other => {
+            let wanted = "the bundle's JSON text or archive";
+            check.bad_value(Table::Bundles, "bundle", other, wanted, |finding| {
+                place(finding, &job.id)
+            });
+            return Ok(());
+        }
+    };
+    check.monitor.count(bytes.len())?;
+    check.count(|totals| {
+        totals.bundles.checked += 1;
+        totals.bundles.bytes += bytes.len() as u64;
+    });
+    let advice = "It can't be imported, and may run other code than it should; restore the store, \
+                  or take the bundle from an export";
+    let message = match check_bundle_artifact(&artifact::bundle_name(&job.id), bytes.to_vec()) {
+        Err(error) => format!(
+            "the contents are not those of bundle {}: {error}. {advice}",
+            brief(&job.id)
+        ),
+        Ok(BundleContents::Script(text)) if text != bytes => format!(
+            "bundle {} is not kept in the form that its hash is taken of. {advice}",
+            brief(&job.id)
+        ),
+        Ok(contents) => {
+            if is_text != matches!(contents, BundleContents::Script(_)) {
+                let wanted = if is_text { "a blob" } else { "a text" };
+                check.bad_value(Table::Bundles, "bundle", value, wanted, |finding| {
+                    place(finding, &job.id)
+                });
+            }
+            return Ok(());
+        }
+    };
+    check.add(about(Kind::BundleInvalid, &job.id, message));
+    Ok(())
+}

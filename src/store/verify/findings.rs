@@ -1,0 +1,87 @@
+//! Findings as they come, from several threads: put in order, and no more of them kept than a
+//! person reads.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+
+use super::finding::{Finding, Kind, Severity};
+
+/// Of each kind the first findings, in their order, and the number of the others.
+pub(super) struct Findings {
+    limit: usize,
+    kinds: Mutex<BTreeMap<Kind, Kept>>,
+}
+
+#[derive(Default)]
+struct Kept {
+    first: BTreeSet<Finding>,
+    left_out: u64,
+}
+
+impl Findings {
+    /// Keeps up to `limit` of each kind. Which ones does not depend on when they come.
+    pub(super) fn new(limit: usize) -> Findings {
+        Findings {
+            limit,
+            kinds: Mutex::default(),
+        }
+    }
+
+    pub(super) fn add(&self, finding: Finding) {
+        let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = kinds.entry(finding.kind).or_default();
+        kept.first.insert(finding);
+        if kept.first.len() > self.limit {
+            kept.first.pop_last();
+            kept.left_out += 1;
+        }
+    }
+
+    /// Whether anything was found that is damaged or missing.
+    pub(super) fn has_errors(&self) -> bool {
+        let kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        kinds.keys().any(|kind| kind.severity() == Severity::Error)
+    }
+
+    /// The findings in order, and how many of which kind were left out.
+    pub(super) fn finish(self) -> (Vec<Finding>, Vec<(Kind, u64)>) {
+        let kinds = self
+            .kinds
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut findings = Vec::new();
+        let mut left_out = Vec::new();
+        for (kind, kept) in kinds {
+            findings.extend(kept.first);
+            if kept.left_out > 0 {
+                left_out.push((kind, kept.left_out));
+            }
+        }
+        findings.sort();
+        (findings, left_out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::finding::Table;
+    use super::*;
+
+    #[test]
+    fn the_first_of_each_kind_are_kept_whatever_the_order() {
+        let outcome = |positions: &[i64]| {
+            let findings = Findings::new(3);
+            for position in positions {
+                for kind in [Kind::SpanGap, Kind::SpanHash] {
+                    findings.add(Finding::new(kind, Table::Spans, "x").at(*position));
+                }
+            }
+            findings.finish()
+        };
+        let (kept, left_out) = outcome(&[5, 1, 4, 2, 3]);
+        let places: Vec<_> = kept.iter().map(|kept| kept.position.unwrap()).collect();
+        assert_eq!(places, [1, 1, 2, 2, 3, 3]);
+        assert_eq!(left_out, [(Kind::SpanGap, 2), (Kind::SpanHash, 2)]);
+        assert_eq!(outcome(&[1, 2, 3, 4, 5]), (kept, left_out));
+    }
+}

@@ -1,0 +1,89 @@
+//! Which vats the kernel has, by its own entries in the kvStore: a swing-store by itself can't
+//! tell a vat that was terminated from one whose current span was lost.
+
+use std::collections::BTreeSet;
+
+use super::check::Check;
+use super::finding::{Finding, Kind, Table, brief};
+use crate::store::Database;
+use crate::store::error::Result;
+use crate::store::js_json::{self, Json};
+
+/// A list of vats that is longer than this is none that a kernel keeps.
+const MOST_BYTES: usize = 16 << 20;
+
+/// Vats that should have a current span.
+pub(super) struct KernelVats(BTreeSet<Vec<u8>>);
+
+impl KernelVats {
+    /// The kernel's static and dynamic vats without those that were terminated; none where there
+    /// is no kernel's state.
+    pub(super) fn read(check: &Check<'_>, db: &Database) -> Result<KernelVats> {
+        if !check.has(Table::Kv) {
+            return Ok(KernelVats(BTreeSet::new()));
+        }
+        let vats = check.tolerate(read_lists(db), |finding| finding, Table::Kv)?;
+        Ok(KernelVats(vats.unwrap_or_default()))
+    }
+
+    /// Whether this is one of them. It is not asked for again.
+    pub(super) fn take(&mut self, vat_id: &[u8]) -> bool {
+        self.0.remove(vat_id)
+    }
+
+    /// Reports those that were not asked for, if the kernel says that they have transcripts.
+    pub(super) fn report_rest(self, check: &Check<'_>, db: &Database) -> Result<()> {
+        for vat_id in self.0 {
+            check.go_on()?;
+            let options = json(db, &[&vat_id, b".options".as_slice()].concat());
+            let options = check.tolerate(options, |finding| finding.of(&vat_id), Table::Kv)?;
+            let options = options.flatten();
+            let uses = options
+                .as_ref()
+                .and_then(|options| options.get("useTranscript"));
+            if let Some(Json::Bool(true)) = uses {
+                let message = format!(
+                    "the kernel has the vat {}, which is not terminated, but there is no span of \
+                     it at all, so it can't be loaded. Restore the store",
+                    brief(&vat_id)
+                );
+                let finding = Finding::new(Kind::CurrentSpanMissing, Table::Spans, message);
+                check.add(finding.of(&vat_id));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read_lists(db: &Database) -> Result<BTreeSet<Vec<u8>>> {
+    let mut vats = list(db, b"vat.dynamicIDs")?;
+    for name in list(db, b"vat.names")? {
+        vats.extend(value(db, &[b"vat.name.".as_slice(), &name].concat())?);
+    }
+    for terminated in list(db, b"vats.terminated")? {
+        vats.remove(&terminated);
+    }
+    Ok(vats)
+}
+
+fn value(db: &Database, key: &[u8]) -> Result<Option<Vec<u8>>> {
+    db.kv_get(key, |value| {
+        value
+            .filter(|value| value.len() <= MOST_BYTES)
+            .map(<[u8]>::to_vec)
+    })
+}
+
+fn json(db: &Database, key: &[u8]) -> Result<Option<Json>> {
+    Ok(value(db, key)?.and_then(|text| js_json::parse(&text).ok()))
+}
+
+/// The strings in a JSON array.
+fn list(db: &Database, key: &[u8]) -> Result<BTreeSet<Vec<u8>>> {
+    let found = json(db, key)?;
+    let items = found.as_ref().and_then(Json::as_array).unwrap_or_default();
+    Ok(items
+        .iter()
+        .filter_map(|item| item.as_str().map(<[u8]>::to_vec))
+        .collect())
+}

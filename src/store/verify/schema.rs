@@ -1,0 +1,236 @@
+//! Whether the tables are what a store declares: compared with those of a new database.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use rusqlite::Connection;
+
+use super::check::Check;
+use super::finding::{Finding, Kind, Table};
+use crate::store::error::{Error, Result};
+use crate::store::{Database, Part};
+
+/// What a database declares, as far as it matters here.
+struct Schema {
+    /// Each table's columns, as `name TYPE`, with the place in the primary key.
+    columns: BTreeMap<String, Vec<(String, String)>>,
+    /// The columns of each unique index, as `table(column, …)`.
+    unique: BTreeSet<String>,
+    /// The CHECKs of each table, without white space and in lower case.
+    checks: BTreeMap<String, String>,
+    /// Everything that is declared, as `type name`.
+    objects: BTreeSet<String>,
+}
+
+impl Schema {
+    fn read(connection: &Connection) -> Result<Schema> {
+        let mut schema = Schema {
+            columns: BTreeMap::new(),
+            unique: BTreeSet::new(),
+            checks: BTreeMap::new(),
+            objects: BTreeSet::new(),
+        };
+        let mut statement = connection.prepare(
+            "SELECT type, name, coalesce(sql, '') FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+        )?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let text = |column| -> Result<String> {
+                let bytes = row.get_ref(column)?.as_bytes()?;
+                Ok(String::from_utf8_lossy(bytes).into_owned())
+            };
+            let (kind, name) = (text(0)?, text(1)?);
+            if kind == "table" {
+                schema.checks.insert(name.clone(), squeeze(&text(2)?));
+            }
+            schema.objects.insert(format!("{kind} {name}"));
+        }
+        for table in Table::STORES.iter().filter_map(|table| table.name()) {
+            let mut statement =
+                connection.prepare("SELECT name, upper(type), pk FROM pragma_table_xinfo(?)")?;
+            let columns = statement
+                .query_map([table], |row| {
+                    let (kind, key): (String, i64) = (row.get(1)?, row.get(2)?);
+                    Ok((row.get(0)?, format!("{kind}, key {key}")))
+                })?
+                .collect::<rusqlite::Result<Vec<_>>>()?;
+            if !columns.is_empty() {
+                schema.columns.insert(table.to_owned(), columns);
+            }
+            let mut statement = connection.prepare(
+                "SELECT (SELECT group_concat(name, ', ') FROM (
+                   SELECT name FROM pragma_index_info(i.name) ORDER BY seqno))
+                 FROM pragma_index_list(?) i WHERE i.\"unique\" = 1 AND i.partial = 0",
+            )?;
+            let mut rows = statement.query([table])?;
+            while let Some(row) = rows.next()? {
+                let columns: Option<String> = row.get(0)?;
+                let columns = columns.unwrap_or_default();
+                schema.unique.insert(format!("{table}({columns})"));
+            }
+        }
+        Ok(schema)
+    }
+}
+
+/// SQL without comments and white space, in lower case.
+fn squeeze(sql: &str) -> String {
+    sql.lines()
+        .map(|line| line.split("--").next().unwrap_or_default())
+        .flat_map(str::chars)
+        .filter(|c| !c.is_whitespace())
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
+/// What a new store declares.
+fn expected() -> Result<Schema> {
+    let connection = Connection::open_in_memory()?;
+    for part in Part::ALL {
+        connection.execute_batch(part.sql())?;
+    }
+    Schema::read(&connection)
+}
+
+/// The tables that can be read, with findings about all of them.
+///
+/// # Errors
+/// [`Error::NotAStore`] where there is no table of a store at all; SQLite's errors.
+pub(super) fn check_schema(check: &Check<'_>, db: &Database) -> Result<HashSet<Table>> {
+    let found = check.tolerate(
+        db.connection().and_then(Schema::read),
+        |finding| finding,
+        Table::Database,
+    )?;
+    let Some(found) = found else {
+        return Ok(HashSet::new());
+    };
+    if found.columns.is_empty() {
+        let path = db.file().map(|file| file.display().to_string());
+        return Err(Error::NotAStore {
+            path: path.unwrap_or_default(),
+            problem: "it is an SQLite database, but has none of a swing-store's tables".into(),
+        });
+    }
+    compare(check, &expected()?, &found)
+}
+
+fn compare(check: &Check<'_>, expected: &Schema, found: &Schema) -> Result<HashSet<Table>> {
+    let mut readable = HashSet::new();
+    let missing = |table, message: String| {
+        check.add(Finding::new(Kind::SchemaMissing, table, message));
+    };
+    let differs = |table, message: String| {
+        check.add(Finding::new(Kind::SchemaDiffers, table, message));
+    };
+    for table in Table::STORES {
+        let Some(name) = table.name() else { continue };
+        let Some(columns) = found.columns.get(name) else {
+            missing(
+                table,
+                format!(
+                    "there is no table {name}. A store of an older version lacks some, and gets \
+                     them when it is next opened; any other has lost it, and must be restored"
+                ),
+            );
+            continue;
+        };
+        let wanted = expected.columns.get(name).map_or(&[][..], Vec::as_slice);
+        let mut complete = true;
+        for (column, kind) in wanted {
+            match columns.iter().find(|(other, _)| other == column) {
+                None => {
+                    complete = false;
+                    missing(
+                        table,
+                        format!(
+                            "the table {name} has no column {column}, so nothing in it was \
+                             checked. Was it written by another version of swing-store?"
+                        ),
+                    );
+                }
+                Some((_, other)) if other != kind => differs(
+                    table,
+                    format!("the column {column} of {name} is {other}, and should be {kind}"),
+                ),
+                Some(_) => {}
+            }
+        }
+        if complete {
+            readable.insert(table);
+        }
+        for (column, _) in columns {
+            if !wanted.iter().any(|(other, _)| other == column) {
+                differs(
+                    table,
+                    format!(
+                        "the table {name} has a column {column} that no store has; exports leave it out"
+                    ),
+                );
+            }
+        }
+        for mark in ["check(iscurrent=1)", "check(inuse=1)"] {
+            let has = |schema: &Schema| {
+                let sql = schema.checks.get(name);
+                sql.is_some_and(|sql| sql.contains(mark))
+            };
+            if has(expected) && !has(found) {
+                differs(
+                    table,
+                    format!(
+                        "the table {name} lacks the constraint {mark}, so it may hold marks that no store has"
+                    ),
+                );
+            }
+        }
+    }
+    for index in expected.unique.difference(&found.unique) {
+        let table = Table::STORES
+            .into_iter()
+            .find(|table| {
+                table
+                    .name()
+                    .is_some_and(|name| index.starts_with(&format!("{name}(")))
+            })
+            .unwrap_or(Table::Database);
+        if table
+            .name()
+            .is_some_and(|name| found.columns.contains_key(name))
+        {
+            differs(
+                table,
+                format!(
+                    "nothing keeps {index} unique, so there may be records that contradict one another"
+                ),
+            );
+        }
+    }
+    for object in found.objects.difference(&expected.objects) {
+        differs(
+            Table::Database,
+            format!("there is a {object} that no store has; exports leave it out"),
+        );
+    }
+    for object in expected.objects.difference(&found.objects) {
+        // Of tables it was said.
+        if object.starts_with("index ") {
+            differs(
+                Table::Database,
+                format!(
+                    "there is no {object}, without which some operations take longer. Opening the store makes it"
+                ),
+            );
+        }
+    }
+    Ok(readable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn white_space_and_comments_do_not_matter() {
+        let sql = "CREATE TABLE t ( -- it's a table\n  a INTEGER CHECK (a = 1)\n)";
+        assert_eq!(squeeze(sql), "createtablet(aintegercheck(a=1))");
+    }
+}

@@ -1,0 +1,103 @@
+//! Items that belong to no span.
+
+use rusqlite::types::Value;
+use rusqlite::{Params, params};
+
+use super::check::Check;
+use super::finding::{Finding, Kind, Table, brief};
+use crate::store::Database;
+use crate::store::error::Result;
+use crate::store::span_reader::SqlText;
+
+/// Reports the items of a vat that a condition finds, as one.
+pub(super) fn report_strays(
+    check: &Check<'_>,
+    db: &Database,
+    vat_id: &[u8],
+    condition: &str,
+    params: impl Params,
+) -> Result<()> {
+    let sql = format!(
+        "SELECT COUNT(*), MIN(position), MAX(position) FROM transcriptItems
+         WHERE vatID = ? {condition}"
+    );
+    let outcome = db.peek_row(&sql, params, |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+    });
+    let place = |finding: Finding| finding.of(vat_id);
+    let Some(Some((count, first, last))) = check.tolerate(outcome, place, Table::Items)? else {
+        return Ok(());
+    };
+    let (count, first, last): (i64, Value, Value) = (count, first, last);
+    if count > 0 {
+        let items = match count {
+            1 => "1 item".to_owned(),
+            count => format!("{count} items"),
+        };
+        let message = format!(
+            "{items} of vat {}, at positions {} to {}, in no span. No export takes \
+             them, and a span that comes to their place can't be written; restore the store, or \
+             delete them",
+            brief(vat_id),
+            show(&first),
+            show(&last)
+        );
+        let finding = place(Finding::new(Kind::StrayItem, Table::Items, message));
+        check.add(match first {
+            Value::Integer(position) => finding.at(position),
+            _ => finding,
+        });
+    }
+    Ok(())
+}
+
+fn show(position: &Value) -> String {
+    match position {
+        Value::Integer(number) => number.to_string(),
+        Value::Real(number) => number.to_string(),
+        Value::Null => "NULL".into(),
+        Value::Text(_) | Value::Blob(_) => "that are no numbers".into(),
+    }
+}
+
+/// Reports the items of vats that have no spans at all, and of what is no vat.
+pub(super) fn report_vats_without_spans(check: &Check<'_>, db: &Database) -> Result<()> {
+    let mut after: Option<Vec<u8>> = None;
+    loop {
+        check.go_on()?;
+        let op = if after.is_none() { ">=" } else { ">" };
+        // Steps from vat to vat, however many items each has.
+        let sql = format!(
+            "SELECT vatID FROM transcriptItems WHERE vatID {op} ? AND vatID < x'' ORDER BY vatID LIMIT 1"
+        );
+        let from = after.unwrap_or_default();
+        let next = db.peek_row(&sql, params![SqlText(&from)], |row| {
+            Ok(row.get_ref(0)?.as_bytes()?.to_vec())
+        })?;
+        let Some(vat_id) = next else { break };
+        let has_spans: Option<i64> = db.peek_value(
+            "SELECT 1 FROM transcriptSpans WHERE vatID = ? LIMIT 1",
+            params![SqlText(&vat_id)],
+        )?;
+        if has_spans.is_none() {
+            report_strays(check, db, &vat_id, "", params![SqlText(&vat_id)])?;
+        }
+        after = Some(vat_id);
+    }
+    // NULL comes before all texts, blobs behind them.
+    let nameless: Option<i64> = db.peek_value(
+        "SELECT (SELECT COUNT(*) FROM transcriptItems WHERE vatID IS NULL)
+              + (SELECT COUNT(*) FROM transcriptItems WHERE vatID >= x'')",
+        [],
+    )?;
+    if let Some(count) = nameless
+        && count > 0
+    {
+        let message = format!(
+            "{count} items have a vatID that is no text, and belong to no vat. Restore the store, \
+             or delete them"
+        );
+        check.add(Finding::new(Kind::StrayItem, Table::Items, message));
+    }
+    Ok(())
+}

@@ -1,0 +1,145 @@
+//! Contents that are not what their hashes say, or that no export could carry.
+
+use super::*;
+
+#[test]
+fn altered_contents_are_found() {
+    let item = |change: &str, at: i64| {
+        format!("UPDATE transcriptItems SET {change} WHERE vatID = 'v2' AND position = {at}")
+    };
+    for at in 0..9 {
+        let start = [0, 0, 0, 0, 0, 5, 5, 7, 7][at as usize];
+        one(
+            &item("item = item || ' '", at),
+            Operational,
+            Kind::SpanHash,
+            "v2",
+            Some(start),
+        );
+        let kernel = Kernel::new().sql(&format!(
+            "DELETE FROM transcriptItems WHERE vatID = 'v2' AND position = {at}"
+        ));
+        kernel.finds(Operational, &[(Kind::SpanIncomplete, "v2", Some(start))]);
+    }
+    one(
+        &item("incarnation = 5", 3),
+        Operational,
+        Kind::ItemIncarnation,
+        "v2",
+        Some(3),
+    );
+    one(
+        &item("incarnation = NULL", 3),
+        Operational,
+        Kind::ItemIncarnation,
+        "v2",
+        Some(3),
+    );
+    one(
+        &item("item = x'00'", 3),
+        Operational,
+        Kind::BadValue,
+        "v2",
+        Some(3),
+    );
+    one(
+        &item("item = NULL", 3),
+        Operational,
+        Kind::BadValue,
+        "v2",
+        Some(3),
+    );
+    let hash = "UPDATE transcriptSpans SET hash = replace(hash, substr(hash, 9, 1), 'z')";
+    let of_one = format!("{hash} WHERE vatID = 'v1' AND startPos = 0");
+    one(&of_one, Operational, Kind::SpanHash, "v1", Some(0));
+    let pruned =
+        format!("{of_one}; DELETE FROM transcriptItems WHERE vatID = 'v1' AND position < 5");
+    one(&pruned, Operational, Kind::BadValue, "v1", Some(0));
+
+    let of = |change: &str| format!("UPDATE snapshots SET {change} WHERE vatID = 'v2'");
+    // The span that loads it knows better, too.
+    let both = [
+        (Kind::LoadUnmatched, "v2", Some(5)),
+        (Kind::SnapshotHash, "v2", Some(4)),
+    ];
+    let report = Kernel::new()
+        .sql(&of("hash = lower(hex(zeroblob(32)))"))
+        .finds(Debug, &both);
+    let names = report
+        .findings
+        .iter()
+        .map(|finding| finding.artifact.as_deref());
+    let expected = [b"transcript.v2.5.7".as_slice(), b"snapshot.v2.4"];
+    assert!(names.eq(expected.map(Some)));
+    one(
+        &of("uncompressedSize = 1"),
+        Debug,
+        Kind::SnapshotSize,
+        "v2",
+        Some(4),
+    );
+    one(
+        &of("compressedSize = NULL"),
+        Debug,
+        Kind::SnapshotSize,
+        "v2",
+        Some(4),
+    );
+    let halved = of("compressedSnapshot = substr(compressedSnapshot, 1, 100)");
+    one(&halved, Debug, Kind::SnapshotGzip, "v2", Some(4));
+    one(
+        &of("compressedSnapshot = x'00'"),
+        Debug,
+        Kind::SnapshotGzip,
+        "v2",
+        Some(4),
+    );
+    one(
+        &of("compressedSnapshot = 'text'"),
+        Debug,
+        Kind::BadValue,
+        "v2",
+        Some(4),
+    );
+    let change = of("hash = 'x', compressedSnapshot = NULL");
+    let pruned = format!("{change}; DELETE FROM transcriptItems WHERE vatID = 'v2'");
+    one(&pruned, Debug, Kind::BadValue, "v2", Some(4));
+
+    for (change, kind) in [
+        ("bundle = bundle || ' '", Kind::BundleInvalid),
+        ("bundle = '{'", Kind::BundleInvalid),
+        ("bundle = CAST(bundle AS BLOB)", Kind::BadValue),
+        ("bundle = 7", Kind::BundleInvalid),
+    ] {
+        let report = Kernel::new()
+            .sql(&format!("UPDATE bundles SET {change}"))
+            .verify(Debug);
+        let kinds: Vec<_> = report.findings.iter().map(|finding| finding.kind).collect();
+        let expected = if change.ends_with('7') {
+            Kind::BadValue
+        } else {
+            kind
+        };
+        assert_eq!(kinds, [expected], "{change}");
+    }
+    let report = Kernel::new()
+        .sql("INSERT INTO bundles VALUES ('b2-0', 'x')")
+        .verify(Debug);
+    assert_eq!(report.findings[0].kind, Kind::BundleInvalid);
+}
+
+#[test]
+fn items_that_can_not_be_exported_are_found() {
+    for (item, kind) in [("a\nb", Kind::ItemNewline), ("\\ud800", Kind::NotUnicode)] {
+        let kernel = Kernel::new();
+        let mut store = open(kernel.directory.path());
+        let item = match kind {
+            Kind::NotUnicode => b"\xED\xA0\x80".as_slice(),
+            _ => item.as_bytes(),
+        };
+        store.add_item(b"v2", item).unwrap();
+        store.commit().unwrap();
+        store.close().unwrap();
+        kernel.finds(Archival, &[(kind, "v2", Some(9))]);
+    }
+}

@@ -1,0 +1,302 @@
+//! Transcript spans: whether the records of each vat fit together.
+//!
+//! All records are read in the order of vats and positions, on one connection; the items of each
+//! span are for other threads to look at.
+
+use rusqlite::params;
+
+use super::check::{Check, MAX_POSITION, bad_mark, check_id, integer, mark, text};
+use super::finding::{Finding, Kind, Table, brief};
+use super::jobs::Job;
+use super::kernel_vats::KernelVats;
+use super::span::SpanJob;
+use super::stray::{report_strays, report_vats_without_spans};
+use crate::store::Database;
+use crate::store::artifact::{self, ArtifactMode};
+use crate::store::error::Result;
+use crate::store::span_reader::SqlText;
+
+/// Where the walk is in a vat.
+struct Vat {
+    id: Vec<u8>,
+    /// The positions and incarnations of its current spans.
+    current: Vec<(i64, i64)>,
+    /// The first position of the current incarnation.
+    incarnation_start: i64,
+    /// Up to where positions belong to spans.
+    covered_to: i64,
+    last_start: i64,
+    last_incarnation: i64,
+}
+
+/// Looks at all spans, and hands each on for its items to be checked.
+pub(super) fn walk(
+    check: &Check<'_>,
+    db: &Database,
+    send: &mut dyn FnMut(Job) -> Result<()>,
+) -> Result<()> {
+    let mut kernel_vats = KernelVats::read(check, db)?;
+    let outcome = walk_spans(check, db, &mut kernel_vats, send);
+    let whole = check.tolerate(outcome, |finding| finding, Table::Spans)?;
+    if whole.is_some() {
+        kernel_vats.report_rest(check, db)?;
+    }
+    if check.has(Table::Items) {
+        let outcome = report_vats_without_spans(check, db);
+        check.tolerate(outcome, |finding| finding, Table::Items)?;
+    }
+    Ok(())
+}
+
+fn walk_spans(
+    check: &Check<'_>,
+    db: &Database,
+    kernel_vats: &mut KernelVats,
+    send: &mut dyn FnMut(Job) -> Result<()>,
+) -> Result<()> {
+    let mut statement = db.connection()?.prepare(
+        "SELECT rowid, vatID, startPos, endPos, hash, isCurrent, incarnation
+         FROM transcriptSpans ORDER BY vatID, startPos",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut vat: Option<Vat> = None;
+    while let Some(row) = rows.next()? {
+        check.go_on()?;
+        check.count(|totals| totals.spans.total += 1);
+        let columns = (
+            text(row.get_ref(1)?),
+            integer(row.get_ref(2)?),
+            integer(row.get_ref(3)?),
+            text(row.get_ref(4)?),
+            integer(row.get_ref(6)?),
+        );
+        let (Some(id), Some(start_pos), Some(end_pos), Some(hash), Some(incarnation)) = columns
+        else {
+            report_types(check, row)?;
+            check.monitor.finish_piece();
+            continue;
+        };
+        let is_current = mark(row.get_ref(5)?);
+        if is_current.is_none() {
+            let finding = bad_mark(Table::Spans, "isCurrent", row.get_ref(5)?);
+            check.add(place(finding, id, start_pos, end_pos));
+        }
+        if vat.as_ref().is_none_or(|vat| vat.id != id) {
+            if let Some(vat) = vat.take() {
+                vat.finish(check, db, kernel_vats)?;
+            }
+            vat = Some(Vat::begin(check, db, id)?);
+        }
+        let Some(vat) = &mut vat else { continue };
+        let span = SpanJob {
+            vat_id: id.to_vec(),
+            start_pos,
+            end_pos,
+            hash: hash.to_vec(),
+            is_current: is_current.unwrap_or(false),
+            incarnation,
+            is_needed: vat.needs(check.mode, start_pos, is_current.unwrap_or(false)),
+        };
+        if vat.fit(check, db, &span)? && check.has(Table::Items) {
+            send(Job::Span(span))?;
+        } else {
+            check.monitor.finish_piece();
+        }
+    }
+    match vat {
+        Some(vat) => vat.finish(check, db, kernel_vats),
+        None => Ok(()),
+    }
+}
+
+/// Says which span a finding is about.
+pub(super) fn place(finding: Finding, vat_id: &[u8], start_pos: i64, end_pos: i64) -> Finding {
+    let finding = finding.of(vat_id).at(start_pos);
+    finding.artifact(artifact::span_name(vat_id, start_pos, end_pos))
+}
+
+impl Vat {
+    fn begin(check: &Check<'_>, db: &Database, id: &[u8]) -> Result<Vat> {
+        check_id(check, "vat ID", id, Table::Spans);
+        let current = db.peek_rows(
+            "SELECT startPos, incarnation FROM transcriptSpans
+             WHERE vatID = ? AND isCurrent = 1 ORDER BY startPos",
+            params![SqlText(id)],
+            |row| Ok((integer(row.get_ref(0)?), integer(row.get_ref(1)?))),
+        )?;
+        // What is of the wrong type has its own finding.
+        let current: Vec<_> = current
+            .into_iter()
+            .filter_map(|(start, incarnation)| Some((start?, incarnation?)))
+            .collect();
+        let incarnation_start = match current.last() {
+            Some((start, incarnation)) => {
+                let first: Option<Option<i64>> = db.peek_row(
+                    "SELECT startPos FROM transcriptSpans
+                     WHERE vatID = ? AND incarnation = ? ORDER BY startPos LIMIT 1",
+                    params![SqlText(id), incarnation],
+                    |row| Ok(integer(row.get_ref(0)?)),
+                )?;
+                first.flatten().unwrap_or(*start)
+            }
+            None => i64::MAX,
+        };
+        if check.has(Table::Items) {
+            let before = "AND (position < 0 OR position IS NULL)";
+            report_strays(check, db, id, before, params![SqlText(id)])?;
+        }
+        Ok(Vat {
+            id: id.to_vec(),
+            current,
+            incarnation_start,
+            covered_to: 0,
+            last_start: i64::MIN,
+            last_incarnation: i64::MIN,
+        })
+    }
+
+    /// Whether an export in this mode has to have this span's items.
+    fn needs(&self, mode: ArtifactMode, start_pos: i64, is_current: bool) -> bool {
+        match mode {
+            ArtifactMode::Operational => is_current,
+            ArtifactMode::Replay => is_current || start_pos >= self.incarnation_start,
+            ArtifactMode::Archival => !self.current.is_empty(),
+            ArtifactMode::Debug => false,
+        }
+    }
+
+    /// Looks whether a span goes with those before it; false if it has no place at all.
+    fn fit(&mut self, check: &Check<'_>, db: &Database, span: &SpanJob) -> Result<bool> {
+        let (start_pos, end_pos) = (span.start_pos, span.end_pos);
+        let add = |kind, message: String| {
+            let finding = Finding::new(kind, Table::Spans, message);
+            check.add(place(finding, &span.vat_id, start_pos, end_pos));
+        };
+        let vat = || brief(&self.id);
+        if span.incarnation < self.last_incarnation {
+            add(
+                Kind::IncarnationBack,
+                format!(
+                    "the span is of incarnation {} of vat {}, and one before it is of {}. \
+                     Incarnations only grow; restore the store",
+                    span.incarnation,
+                    vat(),
+                    self.last_incarnation
+                ),
+            );
+        }
+        self.last_incarnation = self.last_incarnation.max(span.incarnation);
+        self.last_start = start_pos;
+        if start_pos < 0 || end_pos < start_pos || end_pos > MAX_POSITION {
+            add(
+                Kind::SpanBounds,
+                format!(
+                    "the span of vat {} goes from {start_pos} to {end_pos}, which no span does. \
+                     Restore the store",
+                    vat()
+                ),
+            );
+            return Ok(false);
+        }
+        if start_pos > self.covered_to {
+            add(
+                Kind::SpanGap,
+                format!(
+                    "the positions {} to {} of vat {} belong to no span: a record is missing, \
+                     whose hash is part of the export data. repair-metadata adds it from an export, \
+                     or restore the store",
+                    self.covered_to,
+                    start_pos - 1,
+                    vat()
+                ),
+            );
+            if check.has(Table::Items) {
+                let between = "AND position >= ? AND position < ?";
+                let range = params![SqlText(&self.id), self.covered_to, start_pos];
+                report_strays(check, db, &self.id, between, range)?;
+            }
+        }
+        if start_pos < self.covered_to {
+            add(
+                Kind::SpanOverlap,
+                format!(
+                    "the span of vat {} begins at {start_pos}, but spans before it go up to {}. \
+                     Restore the store",
+                    vat(),
+                    self.covered_to
+                ),
+            );
+        }
+        self.covered_to = self.covered_to.max(end_pos);
+        Ok(true)
+    }
+
+    /// Looks at the vat as a whole, when all of its spans were seen.
+    fn finish(self, check: &Check<'_>, db: &Database, kernel_vats: &mut KernelVats) -> Result<()> {
+        let vat = brief(&self.id);
+        let lives = kernel_vats.take(&self.id);
+        match self.current[..] {
+            // So it is with a vat that was terminated, and whose remains are being deleted.
+            [] if !lives => {}
+            [] => {
+                let message = format!(
+                    "the kernel has the vat {vat}, which is not terminated, but none of its spans \
+                     is current, so it can't be loaded. Restore the store"
+                );
+                let finding = Finding::new(Kind::CurrentSpanMissing, Table::Spans, message);
+                check.add(finding.of(&self.id));
+            }
+            [(start_pos, _)] if start_pos < self.last_start => {
+                let message = format!(
+                    "the current span of vat {vat} begins at {start_pos}, but there is one at {} \
+                     behind it. Restore the store",
+                    self.last_start
+                );
+                let finding = Finding::new(Kind::CurrentSpanNotLast, Table::Spans, message);
+                check.add(finding.of(&self.id).at(start_pos));
+            }
+            [_] => {}
+            [(start_pos, _), ..] => {
+                let message = format!(
+                    "vat {vat} has {} current spans; a kernel goes on with one of them by chance. \
+                     Restore the store",
+                    self.current.len()
+                );
+                let finding = Finding::new(Kind::CurrentSpanTwice, Table::Spans, message);
+                check.add(finding.of(&self.id).at(start_pos));
+            }
+        }
+        if check.has(Table::Items) {
+            let behind = "AND position >= ?";
+            let range = params![SqlText(&self.id), self.covered_to];
+            report_strays(check, db, &self.id, behind, range)?;
+        }
+        Ok(())
+    }
+}
+
+/// A row that lacks what makes it a record.
+fn report_types(check: &Check<'_>, row: &rusqlite::Row<'_>) -> Result<()> {
+    let vat_id = text(row.get_ref(1)?).unwrap_or_default().to_vec();
+    let number: i64 = row.get(0)?;
+    for (index, column, is_text) in [
+        (1, "vatID", true),
+        (2, "startPos", false),
+        (3, "endPos", false),
+        (4, "hash", true),
+        (6, "incarnation", false),
+    ] {
+        let found = row.get_ref(index)?;
+        let (is_right, wanted) = match is_text {
+            true => (text(found).is_some(), "a text"),
+            false => (integer(found).is_some(), "a whole number"),
+        };
+        if !is_right {
+            let column = format!("in row {number}, {column}");
+            check.bad_value(Table::Spans, &column, found, wanted, |finding| {
+                finding.of(&vat_id)
+            });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,359 @@
+//! One state of a store on several connections, which only read.
+//!
+//! Each connection is in a read transaction, and all of them see the same commit, so that work may
+//! be cut up among threads while a kernel goes on committing. SQLite has no call that gives a
+//! second connection the state of the first (but for one that takes a build option and unsafe
+//! code). So all begin one after the other, and the WAL-index says whether anybody has committed
+//! meanwhile: then they begin anew. Blocks are seconds apart, and beginning takes microseconds.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::database::{DEFAULT_BUSY_TIMEOUT, Database, Location};
+use super::error::{Error, Result};
+use super::progress::Monitor;
+use super::wal_clock::WalClock;
+use super::{Part, file_in_directory};
+
+/// How often to begin anew before making do with one connection.
+const ATTEMPTS: u32 = 100;
+
+/// After how many steps of SQLite's machine it is asked whether to go on. A step takes less than
+/// a microsecond, or a page's reading.
+const STEPS: i32 = 2000;
+
+/// SQLite's page cache of each connection, in KiB. Most pages are read once.
+const CACHE_KIB: u32 = 4000;
+
+/// A state of a store.
+pub(crate) struct View {
+    connections: Vec<Database>,
+}
+
+/// How to open the file, such that it stays as it is.
+#[derive(Debug, Clone, Copy)]
+enum Access {
+    /// For reading and writing, of which no use is made: the file was closed properly, so there
+    /// is nothing that SQLite would repair, and a writable connection removes the log that it has
+    /// to make.
+    Tidy,
+    /// For reading alone.
+    Read,
+    /// As a file that nobody changes, where no log can be made and none is there.
+    Unchanging,
+}
+
+impl View {
+    /// The last commit of the store in a directory, on as many connections as are wanted; on one
+    /// if others commit all the time. `stop` makes whatever SQLite is doing end with
+    /// `SQLITE_INTERRUPT`, as aborting does.
+    ///
+    /// # Errors
+    /// [`Error::NotAStore`] where there is no SQLite file; [`Error::Aborted`]; SQLite's errors.
+    pub(crate) fn open(
+        directory: &Path,
+        wanted: usize,
+        monitor: &Monitor,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<View> {
+        let file = find(directory)?;
+        let (access, first) = open_first(&file)?;
+        let mut connections = vec![first];
+        while connections.len() < wanted.max(1) {
+            connections.push(open(&file, access)?);
+        }
+        for connection in &mut connections {
+            // It fails where the schema can't be read, which whoever reads on hears of again.
+            drop(connection.execute_batch(&format!("PRAGMA cache_size=-{CACHE_KIB}")));
+            let (abort, stop) = (monitor.abort_flag(), stop.clone());
+            let ended = move || abort.load(Ordering::Relaxed) || stop.load(Ordering::Relaxed);
+            connection.progress_handler(STEPS, Some(ended))?;
+        }
+        begin_together(&mut connections, monitor)?;
+        let over = |connection| Database::over(connection, Location::File(file.clone()));
+        Ok(View {
+            connections: connections.into_iter().map(over).collect(),
+        })
+    }
+
+    /// The connections; at least one.
+    pub(crate) fn into_connections(self) -> Vec<Database> {
+        self.connections
+    }
+}
+
+impl Database {
+    /// Makes empty tables for those that an old store may lack, for this connection only.
+    ///
+    /// # Errors
+    /// SQLite's errors.
+    pub(super) fn make_missing_tables(&self) -> Result<()> {
+        // What is temporary is not written to the store.
+        self.execute("PRAGMA query_only=0; PRAGMA temp_store=MEMORY")?;
+        for (part, table) in [
+            (Part::Transcripts, "transcriptSpans"),
+            (Part::Snapshots, "snapshots"),
+            (Part::Bundles, "bundles"),
+        ] {
+            let sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?";
+            if self.peek_value::<i64>(sql, [table])?.is_none() {
+                let sql = part
+                    .sql()
+                    .replace("CREATE TABLE IF NOT EXISTS", "CREATE TEMP TABLE")
+                    .replace("CREATE INDEX IF NOT EXISTS ", "CREATE INDEX temp.");
+                self.execute(&sql)?;
+            }
+        }
+        self.execute("PRAGMA query_only=1")
+    }
+}
+
+/// The database file in a store's directory.
+fn find(directory: &Path) -> Result<PathBuf> {
+    let fault = |path: &Path, problem: &str| Error::NotAStore {
+        path: path.display().to_string(),
+        problem: problem.into(),
+    };
+    if !directory.exists() {
+        return Err(fault(directory, "there is no such directory"));
+    }
+    let file = file_in_directory(directory);
+    if !file.is_file() {
+        return Err(fault(
+            &file,
+            "there is no such file, so the directory holds no swing-store. Name the directory \
+             that has the file swingstore.sqlite in it",
+        ));
+    }
+    Ok(file)
+}
+
+fn open_first(file: &Path) -> Result<(Access, Connection)> {
+    let beside = |suffix: &str| {
+        let mut name = file.as_os_str().to_owned();
+        name.push(suffix);
+        Path::new(&name).exists()
+    };
+    let mut access = if beside("-wal") || beside("-journal") {
+        Access::Read
+    } else {
+        Access::Tidy
+    };
+    let mut opened = open(file, access).and_then(touch);
+    if is_cantopen(&opened) && !beside("-wal") {
+        access = Access::Unchanging;
+        opened = open(file, access).and_then(touch);
+    }
+    match opened {
+        Ok(connection) => Ok((access, connection)),
+        Err(Error::Sqlite {
+            code: "SQLITE_NOTADB",
+            message,
+        }) => Err(Error::NotAStore {
+            path: file.display().to_string(),
+            problem: format!(
+                "{message}. Its beginning is damaged, or it is something else; restore it from a \
+                 backup, or by state-sync"
+            ),
+        }),
+        // The rest of a file whose schema can't be read is there all the same.
+        Err(Error::Sqlite { code, .. }) if code.starts_with("SQLITE_CORRUPT") => {
+            Ok((Access::Read, open(file, Access::Read)?))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn is_cantopen<T>(outcome: &Result<T>) -> bool {
+    matches!(outcome, Err(Error::Sqlite { code, .. })
+        if code.starts_with("SQLITE_CANTOPEN") || code.starts_with("SQLITE_READONLY"))
+}
+
+fn open(file: &Path, access: Access) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = match access {
+        Access::Tidy => {
+            let flags = flags | OpenFlags::SQLITE_OPEN_READ_WRITE;
+            let connection = Connection::open_with_flags(file, flags)?;
+            connection.execute_batch("PRAGMA query_only=1")?;
+            connection
+        }
+        Access::Read => {
+            Connection::open_with_flags(file, flags | OpenFlags::SQLITE_OPEN_READ_ONLY)?
+        }
+        Access::Unchanging => Connection::open_with_flags(
+            uri_of_unchanging(file),
+            flags | OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
+        )?,
+    };
+    connection.busy_timeout(DEFAULT_BUSY_TIMEOUT)?;
+    Ok(connection)
+}
+
+/// Reads something, with which SQLite opens the file in earnest.
+fn touch(connection: Connection) -> Result<Connection> {
+    read_something(&connection)?;
+    Ok(connection)
+}
+
+fn read_something(connection: &Connection) -> Result<()> {
+    connection.query_row("SELECT COUNT(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    Ok(())
+}
+
+fn uri_of_unchanging(file: &Path) -> String {
+    let mut uri = "file:".to_owned();
+    for byte in file.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
+                uri.push(char::from(*byte));
+            }
+            _ => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri + "?immutable=1"
+}
+
+/// Begins a read transaction on each connection, such that all of them see the same state.
+fn begin_together(connections: &mut Vec<Connection>, monitor: &Monitor) -> Result<()> {
+    for attempt in 0..ATTEMPTS {
+        monitor.check()?;
+        let before = connections.first().map(WalClock::read);
+        for connection in connections.iter() {
+            begin(connection)?;
+        }
+        // Where there is no log, the first one's lock keeps everybody from committing.
+        if connections.len() < 2 || before == connections.first().map(WalClock::read) {
+            return Ok(());
+        }
+        for connection in connections.iter() {
+            connection.execute_batch("ROLLBACK")?;
+        }
+        thread::sleep(Duration::from_micros(u64::from(attempt) * 50));
+    }
+    connections.truncate(1);
+    connections.iter().try_for_each(begin)
+}
+
+fn begin(connection: &Connection) -> Result<()> {
+    connection.execute_batch("BEGIN")?;
+    match read_something(connection) {
+        // Whoever reads on hears of it again.
+        Err(Error::Sqlite { code, .. }) if code.starts_with("SQLITE_CORRUPT") => Ok(()),
+        outcome => outcome,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{OpenOptions, Store, StoreOptions};
+    use std::fs;
+
+    fn store_in(directory: &Path) -> Store {
+        let location = Location::File(file_in_directory(directory));
+        let options = StoreOptions::default();
+        Store::open(location, &OpenOptions::default(), false, options).unwrap()
+    }
+
+    fn view(directory: &Path, wanted: usize) -> Result<Vec<Database>> {
+        View::open(directory, wanted, &Monitor::default(), &Arc::default())
+            .map(View::into_connections)
+    }
+
+    #[test]
+    fn all_connections_see_the_same_commit() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut store = store_in(directory.path());
+        store.kernel_set(b"n", b"0").unwrap();
+        store.commit().unwrap();
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut number = 0;
+                while !done.load(Ordering::Relaxed) {
+                    number += 1;
+                    store
+                        .kernel_set(b"n", number.to_string().as_bytes())
+                        .unwrap();
+                    store.commit().unwrap();
+                }
+            });
+            for _ in 0..50 {
+                let connections = view(directory.path(), 4).unwrap();
+                let read = |db: &Database| db.kv_get(b"n", |value| value.map(<[u8]>::to_vec));
+                let values: Vec<_> = connections.iter().map(|db| read(db).unwrap()).collect();
+                assert!(values.iter().all(|value| *value == values[0]), "{values:?}");
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+    }
+
+    #[test]
+    fn a_store_at_rest_stays_as_it_is() {
+        let directory = tempfile::tempdir().unwrap();
+        store_in(directory.path()).close().unwrap();
+        let file = file_in_directory(directory.path());
+        let before = fs::read(&file).unwrap();
+        drop(view(directory.path(), 3).unwrap());
+        assert_eq!(fs::read(&file).unwrap(), before);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_log_that_was_left_is_read_and_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let copy = tempfile::tempdir().unwrap();
+        let mut store = store_in(directory.path());
+        store.kernel_set(b"n", b"in the log").unwrap();
+        store.commit().unwrap();
+        for name in ["swingstore.sqlite", "swingstore.sqlite-wal"] {
+            fs::copy(directory.path().join(name), copy.path().join(name)).unwrap();
+        }
+        let contents = |name: &str| fs::read(copy.path().join(name)).unwrap();
+        let before = (
+            contents("swingstore.sqlite"),
+            contents("swingstore.sqlite-wal"),
+        );
+        for db in view(copy.path(), 2).unwrap() {
+            let value = db.kv_get(b"n", |value| value.map(<[u8]>::to_vec)).unwrap();
+            assert_eq!(value.unwrap(), b"in the log");
+        }
+        assert_eq!(
+            (
+                contents("swingstore.sqlite"),
+                contents("swingstore.sqlite-wal")
+            ),
+            before
+        );
+    }
+
+    #[test]
+    fn a_file_whose_name_means_something_in_a_uri() {
+        let base = tempfile::tempdir().unwrap();
+        let directory = base.path().join("a?b#c%20 d");
+        fs::create_dir(&directory).unwrap();
+        store_in(&directory).close().unwrap();
+        let connection = open(&file_in_directory(&directory), Access::Unchanging).unwrap();
+        read_something(&connection).unwrap();
+    }
+
+    #[test]
+    fn what_is_no_store_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let refused = |directory: &Path, words: &str| {
+            let error = view(directory, 1).err().unwrap();
+            assert!(matches!(error, Error::NotAStore { .. }), "{error:?}");
+            assert!(error.to_string().contains(words), "{error}");
+        };
+        refused(&directory.path().join("missing"), "no such directory");
+        refused(directory.path(), "no such file");
+        fs::write(file_in_directory(directory.path()), b"text".repeat(1000)).unwrap();
+        refused(directory.path(), "not a database");
+    }
+}
