@@ -9,6 +9,8 @@ const { harden } = require('./js/harden.js');
 const { importSwingStore } = require('./js/importer.js');
 const { getKeyType, makeKVStore } = require('./js/kv-store.js');
 const { isSwingStore } = require('./js/paths.js');
+const { pruneSwingStore, reclaimSwingStoreSpace } = require('./js/prune.js');
+const { repopulateSwingStore, repopulateSwingStoreFromDirectory } = require('./js/repopulate.js');
 const { makeSnapStore, makeSnapStoreIO } = require('./js/snap-store.js');
 const { initSwingStore, openSwingStore } = require('./js/swing-store.js');
 const { makeTranscriptStore } = require('./js/transcript-store.js');
@@ -21,6 +23,11 @@ exports.makeSwingStoreExporter = makeSwingStoreExporter;
 exports.importSwingStore = importSwingStore;
 exports.exportSwingStoreToDirectory = exportSwingStoreToDirectory;
 exports.importSwingStoreFromDirectory = importSwingStoreFromDirectory;
+
+exports.repopulateSwingStore = repopulateSwingStore;
+exports.repopulateSwingStoreFromDirectory = repopulateSwingStoreFromDirectory;
+exports.pruneSwingStore = pruneSwingStore;
+exports.reclaimSwingStoreSpace = reclaimSwingStoreSpace;
 
 exports.makeArchiveSnapshot = makeArchiveSnapshot;
 exports.makeArchiveTranscript = makeArchiveTranscript;

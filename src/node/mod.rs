@@ -13,11 +13,13 @@ mod job;
 mod limits;
 mod packed;
 mod raw;
+mod repopulate;
 mod sink;
 mod source;
 mod span_reader;
 mod staging;
 mod store;
+mod upkeep;
 
 use std::sync::Arc;
 
@@ -39,6 +41,13 @@ const EXPORTS: &[Function<()>] = &[
     ("makeExporter", exporter::make),
     ("makeDirectoryExport", directory::make_export),
     ("makeDirectoryImport", directory::make_import),
+    ("makeRepopulation", repopulate::make),
+    (
+        "makeRepopulationFromDirectory",
+        repopulate::make_from_directory,
+    ),
+    ("makePruning", upkeep::make_pruning),
+    ("makeReclaiming", upkeep::make_reclaiming),
     ("clearStaging", staging::clear),
     ("makeStaging", staging::make),
     ("makeSnapshotSink", sink::for_snapshot),

@@ -20,10 +20,12 @@ mod gate;
 mod import;
 mod manifest;
 mod paths;
+mod sources;
 
 pub use export::{ExportOptions, Exported, export_to_directory};
 pub use fault::Fault;
 pub use import::{ExportDirectory, ImportOptions};
+pub(crate) use sources::{Source, sources};
 
 /// The file that says what an export consists of.
 pub const MANIFEST_NAME: &str = "export-manifest.json";
