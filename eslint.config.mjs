@@ -23,7 +23,7 @@ export default [
     },
   },
   {
-    files: ['index.js', 'js/**/*.js', '**/*.cjs'],
+    files: ['index.js', 'bin/**/*.js', 'js/**/*.js', '**/*.cjs'],
     languageOptions: { sourceType: 'commonjs' },
     rules: { strict: ['error', 'global'] },
   },

@@ -4,7 +4,7 @@ const { modeArguments } = require('./artifact-mode.js');
 const { check, followTaming } = require('./errors.js');
 const { harden } = require('./harden.js');
 const native = require('./native.js');
-const { unpackPairs } = require('./packed.js');
+const { pairCutter } = require('./packed.js');
 const { makeBatchIterator } = require('./record-iterator.js');
 const { chunks } = require('./streams.js');
 
@@ -40,7 +40,7 @@ const makeSwingStoreExporter = (dirPath, options = {}) => {
     const batches = chunks(records, checkOpen);
     const nextBatch = async () => {
       const { value, done } = await batches.next();
-      return done ? undefined : unpackPairs(value);
+      return done ? undefined : pairCutter(value);
     };
     return makeBatchIterator(nextBatch, checkOpen, () => records.close());
   };

@@ -1,5 +1,8 @@
 'use strict';
 
+/** A batch without elements. */
+const nothing = () => undefined;
+
 /**
  * An async iterator over the elements of the batches that `nextBatch` promises.
  *
@@ -7,15 +10,15 @@
  * left of a batch it answers at once: a generator takes three turns of the queue for each.
  *
  * @template T
- * @param {() => Promise<T[] | undefined>} nextBatch  `undefined` at the end
+ * @param {() => Promise<(() => T | undefined) | undefined>} nextBatch  promises a function that
+ *   returns the next element of a batch; `undefined` at the end
  * @param {() => void} checkOpen  throws when there must be no further element
  * @param {() => void} close  lets go of what the batches come from; may be called twice
  * @returns {AsyncIterableIterator<T>}
  */
 const makeBatchIterator = (nextBatch, checkOpen, close) => {
-  /** @type {T[]} */
-  let batch = [];
-  let at = 0;
+  /** @type {() => T | undefined} */
+  let nextOfBatch = nothing;
   let isDone = false;
   // Calls that have yet to be answered: they are, in the order in which they were made.
   let queue = Promise.resolve();
@@ -23,25 +26,23 @@ const makeBatchIterator = (nextBatch, checkOpen, close) => {
 
   const finish = () => {
     isDone = true;
-    batch = [];
-    at = 0;
+    nextOfBatch = nothing;
     close();
   };
 
   /** The next element, from a new batch if need be. */
   const advance = async () => {
     try {
-      while (!isDone && at === batch.length) {
+      for (;;) {
+        if (isDone) return { value: undefined, done: true };
+        checkOpen();
+        const value = nextOfBatch();
+        if (value !== undefined) return { value, done: false };
         const fetched = await nextBatch();
         checkOpen();
         if (fetched === undefined) finish();
-        else [batch, at] = [fetched, 0];
+        else nextOfBatch = fetched;
       }
-      if (isDone) return { value: undefined, done: true };
-      checkOpen();
-      const value = batch[at];
-      at += 1;
-      return { value, done: false };
     } catch (error) {
       finish();
       throw error;
@@ -60,16 +61,15 @@ const makeBatchIterator = (nextBatch, checkOpen, close) => {
 
   return {
     next() {
-      if (waiting > 0 || isDone || at === batch.length) return enqueue(advance);
+      if (waiting > 0 || isDone) return enqueue(advance);
       try {
         checkOpen();
+        const value = nextOfBatch();
+        return value === undefined ? enqueue(advance) : Promise.resolve({ value, done: false });
       } catch (error) {
         finish();
         return Promise.reject(error);
       }
-      const value = batch[at];
-      at += 1;
-      return Promise.resolve({ value, done: false });
     },
     return: value =>
       enqueue(async () => {

@@ -81,6 +81,9 @@ async function* chunks(source, checkOpen = () => {}) {
   }
 }
 
+/** How the addon makes arrays of many values. */
+const arrayOf = (...values) => values;
+
 /**
  * The elements of the batches that a native reader returns.
  *
@@ -99,11 +102,11 @@ function* elements(reader) {
  * @param {Int32Array} signal
  */
 function* items(reader, signal) {
-  for (let batch = reader.next(); batch !== undefined; batch = reader.next()) {
+  for (let batch = reader.next(arrayOf); batch !== undefined; batch = reader.next(arrayOf)) {
     // Not by the array's iterator, which is slow where lockdown has replaced its parts.
     for (let i = 0; i < batch.length; i += 1) {
       // Then there is nothing more to be had, and the addon says so.
-      if (signal[2] === 1) reader.next();
+      if (signal[2] === 1) reader.next(arrayOf);
       yield batch[i];
     }
   }

@@ -4,6 +4,8 @@
 //! database, a store over it, an exporter, and the two ends of streams. Their methods are raw
 //! Node-API callbacks (see [`raw`]).
 
+#[cfg(feature = "cli")]
+mod command_line;
 mod database;
 mod directory;
 mod errors;
@@ -55,6 +57,8 @@ const EXPORTS: &[Function<()>] = &[
     ("makeHasher", hasher::make),
     ("setLimits", limits::set),
     ("kvCacheBytes", limits::kv_cache_bytes),
+    #[cfg(feature = "cli")]
+    ("makeCommandLine", command_line::make),
 ];
 
 #[napi_derive::module_init]

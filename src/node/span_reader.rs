@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::raw::{Call, Function, Reply, Value, array_of, functions, text_to_js, to_js};
+use super::raw::{Call, Function, Reply, Value, functions, text_to_js, to_js};
 use crate::store::{Result, SpanReader};
 
 const METHODS: &[Function<SpanReader>] = &[("next", next_items)];
@@ -12,12 +12,12 @@ type Chain = Mutex<std::vec::IntoIter<SpanReader>>;
 
 const CHAIN_METHODS: &[Function<Chain>] = &[("next", next_rows)];
 
-/// An object whose `next()` returns an array of the next items, and `undefined` at the end.
+/// An object whose `next(arrayOf)` returns an array of the next items, and `undefined` at the end.
 pub fn make<T: 'static>(call: &Call<'_, T>, reader: SpanReader) -> Result<Reply> {
     functions(call.env(), &Arc::new(reader), METHODS).map(Reply::Js)
 }
 
-/// An object whose `next()` returns an array of the next items of the spans, each with its vat
+/// An object whose `next(arrayOf)` returns an array of the next items of the spans, each with its vat
 /// and its position, and `undefined` at the end.
 pub fn make_chain<T: 'static>(call: &Call<'_, T>, readers: Vec<SpanReader>) -> Result<Reply> {
     let chain = Arc::new(Mutex::new(readers.into_iter()));
@@ -30,8 +30,8 @@ fn next_items(call: &Call<'_, SpanReader>) -> Result<Reply> {
     };
     // Made strings of while nothing is locked: that may collect garbage, and what is collected
     // may lock.
-    let items = array_of(
-        call.env(),
+    let items = call.array_by(
+        0,
         batch.iter().map(|(_, item)| text_to_js(call.env(), item)),
     );
     call.target.recycle(batch);
@@ -50,7 +50,7 @@ fn next_rows(call: &Call<'_, Chain>) -> Result<Reply> {
                 ]);
                 to_js(call.env(), &row)
             };
-            let rows = array_of(call.env(), batch.iter().map(row));
+            let rows = call.array_by(0, batch.iter().map(row));
             reader.recycle(batch);
             return rows.map(Reply::Js);
         }

@@ -324,6 +324,8 @@ pub enum Error {
     },
     /// An argument that does not make sense; says what was found and what to do.
     BadArgument(String),
+    /// An export record of a kind that no store has was to repair one; its key.
+    UnknownOnRepair(Vec<u8>),
     /// Something is wrong with an export's directory.
     Directory(Fault),
     /// The work was ended from outside.
@@ -393,6 +395,7 @@ impl Error {
             | Error::NotBytes { .. }
             | Error::UnknownOnImport { .. }
             | Error::BadArgument(_)
+            | Error::UnknownOnRepair(_)
             | Error::Statement { .. } => "ERR_SWING_STORE_ARGUMENT",
             Error::Directory(fault) => fault.code(),
             Error::Aborted => "ABORT_ERR",
@@ -679,6 +682,10 @@ impl Error {
                 directory.display()
             ),
             Error::BadArgument(message) => message.clone(),
+            Error::UnknownOnRepair(key) => format!(
+                "unknown export-data type in key {} on repairMetadata",
+                show(key)
+            ),
             Error::Directory(fault) => fault.to_string(),
             Error::Aborted => "the operation was aborted".into(),
             Error::NotBytes { stream } => {

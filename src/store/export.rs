@@ -5,7 +5,7 @@
 
 use std::path::Path;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use rusqlite::params;
 
@@ -38,6 +38,8 @@ pub struct Exporter {
     db: SharedDatabase,
     mode: ArtifactMode,
     cache_kib: AtomicU32,
+    /// Whether much of the file was kept in memory at some time.
+    has_grown: AtomicBool,
 }
 
 /// What an artifact consists of.
@@ -78,6 +80,7 @@ impl Exporter {
             db,
             mode,
             cache_kib: AtomicU32::new(0),
+            has_grown: AtomicBool::new(false),
         };
         exporter.set_cache(CACHE_KIB);
         Ok(exporter)
@@ -120,6 +123,7 @@ impl Exporter {
     /// All export records.
     pub fn export_data(&self) -> ExportRecords {
         self.set_cache(CACHE_KIB_FOR_RECORDS);
+        self.has_grown.store(true, Ordering::Relaxed);
         ExportRecords::new(
             &self.db,
             &[
@@ -198,7 +202,7 @@ impl Exporter {
         let mut db = self.db.lock();
         db.execute("ROLLBACK")?;
         db.close();
-        if self.cache_kib.load(Ordering::Relaxed) == CACHE_KIB_FOR_RECORDS {
+        if self.has_grown.load(Ordering::Relaxed) {
             give_back_memory();
         }
         Ok(())

@@ -28,7 +28,7 @@ impl Limits {
         kv_cache_bytes: 48 << 20,
         kv_buffer_bytes: 1 << 20,
         item_batch_bytes: 256 << 10,
-        record_batch_bytes: 32 << 10,
+        record_batch_bytes: 48 << 10,
         chunk_bytes: 256 << 10,
         gzip_block_bytes: 3 << 19,
     };

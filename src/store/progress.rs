@@ -44,14 +44,34 @@ pub struct Progress {
     pub bytes: u64,
 }
 
+/// Whom work tells what it is at.
+type Listener = Box<dyn Fn(&str) + Send + Sync>;
+
 /// Through which work is watched, and ended, from another thread.
 #[derive(Default)]
 pub struct Monitor {
     aborted: AtomicBool,
     progress: Mutex<Progress>,
+    listener: Option<Listener>,
 }
 
 impl Monitor {
+    /// A monitor that hands each step of the work, in words such as `writing transcript.v1.0.7`, to
+    /// `listener`, on whichever thread does that step.
+    pub fn telling(listener: impl Fn(&str) + Send + Sync + 'static) -> Monitor {
+        Monitor {
+            listener: Some(Box::new(listener)),
+            ..Monitor::default()
+        }
+    }
+
+    /// Says what is being done now, if there is someone to hear it.
+    pub(crate) fn tell(&self, step: impl FnOnce() -> String) {
+        if let Some(listener) = &self.listener {
+            listener(&step());
+        }
+    }
+
     /// How far the work has come.
     pub fn progress(&self) -> Progress {
         *self.lock()

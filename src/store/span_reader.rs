@@ -22,6 +22,9 @@ impl rusqlite::ToSql for SqlText<'_> {
     }
 }
 
+/// What an item takes up besides its text: here, and as a string of JavaScript.
+const ITEM_BYTES: usize = 64;
+
 /// Items, one behind the other in memory.
 #[derive(Debug, Default)]
 pub struct ItemBatch {
@@ -53,7 +56,7 @@ impl ItemBatch {
 
     /// What it takes up, roughly; items without any text count, too.
     pub(super) fn bytes(&self) -> usize {
-        self.bytes.len() + self.items.len()
+        self.bytes.len() + self.items.len() * ITEM_BYTES
     }
 
     pub(super) fn add(&mut self, position: i64, item: &[u8]) {
@@ -109,7 +112,7 @@ impl ReaderState {
             };
             let position = row.get(0)?;
             let item = row.get_ref(1)?.as_bytes()?;
-            bytes += item.len();
+            bytes += item.len() + ITEM_BYTES;
             self.fetched.add(position, item);
             self.next_pos = position + 1;
             self.found += 1;

@@ -21,7 +21,7 @@ use napi::bindgen_prelude::{Unknown, execute_tokio_future, spawn_blocking};
 use napi::sys;
 
 pub use self::shared::array_buffer;
-pub use self::values::{Value, array_of, new_object, property, set_property, text_to_js, to_js};
+pub use self::values::{Value, new_object, property, set_property, text_to_js, to_js};
 use super::errors;
 use crate::store::{Error, Result};
 
@@ -248,6 +248,41 @@ impl<T: 'static> Call<'_, T> {
     /// The environment, for making further functions.
     pub fn env(&self) -> sys::napi_env {
         self.env
+    }
+
+    /// An array of values, made by the function in an argument, which returns its own arguments as
+    /// an array. One call costs less than setting the elements one by one.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if the argument is no such function.
+    pub fn array_by(
+        &self,
+        index: usize,
+        values: impl Iterator<Item = Result<sys::napi_value>>,
+    ) -> Result<sys::napi_value> {
+        let values = values.collect::<Result<Vec<_>>>()?;
+        let mut receiver = ptr::null_mut();
+        let mut array = ptr::null_mut();
+        // SAFETY: values of this call with their number, and places for the results. If the
+        // argument is not a function, or throws, the status says so.
+        unsafe {
+            check(
+                sys::napi_get_undefined(self.env, &mut receiver),
+                "asking for undefined",
+            )?;
+            check(
+                sys::napi_call_function(
+                    self.env,
+                    receiver,
+                    self.arguments[index],
+                    values.len(),
+                    values.as_ptr(),
+                    &mut array,
+                ),
+                "making an array",
+            )?;
+        }
+        Ok(array)
     }
 
     /// A promise of what `work` returns, which is done on another thread.

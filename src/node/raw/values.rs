@@ -188,27 +188,6 @@ pub fn text_to_js(env: sys::napi_env, text: &[u8]) -> Result<sys::napi_value> {
     Ok(result)
 }
 
-/// An array of values that are JavaScript's already.
-pub fn array_of(
-    env: sys::napi_env,
-    values: impl Iterator<Item = Result<sys::napi_value>>,
-) -> Result<sys::napi_value> {
-    let mut array = ptr::null_mut();
-    // SAFETY: a place for the result.
-    check(
-        unsafe { sys::napi_create_array(env, &mut array) },
-        "making an array",
-    )?;
-    for (index, value) in (0..).zip(values) {
-        // SAFETY: values of this environment.
-        check(
-            unsafe { sys::napi_set_element(env, array, index, value?) },
-            "filling an array",
-        )?;
-    }
-    Ok(array)
-}
-
 /// A string from bytes as the file holds them: whatever is not UTF-8 becomes `U+FFFD`.
 ///
 /// # Safety

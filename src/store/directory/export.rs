@@ -9,8 +9,8 @@ use super::disk::{Disk, Writeback};
 use super::fault::Fault;
 use super::manifest::Manifest;
 use super::paths::FileNames;
-use super::{DATA_NAME, MANIFEST_NAME};
-use crate::store::artifact::{ArtifactMode, to_number};
+use super::{DATA_NAME, HEIGHT_KEY, MANIFEST_NAME, height_of};
+use crate::store::artifact::ArtifactMode;
 use crate::store::error::{Error, Result};
 use crate::store::pool;
 use crate::store::progress::{Monitor, Stage};
@@ -19,9 +19,6 @@ use crate::store::{Exporter, text};
 
 /// What the names of scratch directories of exports begin with.
 const PREFIX: &str = ".swing-store-export-";
-
-/// Where the host keeps the height of the last committed block.
-const HEIGHT_KEY: &[u8] = b"host.height";
 
 /// What to export.
 #[derive(Debug, Clone)]
@@ -62,6 +59,7 @@ pub fn export_to_directory(
     monitor.check()?;
     let plan = Plan::new(store, directory, options)?;
     monitor.set_total(plan.artifacts.len() + usize::from(options.with_data));
+    monitor.tell(|| format!("exporting block {}", plan.block_height));
     let made = !directory.exists();
     let written = plan.write(directory, monitor);
     plan.exporter.close()?;
@@ -96,13 +94,7 @@ impl Plan {
         }
         let mode = options.mode.unwrap_or(ArtifactMode::Operational);
         let exporter = Exporter::open(store, mode)?;
-        let block_height = match exporter.get_host_kv(HEIGHT_KEY)? {
-            Some(height) => {
-                Some(to_number(&text::as_read(&height))).filter(|height| height.is_finite())
-            }
-            None => None,
-        };
-        let block_height = block_height.unwrap_or(0.0);
+        let block_height = height_of(exporter.get_host_kv(HEIGHT_KEY)?.as_deref());
         if let Some(expected) = options.block_height
             && expected != block_height
         {
@@ -184,6 +176,7 @@ impl Plan {
     ) -> Result<()> {
         let data = || {
             if self.with_data {
+                monitor.tell(|| format!("writing {DATA_NAME}"));
                 data::write(&self.exporter, &scratch.path().join(DATA_NAME), monitor)?;
                 monitor.finish_piece();
             }
@@ -192,6 +185,7 @@ impl Plan {
         let artifact = |index: usize| {
             let (name, file) = &self.artifacts[index];
             let path = scratch.path().join(file);
+            monitor.tell(|| format!("writing {file}"));
             writeback.add(artifacts::write(&self.exporter, name, &path, monitor)?);
             monitor.finish_piece();
             Ok(())

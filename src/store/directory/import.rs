@@ -3,22 +3,19 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use rusqlite::params;
-
-use super::MANIFEST_NAME;
 use super::artifacts::{Import, StoreStep};
 use super::data::{self, Entry};
 use super::fault::Fault;
+use super::found::Found;
 use super::gate::Gate;
 use super::manifest::Manifest;
 use super::paths;
+use super::records::{KeptRecords, is_kv};
 use crate::store::artifact::{self, ArtifactMode};
 use crate::store::error::{Error, Result};
 use crate::store::kv::{KeyType, RECORD_PREFIX, kernel_key_type};
-use crate::store::limits::limits;
 use crate::store::pool;
 use crate::store::progress::{Monitor, Stage};
-use crate::store::span_reader::SqlText;
 use crate::store::{Database, NoteTo, SharedDatabase, Staged, Store, StoreOptions};
 
 /// SQLite's page cache while a store is being filled, in KiB.
@@ -57,44 +54,20 @@ impl ExportDirectory {
         store: &Path,
         options: &ImportOptions,
     ) -> Result<ExportDirectory> {
-        let directory = directory.canonicalize().map_err(|error| {
-            Error::io(
-                format!("looking for the export {}", directory.display()),
-                &error,
-            )
-        })?;
+        let found = Found::in_directory(directory)?;
         if let Ok(store) = store.canonicalize()
-            && directory.starts_with(&store)
+            && found.directory.starts_with(&store)
         {
-            return Err(Fault::nested(&directory, &store));
+            return Err(Fault::nested(&found.directory, &store));
         }
-        let path = directory.join(MANIFEST_NAME);
-        if !path.exists() {
-            return Err(Error::io(
-                format!("looking for the manifest {}", path.display()),
-                &std::io::Error::from_raw_os_error(2),
-            ));
-        }
-        let path = paths::find(&directory, MANIFEST_NAME.as_bytes())?;
-        let manifest = Manifest::read(&path)?;
-        if let Some(expected) = options.block_height
-            && expected != manifest.block_height
-        {
-            return Err(Fault::height(
-                "the export is",
-                manifest.block_height,
-                expected,
-            ));
-        }
-        let Some(data) = &manifest.data else {
-            return Err(Fault::manifest(
-                &path,
-                "it names no export data, without which nothing can be imported. Export again \
-                 with it",
-            ));
-        };
-        let mode = choose_mode(&manifest, options.mode)?;
-        let data = paths::find(&directory, data)?;
+        found.check_height(options.block_height)?;
+        found.check_data()?;
+        let mode = choose_mode(&found.manifest, options.mode)?;
+        let data = found.data()?;
+        let Found {
+            directory,
+            manifest,
+        } = found;
         let artifacts = manifest
             .artifacts
             .iter()
@@ -112,6 +85,16 @@ impl ExportDirectory {
     /// The height of the block that was exported.
     pub fn block_height(&self) -> f64 {
         self.manifest.block_height
+    }
+
+    /// Which artifacts are taken.
+    pub fn mode(&self) -> ArtifactMode {
+        self.mode
+    }
+
+    /// How many artifacts there are.
+    pub fn artifacts(&self) -> usize {
+        self.artifacts.len()
     }
 
     /// Fills a staged database, in which everything is committed in the end, but which is for the
@@ -163,6 +146,7 @@ impl ExportDirectory {
         let artifact = |index: usize| {
             monitor.check()?;
             let (name, path) = &self.artifacts[index];
+            monitor.tell(|| format!("importing {}", String::from_utf8_lossy(name)));
             import.store(name, path)?;
             monitor.finish_piece();
             Ok(())
@@ -170,6 +154,7 @@ impl ExportDirectory {
         let records = || {
             // Whatever happens, those who wait at the gate get to know.
             let gate = gate.keeper();
+            monitor.tell(|| "importing the export data".into());
             self.import_records(store, db, monitor)?;
             monitor.finish_piece();
             gate.open();
@@ -186,36 +171,23 @@ impl ExportDirectory {
         db: &SharedDatabase,
         monitor: &Monitor,
     ) -> Result<()> {
-        db.lock().execute(
-            "CREATE TEMP TABLE importedRecords (
-               place INTEGER PRIMARY KEY, key TEXT UNIQUE, value TEXT
-             )",
-        )?;
+        let records = KeptRecords::begin(db)?;
         data::read(&self.data, monitor, |batch| {
             let db = db.lock();
             for entry in &batch {
-                if entry.0 == b"kv" || entry.0.starts_with(b"kv.") {
-                    set_key(&db, entry, self.note_exports)?;
-                } else {
-                    keep_record(&db, entry)?;
+                match is_kv(&entry.0) {
+                    true => set_key(&db, entry, self.note_exports)?,
+                    false => records.keep(&db, entry)?,
                 }
             }
             Ok(())
         })?;
-        let mut place = i64::MIN;
-        loop {
-            monitor.check()?;
-            let batch = kept_records(&db.lock(), place)?;
-            let Some((last, _, _)) = batch.last() else {
-                break;
-            };
-            place = *last;
+        records.take(monitor, |batch| {
             let mut store = lock(store);
-            for (_, key, value) in &batch {
-                import_record(&mut store, key, value)?;
-            }
-        }
-        db.lock().execute("DROP TABLE importedRecords")
+            batch
+                .iter()
+                .try_for_each(|(key, value)| import_record(&mut store, key, value))
+        })
     }
 }
 
@@ -250,44 +222,6 @@ fn set_key(db: &Database, (name, value): &Entry, note_export: bool) -> Result<()
         db.note_pending_in_table(&[RECORD_PREFIX, key].concat(), value.as_deref())?;
     }
     Ok(())
-}
-
-/// Keeps a record until all have been read, because a later one may replace or delete it.
-fn keep_record(db: &Database, (key, value): &Entry) -> Result<()> {
-    match value {
-        Some(value) => db.run(
-            "INSERT INTO importedRecords (key, value) VALUES (?, ?)
-             ON CONFLICT DO UPDATE SET value = excluded.value",
-            params![SqlText(key), SqlText(value)],
-        )?,
-        None => db.run(
-            "DELETE FROM importedRecords WHERE key = ?",
-            params![SqlText(key)],
-        )?,
-    };
-    Ok(())
-}
-
-/// A place, a key and a value.
-type Kept = (i64, Vec<u8>, Vec<u8>);
-
-/// The next records behind a place, in the order in which their keys first came.
-fn kept_records(db: &Database, place: i64) -> Result<Vec<Kept>> {
-    let mut statement =
-        db.prepare("SELECT place, key, value FROM importedRecords WHERE place > ? ORDER BY place")?;
-    let mut rows = statement.query(params![place])?;
-    let mut batch: Vec<Kept> = Vec::new();
-    let mut bytes = 0;
-    while let Some(row) = rows.next()? {
-        let key = row.get_ref(1)?.as_bytes()?.to_vec();
-        let value = row.get_ref(2)?.as_bytes()?.to_vec();
-        bytes += key.len() + value.len();
-        batch.push((row.get(0)?, key, value));
-        if bytes >= limits().record_batch_bytes {
-            break;
-        }
-    }
-    Ok(batch)
 }
 
 fn import_record(store: &mut Store, key: &[u8], value: &[u8]) -> Result<()> {

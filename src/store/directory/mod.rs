@@ -16,19 +16,43 @@ mod data;
 mod disk;
 mod export;
 mod fault;
+mod found;
 mod gate;
 mod import;
 mod manifest;
 mod paths;
+mod records;
+mod repair;
 mod sources;
+mod whole;
+
+use super::artifact::to_number;
+use super::{js_json, text};
 
 pub use export::{ExportOptions, Exported, export_to_directory};
 pub use fault::Fault;
 pub use import::{ExportDirectory, ImportOptions};
+pub use repair::{RepairOptions, Repaired, repair_metadata};
 pub(crate) use sources::{Source, sources};
+pub use whole::{Imported, import_from_directory};
 
 /// The file that says what an export consists of.
 pub const MANIFEST_NAME: &str = "export-manifest.json";
 
 /// The file with the export data.
 pub const DATA_NAME: &str = "export-data.jsonl";
+
+/// Where the host keeps the height of the last committed block.
+const HEIGHT_KEY: &[u8] = b"host.height";
+
+/// A height as the host keeps it; 0 if there is none.
+fn height_of(text: Option<&[u8]>) -> f64 {
+    text.map(|text| to_number(&text::as_read(text)))
+        .filter(|height| height.is_finite())
+        .unwrap_or(0.0)
+}
+
+/// A height as the host writes it down.
+fn text_of_height(height: f64) -> String {
+    js_json::number_to_string(height)
+}

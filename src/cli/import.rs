@@ -1,0 +1,177 @@
+//! `import`: a store from a directory.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::ValueEnum;
+use indicatif::HumanBytes;
+use serde_json::json;
+
+use super::artifact_mode::Mode;
+use super::state_dir::StateDirArgs;
+use super::{Failure, Outcome, Result, Session};
+use crate::store::directory::{
+    ImportOptions, RepairOptions, import_from_directory, repair_metadata,
+};
+
+/// How to take the export data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ExportDataMode {
+    /// All of it, into a new store
+    All,
+    /// Into the store that is there: records of spans and snapshots that it lacks, without their
+    /// contents
+    RepairMetadata,
+    /// Not at all: artifacts only, into the store that is there
+    Skip,
+}
+
+/// Make a store from a directory that export, or cosmic-swingset, has written.
+///
+/// The new store replaces whatever is in the store's directory, once all of it was checked and is on
+/// the disk; until then what is there stays as it is. Options and defaults are those of
+/// cosmic-swingset's import-kernel-db.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  swing-store import --export-dir /backup/export
+      a new store in ~/.agoric/data/agoric, which must be there
+  swing-store import --state-dir /var/lib/agoric/data/agoric --export-dir /backup/full \\
+      --artifact-mode replay --check-block-height 17000000
+      only what replaying vats takes, if the export is of that block
+  swing-store import --export-dir /backup/full --export-data-mode repair-metadata \\
+      --artifact-mode none
+      the records of history that the store lacks; prune and repopulate look after the history")]
+pub struct ImportArgs {
+    #[command(flatten)]
+    store: StateDirArgs,
+
+    /// The directory with the export.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    #[arg(env = "AG_CHAIN_COSMOS_EXPORT_DIR", hide_env_values = true)]
+    export_dir: PathBuf,
+
+    /// Which artifacts to take, and to insist on [default: those that the export was made with].
+    #[arg(long, value_name = "MODE", value_enum)]
+    #[arg(env = "AG_CHAIN_COSMOS_ARTIFACT_MODE", hide_env_values = true)]
+    artifact_mode: Option<Mode>,
+
+    /// How to take the export data.
+    #[arg(long, value_name = "MODE", default_value = "all", value_enum)]
+    #[arg(env = "AG_CHAIN_COSMOS_EXPORT_DATA_MODE", hide_env_values = true)]
+    export_data_mode: ExportDataMode,
+
+    /// Fail unless the export (and the store, when it is repaired) is of this block [default: any].
+    #[arg(long, value_name = "HEIGHT")]
+    #[arg(env = "AG_CHAIN_COSMOS_CHECK_BLOCK_HEIGHT", hide_env_values = true)]
+    check_block_height: Option<u64>,
+
+    /// Name each artifact on stderr as it is imported.
+    #[arg(long)]
+    verbose: bool,
+}
+
+impl ImportArgs {
+    fn block_height(&self) -> Option<f64> {
+        self.check_block_height.map(|height| height as f64)
+    }
+}
+
+/// Imports, or repairs.
+///
+/// # Errors
+/// As [`import_from_directory`] and [`repair_metadata`].
+pub fn run(args: ImportArgs, session: &Session) -> Result<Outcome> {
+    match args.export_data_mode {
+        ExportDataMode::All => import(&args, &args.store.directory()?, session),
+        ExportDataMode::RepairMetadata => repair(&args, &args.store.store()?, session),
+        ExportDataMode::Skip => Err(Failure::Usage(
+            "--export-data-mode skip is for artifacts whose records the store has already, which \
+             this version can't fill in"
+                .into(),
+        )),
+    }
+}
+
+fn import(args: &ImportArgs, store: &Path, session: &Session) -> Result<Outcome> {
+    if args.artifact_mode == Some(Mode::None) {
+        return Err(Failure::Usage(
+            "a store needs at least the operational artifacts: give another --artifact-mode than \
+             none, or none at all"
+                .into(),
+        ));
+    }
+    let options = ImportOptions {
+        mode: args.artifact_mode.and_then(Mode::artifacts),
+        block_height: args.block_height(),
+        note_exports: false,
+    };
+    let monitor = session.telling_monitor(args.verbose);
+    let begin = Instant::now();
+    let imported = session.watch("Importing", &monitor, || {
+        import_from_directory(&args.export_dir, store, &options, &monitor)
+    })?;
+    let seconds = begin.elapsed().as_secs_f64();
+    let document = json!({
+        "command": "import",
+        "stateDir": store.to_string_lossy(),
+        "exportDir": args.export_dir.to_string_lossy(),
+        "blockHeight": super::number(imported.block_height),
+        "artifactMode": imported.mode.name(),
+        "exportDataMode": "all",
+        "artifacts": imported.artifacts,
+        "bytes": imported.bytes,
+        "seconds": seconds,
+    });
+    session.answer(&document, |out| {
+        writeln!(
+            out,
+            "Imported block {} in mode {} to {}: {} artifacts and the export data, {} in \
+             {seconds:.1} s",
+            imported.block_height,
+            imported.mode.name(),
+            store.display(),
+            imported.artifacts,
+            HumanBytes(imported.bytes),
+        )
+    })?;
+    Ok(Outcome::Success)
+}
+
+fn repair(args: &ImportArgs, store: &Path, session: &Session) -> Result<Outcome> {
+    if args.artifact_mode.is_some_and(|mode| mode != Mode::None) {
+        return Err(Failure::Usage(
+            "artifacts can't be restored while metadata is repaired: give --artifact-mode none, or \
+             none at all"
+                .into(),
+        ));
+    }
+    let options = RepairOptions {
+        block_height: args.block_height(),
+    };
+    let monitor = session.telling_monitor(args.verbose);
+    let repaired = session.watch("Repairing", &monitor, || {
+        repair_metadata(&args.export_dir, store, &options, &monitor)
+    })?;
+    let document = json!({
+        "command": "import",
+        "stateDir": store.to_string_lossy(),
+        "exportDir": args.export_dir.to_string_lossy(),
+        "blockHeight": super::number(repaired.block_height),
+        "artifactMode": "none",
+        "exportDataMode": "repair-metadata",
+        "records": repaired.records,
+        "added": repaired.added,
+    });
+    session.answer(&document, |out| {
+        writeln!(
+            out,
+            "Compared {} records of block {} with those of {}, and added {} that were missing",
+            repaired.records,
+            repaired.block_height,
+            store.display(),
+            repaired.added,
+        )
+    })?;
+    Ok(Outcome::Success)
+}

@@ -1,0 +1,138 @@
+//! The command line: what operators and engineers do with a store from a shell.
+//!
+//! One implementation serves two programs: a plain binary (`src/bin/swing-store.rs`), and the
+//! addon, which `npx swing-store` runs on a thread of its own. Each subcommand is a file here: it
+//! says which arguments there are, hands them to `store`, and words what comes of it. [`Session`]
+//! is what a subcommand sees of the terminal.
+
+mod artifact_mode;
+mod completions;
+mod export;
+mod import;
+mod interrupt;
+mod outcome;
+mod output;
+mod progress;
+mod session;
+mod state_dir;
+
+use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+pub use interrupt::Interrupt;
+pub use outcome::{Failure, Outcome, Result};
+pub use progress::ProgressStyle;
+pub use session::{Session, Streams};
+
+/// Exports, imports and looks after swing-stores.
+#[derive(Debug, Parser)]
+#[command(
+    name = "swing-store",
+    bin_name = "swing-store",
+    version,
+    max_term_width = 100
+)]
+#[command(arg_required_else_help = true)]
+#[command(after_help = "\
+Exit codes: 0 done; 1 done, and something was found (differences, faults); 2 the command line is \
+wrong; 3 it failed; 130 it was interrupted.
+
+Examples:
+  swing-store export --home ~/.agoric --export-dir /backup/export --export-data-mode all
+  swing-store import --state-dir /var/lib/agoric/data/agoric --export-dir /backup/export
+  swing-store completions bash > /etc/bash_completion.d/swing-store")]
+struct Cli {
+    /// Print one JSON document on stdout, for other programs, instead of text.
+    #[arg(long, global = true)]
+    json: bool,
+
+    /// How to show on stderr how far the work has come.
+    #[arg(
+        long,
+        global = true,
+        value_name = "STYLE",
+        default_value = "auto",
+        value_enum
+    )]
+    progress: ProgressStyle,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Export(export::ExportArgs),
+    Import(import::ImportArgs),
+    Completions(completions::CompletionsArgs),
+}
+
+impl Command {
+    fn run(self, session: &Session) -> Result<Outcome> {
+        match self {
+            Command::Export(args) => export::run(args, session),
+            Command::Import(args) => import::run(args, session),
+            Command::Completions(args) => completions::run(args, session),
+        }
+    }
+}
+
+/// Runs the command line of this process, and returns its exit code. Ctrl-C and a request to
+/// terminate end the work cleanly; the second one ends the process at once.
+pub fn main() -> u8 {
+    let interrupt = Arc::new(Interrupt::default());
+    let on_signal = interrupt.clone();
+    let handled = ctrlc::set_handler(move || {
+        if on_signal.raise() {
+            // Whatever is half done is in a scratch directory or an open transaction.
+            std::process::exit(i32::from(outcome::INTERRUPTED));
+        }
+    });
+    // Without a handler Ctrl-C ends the process at once.
+    drop(handled);
+    run(std::env::args_os(), Streams::of_process(), interrupt)
+}
+
+/// Runs a command line, whose first argument is the program's name, and returns the exit code.
+pub fn run(
+    arguments: impl IntoIterator<Item = OsString>,
+    streams: Streams,
+    interrupt: Arc<Interrupt>,
+) -> u8 {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let json = arguments.iter().any(|argument| argument == "--json");
+            return outcome::refuse(&error, json, streams);
+        }
+    };
+    let session = Session::new(streams, cli.json, cli.progress, interrupt);
+    let outcome = catch_unwind(AssertUnwindSafe(|| cli.command.run(&session)));
+    let outcome = outcome.unwrap_or_else(|_| Err(Failure::panicked()));
+    session.finish(outcome)
+}
+
+/// A number for a document: a whole one without a fraction, as JavaScript prints it.
+fn number(number: f64) -> serde_json::Value {
+    match number as i64 {
+        whole if whole as f64 == number => whole.into(),
+        _ => number.into(),
+    }
+}
+
+/// The command line as clap has it, for completions.
+fn command() -> clap::Command {
+    Cli::command()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_arguments_make_sense() {
+        super::command().debug_assert();
+    }
+}

@@ -1,0 +1,137 @@
+//! How a command ends: with which exit code, and which words if it fails.
+
+use std::io::{self, Write};
+
+use serde_json::json;
+
+use super::Streams;
+use crate::store::Error;
+
+/// What a command returns.
+pub type Result<T> = std::result::Result<T, Failure>;
+
+/// The exit code of an interrupted command: as a shell has it for a process that Ctrl-C ended.
+pub(super) const INTERRUPTED: u8 = 130;
+
+/// How a command ended that did what it was asked to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// There is nothing more to say: exit code 0.
+    Success,
+    /// It was to look for something, and has found some: faults, differences, gaps. Exit code 1.
+    Findings,
+}
+
+impl Outcome {
+    pub(super) fn exit_code(self) -> u8 {
+        match self {
+            Outcome::Success => 0,
+            Outcome::Findings => 1,
+        }
+    }
+}
+
+/// Why a command could not do what it was asked to.
+#[derive(Debug)]
+pub enum Failure {
+    /// The arguments contradict each other, or what is there: exit code 2. The message says what to
+    /// do.
+    Usage(String),
+    /// The store, or the disk, failed: exit code 3, or 130 if the work was interrupted.
+    Store(Error),
+    /// What came of it could not be written: exit code 3. If nobody reads any more, that is no
+    /// failure.
+    Output(io::Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure::Store(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Failure {
+        Failure::Output(error)
+    }
+}
+
+impl Failure {
+    /// For a defect of this program, whose message is on stderr already.
+    pub(super) fn panicked() -> Failure {
+        Error::Internal("the command panicked. This is a defect: please report it".into()).into()
+    }
+
+    pub(super) fn exit_code(&self) -> u8 {
+        match self {
+            Failure::Usage(_) => 2,
+            Failure::Store(Error::Aborted) => INTERRUPTED,
+            Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
+            Failure::Store(_) | Failure::Output(_) => 3,
+        }
+    }
+
+    fn code(&self) -> &str {
+        match self {
+            Failure::Usage(_) => "ERR_SWING_STORE_ARGUMENT",
+            Failure::Store(error) => error.code(),
+            Failure::Output(_) => "ERR_SWING_STORE_OUTPUT",
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Failure::Usage(message) => message.clone(),
+            Failure::Store(Error::Aborted) => "interrupted".into(),
+            Failure::Store(error) => error.to_string(),
+            Failure::Output(error) => format!("writing the output: {error}"),
+        }
+    }
+
+    /// Says it: on stderr, and for other programs on stdout.
+    pub(super) fn tell(&self, json: bool, stdout: &mut dyn Write, stderr: &mut dyn Write) {
+        if matches!(self, Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe) {
+            return;
+        }
+        // There is nobody to tell that nobody can be told.
+        drop(writeln!(stderr, "error: {}", self.message()));
+        if json && !matches!(self, Failure::Output(_)) {
+            let error = json!({ "error": { "code": self.code(), "message": self.message() } });
+            drop(writeln!(stdout, "{error:#}").and_then(|()| stdout.flush()));
+        }
+    }
+}
+
+/// Shows what clap has to say about a command line that it did not take: what is wrong with it, or
+/// the help that was asked for. Returns the exit code.
+pub(super) fn refuse(error: &clap::Error, json: bool, mut streams: Streams) -> u8 {
+    let rendered = error.render();
+    let show = |colors: bool| match colors {
+        true => rendered.ansi().to_string(),
+        false => rendered.to_string(),
+    };
+    if error.use_stderr() {
+        let text = show(streams.stderr_is_terminal && colors_are_wanted());
+        drop(streams.stderr.write_all(text.as_bytes()));
+        drop(streams.stderr.flush());
+        if json {
+            let message = rendered.to_string();
+            let message = message.trim_end().trim_start_matches("error: ");
+            let error = json!({
+                "error": { "code": "ERR_SWING_STORE_ARGUMENT", "message": message },
+            });
+            drop(writeln!(streams.stdout, "{error:#}"));
+            drop(streams.stdout.flush());
+        }
+    } else {
+        let text = show(streams.stdout_is_terminal && colors_are_wanted());
+        drop(streams.stdout.write_all(text.as_bytes()));
+        drop(streams.stdout.flush());
+    }
+    u8::try_from(error.exit_code()).unwrap_or(2)
+}
+
+/// Whether the environment has nothing against colors (<https://no-color.org>).
+fn colors_are_wanted() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
