@@ -67,6 +67,7 @@ const repopulateSwingStore = async (exporter, dirPath, options = {}) => {
     return await runJob(job, options, () => Promise.race([work(), aborted]));
   } finally {
     forget();
+    await job.close();
   }
 };
 

@@ -20,6 +20,10 @@ import {
   makeSwingStoreExporter,
   makeTranscriptStore,
   openSwingStore,
+  pruneSwingStore,
+  reclaimSwingStoreSpace,
+  repopulateSwingStore,
+  repopulateSwingStoreFromDirectory,
 } from 'swing-store-native';
 import type {
   ArchivePowers,
@@ -168,4 +172,18 @@ export const passOn = async (from: string, by: string, to: string, signal: Abort
   hostStorage.kvStore.set('host.height', `${blockHeight}`);
   await hostStorage.commit();
   return artifacts;
+};
+
+/** Less history, a smaller file, and all of it again. */
+export const roundTrip = async (dir: string, archive: string, exporter: SwingStoreExporter): Promise<readonly string[]> => {
+  const { items, done, locking } = await pruneSwingStore(dir, { keep: { transcripts: 'replay', snapshots: 'debug' }, budget: 500 });
+  const { before, after } = await reclaimSwingStoreSpace(dir, { method: 'rewrite' });
+  console.log(items, done, locking.longest, before.fileBytes - after.fileBytes);
+  const { filled } = await repopulateSwingStore(exporter, dir, { artifactMode: 'debug' });
+  const { missing, refused } = await repopulateSwingStoreFromDirectory(archive, dir, {
+    maxTransactionBytes: 1e7,
+    onProgress: ({ stage, done: finished, total }) => console.log(stage, finished, total),
+  });
+  for (const { name, code, reason } of refused) console.log(name, code, reason);
+  return [...filled, ...missing];
 };

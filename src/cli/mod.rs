@@ -13,6 +13,9 @@ mod interrupt;
 mod outcome;
 mod output;
 mod progress;
+mod prune;
+mod reclaim;
+mod repopulate;
 mod session;
 mod state_dir;
 
@@ -67,6 +70,9 @@ struct Cli {
 enum Command {
     Export(export::ExportArgs),
     Import(import::ImportArgs),
+    Prune(prune::PruneArgs),
+    Repopulate(repopulate::RepopulateArgs),
+    Reclaim(reclaim::ReclaimArgs),
     Completions(completions::CompletionsArgs),
 }
 
@@ -75,6 +81,9 @@ impl Command {
         match self {
             Command::Export(args) => export::run(args, session),
             Command::Import(args) => import::run(args, session),
+            Command::Prune(args) => prune::run(args, session),
+            Command::Repopulate(args) => repopulate::run(args, session),
+            Command::Reclaim(args) => reclaim::run(args, session),
             Command::Completions(args) => completions::run(args, session),
         }
     }

@@ -1,7 +1,7 @@
 //! Repopulating a store, for JavaScript: from a directory, or artifact by artifact from streams.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::database::path_from;
 use super::exporter::artifact_mode;
@@ -27,7 +27,8 @@ pub struct FromStreams {
     store: PathBuf,
     options: RepopulateOptions,
     monitor: Monitor,
-    work: OnceLock<Repopulation>,
+    /// Between `open` and `close`.
+    work: Mutex<Option<Arc<Repopulation>>>,
     /// The artifact that is next, until there is a sink for it.
     next: Mutex<Option<Incoming>>,
     /// What became of the one that a sink took.
@@ -69,6 +70,7 @@ const STREAM_METHODS: &[Function<FromStreams>] = &[
     ("sink", make_sink),
     ("passOver", pass_over),
     ("finish", finish),
+    ("close", close),
     ("progress", job::progress),
     ("abort", job::abort),
 ];
@@ -101,7 +103,7 @@ pub fn make(call: &Call<'_, ()>) -> Result<Reply> {
         store: path_from(call.text(0, "dirPath")?)?,
         options: options(call, 1)?,
         monitor: Monitor::default(),
-        work: OnceLock::new(),
+        work: Mutex::default(),
         next: Mutex::default(),
         fate: Mutex::new(Fate::Open),
     });
@@ -118,10 +120,14 @@ fn run_from_directory(call: &Call<'_, FromDirectory>) -> Result<Reply> {
 }
 
 impl FromStreams {
-    fn work(&self) -> Result<&Repopulation> {
-        self.work
-            .get()
-            .ok_or_else(|| Error::Internal("the repopulation was not opened".into()))
+    /// The repopulation. After `close` there is none for what was still under way, because its
+    /// caller did not wait for it.
+    fn work(&self) -> Result<Arc<Repopulation>> {
+        self.slot().clone().ok_or(Error::DatabaseClosed)
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Option<Arc<Repopulation>>> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn fate(&self) -> MutexGuard<'_, Fate> {
@@ -172,7 +178,7 @@ fn open(call: &Call<'_, FromStreams>) -> Result<Reply> {
     let job = call.target.clone();
     call.promise(move || {
         let work = Repopulation::open(&job.store, job.options.clone(), &job.monitor)?;
-        drop(job.work.set(work));
+        *job.slot() = Some(Arc::new(work));
         Ok(Value::Undefined)
     })
 }
@@ -221,6 +227,19 @@ fn pass_over(call: &Call<'_, FromStreams>) -> Result<Reply> {
 fn finish(call: &Call<'_, FromStreams>) -> Result<Reply> {
     let job = call.target.clone();
     call.promise(move || job.work()?.finish(&job.monitor).map(report))
+}
+
+/// `close()`: a promise that the store is closed.
+fn close(call: &Call<'_, FromStreams>) -> Result<Reply> {
+    let job = call.target.clone();
+    call.promise(move || {
+        // What is in work ends first, at its next step.
+        job.monitor.abort();
+        job.next().take();
+        let work = job.slot().take();
+        drop(work);
+        Ok(Value::Undefined)
+    })
 }
 
 fn report(done: Repopulated) -> Value {

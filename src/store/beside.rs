@@ -29,7 +29,7 @@ const ABOUT: Duration = Duration::from_secs(10);
 const COURTESY: u32 = 3;
 
 /// How long to wait for what nobody holds for long.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// SQLite's page cache, in KiB: room for the pages of one transaction.
 const CACHE_KIB: u32 = 16 << 10;

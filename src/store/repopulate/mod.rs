@@ -20,7 +20,7 @@ pub use incoming::Incoming;
 
 use super::artifact::ArtifactMode;
 use super::beside::{Beside, Transacted};
-use super::error::{Error, Result};
+use super::error::{Error, Result, show};
 use super::progress::{Monitor, Stage};
 use spool::SpoolPlace;
 use target::Found;
@@ -172,6 +172,7 @@ impl Repopulation {
         });
         match outcome {
             Ok((Outcome::Filled, bytes)) => {
+                monitor.tell(|| format!("filled in {}", show(&name)));
                 let mut report = self.report();
                 report.filled.push(name);
                 report.bytes += bytes;
@@ -212,6 +213,7 @@ impl Repopulation {
     /// Takes note of an artifact that could not be read.
     pub fn note_refused(&self, refused: Refused, monitor: &Monitor) {
         monitor.finish_piece();
+        monitor.tell(|| format!("refused {}: {}", show(&refused.name), refused.reason));
         let mut report = self.report();
         report.refused_count += 1;
         if report.refused.len() < MAX_REFUSED {
