@@ -286,6 +286,20 @@ testScenarios(test, [subject, reference], {
     return seen;
   },
 
+  async "another process's commits are seen whatever the journal mode is"(play) {
+    const store = await makeStore(play);
+    const seen = [readAll(store, keys), readAll(store, keys)];
+    for (const [i, mode] of ['delete', 'wal', 'truncate', 'wal', 'wal'].entries()) {
+      seen.push(store.debug.getDatabase().pragma(`journal_mode=${mode}`), readAll(store, keys));
+      for (const key of ['a', 'bb']) {
+        inAnotherProcess(play.dir, `INSERT OR REPLACE INTO kvStore VALUES ('${key}', '${mode} ${i}')`);
+        seen.push(readAll(store, keys));
+      }
+    }
+    await store.hostStorage.close();
+    return seen;
+  },
+
   async 'several stores on one file'(play) {
     const one = await makeStore(play);
     const other = play.api.openSwingStore(play.dir);

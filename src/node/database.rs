@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use napi::sys;
 
-use super::raw::{Call, Function, Reply, Value, add_functions, array_buffer, functions, tie};
+use super::raw::{
+    Call, Function, Reply, SharedMemory, Value, add_functions, array_buffer, functions, tie,
+};
 use crate::store::{
     Bindings, DEFAULT_BUSY_TIMEOUT, Database, Error, Location, OpenOptions, Result, SharedDatabase,
     SqlValue,
@@ -23,16 +25,17 @@ const METHODS: &[Function<SharedDatabase>] = &[
     ("execute", execute),
     ("close", close),
     ("serialize", serialize),
-    ("refresh", |call| {
-        call.target.lock().refresh();
-        Ok(Value::Undefined.into())
-    }),
+    ("refresh", |call| flag(call.target.lock().refresh())),
     ("signal", |call| {
         let signal = call.target.lock().signal();
-        let buffer = array_buffer(call.env(), signal);
-        buffer
+        array_buffer(call.env(), SharedMemory::Signal(signal))
             .map(Reply::Js)
             .ok_or_else(|| Error::Internal("this JavaScript engine has no external buffers".into()))
+    }),
+    ("watchOthers", |call| {
+        let view = call.target.lock().watch_others();
+        let buffer = view.and_then(|view| array_buffer(call.env(), SharedMemory::WalIndex(view)));
+        Ok(buffer.map_or(Value::Undefined.into(), Reply::Js))
     }),
     ("isOpen", |call| flag(call.target.lock().is_open())),
     ("inTransaction", |call| {

@@ -144,9 +144,10 @@ impl Database {
     }
 
     /// Makes void the copies of values that were made before, if another connection may have
-    /// changed the database since.
-    pub fn refresh(&self) {
+    /// changed the database since. Says whether [`Database::watch_others`] can save further calls.
+    pub fn refresh(&self) -> bool {
         self.notice_others();
+        self.can_be_watched()
     }
 
     /// What tells whoever keeps copies of values whether they still hold.
@@ -378,6 +379,7 @@ impl Database {
     /// on. Does nothing the second time.
     pub fn close(&mut self) {
         self.transaction_lost();
+        self.signal.watch(false);
         self.signal.close();
         self.statements.clear();
         self.readers.clear();

@@ -63,6 +63,7 @@ mod trace;
 mod transcripts;
 mod unbroken;
 mod wal_clock;
+mod wal_view;
 
 use std::path::{Path, PathBuf};
 
@@ -88,6 +89,7 @@ pub use staging::{Staged, StorePlace};
 pub use statement::{Bindings, Changes, Column, SqlValue};
 pub use text::{as_read as text_as_read, for_hash as text_for_hash, from_utf16, has_replacement};
 pub use transcripts::{Deletion, ItemRow, Span};
+pub use wal_view::WalView;
 
 /// The name of the database file in a store's directory.
 pub const FILE_NAME: &str = "swingstore.sqlite";

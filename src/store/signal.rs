@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicI32, Ordering};
 
-/// Three numbers in memory that both sides see.
+/// Numbers in memory that both sides see.
 #[derive(Debug, Default)]
 #[repr(C)]
 pub struct Signal {
@@ -15,6 +15,8 @@ pub struct Signal {
     held: AtomicI32,
     /// 1 once the database is closed.
     closed: AtomicI32,
+    /// 1 while a [`WalView`](super::wal_view::WalView) that was given out shows every commit.
+    watched: AtomicI32,
 }
 
 impl Signal {
@@ -31,6 +33,11 @@ impl Signal {
     /// Says that the database is closed.
     pub(super) fn close(&self) {
         self.closed.store(1, Ordering::Release);
+    }
+
+    /// Says whether every commit shows in the view of the WAL-index that was given out.
+    pub(super) fn watch(&self, watched: bool) {
+        self.watched.store(i32::from(watched), Ordering::Release);
     }
 
     /// Whether nobody else can change a value.

@@ -9,15 +9,16 @@
 #![allow(unsafe_code)]
 
 use std::ffi::c_int;
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 use rusqlite::{Connection, ffi};
+
+/// How many 32-bit words the WAL-index's header has.
+pub(super) const HEADER_WORDS: usize = 12;
 
 /// The WAL-index's header as it was at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct WalClock([u32; HEADER_WORDS]);
-
-const HEADER_WORDS: usize = 12;
 
 /// The size of the WAL-index's first part, by which SQLite asks the file system layer for it.
 const REGION_BYTES: c_int = 32 * 1024;
@@ -28,41 +29,48 @@ impl WalClock {
     /// The connection must be in WAL mode and have read something since it is: then its
     /// WAL-index is mapped, and asking for it again changes nothing.
     pub(super) fn read(connection: &Connection) -> Option<WalClock> {
-        // SAFETY: an open connection, by the borrow. The pointers are used within this function,
-        // while the connection is borrowed, so that its file and its mapping stay. The file
-        // control writes the pointer to the file, for which there is a place. The methods of a
-        // file that has a WAL-index include `xShmMap` (version 2), which is checked. The region
-        // is as long as asked for, is mapped as long as the connection is in WAL mode, and is
-        // aligned, since it begins a page. Other processes may write it at any time, so it is
-        // read by volatile reads of whole words; whatever they give is only compared.
-        unsafe {
-            let mut file: *mut ffi::sqlite3_file = ptr::null_mut();
-            let status = ffi::sqlite3_file_control(
-                connection.handle(),
-                c"main".as_ptr(),
-                ffi::SQLITE_FCNTL_FILE_POINTER,
-                (&raw mut file).cast(),
-            );
-            if status != ffi::SQLITE_OK || file.is_null() {
-                return None;
-            }
-            let methods = (*file).pMethods.as_ref()?;
-            if methods.iVersion < 2 {
-                return None;
-            }
-            let map = methods.xShmMap?;
-            let mut region: *mut std::ffi::c_void = ptr::null_mut();
-            // Not to be made, should it not be there.
-            let status = map(file, 0, REGION_BYTES, 0, (&raw mut region).cast());
-            if status != ffi::SQLITE_OK || region.is_null() {
-                return None;
-            }
-            let words = region.cast::<u32>();
-            let mut header = [0; HEADER_WORDS];
-            for (at, word) in header.iter_mut().enumerate() {
-                *word = words.add(at).read_volatile();
-            }
-            Some(WalClock(header))
+        let words = wal_index(connection)?;
+        let mut header = [0; HEADER_WORDS];
+        for (at, word) in header.iter_mut().enumerate() {
+            // SAFETY: the words are within the region, which stays while the connection is
+            // borrowed. Other processes may write them at any time, so they are read by volatile
+            // reads of whole words; whatever they give is only compared.
+            *word = unsafe { words.as_ptr().add(at).read_volatile() };
+        }
+        Some(WalClock(header))
+    }
+}
+
+/// Where the first part of the WAL-index is mapped, as long as the connection is open and in WAL
+/// mode; `None` if there is none. Of [`WalClock::read`] goes what is said there.
+pub(super) fn wal_index(connection: &Connection) -> Option<NonNull<u32>> {
+    // SAFETY: an open connection, by the borrow. The pointers are used within this function,
+    // while the connection is borrowed, so that its file stays. The file control writes the
+    // pointer to the file, for which there is a place. The methods of a file that has a WAL-index
+    // include `xShmMap` (version 2), which is checked. The region is as long as asked for, and is
+    // aligned, since it begins a page.
+    unsafe {
+        let mut file: *mut ffi::sqlite3_file = ptr::null_mut();
+        let status = ffi::sqlite3_file_control(
+            connection.handle(),
+            c"main".as_ptr(),
+            ffi::SQLITE_FCNTL_FILE_POINTER,
+            (&raw mut file).cast(),
+        );
+        if status != ffi::SQLITE_OK || file.is_null() {
+            return None;
+        }
+        let methods = (*file).pMethods.as_ref()?;
+        if methods.iVersion < 2 {
+            return None;
+        }
+        let map = methods.xShmMap?;
+        let mut region: *mut std::ffi::c_void = ptr::null_mut();
+        // Not to be made, should it not be there.
+        let status = map(file, 0, REGION_BYTES, 0, (&raw mut region).cast());
+        match status {
+            ffi::SQLITE_OK => NonNull::new(region.cast()),
+            _ => None,
         }
     }
 }

@@ -6,28 +6,50 @@ use std::sync::Arc;
 
 use napi::sys;
 
-use crate::store::Signal;
+use crate::store::{Signal, WalView};
 
-/// An `ArrayBuffer` over the 32-bit numbers of a signal; `None` where the engine has no
-/// external buffers.
-pub fn array_buffer(env: sys::napi_env, signal: Arc<Signal>) -> Option<sys::napi_value> {
-    extern "C" fn finalize(_: sys::napi_env, _: *mut c_void, hint: *mut c_void) {
-        // SAFETY: made by `Arc::into_raw` below, and given back once, when JavaScript can't
-        // reach the buffer any more. A signal has no destructor that could panic.
-        drop(unsafe { Arc::from_raw(hint.cast::<Signal>()) });
+/// Whose memory it is.
+pub enum SharedMemory {
+    /// What a database says without being asked.
+    Signal(Arc<Signal>),
+    /// What SQLite says to all connections.
+    WalIndex(WalView),
+}
+
+impl SharedMemory {
+    /// The memory's address and its length, the same until this is dropped.
+    fn place(&self) -> (*const c_void, usize) {
+        match self {
+            SharedMemory::Signal(signal) => (Arc::as_ptr(signal).cast(), size_of::<Signal>()),
+            SharedMemory::WalIndex(view) => {
+                let words = view.words();
+                (words.as_ptr().cast(), size_of_val(words))
+            }
+        }
     }
-    let raw = Arc::into_raw(signal);
+}
+
+/// An `ArrayBuffer` over 32-bit numbers; `None` where the engine has no external buffers.
+pub fn array_buffer(env: sys::napi_env, memory: SharedMemory) -> Option<sys::napi_value> {
+    extern "C" fn finalize(_: sys::napi_env, _: *mut c_void, hint: *mut c_void) {
+        // SAFETY: made by `Box::into_raw` below, and given back once, when JavaScript can't
+        // reach the buffer any more. Neither owner has a destructor that could panic.
+        drop(unsafe { Box::from_raw(hint.cast::<SharedMemory>()) });
+    }
+    let owner = Box::new(memory);
+    let (address, length) = owner.place();
+    let raw = Box::into_raw(owner);
     let mut result = ptr::null_mut();
-    // SAFETY: the memory is as long as given, is aligned for 32-bit numbers, has interior
-    // mutability, and lives until the finalizer runs, as the buffer has a share of its owner.
-    // Rust only uses it atomically; JavaScript reads whole aligned numbers and writes none.
+    // SAFETY: the memory is as long as given, is aligned for 32-bit numbers, is known to change
+    // behind any reader's back (it consists of atomic numbers), and lives until the finalizer
+    // runs, since the buffer owns its owner. JavaScript reads whole aligned numbers and writes none.
     let status = unsafe {
         sys::napi_create_external_arraybuffer(
             env,
-            raw.cast_mut().cast(),
-            size_of::<Signal>(),
+            address.cast_mut(),
+            length,
             Some(finalize),
-            raw.cast_mut().cast(),
+            raw.cast(),
             &mut result,
         )
     };
@@ -35,6 +57,6 @@ pub fn array_buffer(env: sys::napi_env, signal: Arc<Signal>) -> Option<sys::napi
         return Some(result);
     }
     // SAFETY: no buffer was made, so no finalizer will give it back.
-    drop(unsafe { Arc::from_raw(raw) });
+    drop(unsafe { Box::from_raw(raw) });
     None
 }
