@@ -97,6 +97,8 @@ pub(super) enum Outcome {
 pub struct Repopulation {
     options: RepopulateOptions,
     beside: Mutex<Beside>,
+    /// For looking, so that nobody who looks has to wait for those who write, or pause.
+    reader: Mutex<Beside>,
     place: Arc<SpoolPlace>,
     report: Mutex<Repopulated>,
 }
@@ -112,10 +114,12 @@ impl Repopulation {
         monitor: &Monitor,
     ) -> Result<Repopulation> {
         let beside = Beside::open(directory, monitor)?;
+        let reader = Beside::open(directory, monitor)?;
         monitor.begin(Stage::Working);
         Ok(Repopulation {
             options,
             beside: Mutex::new(beside),
+            reader: Mutex::new(reader),
             place: Arc::new(SpoolPlace::new(directory)),
             report: Mutex::default(),
         })
@@ -123,6 +127,10 @@ impl Repopulation {
 
     fn beside(&self) -> MutexGuard<'_, Beside> {
         self.beside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reader(&self) -> MutexGuard<'_, Beside> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn report(&self) -> MutexGuard<'_, Repopulated> {
@@ -137,7 +145,7 @@ impl Repopulation {
     pub fn begin(&self, name: &[u8], monitor: &Monitor) -> Result<Option<Incoming>> {
         let mode = self.options.mode;
         let found = self
-            .beside()
+            .reader()
             .read(monitor, |db| target::find(db, name, mode))?;
         match found {
             Found::Wanted(target) => {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::store::error::{Error, Result};
 use crate::store::limits::limits;
-use crate::store::scratch::Scratch;
+use crate::store::scratch::{Scratch, remove_leftovers};
 use crate::store::span_reader::ItemBatch;
 
 /// What the names of scratch directories of repopulations begin with.
@@ -17,7 +17,8 @@ const PREFIX: &str = ".swing-store-repopulate-";
 /// How many batches of items are held in memory before they go to a file.
 const BATCHES: usize = 16;
 
-/// A place for files of items, made when the first one is needed.
+/// A place for files of items, made when the first one is needed. What killed repopulations have
+/// left there is removed.
 pub(super) struct SpoolPlace {
     parent: PathBuf,
     scratch: std::sync::Mutex<Option<Arc<Scratch>>>,
@@ -26,6 +27,7 @@ pub(super) struct SpoolPlace {
 
 impl SpoolPlace {
     pub(super) fn new(parent: &Path) -> SpoolPlace {
+        remove_leftovers(parent, PREFIX);
         SpoolPlace {
             parent: parent.to_owned(),
             scratch: std::sync::Mutex::default(),
