@@ -3,18 +3,60 @@
 const { validateArtifactMode } = require('./artifact-mode.js');
 const { check, followTaming, quote } = require('./errors.js');
 const { harden } = require('./harden.js');
+const native = require('./native.js');
+const { makePacker } = require('./packed.js');
 const { collectRecords, kindOf } = require('./records.js');
 const { makeStaging } = require('./staging.js');
 const { assertComplete, checkOptions, makeSwingStore } = require('./swing-store.js');
 const { buffer } = require('./util.js');
 
-/** Adds what the records tell of, yet without contents. */
-const importRecords = async (exporter, { kernelStorage, internal }) => {
-  const { kvStore } = kernelStorage;
-  const records = await collectRecords(exporter, (key, value) => {
-    if (value === null || value === undefined) kvStore.delete(key);
+/**
+ * Takes kvStore entries, which are many. Unless the caller has wrapped the kvStore, and so has to
+ * see each of them, they are stored some at a time on another thread, while the next are read.
+ */
+const makeEntryTaker = ({ kvStore }, setMany) => {
+  const takeOne = (key, value) => {
+    if (value === null) kvStore.delete(key);
     else kvStore.set(key, value);
-  });
+  };
+  if (!setMany) return { take: takeOne, finish: async () => {} };
+
+  const batchSize = native.chunkBytes();
+  const packer = makePacker();
+  let storing;
+  /** Hands on what there is, once all before it is stored. */
+  const handOn = async () => {
+    await storing;
+    storing = setMany(...packer.take());
+    // It is awaited later; until then its failure is not unhandled.
+    storing.catch(() => {});
+  };
+  const finish = async () => {
+    await handOn();
+    await storing;
+  };
+  return {
+    take(key, value) {
+      if (value !== null && typeof value !== 'string') {
+        // The store has something to say about that, in its turn.
+        return finish().then(() => takeOne(key, value));
+      }
+      return packer.add(key, value) < batchSize ? undefined : handOn();
+    },
+    finish,
+  };
+};
+
+/** Adds what the records tell of, yet without contents. */
+const importRecords = async (exporter, { kernelStorage, internal }, setMany) => {
+  const entries = makeEntryTaker(kernelStorage, setMany);
+  let records;
+  try {
+    records = await collectRecords(exporter, (key, value) => entries.take(key, value ?? null));
+  } finally {
+    // Should the exporter have failed, an entry that came before may have, too, and counts.
+    await entries.finish();
+  }
   const { bundleStore, snapStore, transcriptStore } = internal;
   for (const [key, value] of records) {
     const kind = kindOf(key);
@@ -109,8 +151,9 @@ const importSwingStore = async (exporter, dirPath = null, options = {}) => {
   const staging = dirPath ? await makeStaging(dirPath, allOptions) : undefined;
   let store;
   try {
-    ({ store } = makeSwingStore(dirPath, true, allOptions, staging));
-    await importRecords(exporter, store);
+    const made = makeSwingStore(dirPath, true, allOptions, staging);
+    store = made.store;
+    await importRecords(exporter, store, made.setMany);
     await importArtifacts(exporter, store, artifactMode);
     // What is needed to run must be there even if only `debug` was asked for.
     assertComplete(store.internal, artifactMode === 'debug' ? 'operational' : artifactMode);

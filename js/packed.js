@@ -44,4 +44,35 @@ const unpackPairs = packed => {
   return pairs;
 };
 
-module.exports = { pairCutter, unpackPairs };
+/** Packs pairs of strings for the addon, as the addon does for us: `null` stands for no second one. */
+const makePacker = () => {
+  let texts = [];
+  let lengths = [];
+  let size = 0;
+  return {
+    /** Adds a pair, and returns how many characters there are by now, roughly. */
+    add(key, value) {
+      texts.push(key);
+      lengths.push(key.length);
+      if (value === null) {
+        lengths.push(NULL);
+      } else {
+        texts.push(value);
+        lengths.push(value.length);
+      }
+      // A pair without a character takes room, too.
+      size += key.length + (value === null ? 0 : value.length) + 1;
+      return size;
+    },
+    /** Takes out what was added: one string, and the lengths as bytes. */
+    take() {
+      const packed = [texts.join(''), new Uint8Array(Uint32Array.from(lengths).buffer)];
+      texts = [];
+      lengths = [];
+      size = 0;
+      return packed;
+    },
+  };
+};
+
+module.exports = { makePacker, pairCutter, unpackPairs };

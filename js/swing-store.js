@@ -232,7 +232,10 @@ const makeSwingStore = (storePath, forceReset, options, staging) => {
     getDatabase: () => (isOpen ? db : null),
   };
 
-  return { store: harden({ kernelStorage, hostStorage, debug, internal }), begin: fns.ensureTxn };
+  const store = harden({ kernelStorage, hostStorage, debug, internal });
+  // A wrapped kvStore must see what is set.
+  const setMany = isWrapped ? undefined : fns.kernelSetMany;
+  return { store, begin: fns.ensureTxn, setMany };
 };
 
 /**

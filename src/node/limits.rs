@@ -23,3 +23,8 @@ pub fn set(call: &Call<'_, ()>) -> Result<Reply> {
 pub fn kv_cache_bytes(_: &Call<'_, ()>) -> Result<Reply> {
     Ok(Value::Number(limits().kv_cache_bytes as f64).into())
 }
+
+/// `chunkBytes()`: how much is handed on to another thread at a time.
+pub fn chunk_bytes(_: &Call<'_, ()>) -> Result<Reply> {
+    Ok(Value::Number(limits().chunk_bytes as f64).into())
+}

@@ -57,6 +57,7 @@ const EXPORTS: &[Function<()>] = &[
     ("makeHasher", hasher::make),
     ("setLimits", limits::set),
     ("kvCacheBytes", limits::kv_cache_bytes),
+    ("chunkBytes", limits::chunk_bytes),
     #[cfg(feature = "cli")]
     ("makeCommandLine", command_line::make),
 ];

@@ -2,10 +2,11 @@
 //!
 //! To make a string in JavaScript takes a call of Node-API, and to put it into an array takes a
 //! more expensive one. Strings that come in numbers are therefore handed over as one, with their
-//! lengths, and cut apart there (see `js/packed.js`), which takes a tenth of the time.
+//! lengths, and cut apart there (see `js/packed.js`), which takes a tenth of the time. Strings
+//! from JavaScript come the same way.
 
-use super::raw::Value;
-use crate::store::text_as_read;
+use super::raw::{Call, Value};
+use crate::store::{Error, Result, from_utf16, text_as_read};
 
 /// The length of what is `null`.
 const NULL: u32 = u32::MAX;
@@ -32,6 +33,57 @@ impl Packed {
     /// An array of the one string and of the lengths.
     pub fn into_value(self) -> Value {
         Value::Array(vec![Value::Text(self.text), Value::Lengths(self.lengths)])
+    }
+}
+
+/// Pairs of strings that JavaScript packed, of which the second may be missing.
+pub struct PackedPairs {
+    units: Vec<u16>,
+    lengths: Vec<u32>,
+}
+
+impl PackedPairs {
+    /// The pairs that two arguments are: the one string, and the lengths as the bytes of 32-bit
+    /// numbers.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if they are something else.
+    pub fn argument<T: 'static>(call: &Call<'_, T>, index: usize) -> Result<PackedPairs> {
+        let units = call.utf16(index);
+        let lengths = call.bytes(index + 1);
+        let (Some(units), Some(lengths)) = (units, lengths) else {
+            return Err(Error::Internal("packed strings are missing".into()));
+        };
+        let (lengths, _) = lengths.as_chunks();
+        let lengths = lengths.iter().map(|bytes| u32::from_ne_bytes(*bytes));
+        Ok(PackedPairs {
+            units,
+            lengths: lengths.collect(),
+        })
+    }
+
+    /// Gives each pair to `take`, as the file holds it.
+    ///
+    /// # Errors
+    /// What `take` says; [`Error::Internal`] if the lengths are not those of the string.
+    pub fn for_each(&self, mut take: impl FnMut(&[u8], Option<&[u8]>) -> Result<()>) -> Result<()> {
+        let mut rest = self.units.as_slice();
+        let mut cut = |length: u32| -> Result<Vec<u8>> {
+            let (text, behind) = rest
+                .split_at_checked(length as usize)
+                .ok_or_else(|| Error::Internal("packed strings are too short".into()))?;
+            rest = behind;
+            Ok(from_utf16(text))
+        };
+        let (pairs, _) = self.lengths.as_chunks();
+        for [key, value] in pairs {
+            let key = cut(*key)?;
+            match *value {
+                NULL => take(&key, None)?,
+                length => take(&key, Some(&cut(length)?))?,
+            }
+        }
+        Ok(())
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use napi::sys;
 
 use super::exporter::artifact_mode;
-use super::packed::Packed;
+use super::packed::{Packed, PackedPairs};
 use super::raw::{Call, Function, Reply, Value, function, functions};
 use super::sink::{self, Work};
 use super::source::{self, Origin};
@@ -39,6 +39,7 @@ const METHODS: &[Function<Handle>] = &[
         kv_set(call, check, Store::kernel_set)
     }),
     ("kernelDelete", |call| kv_delete(call, Store::kernel_delete)),
+    ("kernelSetMany", kernel_set_many),
     ("hostSet", |call| {
         kv_set(call, require_host_key, Store::host_set)
     }),
@@ -412,6 +413,22 @@ fn kv_set(
         call.with_text(1, "value", |value| {
             set(&mut call.target.lock(), key, value).and_then(done)
         })
+    })
+}
+
+/// `kernelSetMany(text, lengths)`: a promise that packed entries are set, or deleted where there
+/// is no value. Copies of values that JavaScript has are void then.
+fn kernel_set_many(call: &StoreCall<'_>) -> Result<Reply> {
+    let pairs = PackedPairs::argument(call, 0)?;
+    let handle = call.target.clone();
+    call.promise(move || {
+        let mut store = handle.lock();
+        pairs.for_each(|key, value| match value {
+            Some(value) => store.kernel_set(key, value),
+            None => store.kernel_delete(key),
+        })?;
+        store.outdate_copies();
+        Ok(Value::Undefined)
     })
 }
 

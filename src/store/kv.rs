@@ -173,6 +173,11 @@ impl Store {
         self.note_kernel_delete(key_type, key)
     }
 
+    /// Makes void all copies of values, because values were changed that nobody was told of.
+    pub fn outdate_copies(&self) {
+        self.db.lock().signal.outdate();
+    }
+
     /// Hashes and exports what the kernel set, if the key is part of consensus.
     pub fn note_kernel_set(&mut self, key_type: KeyType, key: &[u8], value: &[u8]) -> Result<()> {
         self.note_shared(key_type, key, Some(&value.into()))

@@ -12,6 +12,10 @@ pub const REPLACEMENT: &[u8] = b"\xEF\xBF\xBD";
 
 /// The bytes that the file holds for a string of 16-bit units.
 pub fn from_utf16(units: &[u16]) -> Vec<u8> {
+    // Nearly all text is ASCII.
+    if units.iter().all(|unit| *unit < 0x80) {
+        return units.iter().map(|unit| *unit as u8).collect();
+    }
     let mut bytes = Vec::with_capacity(units.len() * 3);
     let mut buffer = [0; 4];
     for unit in char::decode_utf16(units.iter().copied()) {

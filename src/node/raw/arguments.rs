@@ -115,6 +115,12 @@ impl<T: 'static> Call<'_, T> {
         status == sys::Status::napi_ok && truth
     }
 
+    /// The 16-bit units of a string argument, if it is one.
+    pub fn utf16(&self, index: usize) -> Option<Vec<u16>> {
+        self.argument(index)
+            .and_then(|value| read_units(self.env, value))
+    }
+
     /// The bytes of a `Uint8Array` or `Buffer` argument, copied, if it is one.
     pub fn bytes(&self, index: usize) -> Option<Vec<u8>> {
         let mut bytes = Vec::new();
@@ -286,6 +292,10 @@ fn read_long_text(env: sys::napi_env, value: sys::napi_value) -> Option<Vec<u8>>
 }
 
 fn read_utf16(env: sys::napi_env, value: sys::napi_value) -> Option<Vec<u8>> {
+    read_units(env, value).map(|units| from_utf16(&units))
+}
+
+fn read_units(env: sys::napi_env, value: sys::napi_value) -> Option<Vec<u16>> {
     let mut length = 0;
     // SAFETY: as in `read_long_text`.
     unsafe {
@@ -302,7 +312,7 @@ fn read_utf16(env: sys::napi_env, value: sys::napi_value) -> Option<Vec<u8>> {
             &mut length,
         );
         units.truncate(length);
-        (status == sys::Status::napi_ok).then(|| from_utf16(&units))
+        (status == sys::Status::napi_ok).then_some(units)
     }
 }
 
