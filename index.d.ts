@@ -941,7 +941,10 @@ export interface ImportFromDirectoryOptions
    */
   artifactMode?: ArtifactMode | undefined;
 
-  /** How to take the export data: `all` of it, into a new store. There is no other way so far. */
+  /**
+   * How to take the export data: `all` of it, into a new store. For artifacts alone, into a store that has their hashes,
+   * there is {@link repopulateSwingStoreFromDirectory}.
+   */
   exportDataMode?: 'all' | undefined;
 
   /** The block height that the manifest must state. Default: any. */

@@ -185,13 +185,11 @@ impl Beside {
         let outcome = outcome?;
         self.sync()?;
         self.look_at_log()?;
-        let pause = MIN_PAUSE.max(
-            held * if self.is_somebody_about() {
-                COURTESY
-            } else {
-                1
-            },
-        );
+        let times = match self.is_somebody_about() {
+            true => COURTESY,
+            false => 1,
+        };
+        let pause = MIN_PAUSE.max(held * times);
         sleep(monitor, pause.saturating_sub(freed.elapsed()));
         Ok(outcome)
     }

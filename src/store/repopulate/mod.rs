@@ -146,7 +146,12 @@ impl Repopulation {
         let mode = self.options.mode;
         let found = self
             .reader()
-            .read(monitor, |db| target::find(db, name, mode))?;
+            .read(monitor, |db| target::find(db, name, mode))
+            .or_else(|error| match error {
+                // What is wrong with one row is no reason to leave out others.
+                Error::BadRow(_) => Ok(Found::Refused(error)),
+                error => Err(error),
+            })?;
         match found {
             Found::Wanted(target) => {
                 return Ok(Some(Incoming::new(
@@ -255,7 +260,6 @@ fn is_refusal(error: &Error) -> bool {
         error,
         Error::Aborted
             | Error::Sqlite { .. }
-            | Error::BadRow(_)
             | Error::Io { .. }
             | Error::Internal(_)
             | Error::DatabaseClosed
