@@ -77,6 +77,8 @@ pub(super) struct Beside {
     /// How many transactions there are between two looks at the log, and since the last.
     interval: u32,
     since: u32,
+    /// How many pages of the log a transaction takes.
+    pages: i64,
     /// Whether the log was larger than it should be when we came.
     was_large: bool,
 }
@@ -109,6 +111,7 @@ impl Beside {
             version: None,
             interval: 1,
             since: 0,
+            pages: 0,
         };
         if !beside.read(monitor, |db| has_table(db, "kvStore"))? {
             return Err(Error::NoStore(directory.to_owned()));
@@ -248,13 +251,12 @@ impl Beside {
         if self.since < self.interval {
             return Ok(());
         }
+        // Somebody else may have begun the log anew meanwhile, so one look may see too little.
+        let pages = self.checkpoint()? / i64::from(self.since);
+        self.pages = pages.max(self.pages * 9 / 10);
+        let interval = LOG_PAGES / self.pages.max(1);
+        self.interval = u32::try_from(interval).unwrap_or(1).clamp(1, MAX_INTERVAL);
         self.since = 0;
-        let pages = self.checkpoint()?;
-        if pages > LOG_PAGES {
-            self.interval = (self.interval / 2).max(1);
-        } else if pages < LOG_PAGES / 2 {
-            self.interval = (self.interval * 2).min(MAX_INTERVAL);
-        }
         Ok(())
     }
 
