@@ -943,7 +943,8 @@ export interface ImportFromDirectoryOptions
 
   /**
    * How to take the export data: `all` of it, into a new store. {@link repairSwingStoreFromDirectory} does what
-   * `cosmic-swingset` calls `repair-metadata`.
+   * `cosmic-swingset` calls `repair-metadata`; for artifacts alone, into a store that has their hashes, there is
+   * {@link repopulateSwingStoreFromDirectory}.
    */
   exportDataMode?: 'all' | undefined;
 
@@ -1718,6 +1719,234 @@ export interface SwingStoreDiff {
  * @throws (rejects) if there is neither a store nor an export, or an export is malformed.
  */
 export function diffSwingStores(a: string, b: string, options?: DiffSwingStoresOptions): Promise<SwingStoreDiff>;
+
+/** How work beside a kernel held the lock that lets one connection write at a time, and waited for it. */
+export interface LockingReport {
+  /** How many transactions there were. */
+  readonly transactions: number;
+  /** How long the longest one held the lock, in milliseconds: that long a kernel may have had to wait. */
+  readonly longest: number;
+  /** How long was spent waiting for others, in milliseconds. */
+  readonly waited: number;
+}
+
+/** What a store's file takes up. */
+export interface StoreSpace {
+  /** Bytes of the file. */
+  readonly fileBytes: number;
+  /** Bytes of pages in the file that hold nothing. SQLite uses them again before the file grows. */
+  readonly freeBytes: number;
+  /** Bytes of the log beside it, `swingstore.sqlite-wal`. */
+  readonly logBytes: number;
+}
+
+/** How far work on a store has come. None of the numbers ever falls. */
+export interface StoreWorkProgress {
+  /** What is being done: looking at what there is, working, finding out what is left, nothing any more. */
+  readonly stage: 'preparing' | 'working' | 'finishing' | 'done';
+  /** How many pieces are finished: artifacts that were looked at, or spans and snapshots that were pruned. */
+  readonly done: number;
+  /** How many pieces there are; 0 while, or where, that is not known. */
+  readonly total: number;
+  /** How many bytes of artifacts were read, or of the file written. */
+  readonly bytes: number;
+}
+
+/** How work on a store is watched and ended. */
+export interface StoreWorkOptions {
+  /**
+   * Is told how far the work has come, at most 20 times a second, and once at the end. What it throws ends the work,
+   * which rejects with it.
+   */
+  onProgress?: ((progress: StoreWorkProgress) => void) | undefined;
+
+  /**
+   * Ends the work when it is aborted: the promise rejects with the signal's `reason`. What was done up to then stays
+   * done, and another call goes on from there. If it is aborted already, nothing is done at all.
+   */
+  signal?: AbortSignal | undefined;
+}
+
+/** Where {@link repopulateSwingStore} gets artifacts from: an exporter, or less. */
+export interface ArtifactProvider extends Pick<SwingStoreExporter, 'getArtifactNames' | 'getArtifact'> {
+  /** Is called when all artifacts were read. */
+  close?: (() => Promise<void>) | undefined;
+}
+
+/** Options of {@link repopulateSwingStore} and {@link repopulateSwingStoreFromDirectory}. */
+export interface RepopulateOptions extends StoreWorkOptions {
+  /**
+   * Which artifacts to take: `replay`: every span of each vat's current incarnation; `archival`: every span of vats that
+   * are not terminated; `debug`: all spans and snapshots that the store has records of. Every mode takes current spans and
+   * snapshots and bundles that are missing, too, though no sound store lacks any; `operational` takes only those.
+   * Default: `archival`.
+   */
+  artifactMode?: ArtifactMode | undefined;
+
+  /** The longest artifact to take, in bytes, uncompressed. Default: 536870912 (512 MiB). */
+  maxArtifactBytes?: number | undefined;
+
+  /**
+   * Insert a span that has more bytes in several transactions of about so many. A kernel waits less then, but if the work
+   * is killed between two of them the span has some of its items: it counts as pruned as before, and the next run fills
+   * it. Default: every span is inserted in one transaction.
+   */
+  maxTransactionBytes?: number | undefined;
+}
+
+/** An artifact that was not taken, and why. */
+export interface RefusedArtifact {
+  /** Its name. */
+  readonly name: string;
+  /** A stable name for the reason, like the `code` of errors; empty if a stream failed with an error that has none. */
+  readonly code: string;
+  /** The reason, in words. */
+  readonly reason: string;
+}
+
+/** What a repopulation has done. */
+export interface RepopulationReport {
+  /** The names of the artifacts that were filled in. */
+  readonly filled: readonly string[];
+  /** How many bytes these have. */
+  readonly bytes: number;
+  /** How many artifacts were in the store already. */
+  readonly present: number;
+  /** How many artifacts the mode does not ask for. */
+  readonly unwanted: number;
+  /** How many artifacts were refused. */
+  readonly refusedCount: number;
+  /** The artifacts that were refused; of more than a thousand, the first thousand. */
+  readonly refused: readonly RefusedArtifact[];
+  /** The names of those artifacts that the mode asks for and the store still lacks. */
+  readonly missing: readonly string[];
+  /** How the lock was held and waited for. */
+  readonly locking: LockingReport;
+}
+
+/**
+ * Fills in spans and snapshots that were pruned, from artifacts that need not be trusted: each is checked against the hash
+ * that the store has kept. All of an artifact is taken or nothing. What is there already is left alone.
+ *
+ * **A kernel may be running on the store meanwhile**, in this process or another, of this package or of
+ * `@agoric/swing-store`. Artifacts are read and checked first, and inserted in a short transaction each. Between its
+ * blocks, and only then, the kernel has to leave room for that: a store on which a transaction is open all the time is
+ * waited for, without end.
+ *
+ * An artifact that is wrong, or whose stream fails, is refused, and does not end the work. What `getArtifactNames` throws
+ * does; what was filled in before stays. In the end, unless something failed, the exporter is closed, if it has a `close`.
+ *
+ * @param exporter  such as {@link makeSwingStoreExporter} makes; export data is not asked for.
+ * @param dirPath  the directory that holds the store.
+ * @throws (rejects) if there is no store (`code` `ERR_SWING_STORE_OPEN`), if it is running in the unsafe fast mode
+ *   (`ERR_SWING_STORE_IN_USE`), or if the disk fails.
+ */
+export function repopulateSwingStore(
+  exporter: ArtifactProvider,
+  dirPath: string,
+  options?: RepopulateOptions,
+): Promise<RepopulationReport>;
+
+/**
+ * Like {@link repopulateSwingStore}, from a directory, on other threads than JavaScript's, several artifacts at a time.
+ *
+ * @param directory  an export (then its manifest lists the artifacts; nothing outside of the directory is read); an archive
+ *   as {@link makeArchiveSnapshot} and {@link makeArchiveTranscript} fill it, with a file `NAME.gz` for each artifact; or
+ *   files by the artifacts' names.
+ * @param dirPath  the directory that holds the store.
+ * @throws (rejects) as there; also if the directory has no artifacts (`code` `ENOENT`) or its manifest is malformed.
+ */
+export function repopulateSwingStoreFromDirectory(
+  directory: string,
+  dirPath: string,
+  options?: RepopulateOptions,
+): Promise<RepopulationReport>;
+
+/** Options of {@link pruneSwingStore}. */
+export interface PruneOptions extends StoreWorkOptions {
+  /**
+   * What stays: the spans and snapshots that an export in this mode carries; or a mode for each of the two, where
+   * `debug` keeps all. What is current always stays.
+   */
+  keep: ArtifactMode | { transcripts: ArtifactMode; snapshots: ArtifactMode };
+
+  /** The most items to delete in one transaction, which ends sooner if it takes long. Default: 1000. */
+  budget?: number | undefined;
+
+  /** The most items to delete in all, to the nearest whole span. Default: no limit. */
+  limit?: number | undefined;
+
+  /** Only find out what there is to delete. Default: false. */
+  dryRun?: boolean | undefined;
+}
+
+/** What {@link pruneSwingStore} has deleted or, with `dryRun`, would delete. */
+export interface PruneReport {
+  /** How many spans have no items any more. */
+  readonly spans: number;
+  /** How many items were deleted. */
+  readonly items: number;
+  /** How many snapshots lost their contents. */
+  readonly snapshots: number;
+  /** How many bytes these contents had, compressed. */
+  readonly snapshotBytes: number;
+  /** Whether nothing is left to delete; false if `limit` was reached. */
+  readonly done: boolean;
+  /** What the file takes up now. */
+  readonly space: StoreSpace;
+  /** How the lock was held and waited for. */
+  readonly locking: LockingReport;
+}
+
+/**
+ * Deletes the items of historical spans, and the contents of historical snapshots. Their records stay, with the hashes: the
+ * export data does not change, and {@link repopulateSwingStore} can fill them in again.
+ *
+ * **A kernel may be running on the store meanwhile**, as there. The oldest items go first, in small transactions. However
+ * the work ends, what is left of each vat is the younger part of its history, without gaps; another call goes on. The file
+ * gets no smaller: see {@link reclaimSwingStoreSpace}.
+ *
+ * @param dirPath  the directory that holds the store.
+ * @throws (rejects) as {@link repopulateSwingStore}; if an option is missing or has the wrong type.
+ */
+export function pruneSwingStore(dirPath: string, options: PruneOptions): Promise<PruneReport>;
+
+/** Options of {@link reclaimSwingStoreSpace}. */
+export interface ReclaimOptions extends StoreWorkOptions {
+  /**
+   * `rewrite`: write the whole file anew (`VACUUM`), which nobody else may have open meanwhile. `incremental`: cut off free
+   * pages in small transactions, beside a kernel; only for a file that was made with `auto_vacuum`, which this package and
+   * `@agoric/swing-store` don't do.
+   */
+  method?: 'rewrite' | 'incremental' | undefined;
+
+  /** Only look; then there need not be a `method`. Default: false. */
+  dryRun?: boolean | undefined;
+}
+
+/** What {@link reclaimSwingStoreSpace} has done. */
+export interface ReclaimReport {
+  /** What the file took up before. */
+  readonly before: StoreSpace;
+  /** What it takes up now. */
+  readonly after: StoreSpace;
+  /** How the lock was held and waited for, with `incremental`. */
+  readonly locking: LockingReport;
+}
+
+/**
+ * Gives space that pruning has freed inside of the file back to the file system. Most stores need not: SQLite uses free
+ * pages again.
+ *
+ * Rewriting reads and writes everything twice, and needs room for it as often: in SQLite's temporary directory
+ * (`SQLITE_TMPDIR`, `TMPDIR`, `/var/tmp`), and beside the store. If it fails, is aborted or killed, the store is as it was.
+ * The file's format stays as it is.
+ *
+ * @param dirPath  the directory that holds the store.
+ * @throws (rejects) if somebody else has the store open, in this process or another (`code` `ERR_SWING_STORE_IN_USE`); if
+ *   there is too little room (`ENOSPC`, or SQLite's `SQLITE_FULL`); if the method is not possible.
+ */
+export function reclaimSwingStoreSpace(dirPath: string, options: ReclaimOptions): Promise<ReclaimReport>;
 
 /** The parts of `node:fs`, `node:path` and the package `tmp` that archiving needs. */
 export interface ArchivePowers {

@@ -16,6 +16,8 @@ const { openSwingStoreHistory } = require('./js/history.js');
 const { importSwingStore } = require('./js/importer.js');
 const { getKeyType, makeKVStore } = require('./js/kv-store.js');
 const { isSwingStore } = require('./js/paths.js');
+const { pruneSwingStore, reclaimSwingStoreSpace } = require('./js/prune.js');
+const { repopulateSwingStore, repopulateSwingStoreFromDirectory } = require('./js/repopulate.js');
 const { makeSnapStore, makeSnapStoreIO } = require('./js/snap-store.js');
 const { initSwingStore, openSwingStore } = require('./js/swing-store.js');
 const { makeTranscriptStore } = require('./js/transcript-store.js');
@@ -35,6 +37,11 @@ exports.openSwingStoreHistory = openSwingStoreHistory;
 
 exports.verifySwingStore = verifySwingStore;
 exports.diffSwingStores = diffSwingStores;
+
+exports.repopulateSwingStore = repopulateSwingStore;
+exports.repopulateSwingStoreFromDirectory = repopulateSwingStoreFromDirectory;
+exports.pruneSwingStore = pruneSwingStore;
+exports.reclaimSwingStoreSpace = reclaimSwingStoreSpace;
 
 exports.makeArchiveSnapshot = makeArchiveSnapshot;
 exports.makeArchiveTranscript = makeArchiveTranscript;

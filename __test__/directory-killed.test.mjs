@@ -2,46 +2,20 @@
 // whole or passes for nothing, and the next one finds its way.
 import test from 'ava';
 
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 import * as api from '../index.mjs';
 import { makeStore, manifestName, readFiles } from './support/directory.mjs';
+import { makeKiller } from './support/killing.mjs';
 
 const { exportSwingStoreToDirectory, importSwingStoreFromDirectory, isSwingStore } = api;
 const program = fileURLToPath(new URL('./fixtures/directory/work.mjs', import.meta.url));
 const rounds = 20;
 
-/** Runs the program, kills it after so many milliseconds, and returns what it had said. */
-const runAndKill = async (args, delay) => {
-  const child = fork(program, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-  const said = [];
-  child.on('message', message => said.push(message));
-  const closed = once(child, 'close');
-  while (said.length === 0 && child.exitCode === null) await setTimeout(1);
-  const begun = performance.now();
-  await Promise.race([setTimeout(delay), closed]);
-  child.kill('SIGKILL');
-  await closed;
-  return { said, time: performance.now() - begun };
-};
-
-/** Kills it at moments from its beginning to its end, and calls `look` after each time. */
-const killAtManyMoments = async (args, look) => {
-  const { said, time } = await runAndKill(args, 60_000);
-  if (!said.includes('done')) throw Error(`it did not end by itself: ${said}`);
-  await look(said);
-  for (let round = 0; round < rounds; round += 1) {
-    // Somewhat behind the end, too.
-    const { said: before } = await runAndKill(args, ((round + Math.random()) / rounds) * time * 1.1);
-    await look(before);
-  }
-};
+const killAtManyMoments = makeKiller(program, rounds);
 
 const hidden = dir => (fs.existsSync(dir) ? fs.readdirSync(dir).filter(name => name.startsWith('.')) : []);
 

@@ -62,7 +62,7 @@ const importSwingStoreFromDirectory = async (exportDir, dirPath, options = {}) =
   check(
     exportDataMode === 'all',
     `invalid exportDataMode ${quote(exportDataMode)}: an import takes "all". To repair a store's metadata, ` +
-      'call repairSwingStoreFromDirectory',
+      'call repairSwingStoreFromDirectory; to fill in artifacts, repopulateSwingStoreFromDirectory',
   );
   const storeOptions = { unsafeFastMode: true, ...others };
   check(!storeOptions.readonly, 'a store that is to be imported must not be readonly');

@@ -55,8 +55,10 @@ const runJob = async (job, { onProgress, signal }, run) => {
     }
     return result;
   } catch (error) {
-    if (signal && signal.aborted && error.code === 'ABORT_ERR') throw signal.reason;
-    if (reporter && error.code === 'ABORT_ERR') reporter.check();
+    // What a caller's signal or exporter throws may be anything.
+    const { code } = Object(error);
+    if (signal && signal.aborted && code === 'ABORT_ERR') throw signal.reason;
+    if (reporter && code === 'ABORT_ERR') reporter.check();
     throw error;
   } finally {
     if (signal) signal.removeEventListener('abort', abort);

@@ -25,6 +25,10 @@ import {
   repairSwingStoreFromDirectory,
   openSwingStoreHistory,
   verifySwingStore,
+  pruneSwingStore,
+  reclaimSwingStoreSpace,
+  repopulateSwingStore,
+  repopulateSwingStoreFromDirectory,
 } from 'swing-store-native';
 import type {
   ArchivePowers,
@@ -215,4 +219,18 @@ export const lookThrough = async (a: string, b: string, signal: AbortSignal): Pr
   const { same, records, differences } = await diffSwingStores(a, b, { contents: true, localKeys: true, signal });
   for (const { subject, in: where, name, a: before, b: after } of differences) console.log(subject, where, name, before, after);
   return ok && same && records !== undefined && records.onlyA === 0;
+};
+
+/** Less history, a smaller file, and all of it again. */
+export const roundTrip = async (dir: string, archive: string, exporter: SwingStoreExporter): Promise<readonly string[]> => {
+  const { items, done, locking } = await pruneSwingStore(dir, { keep: { transcripts: 'replay', snapshots: 'debug' }, budget: 500 });
+  const { before, after } = await reclaimSwingStoreSpace(dir, { method: 'rewrite' });
+  console.log(items, done, locking.longest, before.fileBytes - after.fileBytes);
+  const { filled } = await repopulateSwingStore(exporter, dir, { artifactMode: 'debug' });
+  const { missing, refused } = await repopulateSwingStoreFromDirectory(archive, dir, {
+    maxTransactionBytes: 1e7,
+    onProgress: ({ stage, done: finished, total }) => console.log(stage, finished, total),
+  });
+  for (const { name, code, reason } of refused) console.log(name, code, reason);
+  return [...filled, ...missing];
 };

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::artifact_mode::Mode;
 use super::state_dir::StateDirArgs;
-use super::{Failure, Outcome, Result, Session};
+use super::{Failure, Outcome, Result, Session, repopulate};
 use crate::store::directory::{
     ImportOptions, RepairOptions, import_from_directory, repair_metadata,
 };
@@ -22,7 +22,7 @@ enum ExportDataMode {
     /// Into the store that is there: records of spans and snapshots that it lacks, without their
     /// contents
     RepairMetadata,
-    /// Not at all: artifacts only, into the store that is there
+    /// Not at all: artifacts only, into the store that is there, as repopulate does
     Skip,
 }
 
@@ -80,16 +80,12 @@ impl ImportArgs {
 /// Imports, or repairs.
 ///
 /// # Errors
-/// As [`import_from_directory`] and [`repair_metadata`].
+/// As [`import_from_directory`], [`repair_metadata`] and [`repopulate::run`].
 pub fn run(args: ImportArgs, session: &Session) -> Result<Outcome> {
     match args.export_data_mode {
         ExportDataMode::All => import(&args, &args.store.directory()?, session),
         ExportDataMode::RepairMetadata => repair(&args, &args.store.store()?, session),
-        ExportDataMode::Skip => Err(Failure::Usage(
-            "--export-data-mode skip is for artifacts whose records the store has already, which \
-             this version can't fill in"
-                .into(),
-        )),
+        ExportDataMode::Skip => fill(&args, &args.store.store()?, session),
     }
 }
 
@@ -136,6 +132,31 @@ fn import(args: &ImportArgs, store: &Path, session: &Session) -> Result<Outcome>
         )
     })?;
     Ok(Outcome::Success)
+}
+
+/// Fills in artifacts whose records the store has already.
+fn fill(args: &ImportArgs, store: &Path, session: &Session) -> Result<Outcome> {
+    if args.check_block_height.is_some_and(|height| height > 0) {
+        return Err(Failure::Usage(
+            "artifacts may be of any block, each is checked against its hash: leave out \
+             --check-block-height"
+                .into(),
+        ));
+    }
+    let options = repopulate::options(args.artifact_mode)?;
+    let heading = json!({
+        "command": "import",
+        "exportDir": args.export_dir.to_string_lossy(),
+        "exportDataMode": "skip",
+    });
+    repopulate::fill(
+        store,
+        &args.export_dir,
+        options,
+        heading,
+        args.verbose,
+        session,
+    )
 }
 
 fn repair(args: &ImportArgs, store: &Path, session: &Session) -> Result<Outcome> {

@@ -17,7 +17,10 @@ mod interrupt;
 mod outcome;
 mod output;
 mod progress;
+mod prune;
+mod reclaim;
 mod replay_plan;
+mod repopulate;
 mod session;
 mod state_dir;
 mod table;
@@ -88,6 +91,9 @@ enum Command {
     ReplayPlan(replay_plan::ReplayPlanArgs),
     Verify(verify::VerifyArgs),
     Diff(diff::DiffArgs),
+    Prune(prune::PruneArgs),
+    Repopulate(repopulate::RepopulateArgs),
+    Reclaim(reclaim::ReclaimArgs),
     Completions(completions::CompletionsArgs),
 }
 
@@ -102,6 +108,9 @@ impl Command {
             Command::ReplayPlan(args) => replay_plan::run(args, session),
             Command::Verify(args) => verify::run(args, session),
             Command::Diff(args) => diff::run(args, session),
+            Command::Prune(args) => prune::run(args, session),
+            Command::Repopulate(args) => repopulate::run(args, session),
+            Command::Reclaim(args) => reclaim::run(args, session),
             Command::Completions(args) => completions::run(args, session),
         }
     }

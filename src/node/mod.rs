@@ -18,12 +18,14 @@ mod job;
 mod limits;
 mod packed;
 mod raw;
+mod repopulate;
 mod sink;
 mod source;
 mod span_archive;
 mod span_reader;
 mod staging;
 mod store;
+mod upkeep;
 mod verify;
 
 use std::sync::Arc;
@@ -51,6 +53,13 @@ const EXPORTS: &[Function<()>] = &[
     ("makeArchiving", archive::make),
     ("makeVerification", verify::make),
     ("makeComparison", diff::make),
+    ("makeRepopulation", repopulate::make),
+    (
+        "makeRepopulationFromDirectory",
+        repopulate::make_from_directory,
+    ),
+    ("makePruning", upkeep::make_pruning),
+    ("makeReclaiming", upkeep::make_reclaiming),
     ("clearStaging", staging::clear),
     ("makeStaging", staging::make),
     ("makeSnapshotSink", sink::for_snapshot),

@@ -13,7 +13,9 @@ use napi::sys;
 
 use super::database;
 use super::raw::{Call, Function, Reply, Value, add_functions, new_object, tie};
+use super::repopulate::FromStreams;
 use crate::store::archive::{archive_snapshot, can_archive};
+use crate::store::repopulate::Incoming;
 use crate::store::{
     BundleContents, Compressed, Compressor, Error, Result, SnapshotImport, SpanImport,
     bundle_id_from_name, check_bundle_artifact, limits,
@@ -37,6 +39,8 @@ pub enum Work {
     Bundle(Vec<u8>, Vec<u8>),
     /// It has been; its ID and what to store.
     CheckedBundle(Vec<u8>, BundleContents),
+    /// An artifact is checked, and fills what was pruned.
+    Artifact(Arc<FromStreams>, Option<Box<Incoming>>),
     /// Nothing more.
     Ended,
 }
@@ -149,6 +153,7 @@ impl Sink {
                 data.extend_from_slice(bytes);
                 Ok(())
             }
+            Work::Artifact(job, incoming) => job.add(incoming, bytes),
             _ => Err(Error::Internal("the sink has ended".into())),
         }
     }
@@ -165,6 +170,10 @@ impl Sink {
             Work::Bundle(name, data) => {
                 let contents = check_bundle_artifact(&name, data)?;
                 Work::CheckedBundle(bundle_id_from_name(&name)?.to_vec(), contents)
+            }
+            Work::Artifact(job, incoming) => {
+                job.end(incoming)?;
+                Work::Ended
             }
             other => other,
         };

@@ -62,7 +62,11 @@ impl Database {
         Ok(())
     }
 
-    fn populate_bundle(&self, bundle_id: &[u8], contents: &BundleContents) -> Result<()> {
+    pub(super) fn populate_bundle(
+        &self,
+        bundle_id: &[u8],
+        contents: &BundleContents,
+    ) -> Result<()> {
         if !self.bundle_exists(bundle_id)? {
             return Err(Error::BundleRecordMissing(bundle_id.to_vec()));
         }

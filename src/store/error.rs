@@ -5,6 +5,7 @@
 //! values that were not explicitly declared fit to show, and writes `(a string)` in their place.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use super::check_bundle::{Refusal, quote};
 use super::directory::Fault;
@@ -300,6 +301,39 @@ pub enum Error {
     },
     /// A question about a store's history that has no answer.
     History(HistoryFault),
+    /// An artifact, or one item of it, that is longer than any is expected to be.
+    ArtifactTooLong {
+        /// the artifact's name
+        name: Vec<u8>,
+        /// the most bytes that are taken
+        limit: u64,
+    },
+    /// An artifact of a span that ends elsewhere in this store.
+    SpanEndsElsewhere {
+        /// the artifact's name
+        name: Vec<u8>,
+        /// where the store's span ends
+        end_pos: i64,
+    },
+    /// An artifact that the store knows nothing of.
+    UnknownArtifact(Vec<u8>),
+    /// What an artifact is for was changed or deleted while it was being read.
+    ArtifactOvertaken(Vec<u8>),
+    /// There is no store in the directory.
+    NoStore(PathBuf),
+    /// Somebody has the store open who must not; says what is in the way.
+    StoreInUse(&'static str),
+    /// The disk has too little room for what is to be done.
+    NoRoom {
+        /// where
+        directory: PathBuf,
+        /// bytes that are needed
+        needed: u64,
+        /// bytes that there are
+        available: u64,
+    },
+    /// An argument that does not make sense; says what was found and what to do.
+    BadArgument(String),
     /// An export record of a kind that no store has was to repair one; its key.
     UnknownOnRepair(Vec<u8>),
     /// Something is wrong with an export's directory.
@@ -370,6 +404,7 @@ impl Error {
             | Error::InvalidArtifactMode(_)
             | Error::NotBytes { .. }
             | Error::UnknownOnImport { .. }
+            | Error::BadArgument(_)
             | Error::UnknownOnRepair(_)
             | Error::Statement { .. } => "ERR_SWING_STORE_ARGUMENT",
             Error::Directory(fault) => fault.code(),
@@ -379,9 +414,12 @@ impl Error {
             | Error::HostRequiresHostKey
             | Error::ExporterRequiresHostKey => "ERR_SWING_STORE_KEY",
             Error::StoreClosed | Error::DatabaseClosed => "ERR_SWING_STORE_CLOSED",
-            Error::NoSuchDirectory | Error::NotAStore { .. } | Error::JournalMode { .. } => {
-                "ERR_SWING_STORE_OPEN"
-            }
+            Error::NoSuchDirectory
+            | Error::NotAStore { .. }
+            | Error::NoStore(_)
+            | Error::JournalMode { .. } => "ERR_SWING_STORE_OPEN",
+            Error::StoreInUse(_) => "ERR_SWING_STORE_IN_USE",
+            Error::NoRoom { .. } => "ENOSPC",
             Error::InTransaction
             | Error::CrankInCrank
             | Error::OutsideCrank(_)
@@ -395,6 +433,7 @@ impl Error {
             | Error::BundleNotFound(_)
             | Error::BundlePruned(_)
             | Error::BundleRecordMissing(_)
+            | Error::UnknownArtifact(_)
             | Error::NoMetadata { .. } => "ERR_SWING_STORE_NOT_FOUND",
             Error::NotTranscriptName { .. }
             | Error::NotSnapshotName { .. }
@@ -626,6 +665,36 @@ impl Error {
             Error::UnknownOnImport { what, kind } => {
                 format!("unknown {what} type {} on import", show(kind))
             }
+            Error::ArtifactTooLong { name, limit } => format!(
+                "artifact {} is too long: more than {limit} bytes",
+                string(name)
+            ),
+            Error::SpanEndsElsewhere { name, end_pos } => format!(
+                "artifact {} is of another span: the one of this store ends at {}",
+                string(name),
+                number(*end_pos)
+            ),
+            Error::UnknownArtifact(name) => {
+                format!("this store has no record of artifact {}", string(name))
+            }
+            Error::ArtifactOvertaken(name) => format!(
+                "what artifact {} is for was changed or deleted meanwhile",
+                string(name)
+            ),
+            Error::NoStore(directory) => {
+                format!("there is no swing-store in {}", directory.display())
+            }
+            Error::StoreInUse(what) => format!("the store is in use: {what}"),
+            Error::NoRoom {
+                directory,
+                needed,
+                available,
+            } => format!(
+                "there is too little room in {}: {needed} bytes are needed, {available} are \
+                 available",
+                directory.display()
+            ),
+            Error::BadArgument(message) => message.clone(),
             Error::UnknownOnRepair(key) => format!(
                 "unknown export-data type in key {} on repairMetadata",
                 show(key)

@@ -22,6 +22,7 @@
 
 pub mod archive;
 mod artifact;
+mod beside;
 mod buffer;
 mod bundles;
 pub mod check_bundle;
@@ -44,14 +45,18 @@ mod memory;
 mod notes;
 mod pool;
 mod progress;
+pub mod prune;
+pub mod reclaim;
 mod record;
 mod record_import;
+pub mod repopulate;
 mod scan;
 mod schema;
 mod scratch;
 mod signal;
 mod snapshots;
 mod span_import;
+mod span_lines;
 mod span_reader;
 mod sqlite_code;
 mod staging;
@@ -68,6 +73,7 @@ mod wal_view;
 use std::path::{Path, PathBuf};
 
 pub use artifact::{ArtifactMode, bundle_id_from_name};
+pub use beside::{Space, Transacted};
 pub use bundles::{BundleContents, NewBundle, check_bundle_artifact};
 pub use crank::{ACTIVITYHASH, CrankHashes, next_activityhash};
 pub use database::{DEFAULT_BUSY_TIMEOUT, Database, Location, OpenOptions, SharedDatabase};

@@ -128,6 +128,28 @@ impl Database {
         Ok((vat_id, snap_pos))
     }
 
+    /// Puts contents into a snapshot, whose record is there.
+    pub(super) fn fill_snapshot(
+        &self,
+        vat_id: &[u8],
+        snap_pos: impl rusqlite::ToSql,
+        snapshot: &Compressed,
+    ) -> Result<()> {
+        self.run_beside(
+            "UPDATE snapshots SET
+               uncompressedSize = ?, compressedSize = ?, compressedSnapshot = ?
+             WHERE vatID = ? AND snapPos = ?",
+            params![
+                snapshot.uncompressed_size as i64,
+                snapshot.bytes.len() as i64,
+                snapshot.bytes,
+                SqlText(vat_id),
+                snap_pos,
+            ],
+        )?;
+        Ok(())
+    }
+
     /// The contents of the snapshot of this name, compressed.
     pub(super) fn compressed_snapshot(&self, name: &[u8]) -> Result<Vec<u8>> {
         let (vat_id, snap_pos) = self.find_snapshot(name)?;
@@ -424,20 +446,9 @@ impl Store {
                 expected: import.hash,
             });
         }
-        let db = self.db.lock();
-        db.run_beside(
-            "UPDATE snapshots SET
-               uncompressedSize = ?, compressedSize = ?, compressedSnapshot = ?
-             WHERE vatID = ? AND snapPos = ?",
-            params![
-                snapshot.uncompressed_size as i64,
-                snapshot.bytes.len() as i64,
-                snapshot.bytes,
-                SqlText(&import.vat_id),
-                import.snap_pos,
-            ],
-        )?;
-        Ok(())
+        self.db
+            .lock()
+            .fill_snapshot(&import.vat_id, import.snap_pos, snapshot)
     }
 }
 

@@ -44,7 +44,8 @@ impl ItemBatch {
         })
     }
 
-    fn get(&self, index: usize) -> Option<(i64, &[u8])> {
+    /// The item of this number.
+    pub(super) fn get(&self, index: usize) -> Option<(i64, &[u8])> {
         let (position, end) = *self.items.get(index)?;
         let start = match index {
             0 => 0,

@@ -278,7 +278,8 @@ fn sync_file(path: &Path) -> Result<()> {
         .map_err(|error| Error::io(format!("syncing {}", path.display()), &error))
 }
 
-fn sidecar(file: &Path, suffix: &str) -> PathBuf {
+/// The file that SQLite has beside a database, whose name ends in `suffix`.
+pub(super) fn sidecar(file: &Path, suffix: &str) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(suffix);
     name.into()

@@ -168,19 +168,18 @@ impl Database {
         Ok(())
     }
 
-    /// Deletes the items from `start_pos` up to, not including, `end_pos`.
+    /// Deletes the items from `start_pos` up to, not including, `end_pos`; returns how many.
     pub(super) fn delete_items(
         &mut self,
         vat_id: &[u8],
         start_pos: i64,
         end_pos: i64,
-    ) -> Result<()> {
+    ) -> Result<usize> {
         self.settle_readers()?;
         self.run_beside(
             "DELETE FROM transcriptItems WHERE vatID = ? AND position >= ? AND position < ?",
             params![SqlText(vat_id), start_pos, end_pos],
-        )?;
-        Ok(())
+        )
     }
 
     pub(super) fn count_items(&self, vat_id: &[u8], start_pos: i64, end_pos: i64) -> Result<i64> {
@@ -246,32 +245,34 @@ impl Database {
         )
     }
 
-    /// The artifacts that an export in this mode carries. Modes other than `debug` presume that
-    /// the store was checked to be complete.
-    pub(super) fn span_names(&self, mode: ArtifactMode) -> Result<Vec<Vec<u8>>> {
+    /// The spans that an export in this mode carries, or would carry if they were complete.
+    pub(super) fn spans_of_mode(&self, mode: ArtifactMode) -> Result<Vec<SpanRecord>> {
         const COLUMNS: &str = "s.vatID, s.startPos, s.endPos, s.hash, s.isCurrent, s.incarnation";
         let of_live_vats = "JOIN transcriptSpans c ON c.vatID = s.vatID AND c.isCurrent = 1";
-        let (condition, check_count) = match mode {
-            ArtifactMode::Operational => ("WHERE s.isCurrent = 1".to_owned(), false),
-            ArtifactMode::Replay => (
-                format!("{of_live_vats} WHERE s.incarnation = c.incarnation"),
-                false,
-            ),
-            ArtifactMode::Archival => (of_live_vats.to_owned(), false),
-            ArtifactMode::Debug => (String::new(), true),
+        let condition = match mode {
+            ArtifactMode::Operational => "WHERE s.isCurrent = 1".to_owned(),
+            ArtifactMode::Replay => format!("{of_live_vats} WHERE s.incarnation = c.incarnation"),
+            ArtifactMode::Archival => of_live_vats.to_owned(),
+            ArtifactMode::Debug => String::new(),
         };
-        let spans = self.rows(
+        self.rows(
             &format!(
                 "SELECT {COLUMNS} FROM transcriptSpans s {condition}
                  ORDER BY s.vatID, s.startPos"
             ),
             [],
             SpanRecord::from_row,
-        )?;
+        )
+    }
+
+    /// The artifacts that an export in this mode carries. Modes other than `debug` presume that
+    /// the store was checked to be complete.
+    pub(super) fn span_names(&self, mode: ArtifactMode) -> Result<Vec<Vec<u8>>> {
+        let spans = self.spans_of_mode(mode)?;
         let mut names = Vec::with_capacity(spans.len());
         for span in spans {
             let length = span.end_pos - span.start_pos;
-            if !check_count
+            if mode != ArtifactMode::Debug
                 || self.count_items(&span.vat_id, span.start_pos, span.end_pos)? == length
             {
                 names.push(span.artifact_name());

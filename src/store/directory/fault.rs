@@ -43,7 +43,19 @@ impl Fault {
         let name = show(name);
         fault(
             "ERR_SWING_STORE_MANIFEST",
-            format!("the manifest names the file {name}, {problem}. Nothing was imported"),
+            format!("the manifest names the file {name}, {problem}. It was not read"),
+        )
+    }
+
+    /// There is nothing of what is looked for.
+    pub(super) fn no_artifacts(directory: &Path) -> Error {
+        fault(
+            "ENOENT",
+            format!(
+                "there are no artifacts in {}: neither an export with a manifest, nor an archive \
+                 with files like transcript.v1.0.200.gz",
+                directory.display()
+            ),
         )
     }
 

@@ -24,6 +24,7 @@ mod manifest;
 mod paths;
 mod records;
 mod repair;
+mod sources;
 mod whole;
 
 use super::artifact::to_number;
@@ -35,6 +36,7 @@ pub use fault::Fault;
 pub use import::{ExportDirectory, ImportOptions};
 pub(super) use paths::problem_with as problem_with_file_name;
 pub use repair::{RepairOptions, Repaired, repair_metadata};
+pub(crate) use sources::{Source, sources};
 pub use whole::{Imported, import_from_directory};
 
 /// The file that says what an export consists of.

@@ -1,0 +1,36 @@
+// Processes that are killed at moments that chance picks.
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout } from 'node:timers/promises';
+
+/** Runs a program, kills it after so many milliseconds, and returns what it had said. */
+const runAndKill = async (program, args, delay) => {
+  const child = fork(program, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const said = [];
+  child.on('message', message => said.push(message));
+  const closed = once(child, 'close');
+  while (said.length === 0 && child.exitCode === null) await setTimeout(1);
+  const begun = performance.now();
+  await Promise.race([setTimeout(delay), closed]);
+  child.kill('SIGKILL');
+  await closed;
+  return { said, time: performance.now() - begun };
+};
+
+/**
+ * Makes a function that kills a program, which says something when it begins and `done` at its end, at moments from its
+ * beginning to its end, and calls `look` after each time. The first time it is left alone.
+ *
+ * @param {string} program
+ * @param {number} rounds
+ */
+export const makeKiller = (program, rounds) => async (args, look) => {
+  const { said, time } = await runAndKill(program, args, 60_000);
+  if (!said.includes('done')) throw Error(`it did not end by itself: ${said}`);
+  await look(said);
+  for (let round = 0; round < rounds; round += 1) {
+    // Somewhat behind the end, too.
+    const { said: before } = await runAndKill(program, args, ((round + Math.random()) / rounds) * time * 1.1);
+    await look(before);
+  }
+};

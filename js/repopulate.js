@@ -1,0 +1,93 @@
+'use strict';
+
+const path = require('node:path');
+
+const { modeArguments } = require('./artifact-mode.js');
+const { check, followTaming } = require('./errors.js');
+const { checkJobOptions, runJob } = require('./job.js');
+const native = require('./native.js');
+const { drain } = require('./streams.js');
+
+/** The options as the addon takes them. */
+const checkedOptions = options => {
+  const { artifactMode = 'archival', maxArtifactBytes, maxTransactionBytes } = options;
+  for (const [name, bytes] of Object.entries({ maxArtifactBytes, maxTransactionBytes })) {
+    check(bytes === undefined || (Number.isSafeInteger(bytes) && bytes > 0), `${name} must be a positive whole number`);
+  }
+  checkJobOptions(options);
+  return [...modeArguments(artifactMode), maxArtifactBytes, maxTransactionBytes];
+};
+
+/** A promise that rejects when the signal is aborted, and what lets go of the signal. */
+const whenAborted = signal => {
+  let listener;
+  const aborted = new Promise((_, reject) => {
+    listener = () => reject(signal.reason);
+    signal?.addEventListener('abort', listener, { once: true });
+  });
+  aborted.catch(() => {});
+  return { aborted, forget: () => signal?.removeEventListener('abort', listener) };
+};
+
+/** Brings one artifact to the store, if that needs it. What is wrong with it is noted. */
+const take = async (job, exporter, name) => {
+  if (!(await job.look(name))) return;
+  const sink = job.sink();
+  try {
+    await drain(exporter.getArtifact(name), sink);
+  } catch (error) {
+    const { code, message } = Object(error);
+    if (!job.passOver(name, typeof code === 'string' ? code : '', typeof message === 'string' ? message : `${error}`)) {
+      throw error;
+    }
+  }
+};
+
+/**
+ * Fills what was pruned from a store with what an exporter gives.
+ *
+ * @param {any} exporter
+ * @param {string} dirPath
+ * @param {Record<string, any>} [options]
+ */
+const repopulateSwingStore = async (exporter, dirPath, options = {}) => {
+  check(typeof dirPath === 'string' && dirPath !== '', 'dirPath must be a string');
+  followTaming();
+  const job = native.makeRepopulation(path.resolve(dirPath), ...checkedOptions(options));
+  const { aborted, forget } = whenAborted(options.signal);
+  const work = async () => {
+    await job.open();
+    for await (const name of exporter.getArtifactNames()) await take(job, exporter, name);
+    const report = await job.finish();
+    await exporter.close?.();
+    return report;
+  };
+  try {
+    // An exporter that does not answer must not keep the caller waiting.
+    return await runJob(job, options, () => Promise.race([work(), aborted]));
+  } finally {
+    forget();
+    await job.close();
+  }
+};
+
+/**
+ * Fills what was pruned from a store with artifacts from a directory.
+ *
+ * @param {string} directory
+ * @param {string} dirPath
+ * @param {Record<string, any>} [options]
+ */
+const repopulateSwingStoreFromDirectory = async (directory, dirPath, options = {}) => {
+  check(typeof directory === 'string' && directory !== '', 'directory must be a string');
+  check(typeof dirPath === 'string' && dirPath !== '', 'dirPath must be a string');
+  followTaming();
+  const job = native.makeRepopulationFromDirectory(
+    path.resolve(directory),
+    path.resolve(dirPath),
+    ...checkedOptions(options),
+  );
+  return runJob(job, options, () => job.run());
+};
+
+module.exports = { repopulateSwingStore, repopulateSwingStoreFromDirectory };

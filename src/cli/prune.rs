@@ -1,0 +1,158 @@
+//! `prune`: less history.
+
+use std::time::Instant;
+
+use indicatif::{HumanBytes, HumanCount};
+use serde_json::{Value, json};
+
+use super::artifact_mode::Mode;
+use super::state_dir::StateDirArgs;
+use super::{Failure, Outcome, Result, Session};
+use crate::store::prune::{DEFAULT_BUDGET, PruneOptions, prune};
+use crate::store::{ArtifactMode, Space, Transacted};
+
+/// Delete the contents of old spans and snapshots, and keep their hashes.
+///
+/// A kernel may be running on the store meanwhile: it waits for milliseconds. Interrupted, it goes
+/// on where it was when it is called again. What is deleted can be filled in again, from anywhere,
+/// by repopulate. The file does not get smaller, but its free pages are used again; see reclaim.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  swing-store prune --keep operational --dry-run
+      what could go, if only what is needed to run is to stay
+  swing-store prune --keep replay
+      everything but the current incarnations' spans, and what is needed to run
+  swing-store prune --keep-transcripts debug --keep-snapshots operational
+      all transcripts stay, unused snapshots go")]
+pub struct PruneArgs {
+    #[command(flatten)]
+    store: StateDirArgs,
+
+    /// What stays: all that an export in this mode carries.
+    #[arg(long, value_name = "MODE", value_enum)]
+    #[arg(required_unless_present_all = ["keep_transcripts", "keep_snapshots"])]
+    keep: Option<Mode>,
+
+    /// Which spans stay [default: those of --keep]; debug keeps all.
+    #[arg(long, value_name = "MODE", value_enum)]
+    keep_transcripts: Option<Mode>,
+
+    /// Which snapshots stay [default: those of --keep]; debug keeps all.
+    #[arg(long, value_name = "MODE", value_enum)]
+    keep_snapshots: Option<Mode>,
+
+    /// The most items to delete in one transaction.
+    #[arg(long, value_name = "ITEMS", default_value_t = DEFAULT_BUDGET)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    budget: u64,
+
+    /// The most items to delete in all, to the nearest whole span [default: no limit].
+    #[arg(long, value_name = "ITEMS")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    limit: Option<u64>,
+
+    /// Only say what would be deleted.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Prunes.
+///
+/// # Errors
+/// As [`prune`].
+pub fn run(args: PruneArgs, session: &Session) -> Result<Outcome> {
+    let store = args.store.store()?;
+    let kept = |mode: Option<Mode>| -> Result<ArtifactMode> {
+        mode.or(args.keep).and_then(Mode::artifacts).ok_or_else(|| {
+            Failure::Usage(
+                "a store can't do without its operational artifacts: keep another mode than none"
+                    .into(),
+            )
+        })
+    };
+    let options = PruneOptions {
+        keep_transcripts: kept(args.keep_transcripts)?,
+        keep_snapshots: kept(args.keep_snapshots)?,
+        budget: args.budget,
+        limit: args.limit,
+        dry_run: args.dry_run,
+    };
+    let monitor = session.monitor();
+    let begin = Instant::now();
+    let pruned = session.watch("Pruning", &monitor, || prune(&store, &options, &monitor))?;
+    let seconds = begin.elapsed().as_secs_f64();
+    let document = json!({
+        "command": "prune",
+        "stateDir": store.to_string_lossy(),
+        "keep": {
+            "transcripts": options.keep_transcripts.name(),
+            "snapshots": options.keep_snapshots.name(),
+        },
+        "dryRun": args.dry_run,
+        "spans": pruned.spans,
+        "items": pruned.items,
+        "snapshots": pruned.snapshots,
+        "snapshotBytes": pruned.snapshot_bytes,
+        "done": pruned.done,
+        "space": space_document(pruned.space),
+        "locking": locking_document(pruned.transacted),
+        "seconds": seconds,
+    });
+    session.answer(&document, |out| {
+        let what = format!(
+            "{} items of {} spans, and the contents of {} snapshots ({})",
+            HumanCount(pruned.items),
+            HumanCount(pruned.spans),
+            HumanCount(pruned.snapshots),
+            HumanBytes(pruned.snapshot_bytes),
+        );
+        if args.dry_run {
+            return writeln!(out, "Would delete {what}");
+        }
+        writeln!(out, "Deleted {what} in {seconds:.1} s")?;
+        if !pruned.done {
+            writeln!(out, "There is more to delete: call it again")?;
+        }
+        writeln!(
+            out,
+            "Of {}, {} are free now and will be used again",
+            HumanBytes(pruned.space.file_bytes),
+            HumanBytes(pruned.space.free_bytes),
+        )?;
+        tell_locking(out, pruned.transacted)
+    })?;
+    Ok(Outcome::Success)
+}
+
+/// What a file takes up, in a document.
+pub(super) fn space_document(space: Space) -> Value {
+    json!({
+        "fileBytes": space.file_bytes,
+        "freeBytes": space.free_bytes,
+        "logBytes": space.log_bytes,
+    })
+}
+
+/// How the lock was held and waited for, in a document.
+pub(super) fn locking_document(done: Transacted) -> Value {
+    json!({
+        "transactions": done.transactions,
+        "longest": done.longest.as_secs_f64() * 1000.0,
+        "waited": done.waited.as_secs_f64() * 1000.0,
+    })
+}
+
+/// Says how the lock was held and waited for.
+pub(super) fn tell_locking(out: &mut dyn std::io::Write, done: Transacted) -> std::io::Result<()> {
+    if done.transactions == 0 {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "{} transactions, the longest of {:.1} ms; waited {:.1} s for others",
+        HumanCount(done.transactions),
+        done.longest.as_secs_f64() * 1000.0,
+        done.waited.as_secs_f64(),
+    )
+}

@@ -1,0 +1,154 @@
+//! What an artifact is for.
+
+use rusqlite::params;
+
+use crate::store::artifact::{self, ArtifactMode};
+use crate::store::error::{Error, Result};
+use crate::store::record::SpanRecord;
+use crate::store::span_reader::SqlText;
+use crate::store::{Database, bundle_id_from_name, text};
+
+/// A place in the store that lacks its contents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Target {
+    Span(SpanRecord),
+    Snapshot {
+        vat_id: Vec<u8>,
+        snap_pos: i64,
+        hash: Vec<u8>,
+        /// Bytes of the image, if they are known.
+        size: Option<u64>,
+    },
+    Bundle(Vec<u8>),
+}
+
+/// What the store has to say to an artifact's name.
+#[derive(Debug)]
+pub(super) enum Found {
+    Wanted(Target),
+    /// Its contents are there.
+    Present,
+    /// The mode does not ask for it.
+    Unwanted,
+    Refused(Error),
+}
+
+/// Looks for what an artifact is for.
+pub(super) fn find(db: &Database, name: &[u8], mode: ArtifactMode) -> Result<Found> {
+    match artifact::kind(name) {
+        b"transcript" => find_span(db, name, mode),
+        b"snapshot" => find_snapshot(db, name, mode),
+        b"bundle" => find_bundle(db, name),
+        kind => Ok(Found::Refused(Error::UnknownOnImport {
+            what: "artifact",
+            kind: kind.to_vec(),
+        })),
+    }
+}
+
+/// A position, written as names have it.
+fn position(text: &[u8]) -> Option<i64> {
+    let position: i64 = std::str::from_utf8(text).ok()?.parse().ok()?;
+    (position.to_string().as_bytes() == text).then_some(position)
+}
+
+fn find_span(db: &Database, name: &[u8], mode: ArtifactMode) -> Result<Found> {
+    let parsed = artifact::parse_span_name(name).and_then(|(vat_id, start, end)| {
+        let start = position(start)?;
+        position(end).map(|end| (vat_id, start, end))
+    });
+    let Some((vat_id, start_pos, end_pos)) = parsed else {
+        return Ok(Found::Refused(Error::NotTranscriptName {
+            name: name.to_vec(),
+            double_quoted: false,
+        }));
+    };
+    let Some(span) = db.span_at(vat_id, start_pos)? else {
+        return Ok(Found::Refused(Error::UnknownArtifact(name.to_vec())));
+    };
+    let is_populated = has_all_items(db, &span)?;
+    if span.end_pos != end_pos {
+        // A current span has grown since the artifact was made, or has been shorter then.
+        return Ok(if span.is_current && is_populated {
+            Found::Present
+        } else {
+            Found::Refused(Error::SpanEndsElsewhere {
+                name: name.to_vec(),
+                end_pos: span.end_pos,
+            })
+        });
+    }
+    if is_populated {
+        return Ok(Found::Present);
+    }
+    let current = || db.current_span(vat_id);
+    let wanted = match mode {
+        ArtifactMode::Operational => span.is_current,
+        ArtifactMode::Replay => {
+            current()?.is_some_and(|current| current.incarnation == span.incarnation)
+        }
+        ArtifactMode::Archival => current()?.is_some(),
+        ArtifactMode::Debug => true,
+    };
+    Ok(match wanted {
+        true => Found::Wanted(Target::Span(span)),
+        false => Found::Unwanted,
+    })
+}
+
+/// Whether none of a span's items is missing.
+pub(super) fn has_all_items(db: &Database, span: &SpanRecord) -> Result<bool> {
+    let count = db.count_items(&span.vat_id, span.start_pos, span.end_pos)?;
+    Ok(span.end_pos.checked_sub(span.start_pos) == Some(count))
+}
+
+fn find_snapshot(db: &Database, name: &[u8], mode: ArtifactMode) -> Result<Found> {
+    let parsed = artifact::parse_snapshot_name(name)
+        .and_then(|(vat_id, snap_pos)| position(snap_pos).map(|snap_pos| (vat_id, snap_pos)));
+    let Some((vat_id, snap_pos)) = parsed else {
+        return Ok(Found::Refused(Error::NotSnapshotName {
+            name: name.to_vec(),
+            on_import: false,
+        }));
+    };
+    let row = db.peek_row(
+        "SELECT hash, uncompressedSize, inUse IS NOT NULL, compressedSnapshot IS NOT NULL
+         FROM snapshots WHERE vatID = ? AND snapPos = ?",
+        params![SqlText(vat_id), snap_pos],
+        |row| {
+            Ok((
+                text::as_read(row.get_ref(0)?.as_bytes()?).into_owned(),
+                row.get::<_, Option<i64>>(1)?,
+                row.get::<_, bool>(2)?,
+                row.get::<_, bool>(3)?,
+            ))
+        },
+    )?;
+    Ok(match row {
+        None => Found::Refused(Error::UnknownArtifact(name.to_vec())),
+        Some((_, _, _, true)) => Found::Present,
+        Some((_, _, false, _)) if mode != ArtifactMode::Debug => Found::Unwanted,
+        Some((hash, size, _, _)) => Found::Wanted(Target::Snapshot {
+            vat_id: vat_id.to_vec(),
+            snap_pos,
+            hash,
+            size: size.and_then(|size| u64::try_from(size).ok()),
+        }),
+    })
+}
+
+fn find_bundle(db: &Database, name: &[u8]) -> Result<Found> {
+    let bundle_id = match bundle_id_from_name(name) {
+        Ok(bundle_id) => bundle_id,
+        Err(error) => return Ok(Found::Refused(error)),
+    };
+    let is_populated: Option<bool> = db.peek_value(
+        "SELECT bundle IS NOT NULL FROM bundles WHERE bundleID = ?",
+        params![SqlText(bundle_id)],
+    )?;
+    Ok(match is_populated {
+        None => Found::Refused(Error::UnknownArtifact(name.to_vec())),
+        Some(true) => Found::Present,
+        Some(false) => Found::Wanted(Target::Bundle(bundle_id.to_vec())),
+    })
+}

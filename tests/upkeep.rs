@@ -1,0 +1,322 @@
+//! Pruning a store, filling it again and making its file smaller, without Node.js.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use swing_store::store::directory::{ExportOptions, export_to_directory};
+use swing_store::store::prune::{DEFAULT_BUDGET, PruneOptions, Pruned, prune};
+use swing_store::store::reclaim::{Method, reclaim, space};
+use swing_store::store::repopulate::{
+    RepopulateOptions, Repopulated, Repopulation, repopulate_from_directory,
+};
+use swing_store::store::{
+    ArtifactMode, Compressor, Error, Exporter, Location, Monitor, OpenOptions, Store, StoreOptions,
+    file_in_directory,
+};
+
+fn open(directory: &Path) -> Store {
+    let location = Location::File(file_in_directory(directory));
+    let options = StoreOptions {
+        keep_snapshots: true,
+        ..StoreOptions::default()
+    };
+    Store::open(location, &OpenOptions::default(), false, options).unwrap()
+}
+
+fn image(seed: usize, bytes: usize) -> Vec<u8> {
+    (0..bytes)
+        .map(|at| ((at * (seed + at)) >> 7) as u8)
+        .collect()
+}
+
+/// Three vats of `spans` spans with `items` items each; the last vat is terminated.
+fn make_store(directory: &Path, spans: usize, items: usize) {
+    fs::create_dir_all(directory).unwrap();
+    let mut store = open(directory);
+    store.kernel_set(b"key", b"value").unwrap();
+    let vats: [&[u8]; 3] = [b"v1", b"v2", b"v3"];
+    for vat_id in vats {
+        store.init_transcript(vat_id).unwrap();
+    }
+    for span in 0..spans {
+        for (seed, vat_id) in vats.into_iter().enumerate() {
+            for item in 0..items {
+                let item = format!("span {span} item {item} {}", "x".repeat(item % 500));
+                store.add_item(vat_id, item.as_bytes()).unwrap();
+            }
+            let mut compressor = Compressor::default();
+            compressor.add(&image(seed + span, 20_000)).unwrap();
+            let position = ((span + 1) * items) as i64;
+            let compressed = compressor.finish().unwrap();
+            store.save_snapshot(vat_id, position, &compressed).unwrap();
+            store.rollover(vat_id, span % 3 == 2).unwrap();
+        }
+    }
+    store.add_item(b"v1", b"the last").unwrap();
+    store.stop_using_last_snapshot(b"v3").unwrap();
+    store.stop_using_transcript(b"v3").unwrap();
+    store.commit().unwrap();
+    store.close().unwrap();
+}
+
+fn pruning(keep: ArtifactMode) -> PruneOptions {
+    PruneOptions {
+        keep_transcripts: keep,
+        keep_snapshots: keep,
+        budget: DEFAULT_BUDGET,
+        limit: None,
+        dry_run: false,
+    }
+}
+
+fn prune_to(store: &Path, keep: ArtifactMode) -> Pruned {
+    prune(store, &pruning(keep), &Monitor::default()).unwrap()
+}
+
+fn fill(from: &Path, store: &Path) -> Repopulated {
+    let options = RepopulateOptions::new(ArtifactMode::Debug);
+    repopulate_from_directory(from, store, options, &Monitor::default()).unwrap()
+}
+
+/// An export of everything, and what its files hold.
+fn export(store: &Path, to: &Path) -> Vec<(String, Vec<u8>)> {
+    let options = ExportOptions {
+        mode: Some(ArtifactMode::Debug),
+        with_data: true,
+        block_height: None,
+    };
+    export_to_directory(store, to, &options, &Monitor::default()).unwrap();
+    let mut files: Vec<(String, Vec<u8>)> = fs::read_dir(to)
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .map(|entry| {
+            let name = entry.file_name().into_string().unwrap();
+            (name, fs::read(entry.path()).unwrap())
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn the_circle() {
+    let base = tempfile::tempdir().unwrap();
+    let [store, full, archive] = ["store", "full", "archive"].map(|name| base.path().join(name));
+    make_store(&store, 6, 40);
+    let before = export(&store, &full);
+    // An archive as the callbacks of a running store leave it.
+    fs::create_dir(&archive).unwrap();
+    for (name, contents) in &before {
+        if name.starts_with("transcript") || name.starts_with("snapshot") {
+            let file = fs::File::create(archive.join(format!("{name}.gz"))).unwrap();
+            let mut encoder = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+            encoder.write_all(contents).unwrap();
+            encoder.finish().unwrap();
+        }
+    }
+    for from in [&full, &archive] {
+        for keep in [
+            ArtifactMode::Operational,
+            ArtifactMode::Replay,
+            ArtifactMode::Archival,
+        ] {
+            let pruned = prune_to(&store, keep);
+            assert!(pruned.done && pruned.spans >= 6 && pruned.snapshots >= 10);
+            assert!(pruned.space.free_bytes > 0);
+            let exporter = Exporter::open(&store, keep).unwrap();
+            exporter.check_complete().unwrap();
+            exporter.close().unwrap();
+
+            let filled = fill(from, &store);
+            assert_eq!(filled.filled.len() as u64, pruned.spans + pruned.snapshots);
+            assert!(filled.refused.is_empty() && filled.missing.is_empty());
+            let now = base.path().join("now");
+            assert_eq!(export(&store, &now), before);
+            fs::remove_dir_all(now).unwrap();
+        }
+    }
+}
+
+#[test]
+fn large_artifacts_pass_through_a_file() {
+    let base = tempfile::tempdir().unwrap();
+    let [store, full] = ["store", "full"].map(|name| base.path().join(name));
+    // 5 MB a span.
+    make_store(&store, 1, 20_000);
+    let before = export(&store, &full);
+    prune_to(&store, ArtifactMode::Operational);
+    let mut options = RepopulateOptions::new(ArtifactMode::Debug);
+    options.max_transaction_bytes = Some(1 << 20);
+    let filled = repopulate_from_directory(&full, &store, options, &Monitor::default()).unwrap();
+    assert_eq!(filled.filled.len(), 4);
+    assert!(filled.transacted.transactions > 10);
+    assert_eq!(export(&store, &base.path().join("now")), before);
+    let names: Vec<_> = fs::read_dir(&store).unwrap().collect();
+    assert_eq!(names.len(), 1, "nothing is left beside the store");
+}
+
+#[test]
+fn whatever_ends_the_work_it_is_finished_by_the_next() {
+    let base = tempfile::tempdir().unwrap();
+    let [store, full] = ["store", "full"].map(|name| base.path().join(name));
+    make_store(&store, 8, 60);
+    let before = export(&store, &full);
+    let options = PruneOptions {
+        budget: 7,
+        ..pruning(ArtifactMode::Operational)
+    };
+    for round in 0..6 {
+        let aborted = |work: &dyn Fn(&Monitor) -> bool| {
+            let monitor = Monitor::default();
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    thread::sleep(Duration::from_millis(round * 12));
+                    monitor.abort();
+                });
+                work(&monitor)
+            })
+        };
+        aborted(&|monitor| match prune(&store, &options, monitor) {
+            Ok(_) => false,
+            Err(Error::Aborted) => true,
+            Err(other) => panic!("{other}"),
+        });
+        assert!(prune(&store, &options, &Monitor::default()).unwrap().done);
+        let options = RepopulateOptions::new(ArtifactMode::Debug);
+        aborted(
+            &|monitor| match repopulate_from_directory(&full, &store, options.clone(), monitor) {
+                Ok(_) => false,
+                Err(Error::Aborted) => true,
+                Err(other) => panic!("{other}"),
+            },
+        );
+        assert!(fill(&full, &store).missing.is_empty());
+    }
+    assert_eq!(export(&store, &base.path().join("now")), before);
+}
+
+#[test]
+fn what_changes_while_an_artifact_is_read_counts() {
+    let base = tempfile::tempdir().unwrap();
+    let [directory, full] = ["store", "full"].map(|name| base.path().join(name));
+    make_store(&directory, 2, 10);
+    export(&directory, &full);
+    prune_to(&directory, ArtifactMode::Operational);
+    let monitor = Monitor::default();
+    let options = RepopulateOptions::new(ArtifactMode::Debug);
+    let work = Repopulation::open(&directory, options, &monitor).unwrap();
+    let begin = |name: &str| {
+        let mut incoming = work.begin(name.as_bytes(), &monitor).unwrap().unwrap();
+        incoming.add(&fs::read(full.join(name)).unwrap()).unwrap();
+        incoming
+    };
+    let [filled, deleted, again] = [
+        begin("transcript.v1.0.10"),
+        begin("transcript.v3.0.10"),
+        begin("transcript.v1.0.10"),
+    ];
+    let mut store = open(&directory);
+    store.delete_vat_transcripts(b"v3", None).unwrap();
+    store.commit().unwrap();
+    for incoming in [filled, deleted, again] {
+        work.end(incoming, &monitor).unwrap();
+    }
+    let report = work.finish(&monitor).unwrap();
+    assert_eq!(report.filled, [b"transcript.v1.0.10"]);
+    assert_eq!(report.present, 1);
+    assert_eq!(report.refused[0].name, b"transcript.v3.0.10");
+    assert!(report.refused[0].reason.contains("meanwhile"));
+    assert!(
+        !report
+            .missing
+            .iter()
+            .any(|name| name.starts_with(b"transcript.v3"))
+    );
+}
+
+#[test]
+fn a_kernel_on_the_store_gets_its_turn() {
+    let base = tempfile::tempdir().unwrap();
+    let [directory, full] = ["store", "full"].map(|name| base.path().join(name));
+    make_store(&directory, 10, 200);
+    export(&directory, &full);
+    let stop = AtomicBool::new(false);
+    let longest = thread::scope(|scope| {
+        let kernel = scope.spawn(|| {
+            let mut store = open(&directory);
+            let mut longest = Duration::ZERO;
+            let mut block = 0;
+            while !stop.load(Ordering::Relaxed) {
+                let begun = Instant::now();
+                store.begin().unwrap();
+                longest = longest.max(begun.elapsed());
+                store.add_item(b"v1", b"delivery").unwrap();
+                store
+                    .kernel_set(b"block", format!("{block}").as_bytes())
+                    .unwrap();
+                store.commit().unwrap();
+                block += 1;
+                thread::sleep(Duration::from_millis(2));
+            }
+            longest
+        });
+        for _ in 0..2 {
+            prune_to(&directory, ArtifactMode::Operational);
+            assert!(fill(&full, &directory).missing.is_empty());
+        }
+        stop.store(true, Ordering::Relaxed);
+        kernel.join().unwrap()
+    });
+    assert!(longest < Duration::from_secs(2), "{longest:?}");
+}
+
+#[test]
+fn the_file_is_rewritten_only_if_nobody_has_it_open() {
+    let base = tempfile::tempdir().unwrap();
+    let directory = base.path().join("store");
+    make_store(&directory, 8, 100);
+    let monitor = Monitor::default();
+    prune_to(&directory, ArtifactMode::Operational);
+    let before = space(&directory, &monitor).unwrap();
+    assert!(before.free_bytes > 0);
+    let mut store = open(&directory);
+    let error = reclaim(&directory, Method::Rewrite, &monitor).unwrap_err();
+    assert!(matches!(error, Error::StoreInUse(_)), "{error}");
+    store.kernel_set(b"key", b"still works").unwrap();
+    store.commit().unwrap();
+    store.close().unwrap();
+
+    let aborted = Monitor::default();
+    aborted.abort();
+    let error = reclaim(&directory, Method::Rewrite, &aborted).unwrap_err();
+    assert!(matches!(error, Error::Aborted), "{error}");
+    let reclaimed = reclaim(&directory, Method::Rewrite, &monitor).unwrap();
+    assert_eq!(reclaimed.after.free_bytes, 0);
+    assert!(reclaimed.after.file_bytes < before.file_bytes);
+    assert_eq!(
+        fs::metadata(file_in_directory(&directory)).unwrap().len(),
+        reclaimed.after.file_bytes
+    );
+    let store = open(&directory);
+    assert_eq!(store.kv_get(b"key").unwrap().unwrap(), b"still works");
+}
+
+#[test]
+fn there_has_to_be_a_store() {
+    let base = tempfile::tempdir().unwrap();
+    let monitor = Monitor::default();
+    let keep = pruning(ArtifactMode::Replay);
+    let no_store = |error: Error| assert!(matches!(error, Error::NoStore(_)), "{error}");
+    no_store(prune(base.path(), &keep, &monitor).unwrap_err());
+    no_store(reclaim(base.path(), Method::Rewrite, &monitor).unwrap_err());
+    no_store(reclaim(base.path(), Method::Incremental, &monitor).unwrap_err());
+    let location = Location::File(file_in_directory(base.path()));
+    let other = swing_store::store::SharedDatabase::open(location, &OpenOptions::default());
+    other.unwrap().lock().execute("CREATE TABLE t (a)").unwrap();
+    no_store(prune(base.path(), &keep, &monitor).unwrap_err());
+    no_store(reclaim(base.path(), Method::Rewrite, &monitor).unwrap_err());
+}
