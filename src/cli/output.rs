@@ -99,4 +99,42 @@ mod tests {
         patient.write_all(&text).unwrap();
         assert_eq!(patient.0.taken, text);
     }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_slow_reader_gets_all_of_it_through_a_non_blocking_stream() {
+        use std::io::Read;
+        use std::os::unix::net::UnixStream;
+
+        let (writer, mut reader) = UnixStream::pair().unwrap();
+        writer.set_nonblocking(true).unwrap();
+        let text: Vec<u8> = (0..4_000_000u32).map(|at| (at % 251) as u8).collect();
+        let expected = text.clone();
+        let writing = thread::spawn(move || {
+            let mut writer = BufWriter::with_capacity(BUFFER_BYTES, Patient(writer));
+            text.chunks(777)
+                .try_for_each(|piece| writer.write_all(piece))
+                .and_then(|()| writer.flush())
+        });
+        let mut found = Vec::new();
+        let mut piece = vec![0; 100_000];
+        loop {
+            thread::sleep(Duration::from_millis(1));
+            match reader.read(&mut piece).unwrap() {
+                0 => break,
+                length => found.extend_from_slice(&piece[..length]),
+            }
+        }
+        writing.join().unwrap().unwrap();
+        assert!(found == expected);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_reader_that_is_gone_ends_the_writing() {
+        let (writer, reader) = std::os::unix::net::UnixStream::pair().unwrap();
+        drop(reader);
+        let error = Patient(writer).write_all(b"text").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+    }
 }
