@@ -1413,8 +1413,8 @@ export interface SwingStoreHistory {
    */
   replayPlan: (vatID: string, options?: ReplayPlanOptions) => Promise<ReplayPlan>;
 
-  /** The block height, as the host has noted it under `host.height`; `null` if it has not. */
-  getBlockHeight: () => Promise<string | null>;
+  /** The block height that the host has noted under `host.height`; 0 if it has not. */
+  getBlockHeight: () => Promise<number>;
 
   /**
    * One item.

@@ -41,10 +41,10 @@ pub const MANIFEST_NAME: &str = "export-manifest.json";
 pub const DATA_NAME: &str = "export-data.jsonl";
 
 /// Where the host keeps the height of the last committed block.
-const HEIGHT_KEY: &[u8] = b"host.height";
+pub(super) const HEIGHT_KEY: &[u8] = b"host.height";
 
 /// A height as the host keeps it; 0 if there is none.
-fn height_of(text: Option<&[u8]>) -> f64 {
+pub(super) fn height_of(text: Option<&[u8]>) -> f64 {
     text.map(|text| to_number(&text::as_read(text)))
         .filter(|height| height.is_finite())
         .unwrap_or(0.0)
