@@ -1007,7 +1007,7 @@ export type Populated = 'all' | 'some' | 'none';
 export interface HistoryProgress {
   /** What is being done. */
   readonly stage: 'preparing' | 'working' | 'finishing' | 'done';
-  /** How many pieces were looked at: spans and, while sizes are measured, items. */
+  /** How many pieces were looked at: spans and, while the sizes of all vats are measured, the rows of items. */
   readonly done: number;
   /** How many pieces are known of. It grows when sizes have been measured and spans are counted. */
   readonly total: number;
