@@ -1046,7 +1046,7 @@ export type Populated = 'all' | 'some' | 'none';
 export interface HistoryProgress {
   /** What is being done. */
   readonly stage: 'preparing' | 'working' | 'finishing' | 'done';
-  /** How many pieces were looked at: spans and, while sizes are measured, items. */
+  /** How many pieces were looked at: spans and, while the sizes of all vats are measured, the rows of items. */
   readonly done: number;
   /** How many pieces are known of. It grows when sizes have been measured and spans are counted. */
   readonly total: number;
@@ -1452,8 +1452,8 @@ export interface SwingStoreHistory {
    */
   replayPlan: (vatID: string, options?: ReplayPlanOptions) => Promise<ReplayPlan>;
 
-  /** The block height, as the host has noted it under `host.height`; `null` if it has not. */
-  getBlockHeight: () => Promise<string | null>;
+  /** The block height that the host has noted under `host.height`; 0 if it has not. */
+  getBlockHeight: () => Promise<number>;
 
   /**
    * One item.

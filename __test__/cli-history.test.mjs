@@ -42,7 +42,7 @@ test('inspect says what a history says', async t => {
   t.is(code, 0);
   await withHistory(dir, async history => {
     const [vats, found] = [await history.listVats(), await history.listBundles()];
-    t.deepEqual(document, { command: 'inspect', stateDir: dir, blockHeight: '7', vats, bundles: found });
+    t.deepEqual(document, { command: 'inspect', stateDir: dir, blockHeight: 7, vats, bundles: found });
     for (const sizes of [false, true]) {
       const { code: ok, ...one } = await runJson(['inspect', ...at, '--vat', 'v6', ...(sizes ? ['--sizes'] : [])]);
       t.is(ok, 0);

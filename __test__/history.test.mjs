@@ -45,7 +45,7 @@ test('vats', async t => {
     t.deepEqual(await history.getVat(vat.vatID), vat);
   }
   t.true(Object.isFrozen(vats) && Object.isFrozen(vats[2].options.workerOptions.bundleIDs));
-  t.is(await history.getBlockHeight(), '7');
+  t.is(await history.getBlockHeight(), 7);
 });
 
 test('incarnations, spans, snapshots and bundles', async t => {

@@ -10,7 +10,7 @@ use crate::store::{History, Monitor};
 
 /// A store.
 pub(super) struct All {
-    pub(super) block_height: Option<String>,
+    pub(super) block_height: f64,
     pub(super) vats: Vec<VatInfo>,
     pub(super) bundles: Vec<BundleInfo>,
 }
@@ -33,13 +33,12 @@ impl All {
         let count = |of: fn(&VatInfo) -> usize| -> i64 {
             i64::try_from(self.vats.iter().map(of).sum::<usize>()).unwrap_or(i64::MAX)
         };
-        let height = self.block_height.as_deref().map(printable);
-        let height = height.map_or(String::new(), |height| format!(" at block {height}"));
         let images = sum(|vat| vat.snapshot_bytes);
         writeln!(
             out,
-            "{}{height}: {} in {}, {} of {} with their image ({}), {}\n",
+            "{} at block {}: {} in {}, {} of {} with their image ({}), {}\n",
             store.display(),
+            self.block_height,
             human_count(sum(|vat| vat.items), "item"),
             human_count(count(|vat| vat.spans), "span"),
             count(|vat| vat.populated_snapshots),

@@ -50,7 +50,7 @@ pub fn run(args: InspectArgs, session: &Session) -> Result<Outcome> {
             let answer = json!({
                 "command": "inspect",
                 "stateDir": store.to_string_lossy(),
-                "blockHeight": all.block_height,
+                "blockHeight": super::number(all.block_height),
                 "vats": document(&all.vats)?,
                 "bundles": document(&all.bundles)?,
             });

@@ -49,7 +49,7 @@ pub const DATA_NAME: &str = "export-data.jsonl";
 pub(super) const HEIGHT_KEY: &[u8] = b"host.height";
 
 /// A height as the host keeps it; 0 if there is none.
-fn height_of(text: Option<&[u8]>) -> f64 {
+pub(super) fn height_of(text: Option<&[u8]>) -> f64 {
     text.map(|text| to_number(&text::as_read(text)))
         .filter(|height| height.is_finite())
         .unwrap_or(0.0)

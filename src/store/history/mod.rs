@@ -22,6 +22,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::directory::{HEIGHT_KEY, height_of};
 use super::error::{Error, Result};
 use super::progress::Monitor;
 use super::{
@@ -108,12 +109,12 @@ impl History {
         Ok(())
     }
 
-    /// The block height that the host has noted under `host.height`, as it is written there.
+    /// The block height that the host has noted under `host.height`; 0 if it has not.
     ///
     /// # Errors
     /// [`Error::History`] after [`History::close`]; SQLite's errors.
-    pub fn block_height(&self) -> Result<Option<String>> {
-        self.ask(|db| db.kv_get(b"host.height", |value| value.map(readable)))
+    pub fn block_height(&self) -> Result<f64> {
+        self.ask(|db| db.kv_get(HEIGHT_KEY, height_of))
     }
 
     /// Asks the database something, unless it was closed.

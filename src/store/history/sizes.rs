@@ -16,7 +16,7 @@ use crate::store::progress::{Monitor, Stage};
 use crate::store::span_reader::SqlText;
 
 /// How many rows are visited before others may use the database, and the work may end.
-const ROWS_AT_A_TIME: i64 = 20_000;
+const ROWS_AT_A_TIME: i64 = 2000;
 
 /// The bytes of a vat's items, span by span, by the spans' first positions.
 type VatSizes = HashMap<i64, u64>;
@@ -86,7 +86,8 @@ impl Tally {
 
 impl History {
     /// Measures the items of all vats, or of one; from then on spans, incarnations and vats tell
-    /// their sizes. This visits every row once, a few million in a second. `monitor` counts items.
+    /// their sizes. This visits every row once, a few million in a second. `monitor` counts rows, or
+    /// the spans of the one vat.
     ///
     /// # Errors
     /// [`Error::History`](crate::store::Error::History) after [`History::close`];
@@ -111,12 +112,21 @@ impl History {
             .chunk_by(|one, next| one.vat_id == next.vat_id)
             .map(|spans| (spans[0].vat_id.clone().into_bytes(), Tally::new(spans)))
             .collect();
-        let total: i64 = self.ask(|db| {
-            let count = db.peek_value("SELECT COUNT(*) FROM transcriptItems", [])?;
-            Ok(count.unwrap_or(0))
+        // Rows are numbered; how many numbers there are is known at once, how many rows is not.
+        let ends: Option<(Option<i64>, Option<i64>)> = self.ask(|db| {
+            db.peek_row(
+                "SELECT (SELECT rowid FROM transcriptItems ORDER BY rowid LIMIT 1),
+                        (SELECT rowid FROM transcriptItems ORDER BY rowid DESC LIMIT 1)",
+                [],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
         })?;
-        monitor.add_total(usize::try_from(total).unwrap_or(0));
+        if let Some((Some(first), Some(last))) = ends {
+            let total = last.abs_diff(first).saturating_add(1);
+            monitor.add_total(usize::try_from(total).unwrap_or(usize::MAX));
+        }
         monitor.begin(Stage::Working);
+        let mut before = ends.and_then(|(first, _)| first?.checked_sub(1));
         let mut after = None;
         loop {
             self.check(monitor)?;
@@ -146,7 +156,10 @@ impl History {
                 }
                 Ok((count, bytes))
             })?;
-            monitor.finish_pieces(rows);
+            if let Some(after) = after {
+                monitor.finish_pieces(after.abs_diff(before.unwrap_or(after)));
+                before = Some(after);
+            }
             monitor.count(usize::try_from(bytes).unwrap_or(usize::MAX))?;
             if rows < ROWS_AT_A_TIME as u64 {
                 break;
