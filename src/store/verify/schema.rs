@@ -30,7 +30,8 @@ impl Schema {
             objects: BTreeSet::new(),
         };
         let mut statement = connection.prepare(
-            "SELECT type, name, coalesce(sql, '') FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+            "SELECT type, name, coalesce(sql, '') FROM sqlite_schema
+             WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
         )?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
@@ -163,7 +164,8 @@ fn compare(check: &Check<'_>, expected: &Schema, found: &Schema) -> Result<HashS
                 differs(
                     table,
                     format!(
-                        "the table {name} has a column {column} that no store has; exports leave it out"
+                        "the table {name} has a column {column} that no store has; exports \
+                         leave it out"
                     ),
                 );
             }
@@ -177,7 +179,8 @@ fn compare(check: &Check<'_>, expected: &Schema, found: &Schema) -> Result<HashS
                 differs(
                     table,
                     format!(
-                        "the table {name} lacks the constraint {mark}, so it may hold marks that no store has"
+                        "the table {name} lacks the constraint {mark}, so it may hold marks \
+                         that no store has"
                     ),
                 );
             }
@@ -199,7 +202,8 @@ fn compare(check: &Check<'_>, expected: &Schema, found: &Schema) -> Result<HashS
             differs(
                 table,
                 format!(
-                    "nothing keeps {index} unique, so there may be records that contradict one another"
+                    "nothing keeps {index} unique, so there may be records that contradict \
+                     one another"
                 ),
             );
         }
@@ -216,7 +220,8 @@ fn compare(check: &Check<'_>, expected: &Schema, found: &Schema) -> Result<HashS
             differs(
                 Table::Database,
                 format!(
-                    "there is no {object}, without which some operations take longer. Opening the store makes it"
+                    "there is no {object}, without which some operations take longer. Opening the \
+                     store makes it"
                 ),
             );
         }
