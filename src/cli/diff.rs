@@ -20,7 +20,8 @@ const MOST_CHARS: usize = 240;
 /// Compare two stores, two exports, or one of each: records by key, artifacts by name.
 ///
 /// A directory is a store if it holds swingstore.sqlite, and an export if it holds
-/// export-manifest.json. Kernels may be running on stores meanwhile; each is taken at its last commit.
+/// export-manifest.json. Kernels may be running on stores meanwhile; each is taken at its last
+/// commit.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 The exit code is 0 if nothing differs, and 1 if something does. Lines begin with < for what only A

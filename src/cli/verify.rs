@@ -38,8 +38,8 @@ impl Needed {
 
 /// Look through a store for what is damaged or missing, without changing anything.
 ///
-/// Every span, snapshot and bundle that is there is checked against its hash, in any mode; so are the
-/// records, and the file itself. A kernel may be running on the store meanwhile.
+/// Every span, snapshot and bundle that is there is checked against its hash, in any mode; so are
+/// the records, and the file itself. A kernel may be running on the store meanwhile.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 The exit code is 0 if nothing was found, and 1 if something was.

@@ -71,7 +71,8 @@ pub(super) fn check(check: &Check<'_>, db: &Database, span: &SpanJob, first: &En
 fn check_current(check: &Check<'_>, db: &Database, span: &SpanJob, first: &Entry) -> Result<()> {
     let in_use = places(
         db,
-        "SELECT snapPos, hash FROM snapshots WHERE vatID = ?1 AND inUse = 1 ORDER BY snapPos LIMIT 2",
+        "SELECT snapPos, hash FROM snapshots WHERE vatID = ?1 AND inUse = 1
+         ORDER BY snapPos LIMIT 2",
         span,
     )?;
     let vat = brief(&span.vat_id);

@@ -30,7 +30,8 @@ impl Schema {
             objects: BTreeSet::new(),
         };
         let mut statement = connection.prepare(
-            "SELECT type, name, coalesce(sql, '') FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+            "SELECT type, name, coalesce(sql, '') FROM sqlite_schema
+             WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
         )?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
@@ -114,98 +115,26 @@ pub(super) fn check_schema(check: &Check<'_>, db: &Database) -> Result<HashSet<T
     compare(check, &expected()?, &found)
 }
 
+fn missing(check: &Check<'_>, table: Table, message: String) {
+    check.add(Finding::new(Kind::SchemaMissing, table, message));
+}
+
+fn differs(check: &Check<'_>, table: Table, message: String) {
+    check.add(Finding::new(Kind::SchemaDiffers, table, message));
+}
+
 fn compare(check: &Check<'_>, expected: &Schema, found: &Schema) -> Result<HashSet<Table>> {
     let mut readable = HashSet::new();
-    let missing = |table, message: String| {
-        check.add(Finding::new(Kind::SchemaMissing, table, message));
-    };
-    let differs = |table, message: String| {
-        check.add(Finding::new(Kind::SchemaDiffers, table, message));
-    };
     for table in Table::STORES {
         let Some(name) = table.name() else { continue };
-        let Some(columns) = found.columns.get(name) else {
-            missing(
-                table,
-                format!(
-                    "there is no table {name}. A store of an older version lacks some, and gets \
-                     them when it is next opened; any other has lost it, and must be restored"
-                ),
-            );
-            continue;
-        };
-        let wanted = expected.columns.get(name).map_or(&[][..], Vec::as_slice);
-        let mut complete = true;
-        for (column, kind) in wanted {
-            match columns.iter().find(|(other, _)| other == column) {
-                None => {
-                    complete = false;
-                    missing(
-                        table,
-                        format!(
-                            "the table {name} has no column {column}, so nothing in it was \
-                             checked. Was it written by another version of swing-store?"
-                        ),
-                    );
-                }
-                Some((_, other)) if other != kind => differs(
-                    table,
-                    format!("the column {column} of {name} is {other}, and should be {kind}"),
-                ),
-                Some(_) => {}
-            }
-        }
-        if complete {
+        if compare_columns(check, expected, found, (table, name)) {
             readable.insert(table);
         }
-        for (column, _) in columns {
-            if !wanted.iter().any(|(other, _)| other == column) {
-                differs(
-                    table,
-                    format!(
-                        "the table {name} has a column {column} that no store has; exports leave it out"
-                    ),
-                );
-            }
-        }
-        for mark in ["check(iscurrent=1)", "check(inuse=1)"] {
-            let has = |schema: &Schema| {
-                let sql = schema.checks.get(name);
-                sql.is_some_and(|sql| sql.contains(mark))
-            };
-            if has(expected) && !has(found) {
-                differs(
-                    table,
-                    format!(
-                        "the table {name} lacks the constraint {mark}, so it may hold marks that no store has"
-                    ),
-                );
-            }
-        }
-    }
-    for index in expected.unique.difference(&found.unique) {
-        let table = Table::STORES
-            .into_iter()
-            .find(|table| {
-                table
-                    .name()
-                    .is_some_and(|name| index.starts_with(&format!("{name}(")))
-            })
-            .unwrap_or(Table::Database);
-        if table
-            .name()
-            .is_some_and(|name| found.columns.contains_key(name))
-        {
-            differs(
-                table,
-                format!(
-                    "nothing keeps {index} unique, so there may be records that contradict one another"
-                ),
-            );
-        }
+        compare_constraints(check, expected, found, (table, name));
     }
     for object in found.objects.difference(&expected.objects) {
         differs(
+            check,
             Table::Database,
             format!("there is a {object} that no store has; exports leave it out"),
         );
@@ -214,14 +143,112 @@ fn compare(check: &Check<'_>, expected: &Schema, found: &Schema) -> Result<HashS
         // Of tables it was said.
         if object.starts_with("index ") {
             differs(
+                check,
                 Table::Database,
                 format!(
-                    "there is no {object}, without which some operations take longer. Opening the store makes it"
+                    "there is no {object}, without which some operations take longer. Opening the \
+                     store makes it"
                 ),
             );
         }
     }
     Ok(readable)
+}
+
+/// Whether a table has all its columns, so that it can be read.
+fn compare_columns(
+    check: &Check<'_>,
+    expected: &Schema,
+    found: &Schema,
+    (table, name): (Table, &str),
+) -> bool {
+    let Some(columns) = found.columns.get(name) else {
+        missing(
+            check,
+            table,
+            format!(
+                "there is no table {name}. A store of an older version lacks some, and gets them \
+                 when it is next opened; any other has lost it, and must be restored"
+            ),
+        );
+        return false;
+    };
+    let wanted = expected.columns.get(name).map_or(&[][..], Vec::as_slice);
+    let mut complete = true;
+    for (column, kind) in wanted {
+        match columns.iter().find(|(other, _)| other == column) {
+            None => {
+                complete = false;
+                missing(
+                    check,
+                    table,
+                    format!(
+                        "the table {name} has no column {column}, so nothing in it was checked. \
+                         Was it written by another version of swing-store?"
+                    ),
+                );
+            }
+            Some((_, other)) if other != kind => differs(
+                check,
+                table,
+                format!("the column {column} of {name} is {other}, and should be {kind}"),
+            ),
+            Some(_) => {}
+        }
+    }
+    for (column, _) in columns {
+        if !wanted.iter().any(|(other, _)| other == column) {
+            differs(
+                check,
+                table,
+                format!(
+                    "the table {name} has a column {column} that no store has; exports leave it out"
+                ),
+            );
+        }
+    }
+    complete
+}
+
+/// Looks for what keeps a table from holding what no store holds.
+fn compare_constraints(
+    check: &Check<'_>,
+    expected: &Schema,
+    found: &Schema,
+    (table, name): (Table, &str),
+) {
+    if !found.columns.contains_key(name) {
+        return;
+    }
+    for mark in ["check(iscurrent=1)", "check(inuse=1)"] {
+        let has = |schema: &Schema| {
+            let sql = schema.checks.get(name);
+            sql.is_some_and(|sql| sql.contains(mark))
+        };
+        if has(expected) && !has(found) {
+            differs(
+                check,
+                table,
+                format!(
+                    "the table {name} lacks the constraint {mark}, so it may hold marks that no \
+                     store has"
+                ),
+            );
+        }
+    }
+    let of_table = format!("{name}(");
+    for index in expected.unique.difference(&found.unique) {
+        if index.starts_with(&of_table) {
+            differs(
+                check,
+                table,
+                format!(
+                    "nothing keeps {index} unique, so there may be records that contradict one \
+                     another"
+                ),
+            );
+        }
+    }
 }
 
 #[cfg(test)]

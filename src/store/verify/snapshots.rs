@@ -76,14 +76,16 @@ pub(super) fn walk(
             in_use += 1;
             if in_use == 2 {
                 let message = format!(
-                    "vat {} has more than one snapshot in use; a kernel takes one of them by chance",
+                    "vat {} has more than one snapshot in use; a kernel takes one of them by \
+                     chance",
                     brief(vat)
                 );
                 check.add(about(Kind::SnapshotInUseTwice, message));
             }
             if check.has(Table::Spans) && !has_current_span(db, vat)? {
                 let message = format!(
-                    "a snapshot of vat {} is in use, but the vat has no current span to go on from it",
+                    "a snapshot of vat {} is in use, but the vat has no current span to go on \
+                     from it",
                     brief(vat)
                 );
                 check.add(about(Kind::SnapshotUnmatched, message));
@@ -251,7 +253,8 @@ fn check_contents(check: &Check<'_>, db: &Database, job: &SnapshotJob) -> Result
             add(
                 Kind::SnapshotSize,
                 format!(
-                    "{column} is {recorded}, and should be {actual}. The image is whole; only statistics are wrong"
+                    "{column} is {recorded}, and should be {actual}. The image is \
+                     whole; only statistics are wrong"
                 ),
             );
         }
@@ -259,4 +262,5 @@ fn check_contents(check: &Check<'_>, db: &Database, job: &SnapshotJob) -> Result
     Ok(())
 }
 
-const ADVICE: &str = "If it is in use the vat can't be loaded. Fill it from an export that has it, or import the store again";
+const ADVICE: &str = "If it is in use the vat can't be loaded. Fill it from an export that has \
+                      it, or import the store again";

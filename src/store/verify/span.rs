@@ -168,7 +168,8 @@ fn report_items(check: &Check<'_>, span: &SpanJob, items: &Items) {
         Kind::ItemNewline,
         &items.newline,
         "has a newline in it".into(),
-        "In an artifact that is the end of an item, so the span can't be exported and imported again",
+        "In an artifact that is the end of an item, so the span can't be exported and imported \
+         again",
     );
     report(
         Kind::ItemIncarnation,

@@ -68,7 +68,8 @@ pub(super) fn report_vats_without_spans(check: &Check<'_>, db: &Database) -> Res
         let op = if after.is_none() { ">=" } else { ">" };
         // Steps from vat to vat, however many items each has.
         let sql = format!(
-            "SELECT vatID FROM transcriptItems WHERE vatID {op} ? AND vatID < x'' ORDER BY vatID LIMIT 1"
+            "SELECT vatID FROM transcriptItems WHERE vatID {op} ? AND vatID < x''
+             ORDER BY vatID LIMIT 1"
         );
         let from = after.unwrap_or_default();
         let next = db.peek_row(&sql, params![SqlText(&from)], |row| {
