@@ -861,35 +861,35 @@ export function importSwingStore(
   options?: ImportSwingStoreOptions,
 ): Promise<Pick<SwingStore, 'hostStorage' | 'debug'>>;
 
-/** How far an export to a directory, or an import from one, has come. None of the numbers ever falls. */
-export interface DirectoryProgress {
-  /** What is being done: looking at what there is, reading and writing, waiting for the disk, nothing any more. */
+/** How far long work has come. None of the numbers ever falls. */
+export interface WorkProgress {
+  /** What is being done: looking at what there is, the work itself, bringing it to an end, nothing any more. */
   readonly stage: 'preparing' | 'working' | 'finishing' | 'done';
-  /** How many files are finished: artifacts, and the one with the export data. */
+  /** How many pieces are finished. The function that is called says what they are. */
   readonly done: number;
-  /** How many files there are; 0 while that is not known. In the last report `done` is equal to it. */
+  /** How many pieces there are; 0 while, or where, that is not known. */
   readonly total: number;
-  /** How many bytes of the export were written or read. */
+  /** How many bytes were read or written. */
   readonly bytes: number;
 }
 
-/** How work on a directory is watched and ended. */
-export interface DirectoryWorkOptions {
+/** How long work is watched and ended. */
+export interface WorkOptions {
   /**
    * Is told how far the work has come, at most 20 times a second, and once at the end. What it throws ends the work,
    * which rejects with it.
    */
-  onProgress?: ((progress: DirectoryProgress) => void) | undefined;
+  onProgress?: ((progress: WorkProgress) => void) | undefined;
 
   /**
-   * Ends the work when it is aborted: what was written so far is removed, and the promise rejects with the signal's
-   * `reason`. If it is aborted already, nothing is done at all.
+   * Ends the work when it is aborted; the promise rejects with the signal's `reason`. If it is aborted already, nothing is
+   * done at all.
    */
   signal?: AbortSignal | undefined;
 }
 
 /** Options of {@link exportSwingStoreToDirectory}. */
-export interface ExportToDirectoryOptions extends DirectoryWorkOptions {
+export interface ExportToDirectoryOptions extends WorkOptions {
   /** Which artifacts to write, and to insist on; `none` writes none. Default: `operational`. */
   artifactMode?: ArtifactMode | 'none' | undefined;
 
@@ -934,7 +934,7 @@ export function exportSwingStoreToDirectory(
 /** Options of {@link importSwingStoreFromDirectory}: what to import, and options of the store that it makes. */
 export interface ImportFromDirectoryOptions
   extends Omit<SwingStoreOptions, 'readonly' | 'serialized'>,
-    DirectoryWorkOptions {
+    WorkOptions {
   /**
    * Which artifacts to take, and to insist on (`debug` insists on `operational`). Default: those that the export was made
    * with, according to its manifest.
@@ -983,7 +983,7 @@ export function importSwingStoreFromDirectory(
 ): Promise<ImportedDirectory>;
 
 /** Options of {@link repairSwingStoreFromDirectory}. */
-export interface RepairFromDirectoryOptions extends DirectoryWorkOptions {
+export interface RepairFromDirectoryOptions extends WorkOptions {
   /** The height that the manifest must state, and the store's host must have noted. Default: any, but the same in both. */
   blockHeight?: number | undefined;
 }
@@ -1042,28 +1042,8 @@ export type VatState = 'live' | 'terminated' | 'gone';
 /** How much of something is there: all, some or none of it. Of an empty span, all is there. */
 export type Populated = 'all' | 'some' | 'none';
 
-/** How far an answer has come. None of the numbers ever falls. */
-export interface HistoryProgress {
-  /** What is being done. */
-  readonly stage: 'preparing' | 'working' | 'finishing' | 'done';
-  /** How many pieces were looked at: spans and, while the sizes of all vats are measured, the rows of items. */
-  readonly done: number;
-  /** How many pieces are known of. It grows when sizes have been measured and spans are counted. */
-  readonly total: number;
-  /** How many bytes the items have that were measured. */
-  readonly bytes: number;
-}
-
-/** Options of questions that may take a while. */
-export interface HistoryQuestionOptions {
-  /** Is told now and then how far the answer has come. If it throws, so does the question. */
-  onProgress?: ((progress: HistoryProgress) => void) | undefined;
-  /** Ends the work; the question then rejects with the signal's reason. */
-  signal?: AbortSignal | undefined;
-}
-
 /** Options of questions whose answers may have sizes in them. */
-export interface HistorySizeOptions extends HistoryQuestionOptions {
+export interface HistorySizeOptions extends WorkOptions {
   /**
    * Say how many bytes transcript items have (`bytes`). That visits the row of every item, of the one vat or of all:
    * seconds for millions of them. What was measured once is remembered until the history is closed. Default: false.
@@ -1436,7 +1416,7 @@ export interface SwingStoreHistory {
    *
    * @throws (rejects) if the store has no transcript of the vat.
    */
-  listPseudoDeliveries: (vatID: string, options?: HistoryQuestionOptions) => Promise<readonly PseudoDelivery[]>;
+  listPseudoDeliveries: (vatID: string, options?: WorkOptions) => Promise<readonly PseudoDelivery[]>;
 
   /** The snapshots of a vat, or of all, by vat and position. */
   listSnapshots: (vatID?: string) => Promise<readonly SnapshotHistory[]>;
@@ -1496,33 +1476,6 @@ export interface SwingStoreHistory {
  * @throws if `dirPath` is not a string, there is no store in it, or the file is not a store or cannot be opened.
  */
 export function openSwingStoreHistory(dirPath: string): SwingStoreHistory;
-
-/** How far a verification, or a comparison, has come. None of the numbers ever falls. */
-export interface WorkProgress {
-  /** What is being done: finding out what there is, checking it, putting the outcome together, nothing any more. */
-  readonly stage: 'preparing' | 'working' | 'finishing' | 'done';
-  /**
-   * How many pieces are finished. Of a verification: spans, snapshots, bundles, the kvStore, SQLite's own check of the
-   * file. Of a comparison: artifacts that are compared byte for byte.
-   */
-  readonly done: number;
-  /** How many pieces there are; 0 while that is not known. In the last report `done` is equal to it. */
-  readonly total: number;
-  /** How many bytes were read: of keys, values, items, uncompressed images, bundles. */
-  readonly bytes: number;
-}
-
-/** How work that changes nothing is watched and ended. */
-export interface WorkOptions {
-  /**
-   * Is told how far the work has come, at most 20 times a second, and once at the end. What it throws ends the work,
-   * which rejects with it.
-   */
-  onProgress?: ((progress: WorkProgress) => void) | undefined;
-
-  /** Ends the work when it is aborted; the promise rejects with the signal's `reason`. */
-  signal?: AbortSignal | undefined;
-}
 
 /** Options of {@link verifySwingStore}. */
 export interface VerifySwingStoreOptions extends WorkOptions {
@@ -1740,33 +1693,6 @@ export interface StoreSpace {
   readonly logBytes: number;
 }
 
-/** How far work on a store has come. None of the numbers ever falls. */
-export interface StoreWorkProgress {
-  /** What is being done: looking at what there is, working, finding out what is left, nothing any more. */
-  readonly stage: 'preparing' | 'working' | 'finishing' | 'done';
-  /** How many pieces are finished: artifacts that were looked at, or spans and snapshots that were pruned. */
-  readonly done: number;
-  /** How many pieces there are; 0 while, or where, that is not known. */
-  readonly total: number;
-  /** How many bytes of artifacts were read, or of the file written. */
-  readonly bytes: number;
-}
-
-/** How work on a store is watched and ended. */
-export interface StoreWorkOptions {
-  /**
-   * Is told how far the work has come, at most 20 times a second, and once at the end. What it throws ends the work,
-   * which rejects with it.
-   */
-  onProgress?: ((progress: StoreWorkProgress) => void) | undefined;
-
-  /**
-   * Ends the work when it is aborted: the promise rejects with the signal's `reason`. What was done up to then stays
-   * done, and another call goes on from there. If it is aborted already, nothing is done at all.
-   */
-  signal?: AbortSignal | undefined;
-}
-
 /** Where {@link repopulateSwingStore} gets artifacts from: an exporter, or less. */
 export interface ArtifactProvider extends Pick<SwingStoreExporter, 'getArtifactNames' | 'getArtifact'> {
   /** Is called when all artifacts were read. */
@@ -1774,7 +1700,7 @@ export interface ArtifactProvider extends Pick<SwingStoreExporter, 'getArtifactN
 }
 
 /** Options of {@link repopulateSwingStore} and {@link repopulateSwingStoreFromDirectory}. */
-export interface RepopulateOptions extends StoreWorkOptions {
+export interface RepopulateOptions extends WorkOptions {
   /**
    * Which artifacts to take: `replay`: every span of each vat's current incarnation; `archival`: every span of vats that
    * are not terminated; `debug`: all spans and snapshots that the store has records of. Every mode takes current spans and
@@ -1863,7 +1789,7 @@ export function repopulateSwingStoreFromDirectory(
 ): Promise<RepopulationReport>;
 
 /** Options of {@link pruneSwingStore}. */
-export interface PruneOptions extends StoreWorkOptions {
+export interface PruneOptions extends WorkOptions {
   /**
    * What stays: the spans and snapshots that an export in this mode carries; or a mode for each of the two, where
    * `debug` keeps all. What is current always stays.
@@ -1912,7 +1838,7 @@ export interface PruneReport {
 export function pruneSwingStore(dirPath: string, options: PruneOptions): Promise<PruneReport>;
 
 /** Options of {@link reclaimSwingStoreSpace}. */
-export interface ReclaimOptions extends StoreWorkOptions {
+export interface ReclaimOptions extends WorkOptions {
   /**
    * `rewrite`: write the whole file anew (`VACUUM`), which nobody else may have open meanwhile. `incremental`: cut off free
    * pages in small transactions, beside a kernel; only for a file that was made with `auto_vacuum`, which this package and
@@ -1988,7 +1914,7 @@ export function makeArchiveSnapshot(dirPath: string, powers: ArchivePowers): Sna
 export function makeArchiveTranscript(dirPath: string, powers: ArchivePowers): TranscriptCallback;
 
 /** Options of {@link archiveSwingStore}. */
-export interface ArchiveSwingStoreOptions extends DirectoryWorkOptions {
+export interface ArchiveSwingStoreOptions extends WorkOptions {
   /**
    * Which spans and snapshots to archive. `debug` takes all that there are. Any other mode takes those that an export in it
    * has, and fails if one is missing. Default: `debug`.
