@@ -166,6 +166,7 @@ test('hostile artifacts are refused, one by one', async t => {
       t.deepEqual(filled, [], name);
       t.is(refusedCount, 1, name);
       t.is(refused.length, 1);
+      t.true([filled, refused, refused[0]].every(Object.isFrozen));
       t.like(refused[0], { name, code }, refused[0].reason);
       t.true(refused[0].reason.length > 10);
     }

@@ -4,6 +4,7 @@ const path = require('node:path');
 
 const { modeArguments } = require('./artifact-mode.js');
 const { check, followTaming, quote } = require('./errors.js');
+const { harden } = require('./harden.js');
 const { checkJobOptions, runJob } = require('./job.js');
 const native = require('./native.js');
 
@@ -36,7 +37,7 @@ const pruneSwingStore = async (dirPath, options) => {
     limit,
     !!dryRun,
   );
-  return runJob(job, options, () => job.run());
+  return harden(await runJob(job, options, () => job.run()));
 };
 
 /**
@@ -56,7 +57,7 @@ const reclaimSwingStoreSpace = async (dirPath, options) => {
   );
   checkJobOptions(options);
   const job = native.makeReclaiming(path.resolve(dirPath), dryRun ? undefined : method);
-  return runJob(job, options, () => job.run());
+  return harden(await runJob(job, options, () => job.run()));
 };
 
 module.exports = { pruneSwingStore, reclaimSwingStoreSpace };

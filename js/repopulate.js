@@ -4,6 +4,7 @@ const path = require('node:path');
 
 const { modeArguments } = require('./artifact-mode.js');
 const { check, followTaming } = require('./errors.js');
+const { harden } = require('./harden.js');
 const { checkJobOptions, runJob } = require('./job.js');
 const native = require('./native.js');
 const { drain } = require('./streams.js');
@@ -64,7 +65,7 @@ const repopulateSwingStore = async (exporter, dirPath, options = {}) => {
   };
   try {
     // An exporter that does not answer must not keep the caller waiting.
-    return await runJob(job, options, () => Promise.race([work(), aborted]));
+    return harden(await runJob(job, options, () => Promise.race([work(), aborted])));
   } finally {
     forget();
     await job.close();
@@ -87,7 +88,7 @@ const repopulateSwingStoreFromDirectory = async (directory, dirPath, options = {
     path.resolve(dirPath),
     ...checkedOptions(options),
   );
-  return runJob(job, options, () => job.run());
+  return harden(await runJob(job, options, () => job.run()));
 };
 
 module.exports = { repopulateSwingStore, repopulateSwingStoreFromDirectory };

@@ -37,6 +37,13 @@ const CACHE_KIB: u32 = 16 << 10;
 /// How large the log may be before it is copied into the file, in pages, as SQLite has it.
 const LOG_PAGES: i64 = 1000;
 
+/// A log that can't be copied, because somebody reads an older state, is not made longer than this,
+/// in pages: 256 MB.
+const MAX_LOG_PAGES: i64 = 1 << 16;
+
+/// How often to look whether that is over.
+const READER_POLL: Duration = Duration::from_millis(50);
+
 /// The most transactions between two looks at the log.
 const MAX_INTERVAL: u32 = 64;
 
@@ -79,6 +86,7 @@ pub(super) struct Beside {
     since: u32,
     /// How many pages of the log a transaction takes.
     pages: i64,
+    max_log_pages: i64,
     /// Whether the log was larger than it should be when we came.
     was_large: bool,
 }
@@ -112,6 +120,7 @@ impl Beside {
             interval: 1,
             since: 0,
             pages: 0,
+            max_log_pages: MAX_LOG_PAGES,
         };
         if !beside.read(monitor, |db| has_table(db, "kvStore"))? {
             return Err(Error::NoStore(directory.to_owned()));
@@ -187,7 +196,7 @@ impl Beside {
         self.done.longest = self.done.longest.max(held);
         let outcome = outcome?;
         self.sync()?;
-        self.look_at_log()?;
+        self.look_at_log(monitor)?;
         let times = match self.is_somebody_about() {
             true => COURTESY,
             false => 1,
@@ -245,31 +254,41 @@ impl Beside {
         }
     }
 
-    /// Copies the log into the file now and then, so that the kernel need not.
-    fn look_at_log(&mut self) -> Result<()> {
+    /// Copies the log into the file now and then, so that the kernel need not. Where that is not
+    /// possible, waits before the log gets too long.
+    fn look_at_log(&mut self, monitor: &Monitor) -> Result<()> {
         self.since += 1;
         if self.since < self.interval {
             return Ok(());
         }
+        let (mut log, mut copied) = self.checkpoint()?;
         // Somebody else may have begun the log anew meanwhile, so one look may see too little.
-        let pages = self.checkpoint()? / i64::from(self.since);
-        self.pages = pages.max(self.pages * 9 / 10);
-        let interval = LOG_PAGES / self.pages.max(1);
+        self.pages = (log / i64::from(self.since)).max(self.pages * 9 / 10);
+        let interval = LOG_PAGES.min(self.max_log_pages) / self.pages.max(1);
         self.interval = u32::try_from(interval).unwrap_or(1).clamp(1, MAX_INTERVAL);
         self.since = 0;
+        let began = Instant::now();
+        while log > self.max_log_pages && copied < log {
+            sleep(monitor, READER_POLL);
+            monitor.check()?;
+            (log, copied) = self.checkpoint()?;
+            self.done.waited += READER_POLL.min(began.elapsed());
+        }
         Ok(())
     }
 
     /// Copies as much of the log into the file as can be without being in anybody's way. Returns
-    /// how many pages the log has.
-    fn checkpoint(&self) -> Result<i64> {
+    /// how many pages the log has, and how many of these are in the file.
+    fn checkpoint(&self) -> Result<(i64, i64)> {
         let pages = self
             .db
-            .peek_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(1));
+            .peek_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
+                Ok((row.get(1)?, row.get(2)?))
+            });
         match pages {
-            Ok(pages) => Ok(pages.unwrap_or(0)),
+            Ok(pages) => Ok(pages.unwrap_or((0, 0))),
             // Somebody else is at it.
-            Err(error) if is_busy(&error) => Ok(0),
+            Err(error) if is_busy(&error) => Ok((0, 0)),
             Err(error) => Err(error),
         }
     }
@@ -346,4 +365,87 @@ fn sleep(monitor: &Monitor, time: Duration) {
 /// A file's size in bytes; 0 where there is none.
 pub(super) fn size(file: &Path) -> u64 {
     fs::metadata(file).map_or(0, |found| found.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{ArtifactMode, Exporter, Store, StoreOptions};
+
+    fn make_store(directory: &Path) -> Store {
+        let location = Location::File(file_in_directory(directory));
+        let options = StoreOptions::default();
+        let mut store = Store::open(location, &OpenOptions::default(), false, options).unwrap();
+        store.kernel_set(b"key", b"value").unwrap();
+        store.commit().unwrap();
+        store
+    }
+
+    fn write_much(beside: &mut Beside, monitor: &Monitor) -> Result<()> {
+        beside.write(monitor, |db| {
+            let sql = "INSERT OR REPLACE INTO kvStore VALUES ('large', zeroblob(1000000))";
+            db.execute(sql)
+        })
+    }
+
+    #[test]
+    fn a_log_that_somebody_reads_is_not_made_longer_and_longer() {
+        let directory = tempfile::tempdir().unwrap();
+        drop(make_store(directory.path()));
+        let monitor = Monitor::default();
+        let mut beside = Beside::open(directory.path(), &monitor).unwrap();
+        beside.max_log_pages = 100;
+        write_much(&mut beside, &monitor).unwrap();
+        assert!(beside.done.waited < READER_POLL);
+        let exporter = Exporter::open(directory.path(), ArtifactMode::Operational).unwrap();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                thread::sleep(Duration::from_millis(300));
+                exporter.close().unwrap();
+            });
+            write_much(&mut beside, &monitor).unwrap();
+        });
+        assert!(beside.done.waited >= READER_POLL * 3);
+        write_much(&mut beside, &monitor).unwrap();
+
+        // Waiting for a reader that stays can be ended.
+        let exporter = Exporter::open(directory.path(), ArtifactMode::Operational).unwrap();
+        let outcome = thread::scope(|scope| {
+            scope.spawn(|| {
+                thread::sleep(Duration::from_millis(100));
+                monitor.abort();
+            });
+            write_much(&mut beside, &monitor)
+        });
+        assert!(matches!(outcome, Err(Error::Aborted)));
+        exporter.close().unwrap();
+    }
+
+    #[test]
+    fn a_change_that_fails_is_undone_and_a_lock_is_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut store = make_store(directory.path());
+        let monitor = Monitor::default();
+        let mut beside = Beside::open(directory.path(), &monitor).unwrap();
+        let failed: Result<()> = beside.write(&monitor, |db| {
+            db.execute("DELETE FROM kvStore")?;
+            Err(Error::BadBudget)
+        });
+        assert!(matches!(failed, Err(Error::BadBudget)));
+        assert_eq!(store.kv_get(b"key").unwrap().unwrap(), b"value");
+        store.kernel_set(b"key", b"new").unwrap();
+        store.begin().unwrap();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                thread::sleep(Duration::from_millis(200));
+                store.commit().unwrap();
+            });
+            beside
+                .write(&monitor, |db| db.execute("DELETE FROM kvStore"))
+                .unwrap();
+        });
+        assert!(beside.done.waited >= Duration::from_millis(150));
+        assert_eq!(store.kv_get(b"key").unwrap(), None);
+        assert_eq!(beside.finish().unwrap().transactions, 2);
+    }
 }
