@@ -920,6 +920,8 @@ export interface ExportedDirectory {
  * Once there is a manifest, everything that it names is there, whole, and on the disk. If the export fails, is aborted
  * or killed, there is none; what was in the directory before is never touched.
  *
+ * Progress counts files: artifacts, and the one with the export data. An abort removes what was written so far.
+ *
  * @param dirPath  the directory that holds the store.
  * @param exportDir  the directory to write to, made if need be.
  * @throws (rejects) if `exportDir` has a manifest, or another file that would be in the way (`code` `EEXIST`); if the
@@ -969,6 +971,8 @@ export interface ImportedDirectory extends Pick<SwingStore, 'hostStorage' | 'deb
  * what is at the place stays as it is; so an import that fails, is aborted or killed leaves nothing that opens. What a
  * killed one leaves behind is removed by the next one to the same place. `wrapKvStore` and the like wrap what is
  * returned; the import itself passes them by, and does not show in `traceFile`.
+ *
+ * Progress counts files, as that of an export does.
  *
  * @param exportDir  the directory with the export. Whatever its manifest says, no file outside of it is read.
  * @param dirPath  a directory, made if need be; **whatever is there is deleted** by the first commit. The export must not
@@ -1590,6 +1594,9 @@ export interface VerificationReport {
  * nothing wrong with the file. Only reads, as of the store's last commit, on threads of its own; a kernel may go on
  * running on the store.
  *
+ * Progress counts spans, snapshots, bundles, the kvStore, and SQLite's own check of the file; bytes are those of keys,
+ * values, items, uncompressed images and bundles.
+ *
  * @param dirPath  the directory that has `swingstore.sqlite` in it
  * @throws (rejects) if there is no store. A store that is damaged is one, and gives a report.
  */
@@ -1666,6 +1673,8 @@ export interface SwingStoreDiff {
 /**
  * Compares two stores, two exports in directories, or one of each: records by key, artifacts by name (and byte for byte on
  * request). Only reads; a store is taken at its last commit, and a kernel may go on running on it.
+ *
+ * Progress counts artifacts that are compared byte for byte.
  *
  * @param a  a directory that has `swingstore.sqlite` or `export-manifest.json` in it
  * @param b  another one
@@ -1762,6 +1771,8 @@ export interface RepopulationReport {
  * An artifact that is wrong, or whose stream fails, is refused, and does not end the work. What `getArtifactNames` throws
  * does; what was filled in before stays. In the end, unless something failed, the exporter is closed, if it has a `close`.
  *
+ * Progress counts artifacts that were looked at. After an abort what was filled in stays, and another call goes on.
+ *
  * @param exporter  such as {@link makeSwingStoreExporter} makes; export data is not asked for.
  * @param dirPath  the directory that holds the store.
  * @throws (rejects) if there is no store (`code` `ERR_SWING_STORE_OPEN`), if it is running in the unsafe fast mode
@@ -1775,6 +1786,8 @@ export function repopulateSwingStore(
 
 /**
  * Like {@link repopulateSwingStore}, from a directory, on other threads than JavaScript's, several artifacts at a time.
+ *
+ * Progress counts artifacts that were looked at. After an abort what was filled in stays, and another call goes on.
  *
  * @param directory  an export (then its manifest lists the artifacts; nothing outside of the directory is read); an archive
  *   as {@link makeArchiveSnapshot} and {@link makeArchiveTranscript} fill it, with a file `NAME.gz` for each artifact; or
@@ -1831,6 +1844,8 @@ export interface PruneReport {
  * **A kernel may be running on the store meanwhile**, as there. The oldest items go first, in small transactions. However
  * the work ends, what is left of each vat is the younger part of its history, without gaps; another call goes on. The file
  * gets no smaller: see {@link reclaimSwingStoreSpace}.
+ *
+ * Progress counts spans and snapshots. After an abort what was pruned stays so, and another call goes on.
  *
  * @param dirPath  the directory that holds the store.
  * @throws (rejects) as {@link repopulateSwingStore}; if an option is missing or has the wrong type.
