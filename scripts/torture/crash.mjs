@@ -1,0 +1,42 @@
+// Kills a kernel-like process thousands of times, and checks its store each time.
+//
+//   npm run torture:crash -- [--rounds N] [--seed N] [--dir DIR]
+//
+// `--dir` says on which file system: by default that of temporary files. A failure names the seed, with which the
+// same blocks come again, if not at the same moments. The store that failed is kept.
+import '@endo/init/debug.js';
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import process from 'node:process';
+import { parseArgs } from 'node:util';
+import { SingleBar } from 'cli-progress';
+import { crashKernel } from '../../__test__/support/crash.mjs';
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '3000' },
+    seed: { type: 'string', default: `${Math.floor(Math.random() * 2 ** 31)}` },
+    dir: { type: 'string', default: tmpdir() },
+  },
+});
+const rounds = Number(values.rounds);
+const base = mkdtempSync(path.join(values.dir, 'swing-store-crash-'));
+const bar = new SingleBar({ format: '{bar} {value}/{total} kills, {commits} commits, {eta_formatted} left', noTTYOutput: true, notTTYSchedule: 30_000 });
+const begun = performance.now();
+bar.start(rounds, 0, { commits: 0 });
+try {
+  const figures = await crashKernel(base, {
+    rounds,
+    seed: Number(values.seed),
+    onRound: ({ rounds: done, commits }) => bar.update(done, { commits }),
+  });
+  bar.stop();
+  rmSync(base, { recursive: true });
+  console.log({ seed: Number(values.seed), seconds: Math.round((performance.now() - begun) / 1000), ...figures });
+} catch (error) {
+  bar.stop();
+  console.error(`${error.message}\nThe store is in ${base}.`);
+  process.exitCode = 1;
+}
