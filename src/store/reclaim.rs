@@ -48,7 +48,8 @@ pub struct Reclaimed {
 /// What the file of the store in a directory takes up.
 ///
 /// # Errors
-/// As [`Beside::open`].
+/// [`Error::NoStore`]; [`Error::StoreInUse`] while somebody runs it in the unsafe fast mode;
+/// [`Error::Aborted`]; SQLite's errors.
 pub fn space(directory: &Path, monitor: &Monitor) -> Result<Space> {
     Beside::open(directory, monitor)?.space(monitor)
 }

@@ -3,7 +3,7 @@
 //! Records are compared key by key, in one walk over both in the order of the keys. A store's
 //! kvStore is in that order by itself. The records of spans, snapshots and bundles, and all records
 //! of an export (whose file may be in any order, and may say something twice) are put in order in
-//! a temporary database first ([`sorted`]), so that memory does not grow with their number. Records
+//! a temporary database first (`sorted`), so that memory does not grow with their number. Records
 //! hold the hashes of artifacts, so artifacts are compared by name, and byte for byte on request.
 
 mod artifacts;

@@ -5,9 +5,8 @@
 //! - `export-data.jsonl` has one export record a line, `["KEY","VALUE"]`;
 //! - each artifact is a file of its own, by the artifact's name.
 //!
-//! An export writes everything in a [scratch](super::scratch) directory, and moves it into place
-//! when it is whole, the manifest last: where there is a manifest there is all that it names. An
-//! import fills a [staged](super::Staged) database. Both work on as many artifacts at a time as
+//! An export writes everything in a scratch directory, and moves it into place when it is whole,
+//! the manifest last: where there is a manifest there is all that it names. An import fills a [staged](super::Staged) database. Both work on as many artifacts at a time as
 //! there are processors, hold a few chunks of each, and can be watched and ended at any moment
 //! through a [`Monitor`](super::Monitor).
 

@@ -1,8 +1,8 @@
 //! Verification: whether a store is what its hashes say, and has what it should have.
 //!
 //! Everything is read as of one commit, from connections that only read, while a kernel may go
-//! on. One thread walks over the records and looks whether they fit together ([`transcripts`],
-//! [`snapshots`], [`bundles`]); the others check contents ([`jobs`]). What is wrong becomes a
+//! on. One thread walks over the records and looks whether they fit together (`transcripts`,
+//! `snapshots`, `bundles`); the others check contents (`jobs`). What is wrong becomes a
 //! [`Finding`], and the work goes on; what keeps the work from being done is an error. A part of
 //! the file that can't be read is a finding, too.
 //!
