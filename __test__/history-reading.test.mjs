@@ -216,7 +216,7 @@ test('what is no store', async t => {
   const dir = makeDir(t);
   t.throws(() => openSwingStoreHistory(dir), {
     code: 'ERR_SWING_STORE_OPEN',
-    message: `there is no store in ${dir}: it has no swingstore.sqlite`,
+    message: `there is no store in ${dir}: it has no swingstore.sqlite. Name the directory that holds swingstore.sqlite`,
   });
   t.throws(() => openSwingStoreHistory(path.join(dir, 'none')), { code: 'ERR_SWING_STORE_OPEN' });
   t.throws(() => openSwingStoreHistory(7), { message: 'dirPath must be a string' });

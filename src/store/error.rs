@@ -74,11 +74,11 @@ pub enum Error {
     DatabaseClosed,
     /// The directory in which a database was to be opened is not there.
     NoSuchDirectory,
-    /// What was to be looked at is not a store, or can't be looked at.
-    NotAStore {
-        /// the file or directory
-        path: String,
-        /// what is the matter with it, and what to do
+    /// There is no store in a directory.
+    NoStore {
+        /// the directory that was named
+        directory: PathBuf,
+        /// what was found there, and what to do
         problem: String,
     },
     /// The database could not be put into the journal mode that the store needs.
@@ -319,8 +319,6 @@ pub enum Error {
     UnknownArtifact(Vec<u8>),
     /// What an artifact is for was changed or deleted while it was being read.
     ArtifactOvertaken(Vec<u8>),
-    /// There is no store in the directory.
-    NoStore(PathBuf),
     /// Somebody has the store open who must not; says what is in the way.
     StoreInUse(&'static str),
     /// The disk has too little room for what is to be done.
@@ -414,10 +412,9 @@ impl Error {
             | Error::HostRequiresHostKey
             | Error::ExporterRequiresHostKey => "ERR_SWING_STORE_KEY",
             Error::StoreClosed | Error::DatabaseClosed => "ERR_SWING_STORE_CLOSED",
-            Error::NoSuchDirectory
-            | Error::NotAStore { .. }
-            | Error::NoStore(_)
-            | Error::JournalMode { .. } => "ERR_SWING_STORE_OPEN",
+            Error::NoSuchDirectory | Error::NoStore { .. } | Error::JournalMode { .. } => {
+                "ERR_SWING_STORE_OPEN"
+            }
             Error::StoreInUse(_) => "ERR_SWING_STORE_IN_USE",
             Error::NoRoom { .. } => "ENOSPC",
             Error::InTransaction
@@ -480,7 +477,9 @@ impl Error {
             Error::NoSuchDirectory => {
                 "Cannot open database because the directory does not exist".into()
             }
-            Error::NotAStore { path, problem } => format!("{path}: {problem}"),
+            Error::NoStore { directory, problem } => {
+                format!("there is no store in {}: {problem}", directory.display())
+            }
             Error::JournalMode { wanted, found } => format!(
                 "Couldn't set swing-store DB to {} mode (is {})",
                 string(wanted.as_bytes()),
@@ -681,9 +680,6 @@ impl Error {
                 "what artifact {} is for was changed or deleted meanwhile",
                 string(name)
             ),
-            Error::NoStore(directory) => {
-                format!("there is no swing-store in {}", directory.display())
-            }
             Error::StoreInUse(what) => format!("the store is in use: {what}"),
             Error::NoRoom {
                 directory,

@@ -6,7 +6,7 @@
 //! code). So all begin one after the other, and the WAL-index says whether anybody has committed
 //! meanwhile: then they begin anew. Blocks are seconds apart, and beginning takes microseconds.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -16,9 +16,10 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::database::{DEFAULT_BUSY_TIMEOUT, Database, Location};
 use super::error::{Error, Result};
+use super::locate::explain;
 use super::progress::Monitor;
 use super::wal_clock::WalClock;
-use super::{Part, file_in_directory};
+use super::{Part, find_file};
 
 /// How often to begin anew before making do with one connection.
 const ATTEMPTS: u32 = 100;
@@ -54,15 +55,15 @@ impl View {
     /// `SQLITE_INTERRUPT`, as aborting does.
     ///
     /// # Errors
-    /// [`Error::NotAStore`] where there is no SQLite file; [`Error::Aborted`]; SQLite's errors.
+    /// [`Error::NoStore`] where there is no SQLite file; [`Error::Aborted`]; SQLite's errors.
     pub(crate) fn open(
         directory: &Path,
         wanted: usize,
         monitor: &Monitor,
         stop: &Arc<AtomicBool>,
     ) -> Result<View> {
-        let file = find(directory)?;
-        let (access, first) = open_first(&file)?;
+        let file = find_file(directory)?;
+        let (access, first) = open_first(&file).map_err(|error| explain(error, directory))?;
         let mut connections = vec![first];
         while connections.len() < wanted.max(1) {
             connections.push(open(&file, access)?);
@@ -100,8 +101,7 @@ impl Database {
             (Part::Snapshots, "snapshots"),
             (Part::Bundles, "bundles"),
         ] {
-            let sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?";
-            if self.peek_value::<i64>(sql, [table])?.is_none() {
+            if !self.has_table(table)? {
                 let sql = part
                     .sql()
                     .replace("CREATE TABLE IF NOT EXISTS", "CREATE TEMP TABLE")
@@ -111,26 +111,6 @@ impl Database {
         }
         self.execute("PRAGMA query_only=1")
     }
-}
-
-/// The database file in a store's directory.
-fn find(directory: &Path) -> Result<PathBuf> {
-    let fault = |path: &Path, problem: &str| Error::NotAStore {
-        path: path.display().to_string(),
-        problem: problem.into(),
-    };
-    if !directory.exists() {
-        return Err(fault(directory, "there is no such directory"));
-    }
-    let file = file_in_directory(directory);
-    if !file.is_file() {
-        return Err(fault(
-            &file,
-            "there is no such file, so the directory holds no swing-store. Name the directory \
-             that has the file swingstore.sqlite in it",
-        ));
-    }
-    Ok(file)
 }
 
 fn open_first(file: &Path) -> Result<(Access, Connection)> {
@@ -151,16 +131,6 @@ fn open_first(file: &Path) -> Result<(Access, Connection)> {
     }
     match opened {
         Ok(connection) => Ok((access, connection)),
-        Err(Error::Sqlite {
-            code: "SQLITE_NOTADB",
-            message,
-        }) => Err(Error::NotAStore {
-            path: file.display().to_string(),
-            problem: format!(
-                "{message}. Its beginning is damaged, or it is something else; restore it from a \
-                 backup, or by state-sync"
-            ),
-        }),
         // The rest of a file whose schema can't be read is there all the same.
         Err(Error::Sqlite { code, .. }) if code.starts_with("SQLITE_CORRUPT") => {
             Ok((Access::Read, open(file, Access::Read)?))
@@ -252,7 +222,7 @@ fn begin(connection: &Connection) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{OpenOptions, Store, StoreOptions};
+    use crate::store::{OpenOptions, Store, StoreOptions, file_in_directory};
     use std::fs;
 
     fn store_in(directory: &Path) -> Store {
@@ -348,11 +318,11 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let refused = |directory: &Path, words: &str| {
             let error = view(directory, 1).err().unwrap();
-            assert!(matches!(error, Error::NotAStore { .. }), "{error:?}");
+            assert!(matches!(error, Error::NoStore { .. }), "{error:?}");
             assert!(error.to_string().contains(words), "{error}");
         };
         refused(&directory.path().join("missing"), "no such directory");
-        refused(directory.path(), "no such file");
+        refused(directory.path(), "has no swingstore.sqlite");
         fs::write(file_in_directory(directory.path()), b"text".repeat(1000)).unwrap();
         refused(directory.path(), "not a database");
     }

@@ -19,7 +19,8 @@ use std::path::Path;
 pub use difference::{Counts, DiffReport, Difference, Subject, Which};
 
 use super::artifact::ArtifactMode;
-use super::error::{Error, Result};
+use super::error::Result;
+use super::locate::no_store;
 use super::progress::{Monitor, Stage};
 use difference::{Differences, cut};
 use keys::Keys;
@@ -55,7 +56,8 @@ impl Default for DiffOptions {
 /// store is taken at its last commit.
 ///
 /// # Errors
-/// [`Error::NotAStore`] for a directory without either, or for local keys of an export;
+/// [`Error::NoStore`] for a directory without either, or for local keys of an export;
+/// [`Error::BadArgument`] for a directory with both;
 /// [`Error::Directory`] for an export that is malformed; [`Error::Aborted`]; [`Error::Io`];
 /// SQLite's errors.
 pub fn diff_stores(
@@ -78,10 +80,11 @@ fn diff(a: &Path, b: &Path, options: &DiffOptions, monitor: &Monitor) -> Result<
     if options.local_keys {
         for (place, path) in places.iter().zip([a, b]) {
             if !place.is_store() {
-                return Err(Error::NotAStore {
-                    path: path.display().to_string(),
-                    problem: "it is an export, which has no local keys to compare".into(),
-                });
+                return Err(no_store(
+                    path,
+                    "it holds an export, which has no local keys to compare. Name two stores, or \
+                     leave local keys out",
+                ));
             }
         }
     }

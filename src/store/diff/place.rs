@@ -10,12 +10,13 @@ use super::artifacts::Bytes;
 use super::keys::{Keys, KeysOf, Nothing};
 use super::sorted::{Cursor, RowCursor, Side, Sorted};
 use crate::store::artifact::{ArtifactMode, bundle_name, kind, to_number};
-use crate::store::directory::{Contents, HEIGHT_KEY};
+use crate::store::directory::{Contents, HEIGHT_KEY, MANIFEST_NAME};
 use crate::store::error::{Error, Result};
 use crate::store::kv::RECORD_PREFIX;
+use crate::store::locate::{file_in_directory, no_store};
 use crate::store::progress::Monitor;
 use crate::store::view::View;
-use crate::store::{Database, Exporter, SharedDatabase, file_in_directory, text};
+use crate::store::{Database, Exporter, FILE_NAME, SharedDatabase, text};
 
 /// A store or an export.
 pub(super) enum Place {
@@ -37,22 +38,23 @@ impl Place {
     /// What is in a directory.
     ///
     /// # Errors
-    /// [`Error::NotAStore`] if there is neither, or both.
+    /// [`Error::NoStore`] if there is neither; [`Error::BadArgument`] if there are both.
     pub(super) fn open(directory: &Path, monitor: &Monitor) -> Result<Place> {
-        let fault = |problem: &str| Error::NotAStore {
-            path: directory.display().to_string(),
-            problem: problem.into(),
-        };
         match (
             file_in_directory(directory).exists(),
             Contents::are_in(directory),
         ) {
-            (true, true) => Err(fault(
-                "it holds both a store and an export; name one that holds just one of them",
-            )),
-            (false, false) => Err(fault(
-                "it holds neither a store (swingstore.sqlite) nor an export \
-                 (export-manifest.json)",
+            (true, true) => Err(Error::BadArgument(format!(
+                "{} holds both a store and an export, and which is meant is unknown. Name a \
+                 directory that holds just one of them",
+                directory.display()
+            ))),
+            (false, false) => Err(no_store(
+                directory,
+                format!(
+                    "it has neither {FILE_NAME} nor the {MANIFEST_NAME} of an export. Name a \
+                     directory that has one of them"
+                ),
             )),
             (true, false) => Place::of_store(directory, monitor),
             (false, true) => {

@@ -21,17 +21,6 @@ impl HistoryFault {
         self.code
     }
 
-    /// There is nothing to open.
-    pub(super) fn no_store(directory: &Path, file: &str) -> Error {
-        fault(
-            "ERR_SWING_STORE_OPEN",
-            format!(
-                "there is no store in {}: it has no {file}",
-                directory.display()
-            ),
-        )
-    }
-
     /// The directory may not be written to, and SQLite's files for sharing a WAL are not there.
     pub(super) fn unwritable(directory: &Path) -> Error {
         let place = directory.display();

@@ -25,9 +25,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::directory::{HEIGHT_KEY, height_of};
 use super::error::{Error, Result};
 use super::progress::Monitor;
-use super::{
-    Database, FILE_NAME, Location, OpenOptions, Part, SharedDatabase, file_in_directory, text,
-};
+use super::{Database, Location, OpenOptions, Part, SharedDatabase, find_file, text};
 
 pub use contents::{BundleInfo, BundlePlace, SnapshotInfo};
 pub use entry::{Entry, JsonText, PseudoDelivery};
@@ -62,13 +60,10 @@ impl History {
     /// that SQLite may make the `-shm` file by which several processes share a WAL.
     ///
     /// # Errors
-    /// [`Error::History`] if the directory has no store; SQLite's errors, such as `SQLITE_NOTADB`,
+    /// [`Error::NoStore`]; [`Error::History`] if the directory can't be written to; SQLite's errors, such as `SQLITE_NOTADB`,
     /// or `SQLITE_ERROR` for a database that is not a store.
     pub fn open(directory: &Path) -> Result<History> {
-        let file = file_in_directory(directory);
-        if !file.exists() {
-            return Err(HistoryFault::no_store(directory, FILE_NAME));
-        }
+        let file = find_file(directory)?;
         let options = OpenOptions {
             readonly: true,
             must_exist: true,

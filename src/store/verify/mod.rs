@@ -71,7 +71,7 @@ impl Default for VerifyOptions {
 /// Verifies the last commit of the store in `directory`, without changing anything.
 ///
 /// # Errors
-/// [`Error::NotAStore`]; [`Error::Aborted`]; SQLite's errors that say nothing about the store,
+/// [`Error::NoStore`]; [`Error::Aborted`]; SQLite's errors that say nothing about the store,
 /// such as `SQLITE_BUSY`.
 pub fn verify_store(
     directory: &Path,
