@@ -81,6 +81,9 @@ pub enum Error {
         /// what was found there, and what to do
         problem: String,
     },
+    /// A store's file has a log beside it that can't be read, since its directory can't be written
+    /// to; the file.
+    UnreadableLog(PathBuf),
     /// The database could not be put into the journal mode that the store needs.
     JournalMode {
         /// the mode asked for
@@ -412,9 +415,10 @@ impl Error {
             | Error::HostRequiresHostKey
             | Error::ExporterRequiresHostKey => "ERR_SWING_STORE_KEY",
             Error::StoreClosed | Error::DatabaseClosed => "ERR_SWING_STORE_CLOSED",
-            Error::NoSuchDirectory | Error::NoStore { .. } | Error::JournalMode { .. } => {
-                "ERR_SWING_STORE_OPEN"
-            }
+            Error::NoSuchDirectory
+            | Error::NoStore { .. }
+            | Error::UnreadableLog(_)
+            | Error::JournalMode { .. } => "ERR_SWING_STORE_OPEN",
             Error::StoreInUse(_) => "ERR_SWING_STORE_IN_USE",
             Error::NoRoom { .. } => "ENOSPC",
             Error::InTransaction
@@ -480,6 +484,11 @@ impl Error {
             Error::NoStore { directory, problem } => {
                 format!("there is no store in {}: {problem}", directory.display())
             }
+            Error::UnreadableLog(file) => format!(
+                "{} has a log beside it (-wal), and to read that SQLite must make a file for its \
+                 index (-shm) or write to it. Allow that, or read a copy of the store with its log",
+                file.display()
+            ),
             Error::JournalMode { wanted, found } => format!(
                 "Couldn't set swing-store DB to {} mode (is {})",
                 string(wanted.as_bytes()),

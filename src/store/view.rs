@@ -55,7 +55,8 @@ impl View {
     /// `SQLITE_INTERRUPT`, as aborting does.
     ///
     /// # Errors
-    /// [`Error::NoStore`] where there is no SQLite file; [`Error::Aborted`]; SQLite's errors.
+    /// [`Error::NoStore`] where there is no SQLite file; [`Error::UnreadableLog`];
+    /// [`Error::Aborted`]; SQLite's errors.
     pub(crate) fn open(
         directory: &Path,
         wanted: usize,
@@ -80,6 +81,21 @@ impl View {
         Ok(View {
             connections: connections.into_iter().map(over).collect(),
         })
+    }
+
+    /// The last commit of the store in a directory, on one connection, which has empty tables for
+    /// those that an old store may lack.
+    ///
+    /// # Errors
+    /// As [`View::open`]; [`Error::NoStore`] for another database, too.
+    pub(crate) fn open_one(directory: &Path, monitor: &Monitor) -> Result<Database> {
+        let mut connections = View::open(directory, 1, monitor, &Arc::default())?.connections;
+        let db = connections
+            .pop()
+            .ok_or_else(|| Error::Internal("no connection".into()))?;
+        db.check_is_store(directory)?;
+        db.make_missing_tables()?;
+        Ok(db)
     }
 
     /// The connections; at least one.
@@ -125,9 +141,13 @@ fn open_first(file: &Path) -> Result<(Access, Connection)> {
         Access::Tidy
     };
     let mut opened = open(file, access).and_then(touch);
-    if is_cantopen(&opened) && !beside("-wal") {
-        access = Access::Unchanging;
-        opened = open(file, access).and_then(touch);
+    if is_cantopen(&opened) {
+        if !beside("-wal") {
+            access = Access::Unchanging;
+            opened = open(file, access).and_then(touch);
+        } else if open(file, access).is_ok() {
+            return Err(Error::UnreadableLog(file.to_owned()));
+        }
     }
     match opened {
         Ok(connection) => Ok((access, connection)),

@@ -3,8 +3,6 @@
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use super::artifacts::Bytes;
 use super::keys::{Keys, KeysOf, Nothing};
@@ -66,13 +64,7 @@ impl Place {
     }
 
     fn of_store(directory: &Path, monitor: &Monitor) -> Result<Place> {
-        let never = Arc::new(AtomicBool::new(false));
-        let mut connections = View::open(directory, 1, monitor, &never)?.into_connections();
-        let db = connections
-            .pop()
-            .ok_or_else(|| Error::Internal("no connection".into()))?;
-        db.make_missing_tables()?;
-        // Without a kvStore it is no store.
+        let db = View::open_one(directory, monitor)?;
         let has_odd_keys = has_odd_keys(&db)?;
         let db = SharedDatabase::over(db);
         Ok(Place::Store {
