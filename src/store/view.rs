@@ -16,10 +16,10 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::database::{DEFAULT_BUSY_TIMEOUT, Database, Location};
 use super::error::{Error, Result};
+use super::find_file;
 use super::locate::explain;
 use super::progress::Monitor;
 use super::wal_clock::WalClock;
-use super::{Part, find_file};
 
 /// How often to begin anew before making do with one connection.
 const ATTEMPTS: u32 = 100;
@@ -101,31 +101,6 @@ impl View {
     /// The connections; at least one.
     pub(crate) fn into_connections(self) -> Vec<Database> {
         self.connections
-    }
-}
-
-impl Database {
-    /// Makes empty tables for those that an old store may lack, for this connection only.
-    ///
-    /// # Errors
-    /// SQLite's errors.
-    pub(super) fn make_missing_tables(&self) -> Result<()> {
-        // What is temporary is not written to the store.
-        self.execute("PRAGMA query_only=0; PRAGMA temp_store=MEMORY")?;
-        for (part, table) in [
-            (Part::Transcripts, "transcriptSpans"),
-            (Part::Snapshots, "snapshots"),
-            (Part::Bundles, "bundles"),
-        ] {
-            if !self.has_table(table)? {
-                let sql = part
-                    .sql()
-                    .replace("CREATE TABLE IF NOT EXISTS", "CREATE TEMP TABLE")
-                    .replace("CREATE INDEX IF NOT EXISTS ", "CREATE INDEX temp.");
-                self.execute(&sql)?;
-            }
-        }
-        self.execute("PRAGMA query_only=1")
     }
 }
 

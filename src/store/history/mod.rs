@@ -56,7 +56,9 @@ impl History {
     /// [`Error::NoStore`]; [`Error::UnreadableLog`]; SQLite's errors.
     pub fn open(directory: &Path) -> Result<History> {
         let db = View::open_one(directory, &Monitor::default())?;
-        db.execute(&format!("PRAGMA cache_size=-{CACHE_KIB}"))?;
+        db.execute(&format!(
+            "PRAGMA cache_size=-{CACHE_KIB}; PRAGMA temp_store=MEMORY"
+        ))?;
         Ok(History {
             db: SharedDatabase::over(db),
             closed: Arc::default(),
