@@ -29,6 +29,7 @@ pub mod check_bundle;
 mod completeness;
 mod crank;
 mod database;
+mod delivery;
 pub mod diff;
 pub mod directory;
 mod error;
