@@ -40,6 +40,7 @@ mod hash;
 pub mod history;
 mod journaled;
 pub mod js_json;
+mod kernel_keys;
 mod kv;
 mod limits;
 mod locate;

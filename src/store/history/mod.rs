@@ -12,7 +12,6 @@ mod entry;
 mod fault;
 mod incarnations;
 mod items;
-mod kernel_keys;
 mod plan;
 mod sizes;
 mod spans;
