@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use super::artifacts::Bytes;
 use super::keys::{Keys, KeysOf, Nothing};
 use super::sorted::{Cursor, RowCursor, Side, Sorted};
-use crate::store::artifact::{ArtifactMode, bundle_name, kind, to_number};
-use crate::store::directory::{Contents, HEIGHT_KEY, MANIFEST_NAME};
+use crate::store::artifact::{ArtifactMode, bundle_name, kind};
+use crate::store::directory::{Contents, HEIGHT_KEY, MANIFEST_NAME, known_height};
 use crate::store::error::{Error, Result};
 use crate::store::kv::RECORD_PREFIX;
 use crate::store::locate::{file_in_directory, no_store};
@@ -78,13 +78,7 @@ impl Place {
     pub(super) fn block_height(&self) -> Result<Option<f64>> {
         match self {
             Place::Export { contents, .. } => Ok(Some(contents.block_height)),
-            Place::Store { db, .. } => {
-                let height = db
-                    .lock()
-                    .kv_get(HEIGHT_KEY, |value| value.map(<[u8]>::to_vec))?;
-                let height = height.map(|height| to_number(&text::as_read(&height)));
-                Ok(height.filter(|height| height.is_finite()))
-            }
+            Place::Store { db, .. } => db.lock().kv_get(HEIGHT_KEY, known_height),
         }
     }
 

@@ -47,11 +47,15 @@ pub const DATA_NAME: &str = "export-data.jsonl";
 /// Where the host keeps the height of the last committed block.
 pub(super) const HEIGHT_KEY: &[u8] = b"host.height";
 
-/// A height as the host keeps it; 0 if there is none.
-pub(super) fn height_of(text: Option<&[u8]>) -> f64 {
+/// A height as the host keeps it, if it is one.
+pub(super) fn known_height(text: Option<&[u8]>) -> Option<f64> {
     text.map(|text| to_number(&text::as_read(text)))
         .filter(|height| height.is_finite())
-        .unwrap_or(0.0)
+}
+
+/// A height as the host keeps it; 0 if there is none.
+pub(super) fn height_of(text: Option<&[u8]>) -> f64 {
+    known_height(text).unwrap_or(0.0)
 }
 
 /// A height as the host writes it down.

@@ -36,12 +36,11 @@ pub use finding::{Finding, Kind, Severity, Table};
 pub use report::{Report, Tally, Totals};
 
 use super::Database;
-use super::artifact::{ArtifactMode, to_number};
-use super::directory::HEIGHT_KEY;
+use super::artifact::ArtifactMode;
+use super::directory::{HEIGHT_KEY, known_height};
 use super::error::{Error, Result};
 use super::pool;
 use super::progress::{Monitor, Stage};
-use super::text;
 use super::view::View;
 use check::Check;
 use findings::Findings;
@@ -204,12 +203,9 @@ fn ask_export(check: &Check<'_>, db: &Database) -> Result<Option<Finding>> {
 
 /// The height of the last committed block, as the host has it.
 fn block_height(check: &Check<'_>, db: &Database) -> Result<Option<f64>> {
-    let found = db.kv_get(HEIGHT_KEY, |value| value.map(<[u8]>::to_vec));
+    let found = db.kv_get(HEIGHT_KEY, known_height);
     let found = check.tolerate(found, |finding| finding.of(HEIGHT_KEY), Table::Kv)?;
-    let height = found
-        .flatten()
-        .map(|height| to_number(&text::as_read(&height)));
-    Ok(height.filter(|height| height.is_finite()))
+    Ok(found.flatten())
 }
 
 /// How many pieces there are to check: records, the kvStore, and the file.
