@@ -56,10 +56,15 @@ impl Default for DiffOptions {
 /// store is taken at its last commit.
 ///
 /// # Errors
-/// [`Error::NoStore`] for a directory without either, or for local keys of an export;
-/// [`Error::BadArgument`] for a directory with both;
-/// [`Error::Directory`] for an export that is malformed; [`Error::Aborted`]; [`Error::Io`];
+/// [`NoStore`] for a directory without either, or for local keys of an export; [`BadArgument`] for
+/// a directory with both; [`Directory`] for an export that is malformed; [`Aborted`]; [`Io`];
 /// SQLite's errors.
+///
+/// [`NoStore`]: super::Error::NoStore
+/// [`BadArgument`]: super::Error::BadArgument
+/// [`Directory`]: super::Error::Directory
+/// [`Aborted`]: super::Error::Aborted
+/// [`Io`]: super::Error::Io
 pub fn diff_stores(
     a: &Path,
     b: &Path,
