@@ -1678,7 +1678,7 @@ export interface SwingStoreDiff {
  *
  * @param a  a directory that has `swingstore.sqlite` or `export-manifest.json` in it
  * @param b  another one
- * @throws (rejects) if there is neither a store nor an export, or an export is malformed.
+ * @throws (rejects) if there is neither a store nor an export, or both of them, or an export is malformed.
  */
 export function diffSwingStores(a: string, b: string, options?: DiffSwingStoresOptions): Promise<SwingStoreDiff>;
 

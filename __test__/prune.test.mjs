@@ -93,10 +93,10 @@ test('whatever was left in the middle of a span is understood, and finished', as
 
 test('limits, aborts and progress', async t => {
   await inDir(async at => {
-    await makeStore(subject.api, at('store'), {}, { items: 50, imageSize: 1000 });
+    await makeStore(subject.api, at('store'), {}, { items: 300, imageSize: 1000 });
     const keep = { transcripts: 'operational', snapshots: 'debug' };
-    t.like(await pruneSwingStore(at('store'), { keep, limit: 1 }), { items: 50, spans: 1, done: false });
-    t.like(await pruneSwingStore(at('store'), { keep, limit: 75, budget: 10 }), { items: 100, spans: 2, done: false });
+    t.like(await pruneSwingStore(at('store'), { keep, limit: 1 }), { items: 300, spans: 1, done: false });
+    t.like(await pruneSwingStore(at('store'), { keep, limit: 350, budget: 10 }), { items: 600, spans: 2, done: false });
     const told = [];
     const controller = new AbortController();
     const onProgress = progress => {

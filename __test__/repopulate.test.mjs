@@ -337,7 +337,10 @@ test('what an exporter throws, signals, and arguments', async t => {
     await t.throwsAsync(repopulateSwingStore(offer([]), at('nowhere')), { code: 'ERR_SWING_STORE_OPEN' });
     await t.throwsAsync(repopulateSwingStore(offer([]), ''), { message: /dirPath/ });
     fs.writeFileSync(at('swingstore.sqlite'), 'not a database'.repeat(100));
-    await t.throwsAsync(repopulateSwingStore(offer([]), at('')), { code: 'SQLITE_NOTADB' });
+    await t.throwsAsync(repopulateSwingStore(offer([]), at('')), {
+      code: 'ERR_SWING_STORE_OPEN',
+      message: /file is not a database/,
+    });
     t.deepEqual(fs.readdirSync(at('store')), ['swingstore.sqlite']);
   });
 });

@@ -319,11 +319,11 @@ check('progress, ending, and what is refused', async t => {
     const refused = (where, message) =>
       t.throwsAsync(verifySwingStore(where), { code: 'ERR_SWING_STORE_OPEN', message });
     await refused(path.join(base, 'missing'), /no such directory/);
-    await refused(base, /no such file/);
+    await refused(base, /it has no swingstore\.sqlite/);
     fs.writeFileSync(fileIn(base), 'something else '.repeat(1000));
     await refused(base, /not a database/);
     fs.writeFileSync(fileIn(base), '');
-    await refused(base, /none of a swing-store's tables/);
+    await refused(base, /without any of a store's tables/);
   });
 });
 

@@ -310,7 +310,7 @@ fn there_has_to_be_a_store() {
     let base = tempfile::tempdir().unwrap();
     let monitor = Monitor::default();
     let keep = pruning(ArtifactMode::Replay);
-    let no_store = |error: Error| assert!(matches!(error, Error::NoStore(_)), "{error}");
+    let no_store = |error: Error| assert!(matches!(error, Error::NoStore { .. }), "{error}");
     no_store(prune(base.path(), &keep, &monitor).unwrap_err());
     no_store(reclaim(base.path(), Method::Rewrite, &monitor).unwrap_err());
     no_store(reclaim(base.path(), Method::Incremental, &monitor).unwrap_err());

@@ -1,10 +1,13 @@
 //! The arguments that say where a store is.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::{Failure, Result};
-use crate::store::{Error, FILE_NAME};
+use crate::store::{Error, find_file};
+
+const HOW_TO_NAME: &str =
+    "--state-dir names the store's directory, or --home the one whose data/agoric it is";
 
 /// Where a store is: as `cosmic-swingset` has it.
 #[derive(Debug, clap::Args)]
@@ -54,7 +57,8 @@ impl StateDirArgs {
     pub fn directory(&self) -> Result<PathBuf> {
         let directory = self.path()?;
         if !directory.is_dir() {
-            return Err(missing(&directory));
+            let doing = format!("looking for {} ({HOW_TO_NAME})", directory.display());
+            return Err(Error::io(doing, &io::Error::from_raw_os_error(2)).into());
         }
         Ok(directory)
     }
@@ -62,22 +66,16 @@ impl StateDirArgs {
     /// The directory, in which there must be a store.
     ///
     /// # Errors
-    /// [`Error::Io`] if there is none.
+    /// [`Error::NoStore`] if there is none.
     pub fn store(&self) -> Result<PathBuf> {
-        let directory = self.directory()?;
-        let file = directory.join(FILE_NAME);
-        if !file.exists() {
-            return Err(missing(&file));
+        let directory = self.path()?;
+        match find_file(&directory) {
+            Ok(_) => Ok(directory),
+            Err(Error::NoStore { directory, problem }) => Err(Failure::Store(Error::NoStore {
+                directory,
+                problem: format!("{problem} ({HOW_TO_NAME})"),
+            })),
+            Err(other) => Err(other.into()),
         }
-        Ok(directory)
     }
-}
-
-fn missing(path: &Path) -> Failure {
-    let doing = format!(
-        "looking for {} (--state-dir names the store's directory, or --home the directory whose \
-         data/agoric it is)",
-        path.display()
-    );
-    Error::io(doing, &io::Error::from_raw_os_error(2)).into()
 }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use super::error::{Error, Result};
 use super::progress::Monitor;
 use super::staging::sidecar;
-use super::{Database, Location, OpenOptions, Part, file_in_directory};
+use super::{Database, Location, OpenOptions, Part, find_file};
 
 /// How often to look whether the lock is free. The gap between two blocks may be short.
 const POLL: Duration = Duration::from_millis(1);
@@ -98,10 +98,7 @@ impl Beside {
     /// [`Error::NoStore`]; [`Error::StoreInUse`] while somebody runs it in the unsafe fast mode;
     /// [`Error::Aborted`]; SQLite's errors.
     pub(super) fn open(directory: &Path, monitor: &Monitor) -> Result<Beside> {
-        let file = file_in_directory(directory);
-        if !file.is_file() {
-            return Err(Error::NoStore(directory.to_owned()));
-        }
+        let file = find_file(directory)?;
         let options = OpenOptions {
             must_exist: true,
             // Waiting is done here, where it can be ended.
@@ -122,9 +119,7 @@ impl Beside {
             pages: 0,
             max_log_pages: MAX_LOG_PAGES,
         };
-        if !beside.read(monitor, |db| has_table(db, "kvStore"))? {
-            return Err(Error::NoStore(directory.to_owned()));
-        }
+        beside.read(monitor, |db| db.check_is_store(directory))?;
         beside.prepare(monitor)?;
         Ok(beside)
     }
@@ -147,7 +142,7 @@ impl Beside {
         let has_all = self.read(monitor, |db| {
             ["transcriptItems", "transcriptSpans", "snapshots", "bundles"]
                 .iter()
-                .try_fold(true, |all, table| Ok(all && has_table(db, table)?))
+                .try_fold(true, |all, table| Ok(all && db.has_table(table)?))
         })?;
         if !has_all {
             self.write(monitor, |db| {
@@ -338,15 +333,6 @@ impl Space {
 pub(super) fn is_busy(error: &Error) -> bool {
     matches!(error, Error::Sqlite { code, .. }
         if code.starts_with("SQLITE_BUSY") || code.starts_with("SQLITE_LOCKED"))
-}
-
-pub(super) fn has_table(db: &Database, name: &str) -> Result<bool> {
-    Ok(db
-        .peek_value::<i64>(
-            "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?",
-            [name],
-        )?
-        .is_some())
 }
 
 /// Sleeps, but not on when the work is to end.

@@ -299,6 +299,32 @@ impl Database {
         self.execute(part.sql())
     }
 
+    /// Makes empty tables for those that an old store may lack, for this connection only, which
+    /// only reads.
+    ///
+    /// # Errors
+    /// SQLite's errors.
+    pub(super) fn make_missing_tables(&self) -> Result<()> {
+        for (part, table) in [
+            (Part::Transcripts, "transcriptSpans"),
+            (Part::Snapshots, "snapshots"),
+            (Part::Bundles, "bundles"),
+        ] {
+            if self.has_table(table)? {
+                continue;
+            }
+            // What is temporary is not written to the store.
+            let sql = part
+                .sql()
+                .replace("CREATE TABLE IF NOT EXISTS", "CREATE TEMP TABLE")
+                .replace("CREATE INDEX IF NOT EXISTS ", "CREATE INDEX temp.");
+            self.execute(&format!(
+                "PRAGMA query_only=0; PRAGMA temp_store=MEMORY; {sql}; PRAGMA query_only=1"
+            ))?;
+        }
+        Ok(())
+    }
+
     /// Begins a transaction that may write, unless one is open.
     ///
     /// # Errors

@@ -74,13 +74,16 @@ pub enum Error {
     DatabaseClosed,
     /// The directory in which a database was to be opened is not there.
     NoSuchDirectory,
-    /// What was to be looked at is not a store, or can't be looked at.
-    NotAStore {
-        /// the file or directory
-        path: String,
-        /// what is the matter with it, and what to do
+    /// There is no store in a directory.
+    NoStore {
+        /// the directory that was named
+        directory: PathBuf,
+        /// what was found there, and what to do
         problem: String,
     },
+    /// A store's file has a log beside it that can't be read, since its directory can't be written
+    /// to; the file.
+    UnreadableLog(PathBuf),
     /// The database could not be put into the journal mode that the store needs.
     JournalMode {
         /// the mode asked for
@@ -319,8 +322,6 @@ pub enum Error {
     UnknownArtifact(Vec<u8>),
     /// What an artifact is for was changed or deleted while it was being read.
     ArtifactOvertaken(Vec<u8>),
-    /// There is no store in the directory.
-    NoStore(PathBuf),
     /// Somebody has the store open who must not; says what is in the way.
     StoreInUse(&'static str),
     /// The disk has too little room for what is to be done.
@@ -415,8 +416,8 @@ impl Error {
             | Error::ExporterRequiresHostKey => "ERR_SWING_STORE_KEY",
             Error::StoreClosed | Error::DatabaseClosed => "ERR_SWING_STORE_CLOSED",
             Error::NoSuchDirectory
-            | Error::NotAStore { .. }
-            | Error::NoStore(_)
+            | Error::NoStore { .. }
+            | Error::UnreadableLog(_)
             | Error::JournalMode { .. } => "ERR_SWING_STORE_OPEN",
             Error::StoreInUse(_) => "ERR_SWING_STORE_IN_USE",
             Error::NoRoom { .. } => "ENOSPC",
@@ -480,7 +481,14 @@ impl Error {
             Error::NoSuchDirectory => {
                 "Cannot open database because the directory does not exist".into()
             }
-            Error::NotAStore { path, problem } => format!("{path}: {problem}"),
+            Error::NoStore { directory, problem } => {
+                format!("there is no store in {}: {problem}", directory.display())
+            }
+            Error::UnreadableLog(file) => format!(
+                "{} has a log beside it (-wal), and to read that SQLite must make a file for its \
+                 index (-shm) or write to it. Allow that, or read a copy of the store with its log",
+                file.display()
+            ),
             Error::JournalMode { wanted, found } => format!(
                 "Couldn't set swing-store DB to {} mode (is {})",
                 string(wanted.as_bytes()),
@@ -681,9 +689,6 @@ impl Error {
                 "what artifact {} is for was changed or deleted meanwhile",
                 string(name)
             ),
-            Error::NoStore(directory) => {
-                format!("there is no swing-store in {}", directory.display())
-            }
             Error::StoreInUse(what) => format!("the store is in use: {what}"),
             Error::NoRoom {
                 directory,

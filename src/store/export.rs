@@ -22,8 +22,7 @@ use super::snapshots::SnapshotRow;
 use super::span_reader::SqlText;
 use super::transcripts::export_span;
 use super::{
-    Database, Location, OpenOptions, Part, SharedDatabase, SpanReader, Store, file_in_directory,
-    text,
+    Database, Location, OpenOptions, SharedDatabase, SpanReader, Store, file_in_directory, text,
 };
 
 /// An export record: a key and its value.
@@ -70,11 +69,9 @@ impl Exporter {
         {
             let db = db.lock();
             db.execute("BEGIN TRANSACTION")?;
-            // Reads the schema, which fixes the moment. Sub-stores that an old store may lack
-            // are made for this transaction only; without a kvStore it is no store.
-            for part in [Part::Snapshots, Part::Bundles, Part::Transcripts] {
-                db.create(part)?;
-            }
+            // Reads the schema, which fixes the moment.
+            db.make_missing_tables()?;
+            // Without a kvStore it is no store.
             db.kv_get(b"", |_| ())?;
         }
         Ok(Exporter::over(db, mode))

@@ -29,6 +29,7 @@ pub mod check_bundle;
 mod completeness;
 mod crank;
 mod database;
+mod delivery;
 pub mod diff;
 pub mod directory;
 mod error;
@@ -39,8 +40,10 @@ mod hash;
 pub mod history;
 mod journaled;
 pub mod js_json;
+mod kernel_keys;
 mod kv;
 mod limits;
+mod locate;
 mod memory;
 mod notes;
 mod pool;
@@ -70,7 +73,7 @@ mod view;
 mod wal_clock;
 mod wal_view;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 pub use artifact::{ArtifactMode, bundle_id_from_name};
 pub use beside::{Space, Transacted};
@@ -85,6 +88,8 @@ pub use hash::Sha256;
 pub use history::History;
 pub use kv::{KeyType, kernel_key_type, key_type, require_host_key};
 pub use limits::{Limits, limits, set_limits};
+pub(crate) use locate::find_file;
+pub use locate::{FILE_NAME, file_in_directory};
 pub use notes::Note;
 pub use progress::{Monitor, Progress, Stage};
 pub use schema::Part;
@@ -98,9 +103,6 @@ pub use text::{as_read as text_as_read, for_hash as text_for_hash, from_utf16, h
 pub use transcripts::{Deletion, ItemRow, Span};
 pub use verify::verify_store;
 pub use wal_view::WalView;
-
-/// The name of the database file in a store's directory.
-pub const FILE_NAME: &str = "swingstore.sqlite";
 
 /// Who begins the transactions that a store's writes belong to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -266,11 +268,4 @@ impl Store {
         self.db.lock().close();
         Ok(())
     }
-}
-
-/// The database file of the store in a directory.
-pub fn file_in_directory(directory: &Path) -> PathBuf {
-    std::path::absolute(directory)
-        .unwrap_or_else(|_| directory.to_owned())
-        .join(FILE_NAME)
 }

@@ -70,8 +70,9 @@ pub struct Pruned {
 /// Deletes what is historical from the store in a directory, except for what is to stay.
 ///
 /// # Errors
-/// As [`Beside::open`] and [`Beside::write`]. What was deleted up to then stays deleted; another
-/// call goes on from there.
+/// [`Error::BadBudget`]; [`Error::NoStore`]; [`Error::StoreInUse`] while somebody runs it in the
+/// unsafe fast mode; [`Error::Aborted`]; SQLite's errors. What was deleted up to then stays
+/// deleted; another call goes on from there.
 pub fn prune(directory: &Path, options: &PruneOptions, monitor: &Monitor) -> Result<Pruned> {
     if options.budget == 0 {
         return Err(Error::BadBudget);

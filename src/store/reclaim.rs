@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::beside::{Beside, Space, Transacted, has_table, is_busy, size};
+use super::beside::{Beside, Space, Transacted, is_busy, size};
 use super::error::{Error, Result};
 use super::progress::{Monitor, Stage};
 use super::staging::sidecar;
-use super::{Database, Location, OpenOptions, file_in_directory};
+use super::{Database, Location, OpenOptions, find_file};
 
 /// How many pages are given back in one transaction.
 const STEP_PAGES: u32 = 200;
@@ -48,7 +48,8 @@ pub struct Reclaimed {
 /// What the file of the store in a directory takes up.
 ///
 /// # Errors
-/// As [`Beside::open`].
+/// [`Error::NoStore`]; [`Error::StoreInUse`] while somebody runs it in the unsafe fast mode;
+/// [`Error::Aborted`]; SQLite's errors.
 pub fn space(directory: &Path, monitor: &Monitor) -> Result<Space> {
     Beside::open(directory, monitor)?.space(monitor)
 }
@@ -87,10 +88,7 @@ fn rewrite(directory: &Path, monitor: &Monitor) -> Result<Reclaimed> {
 
 /// Opens a store that nobody else has open, and keeps others from opening it.
 fn open_alone(directory: &Path, monitor: &Monitor) -> Result<Database> {
-    let file = file_in_directory(directory);
-    if !file.is_file() {
-        return Err(Error::NoStore(directory.to_owned()));
-    }
+    let file = find_file(directory)?;
     let options = OpenOptions {
         must_exist: true,
         busy_timeout: Duration::ZERO,
@@ -105,13 +103,12 @@ fn open_alone(directory: &Path, monitor: &Monitor) -> Result<Database> {
         // A write makes sure of the lock whatever mode the file was in.
         db.begin()?;
         db.commit()?;
-        has_table(&db, "kvStore")
+        db.check_is_store(directory)
     };
     loop {
         monitor.check()?;
         match take() {
-            Ok(true) => return Ok(db),
-            Ok(false) => return Err(Error::NoStore(directory.to_owned())),
+            Ok(()) => return Ok(db),
             Err(error) if !is_busy(&error) && !matches!(error, Error::JournalMode { .. }) => {
                 return Err(error);
             }

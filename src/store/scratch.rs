@@ -25,6 +25,17 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
+    /// As [`Scratch::new`], in a directory that is made if it is missing.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when either can't be made.
+    pub(super) fn in_made(parent: &Path, prefix: &str) -> Result<Scratch> {
+        fs::create_dir_all(parent).map_err(|error| {
+            Error::io(format!("making the directory {}", parent.display()), &error)
+        })?;
+        Scratch::new(parent, prefix)
+    }
+
     /// Makes a directory in `parent` whose name begins with `prefix`, and removes those that
     /// killed processes have left there under the same prefix.
     ///

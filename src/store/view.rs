@@ -6,7 +6,7 @@
 //! code). So all begin one after the other, and the WAL-index says whether anybody has committed
 //! meanwhile: then they begin anew. Blocks are seconds apart, and beginning takes microseconds.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -16,9 +16,10 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::database::{DEFAULT_BUSY_TIMEOUT, Database, Location};
 use super::error::{Error, Result};
+use super::find_file;
+use super::locate::explain;
 use super::progress::Monitor;
 use super::wal_clock::WalClock;
-use super::{Part, file_in_directory};
 
 /// How often to begin anew before making do with one connection.
 const ATTEMPTS: u32 = 100;
@@ -54,15 +55,16 @@ impl View {
     /// `SQLITE_INTERRUPT`, as aborting does.
     ///
     /// # Errors
-    /// [`Error::NotAStore`] where there is no SQLite file; [`Error::Aborted`]; SQLite's errors.
+    /// [`Error::NoStore`] where there is no SQLite file; [`Error::UnreadableLog`];
+    /// [`Error::Aborted`]; SQLite's errors.
     pub(crate) fn open(
         directory: &Path,
         wanted: usize,
         monitor: &Monitor,
         stop: &Arc<AtomicBool>,
     ) -> Result<View> {
-        let file = find(directory)?;
-        let (access, first) = open_first(&file)?;
+        let file = find_file(directory)?;
+        let (access, first) = open_first(&file).map_err(|error| explain(error, directory))?;
         let mut connections = vec![first];
         while connections.len() < wanted.max(1) {
             connections.push(open(&file, access)?);
@@ -81,56 +83,25 @@ impl View {
         })
     }
 
+    /// The last commit of the store in a directory, on one connection, which has empty tables for
+    /// those that an old store may lack.
+    ///
+    /// # Errors
+    /// As [`View::open`]; [`Error::NoStore`] for another database, too.
+    pub(crate) fn open_one(directory: &Path, monitor: &Monitor) -> Result<Database> {
+        let mut connections = View::open(directory, 1, monitor, &Arc::default())?.connections;
+        let db = connections
+            .pop()
+            .ok_or_else(|| Error::Internal("no connection".into()))?;
+        db.check_is_store(directory)?;
+        db.make_missing_tables()?;
+        Ok(db)
+    }
+
     /// The connections; at least one.
     pub(crate) fn into_connections(self) -> Vec<Database> {
         self.connections
     }
-}
-
-impl Database {
-    /// Makes empty tables for those that an old store may lack, for this connection only.
-    ///
-    /// # Errors
-    /// SQLite's errors.
-    pub(super) fn make_missing_tables(&self) -> Result<()> {
-        // What is temporary is not written to the store.
-        self.execute("PRAGMA query_only=0; PRAGMA temp_store=MEMORY")?;
-        for (part, table) in [
-            (Part::Transcripts, "transcriptSpans"),
-            (Part::Snapshots, "snapshots"),
-            (Part::Bundles, "bundles"),
-        ] {
-            let sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?";
-            if self.peek_value::<i64>(sql, [table])?.is_none() {
-                let sql = part
-                    .sql()
-                    .replace("CREATE TABLE IF NOT EXISTS", "CREATE TEMP TABLE")
-                    .replace("CREATE INDEX IF NOT EXISTS ", "CREATE INDEX temp.");
-                self.execute(&sql)?;
-            }
-        }
-        self.execute("PRAGMA query_only=1")
-    }
-}
-
-/// The database file in a store's directory.
-fn find(directory: &Path) -> Result<PathBuf> {
-    let fault = |path: &Path, problem: &str| Error::NotAStore {
-        path: path.display().to_string(),
-        problem: problem.into(),
-    };
-    if !directory.exists() {
-        return Err(fault(directory, "there is no such directory"));
-    }
-    let file = file_in_directory(directory);
-    if !file.is_file() {
-        return Err(fault(
-            &file,
-            "there is no such file, so the directory holds no swing-store. Name the directory \
-             that has the file swingstore.sqlite in it",
-        ));
-    }
-    Ok(file)
 }
 
 fn open_first(file: &Path) -> Result<(Access, Connection)> {
@@ -145,22 +116,16 @@ fn open_first(file: &Path) -> Result<(Access, Connection)> {
         Access::Tidy
     };
     let mut opened = open(file, access).and_then(touch);
-    if is_cantopen(&opened) && !beside("-wal") {
-        access = Access::Unchanging;
-        opened = open(file, access).and_then(touch);
+    if is_cantopen(&opened) {
+        if !beside("-wal") {
+            access = Access::Unchanging;
+            opened = open(file, access).and_then(touch);
+        } else if open(file, access).is_ok() {
+            return Err(Error::UnreadableLog(file.to_owned()));
+        }
     }
     match opened {
         Ok(connection) => Ok((access, connection)),
-        Err(Error::Sqlite {
-            code: "SQLITE_NOTADB",
-            message,
-        }) => Err(Error::NotAStore {
-            path: file.display().to_string(),
-            problem: format!(
-                "{message}. Its beginning is damaged, or it is something else; restore it from a \
-                 backup, or by state-sync"
-            ),
-        }),
         // The rest of a file whose schema can't be read is there all the same.
         Err(Error::Sqlite { code, .. }) if code.starts_with("SQLITE_CORRUPT") => {
             Ok((Access::Read, open(file, Access::Read)?))
@@ -252,7 +217,7 @@ fn begin(connection: &Connection) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{OpenOptions, Store, StoreOptions};
+    use crate::store::{OpenOptions, Store, StoreOptions, file_in_directory};
     use std::fs;
 
     fn store_in(directory: &Path) -> Store {
@@ -348,11 +313,11 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let refused = |directory: &Path, words: &str| {
             let error = view(directory, 1).err().unwrap();
-            assert!(matches!(error, Error::NotAStore { .. }), "{error:?}");
+            assert!(matches!(error, Error::NoStore { .. }), "{error:?}");
             assert!(error.to_string().contains(words), "{error}");
         };
         refused(&directory.path().join("missing"), "no such directory");
-        refused(directory.path(), "no such file");
+        refused(directory.path(), "has no swingstore.sqlite");
         fs::write(file_in_directory(directory.path()), b"text".repeat(1000)).unwrap();
         refused(directory.path(), "not a database");
     }

@@ -98,13 +98,7 @@ fn archive(
     };
     names.retain(|name| artifact::kind(name) != b"bundle" && !current.contains(name));
     monitor.set_total(names.len());
-    fs::create_dir_all(directory).map_err(|error| {
-        Error::io(
-            format!("making the directory {}", directory.display()),
-            &error,
-        )
-    })?;
-    let scratch = Scratch::new(directory, PREFIX)?;
+    let scratch = Scratch::in_made(directory, PREFIX)?;
     let archiver = Archiver {
         exporter,
         directory,

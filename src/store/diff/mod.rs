@@ -3,7 +3,7 @@
 //! Records are compared key by key, in one walk over both in the order of the keys. A store's
 //! kvStore is in that order by itself. The records of spans, snapshots and bundles, and all records
 //! of an export (whose file may be in any order, and may say something twice) are put in order in
-//! a temporary database first ([`sorted`]), so that memory does not grow with their number. Records
+//! a temporary database first (`sorted`), so that memory does not grow with their number. Records
 //! hold the hashes of artifacts, so artifacts are compared by name, and byte for byte on request.
 
 mod artifacts;
@@ -19,7 +19,8 @@ use std::path::Path;
 pub use difference::{Counts, DiffReport, Difference, Subject, Which};
 
 use super::artifact::ArtifactMode;
-use super::error::{Error, Result};
+use super::error::Result;
+use super::locate::no_store;
 use super::progress::{Monitor, Stage};
 use difference::{Differences, cut};
 use keys::Keys;
@@ -55,9 +56,15 @@ impl Default for DiffOptions {
 /// store is taken at its last commit.
 ///
 /// # Errors
-/// [`Error::NotAStore`] for a directory without either, or for local keys of an export;
-/// [`Error::Directory`] for an export that is malformed; [`Error::Aborted`]; [`Error::Io`];
+/// [`NoStore`] for a directory without either, or for local keys of an export; [`BadArgument`] for
+/// a directory with both; [`Directory`] for an export that is malformed; [`Aborted`]; [`Io`];
 /// SQLite's errors.
+///
+/// [`NoStore`]: super::Error::NoStore
+/// [`BadArgument`]: super::Error::BadArgument
+/// [`Directory`]: super::Error::Directory
+/// [`Aborted`]: super::Error::Aborted
+/// [`Io`]: super::Error::Io
 pub fn diff_stores(
     a: &Path,
     b: &Path,
@@ -78,10 +85,11 @@ fn diff(a: &Path, b: &Path, options: &DiffOptions, monitor: &Monitor) -> Result<
     if options.local_keys {
         for (place, path) in places.iter().zip([a, b]) {
             if !place.is_store() {
-                return Err(Error::NotAStore {
-                    path: path.display().to_string(),
-                    problem: "it is an export, which has no local keys to compare".into(),
-                });
+                return Err(no_store(
+                    path,
+                    "it holds an export, which has no local keys to compare. Name two stores, or \
+                     leave local keys out",
+                ));
             }
         }
     }

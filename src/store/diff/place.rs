@@ -3,19 +3,18 @@
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use super::artifacts::Bytes;
 use super::keys::{Keys, KeysOf, Nothing};
 use super::sorted::{Cursor, RowCursor, Side, Sorted};
-use crate::store::artifact::{ArtifactMode, bundle_name, kind, to_number};
-use crate::store::directory::{Contents, HEIGHT_KEY};
+use crate::store::artifact::{ArtifactMode, bundle_name, kind};
+use crate::store::directory::{Contents, HEIGHT_KEY, MANIFEST_NAME, known_height};
 use crate::store::error::{Error, Result};
 use crate::store::kv::RECORD_PREFIX;
+use crate::store::locate::{file_in_directory, no_store};
 use crate::store::progress::Monitor;
 use crate::store::view::View;
-use crate::store::{Database, Exporter, SharedDatabase, file_in_directory, text};
+use crate::store::{Database, Exporter, FILE_NAME, SharedDatabase, text};
 
 /// A store or an export.
 pub(super) enum Place {
@@ -37,22 +36,23 @@ impl Place {
     /// What is in a directory.
     ///
     /// # Errors
-    /// [`Error::NotAStore`] if there is neither, or both.
+    /// [`Error::NoStore`] if there is neither; [`Error::BadArgument`] if there are both.
     pub(super) fn open(directory: &Path, monitor: &Monitor) -> Result<Place> {
-        let fault = |problem: &str| Error::NotAStore {
-            path: directory.display().to_string(),
-            problem: problem.into(),
-        };
         match (
             file_in_directory(directory).exists(),
             Contents::are_in(directory),
         ) {
-            (true, true) => Err(fault(
-                "it holds both a store and an export; name one that holds just one of them",
-            )),
-            (false, false) => Err(fault(
-                "it holds neither a store (swingstore.sqlite) nor an export \
-                 (export-manifest.json)",
+            (true, true) => Err(Error::BadArgument(format!(
+                "{} holds both a store and an export, and which is meant is unknown. Name a \
+                 directory that holds just one of them",
+                directory.display()
+            ))),
+            (false, false) => Err(no_store(
+                directory,
+                format!(
+                    "it has neither {FILE_NAME} nor the {MANIFEST_NAME} of an export. Name a \
+                     directory that has one of them"
+                ),
             )),
             (true, false) => Place::of_store(directory, monitor),
             (false, true) => {
@@ -64,13 +64,7 @@ impl Place {
     }
 
     fn of_store(directory: &Path, monitor: &Monitor) -> Result<Place> {
-        let never = Arc::new(AtomicBool::new(false));
-        let mut connections = View::open(directory, 1, monitor, &never)?.into_connections();
-        let db = connections
-            .pop()
-            .ok_or_else(|| Error::Internal("no connection".into()))?;
-        db.make_missing_tables()?;
-        // Without a kvStore it is no store.
+        let db = View::open_one(directory, monitor)?;
         let has_odd_keys = has_odd_keys(&db)?;
         let db = SharedDatabase::over(db);
         Ok(Place::Store {
@@ -84,13 +78,7 @@ impl Place {
     pub(super) fn block_height(&self) -> Result<Option<f64>> {
         match self {
             Place::Export { contents, .. } => Ok(Some(contents.block_height)),
-            Place::Store { db, .. } => {
-                let height = db
-                    .lock()
-                    .kv_get(HEIGHT_KEY, |value| value.map(<[u8]>::to_vec))?;
-                let height = height.map(|height| to_number(&text::as_read(&height)));
-                Ok(height.filter(|height| height.is_finite()))
-            }
+            Place::Store { db, .. } => db.lock().kv_get(HEIGHT_KEY, known_height),
         }
     }
 

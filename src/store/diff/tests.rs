@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::store::directory::{DATA_NAME, ExportOptions, MANIFEST_NAME, export_to_directory};
+use crate::store::error::Error;
 use crate::store::{Compressor, Location, OpenOptions, Store, StoreOptions, file_in_directory};
 
 struct Base(tempfile::TempDir);
@@ -174,10 +175,7 @@ fn what_differs_is_told() {
     );
     assert_eq!((report.differences.len(), report.left_out), (7, 3));
     let refused = diff_stores(&a, &export, &options, &Monitor::default());
-    assert!(
-        matches!(refused, Err(Error::NotAStore { .. })),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(Error::NoStore { .. })), "{refused:?}");
 }
 
 #[test]
@@ -248,21 +246,20 @@ fn bytes_differ_in_spite_of_equal_records() {
 fn what_is_neither_or_both_is_refused() {
     let base = Base::new();
     let store = base.store("a", |_| ());
+    let compare = |b: &Path| diff_stores(&store, b, &DiffOptions::default(), &Monitor::default());
     let refused = |b: &Path| {
-        let outcome = diff_stores(&store, b, &DiffOptions::default(), &Monitor::default());
-        assert!(
-            matches!(outcome, Err(Error::NotAStore { .. })),
-            "{outcome:?}"
-        );
+        let outcome = compare(b);
+        assert!(matches!(outcome, Err(Error::NoStore { .. })), "{outcome:?}");
     };
     refused(&base.at("missing"));
     refused(base.0.path());
     let both = base.export(&store, "both", Some(ArtifactMode::Debug));
     fs::copy(file_in_directory(&store), file_in_directory(&both)).unwrap();
-    refused(&both);
+    let outcome = compare(&both);
+    assert!(matches!(outcome, Err(Error::BadArgument(_))), "{outcome:?}");
     fs::remove_file(file_in_directory(&both)).unwrap();
     fs::write(both.join(MANIFEST_NAME), "{}").unwrap();
-    let outcome = diff_stores(&store, &both, &DiffOptions::default(), &Monitor::default());
+    let outcome = compare(&both);
     assert!(matches!(outcome, Err(Error::Directory(_))), "{outcome:?}");
     let monitor = Monitor::default();
     monitor.abort();

@@ -146,13 +146,7 @@ impl Plan {
     }
 
     fn write(&self, directory: &Path, monitor: &Monitor) -> Result<()> {
-        fs::create_dir_all(directory).map_err(|error| {
-            Error::io(
-                format!("making the directory {}", directory.display()),
-                &error,
-            )
-        })?;
-        let scratch = Scratch::new(directory, PREFIX)?;
+        let scratch = Scratch::in_made(directory, PREFIX)?;
         let disk = Disk::of(scratch.path())?;
         monitor.begin(Stage::Working);
         disk.keep_up(monitor, |writeback| {

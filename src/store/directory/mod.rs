@@ -5,9 +5,8 @@
 //! - `export-data.jsonl` has one export record a line, `["KEY","VALUE"]`;
 //! - each artifact is a file of its own, by the artifact's name.
 //!
-//! An export writes everything in a [scratch](super::scratch) directory, and moves it into place
-//! when it is whole, the manifest last: where there is a manifest there is all that it names. An
-//! import fills a [staged](super::Staged) database. Both work on as many artifacts at a time as
+//! An export writes everything in a scratch directory, and moves it into place when it is whole,
+//! the manifest last: where there is a manifest there is all that it names. An import fills a [staged](super::Staged) database. Both work on as many artifacts at a time as
 //! there are processors, hold a few chunks of each, and can be watched and ended at any moment
 //! through a [`Monitor`](super::Monitor).
 
@@ -48,11 +47,15 @@ pub const DATA_NAME: &str = "export-data.jsonl";
 /// Where the host keeps the height of the last committed block.
 pub(super) const HEIGHT_KEY: &[u8] = b"host.height";
 
-/// A height as the host keeps it; 0 if there is none.
-pub(super) fn height_of(text: Option<&[u8]>) -> f64 {
+/// A height as the host keeps it, if it is one.
+pub(super) fn known_height(text: Option<&[u8]>) -> Option<f64> {
     text.map(|text| to_number(&text::as_read(text)))
         .filter(|height| height.is_finite())
-        .unwrap_or(0.0)
+}
+
+/// A height as the host keeps it; 0 if there is none.
+pub(super) fn height_of(text: Option<&[u8]>) -> f64 {
+    known_height(text).unwrap_or(0.0)
 }
 
 /// A height as the host writes it down.

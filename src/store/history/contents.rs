@@ -3,11 +3,11 @@
 use rusqlite::{Row, params};
 use serde::Serialize;
 
-use super::kernel_keys::{BUNDLE_PREFIX, NAMED_BUNDLE_PREFIX};
 use super::spans::Populated;
 use super::{History, readable};
 use crate::store::artifact;
 use crate::store::error::Result;
+use crate::store::kernel_keys::{BUNDLE_PREFIX, NAMED_BUNDLE_PREFIX};
 use crate::store::span_reader::SqlText;
 use crate::store::{Database, text};
 

@@ -1,10 +1,5 @@
 //! What an item of a transcript says: pseudo-deliveries, by which the kernel notes how a worker
 //! began and ended, and ordinary ones.
-//!
-//! An item is the JSON text of `{ d, sc, r }`: the delivery, the system calls that it made, and
-//! its result. A span begins with `initialize-worker` or `load-snapshot`; it ends with
-//! `save-snapshot`, with `shutdown-worker` if the vat was upgraded, or, if the vat was terminated,
-//! wherever it was.
 
 use rusqlite::params;
 use serde::Serialize;
@@ -13,8 +8,9 @@ use serde_json::value::RawValue;
 use super::spans::SpanInfo;
 use super::{History, readable};
 use crate::store::Database;
+use crate::store::delivery::{self, Delivery};
 use crate::store::error::Result;
-use crate::store::js_json::{self, Json};
+use crate::store::js_json::Json;
 use crate::store::progress::{Monitor, Stage};
 use crate::store::span_reader::SqlText;
 
@@ -95,22 +91,14 @@ impl Entry {
         let unknown = |problem: &str| Entry::Unknown {
             problem: problem.to_owned(),
         };
-        let Ok(json) = js_json::parse(item) else {
-            return unknown("it is not JSON");
+        let delivery = match Delivery::parse(item) {
+            Ok(delivery) => delivery,
+            Err(problem) => return unknown(problem),
         };
-        let Some(delivery) = json.get("d").and_then(Json::as_array) else {
-            return unknown("it has no delivery: its d is not an array");
-        };
-        let Some(kind) = delivery.first().and_then(Json::as_str) else {
-            return unknown("its delivery has no kind: d[0] is not a string");
-        };
-        let details = delivery.get(1);
-        let snapshot_id = |holder: Option<&Json>| {
-            let id = holder?.get("snapshotID")?.as_str()?;
-            Some(readable(id))
-        };
-        match kind {
-            b"initialize-worker" => {
+        let details = delivery.details();
+        let snapshot_id = delivery.snapshot_id().map(readable);
+        match delivery.kind() {
+            delivery::INITIALIZE_WORKER => {
                 let options = details.and_then(|details| details.get("workerOptions"));
                 let options = options.filter(|options| options.as_object().is_some());
                 let Some(worker_options) = options.and_then(JsonText::new) else {
@@ -123,15 +111,15 @@ impl Entry {
                     worker_options,
                 }
             }
-            b"load-snapshot" => match snapshot_id(details) {
+            delivery::LOAD_SNAPSHOT => match snapshot_id {
                 Some(snapshot_id) => Entry::LoadSnapshot { snapshot_id },
                 None => unknown("its load-snapshot has no snapshotID"),
             },
-            b"save-snapshot" => match snapshot_id(json.get("r")) {
+            delivery::SAVE_SNAPSHOT => match snapshot_id {
                 Some(snapshot_id) => Entry::SaveSnapshot { snapshot_id },
                 None => unknown("its save-snapshot has no snapshotID in its result"),
             },
-            b"shutdown-worker" => Entry::ShutdownWorker,
+            delivery::SHUTDOWN_WORKER => Entry::ShutdownWorker,
             other => Entry::Delivery {
                 delivery: readable(other),
             },

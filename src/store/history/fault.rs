@@ -1,7 +1,6 @@
 //! What a question about a store's history can meet, and the words for it.
 
 use std::fmt;
-use std::path::Path;
 
 use crate::store::error::{Error, show};
 
@@ -19,29 +18,6 @@ impl HistoryFault {
     /// A stable name for the kind of fault.
     pub fn code(&self) -> &'static str {
         self.code
-    }
-
-    /// There is nothing to open.
-    pub(super) fn no_store(directory: &Path, file: &str) -> Error {
-        fault(
-            "ERR_SWING_STORE_OPEN",
-            format!(
-                "there is no store in {}: it has no {file}",
-                directory.display()
-            ),
-        )
-    }
-
-    /// The directory may not be written to, and SQLite's files for sharing a WAL are not there.
-    pub(super) fn unwritable(directory: &Path) -> Error {
-        let place = directory.display();
-        fault(
-            "ERR_SWING_STORE_OPEN",
-            format!(
-                "{place} can't be written to, and to read a store there SQLite must make two small \
-                 files beside it (-wal and -shm). Allow that, or read a copy of the store"
-            ),
-        )
     }
 
     /// The history was closed.

@@ -12,7 +12,6 @@ mod entry;
 mod fault;
 mod incarnations;
 mod items;
-mod kernel_keys;
 mod plan;
 mod sizes;
 mod spans;
@@ -25,9 +24,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::directory::{HEIGHT_KEY, height_of};
 use super::error::{Error, Result};
 use super::progress::Monitor;
-use super::{
-    Database, FILE_NAME, Location, OpenOptions, Part, SharedDatabase, file_in_directory, text,
-};
+use super::view::View;
+use super::{Database, SharedDatabase, text};
 
 pub use contents::{BundleInfo, BundlePlace, SnapshotInfo};
 pub use entry::{Entry, JsonText, PseudoDelivery};
@@ -43,13 +41,6 @@ pub use vats::{VatInfo, VatKind, VatState};
 /// How much of the file is kept in memory, in KiB.
 const CACHE_KIB: u32 = 8000;
 
-/// What SQLite says where it can't make the files by which several processes share a WAL.
-const UNWRITABLE: [&str; 3] = [
-    "SQLITE_READONLY_DIRECTORY",
-    "SQLITE_READONLY_CANTINIT",
-    "SQLITE_CANTOPEN",
-];
-
 /// A store's history as of one moment.
 pub struct History {
     db: SharedDatabase,
@@ -58,31 +49,17 @@ pub struct History {
 }
 
 impl History {
-    /// The history of the store in a directory, as of its last commit. Nothing is written, except
-    /// that SQLite may make the `-shm` file by which several processes share a WAL.
+    /// The history of the store in a directory, as of its last commit. Nothing is written.
     ///
     /// # Errors
-    /// [`Error::History`] if the directory has no store; SQLite's errors, such as `SQLITE_NOTADB`,
-    /// or `SQLITE_ERROR` for a database that is not a store.
+    /// [`Error::NoStore`]; [`Error::UnreadableLog`]; SQLite's errors.
     pub fn open(directory: &Path) -> Result<History> {
-        let file = file_in_directory(directory);
-        if !file.exists() {
-            return Err(HistoryFault::no_store(directory, FILE_NAME));
-        }
-        let options = OpenOptions {
-            readonly: true,
-            must_exist: true,
-            ..OpenOptions::default()
-        };
-        let db = SharedDatabase::open(Location::File(file), &options)?;
-        db.lock().begin_history().map_err(|error| match error {
-            Error::Sqlite { code, .. } if UNWRITABLE.contains(&code) => {
-                HistoryFault::unwritable(directory)
-            }
-            other => other,
-        })?;
+        let db = View::open_one(directory, &Monitor::default())?;
+        db.execute(&format!(
+            "PRAGMA cache_size=-{CACHE_KIB}; PRAGMA temp_store=MEMORY"
+        ))?;
         Ok(History {
-            db,
+            db: SharedDatabase::over(db),
             closed: Arc::default(),
             sizes: sizes::Sizes::default(),
         })
@@ -135,42 +112,6 @@ fn check_open(closed: &AtomicBool) -> Result<()> {
     match closed.load(Ordering::Acquire) {
         true => Err(HistoryFault::closed()),
         false => Ok(()),
-    }
-}
-
-impl Database {
-    /// Begins the read transaction.
-    fn begin_history(&self) -> Result<()> {
-        self.execute(&format!(
-            "PRAGMA cache_size=-{CACHE_KIB}; PRAGMA temp_store=MEMORY; BEGIN TRANSACTION"
-        ))?;
-        // Reads the file, which fixes the moment. Without a kvStore it is no store.
-        self.kv_get(b"", |_| ())?;
-        for (part, table) in [
-            (Part::Transcripts, "transcriptSpans"),
-            (Part::Snapshots, "snapshots"),
-            (Part::Bundles, "bundles"),
-        ] {
-            self.stand_in(part, table)?;
-        }
-        Ok(())
-    }
-
-    /// Makes empty tables of a part that an old store may lack, in memory and for this connection
-    /// only.
-    fn stand_in(&self, part: Part, table: &str) -> Result<()> {
-        let found = self.peek_value::<i64>(
-            "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?",
-            [table],
-        )?;
-        if found.is_some() {
-            return Ok(());
-        }
-        let sql = part
-            .sql()
-            .replace("CREATE TABLE IF NOT EXISTS", "CREATE TEMP TABLE")
-            .replace("CREATE INDEX IF NOT EXISTS ", "CREATE INDEX temp.");
-        self.execute(&sql)
     }
 }
 

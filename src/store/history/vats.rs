@@ -110,7 +110,11 @@ impl History {
         ids.extend(known.names.keys().cloned());
         ids.extend(known.dynamic.iter().cloned());
         ids.extend(known.terminated.iter().cloned());
-        ids.extend(self.ask(|db| db.vats_with_keys())?);
+        ids.extend(
+            self.ask(|db| db.vats_with_keys())?
+                .iter()
+                .map(|id| readable(id)),
+        );
         ids.sort_unstable_by(|one, other| in_order(one).cmp(&in_order(other)));
         ids.dedup();
         let vats = ids.into_iter().map(|id| {
@@ -140,7 +144,7 @@ impl History {
             || self
                 .ask(|db| db.vats_with_keys())?
                 .iter()
-                .any(|id| id == vat_id);
+                .any(|id| id == vat_id.as_bytes());
         if !is_known {
             return Err(HistoryFault::no_vat(vat_id.as_bytes()));
         }
@@ -150,11 +154,15 @@ impl History {
 
     fn known_vats(&self) -> Result<Known> {
         self.ask(|db| {
+            let ids = |found: Vec<Vec<u8>>| found.iter().map(|id| readable(id)).collect();
             let names = db.static_vats()?;
+            let names = names
+                .iter()
+                .map(|(name, id)| (readable(id), readable(name)));
             Ok(Known {
-                names: names.into_iter().map(|(name, id)| (id, name)).collect(),
-                dynamic: db.dynamic_vats()?.into_iter().collect(),
-                terminated: db.terminated_vats()?.into_iter().collect(),
+                names: names.collect(),
+                dynamic: ids(db.dynamic_vats()?),
+                terminated: ids(db.terminated_vats()?),
             })
         })
     }
@@ -166,8 +174,12 @@ impl History {
         snapshots: &[SnapshotInfo],
         known: &Known,
     ) -> Result<VatInfo> {
-        let (in_kernel, (source, options)) =
-            self.ask(|db| Ok((db.kernel_has_vat(&vat_id)?, db.source_and_options(&vat_id)?)))?;
+        let id = vat_id.as_bytes();
+        let (in_kernel, source, options) = self.ask(|db| {
+            let (source, options) = (db.vat_source(id)?, db.vat_options(id)?);
+            Ok((db.kernel_has_vat(id)?, source, options))
+        })?;
+        let [source, options] = [source, options].map(noted);
         let name_in_options = || {
             let (options, _) = options.as_ref()?;
             options.get("name").and_then(Json::as_str).map(readable)
@@ -211,6 +223,13 @@ impl History {
             vat_id,
         })
     }
+}
+
+/// A note of the kernel with its text, which is to be passed on.
+fn noted(note: Option<Json>) -> Option<(Json, JsonText)> {
+    let note = note?;
+    let text = JsonText::new(&note)?;
+    Some((note, text))
 }
 
 /// By what vats are ordered: `v10` comes behind `v9`.

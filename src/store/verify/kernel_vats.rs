@@ -7,10 +7,7 @@ use super::check::Check;
 use super::finding::{Finding, Kind, Table, brief};
 use crate::store::Database;
 use crate::store::error::Result;
-use crate::store::js_json::{self, Json};
-
-/// A list of vats that is longer than this is none that a kernel keeps.
-const MOST_BYTES: usize = 16 << 20;
+use crate::store::js_json::Json;
 
 /// Vats that should have a current span.
 pub(super) struct KernelVats(BTreeSet<Vec<u8>>);
@@ -35,8 +32,11 @@ impl KernelVats {
     pub(super) fn report_rest(self, check: &Check<'_>, db: &Database) -> Result<()> {
         for vat_id in self.0 {
             check.go_on()?;
-            let options = json(db, &[&vat_id, b".options".as_slice()].concat());
-            let options = check.tolerate(options, |finding| finding.of(&vat_id), Table::Kv)?;
+            let options = check.tolerate(
+                db.vat_options(&vat_id),
+                |finding| finding.of(&vat_id),
+                Table::Kv,
+            )?;
             let options = options.flatten();
             let uses = options
                 .as_ref()
@@ -56,34 +56,10 @@ impl KernelVats {
 }
 
 fn read_lists(db: &Database) -> Result<BTreeSet<Vec<u8>>> {
-    let mut vats = list(db, b"vat.dynamicIDs")?;
-    for name in list(db, b"vat.names")? {
-        vats.extend(value(db, &[b"vat.name.".as_slice(), &name].concat())?);
-    }
-    for terminated in list(db, b"vats.terminated")? {
+    let mut vats: BTreeSet<_> = db.dynamic_vats()?.into_iter().collect();
+    vats.extend(db.static_vats()?.into_iter().map(|(_, id)| id));
+    for terminated in db.terminated_vats()? {
         vats.remove(&terminated);
     }
     Ok(vats)
-}
-
-fn value(db: &Database, key: &[u8]) -> Result<Option<Vec<u8>>> {
-    db.kv_get(key, |value| {
-        value
-            .filter(|value| value.len() <= MOST_BYTES)
-            .map(<[u8]>::to_vec)
-    })
-}
-
-fn json(db: &Database, key: &[u8]) -> Result<Option<Json>> {
-    Ok(value(db, key)?.and_then(|text| js_json::parse(&text).ok()))
-}
-
-/// The strings in a JSON array.
-fn list(db: &Database, key: &[u8]) -> Result<BTreeSet<Vec<u8>>> {
-    let found = json(db, key)?;
-    let items = found.as_ref().and_then(Json::as_array).unwrap_or_default();
-    Ok(items
-        .iter()
-        .filter_map(|item| item.as_str().map(<[u8]>::to_vec))
-        .collect())
 }

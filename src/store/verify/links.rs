@@ -12,8 +12,8 @@ use super::span::SpanJob;
 use super::transcripts::place;
 use crate::store::Database;
 use crate::store::artifact;
+use crate::store::delivery::{Delivery, LOAD_SNAPSHOT};
 use crate::store::error::Result;
-use crate::store::js_json::{self, Json};
 use crate::store::span_reader::SqlText;
 
 /// No entry that loads a snapshot is nearly as long.
@@ -36,17 +36,12 @@ impl Entry {
             // As some entries are that begin an incarnation.
             return Entry::Other;
         }
-        let Ok(json) = js_json::parse(item) else {
-            return Entry::Unknown;
-        };
-        match json.get("d").and_then(Json::as_array) {
-            Some([Json::String(kind), rest @ ..]) if kind == b"load-snapshot" => {
-                let hash = rest.first().and_then(|options| options.get("snapshotID"));
-                let hash = hash.and_then(Json::as_str).unwrap_or_default();
-                Entry::Load(hash.to_vec())
+        match Delivery::parse(item) {
+            Ok(delivery) if delivery.kind() == LOAD_SNAPSHOT => {
+                Entry::Load(delivery.snapshot_id().unwrap_or_default().to_vec())
             }
-            Some([Json::String(_), ..]) => Entry::Other,
-            _ => Entry::Unknown,
+            Ok(_) => Entry::Other,
+            Err(_) => Entry::Unknown,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Verification: whether a store is what its hashes say, and has what it should have.
 //!
 //! Everything is read as of one commit, from connections that only read, while a kernel may go
-//! on. One thread walks over the records and looks whether they fit together ([`transcripts`],
-//! [`snapshots`], [`bundles`]); the others check contents ([`jobs`]). What is wrong becomes a
+//! on. One thread walks over the records and looks whether they fit together (`transcripts`,
+//! `snapshots`, `bundles`); the others check contents (`jobs`). What is wrong becomes a
 //! [`Finding`], and the work goes on; what keeps the work from being done is an error. A part of
 //! the file that can't be read is a finding, too.
 //!
@@ -36,12 +36,11 @@ pub use finding::{Finding, Kind, Severity, Table};
 pub use report::{Report, Tally, Totals};
 
 use super::Database;
-use super::artifact::{ArtifactMode, to_number};
-use super::directory::HEIGHT_KEY;
+use super::artifact::ArtifactMode;
+use super::directory::{HEIGHT_KEY, known_height};
 use super::error::{Error, Result};
 use super::pool;
 use super::progress::{Monitor, Stage};
-use super::text;
 use super::view::View;
 use check::Check;
 use findings::Findings;
@@ -71,7 +70,7 @@ impl Default for VerifyOptions {
 /// Verifies the last commit of the store in `directory`, without changing anything.
 ///
 /// # Errors
-/// [`Error::NotAStore`]; [`Error::Aborted`]; SQLite's errors that say nothing about the store,
+/// [`Error::NoStore`]; [`Error::Aborted`]; SQLite's errors that say nothing about the store,
 /// such as `SQLITE_BUSY`.
 pub fn verify_store(
     directory: &Path,
@@ -204,12 +203,9 @@ fn ask_export(check: &Check<'_>, db: &Database) -> Result<Option<Finding>> {
 
 /// The height of the last committed block, as the host has it.
 fn block_height(check: &Check<'_>, db: &Database) -> Result<Option<f64>> {
-    let found = db.kv_get(HEIGHT_KEY, |value| value.map(<[u8]>::to_vec));
+    let found = db.kv_get(HEIGHT_KEY, known_height);
     let found = check.tolerate(found, |finding| finding.of(HEIGHT_KEY), Table::Kv)?;
-    let height = found
-        .flatten()
-        .map(|height| to_number(&text::as_read(&height)));
-    Ok(height.filter(|height| height.is_finite()))
+    Ok(found.flatten())
 }
 
 /// How many pieces there are to check: records, the kvStore, and the file.

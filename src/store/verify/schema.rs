@@ -1,12 +1,14 @@
 //! Whether the tables are what a store declares: compared with those of a new database.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::Path;
 
 use rusqlite::Connection;
 
 use super::check::Check;
 use super::finding::{Finding, Kind, Table};
-use crate::store::error::{Error, Result};
+use crate::store::error::Result;
+use crate::store::locate::other_database;
 use crate::store::{Database, Part};
 
 /// What a database declares, as far as it matters here.
@@ -95,7 +97,7 @@ fn expected() -> Result<Schema> {
 /// The tables that can be read, with findings about all of them.
 ///
 /// # Errors
-/// [`Error::NotAStore`] where there is no table of a store at all; SQLite's errors.
+/// [`Error::NoStore`] where there is no table of a store at all; SQLite's errors.
 pub(super) fn check_schema(check: &Check<'_>, db: &Database) -> Result<HashSet<Table>> {
     let found = check.tolerate(
         db.connection().and_then(Schema::read),
@@ -106,11 +108,8 @@ pub(super) fn check_schema(check: &Check<'_>, db: &Database) -> Result<HashSet<T
         return Ok(HashSet::new());
     };
     if found.columns.is_empty() {
-        let path = db.file().map(|file| file.display().to_string());
-        return Err(Error::NotAStore {
-            path: path.unwrap_or_default(),
-            problem: "it is an SQLite database, but has none of a swing-store's tables".into(),
-        });
+        let directory = db.file().and_then(Path::parent).unwrap_or(Path::new(""));
+        return Err(other_database(directory, "any of a store's tables"));
     }
     compare(check, &expected()?, &found)
 }

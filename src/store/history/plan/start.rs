@@ -129,8 +129,9 @@ impl History {
         vat_id: &str,
         position: i64,
     ) -> Result<Option<ReplayStart>> {
-        let (source, options) = self.ask(|db| db.source_and_options(vat_id))?;
-        let (Some((source, _)), Some((options, _))) = (source, options) else {
+        let id = vat_id.as_bytes();
+        let (source, options) = self.ask(|db| Ok((db.vat_source(id)?, db.vat_options(id)?)))?;
+        let (Some(source), Some(options)) = (source, options) else {
             return Ok(None);
         };
         let worker_options = options.get("workerOptions");

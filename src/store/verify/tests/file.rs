@@ -109,7 +109,7 @@ fn other_files_are_no_stores() {
     };
     for sql in ["", "CREATE TABLE t (x)"] {
         let error = refused(sql);
-        assert!(matches!(error, Error::NotAStore { .. }), "{error}");
+        assert!(matches!(error, Error::NoStore { .. }), "{error}");
     }
 }
 

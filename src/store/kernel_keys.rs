@@ -14,19 +14,14 @@
 
 use rusqlite::params;
 
-use super::entry::JsonText;
-use super::readable;
-use crate::store::Database;
-use crate::store::error::Result;
-use crate::store::js_json::{self, Json};
-use crate::store::span_reader::SqlText;
+use super::Database;
+use super::error::Result;
+use super::js_json::{self, Json};
+use super::span_reader::SqlText;
 
 pub(super) const BUNDLE_PREFIX: &[u8] = b"bundle.";
 pub(super) const NAMED_BUNDLE_PREFIX: &[u8] = b"namedBundleID.";
 const NAME_PREFIX: &[u8] = b"vat.name.";
-
-/// A value that is an object, and its text, which is to be passed on.
-type Noted = (Json, JsonText);
 
 /// The longest value that is taken apart, in bytes.
 const MAX_BYTES: usize = 16 << 20;
@@ -46,19 +41,17 @@ impl Database {
     }
 
     /// A key's value, if it is an object.
-    pub(super) fn kv_object(&self, key: &[u8]) -> Result<Option<Noted>> {
+    fn kv_object(&self, key: &[u8]) -> Result<Option<Json>> {
         let found = self.kv_json(key)?;
-        let found = found.filter(|json| json.as_object().is_some());
-        Ok(found.and_then(|json| {
-            let text = JsonText::new(&json)?;
-            Some((json, text))
-        }))
+        Ok(found.filter(|json| json.as_object().is_some()))
     }
 
-    fn kv_ids(&self, key: &[u8]) -> Result<Vec<String>> {
+    /// The strings in a key's value, if it is an array.
+    fn kv_ids(&self, key: &[u8]) -> Result<Vec<Vec<u8>>> {
         let found = self.kv_json(key)?;
         let ids = found.as_ref().and_then(Json::as_array).unwrap_or_default();
-        Ok(ids.iter().filter_map(Json::as_str).map(readable).collect())
+        let strings = ids.iter().filter_map(Json::as_str);
+        Ok(strings.map(<[u8]>::to_vec).collect())
     }
 
     /// What stands behind a prefix, which ends in a dot, in all keys that have it.
@@ -73,30 +66,30 @@ impl Database {
     }
 
     /// The names of the static vats, and their IDs.
-    pub(super) fn static_vats(&self) -> Result<Vec<(String, String)>> {
+    pub(super) fn static_vats(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
         let mut vats = Vec::new();
         for name in self.suffixes(NAME_PREFIX)? {
             let key = [NAME_PREFIX, &name].concat();
-            if let Some(id) = self.kv_get(&key, |value| value.map(readable))? {
-                vats.push((readable(&name), id));
+            if let Some(id) = self.kv_get(&key, |value| value.map(<[u8]>::to_vec))? {
+                vats.push((name, id));
             }
         }
         Ok(vats)
     }
 
     /// The IDs of the dynamic vats.
-    pub(super) fn dynamic_vats(&self) -> Result<Vec<String>> {
+    pub(super) fn dynamic_vats(&self) -> Result<Vec<Vec<u8>>> {
         self.kv_ids(b"vat.dynamicIDs")
     }
 
     /// The IDs of the vats that are being deleted.
-    pub(super) fn terminated_vats(&self) -> Result<Vec<String>> {
+    pub(super) fn terminated_vats(&self) -> Result<Vec<Vec<u8>>> {
         self.kv_ids(b"vats.terminated")
     }
 
     /// The IDs of the vats that have keys of their own. Those are found by leaping from each vat
     /// to the next one, whatever lies between.
-    pub(super) fn vats_with_keys(&self) -> Result<Vec<String>> {
+    pub(super) fn vats_with_keys(&self) -> Result<Vec<Vec<u8>>> {
         let mut found = Vec::new();
         let mut from = b"v".to_vec();
         while let Some(key) = self.peek_row(
@@ -108,7 +101,7 @@ impl Database {
             from = match dot {
                 Some(dot) => {
                     if is_vat_id(&key[..dot]) {
-                        found.push(readable(&key[..dot]));
+                        found.push(key[..dot].to_vec());
                     }
                     behind(&key[..=dot])
                 }
@@ -119,19 +112,18 @@ impl Database {
     }
 
     /// Whether the kernel's state says that the vat exists.
-    pub(super) fn kernel_has_vat(&self, vat_id: &str) -> Result<bool> {
-        let key = format!("{vat_id}.o.nextID");
-        self.kv_get(key.as_bytes(), |value| value.is_some())
+    pub(super) fn kernel_has_vat(&self, vat_id: &[u8]) -> Result<bool> {
+        self.kv_get(&[vat_id, b".o.nextID"].concat(), |value| value.is_some())
     }
 
-    /// What a vat is started from: `vNN.source` and `vNN.options`.
-    pub(super) fn source_and_options(
-        &self,
-        vat_id: &str,
-    ) -> Result<(Option<Noted>, Option<Noted>)> {
-        let source = self.kv_object(format!("{vat_id}.source").as_bytes())?;
-        let options = self.kv_object(format!("{vat_id}.options").as_bytes())?;
-        Ok((source, options))
+    /// What a vat is started from: `vNN.source`, an object.
+    pub(super) fn vat_source(&self, vat_id: &[u8]) -> Result<Option<Json>> {
+        self.kv_object(&[vat_id, b".source"].concat())
+    }
+
+    /// With which options a vat is started: `vNN.options`, an object.
+    pub(super) fn vat_options(&self, vat_id: &[u8]) -> Result<Option<Json>> {
+        self.kv_object(&[vat_id, b".options"].concat())
     }
 }
 
@@ -173,12 +165,15 @@ mod tests {
             .unwrap();
         store.commit().unwrap();
         let db = store.database().lock();
-        assert_eq!(db.vats_with_keys().unwrap(), ["v10", "v2", "v21"]);
-        assert_eq!(db.static_vats().unwrap(), [("comms".into(), "v3".into())]);
-        assert_eq!(db.dynamic_vats().unwrap(), ["v7", "v9"]);
+        assert_eq!(db.vats_with_keys().unwrap(), [&b"v10"[..], b"v2", b"v21"]);
+        assert_eq!(
+            db.static_vats().unwrap(),
+            [(b"comms".to_vec(), b"v3".to_vec())]
+        );
+        assert_eq!(db.dynamic_vats().unwrap(), [b"v7", b"v9"]);
         // It is not JSON.
-        assert_eq!(db.terminated_vats().unwrap(), [""; 0]);
-        assert!(db.kernel_has_vat("v10").unwrap());
-        assert!(!db.kernel_has_vat("v2").unwrap());
+        assert!(db.terminated_vats().unwrap().is_empty());
+        assert!(db.kernel_has_vat(b"v10").unwrap());
+        assert!(!db.kernel_has_vat(b"v2").unwrap());
     }
 }
