@@ -356,6 +356,7 @@ pub(super) fn size(file: &Path) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::file_in_directory;
     use crate::store::{ArtifactMode, Exporter, Store, StoreOptions};
 
     fn make_store(directory: &Path) -> Store {
