@@ -32,9 +32,11 @@ export const writeArtifacts = async (exporter, dir) => {
   return names;
 };
 
-export const writeManifest = (names, dir) => {
+/** The manifest of an exporter's artifacts, at the height that the host has noted. */
+export const writeManifest = (exporter, names, dir) => {
   const artifacts = names.map(name => [name, name]);
-  const manifest = { blockHeight, artifactMode: 'archival', data: dataName, artifacts };
+  const height = Number(exporter.getHostKV('host.height') ?? blockHeight);
+  const manifest = { blockHeight: height, artifactMode: 'archival', data: dataName, artifacts };
   return writeFile(path.join(dir, manifestName), JSON.stringify(manifest, null, 2));
 };
 

@@ -145,7 +145,7 @@ export const exportWhole = async (api, dir) => {
   await mkdir(target);
   const exporter = api.makeSwingStoreExporter(storeIn(dir), { artifactMode: 'archival' });
   await writeExportData(exporter, target);
-  await writeManifest(await writeArtifacts(exporter, target), target);
+  await writeManifest(exporter, await writeArtifacts(exporter, target), target);
   await exporter.close();
 };
 

@@ -36,7 +36,7 @@ export const run = async ({ api, implementation, store, scratch, measure }) => {
     }
     const exporter = api.makeSwingStoreExporter(store, { artifactMode: 'archival' });
     await writeExportData(exporter, dir);
-    await writeManifest(await writeArtifacts(exporter, dir), dir);
+    await writeManifest(exporter, await writeArtifacts(exporter, dir), dir);
     await exporter.close();
   });
   // Manifests may differ in white space, so the number of bytes is not part of what is compared.
