@@ -3,7 +3,7 @@
 const path = require('node:path');
 
 const { modeArguments } = require('./artifact-mode.js');
-const { check, followTaming } = require('./errors.js');
+const { check, checkPositive, followTaming } = require('./errors.js');
 const { harden } = require('./harden.js');
 const { checkJobOptions, runJob } = require('./job.js');
 const native = require('./native.js');
@@ -23,7 +23,7 @@ const diffSwingStores = async (a, b, options = {}) => {
   const { artifactMode, contents = false, localKeys = false, limit = 1000 } = options;
   check(typeof contents === 'boolean', 'contents must be a boolean');
   check(typeof localKeys === 'boolean', 'localKeys must be a boolean');
-  check(Number.isSafeInteger(limit) && limit >= 1, 'limit must be a positive whole number');
+  checkPositive('limit', limit);
   const job = native.makeComparison(
     path.resolve(a),
     path.resolve(b),

@@ -65,4 +65,8 @@ const check = (condition, message) => {
   throw error;
 };
 
-module.exports = { SqliteError, check, followTaming, quote };
+/** Throws unless an option that may be left out is a positive whole number. */
+const checkPositive = (name, number) =>
+  check(number === undefined || (Number.isSafeInteger(number) && number > 0), `${name} must be a positive whole number`);
+
+module.exports = { SqliteError, check, checkPositive, followTaming, quote };

@@ -3,13 +3,10 @@
 const path = require('node:path');
 
 const { modeArguments } = require('./artifact-mode.js');
-const { check, followTaming, quote } = require('./errors.js');
+const { check, checkPositive, followTaming, quote } = require('./errors.js');
 const { harden } = require('./harden.js');
 const { checkJobOptions, runJob } = require('./job.js');
 const native = require('./native.js');
-
-const checkNumber = (name, number) =>
-  check(number === undefined || (Number.isSafeInteger(number) && number > 0), `${name} must be a positive whole number`);
 
 /**
  * Deletes the contents of what is historical from a store.
@@ -26,8 +23,8 @@ const pruneSwingStore = async (dirPath, options) => {
   followTaming();
   const { keep, budget, limit, dryRun = false } = options;
   const { transcripts, snapshots } = typeof keep === 'object' && keep !== null ? keep : { transcripts: keep, snapshots: keep };
-  checkNumber('budget', budget);
-  checkNumber('limit', limit);
+  checkPositive('budget', budget);
+  checkPositive('limit', limit);
   checkJobOptions(options);
   const job = native.makePruning(
     path.resolve(dirPath),

@@ -3,7 +3,7 @@
 const path = require('node:path');
 
 const { modeArguments } = require('./artifact-mode.js');
-const { check, followTaming } = require('./errors.js');
+const { check, checkPositive, followTaming } = require('./errors.js');
 const { harden } = require('./harden.js');
 const { checkJobOptions, runJob } = require('./job.js');
 const native = require('./native.js');
@@ -12,9 +12,8 @@ const { drain } = require('./streams.js');
 /** The options as the addon takes them. */
 const checkedOptions = options => {
   const { artifactMode = 'archival', maxArtifactBytes, maxTransactionBytes } = options;
-  for (const [name, bytes] of Object.entries({ maxArtifactBytes, maxTransactionBytes })) {
-    check(bytes === undefined || (Number.isSafeInteger(bytes) && bytes > 0), `${name} must be a positive whole number`);
-  }
+  checkPositive('maxArtifactBytes', maxArtifactBytes);
+  checkPositive('maxTransactionBytes', maxTransactionBytes);
   checkJobOptions(options);
   return [...modeArguments(artifactMode), maxArtifactBytes, maxTransactionBytes];
 };

@@ -3,7 +3,7 @@
 const path = require('node:path');
 
 const { modeArguments } = require('./artifact-mode.js');
-const { check, followTaming } = require('./errors.js');
+const { check, checkPositive, followTaming } = require('./errors.js');
 const { harden } = require('./harden.js');
 const { checkJobOptions, runJob } = require('./job.js');
 const native = require('./native.js');
@@ -20,10 +20,7 @@ const verifySwingStore = async (dirPath, options = {}) => {
   followTaming();
   const { artifactMode = 'operational', integrityCheck = true, findingsPerKind = 1000 } = options;
   check(typeof integrityCheck === 'boolean', 'integrityCheck must be a boolean');
-  check(
-    Number.isSafeInteger(findingsPerKind) && findingsPerKind >= 1,
-    'findingsPerKind must be a positive whole number',
-  );
+  checkPositive('findingsPerKind', findingsPerKind);
   const job = native.makeVerification(
     path.resolve(dirPath),
     ...modeArguments(artifactMode),

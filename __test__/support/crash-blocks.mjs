@@ -2,20 +2,10 @@
 // store says, and on nothing else: so whoever runs the same blocks has the same store. Vats come and go, so that a
 // store does not grow for ever.
 import { Buffer } from 'node:buffer';
+import { makeRandom } from '../../bench/lib/random.mjs';
 import { bundles } from './bundles.mjs';
 
 const SLOTS = 4;
-
-/** Numbers from 0 up to, not including, 1. */
-const makeRandom = seed => {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-};
 
 const item = (height, i, below) =>
   JSON.stringify({ d: ['message', `o+${i}`, { height, text: 'é\u{1f600}' }], sc: [], x: 'x'.repeat(below(3000)) });
@@ -97,8 +87,7 @@ const crank = async (kernelStorage, seed, height, i, below) => {
 
 /** Runs the block of a height, up to its commit. */
 export const runBlock = async ({ kernelStorage, hostStorage }, seed, height) => {
-  const random = makeRandom(Math.imul(seed + 1, 2654435761) ^ Math.imul(height + 1, 40503));
-  const below = limit => Math.floor(random() * limit);
+  const { below } = makeRandom(Math.imul(seed + 1, 2654435761) ^ Math.imul(height + 1, 40503));
   hostStorage.kvStore.set('host.height', `${height}`);
   for (let i = below(5); i >= 0; i -= 1) await crank(kernelStorage, seed, height, i, below);
 };

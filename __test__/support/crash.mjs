@@ -3,14 +3,13 @@
 // same blocks.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import path from 'node:path';
 import process from 'node:process';
-import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 import { heightOf, runBlock } from './crash-blocks.mjs';
 import { reference, subject } from './implementations.mjs';
+import { killLater } from './killing.mjs';
 
 const program = fileURLToPath(new URL('../fixtures/crash/kernel.mjs', import.meta.url));
 
@@ -55,14 +54,10 @@ const makeModel = (dir, seed) => {
 /** Runs the kernel, kills it after so long, and returns the last height that it reported, if any. */
 const runAndKill = async (dir, seed, delay) => {
   const child = spawn(process.execPath, [program, dir, `${seed}`], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const closed = once(child, 'close');
   let said = '';
   child.stdout.setEncoding('utf8').on('data', text => (said += text));
-  while (!said && child.exitCode === null) await setTimeout(1);
-  await setTimeout(delay);
-  child.kill('SIGKILL');
-  const [code, signal] = await closed;
-  if (signal !== 'SIGKILL') throw Error(`the kernel ended by itself, with code ${code}`);
+  const { signal } = await killLater(child, () => said !== '', delay);
+  if (signal !== 'SIGKILL') throw Error(`the kernel ended by itself, with code ${child.exitCode}`);
   const lines = said.split('\n').slice(0, -1);
   return { reported: Number(lines.findLast(line => line !== 'open') ?? NaN), commits: lines.length - 1 };
 };

@@ -3,18 +3,30 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 
+/**
+ * Kills a process so many milliseconds after it has begun, and returns how long it ran then, and the signal that ended it.
+ *
+ * @param {import('node:child_process').ChildProcess} child
+ * @param {() => boolean} hasBegun
+ * @param {number} delay
+ */
+export const killLater = async (child, hasBegun, delay) => {
+  const closed = once(child, 'close');
+  while (!hasBegun() && child.exitCode === null) await setTimeout(1);
+  const begun = performance.now();
+  await Promise.race([setTimeout(delay), closed]);
+  child.kill('SIGKILL');
+  const [, signal] = await closed;
+  return { time: performance.now() - begun, signal };
+};
+
 /** Runs a program, kills it after so many milliseconds, and returns what it had said. */
 const runAndKill = async (program, args, delay) => {
   const child = fork(program, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   const said = [];
   child.on('message', message => said.push(message));
-  const closed = once(child, 'close');
-  while (said.length === 0 && child.exitCode === null) await setTimeout(1);
-  const begun = performance.now();
-  await Promise.race([setTimeout(delay), closed]);
-  child.kill('SIGKILL');
-  await closed;
-  return { said, time: performance.now() - begun };
+  const { time } = await killLater(child, () => said.length > 0, delay);
+  return { said, time };
 };
 
 /**
