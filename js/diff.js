@@ -30,8 +30,9 @@ const diffSwingStores = async (a, b, options = {}) => {
     ...modeArguments(artifactMode),
     contents,
     localKeys,
+    limit,
   );
-  return harden(await runJob(job, options, () => job.run(limit)));
+  return harden(await runJob(job, options, job.run));
 };
 
 module.exports = { diffSwingStores };

@@ -1,66 +1,29 @@
 //! Comparison of two stores or exports for JavaScript: a job that runs on other threads.
 
-use std::path::PathBuf;
-use std::sync::Arc;
-
 use super::database::path_from;
 use super::exporter::artifact_mode;
-use super::job::{self, Job};
-use super::raw::{Call, Function, Reply, Value, functions};
+use super::job;
+use super::raw::{Call, Reply, Value};
+use crate::store::Result;
 use crate::store::diff::{Counts, DiffOptions, DiffReport, Difference, diff_stores};
-use crate::store::{Monitor, Result};
 
-/// Two stores or exports that are to be compared.
-struct Comparison {
-    a: PathBuf,
-    b: PathBuf,
-    options: DiffOptions,
-    monitor: Monitor,
-}
-
-impl Job for Comparison {
-    fn monitor(&self) -> &Monitor {
-        &self.monitor
-    }
-}
-
-const METHODS: &[Function<Comparison>] = &[
-    ("run", run),
-    ("progress", job::progress),
-    ("abort", job::abort),
-];
-
-/// `makeComparison(a, b, artifactMode, quotedMode, contents, localKeys)`, with the limit in
-/// `run(limit)`; without a mode it is that of an export among the two.
+/// `makeComparison(a, b, artifactMode, quotedMode, contents, localKeys, limit)`: its `run()` is a
+/// promise of the report. Without a mode it is that of an export among the two.
 pub fn make(call: &Call<'_, ()>) -> Result<Reply> {
-    let mode = match call.optional_text(2) {
-        None => None,
-        Some(_) => Some(artifact_mode(call, 2)?),
-    };
-    let comparison = Arc::new(Comparison {
-        a: path_from(call.text(0, "a")?)?,
-        b: path_from(call.text(1, "b")?)?,
-        options: DiffOptions {
-            mode,
-            contents: call.is_true(4),
-            local_keys: call.is_true(5),
-            ..DiffOptions::default()
+    let a = path_from(call.text(0, "a")?)?;
+    let b = path_from(call.text(1, "b")?)?;
+    let default = DiffOptions::default();
+    let options = DiffOptions {
+        mode: match call.optional_text(2) {
+            None => None,
+            Some(_) => Some(artifact_mode(call, 2)?),
         },
-        monitor: Monitor::default(),
-    });
-    functions(call.env(), &comparison, METHODS).map(Reply::Js)
-}
-
-/// `run(limit)`: a promise of the report.
-fn run(call: &Call<'_, Comparison>) -> Result<Reply> {
-    let comparison = call.target.clone();
-    let mut options = comparison.options.clone();
-    if let Some(limit) = call.number(0) {
-        options.limit = limit as usize;
-    }
-    call.promise(move || {
-        let Comparison { a, b, monitor, .. } = &*comparison;
-        diff_stores(a, b, &options, monitor).map(report)
+        contents: call.is_true(4),
+        local_keys: call.is_true(5),
+        limit: call.number(6).map_or(default.limit, |limit| limit as usize),
+    };
+    job::make(call, move |monitor| {
+        diff_stores(&a, &b, &options, monitor).map(report)
     })
 }
 

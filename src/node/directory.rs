@@ -15,14 +15,6 @@ use crate::store::directory::{
 };
 use crate::store::{ArtifactMode, Error, Monitor, Result, Stage};
 
-/// An export that is to be written.
-struct Export {
-    store: PathBuf,
-    directory: PathBuf,
-    options: ExportOptions,
-    monitor: Monitor,
-}
-
 /// An export that is to be read.
 struct Import {
     directory: PathBuf,
@@ -33,37 +25,11 @@ struct Import {
     monitor: Monitor,
 }
 
-/// An export that a store's records are to be repaired with.
-struct Repair {
-    directory: PathBuf,
-    store: PathBuf,
-    options: RepairOptions,
-    monitor: Monitor,
-}
-
-impl Job for Repair {
-    fn monitor(&self) -> &Monitor {
-        &self.monitor
-    }
-}
-
-impl Job for Export {
-    fn monitor(&self) -> &Monitor {
-        &self.monitor
-    }
-}
-
 impl Job for Import {
     fn monitor(&self) -> &Monitor {
         &self.monitor
     }
 }
-
-const EXPORT_METHODS: &[Function<Export>] = &[
-    ("run", run_export),
-    ("progress", job::progress),
-    ("abort", job::abort),
-];
 
 const IMPORT_METHODS: &[Function<Import>] = &[
     ("open", open_import),
@@ -72,30 +38,27 @@ const IMPORT_METHODS: &[Function<Import>] = &[
     ("abort", job::abort),
 ];
 
-const REPAIR_METHODS: &[Function<Repair>] = &[
-    ("run", run_repair),
-    ("progress", job::progress),
-    ("abort", job::abort),
-];
-
 /// `makeDirectoryExport(dirPath, exportDir, artifactMode, quotedMode, withData, blockHeight)`; the
-/// mode may be `none`.
+/// mode may be `none`. Its `run()` is a promise of what was exported.
 pub fn make_export(call: &Call<'_, ()>) -> Result<Reply> {
-    let mode = match call.optional_text(2).as_deref() {
-        Some(b"none") => None,
-        _ => Some(artifact_mode(call, 2)?),
-    };
-    let export = Arc::new(Export {
-        store: path_from(call.text(0, "dirPath")?)?,
-        directory: path_from(call.text(1, "exportDir")?)?,
-        options: ExportOptions {
-            mode,
-            with_data: call.is_true(4),
-            block_height: call.number(5),
+    let store = path_from(call.text(0, "dirPath")?)?;
+    let directory = path_from(call.text(1, "exportDir")?)?;
+    let options = ExportOptions {
+        mode: match call.optional_text(2).as_deref() {
+            Some(b"none") => None,
+            _ => Some(artifact_mode(call, 2)?),
         },
-        monitor: Monitor::default(),
-    });
-    functions(call.env(), &export, EXPORT_METHODS).map(Reply::Js)
+        with_data: call.is_true(4),
+        block_height: call.number(5),
+    };
+    job::make(call, move |monitor| {
+        let done = export_to_directory(&store, &directory, &options, monitor)?;
+        Ok(Value::Object(vec![
+            ("blockHeight", Value::Number(done.block_height)),
+            ("artifacts", Value::Number(done.artifacts as f64)),
+            ("bytes", Value::Number(done.bytes as f64)),
+        ]))
+    })
 }
 
 /// `makeDirectoryImport(exportDir, dirPath, artifactMode, quotedMode, blockHeight, noteExports)`;
@@ -119,51 +82,20 @@ pub fn make_import(call: &Call<'_, ()>) -> Result<Reply> {
     functions(call.env(), &import, IMPORT_METHODS).map(Reply::Js)
 }
 
-/// `makeDirectoryRepair(exportDir, dirPath, blockHeight)`.
+/// `makeDirectoryRepair(exportDir, dirPath, blockHeight)`: its `run()` is a promise of what was
+/// repaired.
 pub fn make_repair(call: &Call<'_, ()>) -> Result<Reply> {
-    let repair = Arc::new(Repair {
-        directory: path_from(call.text(0, "exportDir")?)?,
-        store: path_from(call.text(1, "dirPath")?)?,
-        options: RepairOptions {
-            block_height: call.number(2),
-        },
-        monitor: Monitor::default(),
-    });
-    functions(call.env(), &repair, REPAIR_METHODS).map(Reply::Js)
-}
-
-/// `run()`: a promise of what was repaired.
-fn run_repair(call: &Call<'_, Repair>) -> Result<Reply> {
-    let repair = call.target.clone();
-    call.promise(move || {
-        let done = repair_metadata(
-            &repair.directory,
-            &repair.store,
-            &repair.options,
-            &repair.monitor,
-        )?;
+    let directory = path_from(call.text(0, "exportDir")?)?;
+    let store = path_from(call.text(1, "dirPath")?)?;
+    let options = RepairOptions {
+        block_height: call.number(2),
+    };
+    job::make(call, move |monitor| {
+        let done = repair_metadata(&directory, &store, &options, monitor)?;
         Ok(Value::Object(vec![
             ("blockHeight", Value::Number(done.block_height)),
             ("records", Value::Number(done.records as f64)),
             ("added", Value::Number(done.added as f64)),
-        ]))
-    })
-}
-
-/// `run()`: a promise of what was exported.
-fn run_export(call: &Call<'_, Export>) -> Result<Reply> {
-    let export = call.target.clone();
-    call.promise(move || {
-        let done = export_to_directory(
-            &export.store,
-            &export.directory,
-            &export.options,
-            &export.monitor,
-        )?;
-        Ok(Value::Object(vec![
-            ("blockHeight", Value::Number(done.block_height)),
-            ("artifacts", Value::Number(done.artifacts as f64)),
-            ("bytes", Value::Number(done.bytes as f64)),
         ]))
     })
 }

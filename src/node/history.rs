@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::job::{self, Job};
+use super::job;
 use super::packed::Packed;
 use super::raw::{Call, Function, Reply, Value, functions};
 use super::source::{self, Origin};
@@ -65,29 +65,11 @@ struct Question {
     about: About,
     /// Whether sizes are wanted, too.
     sizes: bool,
-    monitor: Monitor,
 }
-
-impl Job for Question {
-    fn monitor(&self) -> &Monitor {
-        &self.monitor
-    }
-}
-
-const QUESTION_METHODS: &[Function<Question>] = &[
-    ("run", |call| {
-        let question = call.target.clone();
-        call.promise(move || Ok(Value::text(question.answer()?)))
-    }),
-    ("progress", job::progress),
-    ("abort", job::abort),
-];
 
 impl Question {
-    fn answer(&self) -> Result<String> {
-        let Question {
-            history, monitor, ..
-        } = self;
+    fn answer(&self, monitor: &Monitor) -> Result<String> {
+        let Question { history, .. } = self;
         if self.sizes {
             history.measure(self.about.vat_id(), monitor)?;
         }
@@ -141,13 +123,14 @@ fn vat_id(call: &Call<'_, History>) -> Result<String> {
 /// A job that answers a question; whether sizes are wanted is the second argument.
 fn ask(call: &Call<'_, History>, about: About) -> Result<Reply> {
     call.target.check_open()?;
-    let question = Arc::new(Question {
+    let question = Question {
         history: call.target.clone(),
         about,
         sizes: call.is_true(1),
-        monitor: Monitor::default(),
-    });
-    functions(call.env(), &question, QUESTION_METHODS).map(Reply::Js)
+    };
+    job::make(call, move |monitor| {
+        question.answer(monitor).map(Value::text)
+    })
 }
 
 fn ask_of_vat(call: &Call<'_, History>, about: fn(String) -> About) -> Result<Reply> {

@@ -1,6 +1,8 @@
 //! Long work that JavaScript looks at and ends.
 
-use super::raw::{Call, Reply, Value};
+use std::sync::Arc;
+
+use super::raw::{Call, Function, Reply, Value, functions};
 use crate::store::{Monitor, Result};
 
 /// Work that is watched through a [`Monitor`].
@@ -25,4 +27,44 @@ pub fn progress<T: Job>(call: &Call<'_, T>) -> Result<Reply> {
 pub fn abort<T: Job>(call: &Call<'_, T>) -> Result<Reply> {
     call.target.monitor().abort();
     Ok(Value::Undefined.into())
+}
+
+/// What a job does.
+type Work = dyn Fn(&Monitor) -> Result<Value> + Send + Sync;
+
+/// A job that is done in one go.
+struct Run {
+    work: Box<Work>,
+    monitor: Monitor,
+}
+
+impl Job for Run {
+    fn monitor(&self) -> &Monitor {
+        &self.monitor
+    }
+}
+
+const METHODS: &[Function<Run>] = &[
+    ("run", |call| {
+        let run = call.target.clone();
+        call.promise(move || (run.work)(&run.monitor))
+    }),
+    ("progress", progress),
+    ("abort", abort),
+];
+
+/// A JavaScript object whose `run()` is a promise of what `work` returns, which is done on another
+/// thread; with `progress` and `abort`.
+///
+/// # Errors
+/// [`Error::Internal`](crate::store::Error::Internal) if Node-API makes no object.
+pub fn make<T: 'static>(
+    call: &Call<'_, T>,
+    work: impl Fn(&Monitor) -> Result<Value> + Send + Sync + 'static,
+) -> Result<Reply> {
+    let run = Arc::new(Run {
+        work: Box::new(work),
+        monitor: Monitor::default(),
+    });
+    functions(call.env(), &run, METHODS).map(Reply::Js)
 }

@@ -14,14 +14,6 @@ use crate::store::repopulate::{
 };
 use crate::store::{Error, Monitor, Result};
 
-/// A repopulation from a directory.
-struct FromDirectory {
-    from: PathBuf,
-    store: PathBuf,
-    options: RepopulateOptions,
-    monitor: Monitor,
-}
-
 /// A repopulation from streams, one artifact after the other.
 pub struct FromStreams {
     store: PathBuf,
@@ -46,23 +38,11 @@ enum Fate {
     Fatal,
 }
 
-impl Job for FromDirectory {
-    fn monitor(&self) -> &Monitor {
-        &self.monitor
-    }
-}
-
 impl Job for FromStreams {
     fn monitor(&self) -> &Monitor {
         &self.monitor
     }
 }
-
-const DIRECTORY_METHODS: &[Function<FromDirectory>] = &[
-    ("run", run_from_directory),
-    ("progress", job::progress),
-    ("abort", job::abort),
-];
 
 const STREAM_METHODS: &[Function<FromStreams>] = &[
     ("open", open),
@@ -86,15 +66,14 @@ fn options(call: &Call<'_, ()>, index: usize) -> Result<RepopulateOptions> {
     Ok(options)
 }
 
-/// `makeRepopulationFromDirectory(from, dirPath, …options)`.
+/// `makeRepopulationFromDirectory(from, dirPath, …options)`: its `run()` is a promise of the report.
 pub fn make_from_directory(call: &Call<'_, ()>) -> Result<Reply> {
-    let job = Arc::new(FromDirectory {
-        from: path_from(call.text(0, "directory")?)?,
-        store: path_from(call.text(1, "dirPath")?)?,
-        options: options(call, 2)?,
-        monitor: Monitor::default(),
-    });
-    functions(call.env(), &job, DIRECTORY_METHODS).map(Reply::Js)
+    let from = path_from(call.text(0, "directory")?)?;
+    let store = path_from(call.text(1, "dirPath")?)?;
+    let options = options(call, 2)?;
+    job::make(call, move |monitor| {
+        repopulate_from_directory(&from, &store, options.clone(), monitor).map(report)
+    })
 }
 
 /// `makeRepopulation(dirPath, …options)`.
@@ -108,15 +87,6 @@ pub fn make(call: &Call<'_, ()>) -> Result<Reply> {
         fate: Mutex::new(Fate::Open),
     });
     functions(call.env(), &job, STREAM_METHODS).map(Reply::Js)
-}
-
-/// `run()`: a promise of the report.
-fn run_from_directory(call: &Call<'_, FromDirectory>) -> Result<Reply> {
-    let job = call.target.clone();
-    call.promise(move || {
-        repopulate_from_directory(&job.from, &job.store, job.options.clone(), &job.monitor)
-            .map(report)
-    })
 }
 
 impl FromStreams {

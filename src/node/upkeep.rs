@@ -1,92 +1,28 @@
 //! Pruning a store, and making its file smaller, for JavaScript.
 
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::database::path_from;
 use super::exporter::artifact_mode;
-use super::job::{self, Job};
-use super::raw::{Call, Function, Reply, Value, functions};
+use super::job;
+use super::raw::{Call, Reply, Value};
 use crate::store::prune::{self, PruneOptions, prune};
 use crate::store::reclaim::{Method, Reclaimed, reclaim, space};
-use crate::store::{Error, Monitor, Result, Space, Transacted};
-
-/// A store that is to be pruned.
-struct Pruning {
-    store: PathBuf,
-    options: PruneOptions,
-    monitor: Monitor,
-}
-
-/// A file that is to be made smaller; without a method it is only looked at.
-struct Reclaiming {
-    store: PathBuf,
-    method: Option<Method>,
-    monitor: Monitor,
-}
-
-impl Job for Pruning {
-    fn monitor(&self) -> &Monitor {
-        &self.monitor
-    }
-}
-
-impl Job for Reclaiming {
-    fn monitor(&self) -> &Monitor {
-        &self.monitor
-    }
-}
-
-const PRUNE_METHODS: &[Function<Pruning>] = &[
-    ("run", run_pruning),
-    ("progress", job::progress),
-    ("abort", job::abort),
-];
-
-const RECLAIM_METHODS: &[Function<Reclaiming>] = &[
-    ("run", run_reclaiming),
-    ("progress", job::progress),
-    ("abort", job::abort),
-];
+use crate::store::{Error, Result, Space, Transacted};
 
 /// `makePruning(dirPath, transcripts, quoted, snapshots, quoted, budget, limit, dryRun)`; the modes
-/// say what stays.
+/// say what stays. Its `run()` is a promise of what was pruned.
 pub fn make_pruning(call: &Call<'_, ()>) -> Result<Reply> {
-    let pruning = Arc::new(Pruning {
-        store: path_from(call.text(0, "dirPath")?)?,
-        options: PruneOptions {
-            keep_transcripts: artifact_mode(call, 1)?,
-            keep_snapshots: artifact_mode(call, 3)?,
-            budget: call.number(5).map_or(prune::DEFAULT_BUDGET, |n| n as u64),
-            limit: call.number(6).map(|n| n as u64),
-            dry_run: call.is_true(7),
-        },
-        monitor: Monitor::default(),
-    });
-    functions(call.env(), &pruning, PRUNE_METHODS).map(Reply::Js)
-}
-
-/// `makeReclaiming(dirPath, method)`.
-pub fn make_reclaiming(call: &Call<'_, ()>) -> Result<Reply> {
-    let reclaiming = Arc::new(Reclaiming {
-        store: path_from(call.text(0, "dirPath")?)?,
-        method: match call.optional_text(1).as_deref() {
-            None => None,
-            Some(b"rewrite") => Some(Method::Rewrite),
-            Some(b"incremental") => Some(Method::Incremental),
-            Some(_) => return Err(Error::WrongType("method", "'rewrite' or 'incremental'")),
-        },
-        monitor: Monitor::default(),
-    });
-    functions(call.env(), &reclaiming, RECLAIM_METHODS).map(Reply::Js)
-}
-
-/// `run()`: a promise of what was pruned.
-fn run_pruning(call: &Call<'_, Pruning>) -> Result<Reply> {
-    let job = call.target.clone();
-    call.promise(move || {
-        let pruned = prune(&job.store, &job.options, &job.monitor)?;
+    let store = path_from(call.text(0, "dirPath")?)?;
+    let options = PruneOptions {
+        keep_transcripts: artifact_mode(call, 1)?,
+        keep_snapshots: artifact_mode(call, 3)?,
+        budget: call.number(5).map_or(prune::DEFAULT_BUDGET, |n| n as u64),
+        limit: call.number(6).map(|n| n as u64),
+        dry_run: call.is_true(7),
+    };
+    job::make(call, move |monitor| {
+        let pruned = prune(&store, &options, monitor)?;
         let number = |number: u64| Value::Number(number as f64);
         Ok(Value::Object(vec![
             ("spans", number(pruned.spans)),
@@ -100,14 +36,21 @@ fn run_pruning(call: &Call<'_, Pruning>) -> Result<Reply> {
     })
 }
 
-/// `run()`: a promise of what the file took up before, and takes up now.
-fn run_reclaiming(call: &Call<'_, Reclaiming>) -> Result<Reply> {
-    let job = call.target.clone();
-    call.promise(move || {
-        let reclaimed = match job.method {
-            Some(method) => reclaim(&job.store, method, &job.monitor)?,
+/// `makeReclaiming(dirPath, method)`; without a method the file is only looked at. Its `run()` is
+/// a promise of what the file took up before, and takes up now.
+pub fn make_reclaiming(call: &Call<'_, ()>) -> Result<Reply> {
+    let store = path_from(call.text(0, "dirPath")?)?;
+    let method = match call.optional_text(1).as_deref() {
+        None => None,
+        Some(b"rewrite") => Some(Method::Rewrite),
+        Some(b"incremental") => Some(Method::Incremental),
+        Some(_) => return Err(Error::WrongType("method", "'rewrite' or 'incremental'")),
+    };
+    job::make(call, move |monitor| {
+        let reclaimed = match method {
+            Some(method) => reclaim(&store, method, monitor)?,
             None => {
-                let found = space(&job.store, &job.monitor)?;
+                let found = space(&store, monitor)?;
                 Reclaimed {
                     before: found,
                     after: found,

@@ -1,61 +1,26 @@
 //! Verification for JavaScript: a job that runs on other threads.
 
-use std::path::PathBuf;
-use std::sync::Arc;
-
 use super::database::path_from;
 use super::exporter::artifact_mode;
-use super::job::{self, Job};
-use super::raw::{Call, Function, Reply, Value, functions};
+use super::job;
+use super::raw::{Call, Reply, Value};
+use crate::store::Result;
 use crate::store::verify::{Finding, Report, Tally, VerifyOptions, verify_store};
-use crate::store::{Monitor, Result};
 
-/// A store that is to be verified.
-struct Verification {
-    store: PathBuf,
-    options: VerifyOptions,
-    monitor: Monitor,
-}
-
-impl Job for Verification {
-    fn monitor(&self) -> &Monitor {
-        &self.monitor
-    }
-}
-
-const METHODS: &[Function<Verification>] = &[
-    ("run", run),
-    ("progress", job::progress),
-    ("abort", job::abort),
-];
-
-/// `makeVerification(dirPath, artifactMode, quotedMode, integrityCheck, findingsPerKind)`.
+/// `makeVerification(dirPath, artifactMode, quotedMode, integrityCheck, findingsPerKind)`: its
+/// `run()` is a promise of the report.
 pub fn make(call: &Call<'_, ()>) -> Result<Reply> {
+    let store = path_from(call.text(0, "dirPath")?)?;
     let default = VerifyOptions::default();
-    let verification = Arc::new(Verification {
-        store: path_from(call.text(0, "dirPath")?)?,
-        options: VerifyOptions {
-            mode: artifact_mode(call, 1)?,
-            integrity_check: call.is_true(3),
-            findings_per_kind: call
-                .number(4)
-                .map_or(default.findings_per_kind, |limit| limit as usize),
-        },
-        monitor: Monitor::default(),
-    });
-    functions(call.env(), &verification, METHODS).map(Reply::Js)
-}
-
-/// `run()`: a promise of the report.
-fn run(call: &Call<'_, Verification>) -> Result<Reply> {
-    let verification = call.target.clone();
-    call.promise(move || {
-        let Verification {
-            store,
-            options,
-            monitor,
-        } = &*verification;
-        verify_store(store, options, monitor).map(report)
+    let options = VerifyOptions {
+        mode: artifact_mode(call, 1)?,
+        integrity_check: call.is_true(3),
+        findings_per_kind: call
+            .number(4)
+            .map_or(default.findings_per_kind, |limit| limit as usize),
+    };
+    job::make(call, move |monitor| {
+        verify_store(&store, &options, monitor).map(report)
     })
 }
 
