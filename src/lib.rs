@@ -7,6 +7,19 @@
 
 // A module that needs it says so, and why it is sound.
 #![deny(unsafe_code)]
+#![deny(clippy::undocumented_unsafe_blocks)]
+// What a file, an artifact or a caller holds is answered with an error.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::expect_used,
+        clippy::panic,
+        clippy::todo,
+        clippy::unimplemented,
+        clippy::unreachable,
+        clippy::unwrap_used,
+    )
+)]
 
 #[cfg(feature = "cli")]
 pub mod cli;

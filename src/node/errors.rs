@@ -114,8 +114,8 @@ fn syntax_error(env: sys::napi_env, text: &[u8]) -> Option<sys::napi_value> {
 
 fn global(env: sys::napi_env) -> Result<sys::napi_value> {
     let mut global = ptr::null_mut();
-    // SAFETY: a place for the result.
     super::raw::check(
+        // SAFETY: a place for the result.
         unsafe { sys::napi_get_global(env, &mut global) },
         "finding the global object",
     )?;
@@ -128,8 +128,8 @@ fn new_instance(
     arguments: &[sys::napi_value],
 ) -> Result<sys::napi_value> {
     let mut instance = ptr::null_mut();
-    // SAFETY: values of this environment with their number, and a place for the result.
     super::raw::check(
+        // SAFETY: values of this environment with their number, and a place for the result.
         unsafe {
             sys::napi_new_instance(
                 env,

@@ -179,8 +179,8 @@ impl<T: 'static> Call<'_, T> {
         (0..length)
             .map(|index| {
                 let mut element = ptr::null_mut();
-                // SAFETY: an array of this call, and a place for the result.
                 check(
+                    // SAFETY: an array of this call, and a place for the result.
                     unsafe { sys::napi_get_element(self.env, array, index, &mut element) },
                     "reading an array",
                 )?;

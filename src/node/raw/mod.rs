@@ -315,8 +315,8 @@ impl<T: 'static> Call<'_, T> {
 /// An error, as napi-rs rejects a promise with it.
 fn rejection(env: sys::napi_env, error: &Error) -> napi::Error {
     match errors::exception(env, error) {
-        // SAFETY: a value that was just made in this environment.
         Some(exception) => {
+            // SAFETY: a value that was just made in this environment.
             napi::Error::from(unsafe { Unknown::from_raw_unchecked(env, exception) })
         }
         None => napi::Error::from_reason(error.to_string()),

@@ -61,8 +61,8 @@ pub fn property(
 ) -> Result<sys::napi_value> {
     let key = to_js(env, &Value::text(name))?;
     let mut value = ptr::null_mut();
-    // SAFETY: values of this environment, and a place for the result.
     check(
+        // SAFETY: values of this environment, and a place for the result.
         unsafe { sys::napi_get_property(env, object, key, &mut value) },
         "reading a property",
     )?;
@@ -71,8 +71,8 @@ pub fn property(
 
 pub fn new_object(env: sys::napi_env) -> Result<sys::napi_value> {
     let mut object = ptr::null_mut();
-    // SAFETY: a place for the result.
     check(
+        // SAFETY: a place for the result.
         unsafe { sys::napi_create_object(env, &mut object) },
         "making an object",
     )?;
@@ -180,8 +180,8 @@ pub fn to_js(env: sys::napi_env, value: &Value) -> Result<sys::napi_value> {
 /// A string, from bytes as the file holds them.
 pub fn text_to_js(env: sys::napi_env, text: &[u8]) -> Result<sys::napi_value> {
     let mut result = ptr::null_mut();
-    // SAFETY: a place for the result.
     check(
+        // SAFETY: a place for the result.
         unsafe { create_string(env, text, &mut result) },
         "making a string",
     )?;
