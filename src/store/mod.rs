@@ -52,6 +52,7 @@ pub mod prune;
 pub mod reclaim;
 mod record;
 mod record_import;
+mod replace;
 pub mod repopulate;
 mod scan;
 mod schema;
