@@ -772,12 +772,22 @@ impl From<rusqlite::types::FromSqlError> for Error {
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Error {
         match error {
-            rusqlite::Error::SqliteFailure(failure, message) => Error::Sqlite {
-                code: super::sqlite_code::name(failure.extended_code),
-                message: message.unwrap_or_else(|| {
+            rusqlite::Error::SqliteFailure(failure, message) => {
+                let mut message = message.unwrap_or_else(|| {
                     rusqlite::ffi::code_to_str(failure.extended_code).to_owned()
-                }),
-            },
+                });
+                if failure.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE {
+                    // The first thing that opening a store writes. SQLite has no words for it.
+                    message.push_str(
+                        ": the WAL-index (the file beside the store that ends in -shm) can't be \
+                         made larger. Is the disk full?",
+                    );
+                }
+                Error::Sqlite {
+                    code: super::sqlite_code::name(failure.extended_code),
+                    message,
+                }
+            }
             other => Error::BadRow(other.to_string()),
         }
     }
