@@ -86,7 +86,14 @@ impl Exporter {
             has_grown: AtomicBool::new(false),
         };
         exporter.set_cache(CACHE_KIB);
+        exporter.db.lock().fix_moment();
         exporter
+    }
+
+    /// The database that is read.
+    #[cfg(test)]
+    pub(super) fn database(&self) -> &SharedDatabase {
+        &self.db
     }
 
     /// Should it fail, reading will, too, and say why.
@@ -231,12 +238,15 @@ impl Exporter {
     /// [`Error::DatabaseClosed`] the second time.
     pub fn close(&self) -> Result<()> {
         let mut db = self.db.lock();
-        db.execute("ROLLBACK")?;
+        let ended = db.end_moment();
+        if matches!(ended, Err(Error::DatabaseClosed)) {
+            return ended;
+        }
         db.close();
         if self.has_grown.load(Ordering::Relaxed) {
             give_back_memory();
         }
-        Ok(())
+        ended
     }
 }
 

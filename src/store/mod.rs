@@ -45,6 +45,7 @@ mod kv;
 mod limits;
 mod locate;
 mod memory;
+mod moment;
 mod notes;
 mod pool;
 mod progress;

@@ -108,7 +108,7 @@ impl ReaderState {
             statement.query(params![SqlText(&self.vat_id), self.next_pos, self.end_pos])?;
         let mut bytes = 0;
         while bytes <= limit {
-            let Some(row) = rows.next()? else {
+            let Some(row) = db.checked(rows.next())? else {
                 self.exhausted = true;
                 break;
             };

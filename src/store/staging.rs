@@ -138,13 +138,14 @@ impl Staged {
     ///
     /// # Errors
     /// [`Error::Statement`] while rows are being read from a tool's statement, or if something
-    /// was written since the commit; [`Error::Io`]; SQLite's errors. The database is still staged
+    /// was written since the commit; [`Error::Torn`]; [`Error::Io`]; SQLite's errors. The database is still staged
     /// then, unless only opening it failed.
     pub fn publish(&self, fast: bool) -> Result<()> {
         let mut place = self.place();
         let Place::Scratch { scratch, erase } = &*place else {
             return Ok(());
         };
+        self.db.lock().check_whole()?;
         let from = scratch.path().join(FILE_NAME);
         drop(self.flusher().take());
         {

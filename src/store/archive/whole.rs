@@ -77,11 +77,11 @@ pub fn archive_store(
     monitor.check()?;
     let exporter = Exporter::open(store, options.mode)?;
     let archived = archive(&exporter, directory, options, monitor);
-    exporter.close()?;
-    if archived.is_ok() {
-        monitor.begin(Stage::Done);
-    }
-    archived
+    let closed = exporter.close();
+    let archived = archived?;
+    closed?;
+    monitor.begin(Stage::Done);
+    Ok(archived)
 }
 
 fn archive(

@@ -62,12 +62,13 @@ pub fn export_to_directory(
     monitor.tell(|| format!("exporting block {}", plan.block_height));
     let made = !directory.exists();
     let written = plan.write(directory, monitor);
-    plan.exporter.close()?;
+    let closed = plan.exporter.close();
     if written.is_err() && made {
         // Only if nobody else has put something there.
         drop(fs::remove_dir(directory));
     }
     written?;
+    closed?;
     monitor.begin(Stage::Done);
     Ok(Exported {
         block_height: plan.block_height,
