@@ -22,11 +22,14 @@ static PANICS: AtomicUsize = AtomicUsize::new(0);
 /// One target at a time, so that memory is its own.
 static TURN: Mutex<()> = Mutex::new(());
 
+/// The input in work, if there is one, and since when.
+type InWork = Option<(Instant, Vec<u8>)>;
+
 /// Watches a target.
 pub struct Watch {
     name: String,
     /// When the input in work was begun, and what it is.
-    current: Arc<Mutex<Option<(Instant, Vec<u8>)>>>,
+    current: Arc<Mutex<InWork>>,
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -39,7 +42,7 @@ impl Watch {
             PANICS.fetch_add(1, Ordering::SeqCst);
             before(info);
         }));
-        let current: Arc<Mutex<Option<(Instant, Vec<u8>)>>> = Arc::default();
+        let current: Arc<Mutex<InWork>> = Arc::default();
         end_what_hangs(name.to_owned(), &current);
         Watch {
             name: name.to_owned(),
@@ -70,13 +73,13 @@ impl Watch {
         panic!("{}: {problem} for {}", self.name, input.escape_ascii());
     }
 
-    fn current(&self) -> MutexGuard<'_, Option<(Instant, Vec<u8>)>> {
+    fn current(&self) -> MutexGuard<'_, InWork> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Ends the process, and says why, if an input takes far too long.
-fn end_what_hangs(name: String, current: &Arc<Mutex<Option<(Instant, Vec<u8>)>>>) {
+fn end_what_hangs(name: String, current: &Arc<Mutex<InWork>>) {
     let current = Arc::downgrade(current);
     std::thread::spawn(move || {
         while let Some(current) = current.upgrade() {

@@ -299,7 +299,7 @@ fn exercise(what: u8, base: &Path, store: &Path) {
         }
         11 => {
             allowed(space(store, &monitor));
-            let method = if what / WORK % 2 == 0 {
+            let method = if (what / WORK).is_multiple_of(2) {
                 Method::Rewrite
             } else {
                 Method::Incremental
