@@ -19,11 +19,11 @@ pub const TARGET: Target = Target {
         b"\0\0\0\x01",
         b"\x03\0\0\0\0\0\0\0\0\0",
     ],
-    rounds: 1500,
+    rounds: 150,
 };
 
 /// As much of an image as is looked at.
-const ENOUGH: usize = 4 << 20;
+const ENOUGH: usize = 1 << 20;
 
 fn compress(image: &[u8]) -> Vec<u8> {
     let mut compressor = Compressor::default();
@@ -35,7 +35,7 @@ fn seeds() -> Vec<Vec<u8>> {
     let small = compress(b"a small image");
     let large: Vec<u8> = (0..40_000_u32).map(|at| ((at * at) >> 9) as u8).collect();
     let large = compress(&large);
-    let bomb = compress(&vec![0; 8 << 20]);
+    let bomb = compress(&vec![0; 2 << 20]);
     let gzipped = [
         &small[..],
         &large,
