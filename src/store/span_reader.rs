@@ -116,7 +116,7 @@ impl ReaderState {
             let item = row.get_ref(1)?.as_bytes()?;
             bytes += item.len() + ITEM_BYTES;
             self.fetched.add(position, item);
-            self.next_pos = position + 1;
+            self.next_pos = position.saturating_add(1);
             self.found += 1;
         }
         Ok(())
