@@ -22,6 +22,8 @@ export const leakRounds = async (base, { rounds, only, onSample = () => {} }) =>
   const filesOf = dir => fs.readdirSync(dir, { recursive: true }).length;
   const chosen = Object.entries(kinds).filter(([name]) => only === undefined || only === name);
   if (chosen.length === 0) throw Error(`no such kind of round as ${only}; there are: ${Object.keys(kinds).join(', ')}`);
+  // What nobody has waited for may still be writing there.
+  const clear = () => fs.rmSync(world.made, { recursive: true, force: true, maxRetries: 20, retryDelay: 20 });
   const samples = [];
   for (let round = 1; round <= rounds; round += 1) {
     for (const [name, perform] of chosen) {
@@ -30,13 +32,13 @@ export const leakRounds = async (base, { rounds, only, onSample = () => {} }) =>
       } catch (error) {
         throw Error(`round ${round}, ${name}: ${error.message}`, { cause: error });
       }
-      fs.rmSync(world.made, { recursive: true, force: true });
+      clear();
     }
     if (only === undefined && round % THREAD_EVERY === 0) await threadRound({ ...world, round });
     if (round % COLLECT_EVERY === 0) await settle();
     if (round % Math.max(1, Math.floor(rounds / SAMPLES)) === 0) {
       await settle();
-      fs.rmSync(world.made, { recursive: true, force: true });
+      clear();
       const sample = { round, ...figures(), files: filesOf(base) };
       samples.push(sample);
       onSample(sample);

@@ -1,5 +1,6 @@
 // Situations in which a caller may call, each with every method that there is. Each returns pairs of a method (or whatever
 // was tried) and what came of it.
+import { makeHolder } from './holder.mjs';
 import { methodsOf, methodsOfStore } from './methods.mjs';
 import { describe, describeError, outcomeNow, outcomeOf } from './outcomes.mjs';
 import { exporterRecipes, image, prepare, storeRecipes } from './recipes.mjs';
@@ -204,6 +205,20 @@ export const shared = {
       }
       const saved = await outcomeOf(() => store.kernelStorage.snapStore.saveSnapshot('v2', 30, stream()));
       return [...seen, ['saveSnapshot', saved], ...(await closing(store)), await contents(env)];
+    }),
+
+  'while another process writes': env =>
+    withStore(env, {}, async store => {
+      const holder = await makeHolder('reference', env.dir);
+      await holder.tell('write');
+      // The waiting is tested elsewhere.
+      store.debug.getDatabase().pragma('busy_timeout = 10');
+      const seen = await one(callsOf(store).filter(call => !isClose(call)));
+      await holder.tell('commit');
+      store.kernelStorage.kvStore.set('a', 'in its turn');
+      seen.push(['commit', await outcomeOf(store.hostStorage.commit)], ['close', await outcomeOf(store.hostStorage.close)]);
+      await holder.close();
+      return [...seen, await contents(env)];
     }),
 
   'exporter once, and closed': env =>
