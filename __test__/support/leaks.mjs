@@ -1,11 +1,12 @@
 // Rounds of impatience, by the thousand, in this process; and what it then holds.
 import fs from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { bounds, figures, judge, settle } from './process-figures.mjs';
 import { kinds, prepare, threadRound } from './leak-rounds.mjs';
 
 /** Rounds between two collections: what is dropped is open until then. */
-const COLLECT_EVERY = 25;
+const COLLECT_EVERY = 50;
 const SAMPLES = 100;
 /** Rounds between two threads, which cost more than a round does. */
 const THREAD_EVERY = 50;
@@ -23,7 +24,16 @@ export const leakRounds = async (base, { rounds, only, onSample = () => {} }) =>
   const chosen = Object.entries(kinds).filter(([name]) => only === undefined || only === name);
   if (chosen.length === 0) throw Error(`no such kind of round as ${only}; there are: ${Object.keys(kinds).join(', ')}`);
   // What nobody has waited for may still be writing there.
-  const clear = () => fs.rmSync(world.made, { recursive: true, force: true, maxRetries: 20, retryDelay: 20 });
+  const clear = async () => {
+    for (let tries = 50; ; tries -= 1) {
+      try {
+        return fs.rmSync(world.made, { recursive: true, force: true });
+      } catch (error) {
+        if (error.code !== 'ENOTEMPTY' || tries === 0) throw error;
+        await sleep(10);
+      }
+    }
+  };
   const samples = [];
   for (let round = 1; round <= rounds; round += 1) {
     for (const [name, perform] of chosen) {
@@ -32,13 +42,13 @@ export const leakRounds = async (base, { rounds, only, onSample = () => {} }) =>
       } catch (error) {
         throw Error(`round ${round}, ${name}: ${error.message}`, { cause: error });
       }
-      clear();
+      await clear();
     }
     if (only === undefined && round % THREAD_EVERY === 0) await threadRound({ ...world, round });
     if (round % COLLECT_EVERY === 0) await settle();
     if (round % Math.max(1, Math.floor(rounds / SAMPLES)) === 0) {
       await settle();
-      clear();
+      await clear();
       const sample = { round, ...figures(), files: filesOf(base) };
       samples.push(sample);
       onSample(sample);
