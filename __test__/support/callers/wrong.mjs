@@ -107,6 +107,19 @@ const wrongCallsOfReaders = async env => {
       if (!recipe.endsWith('.close')) seen.push(...(await callWrongly(method, recipes[recipe])));
     }
   }
+  // Values that are bound, in place, in an array and by name; and bytes that should be a database.
+  const bound = db.prepare('SELECT ? AS value');
+  const named = db.prepare('SELECT :value AS value');
+  for (const [what, make] of Object.entries(hostileChunks)) {
+    seen.push(
+      [`bound: ${what}`, await outcomeOf(() => bound.get(make()))],
+      [`bound in an array: ${what}`, await outcomeOf(() => bound.all([make()]))],
+      [`bound by name: ${what}`, await outcomeOf(() => [...named.iterate({ value: make() })])],
+      [`prepared: ${what}`, await outcomeOf(() => db.prepare(make()))],
+      [`a database of bytes: ${what}`, await outcomeOf(() => new env.api.Database(Buffer.isBuffer(make()) ? make() : Buffer.alloc(0)))],
+      [`serialized: ${what}`, await outcomeOf(() => env.api.initSwingStore(null, { serialized: make() }))],
+    );
+  }
   await exporter.close();
   await history.close();
   db.close();
