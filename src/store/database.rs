@@ -118,7 +118,10 @@ impl Database {
             }
             Location::Memory | Location::Serialized(_) => Connection::open_in_memory()?,
         };
-        if let Location::Serialized(bytes) = &location {
+        // An empty database is no bytes at all, of which SQLite can't allocate a copy.
+        if let Location::Serialized(bytes) = &location
+            && !bytes.is_empty()
+        {
             connection.deserialize_read_exact(
                 "main",
                 bytes.as_slice(),
