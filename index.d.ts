@@ -1516,6 +1516,7 @@ export type VerificationKind =
   | 'current-span-twice'
   | 'current-span-not-last'
   | 'span-pruned'
+  | 'span-half-pruned'
   | 'span-incomplete'
   | 'span-hash'
   | 'stray-item'

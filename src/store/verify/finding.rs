@@ -87,6 +87,8 @@ kinds! {
     CurrentSpanNotLast "current-span-not-last" Error,
     /// A span has no items, though the mode needs them.
     SpanPruned "span-pruned" Error,
+    /// A historical span that the mode does not need has its last items only.
+    SpanHalfPruned "span-half-pruned" Warning,
     /// A span has some of its items.
     SpanIncomplete "span-incomplete" Error,
     /// A span's items do not have its hash.

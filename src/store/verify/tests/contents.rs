@@ -3,6 +3,26 @@
 use super::*;
 
 #[test]
+fn a_pruning_that_was_cut_short_is_told_from_damage() {
+    // The vat's span from 0 to 5 is of an earlier incarnation.
+    let left = |gone: &str| {
+        Kernel::new().sql(&format!(
+            "DELETE FROM transcriptItems WHERE vatID = 'v2' AND position IN ({gone})"
+        ))
+    };
+    for gone in ["0", "0, 1", "0, 1, 2, 3"] {
+        left(gone).finds(Replay, &[(Kind::SpanHalfPruned, "v2", Some(0))]);
+        left(gone).finds(Archival, &[(Kind::SpanIncomplete, "v2", Some(0))]);
+    }
+    assert_eq!(Kind::SpanHalfPruned.severity(), Severity::Warning);
+    for gone in ["4", "1, 2", "0, 2", "0, 4"] {
+        left(gone).finds(Replay, &[(Kind::SpanIncomplete, "v2", Some(0))]);
+    }
+    // The current span is never pruned.
+    left("7").finds(Replay, &[(Kind::SpanIncomplete, "v2", Some(7))]);
+}
+
+#[test]
 fn altered_contents_are_found() {
     let item = |change: &str, at: i64| {
         format!("UPDATE transcriptItems SET {change} WHERE vatID = 'v2' AND position = {at}")
@@ -19,7 +39,11 @@ fn altered_contents_are_found() {
         let kernel = Kernel::new().sql(&format!(
             "DELETE FROM transcriptItems WHERE vatID = 'v2' AND position = {at}"
         ));
-        kernel.finds(Operational, &[(Kind::SpanIncomplete, "v2", Some(start))]);
+        let kind = match at {
+            0 | 5 => Kind::SpanHalfPruned,
+            _ => Kind::SpanIncomplete,
+        };
+        kernel.finds(Operational, &[(kind, "v2", Some(start))]);
     }
     one(
         &item("incarnation = 5", 3),
