@@ -28,6 +28,15 @@ export default [
     rules: { strict: ['error', 'global'] },
   },
   {
+    // What runs in the page of a report, or is sent there by a test.
+    files: ['src/cli/**/*.js', '__test__/report/**/*.mjs'],
+    languageOptions: { globals: globals.browser },
+  },
+  {
+    files: ['src/cli/**/*.js'],
+    languageOptions: { sourceType: 'script' },
+  },
+  {
     files: ['**/*.mjs'],
     languageOptions: { sourceType: 'module' },
   },

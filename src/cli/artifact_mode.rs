@@ -36,3 +36,28 @@ impl Mode {
         self.artifacts().map_or("none", ArtifactMode::name)
     }
 }
+
+/// What has to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Needed {
+    /// What a kernel needs to run: current spans and snapshots, and bundles
+    Operational,
+    /// And every span of each vat's current incarnation
+    Replay,
+    /// And every span of earlier incarnations
+    Archival,
+    /// Nothing: what is there is checked, whatever is missing
+    Debug,
+}
+
+impl Needed {
+    /// The mode.
+    pub fn mode(self) -> ArtifactMode {
+        match self {
+            Needed::Operational => ArtifactMode::Operational,
+            Needed::Replay => ArtifactMode::Replay,
+            Needed::Archival => ArtifactMode::Archival,
+            Needed::Debug => ArtifactMode::Debug,
+        }
+    }
+}

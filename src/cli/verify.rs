@@ -3,38 +3,14 @@
 use std::io::{self, Write};
 use std::time::Instant;
 
-use clap::ValueEnum;
 use indicatif::{HumanBytes, HumanCount};
 use serde_json::{Map, Value, json};
 
+use super::artifact_mode::Needed;
 use super::state_dir::StateDirArgs;
 use super::{Outcome, Result, Session};
+use crate::store::text_as_read;
 use crate::store::verify::{Finding, Report, Tally, VerifyOptions, verify_store};
-use crate::store::{ArtifactMode, text_as_read};
-
-/// What has to be there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Needed {
-    /// What a kernel needs to run: current spans and snapshots, and bundles
-    Operational,
-    /// And every span of each vat's current incarnation
-    Replay,
-    /// And every span of earlier incarnations
-    Archival,
-    /// Nothing: what is there is checked, whatever is missing
-    Debug,
-}
-
-impl Needed {
-    fn mode(self) -> ArtifactMode {
-        match self {
-            Needed::Operational => ArtifactMode::Operational,
-            Needed::Replay => ArtifactMode::Replay,
-            Needed::Archival => ArtifactMode::Archival,
-            Needed::Debug => ArtifactMode::Debug,
-        }
-    }
-}
 
 /// Look through a store for what is damaged or missing, without changing anything.
 ///

@@ -31,6 +31,12 @@ fn is_vat_id(id: &[u8]) -> bool {
     matches!(id, [b'v', digits @ ..] if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit))
 }
 
+/// The vat that a key belongs to, and what stands behind the vat's ID and the dot.
+pub(super) fn vat_of_key(key: &[u8]) -> Option<(&[u8], &[u8])> {
+    let dot = memchr::memchr(b'.', key)?;
+    is_vat_id(&key[..dot]).then_some((&key[..dot], &key[dot + 1..]))
+}
+
 impl Database {
     /// A key's value as JSON.
     fn kv_json(&self, key: &[u8]) -> Result<Option<Json>> {

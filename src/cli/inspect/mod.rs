@@ -1,6 +1,7 @@
 //! `inspect`: what is in a store.
 
 mod all;
+mod html;
 mod one;
 
 use serde_json::json;
@@ -9,6 +10,7 @@ use super::state_dir::StateDirArgs;
 use super::{Outcome, Result, Session, document};
 use crate::store::history::VatState;
 use all::All;
+use html::HtmlArgs;
 use one::One;
 
 /// Show what is in a store: vats, incarnations, spans, snapshots, bundles, and what was pruned.
@@ -21,6 +23,8 @@ Examples:
       all vats, and the bundles, of ~/.agoric/data/agoric
   swing-store inspect --vat v9 --sizes
       the incarnations, spans and snapshots of one vat
+  swing-store inspect --html report.html
+      a page with all of it, and what a verification finds
   swing-store inspect --json | jq '.vats[] | select(.state == \"terminated\") | .vatID'")]
 pub struct InspectArgs {
     #[command(flatten)]
@@ -33,14 +37,20 @@ pub struct InspectArgs {
     /// Say how large transcripts are, which takes a look at the row of every item.
     #[arg(long)]
     sizes: bool,
+
+    #[command(flatten)]
+    html: HtmlArgs,
 }
 
 /// Shows it.
 ///
 /// # Errors
-/// As [`History::open`] and the questions that a [`History`] answers.
+/// As [`History::open`] and the questions that a [`History`] answers; as [`html::run`].
 pub fn run(args: InspectArgs, session: &Session) -> Result<Outcome> {
     let store = args.store.store()?;
+    if let Some(file) = args.html.file() {
+        return html::run(&args.html, file, &store, args.vat.as_deref(), session);
+    }
     let monitor = session.monitor();
     match &args.vat {
         None => {

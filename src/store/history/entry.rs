@@ -168,6 +168,20 @@ pub struct PseudoDelivery {
 }
 
 impl History {
+    /// What the first and the last item of a span say; `None` twice for an empty span, and once for
+    /// one of a single item.
+    ///
+    /// # Errors
+    /// [`Error::History`](crate::store::Error::History) after [`History::close`]; SQLite's errors.
+    pub fn ends_of(&self, span: &SpanInfo) -> Result<(Option<Entry>, Option<Entry>)> {
+        let read = |position| self.ask(|db| Entry::read(db, span, position)).map(Some);
+        match span.ends() {
+            Some((first, last)) if first == last => Ok((read(first)?, None)),
+            Some((first, last)) => Ok((read(first)?, read(last)?)),
+            None => Ok((None, None)),
+        }
+    }
+
     /// The pseudo-deliveries of a vat, in order. Only the first and the last item of each span
     /// are looked at, which is where the kernel puts them. An ordinary delivery is listed where
     /// the kernel would not have put one, at the beginning of a span.
@@ -186,21 +200,16 @@ impl History {
         let mut found = Vec::new();
         for span in &spans {
             self.check(monitor)?;
-            if let Some((first, last)) = span.ends() {
-                let listed = |position, entry| PseudoDelivery {
-                    position,
-                    incarnation: span.incarnation,
-                    span_start: span.start_pos,
-                    entry,
-                };
-                found.push(listed(first, self.ask(|db| Entry::read(db, span, first))?));
-                if last != first {
-                    let entry = self.ask(|db| Entry::read(db, span, last))?;
-                    if !matches!(entry, Entry::Delivery { .. }) {
-                        found.push(listed(last, entry));
-                    }
-                }
-            }
+            let listed = |position, entry| PseudoDelivery {
+                position,
+                incarnation: span.incarnation,
+                span_start: span.start_pos,
+                entry,
+            };
+            let (first, last) = self.ends_of(span)?;
+            found.extend(first.map(|entry| listed(span.start_pos, entry)));
+            let last = last.filter(|entry| !matches!(entry, Entry::Delivery { .. }));
+            found.extend(last.map(|entry| listed(span.end_pos - 1, entry)));
             monitor.finish_piece();
         }
         Ok(found)

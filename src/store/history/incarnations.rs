@@ -57,8 +57,28 @@ impl History {
     /// [`Error::Aborted`](crate::store::Error::Aborted); SQLite's errors.
     pub fn incarnations(&self, vat_id: &str, monitor: &Monitor) -> Result<Vec<Incarnation>> {
         let spans = self.spans(vat_id, monitor)?;
-        by_incarnation(&spans)
-            .map(|spans| self.incarnation(spans))
+        self.incarnations_with(&spans, usize::MAX, monitor)
+    }
+
+    /// As [`History::incarnations`], for callers that have the vat's spans; no more than the last
+    /// `most`.
+    ///
+    /// # Errors
+    /// As [`History::incarnations`].
+    pub fn incarnations_with(
+        &self,
+        spans: &[SpanInfo],
+        most: usize,
+        monitor: &Monitor,
+    ) -> Result<Vec<Incarnation>> {
+        let skipped = by_incarnation(spans).count().saturating_sub(most);
+        let incarnation = |spans| {
+            self.check(monitor)?;
+            self.incarnation(spans)
+        };
+        by_incarnation(spans)
+            .skip(skipped)
+            .map(incarnation)
             .collect()
     }
 

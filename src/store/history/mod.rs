@@ -12,6 +12,8 @@ mod entry;
 mod fault;
 mod incarnations;
 mod items;
+mod keys;
+mod lacking;
 mod plan;
 mod sizes;
 mod spans;
@@ -25,13 +27,15 @@ use super::directory::{HEIGHT_KEY, height_of};
 use super::error::{Error, Result};
 use super::progress::Monitor;
 use super::view::View;
-use super::{Database, SharedDatabase, text};
+use super::{Database, SharedDatabase, Space, text};
 
 pub use contents::{BundleInfo, BundlePlace, SnapshotInfo};
 pub use entry::{Entry, JsonText, PseudoDelivery};
 pub use fault::HistoryFault;
 pub use incarnations::Incarnation;
 pub use items::{ItemsReader, ItemsRun, Selection};
+pub use keys::{KeyKind, KeySizes, KeyTally};
+pub use lacking::Lacking;
 pub use plan::{
     Checkpoint, LearnedFrom, MissingPart, PlanBundle, ReplayFrom, ReplayPlan, ReplayStart,
 };
@@ -92,6 +96,14 @@ impl History {
     /// [`Error::History`] after [`History::close`]; SQLite's errors.
     pub fn block_height(&self) -> Result<f64> {
         self.ask(|db| db.kv_get(HEIGHT_KEY, height_of))
+    }
+
+    /// What the file takes up.
+    ///
+    /// # Errors
+    /// [`Error::History`] after [`History::close`]; SQLite's errors.
+    pub fn space(&self) -> Result<Space> {
+        self.ask(|db| Space::of(db))
     }
 
     /// Asks the database something, unless it was closed.

@@ -80,7 +80,7 @@ impl SpanInfo {
     }
 
     /// How many items it has, whether they are there or not. A damaged store may say anything.
-    pub(super) fn length(&self) -> i64 {
+    pub fn length(&self) -> i64 {
         self.end_pos.saturating_sub(self.start_pos).max(0)
     }
 
@@ -129,6 +129,19 @@ impl History {
             )
         })?;
         Ok(records.into_iter().map(SpanInfo::new).collect())
+    }
+
+    /// The spans of all vats, by vat and position, with what is there of them.
+    ///
+    /// # Errors
+    /// [`Error::History`](crate::store::Error::History) after [`History::close`];
+    /// [`Error::Aborted`](crate::store::Error::Aborted); SQLite's errors.
+    pub fn all_spans(&self, monitor: &Monitor) -> Result<Vec<SpanInfo>> {
+        let mut spans = self.all_span_records()?;
+        let unbroken = self.ask(|db| UnbrokenItems::find(db))?;
+        self.count_items(&mut spans, &unbroken, monitor)?;
+        self.sizes.add_to(&mut spans);
+        Ok(spans)
     }
 
     /// Counts the items that are there of each span.

@@ -11,7 +11,6 @@ use super::{History, HistoryFault, SnapshotInfo, readable};
 use crate::store::error::Result;
 use crate::store::js_json::Json;
 use crate::store::progress::Monitor;
-use crate::store::unbroken::UnbrokenItems;
 
 /// Whether a vat goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -91,14 +90,24 @@ impl History {
     /// # Errors
     /// [`Error::Aborted`](crate::store::Error::Aborted); SQLite's errors.
     pub fn vats(&self, monitor: &Monitor) -> Result<Vec<VatInfo>> {
-        let mut spans = self.all_span_records()?;
-        let unbroken = self.ask(|db| UnbrokenItems::find(db))?;
-        self.count_items(&mut spans, &unbroken, monitor)?;
-        self.sizes.add_to(&mut spans);
-        let mut snapshots: HashMap<String, Vec<SnapshotInfo>> = HashMap::new();
-        for snapshot in self.snapshots(None)? {
-            let of_vat = snapshots.entry(snapshot.vat_id.clone()).or_default();
-            of_vat.push(snapshot);
+        let spans = self.all_spans(monitor)?;
+        self.vats_with(&spans, &self.snapshots(None)?, monitor)
+    }
+
+    /// As [`History::vats`], for callers that have all spans, as [`History::all_spans`] has them,
+    /// and all snapshots.
+    ///
+    /// # Errors
+    /// As [`History::vats`].
+    pub fn vats_with(
+        &self,
+        spans: &[SpanInfo],
+        all_snapshots: &[SnapshotInfo],
+        monitor: &Monitor,
+    ) -> Result<Vec<VatInfo>> {
+        let mut snapshots: HashMap<&str, &[SnapshotInfo]> = HashMap::new();
+        for of_vat in all_snapshots.chunk_by(|one, next| one.vat_id == next.vat_id) {
+            snapshots.insert(&of_vat[0].vat_id, of_vat);
         }
         let mut by_vat: HashMap<&str, &[SpanInfo]> = HashMap::new();
         for spans in spans.chunk_by(|one, next| one.vat_id == next.vat_id) {
@@ -106,7 +115,7 @@ impl History {
         }
         let known = self.known_vats()?;
         let mut ids: Vec<String> = by_vat.keys().map(|id| (*id).to_owned()).collect();
-        ids.extend(snapshots.keys().cloned());
+        ids.extend(snapshots.keys().map(|id| (*id).to_owned()));
         ids.extend(known.names.keys().cloned());
         ids.extend(known.dynamic.iter().cloned());
         ids.extend(known.terminated.iter().cloned());
@@ -120,7 +129,7 @@ impl History {
         let vats = ids.into_iter().map(|id| {
             self.check(monitor)?;
             let spans = by_vat.get(id.as_str()).copied().unwrap_or_default();
-            let snapshots = snapshots.get(&id).map(Vec::as_slice).unwrap_or_default();
+            let snapshots = snapshots.get(id.as_str()).copied().unwrap_or_default();
             self.vat_info(id, spans, snapshots, &known)
         });
         vats.collect()

@@ -1,0 +1,124 @@
+//! A file that is there when it is whole.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::error::{Error, Result};
+use super::scratch::{Scratch, sync_directory};
+
+/// A file that is going to be written, and its place.
+pub struct NewFile {
+    path: PathBuf,
+    directory: PathBuf,
+    replace: bool,
+    scratch: Scratch,
+}
+
+impl NewFile {
+    /// Makes sure that the file can be written, before the work that it takes. Unless it may
+    /// `replace` one, a file that has the name already stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::Io`], with the code `EEXIST` where there is something that must not be replaced.
+    pub fn begin(path: &Path, replace: bool) -> Result<NewFile> {
+        if !replace && path.symlink_metadata().is_ok() {
+            return Err(failed(path, &exists()));
+        }
+        if path.is_dir() {
+            return Err(failed(path, &io::Error::from_raw_os_error(21)));
+        }
+        let Some(name) = path.file_name() else {
+            return Err(failed(path, &io::Error::from_raw_os_error(2)));
+        };
+        let directory = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        Ok(NewFile {
+            scratch: Scratch::new(&directory, &format!(".{}-", name.to_string_lossy()))?,
+            path: path.to_owned(),
+            directory,
+            replace,
+        })
+    }
+
+    /// Writes it beside its place, waits until it is on the disk, and moves it there.
+    ///
+    /// # Errors
+    /// As [`NewFile::begin`].
+    pub fn publish(self, contents: &[u8]) -> Result<()> {
+        let unfinished = self.scratch.path().join("unfinished");
+        self.write(&unfinished, contents)
+            .map_err(|error| failed(&self.path, &error))?;
+        sync_directory(&self.directory)
+    }
+
+    fn write(&self, unfinished: &Path, contents: &[u8]) -> io::Result<()> {
+        let mut file = File::create(unfinished)?;
+        file.write_all(contents)?;
+        file.sync_all()?;
+        drop(file);
+        if self.replace {
+            return fs::rename(unfinished, &self.path);
+        }
+        match fs::hard_link(unfinished, &self.path) {
+            // Where files can't have two names, another one may come in between.
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                match self.path.symlink_metadata() {
+                    Ok(_) => Err(exists()),
+                    Err(_) => fs::rename(unfinished, &self.path),
+                }
+            }
+            outcome => outcome,
+        }
+    }
+}
+
+fn exists() -> io::Error {
+    io::Error::from_raw_os_error(17)
+}
+
+fn failed(path: &Path, error: &io::Error) -> Error {
+    Error::io(format!("writing {}", path.display()), error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(path: &Path, contents: &[u8], replace: bool) -> Result<()> {
+        NewFile::begin(path, replace)?.publish(contents)
+    }
+
+    #[test]
+    fn a_file_is_replaced_only_if_it_may_be() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a file");
+        write(&path, b"one", false).unwrap();
+        let error = write(&path, b"two", false).unwrap_err();
+        assert_eq!(error.code(), "EEXIST");
+        assert_eq!(fs::read(&path).unwrap(), b"one");
+        write(&path, b"two", true).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        // Somebody makes one while it is being written.
+        let other = directory.path().join("another");
+        let file = NewFile::begin(&other, false).unwrap();
+        fs::write(&other, b"theirs").unwrap();
+        assert_eq!(file.publish(b"ours").unwrap_err().code(), "EEXIST");
+        assert_eq!(fs::read(&other).unwrap(), b"theirs");
+        fs::remove_file(&other).unwrap();
+        // Nothing is left beside it.
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn where_no_file_can_be() {
+        let directory = tempfile::tempdir().unwrap();
+        let missing = directory.path().join("missing").join("file");
+        assert_eq!(write(&missing, b"", true).unwrap_err().code(), "ENOENT");
+        assert!(write(Path::new("/"), b"", true).is_err());
+        assert!(write(directory.path(), b"", true).is_err());
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+}
