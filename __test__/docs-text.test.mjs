@@ -1,0 +1,91 @@
+// What the documentation says outside of its code blocks, as far as a program can tell: links, commands, options, names.
+import fs from 'node:fs';
+import path from 'node:path';
+import test from 'ava';
+import * as api from '../index.mjs';
+import { cliFlags, subcommands } from './support/docs/commands.mjs';
+import { pageNames, readPage, root } from './support/docs/pages.mjs';
+
+/** A page without code blocks and comments. */
+const proseOf = name =>
+  readPage(name)
+    .replace(/^```[^]*?^```$/gm, '')
+    .replace(/<!--[^]*?-->/g, '');
+
+/** The anchors of a page's headings, as GitHub makes them. */
+const anchorsOf = name =>
+  [...proseOf(name).matchAll(/^#+ (.*)$/gm)].map(([, title]) =>
+    title
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}_ -]/gu, '')
+      .replace(/ /g, '-'),
+  );
+
+const linksOf = name => [...proseOf(name).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link]) => link);
+
+test('links lead somewhere', t => {
+  for (const name of pageNames()) {
+    for (const link of linksOf(name)) {
+      if (/^https?:/.test(link)) continue;
+      const [file, anchor] = link.split('#');
+      const target = file === '' ? name : path.join(path.dirname(name), file);
+      const exists = fs.existsSync(path.join(root, target));
+      t.true(exists, `${name}: ${link}`);
+      if (exists && anchor && target.endsWith('.md')) t.true(anchorsOf(target).includes(anchor), `${name}: ${link}`);
+    }
+  }
+});
+
+test('the README leads to every page', t => {
+  const links = linksOf('README.md').map(link => path.normalize(link.split('#')[0]));
+  for (const name of pageNames().filter(page => page !== 'README.md')) t.true(links.includes(name), name);
+});
+
+test('every command of the command line has a section, and the README names it', async t => {
+  const commands = (await subcommands()).filter(name => name !== 'help');
+  const sections = anchorsOf('docs/cli.md');
+  t.deepEqual(
+    commands.filter(name => !sections.includes(name)),
+    [],
+  );
+  const readme = proseOf('README.md');
+  const optional = ['completions'];
+  t.deepEqual(
+    commands.filter(name => !readme.includes(`\`${name}\``) && !optional.includes(name)),
+    [],
+  );
+});
+
+test('options that the page on the command line names are there', async t => {
+  const commands = (await subcommands()).filter(name => name !== 'help');
+  const known = new Set();
+  for (const flags of await Promise.all(commands.map(cliFlags))) for (const flag of flags) known.add(flag);
+  const named = proseOf('docs/cli.md').match(/(?<=`)--[a-z][a-z-]*/g);
+  // Cargo's.
+  const others = ['--bin', '--features'];
+  t.deepEqual(
+    named.filter(flag => !known.has(flag) && !others.includes(flag)),
+    [],
+  );
+});
+
+test('functions that pages name are exported', t => {
+  for (const name of pageNames()) {
+    const named = proseOf(name).match(/(?<=`)[a-zA-Z]*SwingStores?[A-Za-z]*(?=[`(])/g) ?? [];
+    const types = fs.readFileSync(path.join(root, 'index.d.ts'), 'utf8');
+    const unknown = named.filter(word => !Object.hasOwn(api, word) && !RegExp(`\\b${word}\\b`).test(types));
+    t.deepEqual(unknown, [], name);
+  }
+});
+
+test('files that the documentation names are there', t => {
+  for (const name of ['ARCHITECTURE.md', 'CONTRIBUTING.md'].filter(page => pageNames().includes(page))) {
+    const named =
+      proseOf(name).match(/(?<=`)(?:src|js|__test__|scripts|bench|benches|tests|docs|bin)\/[\w./-]*(?=`)/g) ?? [];
+    t.deepEqual(
+      named.filter(file => !fs.existsSync(path.join(root, file))),
+      [],
+      name,
+    );
+  }
+});
