@@ -38,7 +38,7 @@ pub struct InspectArgs {
 /// Shows it.
 ///
 /// # Errors
-/// As [`History::open`] and the questions that a [`History`] answers.
+/// Those of [opening a history](crate::store::history::History::open), and of the questions that it answers.
 pub fn run(args: InspectArgs, session: &Session) -> Result<Outcome> {
     let store = args.store.store()?;
     let monitor = session.monitor();
