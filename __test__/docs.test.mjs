@@ -2,6 +2,7 @@
  * Runs every code block of README.md, the other pages beside it, and docs/: see `support/docs/pages.mjs` for how a block
  * says what it needs. With UPDATE_DOCS=1 the output that pages show is corrected instead of compared.
  */
+import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
@@ -19,12 +20,27 @@ const exampleDir = makeTempDir();
 test.before(() => makeExample(api, exampleDir));
 test.after.always(() => removeDir(exampleDir));
 
+/** SQL without what does not matter in it. */
+const plainSql = text => text.replace(/--.*$/gm, '').replace(/\s+/g, ' ').trim();
+
 /** By language: whatever can be said of a block that runs together with no other. */
 const kinds = {
   console: runSession,
   sh: runScript,
   json: async ({ text }) => {
     JSON.parse(text);
+    return [];
+  },
+  // What a store's tables are declared as, all of them.
+  sql: async ({ text }) => {
+    const db = new api.Database(path.join(exampleDir, 'swingstore.sqlite'), { readonly: true });
+    const declared = db.prepare('SELECT sql FROM sqlite_master WHERE sql IS NOT NULL').pluck().all();
+    db.close();
+    const shown = text
+      .split(';')
+      .map(plainSql)
+      .filter(statement => statement !== '');
+    assert.deepEqual(shown.sort(), declared.map(plainSql).sort());
     return [];
   },
   ts: async ({ where, text }, sandbox) => {

@@ -62,7 +62,7 @@ const targets = { '--bin': 'bin', '--bench': 'bench', '--test': 'test' };
 /** What is wrong with a cargo command. */
 const checkCargo = args => {
   const faults = [];
-  const features = /^\[features\]\n([^[]*)/m.exec(cargoToml)[1];
+  const features = /^\[features\]\n([^]*?)\n\[/m.exec(cargoToml)[1];
   for (const [at, arg] of args.entries()) {
     const value = args[at + 1];
     if (arg === '--features') {

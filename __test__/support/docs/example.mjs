@@ -106,7 +106,7 @@ export const makeExample = async ({ initSwingStore, openSwingStore }, dir) => {
         options: () => ({ workerOptions }),
         bundleIDs: names.map(name => vatBundles[name].id),
         delivery: makeDelivery(random),
-        image: (_, position) => makeImage(position, 48_000 + 100 * position),
+        image: (_, position) => makeImage(1000 * Number(vatID.slice(1)) + position, 48_000 + 100 * position),
       });
     }
   };

@@ -35,6 +35,14 @@ export const isShown = (shown, actual, vary) => {
   return RegExp(`^${sources.join('')}$`).test(actual.map(line => `${line}\n`).join(''));
 };
 
-/** What the page should show instead: lines that are still right stay as they are. */
-export const corrected = (shown, actual, vary) =>
-  actual.map((line, at) => (at < shown.length && matchesLine(shown[at], line, vary) ? shown[at] : line));
+/** What the page should show instead: lines that are still right stay as they are, and what was left out is. */
+export const corrected = (shown, actual, vary) => {
+  const gap = shown.indexOf('…');
+  const behind = shown.length - gap - 1;
+  if (gap >= 0 && actual.length > gap + behind) {
+    const ends = [actual.slice(0, gap), actual.slice(actual.length - behind)];
+    const shownEnds = [shown.slice(0, gap), shown.slice(gap + 1)];
+    return [...corrected(shownEnds[0], ends[0], vary), '…', ...corrected(shownEnds[1], ends[1], vary)];
+  }
+  return actual.map((line, at) => (at < shown.length && matchesLine(shown[at], line, vary) ? shown[at] : line));
+};

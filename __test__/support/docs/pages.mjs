@@ -63,9 +63,9 @@ const readMarker = (text, where) => {
  * @property {Marker} marker
  */
 
-/** @returns {Block[]} the code blocks of a page */
-export const readBlocks = name => {
-  const lines = readPage(name).split('\n');
+/** @returns {Block[]} the code blocks of a page with this name and text */
+export const readBlocksOf = (name, page) => {
+  const lines = page.split('\n');
   const blocks = [];
   for (let at = 0; at < lines.length; at += 1) {
     const opening = /^( *)(`{3,}|~{3,})(.*)$/.exec(lines[at]);
@@ -84,3 +84,6 @@ export const readBlocks = name => {
   }
   return blocks;
 };
+
+/** @returns {Block[]} the code blocks of a page */
+export const readBlocks = name => readBlocksOf(name, readPage(name));
