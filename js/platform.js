@@ -5,7 +5,12 @@ const NAME = 'swing-store-native';
 
 /** Whether this process runs on musl instead of glibc, as on Alpine Linux. */
 const isMusl = () => {
-  const { header } = process.report.getReport();
+  const { report } = process;
+  // Looking up the names of open connections can take seconds.
+  const { excludeNetwork } = report;
+  report.excludeNetwork = true;
+  const { header } = report.getReport();
+  report.excludeNetwork = excludeNetwork;
   return !header.glibcVersionRuntime;
 };
 

@@ -21,6 +21,8 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
+import { buildAdvice } from './advice.mjs';
+
 const root = fileURLToPath(new URL('..', import.meta.url));
 const at = (...parts) => path.join(root, ...parts);
 
@@ -100,26 +102,6 @@ const installAdvice = output => {
     return 'The package registry could not be reached.';
   }
   if (/EUSAGE|in sync/.test(output)) return 'package.json and package-lock.json do not agree; run "npm install".';
-  return undefined;
-};
-
-/** Why a build may have failed, judging by what it printed. */
-const buildAdvice = output => {
-  if (/linker .* not found|error: could not find .*link\.exe/.test(output)) {
-    return (
-      'Rust found no linker. Install a C compiler: on Debian or Ubuntu "build-essential", on macOS ' +
-      '"xcode-select --install".'
-    );
-  }
-  if (/failed to run custom build command|failed to find tool/.test(output)) {
-    return 'SQLite is compiled from C along with the addon, which needs a C compiler ("cc" or $CC).';
-  }
-  if (/requires rustc|rustc \S+ is not supported|feature `edition2024`/.test(output)) {
-    return 'This Rust is too old for the addon; "rustup update" brings a newer one.';
-  }
-  if (/failed to download|Could not resolve host|spurious network error/.test(output)) {
-    return 'The registry of Rust packages could not be reached.';
-  }
   return undefined;
 };
 

@@ -184,16 +184,29 @@ fn uri_of_unchanging(file: &Path) -> String {
     uri + "?immutable=1"
 }
 
+/// Whether the database is in WAL mode. Where it is not, a look at the WAL-index would make a file
+/// for it, and keep it open for good.
+fn has_log(connection: &Connection) -> bool {
+    connection
+        .query_row("PRAGMA journal_mode", [], |row| row.get(0))
+        .is_ok_and(|mode: String| mode == "wal")
+}
+
 /// Begins a read transaction on each connection, such that all of them see the same state.
 fn begin_together(connections: &mut Vec<Connection>, monitor: &Monitor) -> Result<()> {
+    let logged = connections.first().is_some_and(has_log);
+    let look = |connections: &[Connection]| {
+        let first = connections.first().filter(|_| logged);
+        first.and_then(WalClock::read)
+    };
     for attempt in 0..ATTEMPTS {
         monitor.check()?;
-        let before = connections.first().map(WalClock::read);
+        let before = look(connections);
         for connection in connections.iter() {
             begin(connection)?;
         }
         // Where there is no log, the first one's lock keeps everybody from committing.
-        if connections.len() < 2 || before == connections.first().map(WalClock::read) {
+        if connections.len() < 2 || before == look(connections) {
             return Ok(());
         }
         for connection in connections.iter() {

@@ -105,7 +105,10 @@ fn other_files_are_no_stores() {
         connection.execute_batch(sql).unwrap();
         drop(connection);
         let options = VerifyOptions::default();
-        verify_store(directory.path(), &options, &Monitor::default()).unwrap_err()
+        let error = verify_store(directory.path(), &options, &Monitor::default()).unwrap_err();
+        let files = std::fs::read_dir(directory.path()).unwrap().count();
+        assert_eq!(files, 1, "no file is made beside it");
+        error
     };
     for sql in ["", "CREATE TABLE t (x)"] {
         let error = refused(sql);

@@ -1,0 +1,18 @@
+/** Packages as npm would install them, without asking a registry. */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+
+/** Lays packed packages out in a directory's `node_modules`. */
+export const layOut = (packed, directory) => {
+  for (const { name, file } of packed) {
+    const where = path.join(directory, 'node_modules', name);
+    mkdirSync(where, { recursive: true });
+    // Without a drive's colon in the file's name, which some versions of tar take for a host's.
+    const { status, stderr, error } = spawnSync('tar', ['xzf', path.basename(file), '-C', where, '--strip-components=1'], {
+      cwd: path.dirname(file),
+      encoding: 'utf8',
+    });
+    if (error || status !== 0) throw new Error(`tar failed: ${error?.message ?? stderr}`);
+  }
+};

@@ -1,0 +1,126 @@
+/**
+ * Packs what is published: the package itself, which names the binaries' packages as optional dependencies; those of
+ * the binaries that were built; and the one that builds a binary where there is none.
+ *
+ *     node scripts/release/pack.mjs [--out DIR] [--all] [--repository URL]
+ *
+ * The package's own file can't name them in the repository, because `npm ci` would look for a version that is not
+ * published yet. With `--all` it fails unless every platform's binary is there.
+ */
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+import { main, outOfDate } from './packages.mjs';
+import { platforms } from './platforms.mjs';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+const npm = (cwd, ...args) => {
+  const windows = process.platform === 'win32';
+  const { status, stdout, stderr, error } = spawnSync('npm', args, { cwd, encoding: 'utf8', shell: windows });
+  if (error || status !== 0) throw new Error(`"npm ${args.join(' ')}" failed: ${error?.message ?? stderr}`);
+  return stdout;
+};
+
+const writeJson = (file, value) => writeFileSync(file, `${JSON.stringify(value, null, 2)}\n`);
+
+/** The files of the package, without the binary that may have been built beside them. */
+const listed = () => {
+  const [{ files }] = JSON.parse(npm(root, 'pack', '--dry-run', '--json', '--ignore-scripts'));
+  return files.map(file => file.path).filter(file => !file.endsWith('.node'));
+};
+
+/** What the packages say of where they come from; npm wants it of whoever publishes with provenance. */
+const origin = repository => (repository ? { repository: { type: 'git', url: `git+${repository}.git` } } : {});
+
+/** The package, with the binaries' packages as optional dependencies and without what only work on it takes. */
+const stageMain = (directory, repository) => {
+  for (const file of listed()) cpSync(path.join(root, file), path.join(directory, file));
+  const { scripts: _scripts, devDependencies: _dev, ava: _ava, allowScripts: _allow, ...from } = main();
+  const optionalDependencies = Object.fromEntries(platforms.map(({ name }) => [`${from.name}-${name}`, from.version]));
+  writeJson(path.join(directory, 'package.json'), { ...from, ...origin(repository), optionalDependencies });
+};
+
+/** Where a platform's binary is if it was built for release; see `build.mjs`. */
+const builtBinary = ({ name }) => path.join(root, 'npm', name, `${main().name}.${name}.node`);
+
+/** A binary's package. */
+const stageBinary = (directory, platform, binary, repository) => {
+  const from = path.join(root, 'npm', platform.name);
+  cpSync(path.join(from, 'README.md'), path.join(directory, 'README.md'));
+  cpSync(binary, path.join(directory, `${main().name}.${platform.name}.node`));
+  cpSync(path.join(root, 'LICENSE'), path.join(directory, 'LICENSE'));
+  const packageJson = JSON.parse(readFileSync(path.join(from, 'package.json'), 'utf8'));
+  writeJson(path.join(directory, 'package.json'), { ...packageJson, ...origin(repository) });
+};
+
+/** The package that builds the binary where there is none. */
+const stageSource = (directory, repository) => {
+  const from = path.join(root, 'npm', 'source');
+  cpSync(from, directory, { recursive: true });
+  cpSync(path.join(root, 'LICENSE'), path.join(directory, 'LICENSE'));
+  cpSync(path.join(root, 'scripts', 'advice.mjs'), path.join(directory, 'advice.mjs'));
+  for (const file of ['Cargo.toml', 'Cargo.lock', 'build.rs', '.cargo', 'src', 'benches']) {
+    cpSync(path.join(root, file), path.join(directory, file), { recursive: true });
+  }
+  const packageJson = JSON.parse(readFileSync(path.join(from, 'package.json'), 'utf8'));
+  writeJson(path.join(directory, 'package.json'), { ...packageJson, ...origin(repository) });
+};
+
+/**
+ * @param {string} out  where the tarballs go
+ * @param {object} [options]
+ * @param {boolean} [options.all]  every platform's binary has to be there
+ * @param {string} [options.repository]  the project's address, without `.git`
+ * @param {(platform: import('./platforms.mjs').Platform) => string} [options.binary]  where a platform's binary is,
+ *   if there is one
+ * @returns {{ name: string, file: string, size: number, unpackedSize: number }[]} sizes in bytes
+ */
+export const pack = (out, { all = false, repository, binary = builtBinary } = {}) => {
+  const stale = outOfDate();
+  if (stale.length > 0) throw new Error(`${stale.join(', ')} are out of date; run "npm run packages".`);
+  const isBuilt = platform => existsSync(binary(platform));
+  const missing = platforms.filter(platform => !isBuilt(platform)).map(platform => platform.name);
+  if (all && missing.length > 0) {
+    throw new Error(`There is no binary for ${missing.join(', ')}; build each with scripts/release/build.mjs.`);
+  }
+  mkdirSync(out, { recursive: true });
+  const staging = mkdtempSync(path.join(tmpdir(), 'swing-store-pack-'));
+  const packOne = (directory, stage) => {
+    mkdirSync(directory);
+    stage(directory);
+    const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', realpathSync(out)];
+    const [{ filename, size, unpackedSize, name: packed }] = JSON.parse(npm(directory, ...args));
+    return { name: packed, file: path.join(out, filename), size, unpackedSize };
+  };
+  try {
+    const built = platforms.filter(isBuilt).map(platform =>
+      packOne(path.join(staging, platform.name), directory => stageBinary(directory, platform, binary(platform), repository)),
+    );
+    return [
+      ...built,
+      packOne(path.join(staging, 'source'), directory => stageSource(directory, repository)),
+      packOne(path.join(staging, 'main'), directory => stageMain(directory, repository)),
+    ];
+  } finally {
+    rmSync(staging, { recursive: true, force: true });
+  }
+};
+
+if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  const { values } = parseArgs({
+    options: {
+      out: { type: 'string', default: path.join(root, 'dist') },
+      all: { type: 'boolean' },
+      repository: { type: 'string' },
+    },
+  });
+  const megabytes = bytes => `${(bytes / 1e6).toFixed(2)} MB`;
+  for (const { file, size, unpackedSize } of pack(values.out, values)) {
+    console.log(`${file}: ${megabytes(size)}, ${megabytes(unpackedSize)} unpacked`);
+  }
+}
