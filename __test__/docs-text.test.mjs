@@ -89,3 +89,30 @@ test('files that the documentation names are there', t => {
     );
   }
 });
+
+test('the table of the store in ARCHITECTURE.md has all of its files', t => {
+  const section = /^## The store$([^]*?)^## /m.exec(proseOf('ARCHITECTURE.md'))[1];
+  const rows = section.split('\n').filter(line => line.startsWith('| `'));
+  const named = rows.flatMap(row =>
+    [...row.split('|')[1].matchAll(/`([^`]+)`/g)].map(([, file]) => file.replace(/\/$/, '')),
+  );
+  const there = fs.readdirSync(path.join(root, 'src/store'));
+  // A module's own file, beside the directory with the rest of it.
+  const halves = there.filter(file => there.includes(file.replace(/\.rs$/, '')) && file.endsWith('.rs'));
+  const whole = there.filter(file => !halves.some(half => half.replace(/\.rs$/, '') === file));
+  t.deepEqual(
+    named.filter(file => !there.includes(file)),
+    [],
+  );
+  t.deepEqual(
+    whole.filter(file => !named.includes(file)),
+    [],
+  );
+});
+
+test('the version that the README shows is the one there is', t => {
+  const { name, version } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'));
+  const shown = [...readPage('README.md').matchAll(RegExp(`${name}@(\\d[^"\\s]*)`, 'g'))].map(match => match[1]);
+  t.deepEqual([...new Set(shown)], [version]);
+  t.regex(readPage('CHANGELOG.md'), RegExp(`^(## ${version} - |To be ${version},)`.replaceAll('.', '\\.'), 'm'));
+});
