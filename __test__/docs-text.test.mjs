@@ -4,11 +4,11 @@ import path from 'node:path';
 import test from 'ava';
 import * as api from '../index.mjs';
 import { cliFlags, subcommands } from './support/docs/commands.mjs';
-import { pageNames, readPage, root } from './support/docs/pages.mjs';
+import { pageNames, readText, root } from './support/docs/pages.mjs';
 
 /** A page without code blocks and comments. */
 const proseOf = name =>
-  readPage(name)
+  readText(name)
     .replace(/^```[^]*?^```$/gm, '')
     .replace(/<!--[^]*?-->/g, '');
 
@@ -112,7 +112,7 @@ test('the table of the store in ARCHITECTURE.md has all of its files', t => {
 
 test('the version that the README shows is the one there is', t => {
   const { name, version } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'));
-  const shown = [...readPage('README.md').matchAll(RegExp(`${name}@(\\d[^"\\s]*)`, 'g'))].map(match => match[1]);
+  const shown = [...readText('README.md').matchAll(RegExp(`${name}@(\\d[^"\\s]*)`, 'g'))].map(match => match[1]);
   t.deepEqual([...new Set(shown)], [version]);
-  t.regex(readPage('CHANGELOG.md'), RegExp(`^(## ${version} - |To be ${version},)`.replaceAll('.', '\\.'), 'm'));
+  t.regex(readText('CHANGELOG.md'), RegExp(`^(## ${version} - |To be ${version},)`.replaceAll('.', '\\.'), 'm'));
 });

@@ -5,10 +5,10 @@ import path from 'node:path';
 import process from 'node:process';
 import { promisify } from 'node:util';
 import { runCli } from '../cli.mjs';
-import { root } from './pages.mjs';
+import { readText, root } from './pages.mjs';
 
 const packageJson = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'));
-const cargoToml = fs.readFileSync(path.join(root, 'Cargo.toml'), 'utf8');
+const cargoToml = readText('Cargo.toml');
 
 const memo = new Map();
 const once = (key, make) => {

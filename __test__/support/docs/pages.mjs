@@ -25,7 +25,8 @@ export const pageNames = () =>
       .map(name => path.join(dir, name)),
   );
 
-export const readPage = name => fs.readFileSync(path.join(root, name), 'utf8');
+/** A file of the project, whichever way its lines end in this checkout. */
+export const readText = name => fs.readFileSync(path.join(root, name), 'utf8').replaceAll('\r\n', '\n');
 
 const known = new Set(['store', 'sql', 'before', 'continues', 'exit', 'vary', 'skip']);
 
@@ -86,4 +87,4 @@ export const readBlocksOf = (name, page) => {
 };
 
 /** @returns {Block[]} the code blocks of a page */
-export const readBlocks = name => readBlocksOf(name, readPage(name));
+export const readBlocks = name => readBlocksOf(name, readText(name));
