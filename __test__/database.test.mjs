@@ -224,6 +224,11 @@ test('opening, closing, and what a database says of itself', t => {
   t.deepEqual(outcome(() => new Database(7)), outcome(() => new BetterSqlite3(7)));
 });
 
+test('a database made of no bytes is an empty one', t => {
+  const acts = [db => db.prepare('SELECT count(*) FROM sqlite_master').pluck().get(), db => db.exec('CREATE TABLE a (b)').memory];
+  sameOutcomes(t, acts, [() => new Database(Buffer.alloc(0)), () => new BetterSqlite3(Buffer.alloc(0))]);
+});
+
 test('a serialized database', t => {
   const acts = [facts => facts.prepare('SELECT d FROM t').pluck().all(), db => db.memory, db => db.name];
   const make = Kind => {

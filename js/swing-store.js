@@ -12,7 +12,7 @@ const { makeKVCache } = require('./kv-cache.js');
 const { baseKVStore, hostKVStore, kernelKVStore } = require('./kv-store.js');
 const native = require('./native.js');
 const { unpackPairs } = require('./packed.js');
-const { dbFileInDirectory } = require('./paths.js');
+const { dbFileInDirectory, isSwingStore } = require('./paths.js');
 const { repairMetadata } = require('./repair-metadata.js');
 const { makeSnapStoreIO, snapStoreOver } = require('./snap-store.js');
 const { ownPowers } = require('./substore.js');
@@ -61,7 +61,11 @@ const assertComplete = ({ bundleStore, transcriptStore, snapStore }, checkMode) 
 /** Makes room for a store at `storePath` and returns the path of its database file. */
 const prepareFile = (storePath, forceReset, asFile) => {
   if (!storePath) return MEMORY;
-  if (forceReset) fs.rmSync(storePath, { recursive: true, force: true });
+  if (forceReset) {
+    // The file before its log: without its log it may be damaged, and without the file nobody takes the log for anything.
+    if (!asFile && isSwingStore(storePath)) fs.rmSync(dbFileInDirectory(storePath), { recursive: true, force: true });
+    fs.rmSync(storePath, { recursive: true, force: true });
+  }
   if (asFile) return storePath;
   fs.mkdirSync(storePath, { recursive: true });
   return dbFileInDirectory(storePath);

@@ -232,3 +232,28 @@ fn what_was_written_since_the_commit_is_not_lost_by_moving() {
     staged.publish(true).unwrap();
     assert_eq!(store.kv_get(b"two").unwrap().unwrap(), b"2");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_bundle_without_an_end_is_not_held_in_memory() {
+    let base = tempfile::tempdir().unwrap();
+    let [store, export, to] = ["store", "export", "to"].map(|name| base.path().join(name));
+    fs::create_dir(&store).unwrap();
+    make_store(&store, 1, 1000);
+    export_to_directory(&store, &export, &archival(), &Monitor::default()).unwrap();
+    let manifest = fs::read_to_string(export.join(MANIFEST_NAME)).unwrap();
+    let artifacts = "\"artifacts\": [";
+    let with_bundle = format!("{artifacts} [\"bundle.b1-00\", \"endless\"],");
+    fs::write(
+        export.join(MANIFEST_NAME),
+        manifest.replacen(artifacts, &with_bundle, 1),
+    )
+    .unwrap();
+    // Larger than any memory, and takes up nothing.
+    let endless = fs::File::create(export.join("endless")).unwrap();
+    endless.set_len(1 << 40).unwrap();
+    let Err(error) = import(&export, &to, &Monitor::default()) else {
+        panic!("it was taken");
+    };
+    assert!(matches!(error, Error::ArtifactTooLong { .. }), "{error}");
+}

@@ -56,8 +56,8 @@ const deleteSlowly = ({ kvStore, transcriptStore, snapStore }) => {
   if (items.done && images.done) kvStore.set('terminated', JSON.stringify(others));
 };
 
-const crank = async (kernelStorage, seed, height, i, below) => {
-  const { kvStore, transcriptStore, bundleStore } = kernelStorage;
+const crank = async (kernelStorage, height, i, below) => {
+  const { kvStore, transcriptStore, snapStore, bundleStore } = kernelStorage;
   kernelStorage.startCrank();
   kernelStorage.establishCrankSavepoint('deliver');
   const slot = below(SLOTS);
@@ -80,16 +80,20 @@ const crank = async (kernelStorage, seed, height, i, below) => {
     if (bundleStore.hasBundle(id)) bundleStore.deleteBundle(id);
     else bundleStore.addBundle(id, bundle);
   }
+  if (below(40) === 0) snapStore.deleteAllUnusedSnapshots();
   deleteSlowly(kernelStorage);
-  kernelStorage.emitCrankHashes();
+  const hashes = kernelStorage.emitCrankHashes();
   kernelStorage.endCrank();
+  return hashes;
 };
 
-/** Runs the block of a height, up to its commit. */
+/** Runs the block of a height, up to its commit, and returns the hashes of its cranks. */
 export const runBlock = async ({ kernelStorage, hostStorage }, seed, height) => {
   const { below } = makeRandom(Math.imul(seed + 1, 2654435761) ^ Math.imul(height + 1, 40503));
   hostStorage.kvStore.set('host.height', `${height}`);
-  for (let i = below(5); i >= 0; i -= 1) await crank(kernelStorage, seed, height, i, below);
+  const hashes = [];
+  for (let i = below(5); i >= 0; i -= 1) hashes.push(await crank(kernelStorage, height, i, below));
+  return hashes;
 };
 
 /** The height of a store's last commit; 0 for a new store. */

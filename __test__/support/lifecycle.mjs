@@ -218,6 +218,7 @@ export const lifecycleScenarios = {
           [null, 7],
           [null, Buffer.from('this is no database, whatever it may look like')],
           [null, image.subarray(0, 1000)],
+          [null, Buffer.alloc(0)],
           [null, null],
           [null, 0],
           [null, ''],

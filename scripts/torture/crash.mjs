@@ -1,9 +1,10 @@
 // Kills a kernel-like process thousands of times, and checks its store each time.
 //
-//   npm run torture:crash -- [--rounds N] [--seed N] [--dir DIR]
+//   npm run torture:crash -- [--rounds N] [--seed N] [--dir DIR] [--life N]
 //
 // `--dir` says on which file system: by default that of temporary files. A failure names the seed, with which the
-// same blocks come again, if not at the same moments. The store that failed is kept.
+// same blocks come again, if not at the same moments. The store that failed is kept. After `--life` kills there is a
+// new store, of the next kind: with or without history, with and without archives, and so on.
 import '@endo/init/debug.js';
 
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -19,6 +20,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '3000' },
     seed: { type: 'string', default: `${Math.floor(Math.random() * 2 ** 31)}` },
     dir: { type: 'string', default: tmpdir() },
+    life: { type: 'string', default: '150' },
   },
 });
 const rounds = Number(values.rounds);
@@ -30,6 +32,7 @@ try {
   const figures = await crashKernel(base, {
     rounds,
     seed: Number(values.seed),
+    life: Number(values.life),
     onRound: ({ rounds: done, commits }) => bar.update(done, { commits }),
   });
   bar.stop();

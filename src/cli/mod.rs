@@ -129,7 +129,22 @@ pub fn main() -> u8 {
     });
     // Without a handler Ctrl-C ends the process at once.
     drop(handled);
+    survive_file_limit();
     run(std::env::args_os(), Streams::of_process(), interrupt)
+}
+
+/// Lets a write beyond the limit of a file's size (`ulimit -f`) fail, instead of ending the process
+/// without a word. Node.js does the same.
+fn survive_file_limit() {
+    #[cfg(unix)]
+    {
+        // What matters is that there is a handler.
+        let seen = Arc::default();
+        drop(signal_hook::flag::register(
+            signal_hook::consts::SIGXFSZ,
+            seen,
+        ));
+    }
 }
 
 /// Runs a command line, whose first argument is the program's name, and returns the exit code.

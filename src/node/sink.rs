@@ -18,7 +18,7 @@ use crate::store::archive::{archive_snapshot, can_archive};
 use crate::store::repopulate::Incoming;
 use crate::store::{
     BundleContents, Compressed, Compressor, Error, Result, SnapshotImport, SpanImport,
-    bundle_id_from_name, check_bundle_artifact, limits,
+    bundle_id_from_name, check_bundle_artifact, gather_bundle, limits,
 };
 
 /// Marks the JavaScript objects that are tied to a [`Sink`].
@@ -149,10 +149,7 @@ impl Sink {
         match &mut *lock(&self.work) {
             Work::Snapshot(compressor) => compressor.add(bytes),
             Work::Span(import) => import.add(bytes),
-            Work::Bundle(_, data) => {
-                data.extend_from_slice(bytes);
-                Ok(())
-            }
+            Work::Bundle(name, data) => gather_bundle(name, data, bytes),
             Work::Artifact(job, incoming) => job.add(incoming, bytes),
             _ => Err(Error::Internal("the sink has ended".into())),
         }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::error::{Error, Result};
 use super::progress::Monitor;
-use super::staging::sidecar;
+use super::replace::sidecar;
 use super::{Database, Location, OpenOptions, Part, find_file};
 
 /// How often to look whether the lock is free. The gap between two blocks may be short.

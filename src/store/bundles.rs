@@ -11,6 +11,25 @@ use super::record::described_text;
 use super::span_reader::SqlText;
 use super::{Database, SharedDatabase, Store};
 
+/// The longest bundle that an import takes, in bytes: it is held in memory as a whole, and comes from
+/// whoever offers it.
+pub const MAX_BUNDLE_BYTES: usize = 128 << 20;
+
+/// Adds bytes to the artifact of a bundle that is being gathered.
+///
+/// # Errors
+/// [`Error::ArtifactTooLong`].
+pub fn gather_bundle(name: &[u8], data: &mut Vec<u8>, bytes: &[u8]) -> Result<()> {
+    if data.len().saturating_add(bytes.len()) > MAX_BUNDLE_BYTES {
+        return Err(Error::ArtifactTooLong {
+            name: name.to_vec(),
+            limit: MAX_BUNDLE_BYTES as u64,
+        });
+    }
+    data.extend_from_slice(bytes);
+    Ok(())
+}
+
 /// What a bundle consists of, as the file holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BundleContents {

@@ -41,7 +41,7 @@ impl Database {
             match mode {
                 ArtifactMode::Operational => {
                     let count = unbroken.count(self, vat_id, *start_pos, *end_pos)?;
-                    if count != end_pos - start_pos {
+                    if count != end_pos.saturating_sub(*start_pos) {
                         return Err(Error::IncompleteCurrentSpan {
                             count,
                             span: show_span(&span),
@@ -53,7 +53,7 @@ impl Database {
                         .incarnation_start(vat_id, *incarnation)?
                         .unwrap_or(*start_pos);
                     let count = unbroken.count(self, vat_id, first, *end_pos)?;
-                    if count != end_pos - first {
+                    if count != end_pos.saturating_sub(first) {
                         return Err(Error::IncompleteIncarnation(count));
                     }
                 }

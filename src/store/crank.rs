@@ -187,12 +187,13 @@ impl Store {
     /// Commits everything written since the last commit, if anything was.
     ///
     /// # Errors
-    /// [`Error::StoreClosed`]; SQLite's errors.
+    /// [`Error::StoreClosed`]; [`Error::Torn`]; SQLite's errors.
     pub fn commit(&mut self) -> Result<()> {
         if !self.open {
             return Err(Error::StoreClosed);
         }
         let db = self.db.lock();
+        db.check_whole()?;
         if db.in_transaction() {
             db.commit()?;
         }

@@ -4,7 +4,7 @@
 //! that fetch their rows step by step. All of them hold a [`SharedDatabase`] and lock it for one
 //! operation at a time, so that it may be used from any thread.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -14,6 +14,7 @@ use rusqlite::{CachedStatement, Connection, OpenFlags, Params};
 
 use super::buffer::Buffer;
 use super::error::{Error, Result};
+use super::moment::{self, Moment};
 use super::schema::Part;
 use super::signal::Signal;
 use super::span_reader::ReaderState;
@@ -65,6 +66,9 @@ pub struct Database {
     readers: Vec<Weak<Mutex<ReaderState>>>,
     pub(super) buffer: RefCell<Buffer>,
     pub(super) signal: Arc<Signal>,
+    pub(super) moment: Cell<Moment>,
+    /// Whether a transaction was lost that can't be undone.
+    pub(super) is_torn: Cell<bool>,
     pub(super) connection: Option<Connection>,
     pub(super) location: Location,
 }
@@ -114,7 +118,10 @@ impl Database {
             }
             Location::Memory | Location::Serialized(_) => Connection::open_in_memory()?,
         };
-        if let Location::Serialized(bytes) = &location {
+        // An empty database is no bytes at all, of which SQLite can't allocate a copy.
+        if let Location::Serialized(bytes) = &location
+            && !bytes.is_empty()
+        {
             connection.deserialize_read_exact(
                 "main",
                 bytes.as_slice(),
@@ -141,6 +148,8 @@ impl Database {
             readers: Vec::new(),
             buffer: RefCell::default(),
             signal: Arc::default(),
+            moment: Cell::default(),
+            is_torn: Cell::new(false),
             connection: Some(connection),
             location,
         }
@@ -149,9 +158,23 @@ impl Database {
     /// The connection.
     ///
     /// # Errors
-    /// [`Error::DatabaseClosed`] after [`Database::close`].
+    /// [`Error::DatabaseClosed`] after [`Database::close`]; [`Error::MomentLost`].
     pub fn connection(&self) -> Result<&Connection> {
-        self.connection.as_ref().ok_or(Error::DatabaseClosed)
+        let connection = self.connection.as_ref().ok_or(Error::DatabaseClosed)?;
+        moment::check(self.moment.get(), connection)?;
+        Ok(connection)
+    }
+
+    /// Fails if a transaction was lost that can't be undone.
+    ///
+    /// # Errors
+    /// [`Error::Torn`].
+    pub(super) fn check_whole(&self) -> Result<()> {
+        self.notice_lost_transaction();
+        match self.is_torn.get() {
+            true => Err(Error::Torn),
+            false => Ok(()),
+        }
     }
 
     /// Makes void the copies of values that were made before, if another connection may have
@@ -328,12 +351,13 @@ impl Database {
     /// Begins a transaction that may write, unless one is open.
     ///
     /// # Errors
-    /// SQLite's `SQLITE_BUSY` when another connection writes for longer than the timeout.
+    /// SQLite's `SQLITE_BUSY` when another connection writes for longer than the timeout;
+    /// [`Error::Torn`].
     pub fn begin(&self) -> Result<()> {
         if self.signal.is_held() && self.in_transaction() {
             return Ok(());
         }
-        self.notice_lost_transaction();
+        self.check_whole()?;
         let is_new = !self.in_transaction();
         if is_new {
             self.run_directly("BEGIN IMMEDIATE TRANSACTION")?;
@@ -442,6 +466,13 @@ impl Database {
 
 /// SQLite's error without the path that rusqlite adds, which callers do not expect.
 fn open_error(error: rusqlite::Error, path: &Path) -> Error {
+    let error = match error {
+        // It has no words for this but the path.
+        rusqlite::Error::SqliteFailure(failure, Some(message)) if Path::new(&message) == path => {
+            rusqlite::Error::SqliteFailure(failure, None)
+        }
+        other => other,
+    };
     match Error::from(error) {
         Error::Sqlite { code, message } => {
             let suffix = format!(": {}", path.display());

@@ -91,6 +91,10 @@ pub enum Error {
         /// the mode that SQLite answered with
         found: String,
     },
+    /// The disk failed while something was written without a journal, by which it could be undone.
+    Torn,
+    /// The state that was being read is gone: the disk failed, and somebody has committed since.
+    MomentLost,
     /// A change of journal mode in the middle of a transaction.
     InTransaction,
 
@@ -419,6 +423,8 @@ impl Error {
             | Error::NoStore { .. }
             | Error::UnreadableLog(_)
             | Error::JournalMode { .. } => "ERR_SWING_STORE_OPEN",
+            Error::Torn => "ERR_SWING_STORE_TORN",
+            Error::MomentLost => "ERR_SWING_STORE_OVERTAKEN",
             Error::StoreInUse(_) => "ERR_SWING_STORE_IN_USE",
             Error::NoRoom { .. } => "ENOSPC",
             Error::InTransaction
@@ -494,6 +500,16 @@ impl Error {
                 string(wanted.as_bytes()),
                 string(found.as_bytes())
             ),
+            Error::Torn => {
+                "the disk failed in the middle of a transaction without a journal (in the \
+                 unsafe fast mode, as imports are made), which can't be undone: the database is \
+                 damaged. Close it, and import it anew or restore it from a backup"
+                    .into()
+            }
+            Error::MomentLost => "the disk failed while a store was being read, which ended the \
+                 read transaction, and the store has gone on since: the state that was being read \
+                 is gone. Begin anew"
+                .into(),
             Error::InTransaction => "must not be in a transaction".into(),
             Error::CrankInCrank => "startCrank while already in a crank".into(),
             Error::OutsideCrank(operation) => format!("{operation} outside of crank"),
@@ -756,12 +772,22 @@ impl From<rusqlite::types::FromSqlError> for Error {
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Error {
         match error {
-            rusqlite::Error::SqliteFailure(failure, message) => Error::Sqlite {
-                code: super::sqlite_code::name(failure.extended_code),
-                message: message.unwrap_or_else(|| {
+            rusqlite::Error::SqliteFailure(failure, message) => {
+                let mut message = message.unwrap_or_else(|| {
                     rusqlite::ffi::code_to_str(failure.extended_code).to_owned()
-                }),
-            },
+                });
+                if failure.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE {
+                    // The first thing that opening a store writes. SQLite has no words for it.
+                    message.push_str(
+                        ": the WAL-index (the file beside the store that ends in -shm) can't be \
+                         made larger. Is the disk full?",
+                    );
+                }
+                Error::Sqlite {
+                    code: super::sqlite_code::name(failure.extended_code),
+                    message,
+                }
+            }
             other => Error::BadRow(other.to_string()),
         }
     }

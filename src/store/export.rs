@@ -86,7 +86,14 @@ impl Exporter {
             has_grown: AtomicBool::new(false),
         };
         exporter.set_cache(CACHE_KIB);
+        exporter.db.lock().fix_moment();
         exporter
+    }
+
+    /// The database that is read.
+    #[cfg(test)]
+    pub(super) fn database(&self) -> &SharedDatabase {
+        &self.db
     }
 
     /// Should it fail, reading will, too, and say why.
@@ -231,12 +238,15 @@ impl Exporter {
     /// [`Error::DatabaseClosed`] the second time.
     pub fn close(&self) -> Result<()> {
         let mut db = self.db.lock();
-        db.execute("ROLLBACK")?;
+        let ended = db.end_moment();
+        if matches!(ended, Err(Error::DatabaseClosed)) {
+            return ended;
+        }
         db.close();
         if self.has_grown.load(Ordering::Relaxed) {
             give_back_memory();
         }
-        Ok(())
+        ended
     }
 }
 
@@ -375,7 +385,7 @@ impl Section {
         while let Some(row) = rows.next()? {
             match self {
                 Section::Kv => {
-                    let key = row.get_ref(0)?.as_bytes()?;
+                    let key = text::in_column(row.get_ref(0)?)?;
                     if key_type(key) == KeyType::Consensus {
                         record_key.clear();
                         record_key.extend_from_slice(RECORD_PREFIX);
@@ -388,21 +398,24 @@ impl Section {
                     place.0.extend_from_slice(key);
                 }
                 Section::Snapshots(_) => {
+                    // As the table has it, which is not how it is read.
+                    let vat_id = text::in_column(row.get_ref(0)?)?.to_vec();
                     let row = SnapshotRow::read(row)?;
                     let name = artifact::snapshot_name(&row.vat_id, row.info.snap_pos);
                     batch.add(&name, &row.record().to_json());
                     if row.in_use {
                         batch.add(&artifact::current_snapshot_key(&row.vat_id), &name);
                     }
-                    place = (row.vat_id, row.info.snap_pos);
+                    place = (vat_id, row.info.snap_pos);
                 }
                 Section::Spans(_) => {
+                    let vat_id = text::in_column(row.get_ref(0)?)?.to_vec();
                     let span = SpanRecord::from_row(row)?;
                     batch.add(&span.key(), &span.to_json());
-                    place = (span.vat_id, span.start_pos);
+                    place = (vat_id, span.start_pos);
                 }
                 Section::Bundles => {
-                    let id = row.get_ref(0)?.as_bytes()?;
+                    let id = text::in_column(row.get_ref(0)?)?;
                     batch.add(&artifact::bundle_name(id), &text::as_read(id));
                     place = (id.to_vec(), 0);
                 }

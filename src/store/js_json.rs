@@ -380,6 +380,13 @@ mod tests {
     }
 
     #[test]
+    fn there_is_an_end_to_how_many_values_there_are() {
+        let many = [b"[".to_vec(), b"0,".repeat(1 << 22), b"0]".to_vec()].concat();
+        let error = parse(&many).map(drop).unwrap_err();
+        assert_eq!(error.problem, "too many values");
+    }
+
+    #[test]
     fn errors_say_where() {
         let error = parse(b"[1,x]").unwrap_err();
         assert_eq!(error.to_string(), "no value in JSON at byte 3");

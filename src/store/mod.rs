@@ -45,6 +45,7 @@ mod kv;
 mod limits;
 mod locate;
 mod memory;
+mod moment;
 mod notes;
 mod pool;
 mod progress;
@@ -52,6 +53,7 @@ pub mod prune;
 pub mod reclaim;
 mod record;
 mod record_import;
+mod replace;
 pub mod repopulate;
 mod scan;
 mod schema;
@@ -77,7 +79,9 @@ use std::path::PathBuf;
 
 pub use artifact::{ArtifactMode, bundle_id_from_name};
 pub use beside::{Space, Transacted};
-pub use bundles::{BundleContents, NewBundle, check_bundle_artifact};
+pub use bundles::{
+    BundleContents, MAX_BUNDLE_BYTES, NewBundle, check_bundle_artifact, gather_bundle,
+};
 pub use crank::{ACTIVITYHASH, CrankHashes, next_activityhash};
 pub use database::{DEFAULT_BUSY_TIMEOUT, Database, Location, OpenOptions, SharedDatabase};
 pub use diff::diff_stores;

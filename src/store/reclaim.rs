@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use super::beside::{Beside, Space, Transacted, is_busy, size};
 use super::error::{Error, Result};
 use super::progress::{Monitor, Stage};
-use super::staging::sidecar;
+use super::replace::sidecar;
 use super::{Database, Location, OpenOptions, find_file};
 
 /// How many pages are given back in one transaction.

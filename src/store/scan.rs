@@ -9,6 +9,7 @@ use super::Database;
 use super::error::Result;
 use super::limits::limits;
 use super::span_reader::SqlText;
+use super::text;
 
 /// The most keys to read at a time.
 const MAX_BATCH: usize = 256;
@@ -89,7 +90,7 @@ impl Database {
                 is_end = true;
                 break;
             };
-            let key = self.checked(row.get_ref(0))?.as_bytes().unwrap_or_default();
+            let key = text::in_column(self.checked(row.get_ref(0))?)?;
             bytes += key.len();
             keys.push_back(key.to_vec());
         }

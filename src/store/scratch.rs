@@ -102,6 +102,11 @@ fn claim(path: &Path) -> io::Result<Option<File>> {
 
 /// Removes what nobody works in any more. That it can't be removed is no reason to stop.
 pub(super) fn remove_leftovers(parent: &Path, prefix: &str) {
+    clear_leftovers(parent, prefix, |_| {});
+}
+
+/// As [`remove_leftovers`], and does `before` with each before it is removed.
+pub(super) fn clear_leftovers(parent: &Path, prefix: &str, before: impl Fn(&Path)) {
     let Ok(entries) = fs::read_dir(parent) else {
         return;
     };
@@ -116,6 +121,7 @@ pub(super) fn remove_leftovers(parent: &Path, prefix: &str) {
         if let Ok(lock) = lock
             && lock.try_lock().is_ok()
         {
+            before(&entry.path());
             drop(fs::remove_dir_all(entry.path()));
         }
     }

@@ -140,7 +140,7 @@ impl Items {
         let db = self.db.lock();
         for (position, item) in self.batch.iter() {
             db.insert_item(&self.span.vat_id, position, item, self.span.incarnation)?;
-            self.written_pos = position + 1;
+            self.written_pos = position.saturating_add(1);
         }
         self.batch.clear();
         Ok(())

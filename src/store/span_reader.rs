@@ -108,7 +108,7 @@ impl ReaderState {
             statement.query(params![SqlText(&self.vat_id), self.next_pos, self.end_pos])?;
         let mut bytes = 0;
         while bytes <= limit {
-            let Some(row) = rows.next()? else {
+            let Some(row) = db.checked(rows.next())? else {
                 self.exhausted = true;
                 break;
             };
@@ -116,7 +116,7 @@ impl ReaderState {
             let item = row.get_ref(1)?.as_bytes()?;
             bytes += item.len() + ITEM_BYTES;
             self.fetched.add(position, item);
-            self.next_pos = position + 1;
+            self.next_pos = position.saturating_add(1);
             self.found += 1;
         }
         Ok(())

@@ -11,14 +11,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::error::{Error, Result};
 use super::flusher::Flusher;
+use super::replace::put_in_place;
 use super::scratch::{Scratch, remove_leftovers, sync_directory};
 use super::{Database, FILE_NAME, Location, OpenOptions, SharedDatabase};
 
 /// What the names of scratch directories of imports begin with.
 const PREFIX: &str = ".swing-store-import-";
-
-/// What SQLite adds to the name of a database file.
-const SIDECARS: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 /// Where a store is to be.
 #[derive(Debug, Clone)]
@@ -140,13 +138,14 @@ impl Staged {
     ///
     /// # Errors
     /// [`Error::Statement`] while rows are being read from a tool's statement, or if something
-    /// was written since the commit; [`Error::Io`]; SQLite's errors. The database is still staged
+    /// was written since the commit; [`Error::Torn`]; [`Error::Io`]; SQLite's errors. The database is still staged
     /// then, unless only opening it failed.
     pub fn publish(&self, fast: bool) -> Result<()> {
         let mut place = self.place();
         let Place::Scratch { scratch, erase } = &*place else {
             return Ok(());
         };
+        self.db.lock().check_whole()?;
         let from = scratch.path().join(FILE_NAME);
         drop(self.flusher().take());
         {
@@ -159,7 +158,7 @@ impl Staged {
         sync_file(&from)?;
         let moved = self.db.lock().move_file(&self.file, fast, || {
             sync_file(&from)?;
-            put_in_place(&from, &self.file, scratch)
+            put_in_place(&from, &self.file, scratch.path())
         });
         if matches!(moved, Err(Moved::No(_))) {
             return moved.map_err(Moved::into_error);
@@ -276,55 +275,6 @@ fn sync_file(path: &Path) -> Result<()> {
         .open(path)
         .and_then(|file| file.sync_all())
         .map_err(|error| Error::io(format!("syncing {}", path.display()), &error))
-}
-
-/// The file that SQLite has beside a database, whose name ends in `suffix`.
-pub(super) fn sidecar(file: &Path, suffix: &str) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
-}
-
-/// Moves a database file to where another store may be.
-fn put_in_place(from: &Path, to: &Path, scratch: &Scratch) -> Result<()> {
-    let doing = || format!("moving the new store to {}", to.display());
-    if SIDECARS.iter().any(|suffix| sidecar(from, suffix).exists()) {
-        return Err(Error::Internal(
-            "the imported database did not close".into(),
-        ));
-    }
-    let old: Vec<PathBuf> = SIDECARS
-        .iter()
-        .map(|suffix| sidecar(to, suffix))
-        .filter(|path| path.exists())
-        .collect();
-    // Where there is no more than a file, one step replaces it. The new file must never meet the
-    // old one's log, though, which SQLite would take for its own; nor the old file be without it.
-    let mut aside = Vec::new();
-    if !old.is_empty() || to.is_dir() {
-        let replaced = scratch.path().join("replaced");
-        fs::create_dir_all(&replaced).map_err(|error| Error::io(doing(), &error))?;
-        let whole = to.exists().then(|| to.to_owned());
-        for path in whole.into_iter().chain(old) {
-            let kept = replaced.join(path.file_name().unwrap_or_default());
-            if let Err(error) = fs::rename(&path, &kept) {
-                put_back(aside);
-                return Err(Error::io(doing(), &error));
-            }
-            aside.push((kept, path));
-        }
-    }
-    fs::rename(from, to).map_err(|error| {
-        put_back(aside);
-        Error::io(doing(), &error)
-    })
-}
-
-/// Undoes moves, the last one first.
-fn put_back(moves: Vec<(PathBuf, PathBuf)>) {
-    for (now, before) in moves.into_iter().rev() {
-        drop(fs::rename(now, before));
-    }
 }
 
 fn remove(path: &Path) -> std::io::Result<()> {

@@ -7,6 +7,8 @@
 
 use std::borrow::Cow;
 
+use rusqlite::types::{FromSqlError, FromSqlResult, ValueRef};
+
 /// `U+FFFD` in UTF-8, which stands for what can't be encoded.
 pub const REPLACEMENT: &[u8] = b"\xEF\xBF\xBD";
 
@@ -48,6 +50,18 @@ pub fn for_hash(text: &[u8]) -> Cow<'_, [u8]> {
     }
     bytes.extend_from_slice(rest);
     Cow::Owned(bytes)
+}
+
+/// The bytes of a text that a column holds.
+///
+/// Bytes that are no text, as only a damaged file has them in the place of one, are an error: SQLite
+/// sorts them behind all text, so that whoever reads on behind such a key, given as a text, gets it
+/// again and again.
+pub(super) fn in_column(value: ValueRef<'_>) -> FromSqlResult<&[u8]> {
+    match value {
+        ValueRef::Text(text) => Ok(text),
+        _ => Err(FromSqlError::InvalidType),
+    }
 }
 
 /// The bytes of the string that JavaScript gets when it reads `text` from the file.

@@ -198,7 +198,7 @@ impl Database {
     /// [`Error::MissingTranscriptItems`].
     pub(super) fn require_items(&self, vat_id: &[u8], start_pos: i64, end_pos: i64) -> Result<()> {
         let found = self.count_items(vat_id, start_pos, end_pos)?;
-        let expected = end_pos - start_pos;
+        let expected = end_pos.saturating_sub(start_pos);
         match found == expected {
             true => Ok(()),
             false => Err(Error::MissingTranscriptItems { found, expected }),
@@ -271,7 +271,7 @@ impl Database {
         let spans = self.spans_of_mode(mode)?;
         let mut names = Vec::with_capacity(spans.len());
         for span in spans {
-            let length = span.end_pos - span.start_pos;
+            let length = span.end_pos.saturating_sub(span.start_pos);
             if mode != ArtifactMode::Debug
                 || self.count_items(&span.vat_id, span.start_pos, span.end_pos)? == length
             {
@@ -322,7 +322,7 @@ impl Store {
         let record = SpanRecord {
             vat_id: vat_id.to_vec(),
             start_pos: span.start_pos,
-            end_pos: span.end_pos + 1,
+            end_pos: span.end_pos.saturating_add(1),
             hash: extend_span_hash(&span.hash, &text::for_hash(item)).into_bytes(),
             is_current: true,
             incarnation: span.incarnation,
@@ -391,7 +391,7 @@ impl Store {
         let mut db = self.db.lock();
         self.ensure_txn(&db)?;
         let old = db.require_current_span(vat_id)?;
-        let incarnation = old.incarnation + i64::from(new_incarnation);
+        let incarnation = old.incarnation.saturating_add(i64::from(new_incarnation));
         let closed = closed_span(vat_id, &old);
         self.notes.set(&db, &closed.key(), closed.to_json())?;
         end_current_span(&mut db, &closed, self.keep_transcripts)?;

@@ -95,6 +95,7 @@ impl View {
             .ok_or_else(|| Error::Internal("no connection".into()))?;
         db.check_is_store(directory)?;
         db.make_missing_tables()?;
+        db.fix_moment();
         Ok(db)
     }
 

@@ -1,7 +1,7 @@
 //! A file of an archive while it is being written.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::file_name;
@@ -11,8 +11,12 @@ use crate::store::scratch::{random, sync_directory};
 /// Behind the names of files that are not finished.
 const UNFINISHED: &str = ".gz.tmp";
 
+/// More than enough to find a name that nobody else has.
+const ATTEMPTS: usize = 16;
+
 /// A file that gets its name when it is whole, and is gone if it never is. A process that is killed
-/// leaves it under its temporary name, `NAME-PROCESS-NUMBER.gz.tmp`.
+/// leaves it under its temporary name, `NAME-PROCESS-NUMBER.gz.tmp`; [`remove_unfinished`] removes
+/// it. It is locked as long as it is being written.
 pub(super) struct ArchiveFile {
     temporary: PathBuf,
     place: PathBuf,
@@ -30,17 +34,7 @@ impl ArchiveFile {
         let name = file_name(artifact)
             .ok_or_else(|| Error::Internal("no file can have this artifact's name".into()))?;
         let stem = String::from_utf8_lossy(artifact);
-        let process = std::process::id();
-        let temporary = format!("{stem}-{process}-{:016x}{UNFINISHED}", random());
-        let temporary = unfinished.join(temporary);
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        // For the eyes of its owner, as those that the reference makes.
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options
-            .open(&temporary)
-            .map_err(|error| Error::io(format!("making {}", temporary.display()), &error))?;
+        let (temporary, file) = make_temporary(&stem, unfinished)?;
         Ok(ArchiveFile {
             temporary,
             place: directory.join(name),
@@ -84,5 +78,106 @@ impl Drop for ArchiveFile {
             // If it can't be removed it is in nobody's way.
             drop(fs::remove_file(&self.temporary));
         }
+    }
+}
+
+/// Makes and locks a file of a name that nobody else has.
+fn make_temporary(stem: &str, directory: &Path) -> Result<(PathBuf, File)> {
+    let process = std::process::id();
+    let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
+    for _ in 0..ATTEMPTS {
+        let temporary = format!("{stem}-{process}-{:016x}{UNFINISHED}", random());
+        let temporary = directory.join(temporary);
+        match claim(&temporary) {
+            Ok(Some(file)) => return Ok((temporary, file)),
+            // Someone took it for a leftover in the moment before it was locked.
+            Ok(None) => {}
+            Err(error) => {
+                let is_taken = error.kind() == io::ErrorKind::AlreadyExists;
+                last = error;
+                if !is_taken {
+                    break;
+                }
+            }
+        }
+    }
+    let doing = format!("making a file in {}", directory.display());
+    Err(Error::io(doing, &last))
+}
+
+/// Makes and locks a file; `None` if another process was quicker.
+fn claim(path: &Path) -> io::Result<Option<File>> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    // For the eyes of its owner, as those that the reference makes.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path)?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Ok(None),
+        // Where files can't be locked, nobody takes anything for a leftover either.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(path.exists().then_some(file)),
+    }
+}
+
+/// Removes what killed processes have left in an archive under temporary names. What others are
+/// writing stays, and so does what can't be removed.
+pub(super) fn remove_unfinished(directory: &Path) {
+    let Ok(entries) = fs::read_dir(directory) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let is_ours = entry.file_name().to_str().is_some_and(is_temporary)
+            && entry.file_type().is_ok_and(|found| found.is_file());
+        if is_ours
+            && let Ok(file) = File::options().write(true).open(entry.path())
+            && file.try_lock().is_ok()
+        {
+            drop(fs::remove_file(entry.path()));
+        }
+    }
+}
+
+/// Whether a name is one that [`make_temporary`] gives. Files of callbacks, which nobody locks,
+/// have others.
+fn is_temporary(name: &str) -> bool {
+    let Some(name) = name.strip_suffix(UNFINISHED) else {
+        return false;
+    };
+    let mut parts = name.rsplitn(3, '-');
+    let number = parts.next().unwrap_or_default();
+    let process = parts.next().unwrap_or_default();
+    let stem = parts.next().unwrap_or_default();
+    number.len() == 16
+        && number.bytes().all(|byte| byte.is_ascii_hexdigit())
+        && process.parse::<u32>().is_ok()
+        && (stem.starts_with("transcript.") || stem.starts_with("snapshot."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_process_left_is_removed_and_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let directory = directory.path();
+        let name = b"transcript.v1.0.5";
+        let writing = ArchiveFile::new(directory, directory, name).unwrap();
+        let left = format!("transcript.v1.0.7-123-{:016x}{UNFINISHED}", 7);
+        // Of the package `tmp`, which may be at work on it; and of anybody.
+        let kept = [
+            "transcript.v1.0.7-123-AbCdEfGhIjKl.gz.tmp",
+            "snapshot.v1.7.gz",
+            "notes-1-0000000000000000.gz.tmp",
+        ];
+        for name in kept.into_iter().chain([left.as_str()]) {
+            fs::write(directory.join(name), b"").unwrap();
+        }
+        remove_unfinished(directory);
+        assert!(!directory.join(left).exists());
+        assert!(kept.iter().all(|name| directory.join(name).exists()));
+        writing.publish().unwrap();
+        assert!(directory.join("transcript.v1.0.5.gz").exists());
     }
 }

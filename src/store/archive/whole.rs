@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::read::MultiGzDecoder;
 
-use super::file::ArchiveFile;
+use super::file::{ArchiveFile, remove_unfinished};
 use super::gzip::GzipFile;
 use super::{file_name, span::write_items};
 use crate::store::error::{Error, Result};
@@ -77,11 +77,11 @@ pub fn archive_store(
     monitor.check()?;
     let exporter = Exporter::open(store, options.mode)?;
     let archived = archive(&exporter, directory, options, monitor);
-    exporter.close()?;
-    if archived.is_ok() {
-        monitor.begin(Stage::Done);
-    }
-    archived
+    let closed = exporter.close();
+    let archived = archived?;
+    closed?;
+    monitor.begin(Stage::Done);
+    Ok(archived)
 }
 
 fn archive(
@@ -98,6 +98,7 @@ fn archive(
     };
     names.retain(|name| artifact::kind(name) != b"bundle" && !current.contains(name));
     monitor.set_total(names.len());
+    remove_unfinished(directory);
     let scratch = Scratch::in_made(directory, PREFIX)?;
     let archiver = Archiver {
         exporter,

@@ -341,9 +341,27 @@ impl Database {
     /// Passes on what SQLite said, having looked whether it undid the transaction.
     pub(super) fn checked<T>(&self, result: rusqlite::Result<T>) -> Result<T> {
         result.map_err(|error| {
+            let error = Error::from(error);
+            self.notice_damage(&error);
             self.notice_lost_transaction();
-            Error::from(error)
+            error
         })
+    }
+
+    /// Looks whether an error leaves what can't be undone: without a journal not even the
+    /// statement that failed is.
+    fn notice_damage(&self, error: &Error) {
+        let is_failure = matches!(error, Error::Sqlite { code, .. }
+            if ["SQLITE_FULL", "SQLITE_IOERR", "SQLITE_NOMEM"].iter().any(|of| code.starts_with(of)));
+        if is_failure && self.is_without_journal() && self.in_transaction() {
+            self.is_torn.set(true);
+        }
+    }
+
+    /// False, too, while the buffer is in use by those who look afterwards.
+    fn is_without_journal(&self) -> bool {
+        let buffer = self.buffer.try_borrow();
+        buffer.is_ok_and(|buffer| buffer.is_without_journal)
     }
 
     /// Looks whether SQLite has undone the transaction by itself, as it does when the disk is
@@ -356,6 +374,9 @@ impl Database {
             .is_ok_and(|buffer| buffer.in_transaction)
             && !self.in_transaction();
         if is_lost {
+            if self.is_without_journal() {
+                self.is_torn.set(true);
+            }
             self.transaction_lost();
         }
     }

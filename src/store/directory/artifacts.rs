@@ -9,7 +9,7 @@ use crate::store::limits::limits;
 use crate::store::progress::Monitor;
 use crate::store::{
     Artifact, ArtifactMode, Compressor, Exporter, Store, artifact, bundle_id_from_name,
-    check_bundle_artifact,
+    check_bundle_artifact, gather_bundle,
 };
 
 /// Writes an artifact to a new file, and returns that.
@@ -116,10 +116,7 @@ impl<R: Fn() -> Result<()> + Sync> Import<'_, R> {
     fn bundle(&self, name: &[u8], path: &Path) -> Result<()> {
         let bundle_id = bundle_id_from_name(name)?;
         let mut data = Vec::new();
-        self.read(path, |chunk| {
-            data.extend_from_slice(chunk);
-            Ok(())
-        })?;
+        self.read(path, |chunk| gather_bundle(name, &mut data, chunk))?;
         let contents = check_bundle_artifact(name, data)?;
         (self.records)()?;
         self.step(|store| store.populate_bundle(bundle_id, &contents))

@@ -9,6 +9,7 @@ use super::disk::{Disk, Writeback};
 use super::fault::Fault;
 use super::manifest::Manifest;
 use super::paths::FileNames;
+use super::unfinished::{PREFIX, give_name, publish_manifest, remove_unfinished};
 use super::{DATA_NAME, HEIGHT_KEY, MANIFEST_NAME, height_of};
 use crate::store::artifact::ArtifactMode;
 use crate::store::error::{Error, Result};
@@ -16,9 +17,6 @@ use crate::store::pool;
 use crate::store::progress::{Monitor, Stage};
 use crate::store::scratch::{Scratch, sync_directory};
 use crate::store::{Exporter, text};
-
-/// What the names of scratch directories of exports begin with.
-const PREFIX: &str = ".swing-store-export-";
 
 /// What to export.
 #[derive(Debug, Clone)]
@@ -45,7 +43,8 @@ pub struct Exported {
 /// Writes the last commit of the store in `store` to `directory`, which is made if need be.
 ///
 /// Until all of it is on the disk, nothing but a scratch directory is in `directory`. What is
-/// there already stays as it is: it is an error if the export would take its place.
+/// there already stays as it is: it is an error if the export would take its place. Only what
+/// killed exports have put there is removed.
 ///
 /// # Errors
 /// [`Error::Directory`] if there is an export, or a file in the way, or the store is at another
@@ -57,17 +56,19 @@ pub fn export_to_directory(
     monitor: &Monitor,
 ) -> Result<Exported> {
     monitor.check()?;
+    remove_unfinished(directory);
     let plan = Plan::new(store, directory, options)?;
     monitor.set_total(plan.artifacts.len() + usize::from(options.with_data));
     monitor.tell(|| format!("exporting block {}", plan.block_height));
     let made = !directory.exists();
     let written = plan.write(directory, monitor);
-    plan.exporter.close()?;
+    let closed = plan.exporter.close();
     if written.is_err() && made {
         // Only if nobody else has put something there.
         drop(fs::remove_dir(directory));
     }
     written?;
+    closed?;
     monitor.begin(Stage::Done);
     Ok(Exported {
         block_height: plan.block_height,
@@ -192,7 +193,8 @@ impl Plan {
         let mut moved = Vec::new();
         let outcome = self.move_all(scratch, directory, &mut moved);
         if outcome.is_err() {
-            for file in moved {
+            // The manifest first: it must not name what is gone.
+            for file in moved.into_iter().rev() {
                 drop(fs::remove_file(file));
             }
         }
@@ -206,36 +208,11 @@ impl Plan {
         moved: &mut Vec<PathBuf>,
     ) -> Result<()> {
         for name in self.files() {
-            move_file(name, scratch, directory, moved)?;
+            moved.push(give_name(name, scratch.path(), directory)?);
         }
         sync_directory(directory)?;
-        move_file(MANIFEST_NAME, scratch, directory, moved)?;
+        publish_manifest(scratch.path(), directory)?;
+        moved.push(directory.join(MANIFEST_NAME));
         sync_directory(directory)
     }
-}
-
-fn move_file(
-    name: &str,
-    scratch: &Scratch,
-    directory: &Path,
-    moved: &mut Vec<PathBuf>,
-) -> Result<()> {
-    let file = directory.join(name);
-    give_name(&scratch.path().join(name), &file)?;
-    moved.push(file);
-    Ok(())
-}
-
-/// Gives a file of the scratch directory its name in the export, unless something has that already:
-/// another export may be doing the same.
-fn give_name(from: &Path, to: &Path) -> Result<()> {
-    let error = match fs::hard_link(from, to) {
-        Ok(()) => return Ok(()),
-        Err(error) => error,
-    };
-    if error.kind() == std::io::ErrorKind::AlreadyExists || fs::symlink_metadata(to).is_ok() {
-        return Err(Fault::exists(to));
-    }
-    // Not every file system lets a file have two names.
-    fs::rename(from, to).map_err(|error| Error::io(format!("making {}", to.display()), &error))
 }

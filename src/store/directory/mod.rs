@@ -6,9 +6,10 @@
 //! - each artifact is a file of its own, by the artifact's name.
 //!
 //! An export writes everything in a scratch directory, and moves it into place when it is whole,
-//! the manifest last: where there is a manifest there is all that it names. An import fills a [staged](super::Staged) database. Both work on as many artifacts at a time as
-//! there are processors, hold a few chunks of each, and can be watched and ended at any moment
-//! through a [`Monitor`](super::Monitor).
+//! the manifest last: where there is a manifest there is all that it names. An import fills a
+//! [staged](super::Staged) database. Both work on as many artifacts at a time as there are
+//! processors, hold a few chunks of each, and can be watched and ended at any moment through a
+//! [`Monitor`](super::Monitor).
 
 mod artifacts;
 mod contents;
@@ -24,6 +25,7 @@ mod paths;
 mod records;
 mod repair;
 mod sources;
+mod unfinished;
 mod whole;
 
 use super::artifact::to_number;

@@ -14,6 +14,20 @@ use crate::store::limits::limits;
 /// other gzip programs: callers know how long they are.
 const SMALL_IMAGE_BYTES: usize = 4096;
 
+/// The largest blob that SQLite stores, in bytes.
+const MAX_FILE_BYTES: usize = 1_000_000_000;
+
+/// Fails for a file that SQLite would refuse, before more of it is held in memory.
+fn check_size(file_bytes: usize) -> Result<()> {
+    match file_bytes > MAX_FILE_BYTES {
+        true => Err(Error::Sqlite {
+            code: "SQLITE_TOOBIG",
+            message: "string or blob too big".into(),
+        }),
+        false => Ok(()),
+    }
+}
+
 /// A snapshot that was compressed and hashed.
 #[derive(Debug, Clone)]
 pub struct Compressed {
@@ -58,6 +72,7 @@ impl Compressor {
     /// Adds the next bytes of the image. Waits for helpers if they have enough to do.
     ///
     /// # Errors
+    /// SQLite's `SQLITE_TOOBIG` once the gzip file is larger than any that can be stored;
     /// [`Error::Internal`] if a block could not be compressed, for which there is no reason.
     pub fn add(&mut self, bytes: &[u8]) -> Result<()> {
         let mut rest = bytes;
@@ -65,6 +80,7 @@ impl Compressor {
             // A full block waits for the next byte, so that the last one is never empty.
             if self.block.len() == self.block_bytes {
                 self.line.submit(&mut self.block)?;
+                check_size(self.line.file.len())?;
             }
             let (now, later) = rest.split_at(rest.len().min(self.block_bytes - self.block.len()));
             self.block.extend_from_slice(now);

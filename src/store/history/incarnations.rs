@@ -69,7 +69,7 @@ impl History {
         let last = spans.iter().rev().find(|span| span.length() > 0);
         let read = |span: Option<&SpanInfo>, last: bool| match span {
             Some(span) => {
-                let (start, end) = (span.start_pos, span.end_pos - 1);
+                let (start, end) = (span.start_pos, span.end_pos.saturating_sub(1));
                 let position = if last { end } else { start };
                 self.ask(|db| Entry::read(db, span, position)).map(Some)
             }

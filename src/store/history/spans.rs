@@ -86,7 +86,7 @@ impl SpanInfo {
 
     /// The positions of its first and its last item; `None` for an empty span.
     pub(super) fn ends(&self) -> Option<(i64, i64)> {
-        (self.length() > 0).then(|| (self.start_pos, self.end_pos - 1))
+        (self.length() > 0).then(|| (self.start_pos, self.end_pos.saturating_sub(1)))
     }
 
     pub(super) fn set_items(&mut self, found: i64) {

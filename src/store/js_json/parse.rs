@@ -24,10 +24,20 @@ impl std::error::Error for ParseError {}
 /// Parses a text as `JSON.parse` does.
 ///
 /// # Errors
-/// [`ParseError`] for every text that `JSON.parse` refuses.
+/// [`ParseError`] for every text that `JSON.parse` refuses, and for one of more than four million
+/// values.
 pub fn parse(text: &[u8]) -> Result<Json, ParseError> {
-    Parser { text, at: 0 }.document()
+    Parser {
+        text,
+        at: 0,
+        values: 0,
+    }
+    .document()
 }
+
+/// The most values that a text may have. Each takes up to a hundred times as much memory as text, which
+/// is more than anyone who offers a text may ask for; the longest manifests have three million.
+const MAX_VALUES: usize = 1 << 22;
 
 /// An array or object whose end was not reached yet.
 enum Open {
@@ -39,6 +49,8 @@ enum Open {
 struct Parser<'a> {
     text: &'a [u8],
     at: usize,
+    /// How many values there are so far.
+    values: usize,
 }
 
 impl Parser<'_> {
@@ -82,6 +94,10 @@ impl Parser<'_> {
     /// A complete value, or `None` when an array or object began that has something in it.
     fn value_or_opening(&mut self, open: &mut Vec<Open>) -> Result<Option<Json>, ParseError> {
         self.skip_space();
+        self.values += 1;
+        if self.values > MAX_VALUES {
+            return Err(self.problem("too many values"));
+        }
         let value = match self.text.get(self.at) {
             Some(b'[') => {
                 self.at += 1;

@@ -51,9 +51,10 @@ pub(in crate::store) fn append_quoted(string: &[u8], text: &mut Vec<u8>) {
     for (at, byte) in string.iter().enumerate() {
         let (unit, length) = match byte {
             b'"' | b'\\' | 0..0x20 => (u16::from(*byte), 1),
-            // A lone surrogate; no other character is written with these first two bytes.
+            // A lone surrogate. Bytes that are no WTF-8, as a damaged file may have them, stay as
+            // they are, and must not hide a quote.
             0xED => match string.get(at + 1..at + 3) {
-                Some([second @ 0xA0..=0xBF, third]) => (
+                Some([second @ 0xA0..=0xBF, third @ 0x80..=0xBF]) => (
                     0xD000 | u16::from(second & 0x3F) << 6 | u16::from(third & 0x3F),
                     3,
                 ),
@@ -137,5 +138,17 @@ pub(in crate::store) fn print(value: &Json, notation: &impl Notation) -> Vec<u8>
             text.push(end);
             open.pop();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quote;
+
+    #[test]
+    fn what_is_no_text_hides_nothing_behind_it() {
+        // The beginning of a lone surrogate, and then something that has to be escaped.
+        assert_eq!(quote(b"\xED\xA0\"x"), b"\"\xED\xA0\\\"x\"");
+        assert_eq!(quote(b"\xED\xA0"), b"\"\xED\xA0\"");
     }
 }

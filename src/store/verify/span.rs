@@ -74,7 +74,7 @@ pub(super) fn check_span(check: &Check<'_>, db: &Database, span: &SpanJob) -> Re
 fn check_items(check: &Check<'_>, db: &Database, span: &SpanJob) -> Result<()> {
     let items = read(check, db, span)?;
     // Bounds lie between 0 and the largest number, so this does not overflow.
-    let expected = span.end_pos - span.start_pos;
+    let expected = span.end_pos.saturating_sub(span.start_pos);
     check.count(|totals| {
         totals.items += items.found.unsigned_abs();
         totals.spans.bytes += items.bytes;
@@ -249,7 +249,7 @@ fn read(check: &Check<'_>, db: &Database, span: &SpanJob) -> Result<Items> {
         }
     }
     check.monitor.count(uncounted)?;
-    if items.found < span.end_pos - span.start_pos {
+    if items.found < span.end_pos.saturating_sub(span.start_pos) {
         items.missing.get_or_insert(next);
     }
     Ok(items)

@@ -206,7 +206,7 @@ impl Vat {
                      whose hash is part of the export data. repair-metadata adds it from an export, \
                      or restore the store",
                     self.covered_to,
-                    start_pos - 1,
+                    start_pos.saturating_sub(1),
                     vat()
                 ),
             );

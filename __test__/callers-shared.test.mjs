@@ -1,0 +1,29 @@
+// Every method in every situation that a caller may bring about, beside the reference: what comes of it is the same. Methods
+// are found in the living objects; one without a recipe in `support/callers/recipes.mjs` fails here.
+import test from 'ava';
+
+import { faultsIn, runSituation } from './support/callers/child.mjs';
+import { shared } from './support/callers/situations.mjs';
+
+const known = {
+  // Both refuse; each in the words for another of its states.
+  'from an exportCallback that closes the store': ['commit'],
+};
+
+const isSame = (ours, theirs) =>
+  ours === theirs || (theirs.endsWith('about source text') && ours.startsWith('fails: '));
+
+for (const situation of Object.keys(shared)) {
+  test.serial(situation, async t => {
+    const [ours, theirs] = await Promise.all([runSituation('ours', situation), runSituation('reference', situation)]);
+    t.deepEqual(faultsIn(ours), []);
+    t.deepEqual(
+      ours.map(([what]) => what),
+      theirs.map(([what]) => what),
+    );
+    const different = ours.flatMap(([what, outcome], i) =>
+      isSame(outcome, theirs[i][1]) || known[situation]?.includes(what) ? [] : [{ what, ours: outcome, theirs: theirs[i][1] }],
+    );
+    t.deepEqual(different, []);
+  });
+}

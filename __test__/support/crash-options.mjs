@@ -1,0 +1,54 @@
+// The kinds of stores that a kernel is killed on, and what is written down of what they say to their host.
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import tmp from 'tmp';
+
+/**
+ * What distinguishes the stores, as plain data, because the process that is killed has to be told:
+ *   archive: none | usual (recognised, so that the addon writes the files) | called (any callback)
+ */
+export const CONFIGS = [
+  { keepSnapshots: true, keepTranscripts: true, exports: true, archive: 'none' },
+  { keepSnapshots: false, keepTranscripts: false, exports: true, archive: 'usual' },
+  { keepSnapshots: true, keepTranscripts: false, exports: true, archive: 'called' },
+  { keepSnapshots: false, keepTranscripts: true, exports: false, archive: 'usual', asFile: true },
+];
+
+/** Collects what a store says in a block: the changes of its export data, and the hashes of its cranks. */
+export const makeWitness = () => {
+  let said = [];
+  return {
+    exportCallback: entries => said.push(...entries),
+    /** One hash of what was said since the last time. */
+    take(hashes) {
+      const text = JSON.stringify([said, hashes]);
+      said = [];
+      return createHash('sha256').update(text).digest('hex');
+    },
+  };
+};
+
+/** The options of a store; without an archive if there is no directory for it. */
+export const optionsFor = (api, config, witness, archiveDir = undefined) => {
+  const { keepSnapshots, keepTranscripts, exports, archive } = config;
+  const options = { keepSnapshots, keepTranscripts };
+  if (exports) options.exportCallback = witness.exportCallback;
+  if (archive === 'none' || !archiveDir) return options;
+  const powers = { fs, path, tmp };
+  const callbacks = {
+    archiveSnapshot: api.makeArchiveSnapshot(archiveDir, powers),
+    archiveTranscript: api.makeArchiveTranscript(archiveDir, powers),
+  };
+  for (const [name, callback] of Object.entries(callbacks)) {
+    options[name] = archive === 'usual' ? callback : (...args) => callback(...args);
+  }
+  return options;
+};
+
+/** Opens the store in a directory: as a directory, or its file as a file. */
+export const openStore = (api, dir, config, options) => {
+  if (!config.asFile) return api.openSwingStore(dir, options);
+  fs.mkdirSync(dir, { recursive: true });
+  return api.openSwingStore(path.join(dir, 'swingstore.sqlite'), { ...options, asFile: true });
+};

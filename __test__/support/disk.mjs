@@ -1,0 +1,36 @@
+// Disks that tests may fill, or not write to: small ones in memory, in a mount namespace of their own, which ends with
+// the process that lives in it.
+import { spawn, spawnSync } from 'node:child_process';
+import { text } from 'node:stream/consumers';
+
+// In the namespace the directory is a tmpfs of so many bytes; what follows is the command.
+const script = 'mount -t tmpfs -o size=$1 none "$2" && shift 2 && exec "$@"';
+
+const inNamespace = (size, dir, command) => [
+  'unshare',
+  ['--user', '--map-root-user', '--mount', 'sh', '-c', script, 'sh', `${size}`, dir, ...command],
+];
+
+/** Why there can be no such disk here; undefined if there can be. */
+export const whyNoDisk = dir => {
+  const { error, status, stderr } = spawnSync(...inNamespace('64k', dir, ['true']), { encoding: 'utf8' });
+  if (error) return `unshare can't be run: ${error.message}`;
+  return status === 0 ? undefined : `no file system can be mounted here: ${stderr.trim()}`;
+};
+
+/** Runs a command, and returns how it ended and what it said. */
+export const run = async (command, args, options = {}) => {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
+  const [stdout, stderr, [code, signal]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    new Promise((resolve, reject) => {
+      child.on('error', reject);
+      child.on('close', (...outcome) => resolve(outcome));
+    }),
+  ]);
+  return { code, signal, stdout, stderr };
+};
+
+/** Runs a command with a disk of `size` bytes at `dir`, which only it sees. */
+export const runOnSmallDisk = (size, dir, command) => run(...inNamespace(size, dir, command));

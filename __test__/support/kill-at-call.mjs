@@ -1,0 +1,56 @@
+// Processes that are killed before a certain one of their calls that change files. On Linux, where there is a compiler.
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+
+const source = fileURLToPath(new URL('./kill-at-call.c', import.meta.url));
+
+/** Compiles it in a directory and returns the file; `undefined` where that is not possible. */
+export const compileKiller = dir => {
+  if (process.platform !== 'linux') return undefined;
+  const file = path.join(dir, 'kill-at-call.so');
+  const { status } = spawnSync('cc', ['-O1', '-shared', '-fPIC', '-o', file, source, '-ldl'], { stdio: 'ignore' });
+  return status === 0 ? file : undefined;
+};
+
+/**
+ * What a process needs in its environment.
+ *
+ * @param {string} killer  the file
+ * @param {{ under: string, log?: string, at?: number }} options
+ *   `under`: the directory of the files whose changes count; `log`: a file for the calls; `at`: the number of the call
+ */
+export const killerEnv = (killer, { under, log, at }) => ({
+  ...process.env,
+  LD_PRELOAD: killer,
+  KILL_UNDER: under,
+  ...(log ? { KILL_LOG: log } : {}),
+  ...(at ? { KILL_AT: `${at}` } : {}),
+});
+
+/** The calls that were noted. */
+export const callsIn = log => (fs.existsSync(log) ? fs.readFileSync(log, 'utf8').split('\n').slice(0, -1) : []);
+
+/** Whether a call is one that gives names to files, or takes them away: those between which a process must not stop. */
+export const isNaming = call => /^(rename|link|unlink|mkdir|rmdir|truncate) /.test(call) && !call.endsWith('-shm');
+
+/**
+ * Fails if a file got its name before what was written to it was on the disk, so that it might be there after a loss of
+ * power, and not what is in it.
+ *
+ * @param {string[]} calls
+ * @returns how many files got their names
+ */
+export const checkSynced = calls => {
+  let count = 0;
+  for (const [i, call] of calls.entries()) {
+    const [, to, from] = /^rename (\S+) < (\S+)$/.exec(call) ?? [];
+    const written = from ? calls.lastIndexOf(`write ${from}`, i) : -1;
+    if (written < 0) continue;
+    if (calls.lastIndexOf(`sync ${from}`, i) < written) throw Error(`${to} got its name before it was on the disk`);
+    count += 1;
+  }
+  return count;
+};

@@ -1,0 +1,70 @@
+// Rounds of impatience, by the thousand, in this process; and what it then holds.
+import fs from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { bounds, figures, judge, settle } from './process-figures.mjs';
+import { kinds, prepare, threadRound } from './leak-rounds.mjs';
+
+/** Rounds between two collections: what is dropped is open until then. */
+const COLLECT_EVERY = 50;
+const SAMPLES = 100;
+/** Rounds between two threads, which cost more than a round does. */
+const THREAD_EVERY = 50;
+
+/**
+ * @param {string} base  an empty directory. `TMPDIR` must lie in it, so that what is left there is seen.
+ * @param {{ rounds: number, only?: string, onSample?: (sample: object) => void }} options
+ *   `only`: the kind to do, in place of all
+ * @returns what was done, and the figures
+ * @throws (rejects) with what has grown
+ */
+export const leakRounds = async (base, { rounds, only, onSample = () => {} }) => {
+  const world = await prepare(base);
+  const filesOf = dir => fs.readdirSync(dir, { recursive: true }).length;
+  const chosen = Object.entries(kinds).filter(([name]) => only === undefined || only === name);
+  if (chosen.length === 0) throw Error(`no such kind of round as ${only}; there are: ${Object.keys(kinds).join(', ')}`);
+  // What nobody has waited for may still be writing there.
+  const clear = async () => {
+    for (let tries = 50; ; tries -= 1) {
+      try {
+        return fs.rmSync(world.made, { recursive: true, force: true });
+      } catch (error) {
+        if (error.code !== 'ENOTEMPTY' || tries === 0) throw error;
+        await sleep(10);
+      }
+    }
+  };
+  const samples = [];
+  for (let round = 1; round <= rounds; round += 1) {
+    for (const [name, perform] of chosen) {
+      try {
+        await perform({ ...world, round });
+      } catch (error) {
+        throw Error(`round ${round}, ${name}: ${error.message}`, { cause: error });
+      }
+      await clear();
+    }
+    if (only === undefined && round % THREAD_EVERY === 0) await threadRound({ ...world, round });
+    if (round % COLLECT_EVERY === 0) await settle();
+    if (round % Math.max(1, Math.floor(rounds / SAMPLES)) === 0) {
+      await settle();
+      await clear();
+      const sample = { round, ...figures(), files: filesOf(base) };
+      samples.push(sample);
+      onSample(sample);
+    }
+  }
+  const { grown, growths } = judge(samples, { ...bounds, files: 4 });
+  if (grown.length > 0) throw Error(grown.join('; '));
+  return { rounds, kinds: chosen.length, growths, first: samples[0], last: samples.at(-1) };
+};
+
+/** Makes the place to work in, where temporary files go, too. Must come before anything is opened. */
+export const makeBase = parent => {
+  const base = fs.mkdtempSync(path.join(parent, 'swing-store-leaks-'));
+  const temporary = path.join(base, 'tmp');
+  fs.mkdirSync(temporary);
+  process.env.TMPDIR = temporary;
+  process.env.SQLITE_TMPDIR = temporary;
+  return base;
+};

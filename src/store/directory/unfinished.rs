@@ -1,0 +1,252 @@
+//! How files of an export get their names, and how the next export undoes that for one that was
+//! killed meanwhile.
+//!
+//! Without a manifest they are no export, but they would be in the way of one. Nothing but what an
+//! export has put there may be removed, so what it has put there can be told from all else: each
+//! file keeps a second name in the scratch directory until the manifest is in place. Where files
+//! can't have two names, a list in the scratch directory says what they were.
+
+use std::fs::{self, File, Metadata};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::MANIFEST_NAME;
+use super::fault::Fault;
+use crate::store::error::{Error, Result};
+use crate::store::scratch::clear_leftovers;
+
+/// What the names of scratch directories of exports begin with.
+pub(super) const PREFIX: &str = ".swing-store-export-";
+
+/// The list of files that were moved, in the scratch directory: no artifact's file has this name.
+const MOVED_NAME: &str = ".moved";
+
+/// How exactly file systems without second names keep a file's time.
+const TIME_STEP: u64 = 2;
+
+/// Removes what killed exports have left in `directory`. What can't be removed is in the way, and
+/// is said to be if the export needs its name.
+pub(super) fn remove_unfinished(directory: &Path) {
+    clear_leftovers(directory, PREFIX, |scratch| take_back(scratch, directory));
+}
+
+/// Removes the files that an export has put from `scratch` into `directory`, if it did not come as
+/// far as its manifest.
+///
+/// The manifest is complete in `scratch` before the first file gets its name, and gone from there
+/// as soon as it is in `directory`.
+fn take_back(scratch: &Path, directory: &Path) {
+    let is_there = |directory: &Path| fs::symlink_metadata(directory.join(MANIFEST_NAME)).is_ok();
+    if !is_there(scratch) || is_there(directory) {
+        return;
+    }
+    let Ok(files) = fs::read_dir(scratch) else {
+        return;
+    };
+    for file in files.flatten() {
+        let place = directory.join(file.file_name());
+        if let Ok(kept) = fs::symlink_metadata(file.path())
+            && let Ok(found) = fs::symlink_metadata(&place)
+            && kept.is_file()
+            && is_same(&kept, &found)
+        {
+            drop(fs::remove_file(place));
+        }
+    }
+    let moved = fs::read_to_string(scratch.join(MOVED_NAME)).unwrap_or_default();
+    for moved in moved.lines().filter_map(Moved::parse) {
+        let place = directory.join(&moved.name);
+        if fs::symlink_metadata(scratch.join(&moved.name)).is_err()
+            && let Ok(found) = fs::symlink_metadata(&place)
+            && moved.is(&found)
+        {
+            drop(fs::remove_file(place));
+        }
+    }
+}
+
+/// Whether these are of one file.
+#[cfg(unix)]
+fn is_same(one: &Metadata, other: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    one.dev() == other.dev() && one.ino() == other.ino()
+}
+
+/// Whether these are of one file, as far as can be told.
+#[cfg(not(unix))]
+fn is_same(one: &Metadata, other: &Metadata) -> bool {
+    let modified = |metadata: &Metadata| metadata.modified().ok();
+    other.is_file() && one.len() == other.len() && modified(one) == modified(other)
+}
+
+/// A file that was moved: a line of the list.
+struct Moved {
+    bytes: u64,
+    seconds: u64,
+    name: String,
+}
+
+impl Moved {
+    fn new(name: &str, metadata: &Metadata) -> Moved {
+        Moved {
+            bytes: metadata.len(),
+            seconds: seconds(metadata),
+            name: name.to_owned(),
+        }
+    }
+
+    fn line(&self) -> String {
+        format!("{} {} {}\n", self.bytes, self.seconds, self.name)
+    }
+
+    fn parse(line: &str) -> Option<Moved> {
+        let mut parts = line.splitn(3, ' ');
+        let mut number = || parts.next()?.parse().ok();
+        let (bytes, seconds) = (number()?, number()?);
+        let name = parts.next()?.to_owned();
+        super::paths::problem_with(&name)
+            .is_none()
+            .then_some(Moved {
+                bytes,
+                seconds,
+                name,
+            })
+    }
+
+    fn is(&self, found: &Metadata) -> bool {
+        found.is_file()
+            && found.len() == self.bytes
+            && seconds(found).abs_diff(self.seconds) <= TIME_STEP
+    }
+}
+
+fn seconds(metadata: &Metadata) -> u64 {
+    let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+    let since = modified.duration_since(UNIX_EPOCH);
+    since.as_ref().map_or(0, Duration::as_secs)
+}
+
+/// Gives a file of the scratch directory its name in the export, and returns where it is then,
+/// unless something has that name already: another export may be doing the same.
+///
+/// # Errors
+/// [`Error::Directory`]; [`Error::Io`].
+pub(super) fn give_name(name: &str, scratch: &Path, directory: &Path) -> Result<PathBuf> {
+    let (from, to) = (scratch.join(name), directory.join(name));
+    let error = match fs::hard_link(&from, &to) {
+        Ok(()) => return Ok(to),
+        Err(error) => error,
+    };
+    if error.kind() == io::ErrorKind::AlreadyExists || fs::symlink_metadata(&to).is_ok() {
+        return Err(Fault::exists(&to));
+    }
+    // Not every file system lets a file have two names.
+    move_noted(name, scratch, &from, &to)
+        .map_err(|error| Error::io(format!("making {}", to.display()), &error))?;
+    Ok(to)
+}
+
+/// Moves a file, and notes before that it is about to be moved.
+fn move_noted(name: &str, scratch: &Path, from: &Path, to: &Path) -> io::Result<()> {
+    let moved = Moved::new(name, &fs::symlink_metadata(from)?);
+    File::options()
+        .append(true)
+        .create(true)
+        .open(scratch.join(MOVED_NAME))?
+        .write_all(moved.line().as_bytes())?;
+    fs::rename(from, to)
+}
+
+/// Puts the manifest in its place, from where on the export is whole.
+///
+/// # Errors
+/// As [`give_name`].
+pub(super) fn publish_manifest(scratch: &Path, directory: &Path) -> Result<()> {
+    give_name(MANIFEST_NAME, scratch, directory)?;
+    // The files are the export's now, and not for anybody to take back, should the manifest ever
+    // be removed. Where it was moved it is gone already.
+    drop(fs::remove_file(scratch.join(MANIFEST_NAME)));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A scratch directory with the files of an export, in the directory of the export.
+    fn leftover(directory: &Path) -> PathBuf {
+        let scratch = directory.join(format!("{PREFIX}dead"));
+        fs::create_dir(&scratch).unwrap();
+        for name in ["a", "b", "c", MANIFEST_NAME] {
+            fs::write(scratch.join(name), name).unwrap();
+        }
+        scratch
+    }
+
+    fn names(directory: &Path) -> Vec<String> {
+        let entries = fs::read_dir(directory).unwrap();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn files_that_were_linked_or_moved_are_taken_back_and_no_others() {
+        let directory = tempfile::tempdir().unwrap();
+        let directory = directory.path();
+        let scratch = leftover(directory);
+        give_name("a", &scratch, directory).unwrap();
+        move_noted("b", &scratch, &scratch.join("b"), &directory.join("b")).unwrap();
+        // Of a name that the export was yet to use, or of none of its names.
+        fs::write(directory.join("c"), "c").unwrap();
+        fs::write(directory.join("d"), "d").unwrap();
+        remove_unfinished(directory);
+        assert_eq!(names(directory), ["c", "d"]);
+    }
+
+    #[test]
+    fn a_file_that_took_the_place_of_one_that_was_moved_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let directory = directory.path();
+        let scratch = leftover(directory);
+        move_noted("b", &scratch, &scratch.join("b"), &directory.join("b")).unwrap();
+        fs::write(directory.join("b"), "of somebody else").unwrap();
+        remove_unfinished(directory);
+        assert_eq!(names(directory), ["b"]);
+    }
+
+    #[test]
+    fn a_whole_export_stays_even_without_its_manifest() {
+        let directory = tempfile::tempdir().unwrap();
+        let directory = directory.path();
+        let scratch = leftover(directory);
+        give_name("a", &scratch, directory).unwrap();
+        publish_manifest(&scratch, directory).unwrap();
+        fs::remove_file(directory.join(MANIFEST_NAME)).unwrap();
+        remove_unfinished(directory);
+        assert_eq!(names(directory), ["a"]);
+
+        // Killed between the two steps.
+        let scratch = leftover(directory);
+        fs::remove_file(directory.join("a")).unwrap();
+        give_name("a", &scratch, directory).unwrap();
+        give_name(MANIFEST_NAME, &scratch, directory).unwrap();
+        remove_unfinished(directory);
+        assert_eq!(names(directory), ["a", MANIFEST_NAME]);
+    }
+
+    #[test]
+    fn a_list_that_leads_elsewhere_is_not_followed() {
+        for bad in ["1 2 ../x", "1 2 a/b", "x 2 a", "1", "", "1 2 "] {
+            assert!(Moved::parse(bad).is_none(), "{bad:?}");
+        }
+        let moved = Moved::parse("1 2 a b").unwrap();
+        assert_eq!(
+            (moved.bytes, moved.seconds, moved.name.as_str()),
+            (1, 2, "a b")
+        );
+    }
+}

@@ -1,0 +1,122 @@
+//! Putting a database file where another one may be, in one step.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::error::{Error, Result};
+use super::{Database, Location, OpenOptions};
+
+/// What SQLite adds to the name of a database file.
+const SIDECARS: [&str; 3] = ["-wal", "-shm", "-journal"];
+
+/// The file that SQLite has beside a database, whose name ends in `suffix`.
+pub(super) fn sidecar(file: &Path, suffix: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// Moves a database file, which is closed, to where another store may be. `aside` is a directory on
+/// the same file system for what must go before.
+///
+/// # Errors
+/// [`Error::Io`], with everything as it was.
+pub(super) fn put_in_place(from: &Path, to: &Path, aside: &Path) -> Result<()> {
+    let doing = || format!("moving the new store to {}", to.display());
+    if SIDECARS.iter().any(|suffix| sidecar(from, suffix).exists()) {
+        return Err(Error::Internal(
+            "the imported database did not close".into(),
+        ));
+    }
+    if !sidecars_of(to).is_empty() {
+        bring_in_log(to);
+    }
+    // Where there is no more than a file, one step replaces it. The new file must never meet the
+    // old one's log, though, which SQLite would take for its own; nor the old file be without it.
+    let old = sidecars_of(to);
+    let mut moved = Vec::new();
+    if !old.is_empty() || to.is_dir() {
+        let replaced = aside.join("replaced");
+        fs::create_dir_all(&replaced).map_err(|error| Error::io(doing(), &error))?;
+        let whole = to.exists().then(|| to.to_owned());
+        for path in whole.into_iter().chain(old) {
+            let kept = replaced.join(path.file_name().unwrap_or_default());
+            if let Err(error) = fs::rename(&path, &kept) {
+                put_back(moved);
+                return Err(Error::io(doing(), &error));
+            }
+            moved.push((kept, path));
+        }
+    }
+    fs::rename(from, to).map_err(|error| {
+        put_back(moved);
+        Error::io(doing(), &error)
+    })
+}
+
+/// What SQLite has beside a file.
+fn sidecars_of(file: &Path) -> Vec<PathBuf> {
+    let paths = SIDECARS.iter().map(|suffix| sidecar(file, suffix));
+    paths.filter(|path| path.exists()).collect()
+}
+
+/// Brings the log of a store that was not closed into its file, and does away with the log, as
+/// whoever opens and closes it does. If the store is in use, or damaged, the log stays.
+fn bring_in_log(file: &Path) {
+    let options = OpenOptions {
+        must_exist: true,
+        busy_timeout: Duration::ZERO,
+        ..OpenOptions::default()
+    };
+    if let Ok(mut db) = Database::open(Location::File(file.to_owned()), &options) {
+        drop(db.execute("PRAGMA wal_checkpoint(TRUNCATE)"));
+        db.close();
+    }
+}
+
+/// Undoes moves, the last one first.
+fn put_back(moves: Vec<(PathBuf, PathBuf)>) {
+    for (now, before) in moves.into_iter().rev() {
+        drop(fs::rename(now, before));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(file: &Path) -> Database {
+        Database::open(Location::File(file.to_owned()), &OpenOptions::default()).unwrap()
+    }
+
+    #[test]
+    fn the_log_of_a_store_that_was_not_closed_goes_into_its_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let living = directory.path().join("living");
+        let mut db = open(&living);
+        db.set_unsafe_fast_mode(false).unwrap();
+        db.execute("CREATE TABLE t (x)").unwrap();
+        // As a kill leaves it.
+        let dead = directory.path().join("dead");
+        for suffix in ["", "-wal"] {
+            fs::copy(sidecar(&living, suffix), sidecar(&dead, suffix)).unwrap();
+        }
+        bring_in_log(&dead);
+        assert!(sidecars_of(&dead).is_empty());
+        open(&dead).execute("INSERT INTO t VALUES (1)").unwrap();
+
+        // Of one that is in use the log stays.
+        bring_in_log(&living);
+        assert!(!sidecars_of(&living).is_empty());
+        db.execute("INSERT INTO t VALUES (1)").unwrap();
+        db.close();
+
+        // What is no database stays what it is.
+        let other = directory.path().join("other");
+        fs::write(&other, "something else".repeat(100)).unwrap();
+        fs::write(sidecar(&other, "-wal"), "a log").unwrap();
+        bring_in_log(&other);
+        assert!(fs::read(&other).unwrap().starts_with(b"something"));
+    }
+}

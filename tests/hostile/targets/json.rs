@@ -1,0 +1,70 @@
+//! JSON, as records, manifests and bundles have it.
+
+use swing_store::store::js_json;
+
+use super::Target;
+
+pub const TARGET: Target = Target {
+    name: "json",
+    run,
+    seeds,
+    words: WORDS,
+    rounds: 3000,
+};
+
+/// Pieces of JSON, and numbers that are hard to hold.
+pub const WORDS: &[&[u8]] = &[
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b",",
+    b":",
+    b"\"",
+    b"\\",
+    b"null",
+    b"true",
+    b"1e999",
+    b"-0",
+    b"9007199254740993",
+    b"-1",
+    b"0.1",
+    b"1e-400",
+    b"\\ud800",
+    b"\\udc00",
+    b"\\u0000",
+    b"\xED\xA0\x80",
+    b"\xFF",
+    b"\0",
+    b"__proto__",
+    b"toString",
+    b"[[[[[[[[[[[[[[[[",
+    b"{\"a\":{\"a\":{\"a\":",
+    b"18446744073709551616",
+    b"NaN",
+];
+
+fn seeds() -> Vec<Vec<u8>> {
+    let texts: [&[u8]; 4] = [
+        br#"{"a":[1,-2.5e3,true,false,null,"x\n\ud83d\ude00"],"1":{},"a":[[]]}"#,
+        br#"{"vatID":"v1","startPos":0,"endPos":3,"hash":"00","isCurrent":1,"incarnation":0}"#,
+        b" [ ] ",
+        b"\"\\ud800\"",
+    ];
+    texts.map(<[u8]>::to_vec).to_vec()
+}
+
+/// What is read and printed is read again as the same.
+fn run(input: &[u8]) {
+    let Ok(value) = js_json::parse(input) else {
+        // What a well-known parser takes, which knows neither half pairs nor depth, is JSON.
+        assert!(
+            serde_json::from_slice::<serde_json::Value>(input).is_err(),
+            "JSON is refused"
+        );
+        return;
+    };
+    let printed = value.stringify();
+    let again = js_json::parse(&printed).expect("what is printed is JSON");
+    assert_eq!(again.stringify(), printed);
+}

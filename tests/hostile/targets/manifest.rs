@@ -1,0 +1,183 @@
+//! Manifests, in a directory that has what a manifest must not lead to.
+
+use std::fs;
+use std::path::Path;
+
+use swing_store::store::directory::{
+    ImportOptions, MANIFEST_NAME, RepairOptions, import_from_directory, repair_metadata,
+};
+use swing_store::store::repopulate::{RepopulateOptions, repopulate_from_directory};
+use swing_store::store::{ArtifactMode, History, Monitor, diff_stores};
+use tempfile::TempDir;
+
+use super::scene::{scene, temporary};
+use super::{Target, allowed};
+
+pub const TARGET: Target = Target {
+    name: "manifest",
+    run,
+    seeds,
+    words: &[
+        b"\"data\": \"fifo\"",
+        b"\"data\": \"outside\"",
+        b"\"data\": \"device\"",
+        b"\"data\": \"folder\"",
+        b"\"data\": \"../secret\"",
+        b"fifo",
+        b"outside",
+        b"device",
+        b"folder",
+        b"circle",
+        b"inside",
+        b"../",
+        b"/dev/zero",
+        b"/etc/passwd",
+        b"export-data.jsonl",
+        b".",
+        b"..",
+        b"",
+        b"export-manifest.json",
+        b"\\u0000",
+        b"\\ud800",
+        b"\xFF",
+        b"\"operational\"",
+        b"\"none\"",
+        b"1e999",
+        b"-1",
+        b"null",
+        b"[",
+        b"]",
+        b",",
+        b"\"artifacts\"",
+        b"\"blockHeight\"",
+        b"C:",
+        b"\\\\",
+        b"con",
+    ],
+    rounds: 60,
+};
+
+fn seeds() -> Vec<Vec<u8>> {
+    let manifest = String::from_utf8_lossy(scene().exported(MANIFEST_NAME)).into_owned();
+    let (span, _) = scene().first_of("transcript.v1.");
+    let file =
+        |name: &str| manifest.replacen(&format!("\"{span}\"\n"), &format!("\"{name}\"\n"), 1);
+    let others = [
+        "fifo",
+        "outside",
+        "device",
+        "folder",
+        "circle",
+        "../secret",
+        "inside",
+        "absent",
+    ];
+    let mut seeds: Vec<Vec<u8>> = others.iter().map(|name| file(name).into_bytes()).collect();
+    seeds.extend(
+        others
+            .iter()
+            .map(|name| manifest.replace("export-data.jsonl", name).into_bytes()),
+    );
+    seeds.push(manifest.into_bytes());
+    seeds
+}
+
+/// What an export must not have in it.
+struct Trap {
+    base: TempDir,
+}
+
+const SECRET_KEY: &[u8] = b"kv.secret";
+
+impl Trap {
+    fn new() -> Trap {
+        let base = temporary();
+        let export = base.path().join("export");
+        scene().put_export(&export);
+        fs::create_dir(export.join("folder")).expect("a folder");
+        fs::write(base.path().join("secret"), "[\"kv.secret\",\"told\"]\n")
+            .expect("a file outside");
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::fs::{CWD, FileType, Mode, mknodat};
+            use std::os::unix::fs::symlink;
+            let fifo = export.join("fifo");
+            mknodat(CWD, fifo, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a FIFO");
+            symlink("../secret", export.join("outside")).expect("a link");
+            symlink("/dev/zero", export.join("device")).expect("a link");
+            symlink("circle", export.join("circle")).expect("a link");
+            symlink("export-data.jsonl", export.join("inside")).expect("a link");
+        }
+        Trap { base }
+    }
+}
+
+thread_local! {
+    static TRAP: Trap = Trap::new();
+}
+
+fn run(manifest: &[u8]) {
+    TRAP.with(|trap| {
+        let path = |name: &str| trap.base.path().join(name);
+        let [export, store, other] = ["export", "store", "other"].map(path);
+        fs::write(export.join(MANIFEST_NAME), manifest).expect("the manifest");
+        drop(fs::remove_dir_all(&store));
+        fs::create_dir(&store).expect("a directory for the store");
+        let monitor = Monitor::default();
+        let imported = allowed(import_from_directory(
+            &export,
+            &store,
+            &ImportOptions::default(),
+            &monitor,
+        ));
+        let files = names(&store);
+        match imported {
+            Some(_) => {
+                assert_eq!(files, ["swingstore.sqlite"]);
+                tell_nothing(&store);
+            }
+            None => assert!(files.is_empty(), "{files:?} is left"),
+        }
+        scene().put_pruned_store(&other);
+        let options = RepopulateOptions::new(ArtifactMode::Debug);
+        allowed(repopulate_from_directory(
+            &export, &other, options, &monitor,
+        ));
+        allowed(repair_metadata(
+            &export,
+            &other,
+            &RepairOptions::default(),
+            &monitor,
+        ));
+        allowed(diff_stores(&export, &other, &Default::default(), &monitor));
+        assert_eq!(
+            names(trap.base.path()).len(),
+            4,
+            "something was made outside"
+        );
+    });
+}
+
+fn names(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).expect("a directory");
+    entries
+        .map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
+        .collect()
+}
+
+/// What lies outside of the export is not in the store.
+fn tell_nothing(store: &Path) {
+    let exporter =
+        swing_store::store::Exporter::open(store, ArtifactMode::Debug).expect("an exporter");
+    let records = exporter.export_data();
+    while let Some(batch) = records.next_batch().expect("export data") {
+        assert!(batch.iter().all(|(key, _)| key != SECRET_KEY));
+    }
+    allowed(History::open(store).map(drop));
+}
