@@ -45,6 +45,8 @@ test('commands that can not be run are looked up', async t => {
   for (const line of [
     'npm run bench -- --runs 3',
     'npm test',
+    'npm ls @agoric/swing-store   # what there is',
+    'node -p process.version',
     'cargo build --no-default-features --features cli --bin swing-store',
     'npx swing-store prune --keep operational',
     'RUST_LOG=1 cargo test --test directory  # a comment',

@@ -50,7 +50,7 @@ const checkFlags = (args, known, what) =>
 
 /** What is wrong with an npm command. */
 const checkNpm = async ([verb, ...args]) => {
-  if (['install', 'ci', 'pack', 'publish'].includes(verb)) return [];
+  if (['install', 'ci', 'ls', 'pack', 'publish'].includes(verb)) return [];
   const name = verb === 'run' ? args[0] : verb;
   if (!Object.hasOwn(packageJson.scripts, name)) return [`package.json has no script "${name}"`];
   const dashes = args.indexOf('--');
@@ -88,7 +88,8 @@ const checkSwingStore = async args => {
   return checkFlags(args, await cliFlags(name), `swing-store ${name}`);
 };
 
-const checkNode = ([file]) => (fs.existsSync(path.join(root, file)) ? [] : [`there is no ${file}`]);
+const checkNode = ([file]) =>
+  file.startsWith('-') || fs.existsSync(path.join(root, file)) ? [] : [`there is no ${file}`];
 
 const checkAva = files =>
   files
