@@ -28,14 +28,48 @@ const hidesValues = () => {
   return false;
 };
 
+/** Whether the addon makes its errors in another realm than this: jest has one for each test file. */
+const isElsewhere = !(native instanceof Object);
+
+const classes = { Error, RangeError, SyntaxError, TypeError };
+
+/** An error of this realm that says the same. */
+const localError = error => {
+  if (error instanceof Error) return error;
+  const Class = Object.hasOwn(classes, error.name) ? classes[error.name] : Error;
+  const local = new Class(error.message);
+  const code = Object.getOwnPropertyDescriptor(error, 'code');
+  if (code) Object.defineProperty(local, 'code', code);
+  return local;
+};
+
+/**
+ * Lets whoever reads the console see what a message hides: SES prints the note below the error, as
+ * it prints the hidden values of its own errors.
+ */
+const addNote = (error, shown) => {
+  const { assert } = globalThis;
+  if (error.message === shown || typeof assert.note !== 'function') return;
+  assert.note(error, assert.details(Object.assign([shown], { raw: [shown] })));
+};
+
+/** The addon may be that of another realm's copy of this file, too; whoever opens a store last has it. */
+const self = {};
 let taming;
 
 /** Lets the addon word its errors as SES would. A lockdown may come later than this package. */
 const followTaming = () => {
   const { assert } = globalThis;
-  if (taming && taming.assert === assert) return;
+  if (taming && taming.assert === assert && native.configuredBy === self) return;
   taming = { assert };
-  native.configure(hidesValues(), SqliteError);
+  native.configuredBy = self;
+  const hides = hidesValues();
+  const finish = (error, shown) => {
+    const local = localError(error);
+    if (hides) addNote(local, shown);
+    return local;
+  };
+  native.configure(hides, SqliteError, hides || isElsewhere ? finish : undefined);
 };
 
 /** A value as a message shows it. */

@@ -17,12 +17,13 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { makeChains } from './lib/chains.mjs';
-import { makeChecks } from './lib/checks.mjs';
+import { makeChecks } from '../support/trees/checks.mjs';
 import { compareContinuations } from './lib/continuations.mjs';
 import { compareExports } from './lib/exports.mjs';
 import { runSideBySide } from './lib/side-by-side.mjs';
-import { findSubject, referenceDir } from './lib/subjects.mjs';
-import { deriveTree, installTree, swingStoreNames } from './lib/trees.mjs';
+import { findSubject, referenceDir } from '../support/trees/subjects.mjs';
+import { deriveTree, swingStoreNames } from '../support/trees/trees.mjs';
+import { addProgram, installTree } from './lib/install.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -53,6 +54,7 @@ const install = async () => {
   const log = join(work, 'logs', 'install.log');
   await installTree(trees.ours, subject.dir, log);
   deriveTree(trees.ours, trees.reference, referenceDir);
+  addProgram(trees.reference);
   const names = swingStoreNames(trees.ours);
   checks.holds(
     `everything beneath the kernel has ${subject.name} for its swing-store`,

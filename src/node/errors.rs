@@ -18,23 +18,42 @@ thread_local! {
     static DETAIL: Cell<Detail> = const { Cell::new(Detail::Shown) };
     /// The constructor of SQLite's errors, which `js/` provides.
     static SQLITE_ERROR: Cell<sys::napi_ref> = const { Cell::new(ptr::null_mut()) };
+    /// What `js/` does to every exception before it is thrown, if there is anything to do.
+    static FINISH: Cell<sys::napi_ref> = const { Cell::new(ptr::null_mut()) };
 }
 
-/// Takes whether messages hide values, and optionally the constructor of SQLite's errors.
+/// Takes whether messages hide values, and optionally the constructor of SQLite's errors and a
+/// function. That gets each exception and its message with all values shown, and returns the
+/// exception to throw.
 pub fn configure(call: &Call<'_, ()>) -> Result<Reply> {
     DETAIL.set(if call.is_true(0) {
         Detail::Hidden
     } else {
         Detail::Shown
     });
-    if let Some(constructor) = call.js(1) {
-        let mut reference = ptr::null_mut();
-        // SAFETY: a value of this call, and a place for the result. The reference lasts as long
-        // as the environment.
-        unsafe { sys::napi_create_reference(call.env(), constructor, 1, &mut reference) };
-        SQLITE_ERROR.set(reference);
-    }
+    SQLITE_ERROR.set(refer(call, 1, SQLITE_ERROR.get()));
+    FINISH.set(refer(call, 2, FINISH.get()));
     Ok(Value::Undefined.into())
+}
+
+/// A reference to an argument, in the place of an earlier one; null if it is no function.
+fn refer(call: &Call<'_, ()>, index: usize, earlier: sys::napi_ref) -> sys::napi_ref {
+    let mut reference = ptr::null_mut();
+    // SAFETY: a value of this call, a reference of this environment that nobody uses from here on,
+    // and places for the results.
+    unsafe {
+        if !earlier.is_null() {
+            sys::napi_delete_reference(call.env(), earlier);
+        }
+        if let Some(function) = call.js(index) {
+            let mut kind = 0;
+            sys::napi_typeof(call.env(), function, &mut kind);
+            if kind == sys::ValueType::napi_function {
+                sys::napi_create_reference(call.env(), function, 1, &mut reference);
+            }
+        }
+    }
+    reference
 }
 
 /// The exception that stands for an error; `None` if JavaScript can't make one now.
@@ -43,7 +62,44 @@ pub fn exception(env: sys::napi_env, error: &Error) -> Option<sys::napi_value> {
         Error::NotJson(text) => syntax_error(env, text),
         _ => None,
     };
-    exception.or_else(|| make(env, error).ok())
+    let exception = exception.or_else(|| make(env, error).ok())?;
+    Some(finish(env, exception, error).unwrap_or(exception))
+}
+
+/// What `js/` makes of an exception; `None` if it has no say, or fails.
+fn finish(
+    env: sys::napi_env,
+    exception: sys::napi_value,
+    error: &Error,
+) -> Option<sys::napi_value> {
+    if FINISH.get().is_null() {
+        return None;
+    }
+    let shown = Value::text(error.message(Detail::Shown));
+    let arguments = [exception, to_js(env, &shown).ok()?];
+    let mut function = ptr::null_mut();
+    let mut this = ptr::null_mut();
+    let mut result = ptr::null_mut();
+    let mut ignored = ptr::null_mut();
+    // SAFETY: the reference is this environment's own; values of this environment with their
+    // number, and places for the results.
+    let status = unsafe {
+        sys::napi_get_reference_value(env, FINISH.get(), &mut function);
+        sys::napi_get_undefined(env, &mut this);
+        let status = sys::napi_call_function(
+            env,
+            this,
+            function,
+            arguments.len(),
+            arguments.as_ptr(),
+            &mut result,
+        );
+        if status == sys::Status::napi_pending_exception {
+            sys::napi_get_and_clear_last_exception(env, &mut ignored);
+        }
+        status
+    };
+    (status == sys::Status::napi_ok && !result.is_null()).then_some(result)
 }
 
 fn make(env: sys::napi_env, error: &Error) -> Result<sys::napi_value> {

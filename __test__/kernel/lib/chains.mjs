@@ -4,7 +4,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { run } from './processes.mjs';
+import { run } from '../../support/trees/processes.mjs';
 
 const readJSON = file => JSON.parse(readFileSync(file, 'utf8'));
 

@@ -4,8 +4,8 @@
 import { cpSync } from 'node:fs';
 
 import { checkModes } from './exports.mjs';
-import { inPairs } from './processes.mjs';
-import { other, sides } from './sides.mjs';
+import { inPairs } from '../../support/trees/processes.mjs';
+import { other, sides } from '../../support/trees/sides.mjs';
 
 export const compareContinuations = async ({ checks, chains, progress }) => {
   const runThird = async (side, name) => {

@@ -1,7 +1,7 @@
 // What the exporter of each side makes of both stores.
 
-import { inPairs } from './processes.mjs';
-import { sides } from './sides.mjs';
+import { inPairs } from '../../support/trees/processes.mjs';
+import { sides } from '../../support/trees/sides.mjs';
 
 const modes = ['operational', 'replay', 'archival', 'debug'];
 

@@ -5,8 +5,8 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 
-import { inPairs } from './processes.mjs';
-import { sides } from './sides.mjs';
+import { inPairs } from '../../support/trees/processes.mjs';
+import { sides } from '../../support/trees/sides.mjs';
 
 /** The archives' contents: how they are compressed is of no account. */
 const readArchive = dir =>

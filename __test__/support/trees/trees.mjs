@@ -1,4 +1,5 @@
-// A tree is a directory in which the kernel is installed, on one swing-store.
+// A tree is a directory in which users of a swing-store are installed, on one
+// implementation of it.
 
 import { createHash } from 'node:crypto';
 import {
@@ -13,22 +14,17 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
-  writeFileSync,
 } from 'node:fs';
-import { availableParallelism } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 
 import { run } from './processes.mjs';
 
-const kernelTests = dirname(dirname(fileURLToPath(import.meta.url)));
+export const SWING_STORE = '@agoric/swing-store';
 
-const SWING_STORE = '@agoric/swing-store';
-
-const readJSON = file => JSON.parse(readFileSync(file, 'utf8'));
+export const readJSON = file => JSON.parse(readFileSync(file, 'utf8'));
 
 /** What npm would publish of a package, packed into `dir`. */
-const pack = async (packageDir, dir, log) => {
+export const pack = async (packageDir, dir, log) => {
   const temporary = join(dir, 'pack');
   rmSync(temporary, { recursive: true, force: true });
   mkdirSync(temporary, { recursive: true });
@@ -44,55 +40,11 @@ const pack = async (packageDir, dir, log) => {
   return name;
 };
 
-/**
- * Install the kernel so that everything beneath it that asks for the
- * swing-store gets a package of ours, as a user of the kernel would: by npm's
- * `overrides`.
- *
- * @param {string} dir
- * @param {string} packageDir the swing-store
- * @param {string} log
- */
-export const installTree = async (dir, packageDir, log) => {
-  mkdirSync(dir, { recursive: true });
-  const store = `file:./${await pack(packageDir, dir, log)}`;
-  const pins = readJSON(join(kernelTests, 'package.json'));
-  const manifest = JSON.stringify(
-    {
-      ...pins,
-      dependencies: { ...pins.dependencies, [SWING_STORE]: store },
-      overrides: { ...pins.overrides, [SWING_STORE]: store },
-    },
-    null,
-    2,
-  );
-  const manifestFile = join(dir, 'package.json');
-  const done = join(dir, 'installed.json');
-  if (!existsSync(done) || readFileSync(done, 'utf8') !== manifest) {
-    rmSync(done, { force: true });
-    writeFileSync(manifestFile, manifest);
-    const args = [
-      'install',
-      '--no-audit',
-      '--no-fund',
-      '--no-package-lock',
-      '--foreground-scripts',
-    ];
-    // The kernel's workers are compiled from C, one file after the other
-    // unless make is told otherwise.
-    const env = { MAKEFLAGS: `-j${availableParallelism()}` };
-    await run(log, 'npm', args, { cwd: dir, env, minutes: 20 });
-    writeFileSync(done, manifest);
-  }
-  addProgram(dir);
-};
-
-/** The programs must lie in the tree: Node looks for packages from there. */
-const addProgram = dir => {
-  rmSync(join(dir, 'program'), { recursive: true, force: true });
-  cpSync(join(kernelTests, 'program'), join(dir, 'program'), {
-    recursive: true,
-  });
+/** Unpack what npm would put in a package's place. */
+export const unpack = async (tarball, packageDir, log) => {
+  rmSync(packageDir, { recursive: true, force: true });
+  mkdirSync(packageDir, { recursive: true });
+  await run(log, 'tar', ['-xzf', tarball, '--strip-components=1', '-C', packageDir]);
 };
 
 /** The same files under other names: quick, and takes no room. */
@@ -143,8 +95,8 @@ export const swingStoreNames = dir =>
   swingStoresIn(dir).map(store => readJSON(join(store, 'package.json')).name);
 
 /**
- * The same kernel on another swing-store: the tree again, but for the one
- * package. Its dependencies are those that the kernel has too.
+ * The same users on another swing-store: the tree again, but for the one
+ * package. Its dependencies are those that the tree has anyway.
  *
  * @param {string} from an installed tree
  * @param {string} to
@@ -164,8 +116,7 @@ export const deriveTree = (from, to, packageDir) => {
   const { dependencies } = readJSON(join(packageDir, 'package.json'));
   for (const name of Object.keys(dependencies)) {
     if (!existsSync(join(to, 'node_modules', name))) {
-      throw Error(`The kernel's tree lacks ${name}, which ${packageDir} needs.`);
+      throw Error(`${to} lacks ${name}, which ${packageDir} needs.`);
     }
   }
-  addProgram(to);
 };

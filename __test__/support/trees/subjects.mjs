@@ -26,5 +26,6 @@ export const findSubject = which => {
   }
   const { dir, library } = subjects[which];
   const manifest = readFileSync(join(dir, 'package.json'), 'utf8');
-  return { dir, library, name: JSON.parse(manifest).name };
+  const { name, version } = JSON.parse(manifest);
+  return { dir, library, name, version };
 };

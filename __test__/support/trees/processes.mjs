@@ -5,7 +5,8 @@ import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
-const lastLines = (file, count) =>
+/** The end of a file. */
+export const lastLines = (file, count) =>
   readFileSync(file, 'utf8').trimEnd().split('\n').slice(-count).join('\n');
 
 /**
