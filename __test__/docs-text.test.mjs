@@ -70,10 +70,13 @@ test('options that the page on the command line names are there', async t => {
 });
 
 test('functions that pages name are exported', t => {
+  const ofCosmicSwingset = ['initiateSwingStoreExport', 'spawnSwingStoreExport'];
   for (const name of pageNames()) {
     const named = proseOf(name).match(/(?<=`)[a-zA-Z]*SwingStores?[A-Za-z]*(?=[`(])/g) ?? [];
     const types = fs.readFileSync(path.join(root, 'index.d.ts'), 'utf8');
-    const unknown = named.filter(word => !Object.hasOwn(api, word) && !RegExp(`\\b${word}\\b`).test(types));
+    const unknown = named.filter(
+      word => !ofCosmicSwingset.includes(word) && !Object.hasOwn(api, word) && !RegExp(`\\b${word}\\b`).test(types),
+    );
     t.deepEqual(unknown, [], name);
   }
 });
