@@ -236,7 +236,12 @@ export interface TranscriptStoreInternal {
   repairTranscriptSpanRecord: (key: string, value: string) => void;
 
   /** All items of a vat that are still there, of every incarnation, in order. */
-  readFullVatTranscript: (vatID: string) => Iterable<{ position: number; item: string }>;
+  readFullVatTranscript: (vatID: string) => Iterable<{
+    /** The item's position in the vat's transcript. */
+    position: number;
+    /** The item as it was added. */
+    item: string;
+  }>;
 }
 
 /** What `debug.dump` uses of transcripts. */
@@ -605,7 +610,12 @@ export interface SwingStoreKernelStorage {
    *
    * @returns both hashes, in hex.
    */
-  emitCrankHashes: () => { crankhash: string; activityhash: string };
+  emitCrankHashes: () => {
+    /** SHA-256 over the changes. */
+    crankhash: string;
+    /** SHA-256 over the activity hash before, and the crank hash. */
+    activityhash: string;
+  };
 
   /**
    * Ends the crank and hands what it changed to the `exportCallback`.
@@ -1574,7 +1584,7 @@ export interface VerificationReport {
   /** What is wrong, in the order of tables, IDs and positions. */
   readonly findings: readonly VerificationFinding[];
   /** How many findings of a kind there are that are not listed. */
-  readonly leftOut: { readonly [kind in VerificationKind]?: number };
+  readonly leftOut: Readonly<Partial<Record<VerificationKind, number>>>;
   /** Transcript spans. */
   readonly spans: VerificationTally;
   /** How many transcript items lie in spans. */
@@ -1808,7 +1818,14 @@ export interface PruneOptions extends WorkOptions {
    * What stays: the spans and snapshots that an export in this mode carries; or a mode for each of the two, where
    * `debug` keeps all. What is current always stays.
    */
-  keep: ArtifactMode | { transcripts: ArtifactMode; snapshots: ArtifactMode };
+  keep:
+    | ArtifactMode
+    | {
+        /** The mode for spans. */
+        transcripts: ArtifactMode;
+        /** The mode for snapshots. */
+        snapshots: ArtifactMode;
+      };
 
   /** The most items to delete in one transaction, which ends sooner if it takes long. Default: 1000. */
   budget?: number | undefined;
@@ -1900,8 +1917,11 @@ export interface ArchivePowers {
   tmp: {
     /** Makes an empty file with a name of its own and opens it. */
     fileSync: (options: { tmpdir?: string; prefix?: string; postfix?: string; detachDescriptor?: boolean }) => {
+      /** The file's path. */
       name: string;
+      /** Its open descriptor. */
       fd: number;
+      /** Removes it. */
       removeCallback: () => void;
     };
   };
@@ -2112,6 +2132,8 @@ export interface Statement<BindParameters extends unknown[] = unknown[], Result 
 /**
  * A function that runs inside a transaction: committed when it returns, rolled back when it throws. Inside another
  * transaction it is a savepoint of that one. The variants say how the transaction begins; plain calls are `deferred`.
+ *
+ * @typeParam F  the function's own type
  */
 export interface Transaction<F extends (...params: any[]) => unknown> {
   (...params: Parameters<F>): ReturnType<F>;
@@ -2169,6 +2191,7 @@ export interface Database {
   /**
    * Wraps a function in a transaction; see {@link Transaction}.
    *
+   * @typeParam F  the function's own type
    * @throws if `fn` is not a function.
    */
   transaction<F extends (...params: any[]) => unknown>(fn: F): Transaction<F>;

@@ -3,36 +3,10 @@
  * that they should. Nothing here runs the store.
  */
 import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
 import path from 'node:path';
 import test from 'ava';
 import ts from 'typescript';
-
-const root = fileURLToPath(new URL('..', import.meta.url));
-const typesDir = path.join(root, '__test__/types');
-
-/** Reads `types/tsconfig.json`; the reference's types are in JavaScript, which is why its options look as they do. */
-const readConfig = () => {
-  const file = path.join(typesDir, 'tsconfig.json');
-  const { config, error } = ts.readConfigFile(file, ts.sys.readFile);
-  if (error) throw Error(ts.flattenDiagnosticMessageText(error.messageText, '\n'));
-  return ts.parseJsonConfigFileContent(config, ts.sys, typesDir);
-};
-
-/** Compiles files; returns the compiler's complaints about those that are ours, which are the only ones it checks. */
-const compile = (fileNames, options) => {
-  const program = ts.createProgram(fileNames, options);
-  const ours = program.getSourceFiles().filter(({ fileName }) => !fileName.includes('/node_modules/'));
-  return [
-    ...program.getOptionsDiagnostics(),
-    ...program.getGlobalDiagnostics(),
-    ...ours.flatMap(file => [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)]),
-  ].map(({ file, start, messageText }) => {
-    const line = file ? file.getLineAndCharacterOfPosition(start ?? 0).line + 1 : 0;
-    const where = file ? `${path.relative(root, file.fileName)}:${line}` : 'options';
-    return `${where}: ${ts.flattenDiagnosticMessageText(messageText, '\n')}`;
-  });
-};
+import { callerOptions, compile, readConfig, root } from './support/typescript.mjs';
 
 const { options, fileNames } = readConfig();
 
@@ -48,7 +22,7 @@ test('the declarations fit those of the reference, and callers compile in strict
 
 // What a caller compiles must not hang on the options of the test above.
 const callers = fileNames.filter(name => /caller\.[cm]ts$/.test(name));
-const alone = { ...options, allowJs: false, maxNodeModuleJsDepth: 0 };
+const alone = callerOptions(options);
 const { ModuleKind, ModuleResolutionKind } = ts;
 for (const [title, more] of [
   ['every strictness there is', { exactOptionalPropertyTypes: true, noPropertyAccessFromIndexSignature: true }],

@@ -3,7 +3,7 @@
 const path = require('node:path');
 
 const { modeArguments, validateArtifactMode } = require('./artifact-mode.js');
-const { check, followTaming } = require('./errors.js');
+const { check, checkPath, checkString, followTaming } = require('./errors.js');
 const { checkJobOptions, runJob } = require('./job.js');
 const native = require('./native.js');
 
@@ -17,8 +17,8 @@ const isFlag = value => value === undefined || typeof value === 'boolean';
  * @param {Record<string, any>} [options]
  */
 const archiveSwingStore = async (dirPath, archiveDir, options = {}) => {
-  check(typeof dirPath === 'string', 'dirPath must be a string');
-  check(typeof archiveDir === 'string' && archiveDir !== '', 'archiveDir must be a string');
+  checkString('dirPath', dirPath);
+  checkPath('archiveDir', archiveDir);
   checkJobOptions(options);
   followTaming();
   const { artifactMode = 'debug', currentSpans, checkExisting } = options;

@@ -3,7 +3,7 @@
 const path = require('node:path');
 
 const { modeArguments } = require('./artifact-mode.js');
-const { check, checkPositive, followTaming } = require('./errors.js');
+const { check, checkPositive, checkString, followTaming } = require('./errors.js');
 const { harden } = require('./harden.js');
 const { checkJobOptions, runJob } = require('./job.js');
 const native = require('./native.js');
@@ -16,8 +16,8 @@ const native = require('./native.js');
  * @param {Record<string, any>} [options]
  */
 const diffSwingStores = async (a, b, options = {}) => {
-  check(typeof a === 'string', 'a must be a string');
-  check(typeof b === 'string', 'b must be a string');
+  checkString('a', a);
+  checkString('b', b);
   checkJobOptions(options);
   followTaming();
   const { artifactMode, contents = false, localKeys = false, limit = 1000 } = options;

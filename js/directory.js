@@ -3,7 +3,7 @@
 const path = require('node:path');
 
 const { modeArguments, validateArtifactMode } = require('./artifact-mode.js');
-const { check, followTaming, quote } = require('./errors.js');
+const { check, checkPath, checkString, followTaming, quote } = require('./errors.js');
 const { harden } = require('./harden.js');
 const { checkJobOptions, runJob } = require('./job.js');
 const native = require('./native.js');
@@ -25,8 +25,8 @@ const checkRunOptions = options => {
  * @param {Record<string, any>} [options]
  */
 const exportSwingStoreToDirectory = async (dirPath, exportDir, options = {}) => {
-  check(typeof dirPath === 'string', 'dirPath must be a string');
-  check(typeof exportDir === 'string', 'exportDir must be a string');
+  checkString('dirPath', dirPath);
+  checkString('exportDir', exportDir);
   checkRunOptions(options);
   followTaming();
   const { artifactMode = 'operational', exportDataMode = 'all', blockHeight } = options;
@@ -52,8 +52,8 @@ const exportSwingStoreToDirectory = async (dirPath, exportDir, options = {}) => 
  * @param {Record<string, any>} [options]
  */
 const importSwingStoreFromDirectory = async (exportDir, dirPath, options = {}) => {
-  check(typeof exportDir === 'string', 'exportDir must be a string');
-  check(typeof dirPath === 'string' && dirPath !== '', 'dirPath must be a string');
+  checkString('exportDir', exportDir);
+  checkPath('dirPath', dirPath);
   checkRunOptions(options);
   followTaming();
   const { artifactMode, exportDataMode = 'all', blockHeight, onProgress, signal, ...others } = options;
@@ -106,8 +106,8 @@ const importSwingStoreFromDirectory = async (exportDir, dirPath, options = {}) =
  * @param {Record<string, any>} [options]
  */
 const repairSwingStoreFromDirectory = async (exportDir, dirPath, options = {}) => {
-  check(typeof exportDir === 'string', 'exportDir must be a string');
-  check(typeof dirPath === 'string' && dirPath !== '', 'dirPath must be a string');
+  checkString('exportDir', exportDir);
+  checkPath('dirPath', dirPath);
   checkRunOptions(options);
   followTaming();
   const job = native.makeDirectoryRepair(path.resolve(exportDir), path.resolve(dirPath), options.blockHeight);

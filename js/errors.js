@@ -99,8 +99,14 @@ const check = (condition, message) => {
   throw error;
 };
 
+/** Throws unless an argument is a string. */
+const checkString = (name, value) => check(typeof value === 'string', `${name} must be a string`);
+
+/** Throws unless an argument is a path: a string that says something. */
+const checkPath = (name, value) => checkString(name, value === '' ? undefined : value);
+
 /** Throws unless an option that may be left out is a positive whole number. */
 const checkPositive = (name, number) =>
   check(number === undefined || (Number.isSafeInteger(number) && number > 0), `${name} must be a positive whole number`);
 
-module.exports = { SqliteError, check, checkPositive, followTaming, quote };
+module.exports = { SqliteError, check, checkPath, checkPositive, checkString, followTaming, quote };

@@ -1,7 +1,7 @@
 'use strict';
 
 const { modeArguments } = require('./artifact-mode.js');
-const { check, followTaming } = require('./errors.js');
+const { checkString, followTaming } = require('./errors.js');
 const { harden } = require('./harden.js');
 const native = require('./native.js');
 const { pairCutter } = require('./packed.js');
@@ -15,7 +15,7 @@ const { chunks } = require('./streams.js');
  * @param {{ artifactMode?: string, checkComplete?: boolean }} [options]
  */
 const makeSwingStoreExporter = (dirPath, options = {}) => {
-  check(typeof dirPath === 'string', 'dirPath must be a string');
+  checkString('dirPath', dirPath);
   followTaming();
   const { artifactMode = 'operational', checkComplete = false } = options;
   const exporter = native.makeExporter(dirPath, ...modeArguments(artifactMode));

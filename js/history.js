@@ -1,6 +1,6 @@
 'use strict';
 
-const { check, followTaming, quote } = require('./errors.js');
+const { check, checkString, followTaming, quote } = require('./errors.js');
 const { harden } = require('./harden.js');
 const { checkJobOptions, runJob } = require('./job.js');
 const native = require('./native.js');
@@ -9,7 +9,7 @@ const { makeBatchIterator } = require('./record-iterator.js');
 const { chunks } = require('./streams.js');
 
 /** Throws unless it is one. */
-const checkVatID = vatID => check(typeof vatID === 'string', 'vatID must be a string');
+const checkVatID = vatID => checkString('vatID', vatID);
 
 /** Throws unless these are what they should be. */
 const checkOptions = options => {
@@ -23,7 +23,7 @@ const checkOptions = options => {
  * @param {string} dirPath
  */
 const openSwingStoreHistory = dirPath => {
-  check(typeof dirPath === 'string', 'dirPath must be a string');
+  checkString('dirPath', dirPath);
   followTaming();
   const history = native.openHistory(dirPath);
 

@@ -1,6 +1,5 @@
 'use strict';
 
-const { check } = require('./errors.js');
 const native = require('./native.js');
 const { borrowedPowers } = require('./substore.js');
 
@@ -59,16 +58,15 @@ const kernelKVStore = (fns, cache, kvStore, isWrapped) => {
       delete: cache.deleter(fns.kernelDelete),
     };
   }
-  const checkKey = key => check(getKeyType(key) !== 'host', 'kernelKVStore refuses host keys');
   return {
     ...kvStore,
     set(key, value) {
-      checkKey(key);
+      native.checkKernelKey(key);
       kvStore.set(key, value);
       fns.noteKernelSet(key, value);
     },
     delete(key) {
-      checkKey(key);
+      native.checkKernelKey(key);
       kvStore.delete(key);
       fns.noteKernelDelete(key);
     },
@@ -80,15 +78,14 @@ const hostKVStore = (fns, cache, kvStore, isWrapped) => {
   if (!isWrapped) {
     return { ...kvStore, set: cache.setter(fns.hostSet), delete: cache.deleter(fns.hostDelete) };
   }
-  const checkKey = key => check(getKeyType(key) === 'host', 'hostKVStore requires host keys');
   return {
     ...kvStore,
     set(key, value) {
-      checkKey(key);
+      native.checkHostKey(key);
       kvStore.set(key, value);
     },
     delete(key) {
-      checkKey(key);
+      native.checkHostKey(key);
       kvStore.delete(key);
     },
   };

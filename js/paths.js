@@ -3,7 +3,7 @@
 const fs = require('node:fs');
 const path = require('node:path');
 
-const { check } = require('./errors.js');
+const { checkString } = require('./errors.js');
 
 /** The database file of the store in a directory. */
 const dbFileInDirectory = dirPath => path.resolve(dirPath, 'swingstore.sqlite');
@@ -15,7 +15,7 @@ const dbFileInDirectory = dirPath => path.resolve(dirPath, 'swingstore.sqlite');
  * @returns {boolean}
  */
 const isSwingStore = dirPath => {
-  check(typeof dirPath === 'string', 'dirPath must be a string');
+  checkString('dirPath', dirPath);
   return fs.existsSync(dbFileInDirectory(dirPath));
 };
 

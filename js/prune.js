@@ -3,7 +3,7 @@
 const path = require('node:path');
 
 const { modeArguments } = require('./artifact-mode.js');
-const { check, checkPositive, followTaming, quote } = require('./errors.js');
+const { check, checkPath, checkPositive, followTaming, quote } = require('./errors.js');
 const { harden } = require('./harden.js');
 const { checkJobOptions, runJob } = require('./job.js');
 const native = require('./native.js');
@@ -15,7 +15,7 @@ const native = require('./native.js');
  * @param {Record<string, any>} options
  */
 const pruneSwingStore = async (dirPath, options) => {
-  check(typeof dirPath === 'string' && dirPath !== '', 'dirPath must be a string');
+  checkPath('dirPath', dirPath);
   check(
     typeof options === 'object' && options !== null && options.keep !== undefined,
     'keep must say what is to stay: an artifact mode, or { transcripts, snapshots }',
@@ -44,7 +44,7 @@ const pruneSwingStore = async (dirPath, options) => {
  * @param {Record<string, any>} options
  */
 const reclaimSwingStoreSpace = async (dirPath, options) => {
-  check(typeof dirPath === 'string' && dirPath !== '', 'dirPath must be a string');
+  checkPath('dirPath', dirPath);
   check(typeof options === 'object' && options !== null, 'options must be an object with a method');
   followTaming();
   const { method, dryRun = false } = options;

@@ -3,7 +3,7 @@
 const path = require('node:path');
 
 const { modeArguments } = require('./artifact-mode.js');
-const { check, checkPositive, followTaming } = require('./errors.js');
+const { checkPath, checkPositive, followTaming } = require('./errors.js');
 const { harden } = require('./harden.js');
 const { checkJobOptions, runJob } = require('./job.js');
 const native = require('./native.js');
@@ -51,7 +51,7 @@ const take = async (job, exporter, name) => {
  * @param {Record<string, any>} [options]
  */
 const repopulateSwingStore = async (exporter, dirPath, options = {}) => {
-  check(typeof dirPath === 'string' && dirPath !== '', 'dirPath must be a string');
+  checkPath('dirPath', dirPath);
   followTaming();
   const job = native.makeRepopulation(path.resolve(dirPath), ...checkedOptions(options));
   const { aborted, forget } = whenAborted(options.signal);
@@ -79,8 +79,8 @@ const repopulateSwingStore = async (exporter, dirPath, options = {}) => {
  * @param {Record<string, any>} [options]
  */
 const repopulateSwingStoreFromDirectory = async (directory, dirPath, options = {}) => {
-  check(typeof directory === 'string' && directory !== '', 'directory must be a string');
-  check(typeof dirPath === 'string' && dirPath !== '', 'dirPath must be a string');
+  checkPath('directory', directory);
+  checkPath('dirPath', dirPath);
   followTaming();
   const job = native.makeRepopulationFromDirectory(
     path.resolve(directory),

@@ -3,7 +3,7 @@
 const path = require('node:path');
 
 const { modeArguments } = require('./artifact-mode.js');
-const { check, checkPositive, followTaming } = require('./errors.js');
+const { check, checkPositive, checkString, followTaming } = require('./errors.js');
 const { harden } = require('./harden.js');
 const { checkJobOptions, runJob } = require('./job.js');
 const native = require('./native.js');
@@ -15,7 +15,7 @@ const native = require('./native.js');
  * @param {Record<string, any>} [options]
  */
 const verifySwingStore = async (dirPath, options = {}) => {
-  check(typeof dirPath === 'string', 'dirPath must be a string');
+  checkString('dirPath', dirPath);
   checkJobOptions(options);
   followTaming();
   const { artifactMode = 'operational', integrityCheck = true, findingsPerKind = 1000 } = options;

@@ -7,10 +7,17 @@ export const workerOptions = { type: 'xsnap', bundleIDs: [bundles.b0a.id] };
 
 /** The items of a vat: `initialize-worker`, deliveries, and whatever else. */
 export const items = {
-  initialize: (bundleID = bundles.b1a.id) => item(['initialize-worker', { source: { bundleID }, workerOptions }]),
+  initialize: (bundleID = bundles.b1a.id, options = workerOptions) =>
+    item(['initialize-worker', { source: { bundleID }, workerOptions: options }]),
   load: snapshotID => item(['load-snapshot', { snapshotID }]),
   save: snapshotID => item(['save-snapshot'], { status: 'ok', snapshotID }),
   shutdown: () => item(['shutdown-worker']),
+  delivery: (d, syscalls) =>
+    JSON.stringify({
+      d,
+      sc: Array.from({ length: syscalls }, (_, n) => ({ s: ['vatstoreGet', `vom.o+${n}`], r: ['ok', null] })),
+      r: { status: 'ok', metering: { computrons: 1000 * syscalls + 364 } },
+    }),
   message: text => item(['message', 'o+0', { methargs: text }]),
 };
 
@@ -18,14 +25,35 @@ async function* image(text) {
   yield Buffer.from(`heap of ${text} `.repeat(100));
 }
 
+/** How the vats of this store are: the same bundle for all, deliveries that are messages, small images. */
+const plain = {
+  options: vatID => ({ workerOptions, name: `name of ${vatID}` }),
+  bundleIDs: [bundles.b1a.id],
+  delivery: ({ position }) => items.message(`é ${position}`),
+  image: (vatID, position) => image(`${vatID} ${position}`),
+};
+
 /**
  * A vat with its transcript: for each incarnation, the number of deliveries in each of its spans. Between two spans
  * there is a snapshot.
+ *
+ * @param {object} kernelStorage
+ * @param {string} vatID
+ * @param {number[][]} incarnations
+ * @param {object} [how]
+ * @param {(vatID: string) => { workerOptions: object }} how.options  the vat's options
+ * @param {string[]} how.bundleIDs  its bundle by incarnation; the last one goes for those after it
+ * @param {(place: { span: number, number: number, of: number, position: number }) => string} how.delivery  an item, by
+ *   its incarnation's span, its number among that span's deliveries, and its position
+ * @param {(vatID: string, position: number) => AsyncIterable<Uint8Array>} how.image  a heap image
  */
-const addVat = async ({ kvStore, transcriptStore, snapStore }, vatID, incarnations) => {
+export const addVat = async ({ kvStore, transcriptStore, snapStore }, vatID, incarnations, how = plain) => {
+  const { bundleIDs } = how;
+  const options = how.options(vatID);
+  const bundleOf = number => bundleIDs[Math.min(number, bundleIDs.length - 1)];
   kvStore.set(`${vatID}.o.nextID`, '50');
-  kvStore.set(`${vatID}.source`, JSON.stringify({ bundleID: bundles.b1a.id }));
-  kvStore.set(`${vatID}.options`, JSON.stringify({ workerOptions, name: `name of ${vatID}` }));
+  kvStore.set(`${vatID}.source`, JSON.stringify({ bundleID: bundleOf(incarnations.length - 1) }));
+  kvStore.set(`${vatID}.options`, JSON.stringify(options));
   transcriptStore.initTranscript(vatID);
   let position = 0;
   const add = text => {
@@ -38,15 +66,15 @@ const addVat = async ({ kvStore, transcriptStore, snapStore }, vatID, incarnatio
       await transcriptStore.rolloverIncarnation(vatID);
       snapStore.stopUsingLastSnapshot(vatID);
     }
-    add(items.initialize());
-    for (const [index, deliveries] of spans.entries()) {
-      if (index > 0) {
-        const { hash } = await snapStore.saveSnapshot(vatID, position, image(`${vatID} ${position}`));
+    add(items.initialize(bundleOf(number), options.workerOptions));
+    for (const [span, of] of spans.entries()) {
+      if (span > 0) {
+        const { hash } = await snapStore.saveSnapshot(vatID, position, how.image(vatID, position));
         add(items.save(hash));
         await transcriptStore.rolloverSpan(vatID);
         add(items.load(hash));
       }
-      for (let i = 0; i < deliveries; i += 1) add(items.message(`é ${position}`));
+      for (let n = 0; n < of; n += 1) add(how.delivery({ span, number: n, of, position }));
     }
   }
   return position;

@@ -43,6 +43,8 @@ const EXPORTS: &[Function<()>] = &[
     ("makeStore", store::make),
     ("storeFunctionNames", store::function_names),
     ("keyType", store::key_type_of),
+    ("checkKernelKey", store::check_kernel_key),
+    ("checkHostKey", store::check_host_key),
     ("bundleIDFromName", store::bundle_id_of_name),
     ("parseArtifactMode", store::check_artifact_mode),
     ("makeExporter", exporter::make),

@@ -349,6 +349,17 @@ pub fn key_type_of(call: &Call<'_, ()>) -> Result<Reply> {
     Ok(Value::text(key_type(&call.text(0, "key")?).name()).into())
 }
 
+/// `checkKernelKey(key)`: throws if the kernel must not write it.
+pub fn check_kernel_key(call: &Call<'_, ()>) -> Result<Reply> {
+    kernel_key_type(&call.text(0, "key")?)?;
+    done(())
+}
+
+/// `checkHostKey(key)`: throws if the host must not write it.
+pub fn check_host_key(call: &Call<'_, ()>) -> Result<Reply> {
+    require_host_key(&call.text(0, "key")?).and_then(done)
+}
+
 /// `bundleIDFromName(name)`.
 pub fn bundle_id_of_name(call: &Call<'_, ()>) -> Result<Reply> {
     let name = call.text(0, ARTIFACT_NAME)?;

@@ -45,7 +45,8 @@ pub struct InspectArgs {
 /// Shows it.
 ///
 /// # Errors
-/// As [`History::open`] and the questions that a [`History`] answers; as [`html::run`].
+/// Those of [opening a history](crate::store::history::History::open), of the questions that it
+/// answers, and of writing the page.
 pub fn run(args: InspectArgs, session: &Session) -> Result<Outcome> {
     let store = args.store.store()?;
     if let Some(file) = args.html.file() {

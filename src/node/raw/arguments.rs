@@ -220,7 +220,7 @@ impl<T: 'static> Call<'_, T> {
             .collect()
     }
 
-    /// The native object that an argument was [tied](tie) to.
+    /// The native object that an argument was [tied](super::tie) to.
     pub fn target_of<U: 'static>(&self, index: usize, tag: &sys::napi_type_tag) -> Option<Arc<U>> {
         let value = self.argument(index)?;
         let mut tagged = false;

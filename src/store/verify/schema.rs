@@ -97,7 +97,7 @@ fn expected() -> Result<Schema> {
 /// The tables that can be read, with findings about all of them.
 ///
 /// # Errors
-/// [`Error::NoStore`] where there is no table of a store at all; SQLite's errors.
+/// [`Error::NoStore`](crate::store::Error::NoStore) where there is no table of a store at all; SQLite's errors.
 pub(super) fn check_schema(check: &Check<'_>, db: &Database) -> Result<HashSet<Table>> {
     let found = check.tolerate(
         db.connection().and_then(Schema::read),

@@ -1,0 +1,29 @@
+/**
+ * Makes the API's documentation: `target/typedoc` of `index.d.ts` and the pages in `docs/`, `target/doc` of the crate.
+ * A warning is an error, and so is an export, an option or a field without a comment.
+ */
+import { spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const typedoc = path.join(path.dirname(createRequire(import.meta.url).resolve('typedoc/package.json')), 'bin/typedoc');
+const strict = { RUSTDOCFLAGS: '-D warnings' };
+
+const steps = [
+  [process.execPath, [typedoc, '--options', 'scripts/docs/typedoc.json']],
+  // What others see must not link to what only we see, so the crate is documented without its inside, then with it.
+  ['cargo', ['doc', '--no-deps'], strict],
+  ['cargo', ['doc', '--no-deps', '--document-private-items'], strict],
+];
+
+for (const [program, args, env] of steps) {
+  const { status, error } = spawnSync(program, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } });
+  if (error) console.error(`${program} could not be run: ${error.message}`);
+  if (status !== 0) {
+    process.exitCode = 1;
+    break;
+  }
+}
