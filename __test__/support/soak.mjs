@@ -37,7 +37,7 @@ const makeKernel = (dir, seed) => {
     height: () => height,
     async runBlock() {
       height += 1;
-      await runBlock(store, seed, height);
+      await runBlock(store, seed, height, { told: true });
       await store.hostStorage.commit();
       digests.set(height, digestOf(mirror));
       digests.delete(height - REMEMBERED);
