@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
-import { makeChecks } from '../kernel/lib/checks.mjs';
+import { makeChecks } from '../support/trees/checks.mjs';
 import { runCli } from '../support/cli.mjs';
 import { install, launch } from './lib/browser.mjs';
 import { lookAtPage, lookWithoutScripts, tryPolicy } from './lib/look.mjs';

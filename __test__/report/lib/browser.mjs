@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
-import { run } from '../../kernel/lib/processes.mjs';
+import { run } from '../../support/trees/processes.mjs';
 
 const pins = join(dirname(dirname(fileURLToPath(import.meta.url))), 'package.json');
 
