@@ -3,7 +3,7 @@
 //   npm run torture:disk -- [--places N|all] [--seed N] [--work NAME]... [--steps N]
 //
 // `--places` says at how many places of each piece of work each kind of fault happens: by default at every call, which takes
-// an hour or so. `--seed` shifts the places, if it is not all of them. `--work` names tests of `tests/disk_faults`, or a part of their
+// half an hour or so. `--seed` shifts the places, if it is not all of them. `--work` names tests of `tests/disk_faults`, or a part of their
 // names; without it, it is all of them. `--steps` is into how many steps 4 MB of room on the small disk are cut; 0 leaves it out.
 import { spawn } from 'node:child_process';
 import process, { env } from 'node:process';
