@@ -633,7 +633,13 @@ export interface SwingStoreHostStorage {
   /** The keys that begin with `host.`; the others can be read here, but not written. */
   kvStore: KVStore;
 
-  /** Makes everything written since the last commit permanent, having handed the rest of it to `exportCallback`. */
+  /**
+   * Makes everything written since the last commit permanent, having handed the rest of it to `exportCallback`.
+   *
+   * @throws (rejects) if the disk fails (`code` `SQLITE_FULL`, `SQLITE_IOERR…`): what was not committed is lost then, also
+   *   if `commit` is called again. Of a store in the unsafe fast mode, and of an import, which can't be undone, every
+   *   further write or commit fails with `ERR_SWING_STORE_TORN`: close it, and import again.
+   */
   commit: () => Promise<void>;
 
   /**
@@ -818,7 +824,9 @@ export interface SwingStoreExporter {
    * The bytes of one artifact: `transcript.{vatID}.{startPos}.{endPos}`, `snapshot.{vatID}.{snapPos}` or
    * `bundle.{bundleID}`. Where the chunks are cut means nothing.
    *
-   * @throws at the call or at the first step if there is no such artifact or its bytes are gone.
+   * @throws at the call or at the first step if there is no such artifact or its bytes are gone; with
+   *   `ERR_SWING_STORE_OVERTAKEN` if the disk failed, which ended the exporter's view of the store, and the store has gone
+   *   on since: make a new exporter.
    */
   getArtifact: (name: string) => AnyIterable<Uint8Array>;
 

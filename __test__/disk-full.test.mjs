@@ -10,7 +10,6 @@ import { fileURLToPath } from 'node:url';
 
 import { runOnSmallDisk, whyNoDisk } from './support/disk.mjs';
 
-const program = fileURLToPath(new URL('./fixtures/disk/full.mjs', import.meta.url));
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'swing-store-disk-'));
 test.after.always(() => fs.rmSync(dir, { recursive: true, force: true }));
 
@@ -18,12 +17,33 @@ const reason = whyNoDisk(dir);
 const onSmallDisk = reason ? test.skip : test;
 if (reason) console.warn(`Full disks are not tried: ${reason}`);
 
-onSmallDisk('whatever is done, a full disk is said to be full and leaves nothing half-done', async t => {
+/** What a program of `fixtures/disk` prints that has a small disk for itself. */
+const onDisk = async (t, name, ...args) => {
   t.timeout(120_000);
-  const steps = env.SWING_STORE_DISK_STEPS ?? '20';
-  const { code, stdout, stderr } = await runOnSmallDisk(16 << 20, dir, [process.execPath, program, dir, steps]);
+  const program = fileURLToPath(new URL(`./fixtures/disk/${name}`, import.meta.url));
+  const place = fs.mkdtempSync(path.join(dir, 'disk-'));
+  const { code, stdout, stderr } = await runOnSmallDisk(16 << 20, place, [process.execPath, program, place, ...args]);
   t.is(code, 0, stderr);
-  const { failures, outcomes } = JSON.parse(stdout);
+  return JSON.parse(stdout);
+};
+
+onSmallDisk('whatever is done, a full disk is said to be full and leaves nothing half-done', async t => {
+  const { failures, outcomes } = await onDisk(t, 'full.mjs', env.SWING_STORE_DISK_STEPS ?? '20');
   t.log(`${failures} times`, outcomes);
   t.true(failures > 8);
+});
+
+onSmallDisk('an import whose commit failed is refused from then on, and what it was to replace stays', async t => {
+  for (const [step, said] of Object.entries(await onDisk(t, 'torn.mjs'))) {
+    t.regex(said, step.endsWith(': commit') ? /^SQLITE_FULL: / : /^ERR_SWING_STORE_TORN: the disk failed/, step);
+  }
+});
+
+onSmallDisk('a kernel that fills the disk is told the same as by the reference, and can go on in the same way', async t => {
+  for (const [name, { reference, ours }] of Object.entries(await onDisk(t, 'both.mjs'))) {
+    t.deepEqual(ours, reference, name);
+    t.regex(ours.error, /^SQLITE_FULL: /);
+    // The block that failed is lost, and so is what was left to commit of it.
+    t.like(ours, { inTransaction: false, full: 'no error', commit: 'no error', next: 'no error', blocks: 1, items: 40 });
+  }
 });

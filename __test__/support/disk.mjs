@@ -4,16 +4,19 @@ import { spawn, spawnSync } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 
 // In the namespace the directory is a tmpfs of so many bytes; what follows is the command.
-const script = 'mount -t tmpfs -o size=$1 none "$2" && shift 2 && exec "$@"';
+const small = 'mount -t tmpfs -o size=$1 none "$2" && shift 2 && exec "$@"';
 
-const inNamespace = (size, dir, command) => [
+// In the namespace nothing can be written to the directory, with all that is in it.
+const readOnly = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && exec "$@"';
+
+const inNamespace = (script, ...args) => [
   'unshare',
-  ['--user', '--map-root-user', '--mount', 'sh', '-c', script, 'sh', `${size}`, dir, ...command],
+  ['--user', '--map-root-user', '--mount', 'sh', '-c', script, 'sh', ...args],
 ];
 
 /** Why there can be no such disk here; undefined if there can be. */
 export const whyNoDisk = dir => {
-  const { error, status, stderr } = spawnSync(...inNamespace('64k', dir, ['true']), { encoding: 'utf8' });
+  const { error, status, stderr } = spawnSync(...inNamespace(small, '64k', dir, 'true'), { encoding: 'utf8' });
   if (error) return `unshare can't be run: ${error.message}`;
   return status === 0 ? undefined : `no file system can be mounted here: ${stderr.trim()}`;
 };
@@ -33,4 +36,7 @@ export const run = async (command, args, options = {}) => {
 };
 
 /** Runs a command with a disk of `size` bytes at `dir`, which only it sees. */
-export const runOnSmallDisk = (size, dir, command) => run(...inNamespace(size, dir, command));
+export const runOnSmallDisk = (size, dir, command) => run(...inNamespace(small, `${size}`, dir, ...command));
+
+/** Runs a command to which the disk of the directory `dir` is read-only. */
+export const runOnReadOnlyDisk = (dir, command) => run(...inNamespace(readOnly, dir, ...command));

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::advice::Advised;
 use super::error::{Error, Result};
 use super::progress::Monitor;
 use super::replace::sidecar;
@@ -105,7 +106,7 @@ impl Beside {
             busy_timeout: Duration::ZERO,
             ..OpenOptions::default()
         };
-        let db = Database::open(Location::File(file.clone()), &options)?;
+        let db = Database::open(Location::File(file.clone()), &options).about_store(directory)?;
         let log = sidecar(&file, "-wal");
         let mut beside = Beside {
             db,
@@ -120,7 +121,7 @@ impl Beside {
             max_log_pages: MAX_LOG_PAGES,
         };
         beside.read(monitor, |db| db.check_is_store(directory))?;
-        beside.prepare(monitor)?;
+        beside.prepare(monitor).about_store(directory)?;
         Ok(beside)
     }
 
@@ -162,7 +163,8 @@ impl Beside {
         monitor: &Monitor,
         read: impl FnMut(&Database) -> Result<T>,
     ) -> Result<T> {
-        self.retry(monitor, None, read)
+        let outcome = self.retry(monitor, None, read);
+        outcome.about_file(self.db.file())
     }
 
     /// Makes a change in a transaction of its own, and waits until it is on the disk. Returns when
@@ -172,6 +174,15 @@ impl Beside {
     /// [`Error::Aborted`], before anything is changed; whatever `change` returns, and then nothing
     /// is changed; SQLite's errors.
     pub(super) fn write<T>(
+        &mut self,
+        monitor: &Monitor,
+        change: impl FnOnce(&mut Database) -> Result<T>,
+    ) -> Result<T> {
+        let outcome = self.transact(monitor, change);
+        outcome.about_file(self.db.file())
+    }
+
+    fn transact<T>(
         &mut self,
         monitor: &Monitor,
         change: impl FnOnce(&mut Database) -> Result<T>,
@@ -295,7 +306,7 @@ impl Beside {
     /// SQLite's errors.
     pub(super) fn finish(&mut self) -> Result<Transacted> {
         if self.done.transactions > 0 {
-            self.checkpoint()?;
+            self.checkpoint().about_file(self.db.file())?;
         }
         if !self.was_large && size(&self.log) > LARGE_LOG {
             // Left as it is where that is not possible now.

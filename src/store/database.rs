@@ -465,7 +465,7 @@ impl Database {
 }
 
 /// SQLite's error without the path that rusqlite adds, which callers do not expect.
-fn open_error(error: rusqlite::Error, path: &Path) -> Error {
+pub(super) fn open_error(error: rusqlite::Error, path: &Path) -> Error {
     let error = match error {
         // It has no words for this but the path.
         rusqlite::Error::SqliteFailure(failure, Some(message)) if Path::new(&message) == path => {

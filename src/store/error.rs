@@ -492,7 +492,8 @@ impl Error {
             }
             Error::UnreadableLog(file) => format!(
                 "{} has a log beside it (-wal), and to read that SQLite must make a file for its \
-                 index (-shm) or write to it. Allow that, or read a copy of the store with its log",
+                 index (-shm) or write to it, and this user be allowed to read all three. Allow \
+                 that, or read a copy of the store with its log",
                 file.display()
             ),
             Error::JournalMode { wanted, found } => format!(

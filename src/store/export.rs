@@ -17,10 +17,12 @@ use super::gzip::Decompressor;
 use super::kv::{KeyType, RECORD_PREFIX, key_type};
 use super::limits::limits;
 use super::memory::give_back_memory;
+use super::progress::Monitor;
 use super::record::SpanRecord;
 use super::snapshots::SnapshotRow;
 use super::span_reader::SqlText;
 use super::transcripts::export_span;
+use super::view::View;
 use super::{
     Database, Location, OpenOptions, SharedDatabase, SpanReader, Store, file_in_directory, text,
 };
@@ -60,7 +62,9 @@ impl Exporter {
     /// where there is no store. No file is made there.
     pub fn open(directory: &Path, mode: ArtifactMode) -> Result<Exporter> {
         let file = file_in_directory(directory);
-        let location = if directory.is_dir() && !file.exists() {
+        // Where that can't be found out, opening the file says why.
+        let is_missing = directory.is_dir() && matches!(file.try_exists(), Ok(false));
+        let location = if is_missing {
             Location::Memory
         } else {
             Location::File(file)
@@ -75,6 +79,21 @@ impl Exporter {
             db.kv_get(b"", |_| ())?;
         }
         Ok(Exporter::over(db, mode))
+    }
+
+    /// An exporter of the store in a directory, as of its last commit, for functions of our own:
+    /// it needs no permission to write, unless there is a log.
+    ///
+    /// # Errors
+    /// As [`View::open_one`]. What SQLite says when it is interrupted is
+    /// [`Error::Aborted`](super::Error::Aborted) if `monitor` is asked.
+    pub(super) fn open_to_read(
+        directory: &Path,
+        mode: ArtifactMode,
+        monitor: &Monitor,
+    ) -> Result<Exporter> {
+        let db = View::open_one(directory, monitor)?;
+        Ok(Exporter::over(SharedDatabase::over(db), mode))
     }
 
     /// An exporter over a database that is in a read transaction.

@@ -1,5 +1,7 @@
 //! Where the file of a store is, and what to say where there is none.
 
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Database;
@@ -18,11 +20,16 @@ pub fn file_in_directory(directory: &Path) -> PathBuf {
 /// The database file in a directory, which must be there.
 ///
 /// # Errors
-/// [`Error::NoStore`].
+/// [`Error::NoStore`]; [`Error::Io`] where it may not be looked for.
 pub(crate) fn find_file(directory: &Path) -> Result<PathBuf> {
     let file = file_in_directory(directory);
-    if file.is_file() {
-        return Ok(file);
+    match fs::metadata(&file) {
+        Ok(found) if found.is_file() => return Ok(file),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            let doing = format!("looking for {}", file.display());
+            return Err(Error::io(doing, &error));
+        }
+        _ => {}
     }
     let found = if directory.is_dir() {
         format!("it has no {FILE_NAME}")
@@ -99,7 +106,6 @@ impl Database {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
 
     #[test]
     fn what_was_asked_for_what_was_found_and_what_to_do() {

@@ -20,6 +20,7 @@
 //! # }
 //! ```
 
+mod advice;
 pub mod archive;
 mod artifact;
 mod beside;

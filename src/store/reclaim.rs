@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::advice::Advised;
 use super::beside::{Beside, Space, Transacted, is_busy, size};
 use super::error::{Error, Result};
 use super::progress::{Monitor, Stage};
@@ -64,7 +65,8 @@ pub fn reclaim(directory: &Path, method: Method, monitor: &Monitor) -> Result<Re
     let reclaimed = match method {
         Method::Rewrite => rewrite(directory, monitor),
         Method::Incremental => incremental(directory, monitor),
-    }?;
+    }
+    .about_store(directory)?;
     monitor.finish_piece();
     monitor.begin(Stage::Done);
     Ok(reclaimed)
@@ -95,6 +97,13 @@ fn open_alone(directory: &Path, monitor: &Monitor) -> Result<Database> {
         ..OpenOptions::default()
     };
     let db = Database::open(Location::File(file), &options)?;
+    if db.is_readonly()? {
+        // SQLite would fail at locking it.
+        return Err(Error::Sqlite {
+            code: "SQLITE_READONLY",
+            message: "attempt to write a readonly database".into(),
+        });
+    }
     // Before anything is read, so that SQLite uses no memory that it shares with others.
     db.execute("PRAGMA locking_mode=EXCLUSIVE")?;
     let until = Instant::now() + PATIENCE;

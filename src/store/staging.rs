@@ -110,6 +110,11 @@ impl Staged {
         }
     }
 
+    /// The file that the database is in once it is published.
+    pub(super) fn final_file(&self) -> &Path {
+        &self.file
+    }
+
     fn place(&self) -> MutexGuard<'_, Place> {
         self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }

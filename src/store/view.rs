@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::database::{DEFAULT_BUSY_TIMEOUT, Database, Location};
+use super::advice::Advised;
+use super::database::{DEFAULT_BUSY_TIMEOUT, Database, Location, open_error};
 use super::error::{Error, Result};
 use super::find_file;
 use super::locate::explain;
@@ -63,6 +64,15 @@ impl View {
         monitor: &Monitor,
         stop: &Arc<AtomicBool>,
     ) -> Result<View> {
+        View::begin(directory, wanted, monitor, stop).about_store(directory)
+    }
+
+    fn begin(
+        directory: &Path,
+        wanted: usize,
+        monitor: &Monitor,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<View> {
         let file = find_file(directory)?;
         let (access, first) = open_first(&file).map_err(|error| explain(error, directory))?;
         let mut connections = vec![first];
@@ -93,8 +103,8 @@ impl View {
         let db = connections
             .pop()
             .ok_or_else(|| Error::Internal("no connection".into()))?;
-        db.check_is_store(directory)?;
-        db.make_missing_tables()?;
+        db.check_is_store(directory).about_store(directory)?;
+        db.make_missing_tables().about_store(directory)?;
         db.fix_moment();
         Ok(db)
     }
@@ -141,20 +151,20 @@ fn is_cantopen<T>(outcome: &Result<T>) -> bool {
 }
 
 fn open(file: &Path, access: Access) -> Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let open = |file: &Path, more: OpenFlags| {
+        let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
+        Connection::open_with_flags(file, flags).map_err(|error| open_error(error, file))
+    };
     let connection = match access {
         Access::Tidy => {
-            let flags = flags | OpenFlags::SQLITE_OPEN_READ_WRITE;
-            let connection = Connection::open_with_flags(file, flags)?;
+            let connection = open(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
             connection.execute_batch("PRAGMA query_only=1")?;
             connection
         }
-        Access::Read => {
-            Connection::open_with_flags(file, flags | OpenFlags::SQLITE_OPEN_READ_ONLY)?
-        }
-        Access::Unchanging => Connection::open_with_flags(
-            uri_of_unchanging(file),
-            flags | OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
+        Access::Read => open(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?,
+        Access::Unchanging => open(
+            Path::new(&uri_of_unchanging(file)),
+            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
         )?,
     };
     connection.busy_timeout(DEFAULT_BUSY_TIMEOUT)?;

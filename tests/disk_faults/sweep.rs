@@ -16,6 +16,9 @@ use super::state::copy;
 /// tried in one place each, others for other work.
 const SETTING: &str = "SWING_STORE_FAULTS";
 
+/// Shifts the places that are tried, where these are not all.
+const SEED: &str = "SWING_STORE_FAULTS_SEED";
+
 /// How much is tried.
 #[derive(Debug, Clone, Copy)]
 enum Effort {
@@ -115,6 +118,7 @@ impl<'a> Sweep<'a> {
     /// and looked at what it left.
     pub fn run(mut self, work: impl Fn(&Attempt<'_>) -> Result<(), Error>) {
         let effort = Effort::wanted();
+        let seed = std::env::var(SEED).map_or(0, |seed| seed.parse().expect("a number"));
         let salt: usize = self.name.bytes().map(usize::from).sum();
         for (index, fault) in self.faults.clone().into_iter().enumerate() {
             let turn = salt + index;
@@ -132,7 +136,7 @@ impl<'a> Sweep<'a> {
                     continue;
                 }
                 // Not always the same places.
-                let mut at = 1 + (turn as u64 * 7 + self.failed) % stride;
+                let mut at = 1 + (turn as u64 * 7 + self.failed).wrapping_add(seed) % stride;
                 loop {
                     let happened = self.attempt(&work, fault, at, lasting);
                     if happened.failed == 0 {
@@ -141,6 +145,10 @@ impl<'a> Sweep<'a> {
                     self.failed += 1;
                     at += stride;
                 }
+            }
+            if matches!(effort, Effort::All) {
+                let (failed, name) = (self.failed, fault.name);
+                println!("{}: {failed} faults, last: {name}", self.name);
             }
         }
         println!(

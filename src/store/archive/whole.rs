@@ -11,6 +11,7 @@ use flate2::read::MultiGzDecoder;
 use super::file::{ArchiveFile, remove_unfinished};
 use super::gzip::GzipFile;
 use super::{file_name, span::write_items};
+use crate::store::advice::Advised;
 use crate::store::error::{Error, Result};
 use crate::store::pool;
 use crate::store::progress::{Monitor, Stage};
@@ -75,11 +76,15 @@ pub fn archive_store(
     monitor: &Monitor,
 ) -> Result<Archived> {
     monitor.check()?;
-    let exporter = Exporter::open(store, options.mode)?;
+    let exporter = Exporter::open_to_read(store, options.mode, monitor)?;
     let archived = archive(&exporter, directory, options, monitor);
     let closed = exporter.close();
-    let archived = archived?;
-    closed?;
+    if archived.is_err() {
+        // Whatever SQLite was doing when it was interrupted, this is the reason.
+        monitor.check()?;
+    }
+    let archived = archived.about_store(store)?;
+    closed.about_store(store)?;
     monitor.begin(Stage::Done);
     Ok(archived)
 }

@@ -74,7 +74,8 @@ pub fn diff_stores(
     let outcome = diff(a, b, options, monitor);
     // Whatever SQLite was doing when it was interrupted, this is the reason.
     monitor.check()?;
-    let report = outcome?;
+    let report =
+        outcome.map_err(|error| error.about(format_args!("{} or {}", a.display(), b.display())))?;
     monitor.begin(Stage::Done);
     Ok(report)
 }

@@ -38,8 +38,10 @@ impl Place {
     /// # Errors
     /// [`Error::NoStore`] if there is neither; [`Error::BadArgument`] if there are both.
     pub(super) fn open(directory: &Path, monitor: &Monitor) -> Result<Place> {
+        let file = file_in_directory(directory);
         match (
-            file_in_directory(directory).exists(),
+            file.try_exists()
+                .map_err(|error| Error::io(format!("looking for {}", file.display()), &error))?,
             Contents::are_in(directory),
         ) {
             (true, true) => Err(Error::BadArgument(format!(

@@ -11,6 +11,7 @@ use super::manifest::Manifest;
 use super::paths::FileNames;
 use super::unfinished::{PREFIX, give_name, publish_manifest, remove_unfinished};
 use super::{DATA_NAME, HEIGHT_KEY, MANIFEST_NAME, height_of};
+use crate::store::advice::Advised;
 use crate::store::artifact::ArtifactMode;
 use crate::store::error::{Error, Result};
 use crate::store::pool;
@@ -55,9 +56,23 @@ pub fn export_to_directory(
     options: &ExportOptions,
     monitor: &Monitor,
 ) -> Result<Exported> {
+    let exported = export(store, directory, options, monitor);
+    if exported.is_err() {
+        // Whatever SQLite was doing when it was interrupted, this is the reason.
+        monitor.check()?;
+    }
+    exported.about_store(store)
+}
+
+fn export(
+    store: &Path,
+    directory: &Path,
+    options: &ExportOptions,
+    monitor: &Monitor,
+) -> Result<Exported> {
     monitor.check()?;
     remove_unfinished(directory);
-    let plan = Plan::new(store, directory, options)?;
+    let plan = Plan::new(store, directory, options, monitor)?;
     monitor.set_total(plan.artifacts.len() + usize::from(options.with_data));
     monitor.tell(|| format!("exporting block {}", plan.block_height));
     let made = !directory.exists();
@@ -88,13 +103,18 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(store: &Path, directory: &Path, options: &ExportOptions) -> Result<Plan> {
+    fn new(
+        store: &Path,
+        directory: &Path,
+        options: &ExportOptions,
+        monitor: &Monitor,
+    ) -> Result<Plan> {
         let manifest = directory.join(MANIFEST_NAME);
         if fs::symlink_metadata(&manifest).is_ok() {
             return Err(Fault::exists(&manifest));
         }
         let mode = options.mode.unwrap_or(ArtifactMode::Operational);
-        let exporter = Exporter::open(store, mode)?;
+        let exporter = Exporter::open_to_read(store, mode, monitor)?;
         let block_height = height_of(exporter.get_host_kv(HEIGHT_KEY)?.as_deref());
         if let Some(expected) = options.block_height
             && expected != block_height

@@ -29,9 +29,14 @@ impl Found {
             Error::io(doing, &error)
         })?;
         let path = directory.join(MANIFEST_NAME);
-        if !path.exists() {
+        let missing = match path.try_exists() {
+            Ok(true) => None,
+            Ok(false) => Some(io::Error::from_raw_os_error(2)),
+            Err(error) => Some(error),
+        };
+        if let Some(error) = missing {
             let doing = format!("looking for the manifest {}", path.display());
-            return Err(Error::io(doing, &io::Error::from_raw_os_error(2)));
+            return Err(Error::io(doing, &error));
         }
         let path = paths::find(&directory, MANIFEST_NAME.as_bytes())?;
         let manifest = Manifest::read(&path)?;

@@ -11,6 +11,7 @@ use super::gate::Gate;
 use super::manifest::Manifest;
 use super::paths;
 use super::records::{KeptRecords, is_kv};
+use crate::store::advice::Advised;
 use crate::store::artifact::{self, ArtifactMode};
 use crate::store::error::{Error, Result};
 use crate::store::kv::{KeyType, RECORD_PREFIX, kernel_key_type};
@@ -104,6 +105,11 @@ impl ExportDirectory {
     /// For the first thing in the export that is not as it should be, as importing it piece by
     /// piece into a [`Store`] would; [`Error::Aborted`]; [`Error::Io`]; SQLite's errors.
     pub fn import(&self, staged: &Staged, monitor: &Monitor) -> Result<()> {
+        let imported = self.import_into(staged, monitor);
+        imported.about_file(Some(staged.final_file()))
+    }
+
+    fn import_into(&self, staged: &Staged, monitor: &Monitor) -> Result<()> {
         monitor.check()?;
         monitor.set_total(self.artifacts.len() + 1);
         let db = staged.database();

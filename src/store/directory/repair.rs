@@ -10,10 +10,11 @@ use super::fault::Fault;
 use super::found::Found;
 use super::records::{KeptRecords, is_kv};
 use super::{HEIGHT_KEY, height_of};
+use crate::store::advice::Advised;
 use crate::store::artifact::{self, ArtifactMode};
 use crate::store::error::{Error, Result};
 use crate::store::progress::{Monitor, Stage};
-use crate::store::{Location, NoteTo, OpenOptions, Store, StoreOptions, file_in_directory};
+use crate::store::{Location, NoteTo, OpenOptions, Store, StoreOptions, find_file};
 
 /// What to repair with.
 #[derive(Debug, Clone, Default)]
@@ -63,13 +64,15 @@ pub fn repair_metadata(
         note_to: NoteTo::Nobody,
         ..StoreOptions::default()
     };
-    let location = Location::File(file_in_directory(store));
-    let mut store = Store::open(location, &open, false, store_options)?;
+    let location = Location::File(find_file(store)?);
+    let directory = store;
+    let opened = Store::open(location, &open, false, store_options);
+    let mut store = opened.about_store(directory)?;
     let repaired = repair(&mut store, found.manifest.block_height, &data, monitor);
     // Without a commit nothing was done.
     store.close()?;
     monitor.begin(Stage::Done);
-    repaired
+    repaired.about_store(directory)
 }
 
 fn repair(

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::import::{ExportDirectory, ImportOptions};
 use super::{HEIGHT_KEY, text_of_height};
+use crate::store::advice::Advised;
 use crate::store::artifact::ArtifactMode;
 use crate::store::error::Result;
 use crate::store::progress::{Monitor, Stage};
@@ -37,11 +38,11 @@ pub fn import_from_directory(
     monitor.check()?;
     let export = ExportDirectory::open(directory, store, options)?;
     let place = StorePlace::Directory(store.to_owned());
-    let staged = Staged::new(&place, &OpenOptions::default())?;
+    let staged = Staged::new(&place, &OpenOptions::default()).about_store(store)?;
     let imported = finish(&export, &staged, monitor);
     // Nothing is left of it, unless it is in its place.
     staged.discard();
-    imported?;
+    imported.about_store(store)?;
     Ok(Imported {
         block_height: export.block_height(),
         mode: export.mode(),

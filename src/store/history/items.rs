@@ -122,7 +122,7 @@ impl ItemsReader {
                 Some(reader) => reader,
                 None => reader.insert(self.open(piece)?),
             };
-            if let Some(items) = open.next_batch()? {
+            if let Some(items) = self.history.told(open.next_batch())? {
                 let incarnation = piece.incarnation;
                 return Ok(Some(ItemsRun { incarnation, items }));
             }

@@ -23,6 +23,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::advice::Advised;
 use super::directory::{HEIGHT_KEY, height_of};
 use super::error::{Error, Result};
 use super::progress::Monitor;
@@ -110,7 +111,15 @@ impl History {
     fn ask<T>(&self, question: impl FnOnce(&mut Database) -> Result<T>) -> Result<T> {
         let mut db = self.db.lock();
         self.check_open()?;
-        question(&mut db)
+        question(&mut db).about_file(db.file())
+    }
+
+    /// An outcome of reading, whose error says of which file it is.
+    fn told<T>(&self, outcome: Result<T>) -> Result<T> {
+        match outcome {
+            Ok(found) => Ok(found),
+            outcome => outcome.about_file(self.db.lock().file()),
+        }
     }
 
     /// Fails if a long answer is not wanted any more.

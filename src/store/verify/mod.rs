@@ -36,6 +36,7 @@ pub use finding::{Finding, Kind, Severity, Table};
 pub use report::{Report, Tally, Totals};
 
 use super::Database;
+use super::advice::Advised;
 use super::artifact::ArtifactMode;
 use super::directory::{HEIGHT_KEY, known_height};
 use super::error::{Error, Result};
@@ -81,7 +82,7 @@ pub fn verify_store(
     let outcome = verify(directory, options, monitor, pool::threads() + 1);
     // Whatever SQLite was doing when it was interrupted, this is the reason.
     monitor.check()?;
-    let report = outcome?;
+    let report = outcome.about_store(directory)?;
     monitor.begin(Stage::Done);
     Ok(report)
 }
