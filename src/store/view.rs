@@ -19,6 +19,7 @@ use super::error::{Error, Result};
 use super::find_file;
 use super::locate::explain;
 use super::progress::Monitor;
+use super::regular;
 use super::wal_clock::WalClock;
 
 /// How often to begin anew before making do with one connection.
@@ -141,6 +142,7 @@ fn is_cantopen<T>(outcome: &Result<T>) -> bool {
 }
 
 fn open(file: &Path, access: Access) -> Result<Connection> {
+    regular::check_database(file)?;
     let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = match access {
         Access::Tidy => {
