@@ -37,7 +37,7 @@ pub const PAGES: Target = Target {
         b"\x7F\xFF",
         b"\x81\x81\x81\x81",
     ],
-    rounds: 95,
+    rounds: 80,
 };
 
 /// Values of columns, put there by SQL.
@@ -46,7 +46,7 @@ pub const ROWS: Target = Target {
     run: run_rows,
     seeds: row_seeds,
     words: &[],
-    rounds: 95,
+    rounds: 80,
 };
 
 /// A log beside the file.
