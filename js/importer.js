@@ -86,7 +86,8 @@ const importArtifacts = async (exporter, { internal }, artifactMode) => {
     const kind = kindOf(name);
     if (kind === 'bundle') {
       const read = async () => {
-        const data = await buffer(getChunks());
+        // More than a bundle may have is refused, and a stream may have no end.
+        const data = await buffer(getChunks(), native.maxBundleBytes());
         whenRead();
         return data;
       };

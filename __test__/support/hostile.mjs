@@ -6,9 +6,8 @@ import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { makeRandom } from '../../bench/lib/random.mjs';
 import { bundles, makeB1 } from './bundles.mjs';
-import { Difference } from './compare.mjs';
+import { compareHostile } from './hostile-known.mjs';
 import { reference, subject } from './implementations.mjs';
-import { compareImports } from './importing.mjs';
 import { mutate } from './mutate.mjs';
 import { modes } from './observe.mjs';
 import { makePlainExporter, readPlain } from './plain-exporter.mjs';
@@ -155,20 +154,6 @@ const changeValue = (value, below) => {
   } else at[key] = values[below(values.length)];
 };
 
-/** Whether modules are aliases in a circle, for which the reference waits for ever. */
-const isCircular = text => {
-  let map;
-  try {
-    map = JSON.parse(text);
-  } catch {
-    return false;
-  }
-  const aliases = JSON.stringify(map.compartments ?? {}).split('"module":').length - 1;
-  const plain = JSON.stringify(mapOf().compartments).split('"module":').length - 1;
-  const alias = map.compartments?.a?.modules?.k;
-  return aliases > plain || (alias && (alias.module !== './j.json' || map.compartments.a.modules['./j.json']?.compartment !== undefined));
-};
-
 const bundleMakers = [
   // A script, whose ID is that of what it says or of what it said.
   below => {
@@ -193,7 +178,6 @@ const bundleMakers = [
     for (let count = below(3); count > 0; count -= 1) changeValue(map, below);
     let text = Buffer.from(JSON.stringify(map));
     if (below(5) === 0) text = spoil(text, below);
-    if (isCircular(text.toString())) return undefined;
     const contents = modules.map(module => (below(6) ? module : spoil(Buffer.from(module), below)));
     const files = [['compartment-map.json', text], ['a/i.js', contents[0]], ['a/j.json', contents[1]]];
     if (below(12) === 0) files.push(['a/extra', 'x']);
@@ -202,27 +186,8 @@ const bundleMakers = [
 ];
 
 const spoilBundle = below => {
-  const made = bundleMakers[below(bundleMakers.length)](below);
-  if (!made) return undefined;
-  const [id, bytes] = made;
+  const [id, bytes] = bundleMakers[below(bundleMakers.length)](below);
   return { data: [[`bundle.${id}`, id]], artifacts: [[`bundle.${id}`, bytes]] };
-};
-
-/** Lines that the reference trims, so that it accepts what has another hash, and refuses what has the right one. */
-const hasOuterSpace = ({ artifacts }) =>
-  artifacts.some(
-    ([name, bytes]) => name.startsWith('transcript.') && bytes.toString().split('\n').some(line => line !== line.trim()),
-  );
-
-const attenuates = ({ artifacts }) => artifacts.some(([, bytes]) => bytes.includes('"policy"'));
-
-/** Why the two may part over an input, if they may: see docs/differences.md. */
-const reasonToPart = (spoiled, { message }) => {
-  if (/ metadata has \w+ of the wrong type/.test(message)) return 'wrongType';
-  if (hasOuterSpace(spoiled)) return 'whiteSpace';
-  if (/ours is [^;]*must not have extra properties; got [^;]*(parsers|scopes|types|sourceDirname|retained)/.test(message)) return 'extraProperty';
-  if (attenuates(spoiled) && message.includes('attenuat')) return 'attenuator';
-  return undefined;
 };
 
 /**
@@ -242,17 +207,11 @@ export const throwHostileInput = async (base, { rounds, seed, onRound = () => {}
     const spoiled = isBundle ? spoilBundle(below) : spoilExport(plain, below);
     const artifactMode = isBundle ? 'debug' : modes[below(modes.length)];
     const dir = !isBundle && below(20) === 0 ? path.join(base, `import-${round}`) : null;
-    if (spoiled) {
-      figures[isBundle ? 'bundles' : 'exports'] += 1;
-      try {
-        const is = await compareImports([subject, reference], dir, () => makePlainExporter(spoiled), { artifactMode }, `round ${round}, seed ${seed}`);
-        figures[is ? 'accepted' : 'refused'] += 1;
-      } catch (error) {
-        const reason = error instanceof Difference && reasonToPart(spoiled, error);
-        if (!reason) throw error;
-        figures.known[reason] = (figures.known[reason] ?? 0) + 1;
-      }
-    }
+    figures[isBundle ? 'bundles' : 'exports'] += 1;
+    const what = `round ${round}, seed ${seed}`;
+    const { isImported, known } = await compareHostile([subject, reference], dir, spoiled, makePlainExporter, { artifactMode }, what);
+    if (known) figures.known[known] = (figures.known[known] ?? 0) + 1;
+    else figures[isImported ? 'accepted' : 'refused'] += 1;
     onRound(figures);
   }
   return figures;

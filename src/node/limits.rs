@@ -1,7 +1,7 @@
 //! The limits of memory, for tests to lower.
 
 use super::raw::{Call, Reply, Value};
-use crate::store::{Limits, Result, limits, set_limits};
+use crate::store::{Limits, MAX_BUNDLE_BYTES, Result, limits, set_limits};
 
 /// `setLimits(kvCache, kvBuffer, itemBatch, recordBatch, chunk, gzipBlock)`, all in bytes; what
 /// is left out has its default again.
@@ -27,4 +27,9 @@ pub fn kv_cache_bytes(_: &Call<'_, ()>) -> Result<Reply> {
 /// `chunkBytes()`: how much is handed on to another thread at a time.
 pub fn chunk_bytes(_: &Call<'_, ()>) -> Result<Reply> {
     Ok(Value::Number(limits().chunk_bytes as f64).into())
+}
+
+/// `maxBundleBytes()`: how long the artifact of a bundle may be.
+pub fn max_bundle_bytes(_: &Call<'_, ()>) -> Result<Reply> {
+    Ok(Value::Number(MAX_BUNDLE_BYTES as f64).into())
 }

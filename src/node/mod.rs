@@ -70,6 +70,7 @@ const EXPORTS: &[Function<()>] = &[
     ("setLimits", limits::set),
     ("kvCacheBytes", limits::kv_cache_bytes),
     ("chunkBytes", limits::chunk_bytes),
+    ("maxBundleBytes", limits::max_bundle_bytes),
     #[cfg(feature = "cli")]
     ("makeCommandLine", command_line::make),
 ];

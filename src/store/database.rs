@@ -15,6 +15,7 @@ use rusqlite::{CachedStatement, Connection, OpenFlags, Params};
 use super::buffer::Buffer;
 use super::error::{Error, Result};
 use super::moment::{self, Moment};
+use super::regular;
 use super::schema::Part;
 use super::signal::Signal;
 use super::span_reader::ReaderState;
@@ -114,6 +115,7 @@ impl Database {
                 if !parent(path).exists() {
                     return Err(Error::NoSuchDirectory);
                 }
+                regular::check_database(path)?;
                 Connection::open_with_flags(path, flags).map_err(|error| open_error(error, path))?
             }
             Location::Memory | Location::Serialized(_) => Connection::open_in_memory()?,

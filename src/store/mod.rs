@@ -55,6 +55,7 @@ pub mod prune;
 pub mod reclaim;
 mod record;
 mod record_import;
+mod regular;
 mod replace;
 pub mod repopulate;
 mod scan;

@@ -8,7 +8,7 @@ use super::error::{Error, Result};
 use super::{Database, Location, OpenOptions};
 
 /// What SQLite adds to the name of a database file.
-const SIDECARS: [&str; 3] = ["-wal", "-shm", "-journal"];
+pub(super) const SIDECARS: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 /// The file that SQLite has beside a database, whose name ends in `suffix`.
 pub(super) fn sidecar(file: &Path, suffix: &str) -> PathBuf {

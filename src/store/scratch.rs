@@ -11,6 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::error::{Error, Result};
+use super::regular;
 
 /// The file inside that is locked while the directory is in use.
 const LOCK_NAME: &str = "lock";
@@ -88,7 +89,7 @@ impl Drop for Scratch {
 fn claim(path: &Path) -> io::Result<Option<File>> {
     fs::create_dir(path)?;
     let name = path.join(LOCK_NAME);
-    let lock = match File::create(&name) {
+    let lock = match open_lock(&name) {
         Ok(lock) => lock,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
@@ -98,6 +99,14 @@ fn claim(path: &Path) -> io::Result<Option<File>> {
         // Where files can't be locked, nobody takes anything for a leftover either.
         Ok(()) | Err(TryLockError::Error(_)) => Ok(name.exists().then_some(lock)),
     }
+}
+
+/// Opens the file to be locked, which is made if it is missing. A directory of such a name may be
+/// anybody's, so whatever is there is not emptied, and a link not followed.
+fn open_lock(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create(true).truncate(false);
+    regular::open_own(&mut options, path)
 }
 
 /// Removes what nobody works in any more. That it can't be removed is no reason to stop.
@@ -117,8 +126,7 @@ pub(super) fn clear_leftovers(parent: &Path, prefix: &str, before: impl Fn(&Path
             continue;
         }
         // The lock is held while removing, so that of two processes only one does.
-        let lock = File::create(entry.path().join(LOCK_NAME));
-        if let Ok(lock) = lock
+        if let Ok(lock) = open_lock(&entry.path().join(LOCK_NAME))
             && lock.try_lock().is_ok()
         {
             before(&entry.path());

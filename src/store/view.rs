@@ -20,6 +20,7 @@ use super::error::{Error, Result};
 use super::find_file;
 use super::locate::explain;
 use super::progress::Monitor;
+use super::regular;
 use super::wal_clock::WalClock;
 
 /// How often to begin anew before making do with one connection.
@@ -151,6 +152,7 @@ fn is_cantopen<T>(outcome: &Result<T>) -> bool {
 }
 
 fn open(file: &Path, access: Access) -> Result<Connection> {
+    regular::check_database(file)?;
     let open = |file: &Path, more: OpenFlags| {
         let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
         Connection::open_with_flags(file, flags).map_err(|error| open_error(error, file))

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::file_name;
 use crate::store::error::{Error, Result};
+use crate::store::regular;
 use crate::store::scratch::{random, sync_directory};
 
 /// Behind the names of files that are not finished.
@@ -130,7 +131,7 @@ pub(super) fn remove_unfinished(directory: &Path) {
         let is_ours = entry.file_name().to_str().is_some_and(is_temporary)
             && entry.file_type().is_ok_and(|found| found.is_file());
         if is_ours
-            && let Ok(file) = File::options().write(true).open(entry.path())
+            && let Ok(file) = regular::open_own(File::options().write(true), &entry.path())
             && file.try_lock().is_ok()
         {
             drop(fs::remove_file(entry.path()));

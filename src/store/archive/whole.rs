@@ -1,7 +1,7 @@
 //! Archiving what a store has.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{BufReader, ErrorKind, Read};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,7 +16,7 @@ use crate::store::error::{Error, Result};
 use crate::store::pool;
 use crate::store::progress::{Monitor, Stage};
 use crate::store::scratch::Scratch;
-use crate::store::{Artifact, ArtifactMode, Exporter, artifact};
+use crate::store::{Artifact, ArtifactMode, Exporter, artifact, regular};
 
 /// What the names of scratch directories of archives begin with.
 const PREFIX: &str = ".swing-store-archive-";
@@ -204,7 +204,7 @@ impl Archiver<'_> {
 
     /// Whether the file at `place` holds the artifact.
     fn is_same(&self, name: &[u8], place: &Path) -> Result<bool> {
-        let file = match File::open(place) {
+        let file = match regular::open(place) {
             Ok(file) => file,
             // Whatever it is: if it is in the way, writing will say so.
             Err(_) => return Ok(false),

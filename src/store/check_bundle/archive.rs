@@ -15,6 +15,8 @@ pub(super) struct Archive<'a> {
     /// What messages call the archive.
     pub(super) name: &'a str,
     files: IndexMap<Vec<u8>, File<'a>>,
+    /// How many bytes were asked for.
+    bytes_read: u64,
 }
 
 struct File<'a> {
@@ -59,6 +61,7 @@ impl<'a> Archive<'a> {
             files: members
                 .map(|(name, content)| (name, file(content)))
                 .collect(),
+            bytes_read: 0,
         })
     }
 
@@ -72,6 +75,14 @@ impl<'a> Archive<'a> {
             )));
         };
         file.was_read = true;
+        self.bytes_read += file.content.len() as u64;
+        if self.bytes_read > zip::MOST_BYTES {
+            return Err(Refusal::error(format!(
+                "Cannot load so many modules of the same files: more than {} bytes in all, of {}",
+                zip::MOST_BYTES,
+                quote::string(self.name.as_bytes())
+            )));
+        }
         Ok(file.content)
     }
 
@@ -156,6 +167,36 @@ mod tests {
         assert_eq!(
             message(&[Member::new("a", ""), Member::new("b", "")]),
             "Cannot find file compartment-map.json in Zip file b1-00"
+        );
+    }
+
+    #[test]
+    fn the_same_file_is_not_loaded_again_and_again() {
+        let names: Vec<String> = (0..1025).map(|number| format!("./m{number}")).collect();
+        let modules: String = names
+            .iter()
+            .map(|name| format!(r#","{name}":{{"location":"t","parser":"text"}}"#))
+            .collect();
+        let modules =
+            format!(r#"{{"./i.js":{{"location":"i.js","parser":"pre-mjs-json"}}{modules}}}"#);
+        let entry = |count: usize| {
+            format!(
+                r#"{{"imports":["{}"],"exports":[],"reexports":[],"__syncModuleProgram__":"","__liveExportMap__":{{}},"__fixedExportMap__":{{}},"__reexportMap__":{{}}}}"#,
+                names[..count].join("\",\"")
+            )
+        };
+        let text = "x".repeat(1 << 20);
+        let load = |count| {
+            verdict(
+                &map_of(&modules),
+                &[("a/i.js", &entry(count)), ("a/t", &text)],
+            )
+        };
+        assert_eq!(load(2), Ok(()));
+        let refusal = load(names.len()).unwrap_err();
+        assert!(
+            refusal.contains("Cannot load so many modules of the same files"),
+            "{refusal}"
         );
     }
 

@@ -2,7 +2,8 @@
 //!
 //! The map says which compartments there are, and which modules each of them has. This is the
 //! schema of archives only: what a map on disk may say besides, such as scopes and parsers, is
-//! refused. A module's own entry is barely checked; its loading shows what it is.
+//! refused, but not before its values were looked at, as the reference does. A module's own entry
+//! is barely checked; its loading shows what it is.
 
 use super::refusal::Refusal;
 use super::{object_prototype, policy, quote};
@@ -94,18 +95,29 @@ impl Schema<'_> {
                 &format!("{path}.modules[{}]", quote::string(specifier)),
             )?;
         }
+        if let Some(parsers) = object.get(b"parsers") {
+            self.strings(parsers, &format!("{path}.parsers"))?;
+        }
+        if let Some(scopes) = object.get(b"scopes") {
+            self.scopes(scopes, &path)?;
+        }
+        if let Some(types) = object.get(b"types") {
+            self.strings(types, &format!("{path}.types"))?;
+        }
         let policy = object.get(b"policy");
         if let Some(policy) = policy {
             policy::validate(policy, &path, self.url)?;
         }
+        if let Some(directory) = object.get(b"sourceDirname") {
+            self.string(Some(directory), &format!("{path}.sourceDirname"))?;
+        }
+        if let Some(retained) = object.get(b"retained") {
+            self.boolean(retained, &format!("{path}.retained"))?;
+        }
         let known = ["location", "name", "label", "modules", "policy"];
         let extra = extra_keys(object, &known);
         if !extra.is_empty() {
-            return Err(self.refuse(format!(
-                "{} must not have extra properties; got {}",
-                quote::bare(&path),
-                quote::list(extra.into_iter())
-            )));
+            return Err(self.extra(&path, extra));
         }
         self.string(object.get(b"label"), &format!("{path}.label"))?;
         Ok(Descriptor {
@@ -130,6 +142,30 @@ impl Schema<'_> {
         }
         if let Some(created_by) = object.get(b"createdBy") {
             self.string(Some(created_by), &format!("{path}.createdBy"))?;
+        }
+        Ok(())
+    }
+
+    /// Checks an object whose values are to be strings.
+    fn strings(&self, value: &Json, path: &str) -> Result<(), Refusal> {
+        for (key, value) in self.object(Some(value), path)?.iter() {
+            self.string(Some(value), &format!("{path}[{}]", quote::string(key)))?;
+        }
+        Ok(())
+    }
+
+    /// Checks the scopes of the compartment at `path`, which is also what the scopes as a whole are
+    /// called in a message.
+    fn scopes(&self, scopes: &Json, path: &str) -> Result<(), Refusal> {
+        for (key, scope) in self.object(Some(scopes), path)?.iter() {
+            let path = format!("{path}.scopes[{}]", quote::string(key));
+            let scope = self.object(Some(scope), &path)?;
+            let extra = extra_keys(scope, &["compartment"]);
+            if !extra.is_empty() {
+                return Err(self.extra(&path, extra));
+            }
+            let compartment = scope.get(b"compartment");
+            self.string(compartment, &format!("{path}.compartment"))?;
         }
         Ok(())
     }
@@ -169,6 +205,14 @@ impl Schema<'_> {
             Json::Bool(_) => Ok(()),
             value => Err(self.wrong_type(Some(value), path, "a boolean")),
         }
+    }
+
+    fn extra(&self, path: &str, extra: Vec<&[u8]>) -> Refusal {
+        self.refuse(format!(
+            "{} must not have extra properties; got {}",
+            quote::bare(path),
+            quote::list(extra.into_iter())
+        ))
     }
 
     fn wrong_type(&self, value: Option<&Json>, path: &str, wanted: &str) -> Refusal {
@@ -329,16 +373,16 @@ mod tests {
             &with(r#""location":"a","name":"n","modules":{}"#),
             Err("\"compartments[\\\"a\\\"].label\" in \"u\" must be a string; got \"[undefined]\""),
         );
-        for extra in [
-            "scopes",
-            "types",
-            "parsers",
-            "retained",
-            "sourceDirname",
-            "x",
+        for (extra, value) in [
+            ("scopes", r#"{"s":{"compartment":"c"}}"#),
+            ("types", r#"{"t":"json"}"#),
+            ("parsers", "{}"),
+            ("retained", "true"),
+            ("sourceDirname", "\"\""),
+            ("x", "{}"),
         ] {
             is(
-                &with_more(&format!(r#""modules":{{}},"{extra}":{{}}"#)),
+                &with_more(&format!(r#""modules":{{}},"{extra}":{value}"#)),
                 Err(&format!(
                     "\"compartments[\\\"a\\\"]\" must not have extra properties; got [\"{extra}\"] in \"u\""
                 )),
@@ -347,6 +391,58 @@ mod tests {
         is(
             &with_more(r#""modules":{},"policy":null"#),
             Err("compartments[\"a\"] must be an object, got null in \"u\""),
+        );
+    }
+
+    #[test]
+    fn properties_of_maps_on_disk_are_checked_before_they_are_refused() {
+        let wrong = |properties: &str, end: &str| {
+            is(
+                &with_more(&format!(r#""modules":{{}},{properties}"#)),
+                Err(&format!("\"compartments[\\\"a\\\"]{end}")),
+            );
+        };
+        wrong(
+            r#""parsers":1"#,
+            ".parsers\" must be an object; got 1 of type \"number\" in \"u\"",
+        );
+        wrong(
+            r#""parsers":{"js":1}"#,
+            ".parsers[\\\"js\\\"]\" in \"u\" must be a string; got 1",
+        );
+        // Called as the compartment itself.
+        wrong(
+            r#""scopes":[]"#,
+            "\" must be an object; got [] of type \"object\" in \"u\"",
+        );
+        wrong(
+            r#""scopes":{"s":null}"#,
+            ".scopes[\\\"s\\\"]\" must be an object; got null of type \"object\" in \"u\"",
+        );
+        wrong(
+            r#""scopes":{"s":{"x":1}}"#,
+            ".scopes[\\\"s\\\"]\" must not have extra properties; got [\"x\"] in \"u\"",
+        );
+        wrong(
+            r#""scopes":{"s":{}}"#,
+            ".scopes[\\\"s\\\"].compartment\" in \"u\" must be a string; got \"[undefined]\"",
+        );
+        wrong(
+            r#""types":null"#,
+            ".types\" must be an object; got null of type \"object\" in \"u\"",
+        );
+        wrong(
+            r#""sourceDirname":1"#,
+            ".sourceDirname\" in \"u\" must be a string; got 1",
+        );
+        wrong(
+            r#""retained":1"#,
+            ".retained\" in \"u\" must be a boolean; got 1",
+        );
+        // The first of several in the order that they are looked at.
+        wrong(
+            r#""retained":1,"sourceDirname":2,"types":{"t":{}},"y":3"#,
+            ".types[\\\"t\\\"]\" in \"u\" must be a string; got {}",
         );
     }
 

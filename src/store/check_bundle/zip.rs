@@ -12,6 +12,11 @@ use super::cursor::Cursor;
 use super::quote::plain;
 use super::refusal::Refusal;
 
+/// How many bytes the members may have together, each counted as often as the directory lists it, and how many may be
+/// read while modules are loaded. It is more than any archive holds, unless the same bytes are used again and again,
+/// which would keep a checker busy for hours.
+pub(super) const MOST_BYTES: u64 = 1 << 30;
+
 /// The contents of the members by name, in the order of the directory.
 pub(super) type Members<'a> = IndexMap<Vec<u8>, &'a [u8]>;
 
@@ -59,6 +64,16 @@ pub(super) fn read(bytes: &[u8]) -> Result<Members<'_>, Refusal> {
     for central in central_records {
         cursor.seek(u64::from(central.start))?;
         records.push((central, read_local_record(&mut cursor)?));
+    }
+    let listed: u64 = records
+        .iter()
+        .map(|(_, local)| local.content.len() as u64)
+        .sum();
+    if listed > MOST_BYTES {
+        return Err(Refusal::error(format!(
+            "Cannot read a zip file whose members overlap: it lists {listed} bytes, and has {}",
+            bytes.len()
+        )));
     }
     let mut members = Members::new();
     for (central, local) in records {
@@ -267,6 +282,28 @@ pub(super) fn decode(bytes: &[u8]) -> Cow<'_, str> {
 mod tests {
     use super::*;
     use crate::store::check_bundle::testing::{Member, zip};
+
+    #[test]
+    fn the_same_bytes_are_not_taken_for_many_members() {
+        let mut members = vec![Member::new("a", vec![0; 1 << 20])];
+        let central = members[0].central.clone();
+        for _ in 0..MOST_BYTES >> 20 {
+            let mut again = Member::new("a", "");
+            again.central = central.clone();
+            again.start = Some(0);
+            members.push(again);
+        }
+        let refusal = read(&zip(&members)).unwrap_err();
+        let expected =
+            "Cannot read a zip file whose members overlap: it lists 1074790400 bytes, and has ";
+        assert!(
+            refusal.message().starts_with(expected),
+            "{}",
+            refusal.message()
+        );
+        members.truncate(3);
+        assert_eq!(read(&zip(&members)).unwrap().len(), 1);
+    }
 
     fn two() -> Vec<Member> {
         vec![Member::new("a", "one"), Member::new("b/c", "two")]

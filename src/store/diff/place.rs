@@ -1,7 +1,6 @@
 //! One of the two that are compared: a store, or an export in a directory.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::artifacts::Bytes;
@@ -14,7 +13,7 @@ use crate::store::kv::RECORD_PREFIX;
 use crate::store::locate::{file_in_directory, no_store};
 use crate::store::progress::Monitor;
 use crate::store::view::View;
-use crate::store::{Database, Exporter, FILE_NAME, SharedDatabase, text};
+use crate::store::{Database, Exporter, FILE_NAME, SharedDatabase, regular, text};
 
 /// A store or an export.
 pub(super) enum Place {
@@ -207,7 +206,7 @@ impl Place {
                 let path = files
                     .get(name)
                     .ok_or_else(|| Error::Internal("an artifact got lost".into()))?;
-                let file = File::open(path)
+                let file = regular::open(path)
                     .map_err(|error| Error::io(format!("opening {}", path.display()), &error))?;
                 Ok(Bytes::File(file, path.clone()))
             }

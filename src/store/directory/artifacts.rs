@@ -7,6 +7,7 @@ use std::path::Path;
 use crate::store::error::{Error, Result};
 use crate::store::limits::limits;
 use crate::store::progress::Monitor;
+use crate::store::regular;
 use crate::store::{
     Artifact, ArtifactMode, Compressor, Exporter, Store, artifact, bundle_id_from_name,
     check_bundle_artifact, gather_bundle,
@@ -125,7 +126,7 @@ impl<R: Fn() -> Result<()> + Sync> Import<'_, R> {
     /// Hands over a file's contents chunk by chunk.
     fn read(&self, path: &Path, mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
         let io = |error| Error::io(format!("reading {}", path.display()), &error);
-        let mut file = File::open(path).map_err(io)?;
+        let mut file = regular::open(path).map_err(io)?;
         let mut chunk = vec![0; limits().chunk_bytes.max(1)];
         loop {
             let length = file.read(&mut chunk).map_err(io)?;

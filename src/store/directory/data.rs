@@ -13,7 +13,7 @@ use crate::store::error::{Error, Result};
 use crate::store::js_json::{self, Json, append_quoted};
 use crate::store::limits::limits;
 use crate::store::progress::Monitor;
-use crate::store::{Exporter, text};
+use crate::store::{Exporter, regular, text};
 
 /// The longest line that is read, in bytes; SQLite can hold no longer value.
 const MAX_LINE_BYTES: u64 = 1_000_000_000;
@@ -113,7 +113,7 @@ struct Lines {
 
 impl Lines {
     fn open(path: &Path, buffer_bytes: usize) -> Result<Lines> {
-        let file = File::open(path)
+        let file = regular::open(path)
             .map_err(|error| Error::io(format!("opening {}", path.display()), &error))?;
         Ok(Lines {
             path: path.to_owned(),

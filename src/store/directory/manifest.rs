@@ -1,7 +1,6 @@
 //! `export-manifest.json`.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -9,6 +8,7 @@ use super::fault::Fault;
 use crate::store::artifact::ArtifactMode;
 use crate::store::error::{Error, Result, show};
 use crate::store::js_json::{self, Json, number_to_string};
+use crate::store::regular;
 
 /// The longest manifest that is read, in bytes: more than a million artifacts.
 const MAX_BYTES: u64 = 256 << 20;
@@ -74,7 +74,7 @@ impl Manifest {
     /// [`Error::Directory`] if it is malformed; [`Error::Io`].
     pub(super) fn read(path: &Path) -> Result<Manifest> {
         let io = |error| Error::io(format!("reading the manifest {}", path.display()), &error);
-        let file = File::open(path).map_err(io)?;
+        let file = regular::open(path).map_err(io)?;
         let mut text = Vec::new();
         file.take(MAX_BYTES + 1)
             .read_to_end(&mut text)

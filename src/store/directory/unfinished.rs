@@ -7,13 +7,14 @@
 //! can't have two names, a list in the scratch directory says what they were.
 
 use std::fs::{self, File, Metadata};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::MANIFEST_NAME;
 use super::fault::Fault;
 use crate::store::error::{Error, Result};
+use crate::store::regular;
 use crate::store::scratch::clear_leftovers;
 
 /// What the names of scratch directories of exports begin with.
@@ -21,6 +22,9 @@ pub(super) const PREFIX: &str = ".swing-store-export-";
 
 /// The list of files that were moved, in the scratch directory: no artifact's file has this name.
 const MOVED_NAME: &str = ".moved";
+
+/// The longest such list, of some millions of files, in bytes.
+const MAX_MOVED_BYTES: u64 = 512 << 20;
 
 /// How exactly file systems without second names keep a file's time.
 const TIME_STEP: u64 = 2;
@@ -54,7 +58,12 @@ fn take_back(scratch: &Path, directory: &Path) {
             drop(fs::remove_file(place));
         }
     }
-    let moved = fs::read_to_string(scratch.join(MOVED_NAME)).unwrap_or_default();
+    let mut moved = String::new();
+    if let Ok(list) = regular::open_own(File::options().read(true), &scratch.join(MOVED_NAME)) {
+        let read = list.take(MAX_MOVED_BYTES).read_to_string(&mut moved);
+        // Of a list of somebody else's, nothing.
+        moved.truncate(read.unwrap_or_default());
+    }
     for moved in moved.lines().filter_map(Moved::parse) {
         let place = directory.join(&moved.name);
         if fs::symlink_metadata(scratch.join(&moved.name)).is_err()

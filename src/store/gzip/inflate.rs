@@ -2,7 +2,7 @@
 
 use std::io::{Cursor, Read};
 
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 
 use super::member::Member;
 use crate::store::error::{Error, Result};
@@ -16,9 +16,12 @@ pub(super) struct Inflate {
 enum Rest {
     Members(Box<Members>),
     /// Anything else. Errors are found here, too, whoever wrote the file.
-    Stream(Box<MultiGzDecoder<Cursor<Vec<u8>>>>),
+    Stream(Box<Stream>),
     Ended,
 }
+
+/// A file of members that are read as a stream; `None` behind the last.
+struct Stream(Option<GzDecoder<Cursor<Vec<u8>>>>);
 
 /// A file of members that are decompressed one by one.
 struct Members {
@@ -92,14 +95,36 @@ impl Members {
     }
 }
 
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        while let Some(decoder) = &mut self.0 {
+            let count = decoder.read(buffer)?;
+            if count > 0 || buffer.is_empty() {
+                return Ok(count);
+            }
+            let behind = self.0.take().map(GzDecoder::into_inner);
+            self.0 = behind
+                .filter(|cursor| !ends_at(cursor.get_ref(), cursor.position() as usize))
+                .map(GzDecoder::new);
+        }
+        Ok(0)
+    }
+}
+
+/// Whether no other member begins here, behind one. A zero is padding, as Node.js has it, and what
+/// stands behind it does not count.
+fn ends_at(file: &[u8], at: usize) -> bool {
+    matches!(file.get(at), None | Some(0))
+}
+
 /// Reads a file from some member on as a stream.
 fn stream(file: Vec<u8>, at: usize) -> Rest {
-    if at > 0 && at == file.len() {
+    if at > 0 && ends_at(&file, at) {
         return Rest::Ended;
     }
     let mut cursor = Cursor::new(file);
     cursor.set_position(at as u64);
-    Rest::Stream(Box::new(MultiGzDecoder::new(cursor)))
+    Rest::Stream(Box::new(Stream(Some(GzDecoder::new(cursor)))))
 }
 
 fn read_chunk(decoder: &mut impl Read, chunk_bytes: usize) -> Result<Option<Vec<u8>>> {

@@ -278,6 +278,29 @@ fn files_of_several_kinds_of_members() {
 }
 
 #[test]
+fn zeros_behind_a_file_are_padding_and_all_else_is_not() {
+    let ours = compress(&image(BLOCK * 2), BLOCK, BLOCK).bytes;
+    let contents = gunzip(&ours);
+    for file in [&ours, &plain_gzip(&contents)] {
+        let read = |behind: &[u8]| {
+            let file = [file, behind].concat();
+            decompress(Decompressor::with_chunks_of(300, file, None))
+        };
+        for padding in [
+            &[0][..],
+            &[0; 70_000],
+            b"\0no member",
+            &[&[0], &ours[..]].concat(),
+        ] {
+            assert_eq!(read(padding).unwrap(), contents);
+        }
+        for garbage in [&b"x"[..], b"\x1F", b"\x1F\x8B\x08", &ours[..ours.len() - 1]] {
+            assert!(read(garbage).is_err());
+        }
+    }
+}
+
+#[test]
 fn what_expands_without_end_is_read_piece_by_piece() {
     // A thousand times as long as the file. Nothing is read that nobody asks for.
     let file = plain_gzip(&vec![0; 4 << 20]);

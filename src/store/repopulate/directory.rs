@@ -1,6 +1,5 @@
 //! Artifacts from a directory: an export, an archive, or just files by the artifacts' names.
 
-use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
@@ -12,6 +11,7 @@ use crate::store::error::{Error, Result};
 use crate::store::limits::limits;
 use crate::store::pool;
 use crate::store::progress::Monitor;
+use crate::store::regular;
 
 /// Fills what was pruned from the store in `store` with artifacts from the directory `from`.
 ///
@@ -84,7 +84,7 @@ fn read(
     let reader = match file {
         Some(reader) => reader,
         None => {
-            let opened = File::open(path).map_err(|error| failed(&error))?;
+            let opened = regular::open(path).map_err(|error| failed(&error))?;
             file.insert(match is_gzip {
                 true => Box::new(MultiGzDecoder::new(BufReader::new(opened))),
                 false => Box::new(opened),

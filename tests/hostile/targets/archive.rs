@@ -23,7 +23,7 @@ pub const TARGET: Target = Target {
         b"{\"moduleFormat\":",
         b"\xFF\xFF",
     ],
-    rounds: 60,
+    rounds: 45,
 };
 
 /// What is taken of an artifact.

@@ -36,7 +36,7 @@ pub const TARGET: Target = Target {
         b"1e999",
         b"{}",
     ],
-    rounds: 60,
+    rounds: 45,
 };
 
 fn seeds() -> Vec<Vec<u8>> {

@@ -37,7 +37,7 @@ pub const PAGES: Target = Target {
         b"\x7F\xFF",
         b"\x81\x81\x81\x81",
     ],
-    rounds: 130,
+    rounds: 80,
 };
 
 /// Values of columns, put there by SQL.
@@ -46,7 +46,7 @@ pub const ROWS: Target = Target {
     run: run_rows,
     seeds: row_seeds,
     words: &[],
-    rounds: 130,
+    rounds: 80,
 };
 
 /// A log beside the file.
@@ -62,7 +62,7 @@ pub const WAL: Target = Target {
         b"\xFF\xFF\xFF\xFF",
         b"\0\0\0\x01",
     ],
-    rounds: 60,
+    rounds: 45,
 };
 
 /// What to do, and then for each change three bytes of place and two of contents.

@@ -54,7 +54,7 @@ pub const TARGET: Target = Target {
         b"\\\\",
         b"con",
     ],
-    rounds: 60,
+    rounds: 45,
 };
 
 fn seeds() -> Vec<Vec<u8>> {

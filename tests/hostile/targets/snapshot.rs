@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 use swing_store::store::{Compressor, Decompressor};
 
 use super::{Target, allowed, split_first};
@@ -63,11 +63,16 @@ fn run(input: &[u8]) {
         return;
     }
     let mut expected = vec![0; ENOUGH];
-    let mut other = MultiGzDecoder::new(bytes);
+    let mut other = GzDecoder::new(bytes);
     let mut length = 0;
     let is_whole = loop {
         match other.read(&mut expected[length..]) {
-            Ok(0) => break true,
+            // Zeros behind a member are padding, as Node.js has it.
+            Ok(0) => match other.get_ref() {
+                [] | [0, ..] => break true,
+                _ if length == ENOUGH => break true,
+                rest => other = GzDecoder::new(rest),
+            },
             Ok(count) => length += count,
             Err(_) => break false,
         }

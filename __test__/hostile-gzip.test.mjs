@@ -1,0 +1,124 @@
+// Stored snapshots that are no plain gzip file: the same verdict and the same bytes as from Node's gunzip, which the
+// reference reads them by. (There an error ends the process, so it is asked directly.)
+import '@endo/init/debug.js';
+
+import { Buffer } from 'node:buffer';
+import { createHash } from 'node:crypto';
+import { deflateRawSync, createGunzip, gzipSync } from 'node:zlib';
+import test from 'ava';
+import { makeRandom } from '../bench/lib/random.mjs';
+import { initSwingStore } from '../index.mjs';
+import { seed } from './support/settings.mjs';
+
+const sha256 = bytes => createHash('sha256').update(bytes).digest('hex');
+
+/** What Node makes of a file that is there as a whole: its contents, or null. */
+const gunzip = file =>
+  new Promise(resolve => {
+    const chunks = [];
+    const stream = createGunzip();
+    stream.on('data', chunk => chunks.push(chunk));
+    stream.on('end', () => resolve(Buffer.concat(chunks)));
+    stream.on('error', () => resolve(null));
+    stream.end(file);
+  });
+
+const image = Buffer.from('an image, '.repeat(3000));
+const good = gzipSync(image);
+const other = gzipSync('another');
+const bytes = (...values) => Buffer.from(values);
+
+/** The good file with other flags, and fields behind its header. */
+const withFields = (flags, ...fields) => {
+  const header = Buffer.from(good.subarray(0, 10));
+  header[3] = flags;
+  return Buffer.concat([header, ...fields.map(field => Buffer.from(field)), good.subarray(10)]);
+};
+
+const changed = (at, value) => {
+  const file = Buffer.from(good);
+  file[(at + file.length) % file.length] ^= value;
+  return file;
+};
+
+const behind = (...parts) => Buffer.concat([good, ...parts]);
+
+const files = {
+  'as it is': good,
+  'zeros behind': behind(Buffer.alloc(1)),
+  'many zeros behind': behind(Buffer.alloc(100_000)),
+  'zeros and another behind': behind(Buffer.alloc(3), other),
+  'a byte behind': behind(bytes(1)),
+  'a letter behind': behind(Buffer.from('x')),
+  'text behind': behind(Buffer.from('trailing garbage')),
+  'half a magic number behind': behind(bytes(0x1f)),
+  'a magic number behind': behind(bytes(0x1f, 0x8b)),
+  'a magic number and more behind': behind(bytes(0x1f, 0x8b, 8)),
+  'a header behind': behind(good.subarray(0, 10)),
+  'half a member behind': behind(other.subarray(0, other.length - 3)),
+  'another behind': behind(other),
+  'an empty one behind': behind(gzipSync('')),
+  'another and zeros behind': behind(other, Buffer.alloc(9)),
+  'another and text behind': behind(other, Buffer.from('text')),
+  'another of wrong contents behind': behind(changed(-1, 1)),
+  'an empty one': gzipSync(''),
+  'an empty one before': Buffer.concat([gzipSync(''), good]),
+  nothing: Buffer.alloc(0),
+  'nothing but zeros': Buffer.alloc(20),
+  'a wrong checksum': changed(-8, 1),
+  'a wrong length': changed(-1, 1),
+  'another compression method': changed(2, 1),
+  'another magic number': changed(0, 1),
+  'a reserved flag': withFields(0x20),
+  'another reserved flag': withFields(0x80),
+  'a text flag': withFields(0x01),
+  'a name': withFields(0x08, 'name\0'),
+  'a name without an end': withFields(0x08),
+  'a comment': withFields(0x10, 'comment\0'),
+  'an extra field': withFields(0x04, '\x03\0abc'),
+  'an extra field that is too long': withFields(0x04, '\xff\xff'),
+  'a name and a comment': withFields(0x18, 'name\0', 'comment\0'),
+  'a wrong header checksum': withFields(0x02, '\0\0'),
+  'no gzip header': deflateRawSync(image),
+  text: Buffer.from('not gzip at all'),
+};
+
+const compare = async (t, named) => {
+  const { kernelStorage, hostStorage, internal } = initSwingStore(null, { keepSnapshots: true });
+  const { snapStore } = kernelStorage;
+  await snapStore.saveSnapshot('v1', 1, [image]);
+  await hostStorage.commit();
+  const put = internal.db.prepare('UPDATE snapshots SET compressedSnapshot = ?, hash = ?, uncompressedSize = ?');
+  const taken = { both: 0, neither: 0 };
+  for (const [name, file] of named) {
+    const theirs = await gunzip(file);
+    put.run(file, sha256(theirs ?? image), (theirs ?? image).length);
+    const load = async () => {
+      const chunks = [];
+      for await (const chunk of snapStore.loadSnapshot('v1')) chunks.push(chunk);
+      return Buffer.concat(chunks);
+    };
+    const ours = await load().catch(() => null);
+    t.is(ours === null, theirs === null, `${name}: ${ours ? 'only we take it' : 'only gunzip takes it'}`);
+    t.true(ours === null || theirs === null || ours.equals(theirs), name);
+    taken[ours ? 'both' : 'neither'] += 1;
+  }
+  await hostStorage.close();
+  return taken;
+};
+
+test('odd gzip files', async t => {
+  t.log(await compare(t, Object.entries(files)));
+});
+
+test('spoiled gzip files', async t => {
+  const { below } = makeRandom(seed);
+  const bases = Object.values(files).filter(({ length }) => length > 0 && length < 1000);
+  const spoiled = Array.from({ length: 250 }, (_, round) => {
+    const file = Buffer.from(bases[below(bases.length)]);
+    if (below(4) === 0) return [`round ${round}`, file.subarray(0, below(file.length + 1))];
+    file[below(file.length)] ^= 2 ** below(8);
+    return [`round ${round}`, file];
+  });
+  t.log(await compare(t, spoiled));
+});

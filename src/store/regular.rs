@@ -1,0 +1,136 @@
+//! Opening files that somebody else may have put there.
+//!
+//! A FIFO of an artifact's name, opened like a file, would wait for a writer for ever, and a device
+//! may have no end. So such paths are opened without waiting, and what was opened is looked at:
+//! what a path led to a moment before says nothing.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::iter;
+use std::path::Path;
+
+use super::error::{Error, Result};
+use super::replace::{SIDECARS, sidecar};
+
+/// Opens a file for reading.
+///
+/// # Errors
+/// The system's; if it is anything but a regular file, one without a code of the system.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    open_with(File::options().read(true), path)
+}
+
+/// As [`open`], with these options. What is not a regular file may have been opened for a moment,
+/// but nothing is read from it or written to it.
+///
+/// # Errors
+/// As [`open`].
+pub(super) fn open_with(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    check_opened(options, false, path)
+}
+
+/// Fails if a database, or what SQLite would read beside it, is neither a file nor a directory: SQLite
+/// waits for a FIFO's writer.
+///
+/// # Errors
+/// [`Error::Io`].
+pub(super) fn check_database(file: &Path) -> Result<()> {
+    for suffix in iter::once("").chain(SIDECARS) {
+        let path = sidecar(file, suffix);
+        // Whatever else is wrong, SQLite will say so.
+        if let Ok(found) = path.metadata()
+            && !found.is_file()
+            && !found.is_dir()
+        {
+            let doing = format!("opening {}", path.display());
+            return Err(Error::io(doing, &irregular()));
+        }
+    }
+    Ok(())
+}
+
+/// As [`open_with`], for files that this package makes: a link is not one of them, and is not
+/// followed.
+///
+/// # Errors
+/// As [`open`].
+pub(super) fn open_own(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    check_opened(options, true, path)
+}
+
+fn check_opened(options: &mut OpenOptions, is_own: bool, path: &Path) -> io::Result<File> {
+    set_flags(options, is_own);
+    let file = options.open(path).map_err(|error| match unready(&error) {
+        true => irregular(),
+        false => error,
+    })?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(irregular()),
+    }
+}
+
+#[cfg(unix)]
+fn set_flags(options: &mut OpenOptions, is_own: bool) {
+    use rustix::fs::OFlags;
+    use std::os::unix::fs::OpenOptionsExt;
+    // A terminal must not become this process's own by being opened.
+    let mut flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    flags.set(OFlags::NOFOLLOW, is_own);
+    options.custom_flags(flags.bits() as i32);
+}
+
+#[cfg(not(unix))]
+fn set_flags(_options: &mut OpenOptions, _is_own: bool) {}
+
+/// Whether an error is that of opening a FIFO without a reader for writing, or a socket.
+#[cfg(unix)]
+fn unready(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error())
+}
+
+#[cfg(not(unix))]
+fn unready(_error: &io::Error) -> bool {
+    false
+}
+
+fn irregular() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::fs;
+    use std::io::Read;
+
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    use super::*;
+
+    #[test]
+    fn only_regular_files_are_opened() {
+        let base = tempfile::tempdir().unwrap();
+        let base = base.path();
+        let file = base.join("file");
+        fs::write(&file, "x").unwrap();
+        let mut text = String::new();
+        open(&file).unwrap().read_to_string(&mut text).unwrap();
+        assert_eq!(text, "x");
+        let fifo = base.join("fifo");
+        mknodat(CWD, &fifo, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        let socket = base.join("socket");
+        let _listening = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        let link = base.join("link");
+        std::os::unix::fs::symlink(&fifo, &link).unwrap();
+        for path in [&fifo, &socket, &link, Path::new("/dev/zero"), base] {
+            let error = open(path).unwrap_err();
+            assert_eq!(error.to_string(), "it is not a regular file", "{path:?}");
+        }
+        for path in [&fifo, &socket, &link] {
+            let error = open_with(File::options().write(true), path).unwrap_err();
+            assert_eq!(error.to_string(), "it is not a regular file", "{path:?}");
+        }
+        let missing = open(&base.join("missing")).unwrap_err();
+        assert_eq!(missing.kind(), io::ErrorKind::NotFound);
+    }
+}
