@@ -306,11 +306,7 @@ export interface SnapStore {
    * @param snapPos  transcript position at which it was taken.
    * @throws (rejects, with the store unchanged) if the stream throws or yields something that is not bytes.
    */
-  saveSnapshot: (
-    vatID: string,
-    snapPos: number,
-    snapshotStream: AsyncIterable<Uint8Array>,
-  ) => Promise<SnapshotResult>;
+  saveSnapshot: (vatID: string, snapPos: number, snapshotStream: AsyncIterable<Uint8Array>) => Promise<SnapshotResult>;
 
   /** Deletes the records of all snapshots that are not in use, of all vats. Nothing is noted for export. */
   deleteAllUnusedSnapshots: () => void;
@@ -429,10 +425,7 @@ export interface SnapStoreDebug {
  * @param name  `snapshot.{vatID}.{snapPos}`.
  * @param compressedData  the image in gzip: bytes, or a sequence of them.
  */
-export type SnapshotCallback = (
-  name: string,
-  compressedData: Uint8Array | AnyIterable<Uint8Array>,
-) => Promise<void>;
+export type SnapshotCallback = (name: string, compressedData: Uint8Array | AnyIterable<Uint8Array>) => Promise<void>;
 
 /** Runs a function and tells how many seconds it took. */
 export type MeasureSeconds = <T>(fn: () => Promise<T>) => Promise<{
@@ -952,9 +945,7 @@ export function exportSwingStoreToDirectory(
 ): Promise<ExportedDirectory>;
 
 /** Options of {@link importSwingStoreFromDirectory}: what to import, and options of the store that it makes. */
-export interface ImportFromDirectoryOptions
-  extends Omit<SwingStoreOptions, 'readonly' | 'serialized'>,
-    WorkOptions {
+export interface ImportFromDirectoryOptions extends Omit<SwingStoreOptions, 'readonly' | 'serialized'>, WorkOptions {
   /**
    * Which artifacts to take, and to insist on (`debug` insists on `operational`). Default: those that the export was made
    * with, according to its manifest.
@@ -1044,13 +1035,7 @@ export function repairSwingStoreFromDirectory(
 // ---------------------------------------------------------------------------------------------------------------------
 
 /** A value as `JSON.parse` makes it. */
-export type JsonValue =
-  | string
-  | number
-  | boolean
-  | null
-  | readonly JsonValue[]
-  | { readonly [key: string]: JsonValue };
+export type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
 /**
  * Whether a vat goes on.
@@ -1161,12 +1146,7 @@ export interface PrunedEntry {
 
 /** What a transcript item says. */
 export type TranscriptEntry =
-  | InitializeWorkerEntry
-  | SnapshotEntry
-  | ShutdownWorkerEntry
-  | DeliveryEntry
-  | UnknownEntry
-  | PrunedEntry;
+  InitializeWorkerEntry | SnapshotEntry | ShutdownWorkerEntry | DeliveryEntry | UnknownEntry | PrunedEntry;
 
 /** An entry at the beginning or the end of a span, and where it is. */
 export type PseudoDelivery = TranscriptEntry & EntryPlace;
@@ -1484,7 +1464,11 @@ export interface SwingStoreHistory {
    *
    * @throws (rejects, at the first step) as `readItems`, and if there is no such incarnation.
    */
-  readIncarnation: (vatID: string, incarnation: number, options?: ReadItemsOptions) => AsyncIterableIterator<HistoryItem>;
+  readIncarnation: (
+    vatID: string,
+    incarnation: number,
+    options?: ReadItemsOptions,
+  ) => AsyncIterableIterator<HistoryItem>;
 
   /** Lets go of the store. What is being answered or read fails at its next step. */
   close: () => Promise<void>;

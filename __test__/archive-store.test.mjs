@@ -18,7 +18,10 @@ const check = subjectIsReference ? test.skip : test;
 
 const readArchive = dir =>
   Object.fromEntries(
-    fs.readdirSync(dir).sort().map(name => [name, gunzipSync(fs.readFileSync(path.join(dir, name))).toString('base64')]),
+    fs
+      .readdirSync(dir)
+      .sort()
+      .map(name => [name, gunzipSync(fs.readFileSync(path.join(dir, name))).toString('base64')]),
   );
 
 /** A store of the reference's, and what its own archivers wrote. */
@@ -49,7 +52,11 @@ check('the same files as archivers write', async t => {
     t.like(await archiveSwingStore(at('store'), at('ours')), { written: 1, existing: written - 1 });
     t.is(fs.readFileSync(path.join(at('ours'), second), 'utf8'), 'damaged');
     const options = { checkExisting: true };
-    t.like(await archiveSwingStore(at('store'), at('ours'), options), { written: 1, replaced: 1, existing: written - 1 });
+    t.like(await archiveSwingStore(at('store'), at('ours'), options), {
+      written: 1,
+      replaced: 1,
+      existing: written - 1,
+    });
     assertSame(readArchive(at('ours')), files, 'repaired');
   });
 });
@@ -64,7 +71,10 @@ check('modes, current spans, and a kernel at work', async t => {
       return fs.readdirSync(at(dir));
     };
     kernelStorage.transcriptStore.addItem('v1', 'not committed');
-    t.deepEqual(await names('operational', { artifactMode: 'operational' }), ['snapshot.v1.20.gz', 'snapshot.v2.20.gz']);
+    t.deepEqual(await names('operational', { artifactMode: 'operational' }), [
+      'snapshot.v1.20.gz',
+      'snapshot.v2.20.gz',
+    ]);
     const current = await names('current', { artifactMode: 'operational', currentSpans: true });
     t.deepEqual(current.slice(2), ['transcript.v1.20.21.gz', 'transcript.v2.20.21.gz']);
     const replay = await names('replay', { artifactMode: 'replay', currentSpans: true });
@@ -93,7 +103,9 @@ check('what is wrong is said', async t => {
     ]) {
       await t.throwsAsync(() => archiveSwingStore(...args), { message });
     }
-    await t.throwsAsync(archiveSwingStore(at('store'), at('x'), { signal: AbortSignal.abort() }), { name: 'AbortError' });
+    await t.throwsAsync(archiveSwingStore(at('store'), at('x'), { signal: AbortSignal.abort() }), {
+      name: 'AbortError',
+    });
     await t.throwsAsync(archiveSwingStore(at('nowhere'), at('x')));
     t.false(fs.existsSync(at('x')));
     fs.writeFileSync(at('file'), '');

@@ -30,13 +30,20 @@ const archivers = (api, dir, given = powers) => ({
 
 /** Names, contents and permissions of an archive's files. */
 const readArchive = dir =>
-  fs.readdirSync(dir).sort().map(name => {
-    const file = path.join(dir, name);
-    return [name, gunzipSync(fs.readFileSync(file)).toString('base64'), fs.statSync(file).mode & 0o777];
-  });
+  fs
+    .readdirSync(dir)
+    .sort()
+    .map(name => {
+      const file = path.join(dir, name);
+      return [name, gunzipSync(fs.readFileSync(file)).toString('base64'), fs.statSync(file).mode & 0o777];
+    });
 
 /** Whether the addon wrote a file: its members say how long they are. */
-const isNative = file => fs.readFileSync(file).subarray(10, 14).equals(Buffer.from([8, 0, 0x53, 0x57]));
+const isNative = file =>
+  fs
+    .readFileSync(file)
+    .subarray(10, 14)
+    .equals(Buffer.from([8, 0, 0x53, 0x57]));
 
 /** Does something with each implementation, in a directory of its own, and compares what comes of it. */
 const compare = async (what, options, act) => {
@@ -44,7 +51,10 @@ const compare = async (what, options, act) => {
     const outcomes = [];
     for (const { api } of [subject, reference]) {
       const dir = fs.mkdtempSync(path.join(base, 'archive-'));
-      const store = api.initSwingStore(fs.mkdtempSync(path.join(base, 'store-')), { ...archivers(api, dir), ...options });
+      const store = api.initSwingStore(fs.mkdtempSync(path.join(base, 'store-')), {
+        ...archivers(api, dir),
+        ...options,
+      });
       outcomes.push(await act(store, dir));
       await store.hostStorage.close();
     }
@@ -119,7 +129,10 @@ test('what is rolled back stays archived', async t => {
     endCrank();
     await rolling;
     const seen = readArchive(dir);
-    t.deepEqual(seen.map(([name]) => name), ['transcript.v1.0.51.gz']);
+    t.deepEqual(
+      seen.map(([name]) => name),
+      ['transcript.v1.0.51.gz'],
+    );
     return [seen, transcriptStore.getCurrentSpanBounds('v1'), [...transcriptStore.readSpan('v1')]];
   });
 });
@@ -235,7 +248,8 @@ check('a killed process leaves whole files, and temporary ones', async t => {
       for (const name of names.filter(found => found.endsWith('.gz'))) {
         t.is(gunzipSync(fs.readFileSync(path.join(dir, name))).toString('base64'), whole.get(name), name);
       }
-      for (const name of names.filter(found => !found.endsWith('.gz'))) t.regex(name, /^(transcript|snapshot)\..*\.gz\.tmp$/);
+      for (const name of names.filter(found => !found.endsWith('.gz')))
+        t.regex(name, /^(transcript|snapshot)\..*\.gz\.tmp$/);
     }
     t.log({ killed });
     t.true(killed > 0);

@@ -53,7 +53,11 @@ test('ratios are of medians, with and without commits', t => {
 test('Markdown is written between its marks again', async t => {
   const file = path.join(await makeDirectory(t), 'report.md');
   await writeFile(file, '# A report\n\nBefore.\n');
-  const report = cell => ({ machine: ['a machine'], table: { head: ['phase', 's'], rows: [['kv', cell]] }, notes: ['so'] });
+  const report = cell => ({
+    machine: ['a machine'],
+    table: { head: ['phase', 's'], rows: [['kv', cell]] },
+    notes: ['so'],
+  });
   await writeMarkdown(file, 'phases', report('1'));
   await writeFile(file, `${await readFile(file, 'utf8')}\nBehind.\n`);
   await writeMarkdown(file, 'phases', report('2'));
@@ -87,7 +91,10 @@ test('a run of some phases ends with the same work done by both', async t => {
   const args = [program, '--phase', ...phases, '--scale', '0.002', '--runs', '1', '--no-limits', '--dir', dir];
   await promisify(execFile)(process.execPath, [...args, '--size', 'import.images=1', '--json', json]);
   const { results } = JSON.parse(await readFile(json, 'utf8'));
-  t.deepEqual(results.map(({ name }) => name), phases);
+  t.deepEqual(
+    results.map(({ name }) => name),
+    phases,
+  );
   for (const { runs } of results) t.is(runs.ours[0].work, runs.reference[0].work);
   t.is(results[0].sizes.reads, 2000);
 });

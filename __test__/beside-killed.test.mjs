@@ -42,7 +42,9 @@ const look = async (t, dir) => {
   return {
     filled: spans.filter(isWhole).length,
     partial: spans.filter(span => !isWhole(span) && span.found > 0),
-    gaps: spans.filter((span, i) => i > 0 && spans[i - 1].vatID === span.vatID && spans[i - 1].found > 0 && !isWhole(span)),
+    gaps: spans.filter(
+      (span, i) => i > 0 && spans[i - 1].vatID === span.vatID && spans[i - 1].found > 0 && !isWhole(span),
+    ),
     snapshots,
   };
 };
@@ -91,7 +93,9 @@ test.serial(
       const count = filled + snapshots;
       if (said.includes('done')) t.is(count, 27);
       counts[count === 27 ? 'all' : count === 4 ? 'none' : 'some'] += 1;
-      const { missing, present } = await repopulateSwingStoreFromDirectory(at('full'), at('store'), { artifactMode: 'debug' });
+      const { missing, present } = await repopulateSwingStoreFromDirectory(at('full'), at('store'), {
+        artifactMode: 'debug',
+      });
       t.deepEqual(missing, []);
       t.is(present, count + 2, 'the bundles, too');
       await isEqual(t, at);

@@ -16,8 +16,13 @@ import * as api from '../index.mjs';
 import { offer, readArtifacts } from './support/artifacts.mjs';
 import { makeStore } from './support/directory.mjs';
 
-const { exportSwingStoreToDirectory, openSwingStore, pruneSwingStore, repopulateSwingStore, repopulateSwingStoreFromDirectory } =
-  api;
+const {
+  exportSwingStoreToDirectory,
+  openSwingStore,
+  pruneSwingStore,
+  repopulateSwingStore,
+  repopulateSwingStoreFromDirectory,
+} = api;
 const kernel = fileURLToPath(new URL('./fixtures/beside/kernel.mjs', import.meta.url));
 
 /** SQLite's busy timeout of a kernel is 5000 ms. */

@@ -9,7 +9,7 @@ import { playScenario, testScenarios } from './support/scenarios.mjs';
 
 const walk = ({ getNextKey }) => {
   const keys = [];
-  for (let key = ''; (key = getNextKey(key)) !== undefined; ) keys.push(key);
+  for (let key = ''; (key = getNextKey(key)) !== undefined;) keys.push(key);
   return keys;
 };
 

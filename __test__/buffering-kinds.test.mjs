@@ -11,7 +11,7 @@ import { testScenarios } from './support/scenarios.mjs';
 
 const walk = ({ getNextKey }, from = '', limit = 1000) => {
   const keys = [];
-  for (let key = from; keys.length < limit && (key = getNextKey(key)) !== undefined; ) keys.push(key);
+  for (let key = from; keys.length < limit && (key = getNextKey(key)) !== undefined;) keys.push(key);
   return keys;
 };
 
@@ -23,7 +23,21 @@ const placeKeys = ['', 'a', 'aa', 'b', 'c', 'd', 'e', 'f'];
 
 const long = (unit, times) => unit.repeat(times);
 
-const oddKeys = ['', '\0', 'a', 'a\0', 'a\0b', 'é', '\ue000', '\uffff', '\u{1f600}', '\ud83d', '\ude00', '\ude00\ud83d', '\ufffd'];
+const oddKeys = [
+  '',
+  '\0',
+  'a',
+  'a\0',
+  'a\0b',
+  'é',
+  '\ue000',
+  '\uffff',
+  '\u{1f600}',
+  '\ud83d',
+  '\ude00',
+  '\ude00\ud83d',
+  '\ufffd',
+];
 
 const oddValues = ['', '\0', '\ud800', 'x\udc00y', '\ud83d\ude00', '\ude00\ud83d', '\ufffd', long('\ud800', 400)];
 
@@ -183,7 +197,8 @@ testScenarios(test, [subject, reference], {
   async 'odd keys and values, before and after they reach the file'({ api, dir }) {
     let store = api.initSwingStore(dir);
     const seen = [];
-    const see = () => seen.push(readAll(store.kernelStorage.kvStore, oddKeys), walk(store.kernelStorage.kvStore, '', 40));
+    const see = () =>
+      seen.push(readAll(store.kernelStorage.kvStore, oddKeys), walk(store.kernelStorage.kvStore, '', 40));
     for (const [i, value] of [...oddValues, long('x', 2_000_000), long('\ud800é', 700_000)].entries()) {
       const { kvStore } = store.kernelStorage;
       for (const key of oddKeys) kvStore.set(key, value);

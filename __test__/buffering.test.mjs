@@ -31,7 +31,7 @@ const readAll = (store, keys) => {
 
 const walk = ({ kernelStorage }, from = '') => {
   const keys = [];
-  for (let key = from; (key = kernelStorage.kvStore.getNextKey(key)) !== undefined; ) keys.push(key);
+  for (let key = from; (key = kernelStorage.kvStore.getNextKey(key)) !== undefined;) keys.push(key);
   return keys;
 };
 
@@ -182,7 +182,7 @@ testScenarios(test, [subject, reference], {
     return seen;
   },
 
-  async "a tool ends the transaction in mid-crank"(play) {
+  async 'a tool ends the transaction in mid-crank'(play) {
     const seen = [];
     for (const end of ['COMMIT', 'ROLLBACK']) {
       const store = await makeStore(play, { exportCallback() {} });
@@ -257,7 +257,9 @@ testScenarios(test, [subject, reference], {
     const { kvStore, transcriptStore } = store.kernelStorage;
     const seen = [];
     const see = () =>
-      seen.push([store, watcher].map(one => [readAll(one, keys), walk(one), spans(one), one.kernelStorage.getActivityhash()]));
+      seen.push(
+        [store, watcher].map(one => [readAll(one, keys), walk(one), spans(one), one.kernelStorage.getActivityhash()]),
+      );
     see();
     const changes = [
       `UPDATE kvStore SET value = 'new' WHERE key = 'a'; INSERT INTO kvStore VALUES ('bb', '1'), ('activityhash', '00')`,

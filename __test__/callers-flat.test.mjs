@@ -15,13 +15,22 @@ const run = (t, script, args) =>
     }
     const program = fileURLToPath(new URL(`../scripts/${script}`, import.meta.url));
     // Whatever grows is said on stderr, with a code.
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, [program, ...args, '--dir', dir], { timeout: 120_000 });
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [program, ...args, '--dir', dir], {
+      timeout: 120_000,
+    });
     t.is(stderr, '');
     t.log(stdout.trim().split('\n').at(-1) === '}' ? stdout.slice(stdout.lastIndexOf('\n{')) : stdout);
   });
 
 test.serial('nothing stays of rounds of impatience', run, 'torture/leaks.mjs', ['--rounds', '60']);
-test.serial('a kernel beside readers, for a few seconds', run, 'soak.mjs', ['--minutes', '0.05', '--idle', '0', '--seed', '7']);
+test.serial('a kernel beside readers, for a few seconds', run, 'soak.mjs', [
+  '--minutes',
+  '0.05',
+  '--idle',
+  '0',
+  '--seed',
+  '7',
+]);
 
 const MIB = 2 ** 20;
 const series = (count, of) => Array.from({ length: count }, (_, i) => ({ rss: of(i) }));
@@ -29,10 +38,40 @@ const bound = { rss: 24 * MIB };
 
 test('a leak is seen, however small, and noise is not', t => {
   const noise = i => ((i * 7919) % 40) * MIB;
-  t.deepEqual(judge(series(200, i => 100 * MIB + noise(i)), bound).grown, []);
-  t.is(judge(series(200, i => 100 * MIB + noise(i) + i * 0.3 * MIB), bound).grown.length, 1);
+  t.deepEqual(
+    judge(
+      series(200, i => 100 * MIB + noise(i)),
+      bound,
+    ).grown,
+    [],
+  );
+  t.is(
+    judge(
+      series(200, i => 100 * MIB + noise(i) + i * 0.3 * MIB),
+      bound,
+    ).grown.length,
+    1,
+  );
   // Caches that fill at the beginning are no leak, nor is what comes and goes.
-  t.deepEqual(judge(series(200, i => (i < 50 ? i : 50) * MIB), bound).grown, []);
-  t.deepEqual(judge(series(200, i => (i % 30 < 10 ? 200 : 140) * MIB), bound).grown, []);
-  t.is(judge(series(12, i => i * 10 * MIB), bound).grown.length, 1);
+  t.deepEqual(
+    judge(
+      series(200, i => (i < 50 ? i : 50) * MIB),
+      bound,
+    ).grown,
+    [],
+  );
+  t.deepEqual(
+    judge(
+      series(200, i => (i % 30 < 10 ? 200 : 140) * MIB),
+      bound,
+    ).grown,
+    [],
+  );
+  t.is(
+    judge(
+      series(12, i => i * 10 * MIB),
+      bound,
+    ).grown.length,
+    1,
+  );
 });

@@ -16,7 +16,8 @@ for (const situation of [...Object.keys(own), ...Object.keys(jobs)]) {
       if (what.endsWith(', thrown at')) t.regex(outcome, /^fails: Error: (thrown in|there is no throw)$/, what);
       if (what.endsWith(', two at once')) t.regex(outcome, /^yields /, what);
       if (what.endsWith(', left half-way')) t.is(outcome, 'returns true', what);
-      if (/with a (progress|signal) that is none$/.test(what)) t.regex(outcome, /^fails: Error: (onProgress|signal) must be/, what);
+      if (/with a (progress|signal) that is none$/.test(what))
+        t.regex(outcome, /^fails: Error: (onProgress|signal) must be/, what);
       if (/with a progress that throws$/.test(what)) t.is(outcome, 'fails: Error: stop', what);
     }
   });

@@ -101,7 +101,8 @@ for (const name of ['ours', 'reference']) {
       await history.close();
       await reader.hostStorage.close();
       await writer.close();
-    }));
+    }),
+  );
 
   test(`a store can't be opened by ${name} while another writes, and can be afterwards`, t =>
     withStore(async dir => {
@@ -127,5 +128,6 @@ for (const name of ['ours', 'reference']) {
       t.is(kernelStorage.kvStore.get('block'), undefined);
       await hostStorage.close();
       t.true((await api.verifySwingStore(dir)).ok);
-    }));
+    }),
+  );
 }

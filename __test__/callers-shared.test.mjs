@@ -22,7 +22,9 @@ for (const situation of Object.keys(shared)) {
       theirs.map(([what]) => what),
     );
     const different = ours.flatMap(([what, outcome], i) =>
-      isSame(outcome, theirs[i][1]) || known[situation]?.includes(what) ? [] : [{ what, ours: outcome, theirs: theirs[i][1] }],
+      isSame(outcome, theirs[i][1]) || known[situation]?.includes(what)
+        ? []
+        : [{ what, ours: outcome, theirs: theirs[i][1] }],
     );
     t.deepEqual(different, []);
   });

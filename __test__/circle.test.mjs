@@ -96,7 +96,14 @@ test('the same from a shell', async t => {
     t.is((await runCli(['prune', ...on, '--keep', 'operational'])).code, 0);
     t.is(await verify(), 1);
     t.is((await runCli(['diff', at('original'), at('store')])).code, 1);
-    const { code, refused, missing } = await runJson(['repopulate', ...on, '--from', at('archive'), '--artifact-mode', 'debug']);
+    const { code, refused, missing } = await runJson([
+      'repopulate',
+      ...on,
+      '--from',
+      at('archive'),
+      '--artifact-mode',
+      'debug',
+    ]);
     t.is(code, 0);
     t.deepEqual([refused, missing], [[], []]);
     t.is(await verify(), 0);

@@ -90,7 +90,10 @@ test('transcript prints items', async t => {
   const lines = async (...args) => {
     const { code, stdout } = await runCli(['transcript', ...at, '--vat', 'v6', ...args]);
     t.is(code, 0);
-    return stdout.split('\n').slice(0, -1).map(line => JSON.parse(line));
+    return stdout
+      .split('\n')
+      .slice(0, -1)
+      .map(line => JSON.parse(line));
   };
   await withHistory(dir, async history => {
     const all = [];

@@ -42,8 +42,16 @@ test('a page of a store', async t => {
   const page = read(file);
   for (const { kind, artifact } of findings) t.true(page.includes(kind) && page.includes(artifact ?? ''));
   t.deepEqual(
-    dataOf(page).vats.map(({ id, spans, pieces }) => [id, spans, pieces.length]).sort(),
-    [['v1', 3, 3], ['v10', 2, 2], ['v3', 1, 1], ['v6', 7, 7], ['v9', 2, 2]],
+    dataOf(page)
+      .vats.map(({ id, spans, pieces }) => [id, spans, pieces.length])
+      .sort(),
+    [
+      ['v1', 3, 3],
+      ['v10', 2, 2],
+      ['v3', 1, 1],
+      ['v6', 7, 7],
+      ['v9', 2, 2],
+    ],
   );
   // Nothing of it is elsewhere, and its policy allows what is in it, and no more.
   t.notRegex(page, /(?:src|href)="(?!#)/);
@@ -68,14 +76,24 @@ test('a page of a vat, without a verification', async t => {
   t.is(vats.length, 1);
   const [{ id, incarnations, pieces }] = vats;
   t.is(id, 'v6');
-  t.deepEqual(incarnations.map(({ number, pruned, complete }) => [number, pruned, complete]), [[0, 2, false], [1, 0, true], [2, 0, true]]);
+  t.deepEqual(
+    incarnations.map(({ number, pruned, complete }) => [number, pruned, complete]),
+    [
+      [0, 2, false],
+      [1, 0, true],
+      [2, 0, true],
+    ],
+  );
   t.like(pieces[0], { s: 0, e: 4, i: 0, n: 1, t: 0, f: '(pruned)' });
   t.like(pieces[1], { s: 4, e: 9, n: 1, p: 1, t: 4 });
   t.like(pieces.at(-1), { c: true, w: 1 });
 });
 
 test('what is damaged is found, and told with its meaning', async t => {
-  const { file, args } = await makeStore(t, "UPDATE transcriptItems SET item = '<b>' WHERE vatID = 'v6' AND position = 6");
+  const { file, args } = await makeStore(
+    t,
+    "UPDATE transcriptItems SET item = '<b>' WHERE vatID = 'v6' AND position = 6",
+  );
   const { code, findings } = await runJson(args);
   t.is(code, 1);
   t.true(findings > 0);
@@ -94,8 +112,17 @@ test('a file that is there stays, unless it may be replaced', async t => {
   t.is((await runCli([...args, '--force', '--no-verify'])).code, 0);
   t.regex(read(file), /^<!DOCTYPE html>/);
   t.is((await runCli(['inspect', '--state-dir', path.join(dir, 'store'), '--no-verify'])).code, 2);
-  const nowhere = await runJson(['inspect', '--state-dir', path.join(dir, 'store'), '--html', path.join(dir, 'no', 'report.html')]);
+  const nowhere = await runJson([
+    'inspect',
+    '--state-dir',
+    path.join(dir, 'store'),
+    '--html',
+    path.join(dir, 'no', 'report.html'),
+  ]);
   t.like(nowhere, { code: 3, error: { code: 'ENOENT' } });
-  t.like(await runJson([...args, '--force', '--vat', 'v77']), { code: 3, error: { code: 'ERR_SWING_STORE_NOT_FOUND' } });
+  t.like(await runJson([...args, '--force', '--vat', 'v77']), {
+    code: 3,
+    error: { code: 'ERR_SWING_STORE_NOT_FOUND' },
+  });
   t.deepEqual(fs.readdirSync(dir).sort(), ['report.html', 'store']);
 });

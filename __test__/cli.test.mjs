@@ -192,7 +192,15 @@ test('a signal ends the work and leaves nothing', async t => {
     const at = name => path.join(base, name);
     await makeStore(subject.api, at('store'), {}, { items: 20, imageSize: 8_000_000 });
     for (const signal of ['SIGINT', 'SIGTERM']) {
-      const child = startCli(['export', '--state-dir', at('store'), '--export-dir', at('to'), '--artifact-mode', 'debug']);
+      const child = startCli([
+        'export',
+        '--state-dir',
+        at('store'),
+        '--export-dir',
+        at('to'),
+        '--artifact-mode',
+        'debug',
+      ]);
       const closed = once(child, 'close');
       while (!fs.existsSync(at('to')) && child.exitCode === null) await setTimeout(1);
       child.kill(signal);

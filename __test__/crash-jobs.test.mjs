@@ -14,6 +14,9 @@ test('what a killed job leaves is whole or nothing, and it can be done again', a
     const figures = await crashJobs(base, { names, rounds: 3, seed, size: { items: 20, imageSize: 20_000 } });
     t.log({ seed, ...figures });
     t.deepEqual(Object.keys(figures), names);
-    t.true(Object.values(figures).every(({ killed }) => killed <= 3) && Object.values(figures).some(({ killed }) => killed > 0));
+    t.true(
+      Object.values(figures).every(({ killed }) => killed <= 3) &&
+        Object.values(figures).some(({ killed }) => killed > 0),
+    );
   });
 });

@@ -8,7 +8,12 @@ import { inTempDir } from './support/world.mjs';
 
 test('a killed kernel loses nothing that was committed', async t => {
   await inTempDir(async base => {
-    const figures = await crashKernel(base, { rounds: 12, life: 3, verifyEvery: 4, seed: Math.floor(Math.random() * 2 ** 31) });
+    const figures = await crashKernel(base, {
+      rounds: 12,
+      life: 3,
+      verifyEvery: 4,
+      seed: Math.floor(Math.random() * 2 ** 31),
+    });
     t.log(figures);
     t.is(figures.rounds, 12);
     t.true(figures.commits > 12);

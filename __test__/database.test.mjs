@@ -7,7 +7,14 @@ import os from 'node:os';
 import path from 'node:path';
 import BetterSqlite3 from 'better-sqlite3';
 
-import { Database, makeBundleStore, makeKVStore, makeSnapStore, makeSnapStoreIO, makeTranscriptStore } from '../index.mjs';
+import {
+  Database,
+  makeBundleStore,
+  makeKVStore,
+  makeSnapStore,
+  makeSnapStoreIO,
+  makeTranscriptStore,
+} from '../index.mjs';
 
 /** What came of doing something: a value, or what was thrown. */
 const outcome = act => {
@@ -221,11 +228,17 @@ test('opening, closing, and what a database says of itself', t => {
     t.deepEqual(ours, theirs, `${name} ${JSON.stringify(options)}`);
     t.truthy(ours.threw);
   }
-  t.deepEqual(outcome(() => new Database(7)), outcome(() => new BetterSqlite3(7)));
+  t.deepEqual(
+    outcome(() => new Database(7)),
+    outcome(() => new BetterSqlite3(7)),
+  );
 });
 
 test('a database made of no bytes is an empty one', t => {
-  const acts = [db => db.prepare('SELECT count(*) FROM sqlite_master').pluck().get(), db => db.exec('CREATE TABLE a (b)').memory];
+  const acts = [
+    db => db.prepare('SELECT count(*) FROM sqlite_master').pluck().get(),
+    db => db.exec('CREATE TABLE a (b)').memory,
+  ];
   sameOutcomes(t, acts, [() => new Database(Buffer.alloc(0)), () => new BetterSqlite3(Buffer.alloc(0))]);
 });
 
@@ -242,7 +255,7 @@ test('a serialized database', t => {
   sameOutcomes(t, acts, [() => new Database(serialized[1]), () => new BetterSqlite3(serialized[0])]);
 });
 
-test("a foreign handle is refused, and ours is named", t => {
+test('a foreign handle is refused, and ours is named', t => {
   const db = new BetterSqlite3();
   const nothing = () => {};
   for (const make of [makeKVStore, makeTranscriptStore, makeBundleStore]) {

@@ -97,7 +97,10 @@ check(
     t.like(json, { code: 1, command: 'diff', same: false, records: report.records, localKeys: report.localKeys });
     const { code, stdout } = await runCli(['diff', at('a'), at('b'), '--limit', '2']);
     t.is(code, 1);
-    t.regex(stdout, /^> record kv\.more: "yes"\n! record kv\.v1\.vs\.7\n {4}A ".*"\n {4}B "x+…"\nand 4 more differences\n/);
+    t.regex(
+      stdout,
+      /^> record kv\.more: "yes"\n! record kv\.v1\.vs\.7\n {4}A ".*"\n {4}B "x+…"\nand 4 more differences\n/,
+    );
     t.is((await runCli(['diff', at('a'), at('a'), '--contents'])).code, 0);
   }),
 );

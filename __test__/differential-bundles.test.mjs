@@ -6,7 +6,6 @@ import { reference, subject } from './support/implementations.mjs';
 import { checkProperty } from './support/property.mjs';
 import { suites } from './support/suites.mjs';
 
-const run = (t, { examples, check }, runs) =>
-  checkProperty(t, examples, x => check([subject, reference], x), { runs });
+const run = (t, { examples, check }, runs) => checkProperty(t, examples, x => check([subject, reference], x), { runs });
 
 test('adding, getting and deleting', t => run(t, suites.bundles, 70));

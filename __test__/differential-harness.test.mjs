@@ -20,7 +20,10 @@ test('the comparer is strict', t => {
     ['1', 1],
     [null, undefined],
     [{ a: undefined }, {}],
-    [{ a: 1, b: 2 }, { b: 2, a: 1 }],
+    [
+      { a: 1, b: 2 },
+      { b: 2, a: 1 },
+    ],
     [[1], [1, undefined]],
     [Buffer.from('a'), Buffer.from('b')],
     [Buffer.from('a'), 'a'],

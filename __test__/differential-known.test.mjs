@@ -32,11 +32,8 @@ const inTempDir = async use => {
 const runReference = name =>
   new Promise(resolve => {
     const script = new URL('support/reference-ends.mjs', import.meta.url);
-    execFile(
-      process.execPath,
-      [fileURLToPath(script), name],
-      { timeout: 20_000 },
-      (error, stdout, stderr) => resolve({ failed: !!error, stdout, stderr }),
+    execFile(process.execPath, [fileURLToPath(script), name], { timeout: 20_000 }, (error, stdout, stderr) =>
+      resolve({ failed: !!error, stdout, stderr }),
     );
   });
 
@@ -125,16 +122,11 @@ const populateBadly = async ({ internal }, t) => {
     isCurrent: 0,
     incarnation: 0,
   };
-  transcriptStore.importTranscriptSpanRecord(
-    'transcript.v1.0',
-    JSON.stringify(record),
-  );
+  transcriptStore.importTranscriptSpanRecord('transcript.v1.0', JSON.stringify(record));
   const outcome = await attempt(() =>
-    transcriptStore.populateTranscriptSpan(
-      'transcript.v1.0.2',
-      () => [Buffer.from('a\nb\n')],
-      { artifactMode: 'debug' },
-    ),
+    transcriptStore.populateTranscriptSpan('transcript.v1.0.2', () => [Buffer.from('a\nb\n')], {
+      artifactMode: 'debug',
+    }),
   );
   t.regex(messageOf(outcome), /^artifact "transcript\.v1\.0\.2" hash is /);
 };
@@ -157,10 +149,7 @@ const makePrunedBundle = api => {
   const { id: id2, bundle: bundle2 } = bundles.b1a;
   store.kernelStorage.bundleStore.addBundle(id, bundle);
   store.kernelStorage.bundleStore.addBundle(id2, bundle2);
-  store.debug
-    .getDatabase()
-    .prepare('UPDATE bundles SET bundle = NULL WHERE bundleID = ?')
-    .run(id);
+  store.debug.getDatabase().prepare('UPDATE bundles SET bundle = NULL WHERE bundleID = ?').run(id);
   return { store, id, id2 };
 };
 
@@ -281,9 +270,7 @@ const cases = {
                     if (late) yield* exporter.getArtifact(name);
                     throw Error('the stream is unhappy');
                   })();
-            const outcome = await attempt(() =>
-              api.importSwingStore({ ...exporter, getArtifact }),
-            );
+            const outcome = await attempt(() => api.importSwingStore({ ...exporter, getArtifact }));
             t.regex(messageOf(outcome), /the stream is unhappy/, bad);
           }
         }
@@ -709,10 +696,7 @@ const cases = {
       for (const field of ['endPos', 'hash', 'incarnation']) {
         const { [field]: _gone, ...record } = rightRecords.transcript;
         await expectRefusal('transcript', field, () =>
-          store.internal.transcriptStore.repairTranscriptSpanRecord(
-            'transcript.v1.0',
-            JSON.stringify(record),
-          ),
+          store.internal.transcriptStore.repairTranscriptSpanRecord('transcript.v1.0', JSON.stringify(record)),
         );
       }
       await store.hostStorage.close();

@@ -6,8 +6,7 @@ import { reference, subject } from './support/implementations.mjs';
 import { checkProperty } from './support/property.mjs';
 import { suites } from './support/suites.mjs';
 
-const run = (t, { examples, check }, runs) =>
-  checkProperty(t, examples, x => check([subject, reference], x), { runs });
+const run = (t, { examples, check }, runs) => checkProperty(t, examples, x => check([subject, reference], x), { runs });
 
 test('saving, loading and deleting', t => run(t, suites.snapshots, 60));
 

@@ -67,10 +67,10 @@ test('wrapped sub-stores', async t => {
     changing: fc.boolean(),
     callback: fc.constantFrom('record', 'none'),
     lookOften: fc.boolean(),
-    steps: sequence(
-      [one(anyStep), crankOf(anyStep), one(fc.constantFrom(['dump'], ['look']))],
-      { maxLength: 25, size: 'max' },
-    ),
+    steps: sequence([one(anyStep), crankOf(anyStep), one(fc.constantFrom(['dump'], ['look']))], {
+      maxLength: 25,
+      size: 'max',
+    }),
   });
   const check = async ({ changing, callback, lookOften, steps }) => {
     const worlds = pair.map(impl => {
@@ -111,10 +111,14 @@ test('a handle of the other SQLite library', t => {
   }
   const db = sqlite3(':memory:');
   const makers = {
-    makeKVStore: () => subject.api.makeKVStore(db, () => db, () => {}),
+    makeKVStore: () =>
+      subject.api.makeKVStore(
+        db,
+        () => db,
+        () => {},
+      ),
     makeTranscriptStore: () => subject.api.makeTranscriptStore(db, () => db),
-    makeSnapStore: () =>
-      subject.api.makeSnapStore(db, () => db, subject.api.makeSnapStoreIO()),
+    makeSnapStore: () => subject.api.makeSnapStore(db, () => db, subject.api.makeSnapStoreIO()),
     makeBundleStore: () => subject.api.makeBundleStore(db, () => db),
   };
   for (const [name, make] of Object.entries(makers)) {

@@ -46,10 +46,7 @@ const looked = async (outcome, where) => {
 const compareImports = async (base, exportDir, options, what) => {
   const dirs = ['ours', 'theirs'].map(name => path.join(base, `${what} ${name}`));
   // Paths stand in no message that both have.
-  const ours = await looked(
-    await attempt(() => importSwingStoreFromDirectory(exportDir, dirs[0], options)),
-    dirs[0],
-  );
+  const ours = await looked(await attempt(() => importSwingStoreFromDirectory(exportDir, dirs[0], options)), dirs[0]);
   const theirs = await looked(
     await attempt(async () => reference.api.importSwingStore(await readAsCosmic(exportDir), dirs[1], options)),
     dirs[1],
@@ -100,7 +97,11 @@ check('import in each mode of exports in each mode', async t => {
           continue;
         }
         const files = await reexported(reference.api, base, path.join(base, `${what} ours`), `${what} again`);
-        assertSame(files, await reexported(subject.api, base, path.join(base, `${what} theirs`), `${what} again 2`), what);
+        assertSame(
+          files,
+          await reexported(subject.api, base, path.join(base, `${what} theirs`), `${what} again 2`),
+          what,
+        );
       }
     }
   });
@@ -143,7 +144,10 @@ check('options reach the store, and the export callback hears of all that was se
 });
 
 const spoil = (name, change) => dir => {
-  const found = fs.readdirSync(dir).filter(file => file.startsWith(name)).sort()[0];
+  const found = fs
+    .readdirSync(dir)
+    .filter(file => file.startsWith(name))
+    .sort()[0];
   const file = path.join(dir, found);
   fs.writeFileSync(file, change(fs.readFileSync(file)));
 };

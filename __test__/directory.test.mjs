@@ -6,12 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 
-import {
-  exportSwingStoreToDirectory,
-  importSwingStoreFromDirectory,
-  isSwingStore,
-  openSwingStore,
-} from '../index.mjs';
+import { exportSwingStoreToDirectory, importSwingStoreFromDirectory, isSwingStore, openSwingStore } from '../index.mjs';
 import * as api from '../index.mjs';
 import { makeStore, manifestName, readFiles } from './support/directory.mjs';
 
@@ -183,7 +178,10 @@ for (const [what, change] of hostile) {
 check('imports that can not be made', async (t, at) => {
   await makeExport(at, { artifactMode: 'replay' });
   for (const [options, message] of [
-    [{ artifactMode: 'archival' }, /insufficient artifacts: requested import artifact mode: "archival", manifest has "replay"/],
+    [
+      { artifactMode: 'archival' },
+      /insufficient artifacts: requested import artifact mode: "archival", manifest has "replay"/,
+    ],
     [{ artifactMode: 'all' }, /invalid artifactMode "all"/],
     [{ artifactMode: 'none' }, /must not be "none"/],
     [{ exportDataMode: 'skip' }, /invalid exportDataMode "skip"/],
@@ -220,7 +218,10 @@ check('what is at the place stays until the commit', async (t, at) => {
     abandoned.hostStorage.kvStore.set('host.height', '1');
     await abandoned.hostStorage.close();
     t.is(old.kernelStorage.kvStore.get('old'), 'yes');
-    t.deepEqual(fs.readdirSync(into).filter(name => name.startsWith('.')), []);
+    t.deepEqual(
+      fs.readdirSync(into).filter(name => name.startsWith('.')),
+      [],
+    );
 
     const { hostStorage, debug } = await importSwingStoreFromDirectory(at('export'), into, { unsafeFastMode });
     const db = debug.getDatabase();
@@ -305,7 +306,10 @@ checkAlone('progress, and room for other work', async (t, at) => {
   })();
   const reports = [];
   const onProgress = report => reports.push(report);
-  const exported = await exportSwingStoreToDirectory(at('store'), at('export'), { artifactMode: 'archival', onProgress });
+  const exported = await exportSwingStoreToDirectory(at('store'), at('export'), {
+    artifactMode: 'archival',
+    onProgress,
+  });
   checkReports(t, reports, exported.artifacts + 1);
   t.is(reports.at(-1).bytes, exported.bytes);
   reports.length = 0;

@@ -39,11 +39,21 @@ onSmallDisk('an import whose commit failed is refused from then on, and what it 
   }
 });
 
-onSmallDisk('a kernel that fills the disk is told the same as by the reference, and can go on in the same way', async t => {
-  for (const [name, { reference, ours }] of Object.entries(await onDisk(t, 'both.mjs'))) {
-    t.deepEqual(ours, reference, name);
-    t.regex(ours.error, /^SQLITE_FULL: /);
-    // The block that failed is lost, and so is what was left to commit of it.
-    t.like(ours, { inTransaction: false, full: 'no error', commit: 'no error', next: 'no error', blocks: 1, items: 40 });
-  }
-});
+onSmallDisk(
+  'a kernel that fills the disk is told the same as by the reference, and can go on in the same way',
+  async t => {
+    for (const [name, { reference, ours }] of Object.entries(await onDisk(t, 'both.mjs'))) {
+      t.deepEqual(ours, reference, name);
+      t.regex(ours.error, /^SQLITE_FULL: /);
+      // The block that failed is lost, and so is what was left to commit of it.
+      t.like(ours, {
+        inTransaction: false,
+        full: 'no error',
+        commit: 'no error',
+        next: 'no error',
+        blocks: 1,
+        items: 40,
+      });
+    }
+  },
+);

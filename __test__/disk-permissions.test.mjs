@@ -57,7 +57,11 @@ const isSame = (t, { reference, ours }, what) => {
 
 onUnix('what may not be read or written is said to be so, and nothing is left half-done', async t => {
   t.timeout(120_000);
-  const { code, stdout, stderr } = await run(process.execPath, [fixture('permissions.mjs'), makePlace('permissions'), program]);
+  const { code, stdout, stderr } = await run(process.execPath, [
+    fixture('permissions.mjs'),
+    makePlace('permissions'),
+    program,
+  ]);
   t.is(code, 0, stderr);
   const outcomes = JSON.parse(stdout);
   // The reference does away with the empty directory, and makes another one.
@@ -106,7 +110,11 @@ for (const withLog of [false, true]) {
       fs.rmSync(at('store/swingstore.sqlite-shm'));
     }
     const before = fs.readdirSync(at('store'));
-    const { code, stdout, stderr } = await runOnReadOnlyDisk(at('store'), [process.execPath, fixture('read-only.mjs'), place]);
+    const { code, stdout, stderr } = await runOnReadOnlyDisk(at('store'), [
+      process.execPath,
+      fixture('read-only.mjs'),
+      place,
+    ]);
     t.is(code, 0, stderr);
     const { reference, ours } = JSON.parse(stdout);
     isSame(t, { reference, ours }, 'read-only');

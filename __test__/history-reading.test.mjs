@@ -36,7 +36,9 @@ const collect = async iterable => {
 /** The items of a vat as the reference's transcript store gives them, with their positions and incarnations. */
 const itemsInStore = async (dir, vatID) => {
   const { internal, debug, hostStorage } = reference.api.openSwingStore(dir);
-  const incarnations = debug.getDatabase().prepare('SELECT incarnation FROM transcriptItems WHERE vatID = ? ORDER BY position');
+  const incarnations = debug
+    .getDatabase()
+    .prepare('SELECT incarnation FROM transcriptItems WHERE vatID = ? ORDER BY position');
   const numbers = incarnations.pluck().all(vatID);
   const all = [...internal.transcriptStore.readFullVatTranscript(vatID)].map(({ position, item }) => {
     return { position, incarnation: numbers[position], item };
@@ -102,10 +104,7 @@ test('what is missing is told before the first item', async t => {
     history.readIncarnation('v6', 1).next(),
     incomplete(`${start} the artifact transcript.v6.13.19 would fill it`),
   );
-  await t.throwsAsync(
-    history.readItem('v6', 5),
-    incomplete(`${start} the artifact transcript.v6.4.9 would fill it`),
-  );
+  await t.throwsAsync(history.readItem('v6', 5), incomplete(`${start} the artifact transcript.v6.4.9 would fill it`));
   t.is((await history.readItem('v6', 4)).position, 4);
   const there = await collect(history.readItems('v6', { start: 3, end: 17, skipMissing: true }));
   t.deepEqual(
@@ -129,7 +128,12 @@ test('what is not there to be read', async t => {
   const { history } = await historyOf(t);
   const range = (start, end) =>
     `positions ${start} up to, not including, ${end} were asked for; vat "v6" has 0 up to, not including, 30`;
-  for (const [start, end] of [[30, 31], [-1, 2], [5, 4], [2 ** 53 - 1, 2 ** 53 - 1]]) {
+  for (const [start, end] of [
+    [30, 31],
+    [-1, 2],
+    [5, 4],
+    [2 ** 53 - 1, 2 ** 53 - 1],
+  ]) {
     await t.throwsAsync(history.readItems('v6', { start, end }).next(), {
       message: range(start, end),
       code: 'ERR_SWING_STORE_ARGUMENT',
@@ -185,7 +189,14 @@ test('the end of a history', async t => {
   await history.close();
   await t.throwsAsync(asked, closed);
   for (const reader of readers) await t.throwsAsync(reader.next(), closed);
-  for (const ask of ['getVat', 'listIncarnations', 'listSpans', 'listPseudoDeliveries', 'replayPlan', 'listSnapshots']) {
+  for (const ask of [
+    'getVat',
+    'listIncarnations',
+    'listSpans',
+    'listPseudoDeliveries',
+    'replayPlan',
+    'listSnapshots',
+  ]) {
     await t.throwsAsync(history[ask]('v6'), closed);
   }
   await t.throwsAsync(history.readItem('v6', 3), closed);

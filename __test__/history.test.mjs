@@ -28,7 +28,18 @@ const pick = (all, ...names) => all.map(one => names.map(name => one[name]));
 test('vats', async t => {
   const { history } = await historyOf(t);
   const vats = await history.listVats();
-  const names = ['vatID', 'name', 'kind', 'state', 'inKernel', 'incarnation', 'incarnations', 'spans', 'items', 'endPos'];
+  const names = [
+    'vatID',
+    'name',
+    'kind',
+    'state',
+    'inKernel',
+    'incarnation',
+    'incarnations',
+    'spans',
+    'items',
+    'endPos',
+  ];
   t.deepEqual(pick(vats, ...names), [
     ['v1', 'bootstrap', 'static', 'live', true, 0, 1, 3, 12, 12],
     ['v3', 'comms', 'static', 'live', true, 0, 1, 1, 0, 0],
@@ -36,7 +47,13 @@ test('vats', async t => {
     ['v9', 'name of v9', 'dynamic', 'terminated', true, 0, 1, 2, 5, 5],
     ['v10', null, null, 'gone', false, 0, 1, 2, 5, 5],
   ]);
-  t.deepEqual(pick(vats, 'snapshots', 'populatedSnapshots'), [[2, 2], [0, 0], [4, 4], [1, 1], [1, 1]]);
+  t.deepEqual(pick(vats, 'snapshots', 'populatedSnapshots'), [
+    [2, 2],
+    [0, 0],
+    [4, 4],
+    [1, 1],
+    [1, 1],
+  ]);
   t.deepEqual(vats[2].source, { bundleID: code });
   t.deepEqual(vats[2].options, { workerOptions, name: 'name of v6' });
   t.is(vats[4].options, null);
@@ -176,18 +193,32 @@ test('sizes are those of the items in bytes', async t => {
   t.is(reports.at(-1).bytes, sizes.v6);
   t.is(reports.at(-1).done, reports.at(-1).total);
   // Of others nothing is known yet.
-  t.deepEqual((await history.listVats()).map(({ bytes }) => bytes), [undefined, undefined, sizes.v6, undefined, undefined]);
+  t.deepEqual(
+    (await history.listVats()).map(({ bytes }) => bytes),
+    [undefined, undefined, sizes.v6, undefined, undefined],
+  );
   for (const { vatID, bytes } of await history.listVats({ sizes: true })) t.is(bytes, sizes[vatID]);
   for (const { artifact, bytes } of await history.listSpans('v1')) t.is(bytes, sizes[artifact]);
   const incarnations = await history.listIncarnations('v6');
-  t.is(incarnations.map(({ bytes }) => bytes).reduce((a, b) => a + b), sizes.v6);
+  t.is(
+    incarnations.map(({ bytes }) => bytes).reduce((a, b) => a + b),
+    sizes.v6,
+  );
 });
 
 test('a plan of each incarnation', async t => {
   const { history } = await historyOf(t);
   const snapshots = await history.listSnapshots('v6');
   const plan = await history.replayPlan('v6', { incarnation: 1 });
-  t.like(plan, { vatID: 'v6', incarnation: 1, isCurrent: false, from: 'start', startPos: 9, endPos: 19, complete: true });
+  t.like(plan, {
+    vatID: 'v6',
+    incarnation: 1,
+    isCurrent: false,
+    from: 'start',
+    startPos: 9,
+    endPos: 19,
+    complete: true,
+  });
   t.deepEqual(plan.start, {
     kind: 'initialize-worker',
     position: 9,
@@ -224,10 +255,7 @@ test('a plan of each incarnation', async t => {
 
 test('a plan of what was pruned says what is missing', async t => {
   const { history } = await historyOf(t, { options: { keepSnapshots: false, keepTranscripts: false } });
-  t.deepEqual(pick(await history.listSpans('v6'), 'items', 'populated'), [
-    ...Array(6).fill([0, 'none']),
-    [4, 'all'],
-  ]);
+  t.deepEqual(pick(await history.listSpans('v6'), 'items', 'populated'), [...Array(6).fill([0, 'none']), [4, 'all']]);
   t.deepEqual(pick(await history.listIncarnations('v6'), 'complete', 'populatedSpans'), [
     [false, 0],
     [false, 0],
@@ -321,7 +349,10 @@ test('rows that no store writes', async t => {
     ["UPDATE snapshots SET snapPos = 'x' WHERE vatID = 'v6' AND snapPos = 3", 'listSnapshots'],
   ]) {
     const { history: damaged } = await historyOf(t, { sql: damage });
-    const invalid = { code: 'ERR_SWING_STORE_INVALID', message: /the database holds a value that no swing-store writes/ };
+    const invalid = {
+      code: 'ERR_SWING_STORE_INVALID',
+      message: /the database holds a value that no swing-store writes/,
+    };
     await t.throwsAsync(damaged[ask]('v6'), invalid);
     await t.throwsAsync(damaged.listVats(), invalid);
     await damaged.getVat('v1');

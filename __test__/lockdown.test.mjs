@@ -58,18 +58,23 @@ for (const lockdown of lockdowns) {
 
 // That the cases above agree with the reference says little if the reference was not put through anything.
 test('the reference says what it is known to say', t => {
-  const { complaints, incomplete, activityhash, items, export: { artifacts } } = expected;
+  const {
+    complaints,
+    incomplete,
+    activityhash,
+    items,
+    export: { artifacts },
+  } = expected;
   t.is(complaints.vat, 'no current transcript for "v9"');
   t.is(complaints.hostKey, 'kernelKVStore refuses host keys');
   t.is(incomplete, 'missing bundles for: (a string)');
   t.is(complaints.closed, 'db not initialized');
   t.regex(activityhash, /^[0-9a-f]{64}$/);
   t.deepEqual(items, ['first', 'zweites: ü', 'third']);
-  t.deepEqual(Object.keys(artifacts).map(name => name.split('.')[0]).sort(), [
-    'bundle',
-    'snapshot',
-    'transcript',
-    'transcript',
-    'transcript',
-  ]);
+  t.deepEqual(
+    Object.keys(artifacts)
+      .map(name => name.split('.')[0])
+      .sort(),
+    ['bundle', 'snapshot', 'transcript', 'transcript', 'transcript'],
+  );
 });

@@ -24,7 +24,8 @@ const tablesOf = async dir => {
 };
 
 /** The names of the artifacts that the reference exports of a store. */
-const names = async (dir, mode) => Object.keys(await exportedByReference(dir, mode)).filter(name => /^(tr|sn)/.test(name));
+const names = async (dir, mode) =>
+  Object.keys(await exportedByReference(dir, mode)).filter(name => /^(tr|sn)/.test(name));
 
 const modes = ['operational', 'replay', 'archival', 'debug'];
 
@@ -190,8 +191,16 @@ test('by the command line', async t => {
     t.is((await runCli(['prune', ...store, '--keep', 'operational', '--budget', '0'])).code, 2);
     const some = ['prune', ...store, '--keep-transcripts', 'replay', '--keep-snapshots', 'debug'];
     t.like(await runJson([...some, '--limit', '1']), { code: 0, spans: 1, snapshots: 0, done: false });
-    t.regex((await runCli([...some, '--limit', '1'])).stdout, /Deleted \d+ items of 1 spans[^]*call it again[^]*free now/);
-    t.like(await runJson(['prune', ...store, '--keep', 'operational']), { code: 0, spans: 11, snapshots: 10, done: true });
+    t.regex(
+      (await runCli([...some, '--limit', '1'])).stdout,
+      /Deleted \d+ items of 1 spans[^]*call it again[^]*free now/,
+    );
+    t.like(await runJson(['prune', ...store, '--keep', 'operational']), {
+      code: 0,
+      spans: 11,
+      snapshots: 10,
+      done: true,
+    });
     t.regex((await runCli(['reclaim', ...store, '--dry-run'])).stdout, /^Of .* are free\n$/);
     t.like(await runJson(['reclaim', ...store, '--method', 'incremental']), {
       code: 3,

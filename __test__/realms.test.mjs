@@ -14,7 +14,15 @@ const realRequire = createRequire(import.meta.url);
 
 /** Loads the package as jest does: all its files in a context, Node's own modules and addons outside of it. */
 const loadInRealm = () => {
-  const context = vm.createContext({ process, Buffer, Uint8Array, AbortSignal, setTimeout, clearTimeout, setImmediate });
+  const context = vm.createContext({
+    process,
+    Buffer,
+    Uint8Array,
+    AbortSignal,
+    setTimeout,
+    clearTimeout,
+    setImmediate,
+  });
   const modules = new Map();
   const load = file => {
     if (modules.has(file)) return modules.get(file).exports;

@@ -92,7 +92,9 @@ compare(
 const refusals = {
   'another hash': { sql: `UPDATE transcriptSpans SET hash = 'x' WHERE vatID = 'v2' AND startPos = 5` },
   'another snapshot': { sql: `UPDATE snapshots SET hash = 'x' WHERE vatID = 'v2' AND snapPos = 5` },
-  'another current span': { sql: `UPDATE transcriptSpans SET endPos = endPos + 1 WHERE vatID = 'v1' AND isCurrent = 1` },
+  'another current span': {
+    sql: `UPDATE transcriptSpans SET endPos = endPos + 1 WHERE vatID = 'v1' AND isCurrent = 1`,
+  },
   'a bundle too many': { sql: `DELETE FROM bundles` },
   'items that are missing': { sql: `DELETE FROM transcriptItems WHERE vatID = 'v1' AND position = 20` },
   'an unknown kind': { spoil: lines => ['["mystery.1","x"]', ...lines] },
@@ -120,7 +122,15 @@ check('heights, arguments and the command line', async t => {
     t.is(fs.existsSync(at('nowhere')), false);
 
     await change(at('store'), missing);
-    const command = ['import', '--state-dir', at('store'), '--export-dir', at('export'), '--export-data-mode', 'repair-metadata'];
+    const command = [
+      'import',
+      '--state-dir',
+      at('store'),
+      '--export-dir',
+      at('export'),
+      '--export-data-mode',
+      'repair-metadata',
+    ];
     t.is((await runCli([...command, '--artifact-mode', 'operational'])).code, 2);
     t.like(await runJson([...command, '--check-block-height', '41']), { code: 3, error: { code } });
     const repaired = await runJson([...command, '--artifact-mode', 'none', '--check-block-height', '42']);

@@ -94,9 +94,13 @@ test('each mode takes its own, and says what it lacks', async t => {
     t.deepEqual([...none.missing].sort(), [...artifacts.keys()].filter(name => !current[name]).sort());
     const counts = {};
     for (const artifactMode of ['operational', 'replay', 'archival', 'debug']) {
-      const { filled, present, unwanted, missing, refused } = await repopulateSwingStore(offer(artifacts), at('store'), {
-        artifactMode,
-      });
+      const { filled, present, unwanted, missing, refused } = await repopulateSwingStore(
+        offer(artifacts),
+        at('store'),
+        {
+          artifactMode,
+        },
+      );
       counts[artifactMode] = [filled.length, present, unwanted];
       t.deepEqual([missing, refused], [[], []]);
       t.is(filled.length + present + unwanted, artifacts.size);
@@ -186,7 +190,10 @@ test('hostile artifacts are refused, one by one', async t => {
       }
     }
     // None of them keeps others from being taken.
-    const mixed = [...artifacts].flatMap(([name, contents], i) => [[`${name}.${i}`, contents], [name, contents]]);
+    const mixed = [...artifacts].flatMap(([name, contents], i) => [
+      [`${name}.${i}`, contents],
+      [name, contents],
+    ]);
     const { filled, missing } = await repopulateSwingStore(offer(mixed), at('store'), { artifactMode: 'debug' });
     t.is(filled.length, 23);
     t.deepEqual(missing, []);
@@ -199,7 +206,8 @@ test('directories: archives, exports of others, and files that must not be read'
     await pruneSwingStore(at('store'), { keep: 'operational' });
     const [dir, secret] = [at('archive'), at('secret')];
     fs.mkdirSync(dir);
-    const repopulate = options => repopulateSwingStoreFromDirectory(dir, at('store'), { artifactMode: 'debug', ...options });
+    const repopulate = options =>
+      repopulateSwingStoreFromDirectory(dir, at('store'), { artifactMode: 'debug', ...options });
     await t.throwsAsync(repopulate(), { code: 'ENOENT', message: /no artifacts/ });
     await t.throwsAsync(repopulateSwingStoreFromDirectory(at('nowhere'), at('store')), { code: 'ENOENT' });
     fs.writeFileSync(secret, artifacts.get('transcript.v1.0.30'));
@@ -240,7 +248,10 @@ test('directories: archives, exports of others, and files that must not be read'
     t.deepEqual(listed.filled, ['transcript.v2.0.30']);
     t.deepEqual(
       listed.refused.map(({ name, code }) => [name, code]),
-      ['transcript.v1.0.30', 'transcript.v1.30.60', 'transcript.v1.60.90'].map(name => [name, 'ERR_SWING_STORE_MANIFEST']),
+      ['transcript.v1.0.30', 'transcript.v1.30.60', 'transcript.v1.60.90'].map(name => [
+        name,
+        'ERR_SWING_STORE_MANIFEST',
+      ]),
     );
     write(manifestName, '{}');
     await t.throwsAsync(repopulate(), { code: 'ERR_SWING_STORE_MANIFEST' });
@@ -248,13 +259,23 @@ test('directories: archives, exports of others, and files that must not be read'
     // By the command line, which says by its exit code that something is missing.
     fs.rmSync(path.join(dir, manifestName));
     const args = ['repopulate', '--state-dir', at('store'), '--artifact-mode', 'debug', '--from'];
-    t.like(await runJson([...args, dir]), { code: 1, command: 'repopulate', filled: ['transcript.v2.30.60'], present: 0 });
+    t.like(await runJson([...args, dir]), {
+      code: 1,
+      command: 'repopulate',
+      filled: ['transcript.v2.30.60'],
+      present: 0,
+    });
     const { code, stdout } = await runCli([...args, dir]);
     t.is(code, 1);
     t.regex(stdout, /1 were there already[^]*Still missing for mode debug: 2\d\n {2}snapshot[^]*and \d+ more/);
     // What upstream's import-kernel-db says is not yet supported.
     const skip = ['import', '--export-data-mode', 'skip', '--state-dir', at('store'), '--export-dir', at('store full')];
-    t.like(await runJson([...skip, '--artifact-mode', 'archival']), { code: 0, command: 'import', missing: [], refused: [] });
+    t.like(await runJson([...skip, '--artifact-mode', 'archival']), {
+      code: 0,
+      command: 'import',
+      missing: [],
+      refused: [],
+    });
     t.is((await runCli([...skip, '--artifact-mode', 'none'])).code, 2);
     t.is((await runCli([...skip, '--check-block-height', '7'])).code, 2);
     t.like(await runJson([...args, at('store full')]), { code: 0, missing: [], refused: [] });
@@ -281,7 +302,12 @@ test('spans that are filled in several transactions, and those that lack a part'
       DELETE FROM transcriptItems WHERE vatID = 'v2' AND position BETWEEN 490 AND 510;
       UPDATE transcriptItems SET item = 'forged' WHERE vatID = 'v2' AND position = 480`);
     const { filled, present } = await repopulateSwingStore(offer(artifacts), at('store'));
-    t.deepEqual(filled, ['transcript.v1.0.500', 'transcript.v1.500.1000', 'transcript.v2.0.500', 'transcript.v2.500.1000']);
+    t.deepEqual(filled, [
+      'transcript.v1.0.500',
+      'transcript.v1.500.1000',
+      'transcript.v2.0.500',
+      'transcript.v2.500.1000',
+    ]);
     t.true(present > 0);
     await store.hostStorage.close();
     t.deepEqual(await exportedByReference(at('store'), 'debug'), full);
@@ -307,11 +333,17 @@ test('what an exporter throws, signals, and arguments', async t => {
 
     // A stream that never answers does not keep an aborted call from ending.
     const controller = new AbortController();
-    const stuck = () => ({ [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => controller.abort('enough')) }) });
+    const stuck = () => ({
+      [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => controller.abort('enough')) }),
+    });
     const options = { signal: controller.signal };
-    const error = await repopulateSwingStore(offer([['transcript.v1.5.10', stuck]]), at('store'), options).catch(e => e);
+    const error = await repopulateSwingStore(offer([['transcript.v1.5.10', stuck]]), at('store'), options).catch(
+      e => e,
+    );
     t.is(error, 'enough');
-    await t.throwsAsync(repopulateSwingStore(offer([]), at('store'), { signal: AbortSignal.abort() }), { name: 'AbortError' });
+    await t.throwsAsync(repopulateSwingStore(offer([]), at('store'), { signal: AbortSignal.abort() }), {
+      name: 'AbortError',
+    });
 
     const told = [];
     const exporter = offer(artifacts);
@@ -322,7 +354,9 @@ test('what an exporter throws, signals, and arguments', async t => {
     const thrower = () => {
       throw Error('told enough');
     };
-    await t.throwsAsync(repopulateSwingStore(offer([]), at('store'), { onProgress: thrower }), { message: 'told enough' });
+    await t.throwsAsync(repopulateSwingStore(offer([]), at('store'), { onProgress: thrower }), {
+      message: 'told enough',
+    });
 
     for (const [bad, message] of [
       [{ artifactMode: 'all' }, /invalid artifactMode/],

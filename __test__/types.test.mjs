@@ -86,5 +86,10 @@ test('what is declared is what the package exports', async t => {
   const required = createRequire(import.meta.url)('swing-store-native');
   t.deepEqual(Object.keys(required).sort(), declared);
   const { default: _, ...imported } = await import('swing-store-native');
-  t.deepEqual(Object.keys(imported).filter(name => name !== 'module.exports').sort(), declared);
+  t.deepEqual(
+    Object.keys(imported)
+      .filter(name => name !== 'module.exports')
+      .sort(),
+    declared,
+  );
 });

@@ -152,9 +152,15 @@ const alterations = {
     "SELECT rowid, bundle AS value FROM bundles WHERE bundleID LIKE 'b0-%'",
     'UPDATE bundles SET bundle = ? WHERE rowid = ?',
   ],
-  start: ['SELECT rowid, startPos AS value FROM transcriptSpans', 'UPDATE transcriptSpans SET startPos = ? WHERE rowid = ?'],
+  start: [
+    'SELECT rowid, startPos AS value FROM transcriptSpans',
+    'UPDATE transcriptSpans SET startPos = ? WHERE rowid = ?',
+  ],
   end: ['SELECT rowid, endPos AS value FROM transcriptSpans', 'UPDATE transcriptSpans SET endPos = ? WHERE rowid = ?'],
-  position: ['SELECT rowid, position AS value FROM transcriptItems', 'UPDATE transcriptItems SET position = ? WHERE rowid = ?'],
+  position: [
+    'SELECT rowid, position AS value FROM transcriptItems',
+    'UPDATE transcriptItems SET position = ? WHERE rowid = ?',
+  ],
   incarnation: [
     'SELECT rowid, incarnation AS value FROM transcriptSpans',
     'UPDATE transcriptSpans SET incarnation = ? WHERE rowid = ?',
@@ -206,7 +212,10 @@ check('whatever is altered is found', async t => {
         const other = otherThan(value, at, by);
         db.prepare(update).run(other, rowid);
         db.close();
-        const { ok, findings } = await verifySwingStore(dir, { artifactMode: 'archival', integrityCheck: by % 10 === 0 });
+        const { ok, findings } = await verifySwingStore(dir, {
+          artifactMode: 'archival',
+          integrityCheck: by % 10 === 0,
+        });
         const isHarmless = what === 'image' && isSameImage(value, other);
         if (ok !== isHarmless) throw Error(`${what} ${rowid}: ${JSON.stringify(findings)}`);
       },

@@ -15,7 +15,9 @@ const TMP_FILE = ['', 'tmp', 'lib', 'tmp.js'].join(sep);
 /** Whether this is `fileSync` of the package `tmp`, of any version. It is loaded as CommonJS, also by `import`. */
 const isFileSyncOfTmp = fileSync =>
   typeof fileSync === 'function' &&
-  Object.entries(require.cache).some(([file, module]) => file.endsWith(TMP_FILE) && module?.exports?.fileSync === fileSync);
+  Object.entries(require.cache).some(
+    ([file, module]) => file.endsWith(TMP_FILE) && module?.exports?.fileSync === fileSync,
+  );
 
 /** Whether these powers do what everyone knows they do, so that it makes no difference who does it. */
 const areUsual = ({ fs, path, tmp }) =>
@@ -84,7 +86,6 @@ const makeArchiver = (kind, dirPath, powers, encoders) => {
 const makeArchiveSnapshot = (dirPath, powers) => makeArchiver('snapshot', dirPath, powers, () => []);
 
 /** An `archiveTranscript` callback that compresses spans. */
-const makeArchiveTranscript = (dirPath, powers) =>
-  makeArchiver('transcript', dirPath, powers, () => [createGzip()]);
+const makeArchiveTranscript = (dirPath, powers) => makeArchiver('transcript', dirPath, powers, () => [createGzip()]);
 
 module.exports = { directoryOf, makeArchiveSnapshot, makeArchiveTranscript };

@@ -43,11 +43,7 @@ const parameters = args => {
       positional.push(arg);
     }
   }
-  return [
-    positional,
-    named && Object.keys(named),
-    named && Object.keys(named).map(name => named[name]),
-  ];
+  return [positional, named && Object.keys(named), named && Object.keys(named).map(name => named[name])];
 };
 
 /** The rows of a statement, one by one. */
@@ -126,7 +122,9 @@ class Statement {
 
   #setMode(mode, on) {
     if (!this.#native.returnsData()) {
-      throw new TypeError(`The ${mode === 'values' ? 'pluck' : 'raw'}() method is only for statements that return data`);
+      throw new TypeError(
+        `The ${mode === 'values' ? 'pluck' : 'raw'}() method is only for statements that return data`,
+      );
     }
     if (on) this.#mode = mode;
     else if (this.#mode === mode) this.#mode = 'objects';

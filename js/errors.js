@@ -107,6 +107,9 @@ const checkPath = (name, value) => checkString(name, value === '' ? undefined : 
 
 /** Throws unless an option that may be left out is a positive whole number. */
 const checkPositive = (name, number) =>
-  check(number === undefined || (Number.isSafeInteger(number) && number > 0), `${name} must be a positive whole number`);
+  check(
+    number === undefined || (Number.isSafeInteger(number) && number > 0),
+    `${name} must be a positive whole number`,
+  );
 
 module.exports = { SqliteError, check, checkPath, checkPositive, checkString, followTaming, quote };

@@ -75,10 +75,7 @@ const openSwingStoreHistory = dirPath => {
       checkVatID(vatID);
       checkOptions(options);
       const { incarnation, from = 'start' } = options;
-      check(
-        incarnation === undefined || typeof incarnation === 'number',
-        'incarnation must be a number',
-      );
+      check(incarnation === undefined || typeof incarnation === 'number', 'incarnation must be a number');
       check(
         from === 'start' || from === 'snapshot',
         `invalid from ${quote(from)}: a replay begins at the incarnation's "start" or at its last "snapshot"`,
@@ -101,8 +98,7 @@ const openSwingStoreHistory = dirPath => {
       return items(vatID, options, 'range', start, end);
     },
     readSpan: (vatID, startPos, options = {}) => items(vatID, options, 'span', startPos),
-    readIncarnation: (vatID, incarnation, options = {}) =>
-      items(vatID, options, 'incarnation', incarnation),
+    readIncarnation: (vatID, incarnation, options = {}) => items(vatID, options, 'incarnation', incarnation),
     async close() {
       isOpen = false;
       await history.close();

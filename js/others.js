@@ -30,8 +30,7 @@ const makeLook = ({ refresh, watchOthers }, signal) => {
       if (buffer) header = new Uint32Array(buffer);
       return;
     }
-    const same =
-      header[CHANGES] === changes && header[CHECKSUM] === checksum && header[CHECKSUM + 1] === otherChecksum;
+    const same = header[CHANGES] === changes && header[CHECKSUM] === checksum && header[CHECKSUM + 1] === otherChecksum;
     if (same && signal[3] === 1) return;
     // Taken before the addon looks: what comes after that shows next time.
     changes = header[CHANGES];

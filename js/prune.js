@@ -22,7 +22,8 @@ const pruneSwingStore = async (dirPath, options) => {
   );
   followTaming();
   const { keep, budget, limit, dryRun = false } = options;
-  const { transcripts, snapshots } = typeof keep === 'object' && keep !== null ? keep : { transcripts: keep, snapshots: keep };
+  const { transcripts, snapshots } =
+    typeof keep === 'object' && keep !== null ? keep : { transcripts: keep, snapshots: keep };
   checkPositive('budget', budget);
   checkPositive('limit', limit);
   checkJobOptions(options);

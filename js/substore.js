@@ -49,9 +49,7 @@ const borrowedPowers = (db, part, ensureTxn, noteExport, options = {}) => {
   const { keepSnapshots = false, keepTranscripts = true } = options;
   const handle = handleOf(db);
   native.createTables(handle, part);
-  const fns = storeFunctions(
-    native.makeStore(handle, false, 'list', !!keepSnapshots, !!keepTranscripts),
-  );
+  const fns = storeFunctions(native.makeStore(handle, false, 'list', !!keepSnapshots, !!keepTranscripts));
   const writes =
     fn =>
     (...args) => {

@@ -77,10 +77,7 @@ const checkOptions = (storePath, { serialized, exportCallback }) => {
     check(Buffer.isBuffer(serialized), 'options.serialized must be Buffer');
     check(storePath === null, 'options.serialized makes :memory: DB');
   }
-  check(
-    exportCallback === undefined || typeof exportCallback === 'function',
-    'export callback must be a function',
-  );
+  check(exportCallback === undefined || typeof exportCallback === 'function', 'export callback must be a function');
 };
 
 /**
@@ -146,9 +143,7 @@ const makeSwingStore = (storePath, forceReset, options, staging) => {
   const { dumpTranscripts, ...transcriptStore } = wrapTranscriptStore(
     transcriptStoreOver(powers, { archiveTranscript }),
   );
-  const { dumpSnapshots, ...snapStore } = wrapSnapStore(
-    snapStoreOver(powers, makeSnapStoreIO(), { archiveSnapshot }),
-  );
+  const { dumpSnapshots, ...snapStore } = wrapSnapStore(snapStoreOver(powers, makeSnapStoreIO(), { archiveSnapshot }));
   const { dumpBundles, ...bundleStore } = wrapBundleStore(bundleStoreOver(powers));
 
   /** The activityhash is set without the kvStore. */

@@ -19,7 +19,8 @@ const { NAME, platformName } = createRequire(import.meta.url)('../js/platform.js
 const { profile } = parseArgs({ options: { profile: { type: 'string', default: 'release' } } }).values;
 
 /** What cargo calls the library on this platform. */
-const libraryName = { win32: 'swing_store.dll', darwin: 'libswing_store.dylib' }[process.platform] ?? 'libswing_store.so';
+const libraryName =
+  { win32: 'swing_store.dll', darwin: 'libswing_store.dylib' }[process.platform] ?? 'libswing_store.so';
 
 const { status, error } = spawnSync('cargo', ['build', '--lib', '--profile', profile], { cwd: root, stdio: 'inherit' });
 if (error) console.error(`cargo could not be run: ${error.message}`);

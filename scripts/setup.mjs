@@ -57,7 +57,15 @@ const isStale = (made, sources, slack = 0) => {
 const installed = at('node_modules', '.package-lock.json');
 const needsInstall = () => isStale(installed, [at('package-lock.json')], 2000);
 
-const addonSources = ['Cargo.toml', 'Cargo.lock', 'build.rs', 'askama.toml', 'src', 'docs/verify.md', '.cargo/config.toml'].map(name => at(name));
+const addonSources = [
+  'Cargo.toml',
+  'Cargo.lock',
+  'build.rs',
+  'askama.toml',
+  'src',
+  'docs/verify.md',
+  '.cargo/config.toml',
+].map(name => at(name));
 
 /** The addon for this platform, which the build puts into its name. */
 const addon = () => {

@@ -38,7 +38,12 @@ const onCycle = ({ cycles, height, rss, heap, external, fds, threads, mappings, 
   );
 };
 try {
-  const result = await soak(base, { milliseconds: Number(values.minutes) * 60_000, seed, idle: Number(values.idle), onCycle });
+  const result = await soak(base, {
+    milliseconds: Number(values.minutes) * 60_000,
+    seed,
+    idle: Number(values.idle),
+    onCycle,
+  });
   rmSync(base, { recursive: true });
   console.log({ seed, seconds: seconds(), ...result });
 } catch (error) {

@@ -87,7 +87,11 @@ const copyProject = (copy, { node, sqlite }) => {
   rmSync(modules, { recursive: true, force: true });
   cpSync(path.join(root, 'node_modules'), modules, { recursive: true, verbatimSymlinks: true });
   fetchPackage('better-sqlite3', sqlite, modules);
-  const environment = { ...process.env, PATH: `${node}/bin${path.delimiter}${process.env.PATH}`, npm_config_nodedir: node };
+  const environment = {
+    ...process.env,
+    PATH: `${node}/bin${path.delimiter}${process.env.PATH}`,
+    npm_config_nodedir: node,
+  };
   mustRun('npm', ['rebuild', 'better-sqlite3'], { cwd: copy, env: environment });
 };
 

@@ -49,9 +49,7 @@ const { values: options } = parseArgs({
   },
 });
 if (!subjectNames.includes(options.subject)) {
-  throw Error(
-    `No subject is called "${options.subject}": there are ${subjectNames.join(' and ')}.`,
-  );
+  throw Error(`No subject is called "${options.subject}": there are ${subjectNames.join(' and ')}.`);
 }
 
 /** Run ava in `dir`, showing what it says as it says it. */

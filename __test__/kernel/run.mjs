@@ -36,9 +36,7 @@ const { values: options } = parseArgs({
 });
 const subject = findSubject(options.subject);
 
-const work = options.work
-  ? resolve(options.work)
-  : mkdtempSync(join(tmpdir(), 'swing-store-kernel-'));
+const work = options.work ? resolve(options.work) : mkdtempSync(join(tmpdir(), 'swing-store-kernel-'));
 const trees = { ours: join(work, 'ours'), reference: join(work, 'reference') };
 
 const started = Date.now();

@@ -18,8 +18,7 @@ const reexportAll = file => `export * from ${url(file)};\n`;
  * object, not imported by name: Node only guesses a CommonJS module's names.
  */
 const reexportFromCommonJS = (file, names) =>
-  `import exported from ${url(file)};\n` +
-  `export const { ${names.join(', ')} } = exported;\n`;
+  `import exported from ${url(file)};\n` + `export const { ${names.join(', ')} } = exported;\n`;
 
 /**
  * The reference's internal helpers that its tests import. They are no part of
@@ -36,8 +35,7 @@ const ours = root => ({
     name in ourHelpers
       ? reexportFromCommonJS(join(root, 'js', name), ourHelpers[name])
       : reexportAll(join(root, 'index.mjs')),
-  driverShim: () =>
-    `export { Database as default } from ${url(join(root, 'index.mjs'))};\n`,
+  driverShim: () => `export { Database as default } from ${url(join(root, 'index.mjs'))};\n`,
 });
 
 const reference = (root, referenceDir) => ({

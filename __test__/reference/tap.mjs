@@ -14,8 +14,7 @@ const titlePrefix = file => file.replace(/^test\//, '').replace(/\.test\.js$/, '
 export const readResults = (tap, files) => {
   const perFile = new Map(files.map(file => [file, 0]));
   const results = { passed: 0, failed: [], notRun: [], perFile };
-  const fileOf = title =>
-    files.find(file => title.startsWith(`${titlePrefix(file)} › `));
+  const fileOf = title => files.find(file => title.startsWith(`${titlePrefix(file)} › `));
   for (const line of tap.split('\n')) {
     const match = resultLine.exec(line);
     if (!match) continue;

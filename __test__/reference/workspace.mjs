@@ -37,10 +37,7 @@ const addInternalPackage = (dir, internalDir) => {
       symlinkSync(join(internalDir, entry), join(target, entry));
     }
   }
-  cpSync(
-    join(here, 'ava-assertions.mjs'),
-    join(target, 'tools', 'ava-assertions.js'),
-  );
+  cpSync(join(here, 'ava-assertions.mjs'), join(target, 'tools', 'ava-assertions.js'));
 };
 
 /**

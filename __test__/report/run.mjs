@@ -40,7 +40,17 @@ const checks = makeChecks();
 
 const makePage = async (name, store, args = []) => {
   const file = join(work, `${name}.html`);
-  const { code, stderr } = await runCli(['inspect', '--state-dir', store, '--html', file, '--force', '--progress', 'none', ...args]);
+  const { code, stderr } = await runCli([
+    'inspect',
+    '--state-dir',
+    store,
+    '--html',
+    file,
+    '--force',
+    '--progress',
+    'none',
+    ...args,
+  ]);
   checks.holds(`${name}: a page is made`, code === 0 || code === 1, stderr);
   const { size } = statSync(file);
   checks.holds(`${name}: ${Math.round(size / 1024)} KiB`, size < MOST_BYTES, `more than ${MOST_BYTES} bytes`);

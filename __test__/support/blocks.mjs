@@ -28,13 +28,7 @@ const crank = (height, vatID, i) => [
 
 const snapshot = (height, vatID) => [
   ['addItem', vatID, JSON.stringify({ d: ['save-snapshot'], height })],
-  [
-    'saveSnapshot',
-    vatID,
-    1_000_000 + height,
-    height % 5,
-    { cuts: [300, 700], as: 'Buffer', source: 'asyncGenerator' },
-  ],
+  ['saveSnapshot', vatID, 1_000_000 + height, height % 5, { cuts: [300, 700], as: 'Buffer', source: 'asyncGenerator' }],
   ['rolloverSpan', vatID],
   ['addItem', vatID, JSON.stringify({ d: ['load-snapshot'], height })],
 ];
@@ -80,10 +74,7 @@ export const kernelBlocks = (from, to, { old, young }) => {
       steps.push(['stopUsingLastSnapshot', brief], ['stopUsingTranscript', brief]);
     }
     if (height % 4 >= 2) {
-      steps.push(
-        ['deleteVatSnapshots', brief, 1],
-        ['deleteVatTranscripts', brief, 1],
-      );
+      steps.push(['deleteVatSnapshots', brief, 1], ['deleteVatTranscripts', brief, 1]);
     }
     steps.push(['set', 'host', 'host.height', `${height}`], ['commit']);
   }

@@ -5,8 +5,7 @@ import { ZipWriter } from '@endo/zip';
 import { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
 
-const hash = (algorithm, bytes) =>
-  createHash(algorithm).update(bytes).digest('hex');
+const hash = (algorithm, bytes) => createHash(algorithm).update(bytes).digest('hex');
 
 export const makeB0 = (source, more = {}) => {
   const bundle = { moduleFormat: 'nestedEvaluate', source, ...more };

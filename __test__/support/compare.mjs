@@ -23,15 +23,11 @@ const show = value => {
   }
   let text;
   try {
-    text = JSON.stringify(value, (_key, v) =>
-      typeof v === 'bigint' ? `${v}n` : v,
-    );
+    text = JSON.stringify(value, (_key, v) => (typeof v === 'bigint' ? `${v}n` : v));
   } catch {
     text = String(value);
   }
-  return text.length > 400
-    ? `${text.slice(0, 400)}… (${text.length} chars)`
-    : text;
+  return text.length > 400 ? `${text.slice(0, 400)}… (${text.length} chars)` : text;
 };
 
 const firstDifferentIndex = (a, b) => {
@@ -42,8 +38,7 @@ const firstDifferentIndex = (a, b) => {
   return end;
 };
 
-const showAround = (text, index) =>
-  show(text.slice(Math.max(0, index - 20), index + 60));
+const showAround = (text, index) => show(text.slice(Math.max(0, index - 20), index + 60));
 
 const kindOf = value => {
   if (value === null) return 'null';
@@ -52,8 +47,7 @@ const kindOf = value => {
   return typeof value;
 };
 
-const differ = (where, ours, theirs) =>
-  `${where || 'value'}: ours is ${ours}, the reference's is ${theirs}`;
+const differ = (where, ours, theirs) => `${where || 'value'}: ours is ${ours}, the reference's is ${theirs}`;
 
 /**
  * @param {unknown} ours
@@ -71,11 +65,7 @@ export const firstDifference = (ours, theirs, where = '') => {
     const at = firstDifferentIndex(ours, theirs);
     return ours.length + theirs.length < 600
       ? differ(where, show(ours), show(theirs))
-      : differ(
-          `${where} (from character ${at})`,
-          showAround(ours, at),
-          showAround(theirs, at),
-        );
+      : differ(`${where} (from character ${at})`, showAround(ours, at), showAround(theirs, at));
   }
   if (kind === 'bytes') {
     if (Buffer.compare(Buffer.from(ours), Buffer.from(theirs)) === 0) {
@@ -92,11 +82,7 @@ export const firstDifference = (ours, theirs, where = '') => {
     }
     if (ours.length === theirs.length) return undefined;
     const more = ours.length > theirs.length ? ours : theirs;
-    return differ(
-      `${where}.length (next there is ${show(more[end])})`,
-      ours.length,
-      theirs.length,
-    );
+    return differ(`${where}.length (next there is ${show(more[end])})`, ours.length, theirs.length);
   }
   if (kind === 'object') {
     if (theirs.error === true && ours.error === true) {
@@ -104,10 +90,7 @@ export const firstDifference = (ours, theirs, where = '') => {
     }
     const ourKeys = Object.keys(ours);
     const theirKeys = Object.keys(theirs);
-    if (
-      ourKeys.length !== theirKeys.length ||
-      ourKeys.some((key, i) => key !== theirKeys[i])
-    ) {
+    if (ourKeys.length !== theirKeys.length || ourKeys.some((key, i) => key !== theirKeys[i])) {
       const missing = theirKeys.filter(key => !Object.hasOwn(ours, key));
       const extra = ourKeys.filter(key => !Object.hasOwn(theirs, key));
       if (missing.length || extra.length) {
@@ -137,9 +120,7 @@ const errorDifference = (ours, theirs, where) => {
     const found = firstDifference(ours[key], theirs[key], `${where}.${key}`);
     if (found) return found;
   }
-  return theirs.code === undefined
-    ? undefined
-    : firstDifference(ours.code, theirs.code, `${where}.code`);
+  return theirs.code === undefined ? undefined : firstDifference(ours.code, theirs.code, `${where}.code`);
 };
 
 export class Difference extends Error {}

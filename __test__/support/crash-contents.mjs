@@ -48,8 +48,14 @@ export const filesIn = dir =>
   new Map(
     (fs.existsSync(dir) ? fs.readdirSync(dir).sort() : [])
       .filter(name => !name.startsWith('.'))
-      .map(name => [name, createHash('sha256').update(fs.readFileSync(path.join(dir, name))).digest('hex')]),
+      .map(name => [
+        name,
+        createHash('sha256')
+          .update(fs.readFileSync(path.join(dir, name)))
+          .digest('hex'),
+      ]),
   );
 
 /** Whether two maps are the same. */
-export const isSameMap = (one, other) => one.size === other.size && [...one].every(([name, value]) => other.get(name) === value);
+export const isSameMap = (one, other) =>
+  one.size === other.size && [...one].every(([name, value]) => other.get(name) === value);

@@ -34,7 +34,8 @@ const makePlan = ({ random, time, calls }) => {
   let next = random.below(naming.length || 1);
   const part = () => random.uint32() / 2 ** 32;
   return round => {
-    if (!calls.length || round % 3 === 0) return { delay: time * (random.chance(0.5) ? 1.1 * part() : 0.7 + 0.4 * part()) };
+    if (!calls.length || round % 3 === 0)
+      return { delay: time * (random.chance(0.5) ? 1.1 * part() : 0.7 + 0.4 * part()) };
     if (round % 3 === 1 || !naming.length) return { at: 1 + random.below(calls.length) };
     next = (next + 1) % naming.length;
     // The call itself, or the one behind it.
@@ -124,7 +125,14 @@ const killOne = async (base, name, { rounds, seed, killer, onRound = () => {} })
  * @returns what was left how often, by job
  */
 export const crashJobs = async (base, options) => {
-  const { names = jobNames, rounds, seed, size = { items: 200, imageSize: 300_000 }, onRound = () => {}, onJob = () => {} } = options;
+  const {
+    names = jobNames,
+    rounds,
+    seed,
+    size = { items: 200, imageSize: 300_000 },
+    onRound = () => {},
+    onJob = () => {},
+  } = options;
   names.forEach(findJob);
   await makeMaterial(api, name => path.join(base, name), size);
   const killer = compileKiller(base);

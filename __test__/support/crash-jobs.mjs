@@ -37,7 +37,9 @@ export const makeMaterial = async (api, at, size) => {
   await api.pruneSwingStore(at('pruned'), { keep: 'operational' });
   copyRaw(at('pruned'), at('forgetful'));
   const { hostStorage, debug } = api.openSwingStore(at('forgetful'));
-  debug.getDatabase().exec('DELETE FROM transcriptSpans WHERE isCurrent IS NULL; DELETE FROM snapshots WHERE inUse IS NULL');
+  debug
+    .getDatabase()
+    .exec('DELETE FROM transcriptSpans WHERE isCurrent IS NULL; DELETE FROM snapshots WHERE inUse IS NULL');
   await hostStorage.close();
 };
 

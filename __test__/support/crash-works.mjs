@@ -39,16 +39,28 @@ export const works = {
 
   exportToDirectory: at => api.exportSwingStoreToDirectory(at('full'), at('to'), archival),
   exportByCli: at =>
-    cli('export', '--state-dir', at('full'), '--export-dir', at('to'), '--artifact-mode', 'archival', '--export-data-mode', 'all'),
+    cli(
+      'export',
+      '--state-dir',
+      at('full'),
+      '--export-dir',
+      at('to'),
+      '--artifact-mode',
+      'archival',
+      '--export-data-mode',
+      'all',
+    ),
 
   repair: at => api.repairSwingStoreFromDirectory(at('export'), at('to')),
-  repairByCli: at => cli('import', '--state-dir', at('to'), '--export-dir', at('export'), '--export-data-mode', 'repair-metadata'),
+  repairByCli: at =>
+    cli('import', '--state-dir', at('to'), '--export-dir', at('export'), '--export-data-mode', 'repair-metadata'),
 
   repopulateFromDirectory: at => api.repopulateSwingStoreFromDirectory(at('everything'), at('to'), debug),
   async repopulate(at) {
     await api.repopulateSwingStore(api.makeSwingStoreExporter(at('full'), debug), at('to'), debug);
   },
-  repopulateByCli: at => cli('repopulate', '--state-dir', at('to'), '--from', at('everything'), '--artifact-mode', 'debug'),
+  repopulateByCli: at =>
+    cli('repopulate', '--state-dir', at('to'), '--from', at('everything'), '--artifact-mode', 'debug'),
 
   prune: at => api.pruneSwingStore(at('to'), { keep: 'operational', budget: 70 }),
   pruneByCli: at => cli('prune', '--state-dir', at('to'), '--keep', 'operational'),

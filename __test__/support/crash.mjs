@@ -39,7 +39,8 @@ const makeModel = (dir, seed, config) => {
         await store.hostStorage.commit();
         said.set(height + 1, witness.take(hashes));
       }
-      if (height === wanted && !digests.has(wanted)) digests.set(wanted, (await digest(reference.api, dir, store)).text);
+      if (height === wanted && !digests.has(wanted))
+        digests.set(wanted, (await digest(reference.api, dir, store)).text);
       for (const known of digests.keys()) if (known < wanted - 2) digests.delete(known);
       for (const known of said.keys()) if (known < wanted - 1000) said.delete(known);
       return digests.get(wanted);
@@ -114,7 +115,8 @@ const liveAndDie = async (base, { seed, config, rounds, longest, verifyEvery, ki
       const height = heightOf(store);
       const found = await digest(subject.api, dir, store);
       await store.hostStorage.close();
-      if (height !== last && height !== last + 1) fail(`block ${last} was committed, and the store is at block ${height}`);
+      if (height !== last && height !== last + 1)
+        fail(`block ${last} was committed, and the store is at block ${height}`);
       if (found.text !== (await model.at(height))) fail(`the store is not what block ${height} made of it`);
       for (const { height: at_, hash } of done) {
         if (hash !== model.saidAt(at_)) fail(`what the store said in block ${at_} is not what it should have said`);
@@ -153,7 +155,16 @@ const liveAndDie = async (base, { seed, config, rounds, longest, verifyEvery, ki
  */
 export const crashKernel = async (base, options) => {
   const { rounds, seed, life = 150, longest = 100, verifyEvery = 10, onRound = () => {} } = options;
-  const figures = { rounds: 0, commits: 0, atLastReport: 0, inFlight: 0, raw: 0, verified: 0, unfinishedFiles: 0, killedIn: {} };
+  const figures = {
+    rounds: 0,
+    commits: 0,
+    atLastReport: 0,
+    inFlight: 0,
+    raw: 0,
+    verified: 0,
+    unfinishedFiles: 0,
+    killedIn: {},
+  };
   const killer = compileKiller(base);
   for (let n = 0; figures.rounds < rounds; n += 1) {
     const dir = path.join(base, `${n}`);

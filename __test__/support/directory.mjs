@@ -75,7 +75,21 @@ export const fillStore = async ({ kernelStorage, hostStorage }, { items = 5, ima
   const { kvStore, transcriptStore, snapStore, bundleStore } = kernelStorage;
   hostStorage.kvStore.set('host.height', '42');
   kvStore.set('local.x', 'not exported');
-  for (const odd of ['', ' ', '"', '\\', '\n', '\r\n', '\0', '\u2028', '\u{1f600}', '\ud800', 'a\tb', '\x7f', '{"a":"b"}']) {
+  for (const odd of [
+    '',
+    ' ',
+    '"',
+    '\\',
+    '\n',
+    '\r\n',
+    '\0',
+    '\u2028',
+    '\u{1f600}',
+    '\ud800',
+    'a\tb',
+    '\x7f',
+    '{"a":"b"}',
+  ]) {
     kvStore.set(`odd.${odd}`, `value ${odd}`);
   }
   for (let i = 0; i < 40; i += 1) kvStore.set(`key.${i}`, `${i}`.repeat(i));

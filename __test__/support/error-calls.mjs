@@ -63,8 +63,7 @@ function* kvCalls({ kernelStorage, hostStorage }) {
 }
 
 function* crankCalls({ kernelStorage }) {
-  const { startCrank, endCrank, establishCrankSavepoint, rollbackCrank } =
-    kernelStorage;
+  const { startCrank, endCrank, establishCrankSavepoint, rollbackCrank } = kernelStorage;
   yield () => endCrank();
   yield () => establishCrankSavepoint('x');
   yield () => rollbackCrank('x');
@@ -121,11 +120,7 @@ function* transcriptCalls({ kernelStorage, internal }) {
     yield () => drainAsync(inside.getArtifactNames(mode));
   }
   for (const method of ['importTranscriptSpanRecord', 'repairTranscriptSpanRecord']) {
-    const put = (key, record) =>
-      inside[method](
-        key,
-        typeof record === 'string' ? record : JSON.stringify(record),
-      );
+    const put = (key, record) => inside[method](key, typeof record === 'string' ? record : JSON.stringify(record));
     yield () => put('transcript.v9.0', spanRecord());
     yield () => put('transcript.v9.0', spanRecord());
     yield () => put('transcript.v9.0', spanRecord({ endPos: 2 }));
@@ -181,11 +176,7 @@ function* snapshotCalls({ kernelStorage, internal }) {
     yield () => drainAsync(inside.getArtifactNames(mode));
   }
   for (const method of ['importSnapshotRecord', 'repairSnapshotRecord']) {
-    const put = (key, record) =>
-      inside[method](
-        key,
-        typeof record === 'string' ? record : JSON.stringify(record),
-      );
+    const put = (key, record) => inside[method](key, typeof record === 'string' ? record : JSON.stringify(record));
     yield () => put('snapshot.v9.3', snapRecord());
     yield () => put('snapshot.v9.3', snapRecord());
     yield () => put('snapshot.v9.3', snapRecord({ hash: 'other' }));
@@ -232,15 +223,7 @@ function* bundleCalls({ kernelStorage, internal }) {
   yield () => store.hasBundle('b0-x');
   yield () => inside.assertComplete('operational');
   yield () => inside.assertComplete('debug');
-  for (const name of [
-    'bundle.b0-x',
-    'bundle.none',
-    'bundle',
-    'bundle.a.b',
-    'x.y',
-    7,
-    undefined,
-  ]) {
+  for (const name of ['bundle.b0-x', 'bundle.none', 'bundle', 'bundle.a.b', 'x.y', 7, undefined]) {
     yield () => drainAsync(inside.exportBundle(name));
     yield () => inside.importBundle(name, async () => Buffer.from('{}'));
   }

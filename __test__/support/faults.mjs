@@ -49,9 +49,7 @@ const withExporter = change => ({
 });
 
 const callbackOf = change => options =>
-  options.exportCallback
-    ? { exportCallback: entries => change(options.exportCallback, entries) }
-    : {};
+  options.exportCallback ? { exportCallback: entries => change(options.exportCallback, entries) } : {};
 
 /** By name: which suite must find it, and the implementation that has it. */
 export const faults = {
@@ -63,9 +61,7 @@ export const faults = {
         emitCrankHashes() {
           const { crankhash, activityhash } = emitCrankHashes();
           count += 1;
-          return count === 3
-            ? { crankhash: crankhash.replace(/^./, '?'), activityhash }
-            : { crankhash, activityhash };
+          return count === 3 ? { crankhash: crankhash.replace(/^./, '?'), activityhash } : { crankhash, activityhash };
         },
       };
     }),
@@ -103,11 +99,7 @@ export const faults = {
     suite: 'kv',
     impl: withKV((_kvStore, { debug }) => ({
       getNextKey(previous) {
-        const keys = debug
-          .getDatabase()
-          .prepare('SELECT key FROM kvStore')
-          .pluck()
-          .all();
+        const keys = debug.getDatabase().prepare('SELECT key FROM kvStore').pluck().all();
         return keys.sort().find(key => key > previous);
       },
     })),
@@ -148,10 +140,7 @@ export const faults = {
       transcriptStore: {
         ...transcriptStore,
         deleteVatTranscripts: (vatID, budget) =>
-          transcriptStore.deleteVatTranscripts(
-            vatID,
-            typeof budget === 'number' && budget >= 1 ? budget + 1 : budget,
-          ),
+          transcriptStore.deleteVatTranscripts(vatID, typeof budget === 'number' && budget >= 1 ? budget + 1 : budget),
       },
     })),
   },

@@ -96,7 +96,11 @@ export const fillHistory = async ({ kernelStorage, hostStorage }) => {
   kvStore.set('v3.o.nextID', '1');
   kvStore.set('v3.source', JSON.stringify({ bundleID: bundles.b1a.id }));
   kvStore.set('v3.options', JSON.stringify({ workerOptions: { type: 'local' } }));
-  await addVat(kernelStorage, 'v6', [[2, 3], [2, 4], [1, 2, 3]]);
+  await addVat(kernelStorage, 'v6', [
+    [2, 3],
+    [2, 4],
+    [1, 2, 3],
+  ]);
   for (const vatID of ['v9', 'v10']) {
     await addVat(kernelStorage, vatID, [[1, 1]]);
     snapStore.stopUsingLastSnapshot(vatID);

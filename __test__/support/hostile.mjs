@@ -36,8 +36,35 @@ const makeExport = async dir => {
 };
 
 const words = [
-  '\n', '\0', '"', '\\', '{', '}', '[', ']', ',', ':', '.', '-', '0', '1e3', 'null', 'true', '\\ud800', '{"a":', '[[[[', '__proto__',
-  'toString', 'PK\x03\x04', 'PK\x01\x02', 'PK\x05\x06', '\xff\xff\xff\xff', '\xff', '\xed\xa0\x80', '\xef\xbb\xbf', '../',
+  '\n',
+  '\0',
+  '"',
+  '\\',
+  '{',
+  '}',
+  '[',
+  ']',
+  ',',
+  ':',
+  '.',
+  '-',
+  '0',
+  '1e3',
+  'null',
+  'true',
+  '\\ud800',
+  '{"a":',
+  '[[[[',
+  '__proto__',
+  'toString',
+  'PK\x03\x04',
+  'PK\x01\x02',
+  'PK\x05\x06',
+  '\xff\xff\xff\xff',
+  '\xff',
+  '\xed\xa0\x80',
+  '\xef\xbb\xbf',
+  '../',
 ].map(word => Buffer.from(word, 'latin1'));
 
 /** Bytes of a text, of which a few are changed. */
@@ -68,15 +95,28 @@ const meanings = [
   below => ['nullAndBack', below(60)],
   below => ['rotateRecords', below(60)],
   () => ['reverseRecords'],
-  below => ['changeField', below(60), ['startPos', 'endPos', 'incarnation', 'snapPos'][below(4)], [0, 3, 6, 2 ** 53 - 1, -1, -(2 ** 53) + 1][below(6)]],
+  below => [
+    'changeField',
+    below(60),
+    ['startPos', 'endPos', 'incarnation', 'snapPos'][below(4)],
+    [0, 3, 6, 2 ** 53 - 1, -1, -(2 ** 53) + 1][below(6)],
+  ],
   below => ['changeField', below(60), ['hash', 'vatID'][below(2)], ['', '00', 'v2', null][below(4)]],
   below => ['changeField', below(60), ['isCurrent', 'inUse'][below(2)], [0, 1, 2, true, null, ''][below(6)]],
-  below => record(['kv.', 'kv', '', 'kv.host.x', 'kv.local.x', 'transcript.v1', 'snapshot', 'bundle.b0-00'][below(8)], ['', 'x', '{}', 'null'][below(4)]),
+  below =>
+    record(
+      ['kv.', 'kv', '', 'kv.host.x', 'kv.local.x', 'transcript.v1', 'snapshot', 'bundle.b0-00'][below(8)],
+      ['', 'x', '{}', 'null'][below(4)],
+    ),
   below => ['dropArtifact', below(30)],
   below => ['listAbsent', below(30)],
   below => ['listTwice', below(30)],
   below => ['rotateArtifacts', below(30)],
-  below => ['renameArtifact', below(30), ['transcript.v1.0.3', 'snapshot.v2.5', 'transcript.v1.0.9007199254740993', 'x.y', 'bundle.b1-00'][below(5)]],
+  below => [
+    'renameArtifact',
+    below(30),
+    ['transcript.v1.0.3', 'snapshot.v2.5', 'transcript.v1.0.9007199254740993', 'x.y', 'bundle.b1-00'][below(5)],
+  ],
   below => ['truncateArtifact', below(30), 1 + below(40)],
   below => ['extendArtifact', below(30), ['x', '\n', '\0', 'x\n'][below(4)]],
   below => ['swapContents', below(30), below(30)],
@@ -146,11 +186,47 @@ const changeValue = (value, below) => {
   };
   visit(value);
   const [at, key] = places[below(places.length)];
-  const values = [null, 0, '', 'a', './i.js', './j.json', 'k', [], {}, ['k'], true, 'json', 'text', 'bytes', 'pre-cjs-json', 'b', '.'];
-  const others = ['exit', 'deferredError', 'policy', 'scopes', 'sha512', 'parser', 'module', 'compartment', 'location', 'retained', '__proto__', 'toString'];
+  const values = [
+    null,
+    0,
+    '',
+    'a',
+    './i.js',
+    './j.json',
+    'k',
+    [],
+    {},
+    ['k'],
+    true,
+    'json',
+    'text',
+    'bytes',
+    'pre-cjs-json',
+    'b',
+    '.',
+  ];
+  const others = [
+    'exit',
+    'deferredError',
+    'policy',
+    'scopes',
+    'sha512',
+    'parser',
+    'module',
+    'compartment',
+    'location',
+    'retained',
+    '__proto__',
+    'toString',
+  ];
   if (below(4) === 0) delete at[key];
   else if (below(3) === 0 && !Array.isArray(at)) {
-    Object.defineProperty(at, others[below(others.length)], { value: values[below(values.length)], enumerable: true, configurable: true, writable: true });
+    Object.defineProperty(at, others[below(others.length)], {
+      value: values[below(values.length)],
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    });
   } else at[key] = values[below(values.length)];
 };
 
@@ -179,7 +255,11 @@ const bundleMakers = [
     let text = Buffer.from(JSON.stringify(map));
     if (below(5) === 0) text = spoil(text, below);
     const contents = modules.map(module => (below(6) ? module : spoil(Buffer.from(module), below)));
-    const files = [['compartment-map.json', text], ['a/i.js', contents[0]], ['a/j.json', contents[1]]];
+    const files = [
+      ['compartment-map.json', text],
+      ['a/i.js', contents[0]],
+      ['a/j.json', contents[1]],
+    ];
     if (below(12) === 0) files.push(['a/extra', 'x']);
     return [`b1-${hash('sha512', text)}`, pack(files)];
   },
@@ -209,7 +289,14 @@ export const throwHostileInput = async (base, { rounds, seed, onRound = () => {}
     const dir = !isBundle && below(20) === 0 ? path.join(base, `import-${round}`) : null;
     figures[isBundle ? 'bundles' : 'exports'] += 1;
     const what = `round ${round}, seed ${seed}`;
-    const { isImported, known } = await compareHostile([subject, reference], dir, spoiled, makePlainExporter, { artifactMode }, what);
+    const { isImported, known } = await compareHostile(
+      [subject, reference],
+      dir,
+      spoiled,
+      makePlainExporter,
+      { artifactMode },
+      what,
+    );
     if (known) figures.known[known] = (figures.known[known] ?? 0) + 1;
     else figures[isImported ? 'accepted' : 'refused'] += 1;
     onRound(figures);

@@ -41,6 +41,4 @@ const loadOurs = async () => {
   };
 };
 
-export const subject = subjectIsReference
-  ? { ...reference, name: 'reference again' }
-  : await loadOurs();
+export const subject = subjectIsReference ? { ...reference, name: 'reference again' } : await loadOurs();

@@ -8,10 +8,7 @@ import { makeWorld } from './world.mjs';
 
 const importInto = async (impl, dir, exporter, options, tidy) => {
   const { importSwingStore } = impl.api;
-  const outcome = await attempt(
-    () => importSwingStore(exporter, dir, options),
-    tidy,
-  );
+  const outcome = await attempt(() => importSwingStore(exporter, dir, options), tidy);
   if (!outcome.resolves) return { verdict: outcome };
   const { hostStorage, debug, ...others } = outcome.resolves;
   return {
@@ -39,14 +36,7 @@ const collided = ({ verdict }) => collision.test(verdict.rejects?.message || '')
  * @param {object} [config]  of the worlds in which the results are opened
  * @returns {Promise<boolean>} whether there is a store now
  */
-export const compareImports = async (
-  pair,
-  base,
-  makeExporter,
-  options,
-  what,
-  config = {},
-) => {
+export const compareImports = async (pair, base, makeExporter, options, what, config = {}) => {
   const dirs = ['one', 'two'].map(name => base && path.join(base, name));
   const results = [];
   for (const [i, impl] of pair.entries()) {

@@ -36,5 +36,4 @@ const looseMessages = [
 ];
 
 export const isLoose = ({ constructor, message }) =>
-  constructor === 'SyntaxError' ||
-  looseMessages.some(pattern => pattern.test(message));
+  constructor === 'SyntaxError' || looseMessages.some(pattern => pattern.test(message));

@@ -225,7 +225,8 @@ export const kinds = {
   async 'streams that fail'({ made }) {
     const { kernelStorage, hostStorage } = initSwingStore(made);
     const { snapStore } = kernelStorage;
-    for (const contents of [image, null, Symbol('s'), {}]) await fails(snapStore.saveSnapshot('v1', 1, failing(contents)));
+    for (const contents of [image, null, Symbol('s'), {}])
+      await fails(snapStore.saveSnapshot('v1', 1, failing(contents)));
     await hostStorage.close();
   },
   async 'promises never awaited'({ made, dir }) {

@@ -183,11 +183,7 @@ export const lifecycleScenarios = {
   'in memory and serialized': async ({ api, dir, attempt }) => {
     const store = api.initSwingStore();
     await fill(store);
-    const seen = [
-      store.internal.dirPath,
-      store.internal.asFile,
-      store.hostStorage.diskUsage(),
-    ];
+    const seen = [store.internal.dirPath, store.internal.asFile, store.hostStorage.diskUsage()];
     const image = store.debug.serialize();
     seen.push(Buffer.isBuffer(image), image.subarray(0, 15).toString());
     await store.hostStorage.close();
@@ -338,23 +334,14 @@ export const lifecycleScenarios = {
     const db = store.debug.getDatabase();
     const all = sql => db.prepare(sql).raw(true).all();
     const seen = { indices: {}, columns: {}, refused: [] };
-    const names = all(
-      `SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name`,
-    );
+    const names = all(`SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name`);
     for (const [name] of names) {
       seen.columns[name] = all(`SELECT * FROM pragma_table_xinfo('${name}')`);
-      for (const [, index, ...about] of all(
-        `SELECT * FROM pragma_index_list('${name}')`,
-      )) {
-        seen.indices[`${name} ${index}`] = [
-          about,
-          all(`SELECT * FROM pragma_index_xinfo('${index}')`),
-        ];
+      for (const [, index, ...about] of all(`SELECT * FROM pragma_index_list('${name}')`)) {
+        seen.indices[`${name} ${index}`] = [about, all(`SELECT * FROM pragma_index_xinfo('${index}')`)];
       }
     }
-    seen.others = all(
-      `SELECT type, name, tbl_name FROM sqlite_master WHERE type <> 'table' ORDER BY name`,
-    );
+    seen.others = all(`SELECT type, name, tbl_name FROM sqlite_master WHERE type <> 'table' ORDER BY name`);
     for (const sql of [
       `INSERT INTO transcriptSpans (vatID, startPos, isCurrent) VALUES ('x', 0, 0)`,
       `INSERT INTO transcriptSpans (vatID, startPos, isCurrent) VALUES ('v1', 99, 1)`,
@@ -442,10 +429,8 @@ export const lifecycleScenarios = {
   },
 
   'no trace without a trace file': async ({ api, base, attempt }) =>
-    tryAll(
-      attempt,
-      [[''], [null], [undefined], [false]],
-      traceFile => api.initSwingStore(path.join(base, 'store'), { traceFile }),
+    tryAll(attempt, [[''], [null], [undefined], [false]], traceFile =>
+      api.initSwingStore(path.join(base, 'store'), { traceFile }),
     ),
 
   'methods after close': async ({ api, dir, attempt }) => {
@@ -574,7 +559,16 @@ export const lifecycleScenarios = {
       [{ ...exporter, getExportData: undefined }, into],
       [{ ...exporter, getArtifactNames: undefined }, into],
       [{ ...exporter, getExportData: () => undefined }, into],
-      [{ ...exporter, getExportData: () => [['kv.a', '1'], ['kv.a', null]] }, into],
+      [
+        {
+          ...exporter,
+          getExportData: () => [
+            ['kv.a', '1'],
+            ['kv.a', null],
+          ],
+        },
+        into,
+      ],
       [{ ...exporter, getExportData: () => [[7, '1']] }, into],
       [{ ...exporter, getArtifactNames: () => [7] }, into],
       [{ ...exporter, close: undefined }, into],
@@ -594,11 +588,10 @@ export const lifecycleScenarios = {
     await old.hostStorage.commit();
     await old.hostStorage.close();
     const calls = [];
-    const { hostStorage, debug } = await api.importSwingStore(
-      api.makeSwingStoreExporter(dir),
-      into,
-      { exportCallback: list => calls.push([...list]), keepTranscripts: false },
-    );
+    const { hostStorage, debug } = await api.importSwingStore(api.makeSwingStoreExporter(dir), into, {
+      exportCallback: list => calls.push([...list]),
+      keepTranscripts: false,
+    });
     const db = debug.getDatabase();
     const seen = {
       before: readTables(db),
@@ -611,9 +604,7 @@ export const lifecycleScenarios = {
     seen.files = fs.readdirSync(into).sort();
     const again = api.openSwingStore(into);
     seen.after = tablesOf(again);
-    seen.journalAfter = again.debug
-      .getDatabase()
-      .pragma('journal_mode', { simple: true });
+    seen.journalAfter = again.debug.getDatabase().pragma('journal_mode', { simple: true });
     await again.hostStorage.close();
     return seen;
   },
@@ -766,13 +757,27 @@ export const lifecycleScenarios = {
     // Over a file that is there.
     await archiveTranscript('transcript.v1.0.1', [Buffer.from('new\n')]);
     seen.push(read());
-    seen.push(await attempt(() => archiveTranscript('again', (function* items() {
-      yield Buffer.from('a\n');
-      yield new Uint8Array([98, 10]);
-    })())));
-    seen.push(await attempt(() => archiveTranscript('async', (async function* items() {
-      yield Buffer.from('a\n');
-    })())));
+    seen.push(
+      await attempt(() =>
+        archiveTranscript(
+          'again',
+          (function* items() {
+            yield Buffer.from('a\n');
+            yield new Uint8Array([98, 10]);
+          })(),
+        ),
+      ),
+    );
+    seen.push(
+      await attempt(() =>
+        archiveTranscript(
+          'async',
+          (async function* items() {
+            yield Buffer.from('a\n');
+          })(),
+        ),
+      ),
+    );
     seen.push(read());
     await store.hostStorage.close();
     return seen;

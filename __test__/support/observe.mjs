@@ -9,10 +9,7 @@ export const modes = ['operational', 'replay', 'archival', 'debug'];
 const sha256 = bytes => createHash('sha256').update(bytes).digest('hex');
 
 /** Short things as they are, long ones by length and hash. */
-const brief = bytes =>
-  bytes.length <= 120
-    ? bytes
-    : { length: bytes.length, sha256: sha256(bytes) };
+const brief = bytes => (bytes.length <= 120 ? bytes : { length: bytes.length, sha256: sha256(bytes) });
 
 const tables = {
   kvStore: { columns: ['key', 'value'], order: 'key' },
@@ -26,15 +23,7 @@ const tables = {
     order: 'vatID, startPos',
   },
   snapshots: {
-    columns: [
-      'vatID',
-      'snapPos',
-      'inUse',
-      'hash',
-      'uncompressedSize',
-      'compressedSize',
-      'compressedSnapshot',
-    ],
+    columns: ['vatID', 'snapPos', 'inUse', 'hash', 'uncompressedSize', 'compressedSize', 'compressedSnapshot'],
     order: 'vatID, snapPos',
   },
   bundles: { columns: ['bundleID', 'bundle'], order: 'bundleID' },
@@ -48,10 +37,7 @@ const tables = {
 const readTable = (db, name) => {
   const { columns, order } = tables[name];
   const fields = columns.map(c => `typeof(${c}), CAST(${c} AS BLOB)`).join(', ');
-  const rows = db
-    .prepare(`SELECT ${fields} FROM ${name} ORDER BY ${order}`)
-    .raw(true)
-    .all();
+  const rows = db.prepare(`SELECT ${fields} FROM ${name} ORDER BY ${order}`).raw(true).all();
   return rows.map(row => {
     const record = {};
     for (const [i, column] of columns.entries()) {
@@ -105,21 +91,14 @@ const tidyDump = dump => {
 };
 
 const hasPrunedBundle = ({ debug }) =>
-  debug
-    .getDatabase()
-    .prepare('SELECT count(*) FROM bundles WHERE bundle IS NULL')
-    .pluck(true)
-    .get() > 0;
+  debug.getDatabase().prepare('SELECT count(*) FROM bundles WHERE bundle IS NULL').pluck(true).get() > 0;
 
 // Under a lockdown the reference's dump hardens each image byte by byte, which
 // takes seconds a megabyte, so sequences with large images do without dumps. And
 // where a bundle is pruned it throws, which ours does not.
 export const dump = async ({ store, tidy, config }, includeHistorical) => {
   if (config.noDumps) return 'no dumps';
-  const outcome = await attempt(
-    () => tidyDump(store.debug.dump(includeHistorical)),
-    tidy,
-  );
+  const outcome = await attempt(() => tidyDump(store.debug.dump(includeHistorical)), tidy);
   return hasPrunedBundle(store) ? 'a bundle is pruned' : outcome;
 };
 
@@ -154,14 +133,8 @@ export const look = async world => {
       );
     }
     for (const mode of modes) {
-      seen.names[`${name} ${mode}`] = await attempt(
-        () => drainAsync(subStore.getArtifactNames(mode), tidy),
-        tidy,
-      );
-      seen.complete[`${name} ${mode}`] = await attempt(
-        () => subStore.assertComplete(mode),
-        tidy,
-      );
+      seen.names[`${name} ${mode}`] = await attempt(() => drainAsync(subStore.getArtifactNames(mode), tidy), tidy);
+      seen.complete[`${name} ${mode}`] = await attempt(() => subStore.assertComplete(mode), tidy);
     }
   }
   seen.bundleIDs = drain(bundleStore.getBundleIDs(), tidy);
@@ -230,10 +203,7 @@ export const readExporter = async (exporter, tidy, refusals = true) => {
 
 /** An exporter over what is committed, in one mode. */
 export const exportInMode = async ({ impl, dir, tidy }, artifactMode) => {
-  const made = await attempt(
-    () => impl.api.makeSwingStoreExporter(dir, { artifactMode }),
-    tidy,
-  );
+  const made = await attempt(() => impl.api.makeSwingStoreExporter(dir, { artifactMode }), tidy);
   if (!made.returns) return made;
   // What is refused is so in every mode.
   const refusals = artifactMode === 'debug';

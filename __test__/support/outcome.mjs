@@ -4,9 +4,7 @@ import { Buffer } from 'node:buffer';
 
 const same = text => text;
 
-export const isError = value =>
-  value instanceof Error ||
-  Object.prototype.toString.call(value) === '[object Error]';
+export const isError = value => value instanceof Error || Object.prototype.toString.call(value) === '[object Error]';
 
 export const describeError = (error, tidy = same) => {
   if (!isError(error)) {
@@ -22,10 +20,7 @@ export const describeError = (error, tidy = same) => {
   };
 };
 
-export const isPromise = value =>
-  typeof value === 'object' &&
-  value !== null &&
-  typeof value.then === 'function';
+export const isPromise = value => typeof value === 'object' && value !== null && typeof value.then === 'function';
 
 /**
  * Run a thunk and say what came of it.

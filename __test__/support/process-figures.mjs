@@ -32,7 +32,8 @@ const median = numbers => {
 };
 
 /** At most so many of a list, evenly spread. */
-const thin = (list, most) => list.filter((_, i) => Math.floor((i * most) / list.length) !== Math.floor(((i - 1) * most) / list.length));
+const thin = (list, most) =>
+  list.filter((_, i) => Math.floor((i * most) / list.length) !== Math.floor(((i - 1) * most) / list.length));
 
 /**
  * By how much a series has grown from its first to its last number according to the median of all slopes between two of
@@ -51,7 +52,9 @@ const WINDOW = 5;
 const minima = series =>
   series.length < 6 * WINDOW
     ? series
-    : Array.from({ length: Math.floor(series.length / WINDOW) }, (_, i) => Math.min(...series.slice(i * WINDOW, (i + 1) * WINDOW)));
+    : Array.from({ length: Math.floor(series.length / WINDOW) }, (_, i) =>
+        Math.min(...series.slice(i * WINDOW, (i + 1) * WINDOW)),
+      );
 
 const MIB = 2 ** 20;
 

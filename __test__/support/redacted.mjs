@@ -19,9 +19,9 @@ let redacted = 0;
 for (const [name, scenario] of Object.entries(scenarios)) {
   const ours = await playScenario(subject, scenario);
   const theirs = await playScenario(reference, scenario);
-  redacted += JSON.stringify(theirs, (_key, value) =>
-    typeof value === 'bigint' ? `${value}` : value,
-  ).split('(a string)').length - 1;
+  redacted +=
+    JSON.stringify(theirs, (_key, value) => (typeof value === 'bigint' ? `${value}` : value)).split('(a string)')
+      .length - 1;
   try {
     assertSame(ours, theirs, name);
   } catch (error) {

@@ -57,11 +57,7 @@ export const perform = async (worlds, steps, lookOften, from = 0) => {
 
 export const compareExports = async (worlds, when) => {
   for (const mode of modes) {
-    await doInBoth(
-      worlds,
-      world => exportInMode(world, mode),
-      `${mode} export ${when}`,
-    );
+    await doInBoth(worlds, world => exportInMode(world, mode), `${mode} export ${when}`);
   }
 };
 
@@ -69,10 +65,7 @@ export const compareExports = async (worlds, when) => {
 const crossOver = async (worlds, config) => {
   await doInBoth(worlds, world => world.close(), 'close');
   const [ours, theirs] = worlds;
-  return [
-    makeWorld(ours.impl, theirs.dir, config),
-    makeWorld(theirs.impl, ours.dir, config),
-  ];
+  return [makeWorld(ours.impl, theirs.dir, config), makeWorld(theirs.impl, ours.dir, config)];
 };
 
 /** In memory there is no file to swap, but there is its serialized form. */
@@ -80,10 +73,7 @@ const crossOverInMemory = async (worlds, config) => {
   const [ours, theirs] = worlds;
   const images = worlds.map(({ store }) => store.debug.serialize());
   await doInBoth(worlds, world => world.close(), 'close');
-  const next = [
-    makeWorld(ours.impl, null, config),
-    makeWorld(theirs.impl, null, config),
-  ];
+  const next = [makeWorld(ours.impl, null, config), makeWorld(theirs.impl, null, config)];
   next[0].open({ serialized: images[1] });
   next[1].open({ serialized: images[0] });
   return next;
@@ -102,9 +92,7 @@ const crossOverInMemory = async (worlds, config) => {
 export const runSideBySide = async (pair, example) => {
   const { config, lookOften, steps, tail = [], afterwards } = example;
   const base = makeTempDir();
-  const dirs = ['one', 'two'].map(name =>
-    config.memory ? null : path.join(base, name),
-  );
+  const dirs = ['one', 'two'].map(name => (config.memory ? null : path.join(base, name)));
   let worlds = pair.map((impl, i) => makeWorld(impl, dirs[i], config));
   try {
     await doInBoth(worlds, world => world.init(), 'init');

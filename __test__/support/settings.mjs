@@ -42,5 +42,4 @@ export const tinyLimits = env.SWING_STORE_TEST_LIMITS === 'tiny';
 export const tempParent = env.SWING_STORE_TEST_TMP || undefined;
 
 export const realStoreDir =
-  env.SWING_STORE_REAL_STORE ||
-  fileURLToPath(new URL('../../../shared/data/real-store', import.meta.url));
+  env.SWING_STORE_REAL_STORE || fileURLToPath(new URL('../../../shared/data/real-store', import.meta.url));

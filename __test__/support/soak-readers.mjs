@@ -64,7 +64,10 @@ const exportAbandoned = async ({ dir, blocks, random }) => {
   for await (const name of exporter.getArtifactNames()) names.push(name);
   await exporter.getArtifact(random.pick(names)).next();
   data.next();
-  exporter.getArtifact(random.pick(names)).next().catch(() => {});
+  exporter
+    .getArtifact(random.pick(names))
+    .next()
+    .catch(() => {});
   await blocks(random.below(5));
 };
 
@@ -98,7 +101,10 @@ const exportDirectory = async ({ base, dir, digests, random, blocks }) => {
     const records = [];
     for await (const record of exporter.getExportData()) records.push([...record]);
     await exporter.close();
-    expect(digestOf(records) === digests.get(blockHeight), `the directory of block ${blockHeight} is not what the callback was told`);
+    expect(
+      digestOf(records) === digests.get(blockHeight),
+      `the directory of block ${blockHeight} is not what the callback was told`,
+    );
   } catch (error) {
     if (!signal?.aborted || error !== signal.reason) throw error;
     expect(!fs.existsSync(path.join(to, 'export-manifest.json')), 'an export that was aborted looks whole');
@@ -121,7 +127,11 @@ const readHistory = async ({ dir, blocks, random }) => {
     if (random.below(50) === 0) await blocks(1);
     if (read > 30 && ending !== 'whole') break;
   }
-  if (ending === 'close') history.readItems(vatID, { skipMissing: true }).next().catch(() => {});
+  if (ending === 'close')
+    history
+      .readItems(vatID, { skipMissing: true })
+      .next()
+      .catch(() => {});
   if (ending !== 'forget') await history.close();
 };
 

@@ -149,12 +149,21 @@ export const soak = async (base, { milliseconds, seed, idle = 0, onCycle = () =>
   }
 
   await kernel.close();
-  if (fs.existsSync(path.join(dir, 'swingstore.sqlite-wal'))) throw Error('the store is closed, and the log still there');
-  if (digestOf(await dataOf(dir)) !== digestOf(kernel.mirror)) throw Error('the store is not what the callback was told');
+  if (fs.existsSync(path.join(dir, 'swingstore.sqlite-wal')))
+    throw Error('the store is closed, and the log still there');
+  if (digestOf(await dataOf(dir)) !== digestOf(kernel.mirror))
+    throw Error('the store is not what the callback was told');
   const { findings } = await verifySwingStore(dir, { artifactMode: 'debug' });
   if (findings.length > 0) throw Error(`verify has found: ${JSON.stringify(findings.slice(0, 5))}`);
   const { grown, growths } = judge(samples);
   if (grown.length > 0) throw Error(grown.join('; '));
   const longestLog = Math.max(...samples.map(({ log }) => log));
-  return { blocks: kernel.height(), cycles: samples.length, readers: audience.counts, growths, longestLog, last: samples.at(-1) };
+  return {
+    blocks: kernel.height(),
+    cycles: samples.length,
+    readers: audience.counts,
+    growths,
+    longestLog,
+    last: samples.at(-1),
+  };
 };

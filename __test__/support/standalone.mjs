@@ -70,13 +70,10 @@ export const makeStandaloneWorld = (impl, config) => {
     ...(keepTranscripts === undefined ? {} : { keepTranscripts }),
     ...archivers,
   });
-  const snapStore = api.makeSnapStore(
-    db,
-    ensureTxn,
-    { measureSeconds },
-    noteExport,
-    { ...(keepSnapshots === undefined ? {} : { keepSnapshots }), ...archivers },
-  );
+  const snapStore = api.makeSnapStore(db, ensureTxn, { measureSeconds }, noteExport, {
+    ...(keepSnapshots === undefined ? {} : { keepSnapshots }),
+    ...archivers,
+  });
   const bundleStore = api.makeBundleStore(db, ensureTxn, noteExport);
   const stores = { kvStore, transcriptStore, snapStore, bundleStore };
   world.store = {

@@ -200,16 +200,9 @@ export const suites = {
   kv: sideBySide(kvSteps(max(60)), kvSteps(max(10))),
   hugeKv: sideBySide(hugeKvSteps(max(12)), hugeKvSteps(max(4))),
   transcripts: sideBySide(transcriptSteps(max(30)), transcriptSteps(max(8))),
-  hugeTranscripts: sideBySide(
-    hugeTranscriptSteps(max(10)),
-    hugeTranscriptSteps(max(4)),
-  ),
+  hugeTranscripts: sideBySide(hugeTranscriptSteps(max(10)), hugeTranscriptSteps(max(4))),
   snapshots: sideBySide(snapshotSteps(max(20)), snapshotSteps(max(6))),
-  largeSnapshots: sideBySide(
-    largeSnapshotSteps(max(8)),
-    largeSnapshotSteps(max(3)),
-    withoutDumps,
-  ),
+  largeSnapshots: sideBySide(largeSnapshotSteps(max(8)), largeSnapshotSteps(max(3)), withoutDumps),
   bundles: sideBySide(bundleSteps(max(25)), bundleSteps(max(6))),
   whole,
   import: spoiledImport,

@@ -23,8 +23,7 @@ const canWrite = dir => {
 
 const tempRoot = tempParent || (canWrite(memoryDir) ? memoryDir : os.tmpdir());
 
-export const makeTempDir = () =>
-  fs.mkdtempSync(path.join(tempRoot, 'swing-store-test-'));
+export const makeTempDir = () => fs.mkdtempSync(path.join(tempRoot, 'swing-store-test-'));
 
 export const removeDir = dir => fs.rmSync(dir, { recursive: true, force: true });
 
@@ -85,9 +84,7 @@ const makeOptions = (config, world) => {
   }
   if (archiveSnapshot !== 'none') {
     // Which gzip encoder made it is the store's business.
-    options.archiveSnapshot = archiver(archiveSnapshot, 'snapshot', data =>
-      gunzipSync(data),
-    );
+    options.archiveSnapshot = archiver(archiveSnapshot, 'snapshot', data => gunzipSync(data));
   }
   return options;
 };
@@ -113,10 +110,7 @@ export const makeWorld = (impl, dir, config = {}) => {
     },
     open(more = {}) {
       const options = { ...makeOptions(config, world), ...more };
-      world.store =
-        dir === null
-          ? impl.api.initSwingStore(null, options)
-          : impl.api.openSwingStore(dir, options);
+      world.store = dir === null ? impl.api.initSwingStore(null, options) : impl.api.openSwingStore(dir, options);
     },
     async close() {
       if (!world.store) return;

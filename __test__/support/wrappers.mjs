@@ -2,10 +2,7 @@
 // what, and may change what passes.
 
 const noted = value =>
-  ['string', 'number', 'boolean', 'undefined'].includes(typeof value) ||
-  value === null
-    ? value
-    : typeof value;
+  ['string', 'number', 'boolean', 'undefined'].includes(typeof value) || value === null ? value : typeof value;
 
 const wrapWith = (world, name, change) => store => {
   world.events.push(['wrap', name, Object.keys(store).sort()]);
@@ -46,9 +43,6 @@ export const makeWrappers = (world, changing) => {
     }),
   };
   return Object.fromEntries(
-    Object.entries(options).map(([name, change]) => [
-      name,
-      wrapWith(world, name, changing ? change : unchanged),
-    ]),
+    Object.entries(options).map(([name, change]) => [name, wrapWith(world, name, changing ? change : unchanged)]),
   );
 };

@@ -141,7 +141,10 @@ export function inspect(file: string, bytes: Buffer) {
   const named = db.prepare<{ key: string }>('DELETE FROM kvStore WHERE key = $key');
   const { changes }: { changes: number } = named.run({ key: 'a' });
   for (const next of byKey.iterate('a')) next.value.trim();
-  const names: string[] = byKey.raw(false).columns().map(column => column.name);
+  const names: string[] = byKey
+    .raw(false)
+    .columns()
+    .map(column => column.name);
   const add = db.transaction((a: number, b: number) => a + b);
   const sum: number = add(1, 2) + add.immediate(3, 4);
   if (db.open && !db.inTransaction) db.close();
@@ -180,7 +183,12 @@ export const passOn = async (from: string, by: string, to: string, signal: Abort
 };
 
 /** History that is kept elsewhere. */
-export const keepElsewhere = async (store: string, archive: string, by: string, signal: AbortSignal): Promise<number> => {
+export const keepElsewhere = async (
+  store: string,
+  archive: string,
+  by: string,
+  signal: AbortSignal,
+): Promise<number> => {
   const { added } = await repairSwingStoreFromDirectory(by, store, { blockHeight: 7, signal });
   const { written, existing } = await archiveSwingStore(store, archive, {
     artifactMode: 'archival',
@@ -194,7 +202,11 @@ export const keepElsewhere = async (store: string, archive: string, by: string, 
 /** What an incarnation began with, and how to replay it. */
 export const lookBack = async (dirPath: string, vatID: string, signal: AbortSignal): Promise<string[]> => {
   const history = openSwingStoreHistory(dirPath);
-  const vats = await history.listVats({ sizes: true, signal, onProgress: ({ done, total }) => console.log(done / total) });
+  const vats = await history.listVats({
+    sizes: true,
+    signal,
+    onProgress: ({ done, total }) => console.log(done / total),
+  });
   const bytes: number = vats.reduce((sum, vat) => sum + (vat.bytes ?? 0), 0);
   const { start, missing, complete } = await history.replayPlan(vatID, { incarnation: 0, from: 'start' });
   const [began] = await history.listIncarnations(vatID);
@@ -217,13 +229,21 @@ export const lookThrough = async (a: string, b: string, signal: AbortSignal): Pr
     console.log(severity, kind === 'span-hash', artifact.length, position, leftOut[kind]);
   }
   const { same, records, differences } = await diffSwingStores(a, b, { contents: true, localKeys: true, signal });
-  for (const { subject, in: where, name, a: before, b: after } of differences) console.log(subject, where, name, before, after);
+  for (const { subject, in: where, name, a: before, b: after } of differences)
+    console.log(subject, where, name, before, after);
   return ok && same && records !== undefined && records.onlyA === 0;
 };
 
 /** Less history, a smaller file, and all of it again. */
-export const roundTrip = async (dir: string, archive: string, exporter: SwingStoreExporter): Promise<readonly string[]> => {
-  const { items, done, locking } = await pruneSwingStore(dir, { keep: { transcripts: 'replay', snapshots: 'debug' }, budget: 500 });
+export const roundTrip = async (
+  dir: string,
+  archive: string,
+  exporter: SwingStoreExporter,
+): Promise<readonly string[]> => {
+  const { items, done, locking } = await pruneSwingStore(dir, {
+    keep: { transcripts: 'replay', snapshots: 'debug' },
+    budget: 500,
+  });
   const { before, after } = await reclaimSwingStoreSpace(dir, { method: 'rewrite' });
   console.log(items, done, locking.longest, before.fileBytes - after.fileBytes);
   const { filled } = await repopulateSwingStore(exporter, dir, { artifactMode: 'debug' });

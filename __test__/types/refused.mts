@@ -63,6 +63,7 @@ new Database(':memory:').loadExtension('x');
 new Database(':memory:').open = false;
 // @ts-expect-error parameters as declared
 new Database(':memory:').prepare<[string]>('SELECT ?').get(1);
+// prettier-ignore
 // @ts-expect-error a database is not any object
 makeKVStore({}, () => {}, () => {});
 // @ts-expect-error no such kind

@@ -24,7 +24,11 @@ const readImages = dir => {
   const db = new Database(file, { readonly: true });
   try {
     const sql = 'SELECT compressedSnapshot FROM snapshots WHERE compressedSnapshot IS NOT NULL';
-    return db.prepare(sql).pluck().all().map(compressed => gunzipSync(compressed));
+    return db
+      .prepare(sql)
+      .pluck()
+      .all()
+      .map(compressed => gunzipSync(compressed));
   } finally {
     db.close();
   }
@@ -36,7 +40,9 @@ const summarizeFigure = (statistics, name) => {
 };
 
 const meanHistogram = statistics =>
-  statistics[0].histogram.map((_, value) => statistics.reduce((sum, it) => sum + it.histogram[value], 0) / statistics.length);
+  statistics[0].histogram.map(
+    (_, value) => statistics.reduce((sum, it) => sum + it.histogram[value], 0) / statistics.length,
+  );
 
 const show = value => value.toFixed(2);
 

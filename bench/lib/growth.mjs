@@ -23,10 +23,15 @@ export const measureGrowth = async (runPhase, phase, say, scale) => {
   return { name: phase.name, unit: phase.unit, grows: Object.keys(sizes), factor, small, large };
 };
 
-const ratioOf = (implementation, figure) => ({ small, large }) =>
-  large[implementation][figure] / small[implementation][figure];
+const ratioOf =
+  (implementation, figure) =>
+  ({ small, large }) =>
+    large[implementation][figure] / small[implementation][figure];
 
-const added = implementation => ({ small, large }) => large[implementation].maxRSS - small[implementation].maxRSS;
+const added =
+  implementation =>
+  ({ small, large }) =>
+    large[implementation].maxRSS - small[implementation].maxRSS;
 
 /** Pairs are reference / ours, as in the other table. */
 const pair = (show, figureOf) => it => [reference, ours].map(who => show(figureOf(who)(it))).join(' / ');
@@ -37,8 +42,20 @@ const columns = [
   ['cost of one', it => it.unit],
   ['small', it => both(duration, it.small, 'perUnit')],
   ['large', it => both(duration, it.large, 'perUnit')],
-  ['cost grows', pair(value => value.toFixed(2), who => ratioOf(who, 'perUnit'))],
-  ['CPU grows', pair(value => value.toFixed(2), who => ratioOf(who, 'cpuPerUnit'))],
+  [
+    'cost grows',
+    pair(
+      value => value.toFixed(2),
+      who => ratioOf(who, 'perUnit'),
+    ),
+  ],
+  [
+    'CPU grows',
+    pair(
+      value => value.toFixed(2),
+      who => ratioOf(who, 'cpuPerUnit'),
+    ),
+  ],
   ['ratio', it => `${times(it.small.comparison.ratio)} / ${times(it.large.comparison.ratio)}`],
   ['memory, small, MB', it => both(megabytes, it.small, 'maxRSS')],
   ['memory, large, MB', it => both(megabytes, it.large, 'maxRSS')],

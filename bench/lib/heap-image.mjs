@@ -17,7 +17,7 @@ const codePart = 0.54;
 /** Fills `[from, to)` with modules, some of which begin in the middle, as blocks of an arena do. */
 const fillText = (image, from, to, random) => {
   const texts = moduleSources();
-  for (let at = from; at < to; ) {
+  for (let at = from; at < to;) {
     const text = random.pick(texts);
     const start = random.chance(0.1) ? random.below(text.length) : 0;
     at += text.copy(image, at, start, Math.min(text.length, start + to - at));
@@ -72,7 +72,7 @@ const fillCode = (image, from, to, random) => {
   const table = instructions(random);
   const phrases = Array.from({ length: 1500 }, () => makePhrase(table, random));
   const pick = makePicker(phrases, { recent: 60, repeats: 0.8 }, random);
-  for (let at = from; at < to; ) {
+  for (let at = from; at < to;) {
     const phrase = pick();
     const start = at;
     at += phrase.copy(image, at, 0, Math.min(phrase.length, to - at));
@@ -85,7 +85,10 @@ const kinds = [0x0b, 0x0b, 0x0b, 0x0a, 0x0a, 0x0a, 0x0d, 0x0d, 0x0d, 0x00, 0x00,
 const flags = [0x01, 0x01, 0x01, 0x00, 0x00, 0x00, 0x02, 0x02, 0x0a, 0x0a, 0x0e, 0x12, 0x52];
 
 /** What the value of a slot is, by how often: mostly nothing, or what it is in all such objects. */
-const values = 'none none none none none none none same same same same same same same same recent recent near far address'.split(' ');
+const values =
+  'none none none none none none none same same same same same same same same recent recent near far address'.split(
+    ' ',
+  );
 
 /** Objects that are made again and again: for each slot what is the same in all of them, and what its value is. */
 const makeShapes = random =>

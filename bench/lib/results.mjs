@@ -58,7 +58,8 @@ const compressionNotes = ({ name, figures }) =>
 
 const limitNote = ({ name, limit }) => {
   const { what, sha256 } = limit;
-  const also = sha256 === undefined ? '' : `; one pass of SHA-256 over the same bytes takes another ${seconds(sha256)} s`;
+  const also =
+    sha256 === undefined ? '' : `; one pass of SHA-256 over the same bytes takes another ${seconds(sha256)} s`;
   return `limit of ${name}: ${what}${also}`;
 };
 

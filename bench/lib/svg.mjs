@@ -69,14 +69,16 @@ export const makeChart = (results, subtitle) => {
       `<line class="spread" x1="${at(x(lowest))}" y1="${middle}" x2="${at(x(highest))}" y2="${middle}"/>`,
       // Its surroundings in the background's colour, so that it is seen on a bar, too.
       ...['halo', 'goal'].map(
-        mark => `<line class="${mark}" x1="${at(x(goal))}" y1="${y - 4}" x2="${at(x(goal))}" y2="${y + barHeight + 4}"/>`,
+        mark =>
+          `<line class="${mark}" x1="${at(x(goal))}" y1="${y - 4}" x2="${at(x(goal))}" y2="${y + barHeight + 4}"/>`,
       ),
       `<text x="${left + plotWidth + 10}" y="${middle + 4}">${times(ratio, '×')}, goal ${times(goal, '×')}</text>`,
     ];
   });
 
   const title = 'How many times as fast as the reference';
-  const legend = 'Thin line: spread of the runs. Green mark: the ratio to reach. Orange: not reached. Logarithmic scale.';
+  const legend =
+    'Thin line: spread of the runs. Green mark: the ratio to reach. Orange: not reached. Logarithmic scale.';
   const lines = [...subtitle, legend].map(
     (line, i) => `<text class="quiet" x="16" y="${46 + i * 17}">${escape(line)}</text>`,
   );

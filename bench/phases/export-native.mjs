@@ -1,13 +1,7 @@
 /** A whole export directory, as state-sync takes it: by one native call, and as cosmic-swingset does it. */
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import {
-  copyLimit,
-  hashExport,
-  writeArtifacts,
-  writeExportData,
-  writeManifest,
-} from '../lib/directory.mjs';
+import { copyLimit, hashExport, writeArtifacts, writeExportData, writeManifest } from '../lib/directory.mjs';
 import { ours } from '../lib/implementations.mjs';
 import { whole, wholeGrowth } from '../lib/inputs.mjs';
 

@@ -25,7 +25,11 @@ const fields = (...pairs) => {
 };
 
 const version = [2, 10];
-const [flags, method, time] = [[2, 0], [2, 0], [2, 0]];
+const [flags, method, time] = [
+  [2, 0],
+  [2, 0],
+  [2, 0],
+];
 const date = [2, 0x21];
 
 /** A zip file with these contents by name. */
@@ -39,7 +43,13 @@ const zip = files => {
     const described = [version, flags, method, time, date, [4, crc32(content)], size, size];
     const header = [...described, [2, nameBytes.length], [2, 0]];
     const entry = Buffer.concat([fields([4, 0x04034b50], ...header), nameBytes, content]);
-    const place = [[2, 0], [2, 0], [2, 0], [4, 0], [4, offset]];
+    const place = [
+      [2, 0],
+      [2, 0],
+      [2, 0],
+      [4, 0],
+      [4, offset],
+    ];
     directory.push(fields([4, 0x02014b50], version, ...header, ...place), nameBytes);
     local.push(entry);
     offset += entry.length;

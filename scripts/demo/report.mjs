@@ -64,7 +64,12 @@ export const artifactTable = artifacts => {
     const seconds = some.reduce((sum, artifact) => sum + artifact.seconds, 0);
     return [title, some.length, formatBytes(bytes), formatSeconds(seconds), formatRate(bytes, seconds)];
   };
-  const rows = kinds.map(kind => row(`${kind}s`, artifacts.filter(({ name }) => name.startsWith(`${kind}.`))));
+  const rows = kinds.map(kind =>
+    row(
+      `${kind}s`,
+      artifacts.filter(({ name }) => name.startsWith(`${kind}.`)),
+    ),
+  );
   return makeTable(['Artifacts', 'number', 'bytes', 'export, s', 'MB/s'], [...rows, row('all', artifacts)]);
 };
 

@@ -10,7 +10,12 @@ import path from 'node:path';
 const require = createRequire(import.meta.url);
 const name = 'swing-store-native';
 const imported = await import(name);
-assert.deepEqual(Object.keys(imported).filter(key => key !== 'default').sort(), Object.keys(require(name)).sort());
+assert.deepEqual(
+  Object.keys(imported)
+    .filter(key => key !== 'default')
+    .sort(),
+  Object.keys(require(name)).sort(),
+);
 const { exportSwingStoreToDirectory, importSwingStoreFromDirectory, initSwingStore, openSwingStore, verifySwingStore } =
   imported;
 

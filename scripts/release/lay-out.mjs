@@ -9,10 +9,14 @@ export const layOut = (packed, directory) => {
     const where = path.join(directory, 'node_modules', name);
     mkdirSync(where, { recursive: true });
     // Without a drive's colon in the file's name, which some versions of tar take for a host's.
-    const { status, stderr, error } = spawnSync('tar', ['xzf', path.basename(file), '-C', where, '--strip-components=1'], {
-      cwd: path.dirname(file),
-      encoding: 'utf8',
-    });
+    const { status, stderr, error } = spawnSync(
+      'tar',
+      ['xzf', path.basename(file), '-C', where, '--strip-components=1'],
+      {
+        cwd: path.dirname(file),
+        encoding: 'utf8',
+      },
+    );
     if (error || status !== 0) throw new Error(`tar failed: ${error?.message ?? stderr}`);
   }
 };

@@ -98,9 +98,13 @@ export const pack = (out, { all = false, repository, binary = builtBinary } = {}
     return { name: packed, file: path.join(out, filename), size, unpackedSize };
   };
   try {
-    const built = platforms.filter(isBuilt).map(platform =>
-      packOne(path.join(staging, platform.name), directory => stageBinary(directory, platform, binary(platform), repository)),
-    );
+    const built = platforms
+      .filter(isBuilt)
+      .map(platform =>
+        packOne(path.join(staging, platform.name), directory =>
+          stageBinary(directory, platform, binary(platform), repository),
+        ),
+      );
     return [
       ...built,
       packOne(path.join(staging, 'source'), directory => stageSource(directory, repository)),

@@ -25,7 +25,11 @@ const { values } = parseArgs({
 });
 const rounds = Number(values.rounds);
 const base = mkdtempSync(path.join(values.dir, 'swing-store-crash-'));
-const bar = new SingleBar({ format: '{bar} {value}/{total} kills, {commits} commits, {eta_formatted} left', noTTYOutput: true, notTTYSchedule: 30_000 });
+const bar = new SingleBar({
+  format: '{bar} {value}/{total} kills, {commits} commits, {eta_formatted} left',
+  noTTYOutput: true,
+  notTTYSchedule: 30_000,
+});
 const begun = performance.now();
 bar.start(rounds, 0, { commits: 0 });
 try {

@@ -33,6 +33,8 @@ const failures = [
   Number(steps) > 0 && (await run('npx', ['ava', '__test__/disk-full.test.mjs'], { SWING_STORE_DISK_STEPS: steps })),
 ].filter(Boolean);
 if (failures.length > 0) {
-  console.error(`What a failing disk led to is not what it should be: see above (${failures.join(', ')}; seed ${seed})`);
+  console.error(
+    `What a failing disk led to is not what it should be: see above (${failures.join(', ')}; seed ${seed})`,
+  );
   process.exitCode = 1;
 }

@@ -21,7 +21,11 @@ const { values } = parseArgs({
 });
 const [rounds, seed] = [values.rounds, values.seed].map(Number);
 const base = mkdtempSync(path.join(tmpdir(), 'swing-store-hostile-'));
-const bar = new SingleBar({ format: '{bar} {value}/{total} inputs, {eta_formatted} left', noTTYOutput: true, notTTYSchedule: 30_000 });
+const bar = new SingleBar({
+  format: '{bar} {value}/{total} inputs, {eta_formatted} left',
+  noTTYOutput: true,
+  notTTYSchedule: 30_000,
+});
 const begun = performance.now();
 bar.start(rounds, 0);
 try {

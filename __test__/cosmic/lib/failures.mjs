@@ -20,8 +20,16 @@ const exportCases = places => {
     'an unknown mode': { state: history, options: { 'artifact-mode': 'everything' } },
     'an unknown mode for the export data': { state: history, options: { 'export-data-mode': 'some' } },
     'another height': { state: history, options: { ...all, 'check-block-height': 41 } },
-    'a manifest is there': { state: history, options: all, before: dir => writeFileSync(join(dir, 'export-manifest.json'), '{}') },
-    'export data is there': { state: history, options: all, before: dir => writeFileSync(join(dir, 'export-data.jsonl'), '') },
+    'a manifest is there': {
+      state: history,
+      options: all,
+      before: dir => writeFileSync(join(dir, 'export-manifest.json'), '{}'),
+    },
+    'export data is there': {
+      state: history,
+      options: all,
+      before: dir => writeFileSync(join(dir, 'export-data.jsonl'), ''),
+    },
     'a pruned store, replay': { state: pruned, options: { ...all, 'artifact-mode': 'replay' } },
     'a pruned store, archival': { state: pruned, options: { ...all, 'artifact-mode': 'archival' } },
     'a pruned store, debug': { state: pruned, options: { ...all, 'artifact-mode': 'debug' }, succeeds: true },
@@ -79,20 +87,29 @@ export const compareFailures = async ({ checks, places, programs, progress }) =>
   progress('exports that must fail');
   const exportsThatFail = exportCases(places);
   await inPairs(
-    Object.entries(exportsThatFail).map(([what, { state, options, before = () => {}, succeeds }], index) => async () => {
-      const outcomes = [];
-      for (const side of sides) {
-        const dir = places.export(`${side}-failing-${index}`);
-        before(dir);
-        outcomes.push(
-          await programs.exportKernelDb(side, state, dir, { ...options, verbose: true }, { withMessages: index % 2 === 0 }),
-        );
-      }
-      const [ours, theirs] = outcomes;
-      checks.equal(`export, ${what}: ${lastWords(theirs)}`, ours, theirs);
-      const failed = ours.ended !== 0 || ours.messages.some(({ error }) => error);
-      checks.holds(`    ${succeeds ? 'it succeeds' : 'it fails'}`, failed !== !!succeeds, ours.stderr);
-    }),
+    Object.entries(exportsThatFail).map(
+      ([what, { state, options, before = () => {}, succeeds }], index) =>
+        async () => {
+          const outcomes = [];
+          for (const side of sides) {
+            const dir = places.export(`${side}-failing-${index}`);
+            before(dir);
+            outcomes.push(
+              await programs.exportKernelDb(
+                side,
+                state,
+                dir,
+                { ...options, verbose: true },
+                { withMessages: index % 2 === 0 },
+              ),
+            );
+          }
+          const [ours, theirs] = outcomes;
+          checks.equal(`export, ${what}: ${lastWords(theirs)}`, ours, theirs);
+          const failed = ours.ended !== 0 || ours.messages.some(({ error }) => error);
+          checks.holds(`    ${succeeds ? 'it succeeds' : 'it fails'}`, failed !== !!succeeds, ours.stderr);
+        },
+    ),
   );
 
   progress('imports that must fail');
@@ -144,7 +161,8 @@ const compareRepairs = async ({ checks, places, programs, progress }) => {
   for (const [what, { height, mode = 'none', before = () => {}, fails = false }] of Object.entries(cases)) {
     const dir = places.export(`repair-${what}`);
     mkdirSync(dir, { recursive: true });
-    for (const file of [MANIFEST, 'export-data.jsonl']) cpSync(join(exportOf(places, 'ours', 'archival'), file), join(dir, file));
+    for (const file of [MANIFEST, 'export-data.jsonl'])
+      cpSync(join(exportOf(places, 'ours', 'archival'), file), join(dir, file));
     before(dir);
     const outcomes = [];
     for (const side of sides) {

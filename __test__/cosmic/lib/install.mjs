@@ -19,7 +19,8 @@ const here = dirname(dirname(fileURLToPath(import.meta.url)));
 const COSMIC_SWINGSET = {
   name: '@agoric/cosmic-swingset',
   version: '0.42.0',
-  sha512: '63a31faad4b2b36c2d6853f7e6ae639e55c6700d7cbd2593fc764f1dca71d43fde8bbe0824049e18ff990aa3fb59c2e97d912bc5ce43e5c66f964663df0df56b',
+  sha512:
+    '63a31faad4b2b36c2d6853f7e6ae639e55c6700d7cbd2593fc764f1dca71d43fde8bbe0824049e18ff990aa3fb59c2e97d912bc5ce43e5c66f964663df0df56b',
 };
 
 const fetchCosmicSwingset = async (dir, log) => {

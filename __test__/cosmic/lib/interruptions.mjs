@@ -35,7 +35,9 @@ const holdAt = (dir, artifact) => {
 /** Exports, and does something while it is held at an artifact. */
 const exportHeld = async ({ programs, places }, side, store, name, meanwhile) => {
   const dir = places.export(`${side}-${name}`);
-  const names = JSON.parse(readFileSync(join(exportOf(places, 'ours', 'replay'), 'export-manifest.json'), 'utf8')).artifacts;
+  const names = JSON.parse(
+    readFileSync(join(exportOf(places, 'ours', 'replay'), 'export-manifest.json'), 'utf8'),
+  ).artifacts;
   const [artifact] = names[names.length >> 1];
   const { pipe, letGo } = holdAt(dir, artifact);
   let contents;
@@ -101,7 +103,9 @@ export const compareInterruptions = async powers => {
     for (const writer of sides) {
       const store = places.store(`advancing-${side}-${writer}`);
       await programs.makeCopy(history, store);
-      const { outcome, files } = await exportHeld(powers, side, store, `beside-${writer}`, () => programs.advance(writer, store));
+      const { outcome, files } = await exportHeld(powers, side, store, `beside-${writer}`, () =>
+        programs.advance(writer, store),
+      );
       const title = `exported by ${side}, while ${writer} commits the next block:`;
       checks.holds(`${title} it succeeds`, outcome.ended === 0, outcome.stderr);
       checks.equal('    it is the block where it began', files, expected);
@@ -118,6 +122,10 @@ export const compareInterruptions = async powers => {
     checks.equal(`${signal}: the same messages, exit code and files`, ours, theirs);
     const last = ours.outcome.messages.at(-1);
     checks.holds('    it was interrupted', last.error === 'Error: Interrupted', JSON.stringify(ours.outcome));
-    checks.holds('    and left a manifest without contents', ours.files['export-manifest.json'].startsWith('0 bytes'), 'it is not empty');
+    checks.holds(
+      '    and left a manifest without contents',
+      ours.files['export-manifest.json'].startsWith('0 bytes'),
+      'it is not empty',
+    );
   }
 };

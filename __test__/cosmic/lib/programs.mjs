@@ -105,11 +105,7 @@ export const makePrograms = (trees, cli) => {
   const program = name => (side, stateDir, exportDir, more, running) =>
     withPlaces(runNode(ofCosmic(side, name), options(stateDir, exportDir, more), running), stateDir, exportDir);
   const command = name => (stateDir, exportDir, more) =>
-    withPlaces(
-      runNode(cli, [name, ...options(stateDir, exportDir, more), '--progress', 'none']),
-      stateDir,
-      exportDir,
-    );
+    withPlaces(runNode(cli, [name, ...options(stateDir, exportDir, more), '--progress', 'none']), stateDir, exportDir);
 
   return {
     exportKernelDb: program('export-kernel-db.js'),

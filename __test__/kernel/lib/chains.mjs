@@ -26,8 +26,7 @@ export const makeChains = (work, trees) => {
     ]);
 
   /** Bundle the kernel and the vats: once, for both sides. */
-  const makeBundles = () =>
-    runProgram('reference', 'bundle', 'bundle', [bundles]);
+  const makeBundles = () => runProgram('reference', 'bundle', 'bundle', [bundles]);
 
   /** Have a side run one part of the scenario on the store called `name`. */
   const runPart = async (side, part, name, options = {}) => {
@@ -60,10 +59,7 @@ export const makeChains = (work, trees) => {
 
   /** Have a side make the store called `to` out of an export of `from`. */
   const importStore = (side, from, to) =>
-    runProgram(side, 'import-store', `${to}-import`, [
-      storeOf(from),
-      storeOf(to),
-    ]);
+    runProgram(side, 'import-store', `${to}-import`, [storeOf(from), storeOf(to)]);
 
   /** What the export callback said of the store called `name`, as it stands. */
   const recordedData = name => readJSON(recordOf(name)).data;

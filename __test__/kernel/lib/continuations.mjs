@@ -37,11 +37,7 @@ export const compareContinuations = async ({ checks, chains, progress }) => {
   ]);
   checkModes(checks, expected.exported, ['replay', 'archival']);
   const checkBlocks = ({ name, report }) =>
-    checks.equal(
-      `${name}: the same blocks`,
-      report.blocks,
-      expected.report.blocks,
-    );
+    checks.equal(`${name}: the same blocks`, report.blocks, expected.report.blocks);
   for (const run of continued) {
     checkBlocks(run);
     checks.equal(
@@ -49,27 +45,15 @@ export const compareContinuations = async ({ checks, chains, progress }) => {
       run.report.exported,
       expected.report.exported,
     );
-    checks.equal(
-      `${run.name}: the same exports`,
-      run.exported,
-      expected.exported,
-    );
+    checks.equal(`${run.name}: the same exports`, run.exported, expected.exported);
   }
 
   progress('each imports an export of the other, and goes on with that');
   const joined = await inPairs(sides.map(side => () => joinChain(side)));
   for (const run of joined) {
     checkBlocks(run);
-    checks.equal(
-      `${run.name}: the same operational export`,
-      run.exported.operational,
-      expected.exported.operational,
-    );
+    checks.equal(`${run.name}: the same operational export`, run.exported.operational, expected.exported.operational);
   }
   // What they lack of the history, they lack alike.
-  checks.equal(
-    'both that joined: the same exports',
-    joined[0].exported,
-    joined[1].exported,
-  );
+  checks.equal('both that joined: the same exports', joined[0].exported, joined[1].exported);
 };

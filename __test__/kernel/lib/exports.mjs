@@ -8,8 +8,7 @@ const modes = ['operational', 'replay', 'archival', 'debug'];
 /** The scenario was worth running: it left what is to be compared. */
 const checkScenario = (checks, exported) => {
   const names = exported.debug.artifacts.map(([artifact]) => artifact);
-  const count = type =>
-    names.filter(artifact => artifact.startsWith(`${type}.`)).length;
+  const count = type => names.filter(artifact => artifact.startsWith(`${type}.`)).length;
   const snapshots = count('snapshot');
   const spans = count('transcript');
   const bundles = count('bundle');
@@ -22,16 +21,12 @@ const checkScenario = (checks, exported) => {
 
 /** Which modes a store refuses to be exported in. */
 export const checkModes = (checks, exported, expected) => {
-  const which =
-    expected.length === 0
-      ? 'every mode'
-      : `all modes but ${expected.join(' and ')}`;
+  const which = expected.length === 0 ? 'every mode' : `all modes but ${expected.join(' and ')}`;
   const refused = modes.filter(mode => exported[mode].refused);
   checks.equal(`the stores can be exported in ${which}`, refused, expected);
 };
 
-const sortByKey = entries =>
-  [...entries].sort(([a], [b]) => (a < b ? -1 : Number(a > b)));
+const sortByKey = entries => [...entries].sort(([a], [b]) => (a < b ? -1 : Number(a > b)));
 
 export const compareExports = async ({ checks, chains, progress }) => {
   progress('each exports both stores, in every mode');
@@ -43,19 +38,13 @@ export const compareExports = async ({ checks, chains, progress }) => {
       exported: await chains.exportStore(by, store),
     })),
   );
-  const { exported: expected } = exports.find(
-    ({ store, by }) => store === 'reference' && by === 'reference',
-  );
+  const { exported: expected } = exports.find(({ store, by }) => store === 'reference' && by === 'reference');
   checkScenario(checks, expected);
   checkModes(checks, expected, []);
   for (const { store, by, exported } of exports) {
     if (exported !== expected) {
       for (const mode of modes) {
-        checks.equal(
-          `the store of ${store}, exported by ${by}: ${mode}`,
-          exported[mode],
-          expected[mode],
-        );
+        checks.equal(`the store of ${store}, exported by ${by}: ${mode}`, exported[mode], expected[mode]);
       }
     }
     if (store === by) {

@@ -37,13 +37,7 @@ export const installTree = async (dir, packageDir, log) => {
   if (!existsSync(done) || readFileSync(done, 'utf8') !== manifest) {
     rmSync(done, { force: true });
     writeFileSync(manifestFile, manifest);
-    const args = [
-      'install',
-      '--no-audit',
-      '--no-fund',
-      '--no-package-lock',
-      '--foreground-scripts',
-    ];
+    const args = ['install', '--no-audit', '--no-fund', '--no-package-lock', '--foreground-scripts'];
     // The kernel's workers are compiled from C, one file after the other
     // unless make is told otherwise.
     const env = { MAKEFLAGS: `-j${availableParallelism()}` };

@@ -12,10 +12,7 @@ import { sides } from '../../support/trees/sides.mjs';
 const readArchive = dir =>
   readdirSync(dir)
     .sort()
-    .map(name => [
-      name,
-      gunzipSync(readFileSync(join(dir, name))).toString('base64'),
-    ]);
+    .map(name => [name, gunzipSync(readFileSync(join(dir, name))).toString('base64')]);
 
 /** Two runs on the same implementation would agree, and prove nothing. */
 const checkWhatRan = (checks, subject, [ours, reference]) => {
@@ -24,30 +21,19 @@ const checkWhatRan = (checks, subject, [ours, reference]) => {
   checks.equal('host and kernel have the same store', kernelUses, hostUses);
   checks.holds(
     `the kernel runs on ${subject.name}`,
-    kernelUses.name === subject.name &&
-      libraries.some(library => subject.library.test(library)),
+    kernelUses.name === subject.name && libraries.some(library => subject.library.test(library)),
     `it runs on ${kernelUses.name} with ${used}`,
   );
   checks.holds(
     'and no other database is loaded',
-    libraries.every(
-      library =>
-        subject.library.test(library) || library !== 'better_sqlite3.node',
-    ),
+    libraries.every(library => subject.library.test(library) || library !== 'better_sqlite3.node'),
     `the process has loaded ${used}`,
   );
-  checks.equal(
-    'the other kernel runs on the reference',
-    reference.swingStore.kernelUses.name,
-    '@agoric/swing-store',
-  );
+  checks.equal('the other kernel runs on the reference', reference.swingStore.kernelUses.name, '@agoric/swing-store');
 };
 
 export const runSideBySide = async ({ checks, chains, progress, subject }) => {
-  const runBoth = (part, options) =>
-    inPairs(
-      sides.map(side => () => chains.runPart(side, part, side, options)),
-    );
+  const runBoth = (part, options) => inPairs(sides.map(side => () => chains.runPart(side, part, side, options)));
 
   progress('both run the first part');
   const first = await runBoth('first', { keepSnapshots: true });
@@ -57,11 +43,7 @@ export const runSideBySide = async ({ checks, chains, progress, subject }) => {
   progress('both are started again, and run the second part');
   const second = await runBoth('second', {});
   checks.equal('part two: the same blocks', second[0].blocks, second[1].blocks);
-  checks.equal(
-    'the export callbacks got the same batches',
-    second[0].exported,
-    second[1].exported,
-  );
+  checks.equal('the export callbacks got the same batches', second[0].exported, second[1].exported);
   checks.equal(
     'the archives got the same snapshots and spans',
     readArchive(chains.archiveOf('ours')),

@@ -12,8 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { buildKernelBundles } from '@agoric/swingset-vat';
 import bundleSource from '@endo/bundle-source';
 
-const vat = name =>
-  bundleSource(fileURLToPath(new URL(`./vats/${name}.js`, import.meta.url)));
+const vat = name => bundleSource(fileURLToPath(new URL(`./vats/${name}.js`, import.meta.url)));
 
 const [, , output] = process.argv;
 const kernel = await buildKernelBundles();

@@ -6,18 +6,13 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
 /** @param {string} file in which the record is kept from process to process */
 export const makeExportRecord = file => {
-  const before = existsSync(file)
-    ? JSON.parse(readFileSync(file, 'utf8'))
-    : { batches: 0, hash: '', data: [] };
+  const before = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { batches: 0, hash: '', data: [] };
   let { batches, hash } = before;
   const data = new Map(before.data);
 
   const callback = entries => {
     batches += 1;
-    hash = createHash('sha256')
-      .update(hash)
-      .update(JSON.stringify(entries))
-      .digest('hex');
+    hash = createHash('sha256').update(hash).update(JSON.stringify(entries)).digest('hex');
     for (const [key, value] of entries) {
       if (value === null || value === undefined) {
         data.delete(key);

@@ -18,12 +18,7 @@ import path from 'node:path';
 
 import tmp from 'tmp';
 
-import {
-  initSwingStore,
-  makeArchiveSnapshot,
-  makeArchiveTranscript,
-  openSwingStore,
-} from '@agoric/swing-store';
+import { initSwingStore, makeArchiveSnapshot, makeArchiveTranscript, openSwingStore } from '@agoric/swing-store';
 import { initializeSwingset, makeSwingsetController } from '@agoric/swingset-vat';
 
 import { makeExportRecord } from './export-record.mjs';
@@ -119,9 +114,7 @@ const checkAnswer = ({ method, args, answer }, { status, body }) => {
 };
 
 const runBlock = async ({ messages, cleanup }) => {
-  const kpids = messages.map(({ method, args }) =>
-    controller.queueToVatRoot('bootstrap', method, args),
-  );
+  const kpids = messages.map(({ method, args }) => controller.queueToVatRoot('bootstrap', method, args));
   const cranks = await controller.run(makeRunPolicy(cleanup));
   const outcomes = kpids.map(outcome);
   messages.forEach((message, i) => checkAnswer(message, outcomes[i]));
@@ -136,9 +129,7 @@ const runBlock = async ({ messages, cleanup }) => {
 const install = async messages => {
   const wanted = messages.some(({ args }) => args.includes('installed'));
   if (!wanted) return messages;
-  const id = await controller.validateAndInstallBundle(
-    harden(vatBundles['ledger-next']),
-  );
+  const id = await controller.validateAndInstallBundle(harden(vatBundles['ledger-next']));
   return messages.map(({ args, ...rest }) => ({
     ...rest,
     args: args.map(arg => (arg === 'installed' ? id : arg)),

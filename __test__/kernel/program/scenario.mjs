@@ -19,12 +19,10 @@ const block = (messages, cleanup = little) => ({ messages, cleanup });
  */
 const message = (method, args, answer) => ({ method, args, answer });
 
-const send = (name, method, args, answer) =>
-  message('send', [name, method, ...args], answer);
+const send = (name, method, args, answer) => message('send', [name, method, ...args], answer);
 
 /** Blocks that keep the vats busy: enough for snapshots and new spans. */
-const routine = count =>
-  Array.from({ length: count }, () => block([send('ledger', 'add', [1])]));
+const routine = count => Array.from({ length: count }, () => block([send('ledger', 'add', [1])]));
 
 const toReport = words => send('ledger', 'report', [], words);
 
@@ -57,9 +55,7 @@ const second = [
   block([message('introduce', ['ledger', 'leaveObjects', 'fickle', 5], 5)]),
   ...routine(3),
   block([send('fickle', 'drop', [], 5), send('fickle', 'work', [30, 10], 40)]),
-  block([
-    message('upgradeToInstalled', ['ledger', 'installed', { edition: 3 }]),
-  ]),
+  block([message('upgradeToInstalled', ['ledger', 'installed', { edition: 3 }])]),
   block([toReport('edition 3, incarnation 3, 30 accounts, 0 in memory')]),
   block([send('ledger', 'close', ['b'], 10)]),
   block([message('refusal', ['fickle', 'fail', 'changed its mind'])]),

@@ -97,7 +97,15 @@ export const lookWithoutScripts = async ({ browser, checks, file, name }) => {
     return { content: texts.join('\n'), visible: roles };
   })();
   checks.holds(`${name}: without scripts there are its facts`, /Complete for/.test(content), content.slice(0, 300));
-  checks.holds(`${name}: without scripts there are its tables`, /Transcript/.test(content) && !visible.has('searchbox'), content.slice(0, 300));
-  checks.holds(`${name}: without scripts it says what is missing`, /Without its script/.test(content), content.slice(-600));
+  checks.holds(
+    `${name}: without scripts there are its tables`,
+    /Transcript/.test(content) && !visible.has('searchbox'),
+    content.slice(0, 300),
+  );
+  checks.holds(
+    `${name}: without scripts it says what is missing`,
+    /Without its script/.test(content),
+    content.slice(-600),
+  );
   await page.close();
 };

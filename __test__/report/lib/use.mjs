@@ -15,14 +15,22 @@ export const useByKeyboard = async ({ browser, checks, file, name }) => {
   );
   const stops = await walk(page, interactive + 20);
   checks.equal(`${name}: Tab reaches everything`, stops.length, interactive);
-  checks.equal(`${name}: one sees where one is`, stops.filter(stop => !stop.isVisible), []);
+  checks.equal(
+    `${name}: one sees where one is`,
+    stops.filter(stop => !stop.isVisible),
+    [],
+  );
 
   // The first vat, by its button.
   await page.focus('.expand');
   const vat = await page.$eval('.expand', button => button.textContent);
   await page.keyboard.press('Enter');
   await page.waitForSelector('.detail .line svg');
-  checks.holds(`${name}: Enter shows a vat`, (await page.$eval('.expand', one => one.getAttribute('aria-expanded'))) === 'true', vat);
+  checks.holds(
+    `${name}: Enter shows a vat`,
+    (await page.$eval('.expand', one => one.getAttribute('aria-expanded'))) === 'true',
+    vat,
+  );
   checks.equal(
     `${name}: a vat in depth`,
     await page.$$eval('.detail h3', heads => heads.map(head => head.textContent)),
@@ -38,10 +46,18 @@ export const useByKeyboard = async ({ browser, checks, file, name }) => {
   await page.keyboard.press('End');
   const [last] = await value();
   checks.equal(`${name}: arrows move over the time line`, [first, second, last], ['0', '1', `${pieces - 1}`]);
-  checks.holds(`${name}: and tell what is there`, /^incarnation 0, positions 0 to/.test(firstText) && firstText !== secondText, firstText);
+  checks.holds(
+    `${name}: and tell what is there`,
+    /^incarnation 0, positions 0 to/.test(firstText) && firstText !== secondText,
+    firstText,
+  );
   await page.focus('.expand');
   await page.keyboard.press('Space');
-  checks.equal(`${name}: and again, hides it`, await page.$$eval('.detail', found => found.filter(one => one.checkVisibility()).length), 0);
+  checks.equal(
+    `${name}: and again, hides it`,
+    await page.$$eval('.detail', found => found.filter(one => one.checkVisibility()).length),
+    0,
+  );
 
   // The time lines of all vats, from one to the next.
   await page.focus('#lanes .line[tabindex="0"]');
@@ -50,7 +66,11 @@ export const useByKeyboard = async ({ browser, checks, file, name }) => {
   await page.keyboard.press('ArrowDown');
   const next = await label();
   checks.holds(`${name}: arrows go from vat to vat`, one !== next && next.startsWith('Time line of '), next);
-  checks.holds(`${name}: the place is told in words`, /positions/.test(await page.$eval('#readout', line => line.textContent)), 'nothing is');
+  checks.holds(
+    `${name}: the place is told in words`,
+    /positions/.test(await page.$eval('#readout', line => line.textContent)),
+    'nothing is',
+  );
   await page.keyboard.press('Enter');
   const opened = await page.evaluate(() => [document.activeElement.ariaExpanded, document.activeElement.textContent]);
   checks.equal(`${name}: Enter goes to the vat`, opened, ['true', next.slice('Time line of '.length).split(', ')[0]]);
@@ -67,7 +87,11 @@ export const filterAndSort = async ({ browser, checks, file, name }) => {
     return [await rows(page), await page.$eval('#shown', output => output.textContent)];
   };
   checks.equal(`${name}: found by ID`, await filtered('v6'), [['v6'], '1 of 5 vats']);
-  checks.equal(`${name}: and its time line`, await page.$$eval('#lanes .line', lines => lines.map(line => line.ariaLabel)), ['Time line of v6, name of v6']);
+  checks.equal(
+    `${name}: and its time line`,
+    await page.$$eval('#lanes .line', lines => lines.map(line => line.ariaLabel)),
+    ['Time line of v6, name of v6'],
+  );
   checks.equal(`${name}: found by name`, await filtered('BOOT'), [['v1'], '1 of 5 vats']);
   checks.equal(`${name}: not found`, await filtered('nowhere'), [[], '0 of 5 vats']);
   await page.$eval('#find', input => (input.value = ''));

@@ -25,10 +25,7 @@ const bundleStep = fc.oneof(
   { weight: 2, arbitrary: fc.tuple(fc.constant('addBundle'), any) },
   {
     weight: 6,
-    arbitrary: fc.tuple(
-      fc.constantFrom('hasBundle', 'getBundle', 'deleteBundle'),
-      id,
-    ),
+    arbitrary: fc.tuple(fc.constantFrom('hasBundle', 'getBundle', 'deleteBundle'), id),
   },
   { weight: 1, arbitrary: fc.constant(['getBundleIDs']) },
 );

@@ -9,10 +9,7 @@ const archiver = (...unhappy) =>
 
 /** See world.mjs for what these say. */
 export const config = fc.record({
-  memory: fc.oneof(
-    { weight: 3, arbitrary: fc.constant(false) },
-    { weight: 1, arbitrary: fc.constant(true) },
-  ),
+  memory: fc.oneof({ weight: 3, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
   callback: fc.oneof(
     { weight: 6, arbitrary: fc.constant('record') },
     { weight: 2, arbitrary: fc.constant('none') },
@@ -26,8 +23,7 @@ export const config = fc.record({
 });
 
 /** Single steps among blocks of steps that belong together, in one flat list. */
-export const sequence = (blocks, options) =>
-  fc.array(fc.oneof(...blocks), options).map(lists => lists.flat());
+export const sequence = (blocks, options) => fc.array(fc.oneof(...blocks), options).map(lists => lists.flat());
 
 export const one = arbitrary => arbitrary.map(step => [step]);
 

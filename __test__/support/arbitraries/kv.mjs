@@ -75,10 +75,7 @@ const value = fc.oneof(
 const facet = fc.constantFrom('kernel', 'kernel', 'kernel', 'host');
 // The internal store takes any key and notes nothing.
 const reader = fc.constantFrom('kernel', 'kernel', 'host', 'internal');
-const writer = fc.oneof(
-  { weight: 8, arbitrary: facet },
-  { weight: 1, arbitrary: fc.constant('internal') },
-);
+const writer = fc.oneof({ weight: 8, arbitrary: facet }, { weight: 1, arbitrary: fc.constant('internal') });
 
 const set = fc.tuple(fc.constant('set'), writer, key, value);
 const remove = fc.tuple(fc.constant('delete'), writer, key);
@@ -90,22 +87,12 @@ export const kvStep = fc.oneof(
   { weight: 3, arbitrary: fc.tuple(fc.constant('getNextKey'), reader, key) },
   {
     weight: 1,
-    arbitrary: fc.tuple(
-      fc.constant('walk'),
-      facet,
-      key,
-      fc.integer({ min: 1, max: 50 }),
-      fc.boolean(),
-    ),
+    arbitrary: fc.tuple(fc.constant('walk'), facet, key, fc.integer({ min: 1, max: 50 }), fc.boolean()),
   },
 );
 
 const wrongKvStep = fc.oneof(
-  fc.tuple(
-    fc.constantFrom('get', 'has', 'getNextKey', 'delete'),
-    facet,
-    fc.oneof(notText, key),
-  ),
+  fc.tuple(fc.constantFrom('get', 'has', 'getNextKey', 'delete'), facet, fc.oneof(notText, key)),
   fc.tuple(fc.constant('set'), facet, fc.oneof(notText, key), notText),
   fc.tuple(fc.constant('set'), facet, notText, value),
 );
@@ -133,12 +120,7 @@ export const lookStep = fc.constantFrom(
   ['diskUsage'],
 );
 
-const control = fc.constantFrom(
-  'BEGIN',
-  'BEGIN IMMEDIATE',
-  'COMMIT',
-  'ROLLBACK',
-);
+const control = fc.constantFrom('BEGIN', 'BEGIN IMMEDIATE', 'COMMIT', 'ROLLBACK');
 
 // Savepoints of tools don't outlast a step: the reference leaves some of its own behind when it rolls a
 // crank back, and then finds these where a tool's rollback has undone newer ones.
@@ -167,22 +149,16 @@ export const sqlStep = fc.oneof(
  */
 export const crankOf = work => {
   const some = fc.array(work, { maxLength: 5 });
-  const inner = fc.tuple(savepointName, some, fc.boolean(), some).map(
-    ([name, before, back, after]) => [
+  const inner = fc
+    .tuple(savepointName, some, fc.boolean(), some)
+    .map(([name, before, back, after]) => [
       ['savepoint', name],
       ...before,
       ...(back ? [['rollbackCrank', name]] : []),
       ...after,
-    ],
-  );
+    ]);
   return fc
-    .tuple(
-      fc.array(inner, { maxLength: 3 }),
-      some,
-      fc.option(savepointName),
-      fc.boolean(),
-      fc.boolean(),
-    )
+    .tuple(fc.array(inner, { maxLength: 3 }), some, fc.option(savepointName), fc.boolean(), fc.boolean())
     .map(([inners, last, back, hashes, commit]) => [
       ['startCrank'],
       ...inners.flat(),

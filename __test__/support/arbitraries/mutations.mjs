@@ -2,8 +2,7 @@ import fc from 'fast-check';
 
 const i = fc.nat({ max: 60 });
 
-const oneOf = (field, ...values) =>
-  fc.tuple(fc.constant(field), fc.constantFrom('absent', ...values));
+const oneOf = (field, ...values) => fc.tuple(fc.constant(field), fc.constantFrom('absent', ...values));
 
 // Only values of a type that the field may have, or that count as missing:
 // where a type is wrong the two part on purpose.
@@ -89,14 +88,10 @@ const strangeName = fc.constantFrom(
 
 const named = (name, ...args) => fc.tuple(fc.constant(name), ...args);
 
-const changeField = fc
-  .tuple(i, changedField)
-  .map(([n, [field, value]]) => ['changeField', n, field, value]);
+const changeField = fc.tuple(i, changedField).map(([n, [field, value]]) => ['changeField', n, field, value]);
 
 export const mutation = fc.oneof(
-  ...['dropRecord', 'duplicateRecord', 'nullRecord', 'undefinedRecord'].map(n =>
-    named(n, i),
-  ),
+  ...['dropRecord', 'duplicateRecord', 'nullRecord', 'undefinedRecord'].map(n => named(n, i)),
   named('nullAndBack', i),
   named('rotateRecords', i),
   named('reverseRecords'),
@@ -105,9 +100,7 @@ export const mutation = fc.oneof(
   changeField,
   named('changeValue', i, fc.constantFrom('', 'x', '{}', '{"', 'null', '1')),
   strangeRecord.chain(([key]) => named('changeKey', i, fc.constant(key))),
-  ...['dropArtifact', 'listAbsent', 'listTwice', 'rotateArtifacts'].map(n =>
-    named(n, i),
-  ),
+  ...['dropArtifact', 'listAbsent', 'listTwice', 'rotateArtifacts'].map(n => named(n, i)),
   named('reverseArtifacts'),
   named('addArtifact', strangeName, fc.constantFrom('', 'x', 'x\ny\n')),
   named('renameArtifact', i, strangeName),
@@ -120,18 +113,14 @@ export const mutation = fc.oneof(
 
 // What a repair does with a record that lacks a field is a known difference.
 const isWhole = ([name, , field, value]) =>
-  name !== 'changeField' ||
-  (value !== 'absent' && (field !== 'hash' || value === 'no hash'));
+  name !== 'changeField' || (value !== 'absent' && (field !== 'hash' || value === 'no hash'));
 
 export const repairMutation = mutation.filter(isWhole);
 
 export const style = fc.record({
   style: fc.constantFrom('asyncGenerator', 'generator', 'array'),
   chunkSize: fc.constantFrom(0, 1, 3, 1000),
-  closeFails: fc.oneof(
-    { weight: 9, arbitrary: fc.constant(false) },
-    { weight: 1, arbitrary: fc.constant(true) },
-  ),
+  closeFails: fc.oneof({ weight: 9, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
 });
 
 export const mode = fc.constantFrom('operational', 'replay', 'archival', 'debug');

@@ -62,23 +62,15 @@ const recordWith = requiredKeys =>
         { requiredKeys, noNullPrototype: true },
       ),
     )
-    .map(([vat, pos, metadata]) => [
-      `snapshot.${vat}.${pos === null ? 'current' : pos}`,
-      JSON.stringify(metadata),
-    ]);
+    .map(([vat, pos, metadata]) => [`snapshot.${vat}.${pos === null ? 'current' : pos}`, JSON.stringify(metadata)]);
 
 const places = ['vatID', 'snapPos', 'hash'];
 
 const internalStep = fc.oneof(
   fc.constant(['listAllSnapshots']),
   fc.tuple(fc.constant('deleteSnapshotByHash'), liveVat, image),
-  fc
-    .tuple(liveVat, snapPos)
-    .map(([vat, pos]) => ['exportSnapshot', `snapshot.${vat}.${pos}`]),
-  fc.tuple(
-    fc.constant('exportSnapshot'),
-    fc.constantFrom('snapshot.v1', 'snapshot.v1.x', 'snap.v1.1', ''),
-  ),
+  fc.tuple(liveVat, snapPos).map(([vat, pos]) => ['exportSnapshot', `snapshot.${vat}.${pos}`]),
+  fc.tuple(fc.constant('exportSnapshot'), fc.constantFrom('snapshot.v1', 'snapshot.v1.x', 'snap.v1.1', '')),
   fc.tuple(fc.constant('pruneSnapshot'), liveVat, snapPos),
   fc.tuple(fc.constant('falsifyHash'), liveVat),
   recordWith(places).map(r => ['importSnapshotRecord', ...r]),
@@ -86,13 +78,7 @@ const internalStep = fc.oneof(
   recordWith([...places, 'inUse']).map(r => ['repairSnapshotRecord', ...r]),
 );
 
-const saveLarge = fc.tuple(
-  fc.constant('saveSnapshot'),
-  liveVat,
-  snapPos,
-  fc.constant(largeImage),
-  how,
-);
+const saveLarge = fc.tuple(fc.constant('saveSnapshot'), liveVat, snapPos, fc.constant(largeImage), how);
 
 export const largeSnapshotSteps = options =>
   sequence(

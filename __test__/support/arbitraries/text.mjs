@@ -27,9 +27,7 @@ const units = [
 ];
 
 /** Short and nasty: lone halves, pairs the wrong way round, NUL, no characters. */
-export const wildText = fc
-  .array(fc.constantFrom(...units), { maxLength: 6 })
-  .map(parts => parts.join(''));
+export const wildText = fc.array(fc.constantFrom(...units), { maxLength: 6 }).map(parts => parts.join(''));
 
 export const megabyte = fc.constantFrom(
   { repeat: ['x', 1_000_000] },
@@ -40,13 +38,4 @@ export const megabyte = fc.constantFrom(
 export const plainText = fc.string({ unit: 'grapheme', maxLength: 20 });
 
 /** Not strings, where strings are asked for. */
-export const notText = fc.constantFrom(
-  undefined,
-  null,
-  0,
-  7.5,
-  7n,
-  true,
-  {},
-  ['a'],
-);
+export const notText = fc.constantFrom(undefined, null, 0, 7.5, 7n, true, {}, ['a']);

@@ -22,19 +22,7 @@ const position = fc.oneof(
   { weight: 6, arbitrary: fc.integer({ min: 0, max: 12 }) },
   {
     weight: 2,
-    arbitrary: fc.constantFrom(
-      undefined,
-      null,
-      -1,
-      -0,
-      0.5,
-      NaN,
-      Infinity,
-      1e15,
-      2 ** 53,
-      '0',
-      0n,
-    ),
+    arbitrary: fc.constantFrom(undefined, null, -1, -0, 0.5, NaN, Infinity, 1e15, 2 ** 53, '0', 0n),
   },
 );
 
@@ -47,11 +35,7 @@ export const budget = fc.oneof(
 export const onVat = name => fc.tuple(fc.constant(name), vatID);
 
 const addItem = fc.tuple(fc.constant('addItem'), vatID, item);
-const addItems = fc.tuple(
-  fc.constant('addItems'),
-  vatID,
-  fc.array(item, { minLength: 1, maxLength: 6 }),
-);
+const addItems = fc.tuple(fc.constant('addItems'), vatID, fc.array(item, { minLength: 1, maxLength: 6 }));
 
 export const transcriptStep = fc.oneof(
   { weight: 6, arbitrary: addItem },
@@ -103,16 +87,10 @@ const places = ['vatID', 'startPos', 'endPos', 'hash'];
 
 /** What only tools do: names, records and pruning by hand. */
 const internalStep = fc.oneof(
-  fc.tuple(
-    fc.constant('exportSpan'),
-    fc.oneof(spanName, fc.constantFrom('transcript.v1.0', 'span.v1.0.1', '')),
-  ),
+  fc.tuple(fc.constant('exportSpan'), fc.oneof(spanName, fc.constantFrom('transcript.v1.0', 'span.v1.0.1', ''))),
   recordWith(places).map(r => ['importTranscriptSpanRecord', ...r]),
   // A repair with a record that lacks a field is a known difference.
-  recordWith([...places, 'isCurrent', 'incarnation']).map(r => [
-    'repairTranscriptSpanRecord',
-    ...r,
-  ]),
+  recordWith([...places, 'isCurrent', 'incarnation']).map(r => ['repairTranscriptSpanRecord', ...r]),
   fc.tuple(fc.constant('pruneItems'), vatID, number, number),
 );
 
@@ -159,9 +137,7 @@ export const hugeTranscriptSteps = options =>
       { weight: 3, arbitrary: one(transcriptStep) },
       {
         weight: 2,
-        arbitrary: one(
-          fc.tuple(fc.constant('addItem'), fc.constantFrom('v1', 'v2'), megabyte),
-        ),
+        arbitrary: one(fc.tuple(fc.constant('addItem'), fc.constantFrom('v1', 'v2'), megabyte)),
       },
       { weight: 1, arbitrary: one(lookStep) },
     ],

@@ -17,14 +17,19 @@ const PATIENCE = 120_000;
  */
 export const runSituation = (name, situation) =>
   inTempDir(async base => {
-    const child = fork(program, [name, situation, base], { stdio: ['ignore', 'inherit', 'pipe', 'ipc'], timeout: PATIENCE });
+    const child = fork(program, [name, situation, base], {
+      stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+      timeout: PATIENCE,
+    });
     let seen;
     let complaints = '';
     child.stderr.setEncoding('utf8').on('data', text => (complaints += text));
     child.on('message', message => (seen = message));
     const [code, signal] = await once(child, 'close');
     if (code !== 0 || complaints !== '' || seen === undefined) {
-      throw Error(`${name}, ${situation}: ended with ${signal ?? code}, after ${seen?.length ?? 0} outcomes: ${complaints}`);
+      throw Error(
+        `${name}, ${situation}: ended with ${signal ?? code}, after ${seen?.length ?? 0} outcomes: ${complaints}`,
+      );
     }
     return seen;
   });
@@ -40,6 +45,7 @@ export const faultsIn = seen =>
   seen.flatMap(([what, outcome]) => {
     const faults = never.filter(([pattern]) => pattern.test(outcome)).map(([, words]) => words);
     if (/^(unhandled rejection|uncaught exception)$/.test(what)) faults.push(what);
-    if (/(^| )afterwards/.test(what) && !outcome.startsWith('returns')) faults.push('leaves a store that does not go on');
+    if (/(^| )afterwards/.test(what) && !outcome.startsWith('returns'))
+      faults.push('leaves a store that does not go on');
     return faults.map(words => `${what} ${words}: ${outcome}`);
   });

@@ -88,14 +88,19 @@ export const hostileChunks = {
   'bytes that lie about their length': lying,
   'a buffer that lies about its length': lyingBuffer,
   'a proxy of bytes': () => new Proxy(new Uint8Array(8), {}),
-  'an object that looks like bytes': () => ({ length: 2 ** 31, byteLength: 2 ** 31, buffer: new ArrayBuffer(8), byteOffset: 0 }),
+  'an object that looks like bytes': () => ({
+    length: 2 ** 31,
+    byteLength: 2 ** 31,
+    buffer: new ArrayBuffer(8),
+    byteOffset: 0,
+  }),
   'no bytes at all': () => new Uint8Array(0),
 };
 
 /** Streams that are wrong in themselves, around chunks that are right. */
 export const hostileStreams = {
   'no stream': () => 7,
-  'nothing': () => undefined,
+  nothing: () => undefined,
   'an empty stream': () => [],
   'an iterator getter that throws': () => ({
     get [Symbol.asyncIterator]() {
@@ -113,7 +118,9 @@ export const hostileStreams = {
       },
     }),
   }),
-  'a next that is rejected': () => ({ [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(Error('not next')) }) }),
+  'a next that is rejected': () => ({
+    [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(Error('not next')) }),
+  }),
   'a return that throws': () => ({
     [Symbol.asyncIterator]: () => ({ next: async () => ({ done: true }), return: unhappy('return') }),
   }),

@@ -7,7 +7,8 @@ import { callsOf, isClose } from './situations.mjs';
 import { errorsOf, exportedFunctions, placesIn } from './wrong.mjs';
 import { methodsOf } from './methods.mjs';
 
-const isOptions = value => typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+const isOptions = value =>
+  typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 
 const TAKES_NO_OPTIONS = ['initSwingStore', 'openSwingStore', 'makeSwingStoreExporter', 'importSwingStore', 'Database'];
 
@@ -124,14 +125,24 @@ const noAnswer = async env => {
   await api.pruneSwingStore(dir, { keep: 'operational' });
   for (const [what, exporter] of exporters) {
     const signal = AbortSignal.timeout(50);
-    seen.push([`repopulate, ${what}`, await outcomeOf(() => api.repopulateSwingStore(exporter, dir, { signal, artifactMode: 'debug' }))]);
+    seen.push([
+      `repopulate, ${what}`,
+      await outcomeOf(() => api.repopulateSwingStore(exporter, dir, { signal, artifactMode: 'debug' })),
+    ]);
   }
   const store = api.openSwingStore(dir);
-  const saving = store.kernelStorage.snapStore.saveSnapshot('v1', 2, { [Symbol.asyncIterator]: () => ({ next: never }) });
+  const saving = store.kernelStorage.snapStore.saveSnapshot('v1', 2, {
+    [Symbol.asyncIterator]: () => ({ next: never }),
+  });
   saving.catch(error => seen.push(['saveSnapshot', `fails: ${describeError(error)}`]));
   seen.push(['close while a stream does not answer', await outcomeOf(store.hostStorage.close)]);
   const { exporter } = places;
-  api.importSwingStore({ ...exporter(), getExportData: () => ({ [Symbol.asyncIterator]: () => ({ next: never }) }) }, places.made).catch(() => {});
+  api
+    .importSwingStore(
+      { ...exporter(), getExportData: () => ({ [Symbol.asyncIterator]: () => ({ next: never }) }) },
+      places.made,
+    )
+    .catch(() => {});
   seen.push(['verify afterwards', await errorsOf(env)]);
   return seen;
 };

@@ -5,7 +5,8 @@ const isObject = value => typeof value === 'object' && value !== null;
 const functionsOf = object => {
   const names = new Set(Object.keys(object));
   const prototype = Object.getPrototypeOf(object);
-  if (prototype !== Object.prototype && prototype !== null) Object.getOwnPropertyNames(prototype).forEach(name => names.add(name));
+  if (prototype !== Object.prototype && prototype !== null)
+    Object.getOwnPropertyNames(prototype).forEach(name => names.add(name));
   names.delete('constructor');
   return [...names].filter(name => typeof object[name] === 'function');
 };

@@ -11,10 +11,17 @@ const isObject = value => typeof value === 'object' && value !== null;
 
 const isIterator = value => isObject(value) && typeof value.next === 'function';
 
-const brief = text => (text.length < 200 ? text : `${text.length} characters, ${createHash('sha256').update(text).digest('hex')}`);
+const brief = text =>
+  text.length < 200 ? text : `${text.length} characters, ${createHash('sha256').update(text).digest('hex')}`;
 
 /** What differs from one run to the next, or from one gzip encoder to the other. */
-const LOOSE_FIELDS = ['compressSeconds', 'dbSaveSeconds', 'archiveWriteSeconds', 'compressedSize', 'compressedSnapshot'];
+const LOOSE_FIELDS = [
+  'compressSeconds',
+  'dbSaveSeconds',
+  'archiveWriteSeconds',
+  'compressedSize',
+  'compressedSnapshot',
+];
 
 const plain = value => {
   if (value instanceof Uint8Array) return `bytes ${createHash('sha256').update(value).digest('hex')}`;
@@ -25,8 +32,15 @@ const plain = value => {
 };
 
 export const describe = value => {
-  if (isObject(value) && (isObject(value.hostStorage) || typeof value.prepare === 'function')) return 'something to be closed';
-  const options = { breakLength: Infinity, depth: 8, sorted: true, maxArrayLength: Infinity, maxStringLength: Infinity };
+  if (isObject(value) && (isObject(value.hostStorage) || typeof value.prepare === 'function'))
+    return 'something to be closed';
+  const options = {
+    breakLength: Infinity,
+    depth: 8,
+    sorted: true,
+    maxArrayLength: Infinity,
+    maxStringLength: Infinity,
+  };
   return brief(inspect(plain(value), options));
 };
 
@@ -36,7 +50,9 @@ export const describeError = error => {
   const { message, constructor } = error;
   // A `TypeError` here, an `Error` with a message of SQLite there.
   const name = constructor?.name;
-  return isLoose({ constructor: name, message: String(message) }) ? 'a TypeError about source text' : `${name}: ${brief(message)}`;
+  return isLoose({ constructor: name, message: String(message) })
+    ? 'a TypeError about source text'
+    : `${name}: ${brief(message)}`;
 };
 
 /** An iterator's elements. Where an artifact's chunks are cut means nothing. */
@@ -47,7 +63,9 @@ export const drain = async iterator => {
     if (done) break;
     elements.push(value);
   }
-  return elements.length > 0 && elements.every(element => element instanceof Uint8Array) ? Buffer.concat(elements) : elements;
+  return elements.length > 0 && elements.every(element => element instanceof Uint8Array)
+    ? Buffer.concat(elements)
+    : elements;
 };
 
 const inTime = promise => {

@@ -7,8 +7,7 @@ const sha256 = (...parts) => parts.reduce((hash, part) => hash.update(part), cre
 
 export const image = Buffer.from('an image, '.repeat(1000));
 
-const spanHash = items =>
-  items.reduce((hash, item) => sha256(hash, sha256(item)), sha256('start of transcript span'));
+const spanHash = items => items.reduce((hash, item) => sha256(hash, sha256(item)), sha256('start of transcript span'));
 
 const spanRecord = vatID =>
   JSON.stringify({ vatID, startPos: 0, endPos: 2, hash: spanHash(['one', 'two']), isCurrent: 0, incarnation: 0 });
@@ -43,7 +42,10 @@ const emptyExporter = () => ({
   getArtifact: () => [],
   async close() {},
 });
-const jsonOf = ({ bundle }) => async () => Buffer.from(JSON.stringify(bundle));
+const jsonOf =
+  ({ bundle }) =>
+  async () =>
+    Buffer.from(JSON.stringify(bundle));
 const debug = { artifactMode: 'debug' };
 
 /** Of methods of a store, in the order in which they are called: the arguments. They get `facet`, the part of the store that the method was found in. */
@@ -188,7 +190,13 @@ export const exportRecipes = {
   'api.getKeyType': () => ['host.a'],
   'api.getKVStoreKeyType': () => ['host.a'],
   'api.makeTranscriptStore': ({ db }) => [db(), () => {}, () => {}, {}],
-  'api.makeSnapStore': ({ db }) => [db(), () => {}, { measureSeconds: async f => ({ result: await f(), duration: 0 }) }, () => {}, {}],
+  'api.makeSnapStore': ({ db }) => [
+    db(),
+    () => {},
+    { measureSeconds: async f => ({ result: await f(), duration: 0 }) },
+    () => {},
+    {},
+  ],
   'api.makeSnapStoreIO': () => [],
   'api.makeBundleStore': ({ db }) => [db(), () => {}, () => {}],
   'api.bundleIDFromName': () => ['bundle.b0-x'],

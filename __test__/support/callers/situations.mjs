@@ -26,7 +26,8 @@ export const callsOf = (store, { databases = false } = {}) => {
 export const isClose = ({ name }) => name.endsWith('.close');
 
 /** Takes several turns, in between of which a statement of the reference's is busy. */
-const takesTurns = ({ name }) => /exportSpan|exportSnapshot|exportBundle|loadSnapshot|getArtifactNames|importBundle/.test(name);
+const takesTurns = ({ name }) =>
+  /exportSpan|exportSnapshot|exportBundle|loadSnapshot|getArtifactNames|importBundle/.test(name);
 
 export const one = async calls => {
   const seen = [];
@@ -79,8 +80,7 @@ const arming = () => {
 
 /** What both implementations can be asked. */
 export const shared = {
-  once: env =>
-    withStore(env, {}, async store => [...(await one(callsOf(store))), await contents(env)]),
+  once: env => withStore(env, {}, async store => [...(await one(callsOf(store))), await contents(env)]),
 
   twice: env =>
     withStore(env, {}, async store => {
@@ -115,7 +115,9 @@ export const shared = {
     return withStore(env, { exportCallback: callback }, async store => {
       store.kernelStorage.startCrank();
       store.kernelStorage.kvStore.set('a', 'changed');
-      const calls = callsOf(store).filter(call => !isClose(call) && !takesTurns(call) && !/endCrank|hostStorage.commit/.test(call.name));
+      const calls = callsOf(store).filter(
+        call => !isClose(call) && !takesTurns(call) && !/endCrank|hostStorage.commit/.test(call.name),
+      );
       const { callback: reenter, said } = reentering(() => calls);
       arm(reenter);
       const ended = await outcomeOf(store.kernelStorage.endCrank);
@@ -129,7 +131,9 @@ export const shared = {
     const { arm, callback } = arming();
     return withStore(env, { exportCallback: callback }, async store => {
       store.kernelStorage.kvStore.set('a', 'changed');
-      const calls = callsOf(store).filter(call => !isClose(call) && !takesTurns(call) && !/startCrank|endCrank|hostStorage.commit/.test(call.name));
+      const calls = callsOf(store).filter(
+        call => !isClose(call) && !takesTurns(call) && !/startCrank|endCrank|hostStorage.commit/.test(call.name),
+      );
       const { callback: reenter, said } = reentering(() => calls);
       arm(reenter);
       const committed = await outcomeOf(store.hostStorage.commit);
@@ -148,7 +152,10 @@ export const shared = {
         arm(() => (closed = store.hostStorage.close()));
         const call = method === 'commit' ? store.hostStorage.commit : store.kernelStorage.endCrank;
         seen.push([method, await outcomeOf(call)], ['close', await outcomeOf(() => closed)]);
-        seen.push(['get once it is closed', await outcomeOf(() => store.kernelStorage.kvStore.get('a'))], await contents(env));
+        seen.push(
+          ['get once it is closed', await outcomeOf(() => store.kernelStorage.kvStore.get('a'))],
+          await contents(env),
+        );
       });
     }
     return seen;
@@ -165,7 +172,10 @@ export const shared = {
       kernelStorage.kvStore.set('a', 'changed');
       const seen = [['endCrank', await outcomeOf(kernelStorage.endCrank)]];
       kernelStorage.kvStore.set('b', 'changed, too');
-      seen.push(['commit', await outcomeOf(hostStorage.commit)], ['endCrank again', await outcomeOf(kernelStorage.endCrank)]);
+      seen.push(
+        ['commit', await outcomeOf(hostStorage.commit)],
+        ['endCrank again', await outcomeOf(kernelStorage.endCrank)],
+      );
       arm(() => {});
       seen.push(...(await one(callsOf(store))), await contents(env));
       return seen;
@@ -181,14 +191,21 @@ export const shared = {
       async env => {
         const { arm, callback } = arming();
         // It is called before the span has ended here, and afterwards there, which is a known difference.
-        const apart = call => !takesTurns(call) && !/transcriptStore|saveSnapshot|deleteVat|\.commit|debug.dump/.test(call.name);
+        const apart = call =>
+          !takesTurns(call) && !/transcriptStore|saveSnapshot|deleteVat|\.commit|debug.dump/.test(call.name);
         return withStore(env, { [option]: async () => callback() }, async store => {
           const calls = callsOf(store).filter(call => !isClose(call) && apart(call));
           const { callback: reenter, said } = reentering(() => calls);
           arm(reenter);
           const caused = await outcomeOf(() => cause(store.kernelStorage));
           const seen = await said();
-          return [...seen, [option, caused], ['commit', await outcomeOf(store.hostStorage.commit)], ...(await closing(store)), await contents(env)];
+          return [
+            ...seen,
+            [option, caused],
+            ['commit', await outcomeOf(store.hostStorage.commit)],
+            ...(await closing(store)),
+            await contents(env),
+          ];
         });
       },
     ]),
@@ -196,7 +213,9 @@ export const shared = {
 
   "from a snapshot's stream": env =>
     withStore(env, {}, async store => {
-      const calls = callsOf(store).filter(call => !isClose(call) && !/saveSnapshot|stopUsingLastSnapshot|deleteVat/.test(call.name));
+      const calls = callsOf(store).filter(
+        call => !isClose(call) && !/saveSnapshot|stopUsingLastSnapshot|deleteVat/.test(call.name),
+      );
       const seen = [];
       async function* stream() {
         yield Buffer.from('an');
@@ -216,7 +235,10 @@ export const shared = {
       const seen = await one(callsOf(store).filter(call => !isClose(call)));
       await holder.tell('commit');
       store.kernelStorage.kvStore.set('a', 'in its turn');
-      seen.push(['commit', await outcomeOf(store.hostStorage.commit)], ['close', await outcomeOf(store.hostStorage.close)]);
+      seen.push(
+        ['commit', await outcomeOf(store.hostStorage.commit)],
+        ['close', await outcomeOf(store.hostStorage.close)],
+      );
       await holder.close();
       return [...seen, await contents(env)];
     }),
@@ -357,7 +379,10 @@ const iterators = async env => {
     for (const name of names) {
       await withStore(env, {}, async store => {
         const method = callsOf(store).find(found => found.name === name);
-        seen.push([`${name}, ${hand}`, String(await treat(method, store).catch(error => `fails: ${describeError(error)}`))]);
+        seen.push([
+          `${name}, ${hand}`,
+          String(await treat(method, store).catch(error => `fails: ${describeError(error)}`)),
+        ]);
         await store.hostStorage.close().catch(() => {});
       });
     }

@@ -5,7 +5,15 @@ import tmp from 'tmp';
 import { methodsOf, methodsOfStore } from './methods.mjs';
 import { outcomeOf } from './outcomes.mjs';
 import { hostileChunks, hostileStreams, hostileValues } from './hostile.mjs';
-import { exporterRecipes, exportRecipes, historyRecipes, image, prepare, statementRecipes, storeRecipes } from './recipes.mjs';
+import {
+  exporterRecipes,
+  exportRecipes,
+  historyRecipes,
+  image,
+  prepare,
+  statementRecipes,
+  storeRecipes,
+} from './recipes.mjs';
 
 /** What a caller may bring about by right calls in a wrong order, or by names that the reference takes, too. */
 const isOwnFault = ({ kind, position }) =>
@@ -41,7 +49,8 @@ const variants = makeArguments => {
 
 const callWrongly = async ({ path: name, call }, makeArguments) => {
   const seen = [];
-  for (const [what, makeWrong] of variants(makeArguments)) seen.push([`${name}: ${what}`, await outcomeOf(() => call(...makeWrong()), false)]);
+  for (const [what, makeWrong] of variants(makeArguments))
+    seen.push([`${name}: ${what}`, await outcomeOf(() => call(...makeWrong()), false)]);
   return seen;
 };
 
@@ -116,7 +125,10 @@ const wrongCallsOfReaders = async env => {
       [`bound in an array: ${what}`, await outcomeOf(() => bound.all([make()]))],
       [`bound by name: ${what}`, await outcomeOf(() => [...named.iterate({ value: make() })])],
       [`prepared: ${what}`, await outcomeOf(() => db.prepare(make()))],
-      [`a database of bytes: ${what}`, await outcomeOf(() => new env.api.Database(Buffer.isBuffer(make()) ? make() : Buffer.alloc(0)))],
+      [
+        `a database of bytes: ${what}`,
+        await outcomeOf(() => new env.api.Database(Buffer.isBuffer(make()) ? make() : Buffer.alloc(0))),
+      ],
       [`serialized: ${what}`, await outcomeOf(() => env.api.initSwingStore(null, { serialized: make() }))],
     );
   }
@@ -164,21 +176,48 @@ const wrongCallsOfExports = async env => {
 
 /** Whatever takes a stream. */
 const takers = {
-  saveSnapshot: ({ store }) => stream => store.kernelStorage.snapStore.saveSnapshot('v1', 9, stream()),
-  populateSnapshot: ({ store }) => stream => store.internal.snapStore.populateSnapshot('snapshot.v7.2', stream, { artifactMode: 'debug' }),
-  populateTranscriptSpan: ({ store }) => stream =>
-    store.internal.transcriptStore.populateTranscriptSpan('transcript.v7.0.2', stream, { artifactMode: 'debug' }),
-  importBundle: ({ store, recipes }) => stream => store.internal.bundleStore.importBundle(...recipes, stream),
-  importSwingStore: ({ env, exporter }) => stream =>
-    env.api.importSwingStore({ ...exporter, getArtifact: stream, async close() {} }, path.join(env.base, 'made')),
-  'exportData of importSwingStore': ({ env, exporter }) => stream =>
-    env.api.importSwingStore({ ...exporter, getExportData: stream, async close() {} }),
-  'names of importSwingStore': ({ env, exporter }) => stream =>
-    env.api.importSwingStore({ ...exporter, getArtifactNames: stream, async close() {} }),
-  repopulateSwingStore: ({ env, exporter }) => stream =>
-    env.api.repopulateSwingStore({ ...exporter, getArtifact: stream, async close() {} }, path.join(env.base, 'pruned')),
-  'names of repopulateSwingStore': ({ env, exporter }) => stream =>
-    env.api.repopulateSwingStore({ ...exporter, getArtifactNames: stream, async close() {} }, path.join(env.base, 'pruned')),
+  saveSnapshot:
+    ({ store }) =>
+    stream =>
+      store.kernelStorage.snapStore.saveSnapshot('v1', 9, stream()),
+  populateSnapshot:
+    ({ store }) =>
+    stream =>
+      store.internal.snapStore.populateSnapshot('snapshot.v7.2', stream, { artifactMode: 'debug' }),
+  populateTranscriptSpan:
+    ({ store }) =>
+    stream =>
+      store.internal.transcriptStore.populateTranscriptSpan('transcript.v7.0.2', stream, { artifactMode: 'debug' }),
+  importBundle:
+    ({ store, recipes }) =>
+    stream =>
+      store.internal.bundleStore.importBundle(...recipes, stream),
+  importSwingStore:
+    ({ env, exporter }) =>
+    stream =>
+      env.api.importSwingStore({ ...exporter, getArtifact: stream, async close() {} }, path.join(env.base, 'made')),
+  'exportData of importSwingStore':
+    ({ env, exporter }) =>
+    stream =>
+      env.api.importSwingStore({ ...exporter, getExportData: stream, async close() {} }),
+  'names of importSwingStore':
+    ({ env, exporter }) =>
+    stream =>
+      env.api.importSwingStore({ ...exporter, getArtifactNames: stream, async close() {} }),
+  repopulateSwingStore:
+    ({ env, exporter }) =>
+    stream =>
+      env.api.repopulateSwingStore(
+        { ...exporter, getArtifact: stream, async close() {} },
+        path.join(env.base, 'pruned'),
+      ),
+  'names of repopulateSwingStore':
+    ({ env, exporter }) =>
+    stream =>
+      env.api.repopulateSwingStore(
+        { ...exporter, getArtifactNames: stream, async close() {} },
+        path.join(env.base, 'pruned'),
+      ),
 };
 
 /** Each wrong chunk alone, after a right one, and from an async generator; and each wrong stream. */

@@ -49,10 +49,7 @@ export const bundleOperations = {
     const { importBundle } = internal(world);
     const { bundle, bytes } = bundles[contentName || name];
     const archive = bytes || bundle.endoZipBase64;
-    const data =
-      archive === undefined
-        ? Buffer.from(JSON.stringify(bundle))
-        : Buffer.from(archive, 'base64');
+    const data = archive === undefined ? Buffer.from(JSON.stringify(bundle)) : Buffer.from(archive, 'base64');
     return importBundle(`bundle.${idOf(name)}`, async () => data);
   },
   pruneBundle({ store }, name) {

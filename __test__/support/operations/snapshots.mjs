@@ -32,8 +32,7 @@ export const largeImage = images.length - 1;
 // Images that are text, and only they, can be given in chunks that are strings.
 const isAscii = image => image.every(byte => byte < 0x80);
 
-export const imageHash = image =>
-  createHash('sha256').update(images[image]).digest('hex');
+export const imageHash = image => createHash('sha256').update(images[image]).digest('hex');
 
 /**
  * @param {Buffer} bytes
@@ -41,9 +40,7 @@ export const imageHash = image =>
  *   thousand; two that are equal make an empty chunk
  */
 export const chunksOf = (bytes, { cuts, as }) => {
-  const ends = [...cuts]
-    .sort((a, b) => a - b)
-    .map(cut => Math.floor((bytes.length * cut) / 1000));
+  const ends = [...cuts].sort((a, b) => a - b).map(cut => Math.floor((bytes.length * cut) / 1000));
   const chunks = [];
   let start = 0;
   for (const end of [...ends, bytes.length]) {
@@ -55,9 +52,7 @@ export const chunksOf = (bytes, { cuts, as }) => {
     if (asString && isAscii(bytes) && (as === 'string' || i % 2)) {
       return chunk.toString();
     }
-    return as === 'Uint8Array' || (as === 'mixed' && i % 3)
-      ? new Uint8Array(chunk)
-      : chunk;
+    return as === 'Uint8Array' || (as === 'mixed' && i % 3) ? new Uint8Array(chunk) : chunk;
   });
 };
 
@@ -163,9 +158,7 @@ export const snapshotOperations = {
   /** What pruning by an outside tool leaves: the record without its image. */
   pruneSnapshot({ store }, vatID, snapPos) {
     const db = store.debug.getDatabase();
-    db.prepare(
-      'UPDATE snapshots SET compressedSnapshot = NULL WHERE vatID = ? AND snapPos = ?',
-    ).run(vatID, snapPos);
+    db.prepare('UPDATE snapshots SET compressedSnapshot = NULL WHERE vatID = ? AND snapPos = ?').run(vatID, snapPos);
   },
   falsifyHash({ store }, vatID) {
     const db = store.debug.getDatabase();

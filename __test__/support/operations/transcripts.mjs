@@ -88,9 +88,7 @@ export const transcriptOperations = {
   pruneItems(world, vatID, from, to) {
     if (hasArchiver(world)) return 'not here';
     const db = world.store.debug.getDatabase();
-    db.prepare(
-      'DELETE FROM transcriptItems WHERE vatID = ? AND position >= ? AND position < ?',
-    ).run(vatID, from, to);
+    db.prepare('DELETE FROM transcriptItems WHERE vatID = ? AND position >= ? AND position < ?').run(vatID, from, to);
     return 'pruned';
   },
 };

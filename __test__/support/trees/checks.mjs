@@ -34,8 +34,7 @@ export const makeChecks = (print = console.log) => {
     print(`  NOT OK  ${title}\n          ${detail}`);
   };
 
-  const holds = (title, condition, detail) =>
-    condition ? pass(title) : fail(title, detail);
+  const holds = (title, condition, detail) => (condition ? pass(title) : fail(title, detail));
 
   const equal = (title, a, b) => {
     const difference = firstDifference(a, b);

@@ -6,8 +6,7 @@ import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /** The end of a file. */
-export const lastLines = (file, count) =>
-  readFileSync(file, 'utf8').trimEnd().split('\n').slice(-count).join('\n');
+export const lastLines = (file, count) => readFileSync(file, 'utf8').trimEnd().split('\n').slice(-count).join('\n');
 
 /**
  * @param {string} log file for what the program says
@@ -17,12 +16,7 @@ export const lastLines = (file, count) =>
  *   `minutes` is how long it may take: a store that leaves a promise pending
  *   makes the kernel wait for ever
  */
-export const run = async (
-  log,
-  command,
-  args,
-  { cwd, env = {}, minutes = 5 } = {},
-) => {
+export const run = async (log, command, args, { cwd, env = {}, minutes = 5 } = {}) => {
   mkdirSync(dirname(log), { recursive: true });
   const fd = openSync(log, 'w');
   const child = spawn(command, args, {
@@ -39,13 +33,8 @@ export const run = async (
   });
   if (ended !== 0) {
     const words = [command, ...args].join(' ');
-    const how =
-      ended === 'SIGKILL'
-        ? `was not done after ${minutes} minutes, or was killed`
-        : `ended with ${ended}`;
-    throw Error(
-      `"${words}" ${how}. The end of ${log}:\n${lastLines(log, 40)}`,
-    );
+    const how = ended === 'SIGKILL' ? `was not done after ${minutes} minutes, or was killed` : `ended with ${ended}`;
+    throw Error(`"${words}" ${how}. The end of ${log}:\n${lastLines(log, 40)}`);
   }
 };
 

@@ -6,12 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))));
 
-export const referenceDir = join(
-  root,
-  'node_modules',
-  '@agoric',
-  'swing-store',
-);
+export const referenceDir = join(root, 'node_modules', '@agoric', 'swing-store');
 
 const subjects = {
   ours: { dir: root, library: /^swing-store-native.*\.node$/ },

@@ -91,8 +91,7 @@ const swingStoresIn = dir => {
 };
 
 /** The names of the packages that are installed as a tree's swing-stores. */
-export const swingStoreNames = dir =>
-  swingStoresIn(dir).map(store => readJSON(join(store, 'package.json')).name);
+export const swingStoreNames = dir => swingStoresIn(dir).map(store => readJSON(join(store, 'package.json')).name);
 
 /**
  * The same users on another swing-store: the tree again, but for the one

@@ -27,11 +27,7 @@ test('what is exported can be imported', async t => {
   const exporter = makeSwingStoreExporter(dir, { artifactMode: 'replay' });
   const data = new Map(await collect(exporter.getExportData()));
   t.is(data.get('kv.color'), 'blue');
-  t.deepEqual(await collect(exporter.getArtifactNames()), [
-    'snapshot.v1.1',
-    'transcript.v1.0.1',
-    'transcript.v1.1.2',
-  ]);
+  t.deepEqual(await collect(exporter.getArtifactNames()), ['snapshot.v1.1', 'transcript.v1.0.1', 'transcript.v1.1.2']);
 
   // Into memory; the second argument can be a directory. The exporter is closed by it.
   const copy = await importSwingStore(exporter, null, { artifactMode: 'replay' });

@@ -21,19 +21,14 @@ export const buildRootObject = () => {
 
   return Far('bootstrap root', {
     bootstrap: async (bootVats, devices) => {
-      vatAdmin = await E(bootVats.vatAdmin).createVatAdminService(
-        devices.vatAdmin,
-      );
+      vatAdmin = await E(bootVats.vatAdmin).createVatAdminService(devices.vatAdmin);
       return 'bootstrapped';
     },
 
     create: async (name, bundleName, vatParameters = {}) => {
       const bundleCap = await E(vatAdmin).getNamedBundleCap(bundleName);
       const options = { name, vatParameters };
-      const { adminNode, root } = await E(vatAdmin).createVat(
-        bundleCap,
-        options,
-      );
+      const { adminNode, root } = await E(vatAdmin).createVat(bundleCap, options);
       vats.set(name, { adminNode, root, done: 'running' });
       void watchEnd(name, adminNode);
       return `created ${name}`;
@@ -42,8 +37,7 @@ export const buildRootObject = () => {
     send: (name, method, ...args) => E(vats.get(name).root)[method](...args),
 
     /** Give one vat a reference to another one's root. */
-    introduce: (name, method, other, ...args) =>
-      E(vats.get(name).root)[method](vats.get(other).root, ...args),
+    introduce: (name, method, other, ...args) => E(vats.get(name).root)[method](vats.get(other).root, ...args),
 
     /** Send a message that must fail, and answer with why it did. */
     refusal: async (name, method, ...args) => {

@@ -9,9 +9,7 @@ export const buildRootObject = (_vatPowers, { edition }, baggage) => {
     if (!baggage.has(name)) baggage.init(name, make());
     return baggage.get(name);
   };
-  const accounts = provide('accounts', () =>
-    makeScalarBigMapStore('accounts', { durable: true }),
-  );
+  const accounts = provide('accounts', () => makeScalarBigMapStore('accounts', { durable: true }));
   const incarnations = provide('incarnations', () => 0) + 1;
   baggage.set('incarnations', incarnations);
 

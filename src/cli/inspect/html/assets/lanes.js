@@ -114,7 +114,12 @@
         open(vat);
       }
     });
-    const name = element('button', { type: 'button', class: 'lane-name', tabindex: '-1', 'aria-label': `Show ${named}` });
+    const name = element('button', {
+      type: 'button',
+      class: 'lane-name',
+      tabindex: '-1',
+      'aria-label': `Show ${named}`,
+    });
     name.append(element('b', { class: 'from-store' }, vat.id));
     if (vat.name) name.append(' ', element('span', { class: 'from-store muted' }, vat.name));
     name.addEventListener('click', () => open(vat));

@@ -11,7 +11,8 @@
   };
 
   const element = (name, attributes = {}, ...children) => fill(document.createElement(name), attributes, children);
-  const drawing = (name, attributes = {}, ...children) => fill(document.createElementNS(SVG, name), attributes, children);
+  const drawing = (name, attributes = {}, ...children) =>
+    fill(document.createElementNS(SVG, name), attributes, children);
 
   const number = new Intl.NumberFormat('en');
   const count = value => number.format(value);

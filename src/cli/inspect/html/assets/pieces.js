@@ -72,7 +72,11 @@
     return drawing('polygon', { points, class: `mark ${piece.g ? 'image' : 'bare'}` });
   };
 
-  const arrow = x => drawing('polygon', { points: `${x},${TOP - 3} ${x + 7},${TOP + THICK / 2} ${x},${TOP + THICK + 3}`, class: 'going-on' });
+  const arrow = x =>
+    drawing('polygon', {
+      points: `${x},${TOP - 3} ${x + 7},${TOP + THICK / 2} ${x},${TOP + THICK + 3}`,
+      class: 'going-on',
+    });
 
   /** A run of pieces of one incarnation, which has a ground of its own. */
   const bands = pieces => {
@@ -93,10 +97,24 @@
   const draw = (pieces, end, width) => {
     const inner = Math.max(width - 16, 50);
     const place = position => 6 + (Math.max(0, position) / Math.max(end, 1)) * inner;
-    const svg = drawing('svg', { width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`, 'aria-hidden': 'true', focusable: 'false' });
+    const svg = drawing('svg', {
+      width,
+      height: HEIGHT,
+      viewBox: `0 0 ${width} ${HEIGHT}`,
+      'aria-hidden': 'true',
+      focusable: 'false',
+    });
     for (const [at, band] of bands(pieces).entries()) {
       const [from, to] = [place(band.start), place(band.end)];
-      svg.append(drawing('rect', { class: `band ${at % 2 ? 'odd' : 'even'}`, x: from, y: 0, width: Math.max(to - from, 1), height: HEIGHT }));
+      svg.append(
+        drawing('rect', {
+          class: `band ${at % 2 ? 'odd' : 'even'}`,
+          x: from,
+          y: 0,
+          width: Math.max(to - from, 1),
+          height: HEIGHT,
+        }),
+      );
       if (at > 0) svg.append(drawing('line', { class: 'upgrade', x1: from, x2: from, y1: 0, y2: HEIGHT }));
       if (to - from > 8 + 7 * band.label.length) svg.append(drawing('text', { x: from + 3, y: 10 }, band.label));
     }
@@ -143,7 +161,12 @@
       sample({ w: 1, m: 1, g: 1, u: true }, 'snapshot in use'),
       sample({ w: 1, m: 1, g: 1 }, 'snapshot with its image'),
       sample({ w: 1, m: 1 }, 'snapshot without image'),
-      element('span', { class: 'sample' }, element('span', { class: 'bands', 'aria-hidden': 'true' }), 'incarnations, by their numbers'),
+      element(
+        'span',
+        { class: 'sample' },
+        element('span', { class: 'bands', 'aria-hidden': 'true' }),
+        'incarnations, by their numbers',
+      ),
     ];
   };
 

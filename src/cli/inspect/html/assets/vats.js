@@ -67,12 +67,20 @@
     const said = merged
       ? `${things(vat.spans, 'span')}, put together into ${count(vat.pieces.length)} pieces`
       : things(vat.spans, 'span');
-    return [element('h3', {}, 'Spans'), element('p', { class: 'muted' }, `${said}.`), table(`Spans of ${vat.id}`, columns, rows)];
+    return [
+      element('h3', {}, 'Spans'),
+      element('p', { class: 'muted' }, `${said}.`),
+      table(`Spans of ${vat.id}`, columns, rows),
+    ];
   };
 
   const notesOf = vat => {
     const notes = [];
-    const note = (term, text) => text && notes.push(element('div', {}, element('dt', {}, term), element('dd', { class: 'from-store' }, element('code', {}, text))));
+    const note = (term, text) =>
+      text &&
+      notes.push(
+        element('div', {}, element('dt', {}, term), element('dd', { class: 'from-store' }, element('code', {}, text))),
+      );
     note('Name', vat.name);
     note('Source', vat.source);
     note('Options', vat.options);
@@ -152,7 +160,9 @@
 
   const inOrder = () => [...body.rows].filter(row => byRow.has(row)).map(row => byRow.get(row));
   const showLanes = () => {
-    const vats = inOrder().filter(({ row }) => !row.hidden).map(({ vat }) => vat);
+    const vats = inOrder()
+      .filter(({ row }) => !row.hidden)
+      .map(({ vat }) => vat);
     report.showLanes(vats, open);
   };
 
@@ -169,7 +179,8 @@
       if (detail) detail.hidden = !fits || !isOpen(entry);
       found += fits ? 1 : 0;
     }
-    shown.textContent = found === entries.length ? things(found, 'vat') : `${count(found)} of ${things(entries.length, 'vat')}`;
+    shown.textContent =
+      found === entries.length ? things(found, 'vat') : `${count(found)} of ${things(entries.length, 'vat')}`;
     showLanes();
   };
 
