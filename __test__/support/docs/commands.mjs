@@ -70,7 +70,10 @@ const checkCargo = args => {
         if (!RegExp(`^${feature} = `, 'm').test(features)) faults.push(`Cargo.toml has no feature "${feature}"`);
       }
     } else if (arg === '--test') {
-      if (!fs.existsSync(path.join(root, 'tests', `${value}.rs`))) faults.push(`there is no tests/${value}.rs`);
+      const files = [`${value}.rs`, path.join(value, 'main.rs')];
+      if (!files.some(file => fs.existsSync(path.join(root, 'tests', file)))) {
+        faults.push(`there is no tests/${value}.rs`);
+      }
     } else if (
       arg in targets &&
       !RegExp(`^\\[\\[${targets[arg]}\\]\\]\\n(#.*\\n)*name = "${value}"`, 'm').test(cargoToml)
