@@ -86,7 +86,7 @@ impl Exporter {
     ///
     /// # Errors
     /// As [`View::open_one`]. What SQLite says when it is interrupted is
-    /// [`Error::Aborted`](super::Error::Aborted) if `monitor` is asked.
+    /// [`Error::Aborted`] if `monitor` is asked.
     pub(super) fn open_to_read(
         directory: &Path,
         mode: ArtifactMode,
