@@ -3,6 +3,7 @@ import '@endo/init/debug.js';
 
 import test from 'ava';
 import { throwHostileInput } from './support/hostile.mjs';
+import { reference, subject } from './support/implementations.mjs';
 import { seed } from './support/settings.mjs';
 import { inTempDir } from './support/world.mjs';
 
@@ -12,4 +13,24 @@ test('hostile exports and bundles', async t => {
     t.log(figures);
     t.true(figures.accepted > 0 && figures.refused > 0);
   });
+});
+
+test('what a message quotes is quoted as the reference does it', async t => {
+  const refusals = async ({ importSwingStore }, key) => {
+    const exporter = {
+      async *getExportData() {
+        yield [key, 'x'];
+      },
+      async *getArtifactNames() {},
+      getArtifact: () => [],
+      getHostKV: () => undefined,
+      close: async () => {},
+    };
+    const { message } = await t.throwsAsync(() => importSwingStore(exporter, null));
+    return message;
+  };
+  for (const key of ['[kind].x', '[[a', '"q".x', '']) {
+    const [ours, theirs] = await Promise.all([subject.api, reference.api].map(api => refusals(api, key)));
+    t.is(ours, theirs);
+  }
 });

@@ -72,11 +72,12 @@ const followTaming = () => {
   native.configure(hides, SqliteError, hides || isElsewhere ? finish : undefined);
 };
 
-/** A value as a message shows it. */
+/** A value as a message of the reference shows it: a string that begins with a bracket is put into another pair. */
 const quote = value => {
   if (value === undefined) return '"[undefined]"';
+  const bracketed = typeof value === 'string' && value.startsWith('[') ? `[${value}]` : value;
   try {
-    return `${JSON.stringify(value)}`;
+    return `${JSON.stringify(bracketed)}`;
   } catch {
     return `"[${typeof value}]"`;
   }

