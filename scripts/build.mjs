@@ -14,13 +14,11 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
+import { libraryName } from './release/platforms.mjs';
+
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { NAME, platformName } = createRequire(import.meta.url)('../js/platform.js');
 const { profile } = parseArgs({ options: { profile: { type: 'string', default: 'release' } } }).values;
-
-/** What cargo calls the library on this platform. */
-const libraryName =
-  { win32: 'swing_store.dll', darwin: 'libswing_store.dylib' }[process.platform] ?? 'libswing_store.so';
 
 const { status, error } = spawnSync('cargo', ['build', '--lib', '--profile', profile], { cwd: root, stdio: 'inherit' });
 if (error) console.error(`cargo could not be run: ${error.message}`);
@@ -28,7 +26,7 @@ if (status === 0) {
   const target = process.env.CARGO_TARGET_DIR ?? path.join(root, 'target');
   const addon = path.join(root, `${NAME}.${platformName()}.node`);
   // By another name first, since a process that has the old one loaded must not see it change.
-  copyFileSync(path.join(target, profile, libraryName), `${addon}.new`);
+  copyFileSync(path.join(target, profile, libraryName({ os: process.platform })), `${addon}.new`);
   renameSync(`${addon}.new`, addon);
 } else {
   process.exitCode = 1;

@@ -11,13 +11,12 @@
 //
 // The last line is the tally; the exit code is 0 only if everything held.
 
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { fileURLToPath } from 'node:url';
 
-import { makeChecks } from '../support/trees/checks.mjs';
+import { startTrial } from '../support/trees/trial.mjs';
 import { findSubject } from '../support/trees/subjects.mjs';
 import { swingStoreNames } from '../support/trees/trees.mjs';
 import { compareExports } from './lib/exports.mjs';
@@ -35,16 +34,8 @@ const { values: options } = parseArgs({
 });
 const subject = findSubject(options.subject);
 
-const work = options.work ? resolve(options.work) : mkdtempSync(join(tmpdir(), 'swing-store-cosmic-'));
+const { work, checks, progress, carryOut } = startTrial('cosmic', options.work);
 const trees = { ours: join(work, 'ours'), reference: join(work, 'reference') };
-
-const started = Date.now();
-const progress = words => {
-  const seconds = Math.round((Date.now() - started) / 1000);
-  console.log(`[${String(seconds).padStart(4)} s] ${words}`);
-};
-
-const checks = makeChecks();
 
 /** A directory of this run that is there, under a name. */
 const placesIn = kind => name => {
@@ -80,16 +71,4 @@ const main = async () => {
   await compareInterruptions(powers);
 };
 
-try {
-  await main();
-} catch (error) {
-  checks.fail('a step could not be taken', error.stack);
-}
-progress('done');
-if (checks.hasFailed() || options.work) {
-  console.log(`What was installed and made is in ${work}.`);
-} else {
-  rmSync(work, { recursive: true });
-}
-console.log(checks.summary());
-process.exitCode = checks.hasFailed() ? 1 : 0;
+await carryOut(main);

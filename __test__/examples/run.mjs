@@ -7,13 +7,12 @@
 //
 // The last line is the tally; the exit code is 0 only if everything held.
 
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { fileURLToPath } from 'node:url';
 
-import { makeChecks } from '../support/trees/checks.mjs';
+import { startTrial } from '../support/trees/trial.mjs';
 import { lastLines, run } from '../support/trees/processes.mjs';
 import { findSubject } from '../support/trees/subjects.mjs';
 import { SWING_STORE, pack, readJSON, unpack } from '../support/trees/trees.mjs';
@@ -21,8 +20,7 @@ import { SWING_STORE, pack, readJSON, unpack } from '../support/trees/trees.mjs'
 const examples = fileURLToPath(new URL('../../examples', import.meta.url));
 
 const { values: options, positionals } = parseArgs({ options: { work: { type: 'string' } }, allowPositionals: true });
-const work = options.work ? resolve(options.work) : mkdtempSync(join(tmpdir(), 'swing-store-examples-'));
-const checks = makeChecks();
+const { work, checks, carryOut } = startTrial('examples', options.work);
 const subject = findSubject('ours');
 
 /**
@@ -72,15 +70,4 @@ const main = async () => {
   rmSync(tarball);
 };
 
-try {
-  await main();
-} catch (error) {
-  checks.fail('a step could not be taken', error.stack);
-}
-if (checks.hasFailed() || options.work) {
-  console.log(`What was installed and made is in ${work}.`);
-} else {
-  rmSync(work, { recursive: true });
-}
-console.log(checks.summary());
-process.exitCode = checks.hasFailed() ? 1 : 0;
+await carryOut(main);

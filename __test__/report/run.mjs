@@ -8,12 +8,11 @@
 //
 // The last line is the tally; the exit code is 0 only if everything held.
 
-import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
-import { makeChecks } from '../support/trees/checks.mjs';
+import { startTrial } from '../support/trees/trial.mjs';
 import { runCli } from '../support/cli.mjs';
 import { install, launch } from './lib/browser.mjs';
 import { lookAtPage, lookWithoutScripts, tryPolicy } from './lib/look.mjs';
@@ -30,13 +29,9 @@ const { values: options } = parseArgs({
     store: { type: 'string' },
   },
 });
-const work = options.work ? resolve(options.work) : mkdtempSync(join(tmpdir(), 'swing-store-report-'));
+const { work, checks, progress, carryOut } = startTrial('report', options.work);
 const screenshots = options.screenshots && resolve(options.screenshots);
 if (screenshots) mkdirSync(screenshots, { recursive: true });
-
-const started = Date.now();
-const progress = words => console.log(`[${String(Math.round((Date.now() - started) / 1000)).padStart(4)} s] ${words}`);
-const checks = makeChecks();
 
 const makePage = async (name, store, args = []) => {
   const file = join(work, `${name}.html`);
@@ -88,16 +83,4 @@ const main = async () => {
   }
 };
 
-try {
-  await main();
-} catch (error) {
-  checks.fail('a step could not be taken', error.stack);
-}
-progress('done');
-if (checks.hasFailed() || options.work) {
-  console.log(`What was installed and made is in ${work}.`);
-} else {
-  rmSync(work, { recursive: true });
-}
-console.log(checks.summary());
-process.exitCode = checks.hasFailed() ? 1 : 0;
+await carryOut(main);

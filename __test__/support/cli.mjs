@@ -1,8 +1,8 @@
 // The command line, as npm installs it, in a process of its own.
 import { spawn } from 'node:child_process';
 import { env } from 'node:process';
-import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { outcomeOf } from './child.mjs';
 
 export const program = fileURLToPath(new URL('../../bin/swing-store.js', import.meta.url));
 
@@ -26,18 +26,7 @@ export const startCli = (args, options = {}) => {
  * @param {{ cwd?: string, env?: Record<string, string> }} [options]
  * @returns {Promise<{ code: number | null, signal: string | null, stdout: string, stderr: string }>}
  */
-export const runCli = async (args, options) => {
-  const child = startCli(args, options);
-  const [stdout, stderr, [code, signal]] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
-    new Promise((resolve, reject) => {
-      child.on('error', reject);
-      child.on('close', (...outcome) => resolve(outcome));
-    }),
-  ]);
-  return { code, signal, stdout, stderr };
-};
+export const runCli = (args, options) => outcomeOf(startCli(args, options));
 
 /** Runs it with `--json`, and returns the document with the exit code. */
 export const runJson = async (args, options) => {

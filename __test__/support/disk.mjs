@@ -1,7 +1,7 @@
 // Disks that tests may fill, or not write to: small ones in memory, in a mount namespace of their own, which ends with
 // the process that lives in it.
 import { spawn, spawnSync } from 'node:child_process';
-import { text } from 'node:stream/consumers';
+import { outcomeOf } from './child.mjs';
 
 // In the namespace the directory is a tmpfs of so many bytes; what follows is the command.
 const small = 'mount -t tmpfs -o size=$1 none "$2" && shift 2 && exec "$@"';
@@ -22,18 +22,8 @@ export const whyNoDisk = dir => {
 };
 
 /** Runs a command, and returns how it ended and what it said. */
-export const run = async (command, args, options = {}) => {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
-  const [stdout, stderr, [code, signal]] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
-    new Promise((resolve, reject) => {
-      child.on('error', reject);
-      child.on('close', (...outcome) => resolve(outcome));
-    }),
-  ]);
-  return { code, signal, stdout, stderr };
-};
+export const run = (command, args, options = {}) =>
+  outcomeOf(spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options }));
 
 /** Runs a command with a disk of `size` bytes at `dir`, which only it sees. */
 export const runOnSmallDisk = (size, dir, command) => run(...inNamespace(small, `${size}`, dir, ...command));

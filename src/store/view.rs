@@ -21,7 +21,7 @@ use super::find_file;
 use super::locate::explain;
 use super::progress::Monitor;
 use super::regular;
-use super::wal_clock::WalClock;
+use super::wal_clock::{WalClock, is_in_wal_mode};
 
 /// How often to begin anew before making do with one connection.
 const ATTEMPTS: u32 = 100;
@@ -197,17 +197,9 @@ fn uri_of_unchanging(file: &Path) -> String {
     uri + "?immutable=1"
 }
 
-/// Whether the database is in WAL mode. Where it is not, a look at the WAL-index would make a file
-/// for it, and keep it open for good.
-fn has_log(connection: &Connection) -> bool {
-    connection
-        .query_row("PRAGMA journal_mode", [], |row| row.get(0))
-        .is_ok_and(|mode: String| mode == "wal")
-}
-
 /// Begins a read transaction on each connection, such that all of them see the same state.
 fn begin_together(connections: &mut Vec<Connection>, monitor: &Monitor) -> Result<()> {
-    let logged = connections.first().is_some_and(has_log);
+    let logged = connections.first().is_some_and(is_in_wal_mode);
     let look = |connections: &[Connection]| {
         let first = connections.first().filter(|_| logged);
         first.and_then(WalClock::read)

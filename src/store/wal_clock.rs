@@ -41,6 +41,14 @@ impl WalClock {
     }
 }
 
+/// Whether the database is in WAL mode. Where it is not, a look at the WAL-index would make a file
+/// for it, and keep it open for good.
+pub(super) fn is_in_wal_mode(connection: &Connection) -> bool {
+    connection
+        .query_row("PRAGMA journal_mode", [], |row| row.get(0))
+        .is_ok_and(|mode: String| mode == "wal")
+}
+
 /// Where the first part of the WAL-index is mapped, as long as the connection is open and in WAL
 /// mode; `None` if there is none. Of [`WalClock::read`] goes what is said there.
 pub(super) fn wal_index(connection: &Connection) -> Option<NonNull<u32>> {

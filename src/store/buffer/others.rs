@@ -1,7 +1,7 @@
 //! Noticing that another connection has changed the database.
 
 use super::super::Database;
-use super::super::wal_clock::WalClock;
+use super::super::wal_clock::{WalClock, is_in_wal_mode};
 use super::super::wal_view::WalView;
 use super::Others;
 
@@ -70,11 +70,7 @@ impl Database {
         let Ok(connection) = self.connection() else {
             return Others::Unnoticed;
         };
-        let is_wal = is_wal.unwrap_or_else(|| {
-            connection
-                .query_row("PRAGMA journal_mode", [], |row| row.get(0))
-                .is_ok_and(|mode: String| mode == "wal")
-        });
+        let is_wal = is_wal.unwrap_or_else(|| is_in_wal_mode(connection));
         // Having read something makes sure that the WAL-index is there.
         let has_read = is_wal
             && self

@@ -1,0 +1,21 @@
+// Programs that are run to their end.
+
+import { text } from 'node:stream/consumers';
+
+/**
+ * How a process ends, and what it says until then.
+ *
+ * @param {import('node:child_process').ChildProcess} child  with pipes for what it says
+ * @returns {Promise<{ code: number | null, signal: string | null, stdout: string, stderr: string }>}
+ */
+export const outcomeOf = async child => {
+  const [stdout, stderr, [code, signal]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    new Promise((resolve, reject) => {
+      child.on('error', reject);
+      child.on('close', (...outcome) => resolve(outcome));
+    }),
+  ]);
+  return { code, signal, stdout, stderr };
+};
