@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
+use std::ffi::c_void;
 use std::ptr;
 
 use napi::sys;
@@ -16,10 +17,63 @@ use crate::store::{Class, Detail, Error, Result};
 thread_local! {
     /// Whether this environment's messages hide values, as SES does under its default taming.
     static DETAIL: Cell<Detail> = const { Cell::new(Detail::Shown) };
-    /// The constructor of SQLite's errors, which `js/` provides.
-    static SQLITE_ERROR: Cell<sys::napi_ref> = const { Cell::new(ptr::null_mut()) };
-    /// What `js/` does to every exception before it is thrown, if there is anything to do.
-    static FINISH: Cell<sys::napi_ref> = const { Cell::new(ptr::null_mut()) };
+    /// What `js/` provides.
+    static FUNCTIONS: Cell<Functions> = const { Cell::new(Functions::NONE) };
+}
+
+/// References to functions of JavaScript's; null where there is none.
+#[derive(Clone, Copy)]
+struct Functions {
+    /// The environment that they belong to.
+    env: sys::napi_env,
+    /// The constructor of SQLite's errors.
+    sqlite_error: sys::napi_ref,
+    /// What is done to every exception before it is thrown.
+    finish: sys::napi_ref,
+}
+
+impl Functions {
+    const NONE: Self = Self {
+        env: ptr::null_mut(),
+        sqlite_error: ptr::null_mut(),
+        finish: ptr::null_mut(),
+    };
+
+    /// Takes a call's functions. They are given back when the environment ends, and before if
+    /// others take their place.
+    fn take(call: &Call<'_, ()>, sqlite_error: usize, finish: usize) {
+        let env = call.env();
+        FUNCTIONS.replace(Self::NONE).give_back();
+        FUNCTIONS.set(Self {
+            env,
+            sqlite_error: refer(call, sqlite_error),
+            finish: refer(call, finish),
+        });
+        // SAFETY: an environment in use. This hook of its is there once, since giving back takes
+        // it away.
+        unsafe { sys::napi_add_env_cleanup_hook(env, Some(environment_ends), env.cast()) };
+    }
+
+    fn give_back(self) {
+        if self.env.is_null() {
+            return;
+        }
+        // SAFETY: an environment that has not ended, or `environment_ends` would have taken its
+        // references from where they were; nobody uses them from here on.
+        unsafe {
+            sys::napi_remove_env_cleanup_hook(self.env, Some(environment_ends), self.env.cast());
+            for reference in [self.sqlite_error, self.finish] {
+                if !reference.is_null() {
+                    sys::napi_delete_reference(self.env, reference);
+                }
+            }
+        }
+    }
+}
+
+/// Node calls it on the environment's thread, at a time when references can still be deleted.
+unsafe extern "C" fn environment_ends(_env: *mut c_void) {
+    FUNCTIONS.replace(Functions::NONE).give_back();
 }
 
 /// Takes whether messages hide values, and optionally the constructor of SQLite's errors and a
@@ -31,21 +85,16 @@ pub fn configure(call: &Call<'_, ()>) -> Result<Reply> {
     } else {
         Detail::Shown
     });
-    SQLITE_ERROR.set(refer(call, 1, SQLITE_ERROR.get()));
-    FINISH.set(refer(call, 2, FINISH.get()));
+    Functions::take(call, 1, 2);
     Ok(Value::Undefined.into())
 }
 
-/// A reference to an argument, in the place of an earlier one; null if it is no function.
-fn refer(call: &Call<'_, ()>, index: usize, earlier: sys::napi_ref) -> sys::napi_ref {
+/// A reference to an argument; null if it is no function.
+fn refer(call: &Call<'_, ()>, index: usize) -> sys::napi_ref {
     let mut reference = ptr::null_mut();
-    // SAFETY: a value of this call, a reference of this environment that nobody uses from here on,
-    // and places for the results.
-    unsafe {
-        if !earlier.is_null() {
-            sys::napi_delete_reference(call.env(), earlier);
-        }
-        if let Some(function) = call.js(index) {
+    if let Some(function) = call.js(index) {
+        // SAFETY: a value of this call, and places for the results.
+        unsafe {
             let mut kind = 0;
             sys::napi_typeof(call.env(), function, &mut kind);
             if kind == sys::ValueType::napi_function {
@@ -72,7 +121,8 @@ fn finish(
     exception: sys::napi_value,
     error: &Error,
 ) -> Option<sys::napi_value> {
-    if FINISH.get().is_null() {
+    let reference = FUNCTIONS.get().finish;
+    if reference.is_null() {
         return None;
     }
     let shown = Value::text(error.message(Detail::Shown));
@@ -84,7 +134,7 @@ fn finish(
     // SAFETY: the reference is this environment's own; values of this environment with their
     // number, and places for the results.
     let status = unsafe {
-        sys::napi_get_reference_value(env, FINISH.get(), &mut function);
+        sys::napi_get_reference_value(env, reference, &mut function);
         sys::napi_get_undefined(env, &mut this);
         let status = sys::napi_call_function(
             env,
@@ -128,9 +178,10 @@ fn sqlite_error(
     message: sys::napi_value,
     code: sys::napi_value,
 ) -> Result<sys::napi_value> {
+    let reference = FUNCTIONS.get().sqlite_error;
     let mut constructor = ptr::null_mut();
     // SAFETY: the reference is this environment's own, or null, which is an error status.
-    unsafe { sys::napi_get_reference_value(env, SQLITE_ERROR.get(), &mut constructor) };
+    unsafe { sys::napi_get_reference_value(env, reference, &mut constructor) };
     if constructor.is_null() {
         return construct(env, "Error", message, code);
     }
