@@ -73,8 +73,8 @@ const UNFINISHED = 2;
 /**
  * Fills in the contents that the mode wants, each checked against its record.
  *
- * Artifacts are read one after the other, as exporters expect. But while one is being compressed,
- * hashed or checked to its end, the next is read already. If several fail, the first counts.
+ * Artifacts are read one after the other, as exporters expect. But while a snapshot is being compressed or a bundle
+ * checked, the next is read already. If several fail, the first counts.
  */
 const importArtifacts = async (exporter, { internal }, artifactMode) => {
   const { bundleStore, snapStore, transcriptStore } = internal;
@@ -82,7 +82,6 @@ const importArtifacts = async (exporter, { internal }, artifactMode) => {
   /** Imports an artifact; tells by `whenRead` when its exporter is no longer needed. */
   const importArtifact = async (name, whenRead) => {
     const getChunks = () => exporter.getArtifact(name);
-    const options = { artifactMode, whenRead };
     const kind = kindOf(name);
     if (kind === 'bundle') {
       const read = async () => {
@@ -93,9 +92,11 @@ const importArtifacts = async (exporter, { internal }, artifactMode) => {
       };
       await bundleStore.importBundle(name, read);
     } else if (kind === 'snapshot') {
-      await snapStore.populateSnapshot(name, getChunks, options);
+      await snapStore.populateSnapshot(name, getChunks, { artifactMode, whenRead });
     } else if (kind === 'transcript') {
-      await transcriptStore.populateTranscriptSpan(name, getChunks, options);
+      // It is finished before the next one begins: whether an item too many takes the place of another must not
+      // depend on how far the span that follows has come.
+      await transcriptStore.populateTranscriptSpan(name, getChunks, { artifactMode });
     } else {
       check(false, `unknown artifact type ${quote(kind)} on import`);
     }

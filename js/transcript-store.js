@@ -74,10 +74,10 @@ const transcriptStoreOver = ({ fns, writes, ensureTxn, signal }, { archiveTransc
     getArtifactNames,
 
     importTranscriptSpanRecord: writes(fns.importSpanRecord),
-    async populateTranscriptSpan(name, makeChunkIterator, { artifactMode = 'archival', whenRead }) {
+    async populateTranscriptSpan(name, makeChunkIterator, { artifactMode = 'archival' }) {
       ensureTxn();
       const sink = fns.importSpan(name, ...modeArguments(artifactMode));
-      if (sink) await drain(await makeChunkIterator(), sink, whenRead);
+      if (sink) await drain(await makeChunkIterator(), sink);
     },
     assertComplete: checkMode => fns.checkTranscripts(...modeArguments(checkMode)),
     repairTranscriptSpanRecord: writes(fns.repairSpanRecord),
