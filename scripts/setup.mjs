@@ -22,6 +22,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 import { buildAdvice } from './advice.mjs';
+import { addonSources } from './sources.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const at = (...parts) => path.join(root, ...parts);
@@ -57,16 +58,6 @@ const isStale = (made, sources, slack = 0) => {
 const installed = at('node_modules', '.package-lock.json');
 const needsInstall = () => isStale(installed, [at('package-lock.json')], 2000);
 
-const addonSources = [
-  'Cargo.toml',
-  'Cargo.lock',
-  'build.rs',
-  'askama.toml',
-  'src',
-  'docs/verify.md',
-  '.cargo/config.toml',
-].map(name => at(name));
-
 /** The addon for this platform, which the build puts into its name. */
 const addon = () => {
   const prefix = `swing-store-native.${process.platform}-${process.arch}`;
@@ -75,7 +66,8 @@ const addon = () => {
 };
 const needsBuild = () => {
   const file = addon();
-  return file === undefined || isStale(file, addonSources);
+  const sources = addonSources.map(name => at(name));
+  return file === undefined || isStale(file, sources);
 };
 
 // --- Doing something about it ----------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-import { main, outOfDate } from './packages.mjs';
+import { cargoFiles, main, outOfDate } from './packages.mjs';
 import { platforms } from './platforms.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -64,7 +64,7 @@ const stageSource = (directory, repository) => {
   cpSync(from, directory, { recursive: true });
   cpSync(path.join(root, 'LICENSE'), path.join(directory, 'LICENSE'));
   cpSync(path.join(root, 'scripts', 'advice.mjs'), path.join(directory, 'advice.mjs'));
-  for (const file of ['Cargo.toml', 'Cargo.lock', 'build.rs', '.cargo', 'src', 'benches']) {
+  for (const file of cargoFiles) {
     cpSync(path.join(root, file), path.join(directory, file), { recursive: true });
   }
   const packageJson = JSON.parse(readFileSync(path.join(from, 'package.json'), 'utf8'));

@@ -10,6 +10,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
+import { addonSources } from '../sources.mjs';
 import { platforms } from './platforms.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -38,10 +39,13 @@ const readme = ({ name }, platform) =>
   `The binary of \`${name}\` for \`${platform.target}\`. ` +
   `npm installs it along with that package where it fits; there is no need to ask for it.\n`;
 
-/** The package with the source, which is written by hand but for what it has in common with the main one. */
+/** What Cargo needs to build the addon; it wants the benchmark that its manifest names, too. */
+export const cargoFiles = [...addonSources, 'benches'];
+
+/** The package with the source, which is written by hand but for what it has in common with others. */
 const sourceJson = ({ version, license, engines }) => {
   const written = JSON.parse(readFileSync(path.join(root, 'npm', 'source', 'package.json'), 'utf8'));
-  return { ...written, version, license, engines };
+  return { ...written, version, license, files: ['index.js', 'build.mjs', 'advice.mjs', ...cargoFiles], engines };
 };
 
 /** What each file has to say, by its path in the project. */
