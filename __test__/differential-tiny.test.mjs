@@ -4,7 +4,8 @@ import '@endo/init/debug.js';
 
 import fc from 'fast-check';
 import test from 'ava';
-import { limitNames, reference, subject, useLimits } from './support/implementations.mjs';
+import { reference, subject } from './support/implementations.mjs';
+import { limitNames, useLimits } from './support/limits.mjs';
 import { checkProperty } from './support/property.mjs';
 import { suites } from './support/suites.mjs';
 
