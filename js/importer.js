@@ -1,7 +1,7 @@
 'use strict';
 
 const { validateArtifactMode } = require('./artifact-mode.js');
-const { check, followTaming, quote } = require('./errors.js');
+const { check, followTaming } = require('./errors.js');
 const { harden } = require('./harden.js');
 const native = require('./native.js');
 const { makePacker } = require('./packed.js');
@@ -63,7 +63,7 @@ const importRecords = async (exporter, { kernelStorage, internal }, setMany) => 
     if (kind === 'bundle') bundleStore.importBundleRecord(key, value);
     else if (kind === 'snapshot') snapStore.importSnapshotRecord(key, value);
     else if (kind === 'transcript') transcriptStore.importTranscriptSpanRecord(key, value);
-    else check(false, `unknown export-data type ${quote(kind)} on import`);
+    else native.refuseRecord(key);
   }
 };
 
@@ -98,7 +98,7 @@ const importArtifacts = async (exporter, { internal }, artifactMode) => {
       // depend on how far the span that follows has come.
       await transcriptStore.populateTranscriptSpan(name, getChunks, { artifactMode });
     } else {
-      check(false, `unknown artifact type ${quote(kind)} on import`);
+      native.refuseArtifact(name);
     }
   };
 

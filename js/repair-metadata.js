@@ -1,6 +1,6 @@
 'use strict';
 
-const { check, quote } = require('./errors.js');
+const native = require('./native.js');
 const { collectRecords, kindOf } = require('./records.js');
 
 /**
@@ -19,7 +19,7 @@ const repairMetadata = async (internal, exporter, assertComplete) => {
     if (kind === 'bundle') bundleStore.repairBundleRecord(key, value);
     else if (kind === 'snapshot') snapStore.repairSnapshotRecord(key, value);
     else if (kind === 'transcript') transcriptStore.repairTranscriptSpanRecord(key, value);
-    else check(false, `unknown export-data type in key ${quote(key)} on repairMetadata`);
+    else native.refuseRepair(key);
   }
   assertComplete(internal, 'operational');
   await exporter.close();

@@ -360,6 +360,21 @@ pub fn check_host_key(call: &Call<'_, ()>) -> Result<Reply> {
     require_host_key(&call.text(0, "key")?).and_then(done)
 }
 
+/// `refuseRecord(key)`: throws what an import says of a record of no known kind.
+pub fn refuse_record(call: &Call<'_, ()>) -> Result<Reply> {
+    Err(Error::unknown_record(&call.text(0, "key")?))
+}
+
+/// `refuseArtifact(name)`: throws what an import says of an artifact of no known kind.
+pub fn refuse_artifact(call: &Call<'_, ()>) -> Result<Reply> {
+    Err(Error::unknown_artifact(&call.text(0, ARTIFACT_NAME)?))
+}
+
+/// `refuseRepair(key)`: throws what a repair says of a record of no known kind.
+pub fn refuse_repair(call: &Call<'_, ()>) -> Result<Reply> {
+    Err(Error::UnknownOnRepair(call.text(0, "key")?))
+}
+
 /// `bundleIDFromName(name)`.
 pub fn bundle_id_of_name(call: &Call<'_, ()>) -> Result<Reply> {
     let name = call.text(0, ARTIFACT_NAME)?;

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::artifact;
 use super::check_bundle::{Refusal, quote};
 use super::directory::Fault;
 use super::history::HistoryFault;
@@ -382,6 +383,22 @@ pub enum Error {
 }
 
 impl Error {
+    /// An export record of a kind that no store has was to be imported.
+    pub fn unknown_record(key: &[u8]) -> Error {
+        Error::UnknownOnImport {
+            what: "export-data",
+            kind: artifact::kind(key).to_vec(),
+        }
+    }
+
+    /// An artifact of a kind that no store has was to be imported.
+    pub fn unknown_artifact(name: &[u8]) -> Error {
+        Error::UnknownOnImport {
+            what: "artifact",
+            kind: artifact::kind(name).to_vec(),
+        }
+    }
+
     /// The JavaScript constructor that stands for this error.
     pub fn class(&self) -> Class {
         match self {

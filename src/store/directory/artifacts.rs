@@ -73,10 +73,7 @@ impl<R: Fn() -> Result<()> + Sync> Import<'_, R> {
             b"snapshot" => self.snapshot(name, path),
             b"transcript" => self.span(name, path),
             b"bundle" => self.bundle(name, path),
-            kind => Err(Error::UnknownOnImport {
-                what: "artifact",
-                kind: kind.to_vec(),
-            }),
+            _ => Err(Error::unknown_artifact(name)),
         }
     }
 

@@ -233,9 +233,6 @@ fn import_record(store: &mut Store, key: &[u8], value: &[u8]) -> Result<()> {
         b"bundle" => store.import_bundle_record(key, value),
         b"snapshot" => store.import_snapshot_record(key, value),
         b"transcript" => store.import_span_record(key, value),
-        kind => Err(Error::UnknownOnImport {
-            what: "export-data",
-            kind: kind.to_vec(),
-        }),
+        _ => Err(Error::unknown_record(key)),
     }
 }

@@ -39,10 +39,7 @@ pub(super) fn find(db: &Database, name: &[u8], mode: ArtifactMode) -> Result<Fou
         b"transcript" => find_span(db, name, mode),
         b"snapshot" => find_snapshot(db, name, mode),
         b"bundle" => find_bundle(db, name),
-        kind => Ok(Found::Refused(Error::UnknownOnImport {
-            what: "artifact",
-            kind: kind.to_vec(),
-        })),
+        _ => Ok(Found::Refused(Error::unknown_artifact(name))),
     }
 }
 
