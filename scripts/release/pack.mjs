@@ -5,7 +5,9 @@
  *     node scripts/release/pack.mjs [--out DIR] [--all] [--repository URL]
  *
  * The package's own file can't name them in the repository, because `npm ci` would look for a version that is not
- * published yet. With `--all` it fails unless every platform's binary is there.
+ * published yet. With `--all` it fails unless every platform's binary is there, and the licences of what they contain:
+ *
+ *     cargo about generate about.hbs --output-file npm/THIRD-PARTY-LICENSES.txt
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
@@ -14,7 +16,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-import { cargoFiles, main, outOfDate } from './packages.mjs';
+import { NOTICES, cargoFiles, main, outOfDate } from './packages.mjs';
 import { platforms } from './platforms.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -48,12 +50,16 @@ const stageMain = (directory, repository) => {
 /** Where a platform's binary is if it was built for release; see `build.mjs`. */
 const builtBinary = ({ name }) => path.join(root, 'npm', name, `${main().name}.${name}.node`);
 
+/** The licences of what binaries contain, if they were written down. */
+const notices = path.join(root, 'npm', NOTICES);
+
 /** A binary's package. */
 const stageBinary = (directory, platform, binary, repository) => {
   const from = path.join(root, 'npm', platform.name);
   cpSync(path.join(from, 'README.md'), path.join(directory, 'README.md'));
   cpSync(binary, path.join(directory, `${main().name}.${platform.name}.node`));
   cpSync(path.join(root, 'LICENSE'), path.join(directory, 'LICENSE'));
+  if (existsSync(notices)) cpSync(notices, path.join(directory, NOTICES));
   const packageJson = JSON.parse(readFileSync(path.join(from, 'package.json'), 'utf8'));
   writeJson(path.join(directory, 'package.json'), { ...packageJson, ...origin(repository) });
 };
@@ -87,6 +93,9 @@ export const pack = (out, { all = false, repository, binary = builtBinary } = {}
   const missing = platforms.filter(platform => !isBuilt(platform)).map(platform => platform.name);
   if (all && missing.length > 0) {
     throw new Error(`There is no binary for ${missing.join(', ')}; build each with scripts/release/build.mjs.`);
+  }
+  if (all && !existsSync(notices)) {
+    throw new Error(`There is no npm/${NOTICES}; write it with "cargo about generate about.hbs --output-file …".`);
   }
   mkdirSync(out, { recursive: true });
   const staging = mkdtempSync(path.join(tmpdir(), 'swing-store-pack-'));

@@ -15,6 +15,9 @@ import { platforms } from './platforms.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
+/** What the binary contains of others, and under which licences; a file of that name in `npm/`, and in its packages. */
+export const NOTICES = 'THIRD-PARTY-LICENSES.txt';
+
 /** The package that is made from. */
 export const main = () => JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
 
@@ -26,7 +29,7 @@ const packageJson = ({ name, version, license, engines }, platform) => {
     description: `The binary of ${name} for ${platform.target}`,
     license,
     main: file,
-    files: [file],
+    files: [file, NOTICES],
     engines: { node: engines.node },
     os: [platform.os],
     cpu: [platform.cpu],
