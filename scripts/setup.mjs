@@ -7,6 +7,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import {
   closeSync,
+  existsSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -15,6 +16,7 @@ import {
   rmSync,
   statSync,
   utimesSync,
+  writeFileSync,
   writeSync,
 } from 'node:fs';
 import path from 'node:path';
@@ -22,6 +24,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 import { buildAdvice } from './advice.mjs';
+import { fetchPackage } from './fetch-package.mjs';
 import { addonSources } from './sources.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -56,7 +59,12 @@ const isStale = (made, sources, slack = 0) => {
 // npm writes this file last, so it tells a whole installation from one that was cut short; but `npm install` may write
 // the lock file right after it.
 const installed = at('node_modules', '.package-lock.json');
-const needsInstall = () => isStale(installed, [at('package-lock.json')], 2000);
+
+// What is compiled during the installation fits one version of Node.js.
+const installedFor = at('node_modules', '.node-abi');
+const isForAnother = () => existsSync(installedFor) && readFileSync(installedFor, 'utf8') !== process.versions.modules;
+
+const needsInstall = () => isStale(installed, [at('package-lock.json')], 2000) || isForAnother();
 
 /** The addon for this platform, which the build puts into its name. */
 const addon = () => {
@@ -132,6 +140,27 @@ const npm = (args, advise) =>
   });
 
 const seconds = since => `${((performance.now() - since) / 1000).toFixed(1)} s`;
+
+/** The better-sqlite3 for Node.js 24 and later, for which the one of `package-lock.json` can't be compiled. */
+const NEWER_SQLITE = '12.11.1';
+
+/** Installs the development dependencies. */
+const install = async () => {
+  // With NODE_ENV=production npm would leave out what the build needs.
+  const args = ['ci', '--include=dev', '--no-audit', '--no-fund'];
+  if (Number.parseInt(process.versions.node, 10) < 24) {
+    await npm(args, installAdvice);
+  } else {
+    await npm([...args, '--ignore-scripts'], installAdvice);
+    try {
+      fetchPackage('better-sqlite3', NEWER_SQLITE, at('node_modules'));
+    } catch (error) {
+      throw new SetupError(error.message);
+    }
+    await npm(['rebuild', 'better-sqlite3'], installAdvice);
+  }
+  writeFileSync(installedFor, process.versions.modules);
+};
 
 /** Does one thing and says so in one line: what it is at once, how long it took when it is done. */
 const step = async (what, quiet, act) => {
@@ -211,9 +240,7 @@ export const setup = async ({ quiet = false } = {}) => {
   await alone(quiet, async () => {
     // Asked again, for the run that this one may have waited for has perhaps done it all.
     if (needsInstall()) {
-      // With NODE_ENV=production npm would leave out what the build needs.
-      const args = ['ci', '--include=dev', '--no-audit', '--no-fund'];
-      await step('installing npm dependencies (npm ci)', quiet, () => npm(args, installAdvice));
+      await step('installing npm dependencies (npm ci)', quiet, install);
     }
     if (needsBuild()) {
       checkCargo();

@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import { open, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { bundles } from './bundles.mjs';
+import { kept } from './kept.mjs';
 
 export const manifestName = 'export-manifest.json';
 
@@ -85,7 +86,7 @@ export const fillStore = async ({ kernelStorage, hostStorage }, { items = 5, ima
     '\0',
     '\u2028',
     '\u{1f600}',
-    '\ud800',
+    kept('\ud800'),
     'a\tb',
     '\x7f',
     '{"a":"b"}',
