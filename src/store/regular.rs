@@ -60,10 +60,12 @@ pub(super) fn open_own(options: &mut OpenOptions, path: &Path) -> io::Result<Fil
 
 fn check_opened(options: &mut OpenOptions, is_own: bool, path: &Path) -> io::Result<File> {
     set_flags(options, is_own);
-    let file = options.open(path).map_err(|error| match unready(&error) {
-        true => irregular(),
-        false => error,
-    })?;
+    let file = options
+        .open(path)
+        .map_err(|error| match unready(&error, path) {
+            true => irregular(),
+            false => error,
+        })?;
     match file.metadata()?.is_file() {
         true => Ok(file),
         false => Err(irregular()),
@@ -85,13 +87,14 @@ fn set_flags(_options: &mut OpenOptions, _is_own: bool) {}
 
 /// Whether an error is that of opening a FIFO without a reader for writing, or a socket.
 #[cfg(unix)]
-fn unready(error: &io::Error) -> bool {
+fn unready(error: &io::Error, _path: &Path) -> bool {
     error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error())
 }
 
+/// Whether an error is that of opening a directory.
 #[cfg(not(unix))]
-fn unready(_error: &io::Error) -> bool {
-    false
+fn unready(error: &io::Error, path: &Path) -> bool {
+    error.kind() == io::ErrorKind::PermissionDenied && path.is_dir()
 }
 
 fn irregular() -> io::Error {
