@@ -111,7 +111,10 @@ pub(super) fn find(directory: &Path, name: &[u8]) -> Result<PathBuf> {
         Err(error) => return Err(Error::io(format!("looking for {text}"), &error)),
     };
     if !path.starts_with(directory) {
-        let problem = format!("a link that leads out of {}", simplified(directory).display());
+        let problem = format!(
+            "a link that leads out of {}",
+            simplified(directory).display()
+        );
         return Err(Fault::file(name, problem));
     }
     let path = simplified(&path).to_owned();
