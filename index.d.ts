@@ -862,7 +862,8 @@ export interface ImportSwingStoreOptions extends SwingStoreOptions {
  * The commit puts it in its place; wait for its promise before anything else is done with the store.
  *
  * @param dirPath  a directory, made if need be; **whatever is there is deleted** by the first commit. `null` or absent: a
- *   store in memory.
+ *   store in memory. On Windows nobody may have a store open there: the commit then rejects with `code`
+ *   `ERR_SWING_STORE_IN_USE`, and may be tried again.
  * @throws (rejects) if the export data is malformed, an artifact does not match it, or something that the mode asks for
  *   is missing.
  */
@@ -985,7 +986,7 @@ export interface ImportedDirectory extends Pick<SwingStore, 'hostStorage' | 'deb
  *
  * @param exportDir  the directory with the export. Whatever its manifest says, no file outside of it is read.
  * @param dirPath  a directory, made if need be; **whatever is there is deleted** by the first commit. The export must not
- *   lie in it.
+ *   lie in it. On Windows nobody may have a store open there; see {@link importSwingStore}.
  * @throws (rejects) if the manifest is malformed, or names files that must not be read, before anything is done; if an
  *   artifact does not match the export data, or something that the mode asks for is missing.
  */

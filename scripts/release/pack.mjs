@@ -23,7 +23,9 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 
 const npm = (cwd, ...args) => {
   const windows = process.platform === 'win32';
-  const { status, stdout, stderr, error } = spawnSync('npm', args, { cwd, encoding: 'utf8', shell: windows });
+  // There npm is a batch file, for which it takes a shell, which takes paths apart at spaces.
+  const quoted = windows ? args.map(arg => (arg.includes(' ') ? `"${arg}"` : arg)) : args;
+  const { status, stdout, stderr, error } = spawnSync('npm', quoted, { cwd, encoding: 'utf8', shell: windows });
   if (error || status !== 0) throw new Error(`"npm ${args.join(' ')}" failed: ${error?.message ?? stderr}`);
   return stdout;
 };

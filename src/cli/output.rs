@@ -4,7 +4,7 @@
 //! to this process, and Node.js sets it. So writing waits until there is room.
 
 use std::fs::File;
-use std::io::{self, BufWriter, ErrorKind, Write};
+use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 use std::thread;
 use std::time::Duration;
 
@@ -17,6 +17,9 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 
 /// Stdout, buffered. If it is closed, what is written is lost, as usual.
 pub(super) fn stdout() -> Box<dyn Write + Send> {
+    if is_console(&io::stdout()) {
+        return Box::new(BufWriter::with_capacity(BUFFER_BYTES, io::stdout()));
+    }
     match duplicate(&io::stdout()) {
         Ok(file) => Box::new(BufWriter::with_capacity(BUFFER_BYTES, Patient(file))),
         Err(_) => Box::new(io::sink()),
@@ -25,10 +28,19 @@ pub(super) fn stdout() -> Box<dyn Write + Send> {
 
 /// Stderr, not buffered.
 pub(super) fn stderr() -> Box<dyn Write + Send> {
+    if is_console(&io::stderr()) {
+        return Box::new(io::stderr());
+    }
     match duplicate(&io::stderr()) {
         Ok(file) => Box::new(Patient(file)),
         Err(_) => Box::new(io::sink()),
     }
+}
+
+/// Whether it is a console of Windows, which takes bytes for what its code page says. The standard
+/// library gives it text.
+fn is_console(stream: &impl IsTerminal) -> bool {
+    cfg!(windows) && stream.is_terminal()
 }
 
 /// The same open file, without the standard library's buffer.

@@ -1,10 +1,9 @@
 //! The arguments that say where a store is.
 
-use std::io;
 use std::path::PathBuf;
 
 use super::{Failure, Result};
-use crate::store::{Error, find_file};
+use crate::store::{Error, find_file, system_error};
 
 const HOW_TO_NAME: &str =
     "--state-dir names the store's directory, or --home the one whose data/agoric it is";
@@ -58,7 +57,7 @@ impl StateDirArgs {
         let directory = self.path()?;
         if !directory.is_dir() {
             let doing = format!("looking for {} ({HOW_TO_NAME})", directory.display());
-            return Err(Error::io(doing, &io::Error::from_raw_os_error(2)).into());
+            return Err(Error::io(doing, &system_error::not_found()).into());
         }
         Ok(directory)
     }

@@ -252,7 +252,9 @@ impl Beside {
     /// Waits until the log is on the disk. Closing the file lets go of no lock: SQLite has those
     /// of a log on other files.
     fn sync(&self) -> Result<()> {
-        match File::open(&self.log).and_then(|log| log.sync_data()) {
+        // Windows syncs only what may be written.
+        let log = File::options().write(true).open(&self.log);
+        match log.and_then(|log| log.sync_data()) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 Err(Error::io(format!("syncing {}", self.log.display()), &error))
             }

@@ -11,6 +11,7 @@ use super::artifact;
 use super::check_bundle::{Refusal, quote};
 use super::directory::Fault;
 use super::history::HistoryFault;
+use super::system_error;
 
 /// What an operation of a store returns.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -759,9 +760,7 @@ impl Error {
     pub fn io(doing: impl Into<String>, error: &std::io::Error) -> Error {
         Error::Io {
             doing: doing.into(),
-            code: error
-                .raw_os_error()
-                .map_or_else(|| "EIO".to_owned(), |errno| errno_name(errno).to_owned()),
+            code: system_error::code(error).to_owned(),
             message: error.to_string(),
         }
     }
@@ -822,27 +821,5 @@ pub(super) fn show_number(number: f64) -> String {
     match number.is_finite() {
         true => text,
         false => format!("\"[{text}]\""),
-    }
-}
-
-/// The system's names for the failures that a store meets, as Node.js gives them in `code`.
-fn errno_name(errno: i32) -> &'static str {
-    match errno {
-        1 => "EPERM",
-        2 => "ENOENT",
-        5 => "EIO",
-        13 => "EACCES",
-        17 => "EEXIST",
-        18 => "EXDEV",
-        20 => "ENOTDIR",
-        21 => "EISDIR",
-        24 => "EMFILE",
-        27 => "EFBIG",
-        28 => "ENOSPC",
-        30 => "EROFS",
-        36 => "ENAMETOOLONG",
-        39 => "ENOTEMPTY",
-        40 => "ELOOP",
-        _ => "EIO",
     }
 }

@@ -5,7 +5,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::error::{Error, Result};
+use super::rename::rename;
 use super::scratch::{Scratch, sync_directory};
+use super::system_error;
 
 /// A file that is going to be written, and its place.
 pub struct NewFile {
@@ -23,13 +25,13 @@ impl NewFile {
     /// [`Error::Io`], with the code `EEXIST` where there is something that must not be replaced.
     pub fn begin(path: &Path, replace: bool) -> Result<NewFile> {
         if !replace && path.symlink_metadata().is_ok() {
-            return Err(failed(path, &exists()));
+            return Err(failed(path, &system_error::exists()));
         }
         if path.is_dir() {
-            return Err(failed(path, &io::Error::from_raw_os_error(21)));
+            return Err(failed(path, &system_error::is_a_directory()));
         }
         let Some(name) = path.file_name() else {
-            return Err(failed(path, &io::Error::from_raw_os_error(2)));
+            return Err(failed(path, &system_error::not_found()));
         };
         let directory = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
@@ -60,23 +62,19 @@ impl NewFile {
         file.sync_all()?;
         drop(file);
         if self.replace {
-            return fs::rename(unfinished, &self.path);
+            return rename(unfinished, &self.path);
         }
         match fs::hard_link(unfinished, &self.path) {
             // Where files can't have two names, another one may come in between.
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 match self.path.symlink_metadata() {
-                    Ok(_) => Err(exists()),
-                    Err(_) => fs::rename(unfinished, &self.path),
+                    Ok(_) => Err(system_error::exists()),
+                    Err(_) => rename(unfinished, &self.path),
                 }
             }
             outcome => outcome,
         }
     }
-}
-
-fn exists() -> io::Error {
-    io::Error::from_raw_os_error(17)
 }
 
 fn failed(path: &Path, error: &io::Error) -> Error {

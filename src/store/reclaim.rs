@@ -134,7 +134,7 @@ fn open_alone(directory: &Path, monitor: &Monitor) -> Result<Database> {
 
 /// Fails unless the disk has room for `needed` bytes.
 fn check_room(directory: &Path, needed: u64) -> Result<()> {
-    #[cfg(target_os = "linux")]
+    #[cfg(unix)]
     if let Ok(disk) = rustix::fs::statvfs(directory) {
         let available = disk.f_bavail.saturating_mul(disk.f_frsize);
         if available < needed {
@@ -145,7 +145,7 @@ fn check_room(directory: &Path, needed: u64) -> Result<()> {
             });
         }
     }
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(not(unix))]
     let _ = (directory, needed);
     Ok(())
 }

@@ -60,10 +60,12 @@ pub(super) fn open_own(options: &mut OpenOptions, path: &Path) -> io::Result<Fil
 
 fn check_opened(options: &mut OpenOptions, is_own: bool, path: &Path) -> io::Result<File> {
     set_flags(options, is_own);
-    let file = options.open(path).map_err(|error| match unready(&error) {
-        true => irregular(),
-        false => error,
-    })?;
+    let file = options
+        .open(path)
+        .map_err(|error| match unready(&error, path) {
+            true => irregular(),
+            false => error,
+        })?;
     match file.metadata()?.is_file() {
         true => Ok(file),
         false => Err(irregular()),
@@ -81,21 +83,52 @@ fn set_flags(options: &mut OpenOptions, is_own: bool) {
 }
 
 #[cfg(not(unix))]
-fn set_flags(_options: &mut OpenOptions, _is_own: bool) {}
+fn set_flags(options: &mut OpenOptions, is_own: bool) {
+    use std::os::windows::fs::OpenOptionsExt;
+    /// `FILE_FLAG_OPEN_REPARSE_POINT`: the link itself, not what it leads to.
+    const NOT_FOLLOWED: u32 = 0x0020_0000;
+    options.custom_flags(if is_own { NOT_FOLLOWED } else { 0 });
+}
 
 /// Whether an error is that of opening a FIFO without a reader for writing, or a socket.
 #[cfg(unix)]
-fn unready(error: &io::Error) -> bool {
+fn unready(error: &io::Error, _path: &Path) -> bool {
     error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error())
 }
 
+/// Whether an error is that of opening a directory.
 #[cfg(not(unix))]
-fn unready(_error: &io::Error) -> bool {
-    false
+fn unready(error: &io::Error, path: &Path) -> bool {
+    error.kind() == io::ErrorKind::PermissionDenied && path.is_dir()
 }
 
 fn irregular() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")
+}
+
+#[cfg(all(test, windows))]
+mod windows_tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_link_is_followed_only_where_it_may_be_anybody_s() {
+        let base = tempfile::tempdir().unwrap();
+        let [file, link] = ["file", "link"].map(|name| base.path().join(name));
+        fs::write(&file, "x").unwrap();
+        open_own(File::options().read(true), &file).unwrap();
+        assert_eq!(
+            open(base.path()).unwrap_err().to_string(),
+            "it is not a regular file"
+        );
+        // Not every user may make links.
+        if std::os::windows::fs::symlink_file(&file, &link).is_ok() && link.is_symlink() {
+            open(&link).unwrap();
+            let error = open_own(File::options().read(true), &link).unwrap_err();
+            assert_eq!(error.to_string(), "it is not a regular file");
+        }
+    }
 }
 
 #[cfg(all(test, target_os = "linux"))]

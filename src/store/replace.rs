@@ -1,10 +1,13 @@
 //! Putting a database file where another one may be, in one step.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::error::{Error, Result};
+use super::rename::rename;
+use super::system_error::is_in_use;
 use super::{Database, Location, OpenOptions};
 
 /// What SQLite adds to the name of a database file.
@@ -21,9 +24,16 @@ pub(super) fn sidecar(file: &Path, suffix: &str) -> PathBuf {
 /// the same file system for what must go before.
 ///
 /// # Errors
-/// [`Error::Io`], with everything as it was.
+/// [`Error::StoreInUse`] on Windows; [`Error::Io`]; with everything as it was.
 pub(super) fn put_in_place(from: &Path, to: &Path, aside: &Path) -> Result<()> {
     let doing = || format!("moving the new store to {}", to.display());
+    let failed = |error: &io::Error| match is_in_use(error) {
+        true => Error::StoreInUse(
+            "on Windows its file can't be replaced while somebody has it open. Close it wherever it \
+             is open, be it in this process, and try again",
+        ),
+        false => Error::io(doing(), error),
+    };
     if SIDECARS.iter().any(|suffix| sidecar(from, suffix).exists()) {
         return Err(Error::Internal(
             "the imported database did not close".into(),
@@ -42,16 +52,16 @@ pub(super) fn put_in_place(from: &Path, to: &Path, aside: &Path) -> Result<()> {
         let whole = to.exists().then(|| to.to_owned());
         for path in whole.into_iter().chain(old) {
             let kept = replaced.join(path.file_name().unwrap_or_default());
-            if let Err(error) = fs::rename(&path, &kept) {
+            if let Err(error) = rename(&path, &kept) {
                 put_back(moved);
-                return Err(Error::io(doing(), &error));
+                return Err(failed(&error));
             }
             moved.push((kept, path));
         }
     }
-    fs::rename(from, to).map_err(|error| {
+    rename(from, to).map_err(|error| {
         put_back(moved);
-        Error::io(doing(), &error)
+        failed(&error)
     })
 }
 
@@ -78,7 +88,7 @@ fn bring_in_log(file: &Path) {
 /// Undoes moves, the last one first.
 fn put_back(moves: Vec<(PathBuf, PathBuf)>) {
     for (now, before) in moves.into_iter().rev() {
-        drop(fs::rename(now, before));
+        drop(rename(&now, &before));
     }
 }
 

@@ -75,13 +75,18 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // What can't be removed now is a leftover for the next one to remove.
-        let removed = fs::remove_dir_all(&self.path);
-        // Where open files can't be removed, it is the lock that was in the way.
-        self.lock = None;
-        if removed.is_err() {
-            drop(fs::remove_dir_all(&self.path));
-        }
+        remove_locked(&self.path, self.lock.take());
+    }
+}
+
+/// Removes a directory, and lets go of its lock afterwards. What can't be removed now is a leftover
+/// for the next one to remove.
+fn remove_locked(path: &Path, lock: Option<File>) {
+    let removed = fs::remove_dir_all(path);
+    // Where open files can't be removed, it is the lock that was in the way.
+    drop(lock);
+    if removed.is_err() {
+        drop(fs::remove_dir_all(path));
     }
 }
 
@@ -130,7 +135,7 @@ pub(super) fn clear_leftovers(parent: &Path, prefix: &str, before: impl Fn(&Path
             && lock.try_lock().is_ok()
         {
             before(&entry.path());
-            drop(fs::remove_dir_all(entry.path()));
+            remove_locked(&entry.path(), Some(lock));
         }
     }
 }

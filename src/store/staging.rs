@@ -46,8 +46,9 @@ impl StorePlace {
 pub struct Staged {
     db: SharedDatabase,
     file: PathBuf,
-    place: Mutex<Place>,
+    /// Has the file open, so it goes before the directory does.
     flusher: Mutex<Option<Flusher>>,
+    place: Mutex<Place>,
 }
 
 /// Where the database is now.
@@ -143,7 +144,8 @@ impl Staged {
     ///
     /// # Errors
     /// [`Error::Statement`] while rows are being read from a tool's statement, or if something
-    /// was written since the commit; [`Error::Torn`]; [`Error::Io`]; SQLite's errors. The database is still staged
+    /// was written since the commit; [`Error::Torn`]; [`Error::StoreInUse`] on Windows, where a file
+    /// that is open can't be replaced; [`Error::Io`]; SQLite's errors. The database is still staged
     /// then, unless only opening it failed.
     pub fn publish(&self, fast: bool) -> Result<()> {
         let mut place = self.place();

@@ -319,7 +319,9 @@ mod tests {
     #[test]
     fn a_file_whose_name_means_something_in_a_uri() {
         let base = tempfile::tempdir().unwrap();
-        let directory = base.path().join("a?b#c%20 d");
+        // Windows has no file names with a question mark.
+        let mark = if cfg!(windows) { "&" } else { "?" };
+        let directory = base.path().join(format!("a{mark}b#c%20 d"));
         fs::create_dir(&directory).unwrap();
         store_in(&directory).close().unwrap();
         let connection = open(&file_in_directory(&directory), Access::Unchanging).unwrap();

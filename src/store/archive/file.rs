@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::file_name;
 use crate::store::error::{Error, Result};
 use crate::store::regular;
+use crate::store::rename::rename;
 use crate::store::scratch::{random, sync_directory};
 
 /// Behind the names of files that are not finished.
@@ -63,7 +64,7 @@ impl ArchiveFile {
         self.file
             .sync_all()
             .map_err(|error| Error::io(format!("syncing {}", self.temporary.display()), &error))?;
-        fs::rename(&self.temporary, &self.place)
+        rename(&self.temporary, &self.place)
             .map_err(|error| Error::io(format!("making {}", self.place.display()), &error))?;
         self.is_in_place = true;
         match self.place.parent() {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::Path;
 
+use dunce::simplified;
+
 use crate::store::error::{Error, show, show_number};
 
 /// Something that keeps a directory from being exported to, or imported from.
@@ -54,7 +56,7 @@ impl Fault {
             format!(
                 "there are no artifacts in {}: neither an export with a manifest, nor an archive \
                  with files like transcript.v1.0.200.gz",
-                directory.display()
+                simplified(directory).display()
             ),
         )
     }
@@ -99,8 +101,8 @@ impl Fault {
             format!(
                 "the export {} lies in {}, which the import would erase. Choose another directory \
                  for the store",
-                export.display(),
-                store.display()
+                simplified(export).display(),
+                simplified(store).display()
             ),
         )
     }

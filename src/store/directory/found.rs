@@ -1,13 +1,15 @@
 //! An export that was found in a directory, of which only the manifest was read.
 
-use std::io;
 use std::path::{Path, PathBuf};
+
+use dunce::simplified;
 
 use super::MANIFEST_NAME;
 use super::fault::Fault;
 use super::manifest::Manifest;
 use super::paths;
 use crate::store::error::{Error, Result};
+use crate::store::system_error;
 
 /// A directory with an export.
 #[derive(Debug)]
@@ -28,10 +30,10 @@ impl Found {
             let doing = format!("looking for the export {}", directory.display());
             Error::io(doing, &error)
         })?;
-        let path = directory.join(MANIFEST_NAME);
+        let path = simplified(&directory).join(MANIFEST_NAME);
         let missing = match path.try_exists() {
             Ok(true) => None,
-            Ok(false) => Some(io::Error::from_raw_os_error(2)),
+            Ok(false) => Some(system_error::not_found()),
             Err(error) => Some(error),
         };
         if let Some(error) = missing {

@@ -7,6 +7,8 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use dunce::simplified;
+
 use super::fault::Fault;
 use crate::store::error::{Error, Result};
 
@@ -88,7 +90,8 @@ impl FileNames {
     }
 }
 
-/// Finds the file that a manifest names.
+/// Finds the file that a manifest names. `directory` is as [`Path::canonicalize`] has it, which on
+/// Windows no person writes, so the file's path, and what messages show, is simplified.
 ///
 /// # Errors
 /// [`Error::Directory`] if the name leads elsewhere, also by a symbolic link, or to something that
@@ -102,15 +105,19 @@ pub(super) fn find(directory: &Path, name: &[u8]) -> Result<PathBuf> {
     let path = match directory.join(text).canonicalize() {
         Ok(path) => path,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let problem = format!("which is not in {}", directory.display());
+            let problem = format!("which is not in {}", simplified(directory).display());
             return Err(Fault::file(name, problem));
         }
         Err(error) => return Err(Error::io(format!("looking for {text}"), &error)),
     };
     if !path.starts_with(directory) {
-        let problem = format!("a link that leads out of {}", directory.display());
+        let problem = format!(
+            "a link that leads out of {}",
+            simplified(directory).display()
+        );
         return Err(Fault::file(name, problem));
     }
+    let path = simplified(&path).to_owned();
     let found = fs::metadata(&path)
         .map_err(|error| Error::io(format!("looking at {}", path.display()), &error))?;
     if !found.is_file() {

@@ -15,6 +15,7 @@ use super::MANIFEST_NAME;
 use super::fault::Fault;
 use crate::store::error::{Error, Result};
 use crate::store::regular;
+use crate::store::rename::rename;
 use crate::store::scratch::clear_leftovers;
 
 /// What the names of scratch directories of exports begin with.
@@ -164,7 +165,7 @@ fn move_noted(name: &str, scratch: &Path, from: &Path, to: &Path) -> io::Result<
         .create(true)
         .open(scratch.join(MOVED_NAME))?
         .write_all(moved.line().as_bytes())?;
-    fs::rename(from, to)
+    rename(from, to)
 }
 
 /// Puts the manifest in its place, from where on the export is whole.
