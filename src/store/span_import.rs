@@ -127,6 +127,15 @@ impl SpanImport {
 
 impl Items {
     fn take(&mut self, position: i64, item: &[u8]) -> Result<()> {
+        if item.len() >= self.batch_limit {
+            // It would fill a batch by itself: no need for a copy there.
+            self.write()?;
+            let Items { db, span, .. } = self;
+            db.lock()
+                .insert_item(&span.vat_id, position, item, span.incarnation)?;
+            self.written_pos = position.saturating_add(1);
+            return Ok(());
+        }
         self.batch.add(position, item);
         // Even one too many is written, so that an item of the next span in its place is what the
         // caller hears of, as from the reference.
