@@ -3,8 +3,8 @@ export const addonSources = [
   'Cargo.toml',
   'Cargo.lock',
   '.cargo/config.toml',
-  'askama.toml',
   'build.rs',
   'docs/verify.md',
   'src',
+  'templates',
 ];

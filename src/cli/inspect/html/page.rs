@@ -54,7 +54,7 @@ struct Verdict {
 }
 
 #[derive(Template)]
-#[template(path = "cli/inspect/html/assets/page.html")]
+#[template(path = "page.html", whitespace = "minimize")]
 struct Page<'a> {
     version: &'static str,
     made: String,
