@@ -3,11 +3,11 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 
-const run = (program, args, cwd) => {
-  const shell = program === 'npm' && process.platform === 'win32';
-  const { status, error, stderr } = spawnSync(program, args, { cwd, encoding: 'utf8', shell });
-  if (!error && status === 0) return;
-  throw new Error(`"${program} ${args.join(' ')}" failed: ${error?.message ?? stderr.trim()}`);
+import { npm } from './npm.mjs';
+
+const unpack = (file, cwd) => {
+  const { status, error, stderr } = spawnSync('tar', ['xzf', file], { cwd, encoding: 'utf8' });
+  if (error || status !== 0) throw new Error(`tar failed: ${error?.message ?? stderr}`);
 };
 
 /**
@@ -22,8 +22,8 @@ export const fetchPackage = (name, version, modules) => {
   rmSync(scratch, { recursive: true, force: true });
   mkdirSync(scratch, { recursive: true });
   try {
-    run('npm', ['pack', '--silent', `${name}@${version}`], scratch);
-    run('tar', ['xzf', `${name}-${version}.tgz`], scratch);
+    npm(scratch, 'pack', '--loglevel=error', `${name}@${version}`);
+    unpack(`${name}-${version}.tgz`, scratch);
     rmSync(path.join(modules, name), { recursive: true, force: true });
     renameSync(path.join(scratch, 'package'), path.join(modules, name));
   } finally {

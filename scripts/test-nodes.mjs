@@ -14,6 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 import { fetchPackage } from './fetch-package.mjs';
+import { npm } from './npm.mjs';
 import { setup } from './setup.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -28,10 +29,9 @@ const { values, positionals } = parseArgs({
 });
 
 const newestVersion = (name, range) => {
-  const shell = process.platform === 'win32';
-  const { stdout } = spawnSync('npm', ['view', `${name}@${range}`, 'version', '--json'], { encoding: 'utf8', shell });
+  const found = JSON.parse(npm(root, 'view', `${name}@${range}`, 'version', '--json'));
   const byNumber = new Intl.Collator('en', { numeric: true }).compare;
-  return [JSON.parse(stdout)].flat().sort(byNumber).at(-1);
+  return [found].flat().sort(byNumber).at(-1);
 };
 
 /** Node.js of this version, or the newest that begins so; returns its directory. */

@@ -9,26 +9,17 @@
  *
  *     cargo about generate about.hbs --output-file npm/THIRD-PARTY-LICENSES.txt
  */
-import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
+import { npm } from '../npm.mjs';
 import { NOTICES, cargoFiles, main, outOfDate } from './packages.mjs';
 import { platforms } from './platforms.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-
-const npm = (cwd, ...args) => {
-  const windows = process.platform === 'win32';
-  // There npm is a batch file, for which it takes a shell, which takes paths apart at spaces.
-  const quoted = windows ? args.map(arg => (arg.includes(' ') ? `"${arg}"` : arg)) : args;
-  const { status, stdout, stderr, error } = spawnSync('npm', quoted, { cwd, encoding: 'utf8', shell: windows });
-  if (error || status !== 0) throw new Error(`"npm ${args.join(' ')}" failed: ${error?.message ?? stderr}`);
-  return stdout;
-};
 
 const writeJson = (file, value) => writeFileSync(file, `${JSON.stringify(value, null, 2)}\n`);
 
