@@ -9,6 +9,10 @@
  *
  * Unless a comment says otherwise, methods throw (or reject with) an `Error` whose message is that of
  * `@agoric/swing-store`, and which may carry a `code`; see {@link SwingStoreError}.
+ *
+ * Functions that `@agoric/swing-store` has let unknown options pass, as there. Functions of this package alone throw (or
+ * reject) before they do anything if an option is unknown or of the wrong type, with `code` `ERR_SWING_STORE_ARGUMENT`; the
+ * message names the option that was probably meant.
  */
 
 /// <reference types="node" />
@@ -2152,6 +2156,10 @@ export interface DatabaseOptions {
   fileMustExist?: boolean | undefined;
   /** How many milliseconds to wait for another connection's lock before giving up with `SQLITE_BUSY`. Default: 5000. */
   timeout?: number | undefined;
+  /** better-sqlite3's option, which this package refuses: statements are not reported. */
+  verbose?: undefined;
+  /** better-sqlite3's binary. It is ignored, since this package has its own. */
+  nativeBinding?: string | undefined;
 }
 
 /**
@@ -2204,7 +2212,7 @@ export interface Database {
   pragma(source: string, options?: PragmaOptions): unknown;
 
   /** The whole database as bytes, from which `new Database(bytes)` makes one in memory. */
-  serialize(): Buffer;
+  serialize(options?: { attached?: 'main' | undefined }): Buffer;
 
   /** Closes the connection; an open transaction is rolled back. Once closed, it does nothing. Returns this database. */
   close(): this;
@@ -2215,7 +2223,7 @@ export interface DatabaseConstructor {
   /**
    * @param filenameOrBuffer  a file, made if need be; `:memory:` (or nothing, or an empty string) for a database that
    *   lasts as long as the connection; or the bytes of a database (see `serialize`) to work on in memory.
-   * @throws if the file cannot be opened.
+   * @throws if the file cannot be opened, or an option is unknown or of the wrong type.
    */
   new (filenameOrBuffer?: string | Buffer, options?: DatabaseOptions): Database;
   /** The same without `new`. */

@@ -115,7 +115,7 @@ test('limits, aborts and progress', async t => {
       [undefined, /keep/],
       [{}, /keep/],
       [{ keep: 'none' }, /invalid artifactMode/],
-      [{ keep: { transcripts: 'replay' } }, /invalid artifactMode/],
+      [{ keep: { transcripts: 'replay' } }, /of both/],
       [{ keep: 'replay', budget: 0 }, /budget/],
       [{ keep: 'replay', limit: -1 }, /limit/],
       [{ keep: 'replay', signal: 7 }, /signal/],

@@ -2,12 +2,13 @@
 
 const path = require('node:path');
 
-const { modeArguments, validateArtifactMode } = require('./artifact-mode.js');
-const { check, checkPath, checkString, followTaming } = require('./errors.js');
-const { checkJobOptions, runJob } = require('./job.js');
+const { modeArguments } = require('./artifact-mode.js');
+const { checkPath, checkString, followTaming } = require('./errors.js');
+const { runJob } = require('./job.js');
 const native = require('./native.js');
+const { WORK, aBoolean, aMode, takeOptions } = require('./options.js');
 
-const isFlag = value => value === undefined || typeof value === 'boolean';
+const OPTIONS = { artifactMode: aMode, currentSpans: aBoolean, checkExisting: aBoolean, ...WORK };
 
 /**
  * Writes the spans and snapshots that a store has to a directory, each as `NAME.gz`.
@@ -16,23 +17,20 @@ const isFlag = value => value === undefined || typeof value === 'boolean';
  * @param {string} archiveDir
  * @param {Record<string, any>} [options]
  */
-const archiveSwingStore = async (dirPath, archiveDir, options = {}) => {
+const archiveSwingStore = async (dirPath, archiveDir, options) => {
   checkString('dirPath', dirPath);
   checkPath('archiveDir', archiveDir);
-  checkJobOptions(options);
   followTaming();
-  const { artifactMode = 'debug', currentSpans, checkExisting } = options;
-  validateArtifactMode(artifactMode);
-  check(isFlag(currentSpans), 'currentSpans must be a boolean');
-  check(isFlag(checkExisting), 'checkExisting must be a boolean');
+  const taken = takeOptions('archiveSwingStore', options, OPTIONS);
+  const { artifactMode = 'debug', currentSpans = false, checkExisting = false } = taken;
   const job = native.makeArchiving(
     path.resolve(dirPath),
     path.resolve(archiveDir),
     ...modeArguments(artifactMode),
-    !!currentSpans,
-    !!checkExisting,
+    currentSpans,
+    checkExisting,
   );
-  return runJob(job, options, () => job.run());
+  return runJob(job, taken, () => job.run());
 };
 
 module.exports = { archiveSwingStore };

@@ -2,6 +2,54 @@
 
 const { check, followTaming } = require('./errors.js');
 const native = require('./native.js');
+const { takeOptions } = require('./options.js');
+
+/** Throws, in better-sqlite3's words, unless an option is true or false. */
+const aBoolean = (name, value) => {
+  if (typeof value !== 'boolean') throw new TypeError(`Expected the "${name}" option to be a boolean`);
+};
+
+/** The options of a Database, which are those of better-sqlite3. */
+const OPTIONS = {
+  readonly: aBoolean,
+  fileMustExist: aBoolean,
+  timeout(name, value) {
+    if (!Number.isInteger(value) || value < 0) {
+      throw new TypeError('Expected the "timeout" option to be a positive integer');
+    }
+    if (value > 0x7fffffff) throw new RangeError('Option "timeout" cannot be greater than 2147483647');
+  },
+  verbose(name, value) {
+    if (value === null) return;
+    throw new TypeError(
+      'The option "verbose" is one of better-sqlite3 that this Database does not have: it reports no statements. ' +
+        'Leave it out',
+    );
+  },
+  // The binary of better-sqlite3. This Database has its own, so there is nothing to choose.
+  nativeBinding(name, value) {
+    if (value !== null && typeof value !== 'string' && typeof value !== 'object') {
+      throw new TypeError('Expected the "nativeBinding" option to be a string or addon object');
+    }
+  },
+};
+
+/** Throws for another database than the main one, which is the only one that there can be. */
+const isMain = (name, value) => {
+  if (value !== 'main') throw new TypeError('Expected the "attached" option to be "main": no other can be serialized');
+};
+
+/** As better-sqlite3 words it. */
+const checkObject = options => {
+  if (options !== undefined && (typeof options !== 'object' || options === null)) {
+    throw new TypeError('Expected second argument to be an options object');
+  }
+};
+
+/** Throws, in better-sqlite3's words, unless a method's argument is true or false. */
+const checkToggle = on => {
+  if (typeof on !== 'boolean') throw new TypeError('Expected first argument to be a boolean');
+};
 
 /** What belongs to a Database: the addon's object for it, and what it was opened with. */
 const secrets = new WeakMap();
@@ -126,6 +174,7 @@ class Statement {
         `The ${mode === 'values' ? 'pluck' : 'raw'}() method is only for statements that return data`,
       );
     }
+    checkToggle(on);
     if (on) this.#mode = mode;
     else if (this.#mode === mode) this.#mode = 'objects';
     return this;
@@ -191,30 +240,32 @@ const inTransaction = (db, fn, begin) =>
  * A connection to an SQLite database, with the part of better-sqlite3's interface that store
  * tools use. May be called without `new`.
  */
-function Database(filename = '', options = {}) {
+function Database(filename = '', options = undefined) {
   if (new.target === undefined) return new Database(filename, options);
   const isSerialized = Buffer.isBuffer(filename);
   if (!isSerialized && typeof filename !== 'string') {
     throw new TypeError('Expected first argument to be a string');
   }
-  if (typeof options !== 'object' || options === null) {
-    throw new TypeError('Expected second argument to be an options object');
+  checkObject(options);
+  if (options && 'readOnly' in options) {
+    throw new TypeError('Misspelled option "readOnly" should be "readonly"');
   }
-  const { readonly = false, fileMustExist = false, timeout = 5000 } = options;
+  if (options && 'memory' in options) {
+    throw new TypeError('Option "memory" was removed in v7.0.0 (use ":memory:" filename instead)');
+  }
+  const taken = takeOptions('Database', options, OPTIONS, TypeError);
+  const { readonly = false, fileMustExist = false, timeout = 5000 } = taken;
   const name = isSerialized ? ':memory:' : filename.trim();
   const memory = name === '' || name === ':memory:';
-  if (!Number.isInteger(timeout) || timeout < 0 || timeout > 0x7fffffff) {
-    throw new TypeError('Expected the "timeout" option to be a positive integer');
-  }
   followTaming();
   const handle = native.openDatabase(
     memory ? null : name,
     isSerialized ? filename : undefined,
-    !!readonly,
-    !!fileMustExist,
+    readonly,
+    fileMustExist,
     timeout,
   );
-  secrets.set(this, { handle, name, memory, readonly: !!readonly });
+  secrets.set(this, { handle, name, memory, readonly });
   return this;
 }
 
@@ -252,10 +303,12 @@ Object.defineProperties(Database.prototype, {
   pragma: {
     writable: true,
     configurable: true,
-    value: function pragma(source, { simple = false } = {}) {
+    value: function pragma(source, options = undefined) {
       if (typeof source !== 'string') {
         throw new TypeError('Expected first argument to be a string');
       }
+      checkObject(options);
+      const { simple = false } = takeOptions('pragma', options, { simple: aBoolean }, TypeError);
       const statement = this.prepare(`PRAGMA ${source}`);
       if (!statement.reader) {
         statement.run();
@@ -286,7 +339,9 @@ Object.defineProperties(Database.prototype, {
   serialize: {
     writable: true,
     configurable: true,
-    value: function serialize() {
+    value: function serialize(options = undefined) {
+      checkObject(options);
+      takeOptions('serialize', options, { attached: isMain }, TypeError);
       return secretsOf(this).handle.serialize();
     },
   },

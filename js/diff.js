@@ -3,10 +3,13 @@
 const path = require('node:path');
 
 const { modeArguments } = require('./artifact-mode.js');
-const { check, checkPositive, checkString, followTaming } = require('./errors.js');
+const { checkString, followTaming } = require('./errors.js');
 const { harden } = require('./harden.js');
-const { checkJobOptions, runJob } = require('./job.js');
+const { runJob } = require('./job.js');
 const native = require('./native.js');
+const { WORK, aBoolean, aMode, aPositive, takeOptions } = require('./options.js');
+
+const OPTIONS = { artifactMode: aMode, contents: aBoolean, localKeys: aBoolean, limit: aPositive, ...WORK };
 
 /**
  * Compares two stores, or exports of stores.
@@ -15,15 +18,12 @@ const native = require('./native.js');
  * @param {string} b
  * @param {Record<string, any>} [options]
  */
-const diffSwingStores = async (a, b, options = {}) => {
+const diffSwingStores = async (a, b, options) => {
   checkString('a', a);
   checkString('b', b);
-  checkJobOptions(options);
   followTaming();
-  const { artifactMode, contents = false, localKeys = false, limit = 1000 } = options;
-  check(typeof contents === 'boolean', 'contents must be a boolean');
-  check(typeof localKeys === 'boolean', 'localKeys must be a boolean');
-  checkPositive('limit', limit);
+  const taken = takeOptions('diffSwingStores', options, OPTIONS);
+  const { artifactMode, contents = false, localKeys = false, limit = 1000 } = taken;
   const job = native.makeComparison(
     path.resolve(a),
     path.resolve(b),
@@ -32,7 +32,7 @@ const diffSwingStores = async (a, b, options = {}) => {
     localKeys,
     limit,
   );
-  return harden(await runJob(job, options, job.run));
+  return harden(await runJob(job, taken, job.run));
 };
 
 module.exports = { diffSwingStores };

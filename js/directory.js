@@ -2,19 +2,40 @@
 
 const path = require('node:path');
 
-const { modeArguments, validateArtifactMode } = require('./artifact-mode.js');
+const { modeArguments } = require('./artifact-mode.js');
 const { check, checkPath, checkString, followTaming, quote } = require('./errors.js');
 const { harden } = require('./harden.js');
-const { checkJobOptions, runJob } = require('./job.js');
+const { runJob } = require('./job.js');
 const native = require('./native.js');
+const { WORK, aMode, aNumber, anything, takeOptions } = require('./options.js');
 const { makeStaging } = require('./staging.js');
-const { checkOptions, makeSwingStore } = require('./swing-store.js');
+const { STORE_OPTIONS, checkOptions, makeSwingStore } = require('./swing-store.js');
 
-/** Throws unless these are what they should be. */
-const checkRunOptions = options => {
-  const { blockHeight } = options;
-  check(blockHeight === undefined || typeof blockHeight === 'number', 'blockHeight must be a number');
-  checkJobOptions(options);
+const REPAIR = { blockHeight: aNumber, ...WORK };
+
+const EXPORT = {
+  artifactMode: (name, mode) => mode === 'none' || aMode(name, mode),
+  exportDataMode: (name, mode) =>
+    check(mode === 'all' || mode === 'skip', `invalid exportDataMode ${quote(mode)}: an export takes "all" or "skip"`),
+  ...REPAIR,
+};
+
+const IMPORT = {
+  artifactMode(name, mode) {
+    check(mode !== 'none', 'an import needs artifacts: artifactMode must not be "none"');
+    aMode(name, mode);
+  },
+  exportDataMode: (name, mode) =>
+    check(
+      mode === 'all',
+      `invalid exportDataMode ${quote(mode)}: an import takes "all". To repair a store's metadata, ` +
+        'call repairSwingStoreFromDirectory; to fill in artifacts, repopulateSwingStoreFromDirectory',
+    ),
+  ...REPAIR,
+  // Those of the store are looked at, and checked as the reference does, where it is made.
+  ...Object.fromEntries(STORE_OPTIONS.map(name => [name, anything])),
+  readonly: (name, value) => check(!value, 'a store that is to be imported must not be readonly'),
+  serialized: (name, value) => check(!value, 'a store that is to be imported must not be serialized'),
 };
 
 /**
@@ -24,16 +45,12 @@ const checkRunOptions = options => {
  * @param {string} exportDir
  * @param {Record<string, any>} [options]
  */
-const exportSwingStoreToDirectory = async (dirPath, exportDir, options = {}) => {
+const exportSwingStoreToDirectory = async (dirPath, exportDir, options) => {
   checkString('dirPath', dirPath);
   checkString('exportDir', exportDir);
-  checkRunOptions(options);
   followTaming();
-  const { artifactMode = 'operational', exportDataMode = 'all', blockHeight } = options;
-  check(
-    exportDataMode === 'all' || exportDataMode === 'skip',
-    `invalid exportDataMode ${quote(exportDataMode)}: an export takes "all" or "skip"`,
-  );
+  const taken = takeOptions('exportSwingStoreToDirectory', options, EXPORT);
+  const { artifactMode = 'operational', exportDataMode = 'all', blockHeight } = taken;
   const job = native.makeDirectoryExport(
     path.resolve(dirPath),
     path.resolve(exportDir),
@@ -41,7 +58,7 @@ const exportSwingStoreToDirectory = async (dirPath, exportDir, options = {}) => 
     exportDataMode === 'all',
     blockHeight,
   );
-  return runJob(job, options, () => job.run());
+  return runJob(job, taken, () => job.run());
 };
 
 /**
@@ -51,22 +68,13 @@ const exportSwingStoreToDirectory = async (dirPath, exportDir, options = {}) => 
  * @param {string} dirPath
  * @param {Record<string, any>} [options]
  */
-const importSwingStoreFromDirectory = async (exportDir, dirPath, options = {}) => {
+const importSwingStoreFromDirectory = async (exportDir, dirPath, options) => {
   checkString('exportDir', exportDir);
   checkPath('dirPath', dirPath);
-  checkRunOptions(options);
   followTaming();
-  const { artifactMode, exportDataMode = 'all', blockHeight, onProgress, signal, ...others } = options;
-  check(artifactMode !== 'none', 'an import needs artifacts: artifactMode must not be "none"');
-  if (artifactMode !== undefined) validateArtifactMode(artifactMode);
-  check(
-    exportDataMode === 'all',
-    `invalid exportDataMode ${quote(exportDataMode)}: an import takes "all". To repair a store's metadata, ` +
-      'call repairSwingStoreFromDirectory; to fill in artifacts, repopulateSwingStoreFromDirectory',
-  );
+  const taken = takeOptions('importSwingStoreFromDirectory', options, IMPORT);
+  const { artifactMode, exportDataMode, blockHeight, onProgress, signal, ...others } = taken;
   const storeOptions = { unsafeFastMode: true, ...others };
-  check(!storeOptions.readonly, 'a store that is to be imported must not be readonly');
-  check(!storeOptions.serialized, 'a store that is to be imported must not be serialized');
   checkOptions(dirPath, storeOptions);
 
   const storePath = path.resolve(dirPath);
@@ -105,13 +113,13 @@ const importSwingStoreFromDirectory = async (exportDir, dirPath, options = {}) =
  * @param {string} dirPath
  * @param {Record<string, any>} [options]
  */
-const repairSwingStoreFromDirectory = async (exportDir, dirPath, options = {}) => {
+const repairSwingStoreFromDirectory = async (exportDir, dirPath, options) => {
   checkString('exportDir', exportDir);
   checkPath('dirPath', dirPath);
-  checkRunOptions(options);
   followTaming();
-  const job = native.makeDirectoryRepair(path.resolve(exportDir), path.resolve(dirPath), options.blockHeight);
-  return runJob(job, options, () => job.run());
+  const taken = takeOptions('repairSwingStoreFromDirectory', options, REPAIR);
+  const job = native.makeDirectoryRepair(path.resolve(exportDir), path.resolve(dirPath), taken.blockHeight);
+  return runJob(job, taken, () => job.run());
 };
 
 module.exports = { exportSwingStoreToDirectory, importSwingStoreFromDirectory, repairSwingStoreFromDirectory };

@@ -83,14 +83,9 @@ const quote = value => {
   }
 };
 
-/**
- * @param {unknown} condition
- * @param {string} message
- * @returns {asserts condition}
- */
-const check = (condition, message) => {
-  if (condition) return;
-  const error = new Error(message);
+/** Throws because of an argument. */
+const refuse = (message, Class = Error) => {
+  const error = new Class(message);
   Object.defineProperty(error, 'code', {
     value: 'ERR_SWING_STORE_ARGUMENT',
     writable: true,
@@ -98,6 +93,15 @@ const check = (condition, message) => {
     enumerable: true,
   });
   throw error;
+};
+
+/**
+ * @param {unknown} condition
+ * @param {string} message
+ * @returns {asserts condition}
+ */
+const check = (condition, message) => {
+  if (!condition) refuse(message);
 };
 
 /** Throws unless an argument is a string. */
@@ -113,4 +117,4 @@ const checkPositive = (name, number) =>
     `${name} must be a positive whole number`,
   );
 
-module.exports = { SqliteError, check, checkPath, checkPositive, checkString, followTaming, quote };
+module.exports = { SqliteError, check, checkPath, checkPositive, checkString, followTaming, quote, refuse };

@@ -1,7 +1,7 @@
 'use strict';
 
 const { modeArguments } = require('./artifact-mode.js');
-const { checkString, followTaming } = require('./errors.js');
+const { check, checkString, followTaming } = require('./errors.js');
 const { harden } = require('./harden.js');
 const native = require('./native.js');
 const { pairCutter } = require('./packed.js');
@@ -18,6 +18,8 @@ const makeSwingStoreExporter = (dirPath, options = {}) => {
   checkString('dirPath', dirPath);
   followTaming();
   const { artifactMode = 'operational', checkComplete = false } = options;
+  // The other options are the reference's, which lets unknown ones pass.
+  check(typeof checkComplete === 'boolean', 'checkComplete must be a boolean');
   const exporter = native.makeExporter(dirPath, ...modeArguments(artifactMode));
   if (checkComplete) {
     try {

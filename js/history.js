@@ -2,8 +2,9 @@
 
 const { check, checkString, followTaming, quote } = require('./errors.js');
 const { harden } = require('./harden.js');
-const { checkJobOptions, runJob } = require('./job.js');
+const { runJob } = require('./job.js');
 const native = require('./native.js');
+const { WORK, aBoolean, aNumber, takeNothingElse, takeOptions } = require('./options.js');
 const { itemCutter } = require('./packed.js');
 const { makeBatchIterator } = require('./record-iterator.js');
 const { chunks } = require('./streams.js');
@@ -11,10 +12,17 @@ const { chunks } = require('./streams.js');
 /** Throws unless it is one. */
 const checkVatID = vatID => checkString('vatID', vatID);
 
-/** Throws unless these are what they should be. */
-const checkOptions = options => {
-  check(typeof options === 'object' && options !== null, 'options must be an object');
-  checkJobOptions(options);
+const SIZES = { sizes: aBoolean, ...WORK };
+const ITEMS = { skipMissing: aBoolean };
+const RANGE = { start: aNumber, end: aNumber, ...ITEMS };
+const PLAN = {
+  incarnation: aNumber,
+  from: (name, from) =>
+    check(
+      from === 'start' || from === 'snapshot',
+      `invalid from ${quote(from)}: a replay begins at the incarnation's "start" or at its last "snapshot"`,
+    ),
+  ...SIZES,
 };
 
 /**
@@ -22,9 +30,10 @@ const checkOptions = options => {
  *
  * @param {string} dirPath
  */
-const openSwingStoreHistory = dirPath => {
+const openSwingStoreHistory = (dirPath, ...more) => {
   checkString('dirPath', dirPath);
   followTaming();
+  takeNothingElse('openSwingStoreHistory', more);
   const history = native.openHistory(dirPath);
 
   // What is read ahead must not be given out after the history was closed.
@@ -33,25 +42,24 @@ const openSwingStoreHistory = dirPath => {
     if (!isOpen) history.checkOpen();
   };
 
-  /** The answer to a question. */
-  const answer = async (options, makeJob) => {
-    checkOptions(options);
-    const job = makeJob(!!options.sizes);
-    const text = await runJob(job, options, () => job.run());
+  /** The answer that a job gives, with the options that were taken. */
+  const answer = async (taken, job) => {
+    const text = await runJob(job, taken, () => job.run());
     checkOpen();
     return harden(JSON.parse(text));
   };
   const answerOfVat =
-    ask =>
-    async (vatID, options = {}) => {
+    (name, ask, known = SIZES) =>
+    async (vatID, options) => {
       checkVatID(vatID);
-      return answer(options, sizes => ask(vatID, sizes));
+      const taken = takeOptions(name, options, known);
+      return answer(taken, ask(vatID, !!taken.sizes));
     };
 
   /** An async iterator over items. */
   const items = (vatID, { skipMissing = false }, ...selection) => {
     checkVatID(vatID);
-    const source = history.items(vatID, !!skipMissing, ...selection);
+    const source = history.items(vatID, skipMissing, ...selection);
     const batches = chunks(source, checkOpen);
     const nextBatch = async () => {
       const { value, done } = await batches.next();
@@ -61,44 +69,48 @@ const openSwingStoreHistory = dirPath => {
   };
 
   return harden({
-    listVats: async (options = {}) => answer(options, sizes => history.vats(undefined, sizes)),
-    getVat: answerOfVat(history.vat),
-    listIncarnations: answerOfVat(history.incarnations),
-    listSpans: answerOfVat(history.spans),
-    listPseudoDeliveries: answerOfVat(history.pseudoDeliveries),
-    async listSnapshots(vatID = undefined) {
+    async listVats(options) {
+      const taken = takeOptions('listVats', options, SIZES);
+      return answer(taken, history.vats(undefined, !!taken.sizes));
+    },
+    getVat: answerOfVat('getVat', history.vat),
+    listIncarnations: answerOfVat('listIncarnations', history.incarnations),
+    listSpans: answerOfVat('listSpans', history.spans),
+    listPseudoDeliveries: answerOfVat('listPseudoDeliveries', history.pseudoDeliveries, WORK),
+    async listSnapshots(vatID = undefined, ...others) {
       if (vatID !== undefined) checkVatID(vatID);
-      return answer({}, () => history.snapshots(vatID));
+      takeNothingElse('listSnapshots', others);
+      return answer({}, history.snapshots(vatID));
     },
-    listBundles: async () => answer({}, () => history.bundles()),
-    async replayPlan(vatID, options = {}) {
+    async listBundles(...others) {
+      takeNothingElse('listBundles', others);
+      return answer({}, history.bundles());
+    },
+    async replayPlan(vatID, options) {
       checkVatID(vatID);
-      checkOptions(options);
-      const { incarnation, from = 'start' } = options;
-      check(incarnation === undefined || typeof incarnation === 'number', 'incarnation must be a number');
-      check(
-        from === 'start' || from === 'snapshot',
-        `invalid from ${quote(from)}: a replay begins at the incarnation's "start" or at its last "snapshot"`,
-      );
-      return answer(options, sizes => history.replayPlan(vatID, sizes, incarnation, from === 'snapshot'));
+      const taken = takeOptions('replayPlan', options, PLAN);
+      const { incarnation, from = 'start', sizes = false } = taken;
+      return answer(taken, history.replayPlan(vatID, sizes, incarnation, from === 'snapshot'));
     },
-    getBlockHeight: async () => answer({}, () => history.blockHeight()),
-    async readItem(vatID, position) {
+    async getBlockHeight(...others) {
+      takeNothingElse('getBlockHeight', others);
+      return answer({}, history.blockHeight());
+    },
+    async readItem(vatID, position, ...others) {
       check(typeof position === 'number', 'position must be a number');
+      takeNothingElse('readItem', others);
       const reader = items(vatID, {}, 'range', position, position + 1);
       const { value } = await reader.next();
       await reader.return();
       return value;
     },
-    readItems(vatID, options = {}) {
-      const { start = undefined, end = undefined } = options;
-      for (const [name, value] of Object.entries({ start, end })) {
-        check(value === undefined || typeof value === 'number', `${name} must be a number`);
-      }
-      return items(vatID, options, 'range', start, end);
+    readItems(vatID, options) {
+      const taken = takeOptions('readItems', options, RANGE);
+      return items(vatID, taken, 'range', taken.start, taken.end);
     },
-    readSpan: (vatID, startPos, options = {}) => items(vatID, options, 'span', startPos),
-    readIncarnation: (vatID, incarnation, options = {}) => items(vatID, options, 'incarnation', incarnation),
+    readSpan: (vatID, startPos, options) => items(vatID, takeOptions('readSpan', options, ITEMS), 'span', startPos),
+    readIncarnation: (vatID, incarnation, options) =>
+      items(vatID, takeOptions('readIncarnation', options, ITEMS), 'incarnation', incarnation),
     async close() {
       isOpen = false;
       await history.close();

@@ -1,6 +1,5 @@
 'use strict';
 
-const { check } = require('./errors.js');
 const { harden } = require('./harden.js');
 
 /** How often progress is told, in milliseconds. */
@@ -66,10 +65,4 @@ const runJob = async (job, { onProgress, signal }, run) => {
   }
 };
 
-/** Throws unless these are what they should be. */
-const checkJobOptions = ({ onProgress, signal }) => {
-  check(onProgress === undefined || typeof onProgress === 'function', 'onProgress must be a function');
-  check(signal === undefined || signal instanceof AbortSignal, 'signal must be an AbortSignal');
-};
-
-module.exports = { checkJobOptions, runJob };
+module.exports = { runJob };

@@ -3,10 +3,27 @@
 const path = require('node:path');
 
 const { modeArguments } = require('./artifact-mode.js');
-const { check, checkPath, checkPositive, followTaming, quote } = require('./errors.js');
+const { check, checkPath, followTaming, quote } = require('./errors.js');
 const { harden } = require('./harden.js');
-const { checkJobOptions, runJob } = require('./job.js');
+const { runJob } = require('./job.js');
 const native = require('./native.js');
+const { WORK, aBoolean, aMode, aPositive, anything, takeOptions } = require('./options.js');
+
+const KEEP = { transcripts: aMode, snapshots: aMode };
+const PRUNE = { keep: anything, budget: aPositive, limit: aPositive, dryRun: aBoolean, ...WORK };
+const RECLAIM = { method: anything, dryRun: aBoolean, ...WORK };
+
+/** The two modes that `keep` names. */
+const modesOf = keep => {
+  check(keep !== undefined, 'keep must say what is to stay: an artifact mode, or { transcripts, snapshots }');
+  if (typeof keep !== 'object' || keep === null) return { transcripts: keep, snapshots: keep };
+  const { transcripts, snapshots } = takeOptions('keep', keep, KEEP);
+  check(
+    transcripts !== undefined && snapshots !== undefined,
+    'keep must say what is to stay of both: { transcripts, snapshots }. A mode "debug" keeps all',
+  );
+  return { transcripts, snapshots };
+};
 
 /**
  * Deletes the contents of what is historical from a store.
@@ -16,26 +33,19 @@ const native = require('./native.js');
  */
 const pruneSwingStore = async (dirPath, options) => {
   checkPath('dirPath', dirPath);
-  check(
-    typeof options === 'object' && options !== null && options.keep !== undefined,
-    'keep must say what is to stay: an artifact mode, or { transcripts, snapshots }',
-  );
   followTaming();
-  const { keep, budget, limit, dryRun = false } = options;
-  const { transcripts, snapshots } =
-    typeof keep === 'object' && keep !== null ? keep : { transcripts: keep, snapshots: keep };
-  checkPositive('budget', budget);
-  checkPositive('limit', limit);
-  checkJobOptions(options);
+  const taken = takeOptions('pruneSwingStore', options, PRUNE);
+  const { keep, budget, limit, dryRun = false } = taken;
+  const { transcripts, snapshots } = modesOf(keep);
   const job = native.makePruning(
     path.resolve(dirPath),
     ...modeArguments(transcripts),
     ...modeArguments(snapshots),
     budget,
     limit,
-    !!dryRun,
+    dryRun,
   );
-  return harden(await runJob(job, options, () => job.run()));
+  return harden(await runJob(job, taken, () => job.run()));
 };
 
 /**
@@ -46,16 +56,15 @@ const pruneSwingStore = async (dirPath, options) => {
  */
 const reclaimSwingStoreSpace = async (dirPath, options) => {
   checkPath('dirPath', dirPath);
-  check(typeof options === 'object' && options !== null, 'options must be an object with a method');
   followTaming();
-  const { method, dryRun = false } = options;
+  const taken = takeOptions('reclaimSwingStoreSpace', options, RECLAIM);
+  const { method, dryRun = false } = taken;
   check(
     method === 'rewrite' || method === 'incremental' || (method === undefined && dryRun),
     `invalid method ${quote(method)}: there are "rewrite" and "incremental"`,
   );
-  checkJobOptions(options);
   const job = native.makeReclaiming(path.resolve(dirPath), dryRun ? undefined : method);
-  return harden(await runJob(job, options, () => job.run()));
+  return harden(await runJob(job, taken, () => job.run()));
 };
 
 module.exports = { pruneSwingStore, reclaimSwingStoreSpace };

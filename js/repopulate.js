@@ -3,20 +3,21 @@
 const path = require('node:path');
 
 const { modeArguments } = require('./artifact-mode.js');
-const { checkPath, checkPositive, followTaming } = require('./errors.js');
+const { checkPath, followTaming } = require('./errors.js');
 const { harden } = require('./harden.js');
-const { checkJobOptions, runJob } = require('./job.js');
+const { runJob } = require('./job.js');
 const native = require('./native.js');
+const { WORK, aMode, aPositive, takeOptions } = require('./options.js');
 const { drain } = require('./streams.js');
 
+const OPTIONS = { artifactMode: aMode, maxArtifactBytes: aPositive, maxTransactionBytes: aPositive, ...WORK };
+
 /** The options as the addon takes them. */
-const checkedOptions = options => {
-  const { artifactMode = 'archival', maxArtifactBytes, maxTransactionBytes } = options;
-  checkPositive('maxArtifactBytes', maxArtifactBytes);
-  checkPositive('maxTransactionBytes', maxTransactionBytes);
-  checkJobOptions(options);
-  return [...modeArguments(artifactMode), maxArtifactBytes, maxTransactionBytes];
-};
+const nativeOptions = ({ artifactMode = 'archival', maxArtifactBytes, maxTransactionBytes }) => [
+  ...modeArguments(artifactMode),
+  maxArtifactBytes,
+  maxTransactionBytes,
+];
 
 /** A promise that rejects when the signal is aborted, and what lets go of the signal. */
 const whenAborted = signal => {
@@ -50,11 +51,12 @@ const take = async (job, exporter, name) => {
  * @param {string} dirPath
  * @param {Record<string, any>} [options]
  */
-const repopulateSwingStore = async (exporter, dirPath, options = {}) => {
+const repopulateSwingStore = async (exporter, dirPath, options) => {
   checkPath('dirPath', dirPath);
   followTaming();
-  const job = native.makeRepopulation(path.resolve(dirPath), ...checkedOptions(options));
-  const { aborted, forget } = whenAborted(options.signal);
+  const taken = takeOptions('repopulateSwingStore', options, OPTIONS);
+  const job = native.makeRepopulation(path.resolve(dirPath), ...nativeOptions(taken));
+  const { aborted, forget } = whenAborted(taken.signal);
   const work = async () => {
     await job.open();
     for await (const name of exporter.getArtifactNames()) await take(job, exporter, name);
@@ -64,7 +66,7 @@ const repopulateSwingStore = async (exporter, dirPath, options = {}) => {
   };
   try {
     // An exporter that does not answer must not keep the caller waiting.
-    return harden(await runJob(job, options, () => Promise.race([work(), aborted])));
+    return harden(await runJob(job, taken, () => Promise.race([work(), aborted])));
   } finally {
     forget();
     await job.close();
@@ -78,16 +80,17 @@ const repopulateSwingStore = async (exporter, dirPath, options = {}) => {
  * @param {string} dirPath
  * @param {Record<string, any>} [options]
  */
-const repopulateSwingStoreFromDirectory = async (directory, dirPath, options = {}) => {
+const repopulateSwingStoreFromDirectory = async (directory, dirPath, options) => {
   checkPath('directory', directory);
   checkPath('dirPath', dirPath);
   followTaming();
+  const taken = takeOptions('repopulateSwingStoreFromDirectory', options, OPTIONS);
   const job = native.makeRepopulationFromDirectory(
     path.resolve(directory),
     path.resolve(dirPath),
-    ...checkedOptions(options),
+    ...nativeOptions(taken),
   );
-  return harden(await runJob(job, options, () => job.run()));
+  return harden(await runJob(job, taken, () => job.run()));
 };
 
 module.exports = { repopulateSwingStore, repopulateSwingStoreFromDirectory };

@@ -20,6 +20,24 @@ const { transcriptStoreOver } = require('./transcript-store.js');
 
 const MEMORY = ':memory:';
 
+/** The options of a store, for functions of our own that pass them on: those of the reference let unknown ones pass. */
+const STORE_OPTIONS = [
+  'asFile',
+  'serialized',
+  'unsafeFastMode',
+  'readonly',
+  'traceFile',
+  'keepSnapshots',
+  'keepTranscripts',
+  'archiveSnapshot',
+  'archiveTranscript',
+  'exportCallback',
+  'wrapKvStore',
+  'wrapTranscriptStore',
+  'wrapSnapStore',
+  'wrapBundleStore',
+];
+
 /** The methods of each sub-store that the kernel gets to see. */
 const KERNEL_FACING = {
   transcriptStore: [
@@ -110,7 +128,7 @@ const makeSwingStore = (storePath, forceReset, options, staging) => {
   followTaming();
 
   const filePath = staging ? staging.filePath : prepareFile(storePath, forceReset, asFile);
-  const db = staging ? staging.db : new Database(serialized || filePath, { readonly });
+  const db = staging ? staging.db : new Database(serialized || filePath, { readonly: !!readonly });
   let isOpen = true;
 
   const start = () => {
@@ -259,4 +277,4 @@ const openSwingStore = (storePath, options = {}) => {
   return makeSwingStore(storePath, false, options).store;
 };
 
-module.exports = { assertComplete, checkOptions, initSwingStore, makeSwingStore, openSwingStore };
+module.exports = { STORE_OPTIONS, assertComplete, checkOptions, initSwingStore, makeSwingStore, openSwingStore };

@@ -3,10 +3,13 @@
 const path = require('node:path');
 
 const { modeArguments } = require('./artifact-mode.js');
-const { check, checkPositive, checkString, followTaming } = require('./errors.js');
+const { checkString, followTaming } = require('./errors.js');
 const { harden } = require('./harden.js');
-const { checkJobOptions, runJob } = require('./job.js');
+const { runJob } = require('./job.js');
 const native = require('./native.js');
+const { WORK, aBoolean, aMode, aPositive, takeOptions } = require('./options.js');
+
+const OPTIONS = { artifactMode: aMode, integrityCheck: aBoolean, findingsPerKind: aPositive, ...WORK };
 
 /**
  * Looks through a whole store for what is damaged or missing.
@@ -14,20 +17,18 @@ const native = require('./native.js');
  * @param {string} dirPath
  * @param {Record<string, any>} [options]
  */
-const verifySwingStore = async (dirPath, options = {}) => {
+const verifySwingStore = async (dirPath, options) => {
   checkString('dirPath', dirPath);
-  checkJobOptions(options);
   followTaming();
-  const { artifactMode = 'operational', integrityCheck = true, findingsPerKind = 1000 } = options;
-  check(typeof integrityCheck === 'boolean', 'integrityCheck must be a boolean');
-  checkPositive('findingsPerKind', findingsPerKind);
+  const taken = takeOptions('verifySwingStore', options, OPTIONS);
+  const { artifactMode = 'operational', integrityCheck = true, findingsPerKind = 1000 } = taken;
   const job = native.makeVerification(
     path.resolve(dirPath),
     ...modeArguments(artifactMode),
     integrityCheck,
     findingsPerKind,
   );
-  return harden(await runJob(job, options, job.run));
+  return harden(await runJob(job, taken, job.run));
 };
 
 module.exports = { verifySwingStore };
