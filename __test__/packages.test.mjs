@@ -111,6 +111,7 @@ posix('the package with the source builds a binary that is found', t => {
      for (const file of ['Cargo.toml', 'Cargo.lock', 'src/lib.rs', 'benches', '.cargo/config.toml', 'build.rs']) {
        fs.statSync(file);
      }
+     if (!process.argv.includes('--locked')) throw new Error('not locked');
      fs.mkdirSync(release, { recursive: true });
      fs.copyFileSync(${JSON.stringify(addon)}, release + '/${library}');`,
   );

@@ -20,7 +20,8 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const { NAME, platformName } = createRequire(import.meta.url)('../js/platform.js');
 const { profile } = parseArgs({ options: { profile: { type: 'string', default: 'release' } } }).values;
 
-const { status, error } = spawnSync('cargo', ['build', '--lib', '--profile', profile], { cwd: root, stdio: 'inherit' });
+const args = ['build', '--locked', '--lib', '--profile', profile];
+const { status, error } = spawnSync('cargo', args, { cwd: root, stdio: 'inherit' });
 if (error) console.error(`cargo could not be run: ${error.message}`);
 if (status === 0) {
   const target = process.env.CARGO_TARGET_DIR ?? path.join(root, 'target');

@@ -4,6 +4,7 @@
  *     npm run check:memory              both of what follows
  *     npm run check:memory -- sanitizer the Rust tests, under the address sanitizer, SQLite and libdeflate included;
  *                                       takes Rust's nightly toolchain
+ *                                       ($SWING_STORE_NIGHTLY, such as nightly-2026-05-20)
  *     npm run check:memory -- valgrind  the addon in Node.js, under valgrind, which has to be installed
  *
  * V8 runs without its compiler under valgrind, which takes what that writes for errors. What valgrind finds counts
@@ -33,7 +34,8 @@ const run = (program, args, environment = {}) => {
 
 const sanitizer = () => {
   // A target has to be named, or else build scripts and macros would be made with the sanitizer, too.
-  const args = ['+nightly', 'test', '--lib', '--tests', '--no-fail-fast', '--target', target];
+  const nightly = process.env.SWING_STORE_NIGHTLY ?? 'nightly';
+  const args = [`+${nightly}`, 'test', '--locked', '--lib', '--tests', '--no-fail-fast', '--target', target];
   return run('cargo', [...args, '--no-default-features', '--features', 'cli'], {
     CARGO_TARGET_DIR: path.join(root, 'target', 'sanitizer'),
     RUSTFLAGS: '-Zsanitizer=address',

@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const build = [
-  ...['build', '--release', '--bench', 'limits', '--no-default-features'],
+  ...['build', '--locked', '--release', '--bench', 'limits', '--no-default-features'],
   '--message-format=json-render-diagnostics',
 ];
 

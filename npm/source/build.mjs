@@ -18,7 +18,7 @@ class BuildError extends Error {
 }
 
 const build = () => {
-  const { status, stderr, error } = spawnSync('cargo', ['build', '--lib', '--release'], {
+  const { status, stderr, error } = spawnSync('cargo', ['build', '--locked', '--lib', '--release'], {
     cwd: here,
     env: { ...process.env, CARGO_TARGET_DIR: target },
     encoding: 'utf8',

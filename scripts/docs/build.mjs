@@ -15,8 +15,8 @@ const strict = { RUSTDOCFLAGS: '-D warnings' };
 const steps = [
   [process.execPath, [typedoc, '--options', 'scripts/docs/typedoc.json']],
   // What others see must not link to what only we see, so the crate is documented without its inside, then with it.
-  ['cargo', ['doc', '--no-deps'], strict],
-  ['cargo', ['doc', '--no-deps', '--document-private-items'], strict],
+  ['cargo', ['doc', '--locked', '--no-deps'], strict],
+  ['cargo', ['doc', '--locked', '--no-deps', '--document-private-items'], strict],
 ];
 
 for (const [program, args, env] of steps) {

@@ -25,14 +25,14 @@ const { name, target, zigTarget, libc } = platform;
 
 // Rust links musl programs statically unless told otherwise, which a library that is loaded can't be.
 const flags = [process.env.RUSTFLAGS, libc === 'musl' && '-C target-feature=-crt-static'].filter(Boolean).join(' ');
-const args = [zigTarget ? 'zigbuild' : 'build', '--lib', '--release', '--target', zigTarget ?? target];
+const args = [zigTarget ? 'zigbuild' : 'build', '--locked', '--lib', '--release', '--target', zigTarget ?? target];
 const { status, error } = spawnSync('cargo', args, {
   cwd: root,
   env: { ...process.env, ...(flags && { RUSTFLAGS: flags }) },
   stdio: 'inherit',
 });
 if (error || status !== 0) {
-  const advice = zigTarget ? ' It takes Zig and cargo-zigbuild ("cargo install cargo-zigbuild").' : '';
+  const advice = zigTarget ? ' It takes Zig and cargo-zigbuild ("cargo install --locked cargo-zigbuild").' : '';
   console.error(`"cargo ${args.join(' ')}" failed (${error?.message ?? `exit code ${status}`}).${advice}`);
   process.exit(1);
 }

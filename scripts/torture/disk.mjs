@@ -27,7 +27,7 @@ const run = (command, args, settings) =>
   });
 
 console.log(`seed ${seed}`);
-const cargo = ['test', '--profile', 'quick', '--test', 'disk_faults', '--', '--nocapture', ...work];
+const cargo = ['test', '--locked', '--profile', 'quick', '--test', 'disk_faults', '--', '--nocapture', ...work];
 const failures = [
   await run('cargo', cargo, { SWING_STORE_FAULTS: places, SWING_STORE_FAULTS_SEED: seed }),
   Number(steps) > 0 && (await run('npx', ['ava', '__test__/disk-full.test.mjs'], { SWING_STORE_DISK_STEPS: steps })),
