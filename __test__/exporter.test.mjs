@@ -6,6 +6,8 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
+import * as reference from '@agoric/swing-store';
+import * as ours from '../index.mjs';
 import { initSwingStore, makeSwingStoreExporter } from '../index.mjs';
 
 /** A store whose vat has lost the items of its first incarnation. */
@@ -68,4 +70,42 @@ test('without it, getArtifactNames throws, at its call', async t => {
   t.throws(() => exporter.getArtifactNames(), { message: 'incomplete archival transcript: 1 vs 2' });
   t.is((await collect(exporter.getExportData())).length, 2);
   await exporter.close();
+});
+
+test('completeness does not depend on the name of a vat', async t => {
+  const attempt = call => {
+    try {
+      call();
+      return 'complete';
+    } catch (error) {
+      return error.message;
+    }
+  };
+  for (const pruned of ['', 'v1', '\u0000', 'v10', '\u{10ffff}']) {
+    const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'swing-store-exporter-'));
+    t.teardown(() => fs.rmSync(dir, { recursive: true, force: true }));
+    const { kernelStorage, hostStorage, debug } = reference.initSwingStore(dir);
+    const { transcriptStore } = kernelStorage;
+    for (const vatID of new Set(['', 'v1', 'v10', pruned])) {
+      transcriptStore.initTranscript(vatID);
+      for (const item of ['one', 'two', 'three']) transcriptStore.addItem(vatID, item);
+      await transcriptStore.rolloverSpan(vatID);
+      transcriptStore.addItem(vatID, 'four');
+    }
+    debug.getDatabase().prepare('DELETE FROM transcriptItems WHERE vatID = ? AND position = 1').run(pruned);
+    await hostStorage.commit();
+    await hostStorage.close();
+    for (const artifactMode of ['operational', 'replay', 'archival', 'debug']) {
+      const [found, expected] = await Promise.all(
+        [ours, reference].map(async api => {
+          const exporter = api.makeSwingStoreExporter(dir, { artifactMode });
+          const said = attempt(() => exporter.getArtifactNames());
+          await exporter.close();
+          return said;
+        }),
+      );
+      t.is(found, expected, `${artifactMode}, ${JSON.stringify(pruned)}`);
+      t.is(found === 'complete', ['operational', 'debug'].includes(artifactMode));
+    }
+  }
 });

@@ -5,7 +5,6 @@ const { followTaming } = require('./errors.js');
 const { storeFunctions } = require('./functions.js');
 const native = require('./native.js');
 const { unpackPairs } = require('./packed.js');
-const { signalOf } = require('./signal.js');
 
 /**
  * What the JavaScript side of a sub-store works with.
@@ -15,8 +14,8 @@ const { signalOf } = require('./signal.js');
  * @property {<F extends (...args: any[]) => any>(fn: F) => F} writes makes a function of the
  *   addon into one that first begins a transaction and then reports changes of the export data
  * @property {() => void} ensureTxn
- * @property {Int32Array} signal what the addon says of the database without being asked: see
- *   `signal.js`
+ * @property {Int32Array} signal what the addon says of the database without being asked: see `handle` in
+ *   `src/node/database.rs`
  */
 
 /**
@@ -30,7 +29,7 @@ const ownPowers = (fns, handle) => ({
   fns,
   writes: fn => fn,
   ensureTxn: fns.ensureTxn,
-  signal: signalOf(handle),
+  signal: handle.signal,
 });
 
 /**
@@ -65,7 +64,7 @@ const borrowedPowers = (db, part, ensureTxn, noteExport, options = {}) => {
         }
       }
     };
-  return { fns, writes, ensureTxn, signal: signalOf(handle) };
+  return { fns, writes, ensureTxn, signal: handle.signal };
 };
 
 module.exports = { borrowedPowers, ownPowers };

@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use napi::sys;
 
-use super::raw::{
-    Call, Function, Reply, SharedMemory, Value, add_functions, array_buffer, functions, tie,
-};
+use super::raw::{Call, Function, Reply, Value, add_functions, add_signal, functions, tie};
 use crate::store::{
     Bindings, DEFAULT_BUSY_TIMEOUT, Database, Error, Location, OpenOptions, Result, SharedDatabase,
     SqlValue,
@@ -25,17 +23,9 @@ const METHODS: &[Function<SharedDatabase>] = &[
     ("execute", execute),
     ("close", close),
     ("serialize", serialize),
-    ("refresh", |call| flag(call.target.lock().refresh())),
-    ("signal", |call| {
-        let signal = call.target.lock().signal();
-        array_buffer(call.env(), SharedMemory::Signal(signal))
-            .map(Reply::Js)
-            .ok_or_else(|| Error::Internal("this JavaScript engine has no external buffers".into()))
-    }),
-    ("watchOthers", |call| {
-        let view = call.target.lock().watch_others();
-        let buffer = view.and_then(|view| array_buffer(call.env(), SharedMemory::WalIndex(view)));
-        Ok(buffer.map_or(Value::Undefined.into(), Reply::Js))
+    ("refresh", |call| {
+        call.target.lock().refresh();
+        Ok(Value::Undefined.into())
     }),
     ("isOpen", |call| flag(call.target.lock().is_open())),
     ("inTransaction", |call| {
@@ -99,12 +89,16 @@ pub fn open(call: &Call<'_, ()>) -> Result<Reply> {
     handle(call.env(), SharedDatabase::open(location, &options)?)
 }
 
-/// The JavaScript object for a database.
+/// The JavaScript object for a database: its functions, and `signal`, an array that always shows three
+/// numbers. The first changes when copies of the database's values are void, the second is 1 while
+/// nobody but its store can change one, and the third is 1 once the database is closed. Who keeps
+/// the array must keep the object, too.
 pub fn handle(env: sys::napi_env, db: SharedDatabase) -> Result<Reply> {
     let db = Arc::new(db);
     let object = super::raw::new_object(env)?;
     tie(env, object, &db, &TAG)?;
     add_functions(env, object, &db, METHODS)?;
+    add_signal(env, object, db.lock().signal())?;
     Ok(Reply::Js(object))
 }
 

@@ -3,7 +3,6 @@
 use super::artifact::ArtifactMode;
 use super::error::{Error, Result, show};
 use super::record::SpanRecord;
-use super::unbroken::UnbrokenItems;
 use super::{Database, Store};
 
 impl Database {
@@ -25,11 +24,6 @@ impl Database {
     pub(super) fn check_transcripts(&self, mode: ArtifactMode) -> Result<()> {
         refuse_debug(mode)?;
         let spans = self.current_spans()?;
-        let unbroken = match mode {
-            // Current spans are few items among all.
-            ArtifactMode::Operational => UnbrokenItems::unknown(),
-            _ => UnbrokenItems::find(self)?,
-        };
         for span in spans {
             let SpanRecord {
                 vat_id,
@@ -40,7 +34,7 @@ impl Database {
             } = &span;
             match mode {
                 ArtifactMode::Operational => {
-                    let count = unbroken.count(self, vat_id, *start_pos, *end_pos)?;
+                    let count = self.count_items(vat_id, *start_pos, *end_pos)?;
                     if count != end_pos.saturating_sub(*start_pos) {
                         return Err(Error::IncompleteCurrentSpan {
                             count,
@@ -52,13 +46,13 @@ impl Database {
                     let first = self
                         .incarnation_start(vat_id, *incarnation)?
                         .unwrap_or(*start_pos);
-                    let count = unbroken.count(self, vat_id, first, *end_pos)?;
+                    let count = self.count_items(vat_id, first, *end_pos)?;
                     if count != end_pos.saturating_sub(first) {
                         return Err(Error::IncompleteIncarnation(count));
                     }
                 }
                 ArtifactMode::Archival => {
-                    let count = unbroken.count(self, vat_id, 0, *end_pos)?;
+                    let count = self.count_items(vat_id, 0, *end_pos)?;
                     if count != *end_pos {
                         return Err(Error::IncompleteArchive {
                             count,

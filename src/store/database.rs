@@ -180,10 +180,9 @@ impl Database {
     }
 
     /// Makes void the copies of values that were made before, if another connection may have
-    /// changed the database since. Says whether [`Database::watch_others`] can save further calls.
-    pub fn refresh(&self) -> bool {
+    /// changed the database since.
+    pub fn refresh(&self) {
         self.notice_others();
-        self.can_be_watched()
     }
 
     /// What tells whoever keeps copies of values whether they still hold.
@@ -454,7 +453,6 @@ impl Database {
     pub fn close(&mut self) {
         self.settle_outliving_readers();
         self.transaction_lost();
-        self.signal.watch(false);
         self.signal.close();
         self.statements.clear();
         self.readers.clear();

@@ -74,11 +74,9 @@ pub(crate) mod system_error;
 mod text;
 mod trace;
 mod transcripts;
-mod unbroken;
 pub mod verify;
 mod view;
 mod wal_clock;
-mod wal_view;
 
 use std::path::PathBuf;
 
@@ -103,7 +101,7 @@ pub use new_file::NewFile;
 pub use notes::Note;
 pub use progress::{Monitor, Progress, Stage};
 pub use schema::Part;
-pub use signal::Signal;
+pub use signal::{Numbers, Signal, SignalView};
 pub use snapshots::{SnapshotImport, SnapshotInfo, SnapshotRow};
 pub use span_import::SpanImport;
 pub use span_reader::{ItemBatch, SpanReader};
@@ -112,7 +110,6 @@ pub use statement::{Bindings, Changes, Column, SqlValue};
 pub use text::{as_read as text_as_read, for_hash as text_for_hash, from_utf16, has_replacement};
 pub use transcripts::{Deletion, ItemRow, Span};
 pub use verify::verify_store;
-pub use wal_view::WalView;
 
 /// Who begins the transactions that a store's writes belong to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

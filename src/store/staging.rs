@@ -224,7 +224,6 @@ impl Database {
         self.check_may_move().map_err(Moved::No)?;
         let sql = self.take_statements();
         let from = self.location.clone();
-        self.signal.watch(false);
         if let Some(connection) = self.connection.take() {
             drop(connection.close());
         }

@@ -14,7 +14,7 @@ use std::ptr::{self, NonNull};
 use rusqlite::{Connection, ffi};
 
 /// How many 32-bit words the WAL-index's header has.
-pub(super) const HEADER_WORDS: usize = 12;
+const HEADER_WORDS: usize = 12;
 
 /// The WAL-index's header as it was at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,8 +50,8 @@ pub(super) fn is_in_wal_mode(connection: &Connection) -> bool {
 }
 
 /// Where the first part of the WAL-index is mapped, as long as the connection is open and in WAL
-/// mode; `None` if there is none. Of [`WalClock::read`] goes what is said there.
-pub(super) fn wal_index(connection: &Connection) -> Option<NonNull<u32>> {
+/// mode; `None` if there is none. Same precondition as [`WalClock::read`].
+fn wal_index(connection: &Connection) -> Option<NonNull<u32>> {
     // SAFETY: an open connection, by the borrow. The pointers are used within this function,
     // while the connection is borrowed, so that its file stays. The file control writes the
     // pointer to the file, for which there is a place. The methods of a file that has a WAL-index

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use napi::bindgen_prelude::{Unknown, execute_tokio_future, spawn_blocking};
 use napi::sys;
 
-pub use self::shared::{SharedMemory, array_buffer};
+pub use self::shared::add_signal;
 pub use self::values::{Value, new_object, property, set_property, text_to_js, to_js};
 use super::errors;
 use crate::store::{Error, Result};

@@ -1,62 +1,122 @@
-//! Memory that JavaScript reads without a call.
+//! Numbers that JavaScript reads without a call.
+//!
+//! They lie in an `ArrayBuffer` that the engine allocated: an engine with a memory cage, such as
+//! Electron's, has no buffers over foreign memory.
 
 use std::ffi::c_void;
-use std::ptr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::{self, NonNull};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use napi::sys;
 
-use crate::store::{Signal, WalView};
+use super::{check, set_property};
+use crate::store::{Numbers, Result, Signal, SignalView};
 
-/// Whose memory it is.
-pub enum SharedMemory {
-    /// What a database says without being asked.
-    Signal(Arc<Signal>),
-    /// What SQLite says to all connections.
-    WalIndex(WalView),
-}
+/// How many numbers there are: the generation, whether values are held, whether the database is closed.
+const COUNT: usize = 3;
 
-impl SharedMemory {
-    /// The memory's address and its length, the same until this is dropped.
-    fn place(&self) -> (*const c_void, usize) {
-        match self {
-            SharedMemory::Signal(signal) => (Arc::as_ptr(signal).cast(), size_of::<Signal>()),
-            SharedMemory::WalIndex(view) => {
-                let words = view.words();
-                (words.as_ptr().cast(), size_of_val(words))
-            }
+/// The memory of the engine's buffer.
+struct Place(NonNull<i32>);
+
+// SAFETY: the memory is written by one thread at a time, under the signal's lock, and read by JavaScript.
+unsafe impl Send for Place {}
+// SAFETY: as above.
+unsafe impl Sync for Place {}
+
+impl SignalView for Place {
+    fn show(&self, numbers: Numbers) {
+        let values: [i32; COUNT] = [
+            numbers.generation,
+            numbers.held.into(),
+            numbers.closed.into(),
+        ];
+        for (at, value) in values.into_iter().enumerate() {
+            // SAFETY: the buffer has room for so many numbers and is aligned for them. It stays, at its
+            // place, while the signal knows of this view: see `add_signal`. JavaScript only reads.
+            unsafe { AtomicI32::from_ptr(self.0.as_ptr().add(at)) }.store(value, Ordering::Release);
         }
     }
 }
 
-/// An `ArrayBuffer` over 32-bit numbers; `None` where the engine has no external buffers.
-pub fn array_buffer(env: sys::napi_env, memory: SharedMemory) -> Option<sys::napi_value> {
-    extern "C" fn finalize(_: sys::napi_env, _: *mut c_void, hint: *mut c_void) {
-        // SAFETY: made by `Box::into_raw` below, and given back once, when JavaScript can't
-        // reach the buffer any more. Neither owner has a destructor that could panic.
-        drop(unsafe { Box::from_raw(hint.cast::<SharedMemory>()) });
+/// A view of a signal, and what keeps its memory.
+struct Shown {
+    signal: Arc<Signal>,
+    view: Arc<dyn SignalView>,
+    buffer: sys::napi_ref,
+}
+
+/// Defines `signal` of an object: an `Int32Array` that shows a signal's numbers as long as the object
+/// is there.
+///
+/// # Errors
+/// [`Error::Internal`](crate::store::Error::Internal) if Node-API makes no buffer.
+pub fn add_signal(env: sys::napi_env, object: sys::napi_value, signal: Arc<Signal>) -> Result<()> {
+    extern "C" fn finalize(env: sys::napi_env, data: *mut c_void, _: *mut c_void) {
+        // SAFETY: made by `Box::into_raw` below, and given back once, here: when the object was
+        // collected, or when the environment ends, while its memory is still there.
+        let shown = unsafe { Box::from_raw(data.cast::<Shown>()) };
+        drop(catch_unwind(AssertUnwindSafe(move || {
+            // From here on no thread writes to the buffer, so that it may go.
+            shown.signal.stop_showing_in(&shown.view);
+            // SAFETY: the reference that was made below, deleted once, on JavaScript's thread.
+            unsafe { sys::napi_delete_reference(env, shown.buffer) };
+        })));
     }
-    let owner = Box::new(memory);
-    let (address, length) = owner.place();
-    let raw = Box::into_raw(owner);
-    let mut result = ptr::null_mut();
-    // SAFETY: the memory is as long as given, is aligned for 32-bit numbers, is known to change
-    // behind any reader's back (it consists of atomic numbers), and lives until the finalizer
-    // runs, since the buffer owns its owner. JavaScript reads whole aligned numbers and writes none.
+    let mut data = ptr::null_mut();
+    let mut buffer = ptr::null_mut();
+    let mut array = ptr::null_mut();
+    let mut reference = ptr::null_mut();
+    let bytes = COUNT * size_of::<i32>();
+    // SAFETY: places for the results; the array is as long as the buffer.
+    unsafe {
+        check(
+            sys::napi_create_arraybuffer(env, bytes, &mut data, &mut buffer),
+            "making a buffer",
+        )?;
+        let kind = sys::TypedarrayType::int32_array;
+        check(
+            sys::napi_create_typedarray(env, kind, COUNT, buffer, 0, &mut array),
+            "making an array",
+        )?;
+        set_property(env, object, "signal", array)?;
+        // The memory of a buffer does not move, and goes with the buffer, or when somebody detaches
+        // it: nobody but our own JavaScript gets it. The reference keeps the buffer.
+        check(
+            sys::napi_create_reference(env, buffer, 1, &mut reference),
+            "keeping a buffer",
+        )?;
+    }
+    let Some(place) = NonNull::new(data.cast()) else {
+        // SAFETY: the reference that was just made.
+        unsafe { sys::napi_delete_reference(env, reference) };
+        return check(
+            sys::Status::napi_generic_failure,
+            "finding a buffer's memory",
+        );
+    };
+    let view: Arc<dyn SignalView> = Arc::new(Place(place));
+    let shown = Box::into_raw(Box::new(Shown {
+        signal: signal.clone(),
+        view: view.clone(),
+        buffer: reference,
+    }));
+    // SAFETY: the object is alive, and the finalizer frees what it is given.
     let status = unsafe {
-        sys::napi_create_external_arraybuffer(
+        sys::napi_add_finalizer(
             env,
-            address.cast_mut(),
-            length,
+            object,
+            shown.cast(),
             Some(finalize),
-            raw.cast(),
-            &mut result,
+            ptr::null_mut(),
+            ptr::null_mut(),
         )
     };
-    if status == sys::Status::napi_ok {
-        return Some(result);
+    if status != sys::Status::napi_ok {
+        finalize(env, shown.cast(), ptr::null_mut());
+        return check(status, "watching an object");
     }
-    // SAFETY: no buffer was made, so no finalizer will give it back.
-    drop(unsafe { Box::from_raw(raw) });
-    None
+    signal.show_in(view);
+    Ok(())
 }

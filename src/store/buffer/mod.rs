@@ -89,8 +89,6 @@ pub(super) struct Buffer {
     data_version: Option<i64>,
     /// Whether the journal mode is WAL, if that is known.
     is_wal: Option<bool>,
-    /// Whether a view of the WAL-index was asked for.
-    was_watched: bool,
     /// Whether there is no journal, so that SQL can't undo anything.
     is_without_journal: bool,
 }
@@ -274,8 +272,6 @@ impl Database {
         let mut buffer = self.buffer.borrow_mut();
         buffer.others = Others::Unknown;
         buffer.is_wal = None;
-        // A tool may have changed the journal mode, and with it the WAL-index.
-        self.signal.watch(false);
         if buffer.is_on {
             buffer.in_transaction = in_transaction;
             buffer.has_unjournaled |= buffer.savepoints > 0;

@@ -2,7 +2,6 @@
 
 use super::super::Database;
 use super::super::wal_clock::{WalClock, is_in_wal_mode};
-use super::super::wal_view::WalView;
 use super::Others;
 
 impl Database {
@@ -35,31 +34,12 @@ impl Database {
         }
     }
 
-    /// A view of the WAL-index, for whoever wants to know of others' commits without asking. It
-    /// shows them as long as the signal says that it does. There is one a connection.
-    pub fn watch_others(&self) -> Option<WalView> {
-        if !self.can_be_watched() {
-            return None;
-        }
-        self.buffer.borrow_mut().was_watched = true;
-        let view = WalView::new(self.connection().ok()?)?;
-        self.signal.watch(true);
-        Some(view)
-    }
-
-    /// Whether [`Database::watch_others`] has yet to be tried.
-    pub(in crate::store) fn can_be_watched(&self) -> bool {
-        let buffer = self.buffer.borrow();
-        !buffer.was_watched && matches!(buffer.others, Others::Wal(_))
-    }
-
     /// Takes note of the journal mode.
     pub(in crate::store) fn journal_mode_set(&self, mode: &str) {
         let mut buffer = self.buffer.borrow_mut();
         buffer.is_wal = Some(mode == "wal");
         buffer.is_without_journal = mode == "off";
         buffer.others = Others::Unknown;
-        self.signal.watch(false);
     }
 
     /// How others can be noticed.

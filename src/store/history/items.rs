@@ -14,7 +14,6 @@ use super::{History, HistoryFault, check_open};
 use crate::store::error::{Error, Result};
 use crate::store::progress::Monitor;
 use crate::store::span_reader::{ItemBatch, SpanReader};
-use crate::store::unbroken::UnbrokenItems;
 
 /// Which items of a vat to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,8 +150,7 @@ impl ItemsReader {
         )?;
         if !self.skip_missing {
             let monitor = Monitor::default();
-            self.history
-                .count_items(&mut spans, &UnbrokenItems::unknown(), &monitor)?;
+            self.history.count_items(&mut spans, &monitor)?;
             let missing: Vec<String> = spans
                 .iter()
                 .filter(|span| span.populated != Populated::All)

@@ -9,7 +9,6 @@ use crate::store::error::Result;
 use crate::store::progress::{Monitor, Stage};
 use crate::store::record::SpanRecord;
 use crate::store::span_reader::SqlText;
-use crate::store::unbroken::UnbrokenItems;
 
 /// How much of something is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -138,25 +137,18 @@ impl History {
     /// [`Error::Aborted`](crate::store::Error::Aborted); SQLite's errors.
     pub fn all_spans(&self, monitor: &Monitor) -> Result<Vec<SpanInfo>> {
         let mut spans = self.all_span_records()?;
-        let unbroken = self.ask(|db| UnbrokenItems::find(db))?;
-        self.count_items(&mut spans, &unbroken, monitor)?;
-        self.sizes.add_to(&mut spans);
+        self.complete_spans(&mut spans, monitor)?;
         Ok(spans)
     }
 
     /// Counts the items that are there of each span.
-    pub(super) fn count_items(
-        &self,
-        spans: &mut [SpanInfo],
-        unbroken: &UnbrokenItems,
-        monitor: &Monitor,
-    ) -> Result<()> {
+    pub(super) fn count_items(&self, spans: &mut [SpanInfo], monitor: &Monitor) -> Result<()> {
         monitor.add_total(spans.len());
         monitor.begin(Stage::Working);
         for span in spans {
             self.check(monitor)?;
             let vat_id = span.vat_id.as_bytes();
-            let found = self.ask(|db| unbroken.count(db, vat_id, span.start_pos, span.end_pos))?;
+            let found = self.ask(|db| db.count_items(vat_id, span.start_pos, span.end_pos))?;
             span.set_items(found);
             monitor.finish_piece();
         }
@@ -174,9 +166,9 @@ impl History {
         Ok(spans)
     }
 
-    /// Adds what is there of a vat's spans.
+    /// Adds what is there of the spans.
     pub(super) fn complete_spans(&self, spans: &mut [SpanInfo], monitor: &Monitor) -> Result<()> {
-        self.count_items(spans, &UnbrokenItems::unknown(), monitor)?;
+        self.count_items(spans, monitor)?;
         self.sizes.add_to(spans);
         Ok(())
     }
