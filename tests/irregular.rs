@@ -173,8 +173,8 @@ fn a_leftover_that_is_none_is_left_alone() {
     let [store, archive, other] = ["store", "archive", "other"].map(|n| base.path().join(n));
     scene().put_store(&store);
     fs::write(&other, "of somebody else").expect("a file");
-    for (name, is_link) in [("fifo", false), ("link", true)] {
-        let leftover = archive.join(format!(".swing-store-archive-{name}"));
+    for (number, is_link) in [(1, false), (2, true)] {
+        let leftover = archive.join(format!(".swing-store-archive-{number:016x}"));
         fs::create_dir_all(&leftover).expect("a directory");
         match is_link {
             true => symlink(&other, leftover.join("lock")).expect("a link"),
@@ -190,5 +190,5 @@ fn a_leftover_that_is_none_is_left_alone() {
         fs::read_to_string(&other).expect("the file"),
         "of somebody else"
     );
-    assert!(left.join(".swing-store-archive-link").exists());
+    assert!(left.join(".swing-store-archive-0000000000000002").exists());
 }

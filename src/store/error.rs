@@ -86,6 +86,9 @@ pub enum Error {
     /// A store's file has a log beside it that can't be read, since its directory can't be written
     /// to; the file.
     UnreadableLog(PathBuf),
+    /// A store's file has a journal beside it of a transaction that was not finished, which this
+    /// user may not roll back; the file.
+    UnfinishedTransaction(PathBuf),
     /// The database could not be put into the journal mode that the store needs.
     JournalMode {
         /// the mode asked for
@@ -440,6 +443,7 @@ impl Error {
             Error::NoSuchDirectory
             | Error::NoStore { .. }
             | Error::UnreadableLog(_)
+            | Error::UnfinishedTransaction(_)
             | Error::JournalMode { .. } => "ERR_SWING_STORE_OPEN",
             Error::Torn => "ERR_SWING_STORE_TORN",
             Error::MomentLost => "ERR_SWING_STORE_OVERTAKEN",
@@ -512,6 +516,14 @@ impl Error {
                 "{} has a log beside it (-wal), and to read that SQLite must make a file for its \
                  index (-shm) or write to it, and this user be allowed to read all three. Allow \
                  that, or read a copy of the store with its log",
+                file.display()
+            ),
+            Error::UnfinishedTransaction(file) => format!(
+                "{} has the journal of a transaction beside it (-journal) that a program began and \
+                 did not finish. It has to be rolled back before the store can be read, and this \
+                 user may not do so. Have a user who may write to the file, the journal and their \
+                 directory run `swing-store verify`, which rolls it back; or copy the file and the \
+                 journal, under the same names, to a directory of your own, and read that copy",
                 file.display()
             ),
             Error::JournalMode { wanted, found } => format!(

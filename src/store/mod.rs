@@ -49,6 +49,7 @@ mod memory;
 mod moment;
 mod new_file;
 mod notes;
+mod ownership;
 mod pool;
 mod progress;
 pub mod prune;

@@ -5,9 +5,14 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::error::{Error, Result};
+use super::ownership::keep_rights;
+use super::regular::irregular;
 use super::rename::rename;
 use super::scratch::{Scratch, sync_directory};
 use super::system_error;
+
+/// What the names of scratch directories of single files begin with.
+const PREFIX: &str = ".swing-store-file-";
 
 /// A file that is going to be written, and its place.
 pub struct NewFile {
@@ -19,10 +24,13 @@ pub struct NewFile {
 
 impl NewFile {
     /// Makes sure that the file can be written, before the work that it takes. Unless it may
-    /// `replace` one, a file that has the name already stays as it is.
+    /// `replace` one, a file that has the name already stays as it is. A file that is replaced
+    /// leaves its permissions and, where that is allowed, its owner to the new one; a link is
+    /// replaced itself, and what it leads to stays.
     ///
     /// # Errors
     /// [`Error::Io`], with the code `EEXIST` where there is something that must not be replaced.
+    /// A directory, a device or the like is never replaced, and neither is a link to one.
     pub fn begin(path: &Path, replace: bool) -> Result<NewFile> {
         if !replace && path.symlink_metadata().is_ok() {
             return Err(failed(path, &system_error::exists()));
@@ -30,15 +38,18 @@ impl NewFile {
         if path.is_dir() {
             return Err(failed(path, &system_error::is_a_directory()));
         }
-        let Some(name) = path.file_name() else {
+        if path.metadata().is_ok_and(|found| !found.is_file()) {
+            return Err(failed(path, &irregular()));
+        }
+        if path.file_name().is_none() {
             return Err(failed(path, &system_error::not_found()));
-        };
+        }
         let directory = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),
         };
         Ok(NewFile {
-            scratch: Scratch::new(&directory, &format!(".{}-", name.to_string_lossy()))?,
+            scratch: Scratch::new(&directory, PREFIX)?,
             path: path.to_owned(),
             directory,
             replace,
@@ -57,8 +68,11 @@ impl NewFile {
     }
 
     fn write(&self, unfinished: &Path, contents: &[u8]) -> io::Result<()> {
-        let mut file = File::create(unfinished)?;
+        let mut file = File::create_new(unfinished)?;
         file.write_all(contents)?;
+        if self.replace {
+            keep_rights(&file, &self.path)?;
+        }
         file.sync_all()?;
         drop(file);
         if self.replace {
@@ -108,6 +122,45 @@ mod tests {
         fs::remove_file(&other).unwrap();
         // Nothing is left beside it.
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_directory_named_after_the_file_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let theirs = directory.path().join(".env-production");
+        fs::create_dir(&theirs).unwrap();
+        fs::write(theirs.join("lock"), b"").unwrap();
+        fs::write(theirs.join("key"), b"").unwrap();
+        write(&directory.path().join("env"), b"", true).unwrap();
+        assert!(theirs.join("key").exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_rights_of_a_file_stay_and_links_are_not_followed() {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+        let directory = tempfile::tempdir().unwrap();
+        let [path, link, other] = ["file", "link", "other"].map(|name| directory.path().join(name));
+        fs::write(&path, b"one").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        write(&path, b"two", true).unwrap();
+        assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o600);
+        symlink(&path, &link).unwrap();
+        write(&link, b"three", true).unwrap();
+        assert!(link.symlink_metadata().unwrap().is_file());
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        // A new file has what the umask leaves.
+        fs::write(&other, b"").unwrap();
+        let usual = other.metadata().unwrap().mode();
+        assert_eq!(link.metadata().unwrap().mode(), usual);
+        for device in ["/dev/null", "/dev/full"] {
+            fs::remove_file(&link).unwrap();
+            symlink(device, &link).unwrap();
+            for path in [Path::new(device), &link] {
+                let error = write(path, b"", true).unwrap_err();
+                assert!(error.to_string().contains("regular file"), "{error}");
+            }
+        }
     }
 
     #[test]

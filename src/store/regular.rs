@@ -6,8 +6,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::iter;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::error::{Error, Result};
 use super::replace::{SIDECARS, sidecar};
@@ -29,24 +28,47 @@ pub(super) fn open_with(options: &mut OpenOptions, path: &Path) -> io::Result<Fi
     check_opened(options, false, path)
 }
 
-/// Fails if a database, or what SQLite would read beside it, is neither a file nor a directory: SQLite
-/// waits for a FIFO's writer.
+/// The database file that SQLite opens at `file`: it follows links, and has its own files beside
+/// what they lead to.
+pub(super) fn real(file: &Path) -> PathBuf {
+    let is_link = file
+        .symlink_metadata()
+        .is_ok_and(|found| found.is_symlink());
+    let real = is_link.then(|| dunce::canonicalize(file).ok()).flatten();
+    real.unwrap_or_else(|| file.to_owned())
+}
+
+/// Fails if a database is neither a file nor a directory, or if what SQLite reads or writes beside
+/// it is anything but a regular file: SQLite waits for a FIFO's writer, and fails late at a link.
 ///
 /// # Errors
 /// [`Error::Io`].
 pub(super) fn check_database(file: &Path) -> Result<()> {
-    for suffix in iter::once("").chain(SIDECARS) {
-        let path = sidecar(file, suffix);
-        // Whatever else is wrong, SQLite will say so.
-        if let Ok(found) = path.metadata()
+    let file = real(file);
+    // Whatever else is wrong, SQLite will say so.
+    match file.metadata() {
+        Ok(found) if !found.is_file() && !found.is_dir() => Err(opening(&file)),
+        _ => check_beside(&file),
+    }
+}
+
+/// Fails if there is anything but a regular file at a name that SQLite uses beside a database.
+///
+/// # Errors
+/// [`Error::Io`].
+pub(super) fn check_beside(file: &Path) -> Result<()> {
+    for path in SIDECARS.map(|suffix| sidecar(file, suffix)) {
+        if let Ok(found) = path.symlink_metadata()
             && !found.is_file()
-            && !found.is_dir()
         {
-            let doing = format!("opening {}", path.display());
-            return Err(Error::io(doing, &irregular()));
+            return Err(opening(&path));
         }
     }
     Ok(())
+}
+
+fn opening(path: &Path) -> Error {
+    Error::io(format!("opening {}", path.display()), &irregular())
 }
 
 /// As [`open_with`], for files that this package makes: a link is not one of them, and is not
@@ -102,7 +124,8 @@ fn unready(error: &io::Error, path: &Path) -> bool {
     error.kind() == io::ErrorKind::PermissionDenied && path.is_dir()
 }
 
-fn irregular() -> io::Error {
+/// The error of a path that leads to something else than a regular file.
+pub(super) fn irregular() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")
 }
 

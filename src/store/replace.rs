@@ -1,11 +1,13 @@
 //! Putting a database file where another one may be, in one step.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::error::{Error, Result};
+use super::ownership::keep_rights;
+use super::regular;
 use super::rename::rename;
 use super::system_error::is_in_use;
 use super::{Database, Location, OpenOptions};
@@ -20,8 +22,9 @@ pub(super) fn sidecar(file: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// Moves a database file, which is closed, to where another store may be. `aside` is a directory on
-/// the same file system for what must go before.
+/// Moves a database file, which is closed, to where another store may be, which leaves its
+/// permissions and its owner to the new one. `aside` is a directory on the same file system, which
+/// nobody else may use, for what must go before.
 ///
 /// # Errors
 /// [`Error::StoreInUse`] on Windows; [`Error::Io`]; with everything as it was.
@@ -34,7 +37,7 @@ pub(super) fn put_in_place(from: &Path, to: &Path, aside: &Path) -> Result<()> {
         ),
         false => Error::io(doing(), error),
     };
-    if SIDECARS.iter().any(|suffix| sidecar(from, suffix).exists()) {
+    if !sidecars_of(from).is_empty() {
         return Err(Error::Internal(
             "the imported database did not close".into(),
         ));
@@ -42,6 +45,10 @@ pub(super) fn put_in_place(from: &Path, to: &Path, aside: &Path) -> Result<()> {
     if !sidecars_of(to).is_empty() {
         bring_in_log(to);
     }
+    // SQLite gives its files beside the database the rights of the database.
+    regular::open_own(File::options().write(true), from)
+        .and_then(|new| keep_rights(&new, to))
+        .map_err(|error| Error::io(doing(), &error))?;
     // Where there is no more than a file, one step replaces it. The new file must never meet the
     // old one's log, though, which SQLite would take for its own; nor the old file be without it.
     let old = sidecars_of(to);
@@ -49,7 +56,7 @@ pub(super) fn put_in_place(from: &Path, to: &Path, aside: &Path) -> Result<()> {
     if !old.is_empty() || to.is_dir() {
         let replaced = aside.join("replaced");
         fs::create_dir_all(&replaced).map_err(|error| Error::io(doing(), &error))?;
-        let whole = to.exists().then(|| to.to_owned());
+        let whole = to.symlink_metadata().is_ok().then(|| to.to_owned());
         for path in whole.into_iter().chain(old) {
             let kept = replaced.join(path.file_name().unwrap_or_default());
             if let Err(error) = rename(&path, &kept) {
@@ -65,10 +72,11 @@ pub(super) fn put_in_place(from: &Path, to: &Path, aside: &Path) -> Result<()> {
     })
 }
 
-/// What SQLite has beside a file.
+/// What is under the names that SQLite uses beside a file, links that lead nowhere included.
 fn sidecars_of(file: &Path) -> Vec<PathBuf> {
     let paths = SIDECARS.iter().map(|suffix| sidecar(file, suffix));
-    paths.filter(|path| path.exists()).collect()
+    let is_there = |path: &PathBuf| path.symlink_metadata().is_ok();
+    paths.filter(is_there).collect()
 }
 
 /// Brings the log of a store that was not closed into its file, and does away with the log, as
@@ -128,5 +136,39 @@ mod tests {
         fs::write(sidecar(&other, "-wal"), "a log").unwrap();
         bring_in_log(&other);
         assert!(fs::read(&other).unwrap().starts_with(b"something"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_new_store_has_the_rights_of_the_old_one() {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+        let directory = tempfile::tempdir().unwrap();
+        let [from, to, aside] = ["from", "to", "aside"].map(|name| directory.path().join(name));
+        let mut db = open(&to);
+        db.execute("CREATE TABLE t (x)").unwrap();
+        db.close();
+        fs::set_permissions(&to, fs::Permissions::from_mode(0o600)).unwrap();
+        for is_linked in [false, true] {
+            // Links under names of SQLite's are out of the way, wherever they lead.
+            if is_linked {
+                for suffix in SIDECARS {
+                    symlink("nowhere", sidecar(&to, suffix)).unwrap();
+                }
+            }
+            let mut db = open(&from);
+            db.execute("CREATE TABLE new (x)").unwrap();
+            db.close();
+            put_in_place(&from, &to, &aside).unwrap();
+            assert_eq!(to.metadata().unwrap().mode() & 0o777, 0o600);
+            assert!(sidecars_of(&to).is_empty());
+            let mut db = open(&to);
+            db.set_unsafe_fast_mode(false).unwrap();
+            db.execute("INSERT INTO new VALUES (1)").unwrap();
+            for suffix in ["-wal", "-shm"] {
+                let mode = sidecar(&to, suffix).metadata().unwrap().mode();
+                assert_eq!(mode & 0o777, 0o600);
+            }
+            db.close();
+        }
     }
 }

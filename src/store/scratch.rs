@@ -1,16 +1,22 @@
 //! Directories for what is not finished yet.
 //!
 //! What is under way lies beside its final place, in a directory of its own, and is renamed when
-//! it is whole. A process that is killed leaves such a directory behind; the next one to work in
-//! the same place removes it. The two are told apart by a lock on a file inside, which the
-//! system lets go of when its process ends, however it ends.
+//! it is whole. A process that is killed leaves such a directory; the next one to work in the same
+//! place removes it. A lock on a file inside tells the two apart: the system releases it when its
+//! process ends, however it ends.
+//!
+//! The place may be shared with others, so a directory is taken for such a leftover only if it
+//! has a name that this module gives, belongs to this user, may be written to by nobody else, and
+//! holds the file that is locked. Nobody but this user can have put anything into it then.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
 use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::error::{Error, Result};
+use super::ownership::{is_own, is_private};
 use super::regular;
 
 /// The file inside that is locked while the directory is in use.
@@ -18,6 +24,9 @@ const LOCK_NAME: &str = "lock";
 
 /// More than enough to find a name that nobody else has.
 const ATTEMPTS: usize = 16;
+
+/// How many hexadecimal digits follow the prefix of a name.
+const DIGITS: usize = 16;
 
 /// A directory for unfinished files, which is gone when this value is.
 pub(super) struct Scratch {
@@ -37,8 +46,9 @@ impl Scratch {
         Scratch::new(parent, prefix)
     }
 
-    /// Makes a directory in `parent` whose name begins with `prefix`, and removes those that
-    /// killed processes have left there under the same prefix.
+    /// Makes a directory in `parent` that only this user may use and whose name begins with
+    /// `prefix`, and removes those that killed processes of this user have left there under the
+    /// same prefix.
     ///
     /// # Errors
     /// [`Error::Io`] when it can't be made.
@@ -46,7 +56,7 @@ impl Scratch {
         remove_leftovers(parent, prefix);
         let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
         for _ in 0..ATTEMPTS {
-            let path = parent.join(format!("{prefix}{:016x}", random()));
+            let path = parent.join(format!("{prefix}{:0DIGITS$x}", random()));
             match claim(&path) {
                 Ok(Some(lock)) => {
                     return Ok(Scratch {
@@ -92,13 +102,16 @@ fn remove_locked(path: &Path, lock: Option<File>) {
 
 /// Makes and locks a directory; `None` if another process was quicker.
 fn claim(path: &Path) -> io::Result<Option<File>> {
-    fs::create_dir(path)?;
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)?;
     let name = path.join(LOCK_NAME);
-    let lock = match open_lock(&name) {
-        Ok(lock) => lock,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let lock = options.open(&name)?;
     match lock.try_lock() {
         Err(TryLockError::WouldBlock) => Ok(None),
         // Where files can't be locked, nobody takes anything for a leftover either.
@@ -106,15 +119,7 @@ fn claim(path: &Path) -> io::Result<Option<File>> {
     }
 }
 
-/// Opens the file to be locked, which is made if it is missing. A directory of such a name may be
-/// anybody's, so whatever is there is not emptied, and a link not followed.
-fn open_lock(path: &Path) -> io::Result<File> {
-    let mut options = File::options();
-    options.write(true).create(true).truncate(false);
-    regular::open_own(&mut options, path)
-}
-
-/// Removes what nobody works in any more. That it can't be removed is no reason to stop.
+/// Removes what no process works in any more. Failing to remove it is no reason to stop.
 pub(super) fn remove_leftovers(parent: &Path, prefix: &str) {
     clear_leftovers(parent, prefix, |_| {});
 }
@@ -125,19 +130,40 @@ pub(super) fn clear_leftovers(parent: &Path, prefix: &str, before: impl Fn(&Path
         return;
     };
     for entry in entries.flatten() {
-        let is_ours = entry.file_name().to_string_lossy().starts_with(prefix)
-            && entry.file_type().is_ok_and(|found| found.is_dir());
-        if !is_ours {
+        if !is_name(&entry.file_name(), prefix) {
             continue;
         }
+        let path = entry.path();
         // The lock is held while removing, so that of two processes only one does.
-        if let Ok(lock) = open_lock(&entry.path().join(LOCK_NAME))
+        if let Some(lock) = lock_of_leftover(&path)
             && lock.try_lock().is_ok()
         {
-            before(&entry.path());
-            remove_locked(&entry.path(), Some(lock));
+            before(&path);
+            remove_locked(&path, Some(lock));
         }
     }
+}
+
+/// Whether a name is one that [`Scratch::new`] gives under this prefix.
+pub(super) fn is_name(name: &OsStr, prefix: &str) -> bool {
+    let digits = name.to_str().and_then(|name| name.strip_prefix(prefix));
+    digits.is_some_and(|digits| {
+        digits.len() == DIGITS
+            && digits
+                .bytes()
+                .all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+    })
+}
+
+/// Opens the lock of a directory that a process of this user made here; `None` for any other
+/// directory, and for whatever is none.
+fn lock_of_leftover(path: &Path) -> Option<File> {
+    let found = fs::symlink_metadata(path).ok()?;
+    if !found.is_dir() || !is_private(&found) {
+        return None;
+    }
+    let lock = regular::open_own(File::options().write(true), &path.join(LOCK_NAME)).ok()?;
+    is_own(&lock.metadata().ok()?).then_some(lock)
 }
 
 /// A number that nobody else gets: the standard library's hash maps are seeded with such.
@@ -161,26 +187,98 @@ pub(super) fn sync_directory(path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// A directory as a killed process leaves it.
+#[cfg(test)]
+pub(super) fn leave(parent: &Path, prefix: &str, number: u64) -> PathBuf {
+    let path = parent.join(format!("{prefix}{number:016x}"));
+    drop(claim(&path).unwrap());
+    path
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const PREFIX: &str = ".x-";
+
+    fn leave(parent: &Path, number: u64) -> PathBuf {
+        let path = super::leave(parent, PREFIX, number);
+        fs::write(path.join("content"), b"").unwrap();
+        path
+    }
+
     #[test]
     fn leftovers_are_removed_and_what_is_in_use_stays() {
         let parent = tempfile::tempdir().unwrap();
-        let dead = parent.path().join(".x-dead");
-        fs::create_dir(&dead).unwrap();
-        fs::write(dead.join("content"), b"").unwrap();
-        let other = parent.path().join("x-other");
-        fs::create_dir(&other).unwrap();
-        let first = Scratch::new(parent.path(), ".x-").unwrap();
+        let dead = leave(parent.path(), 1);
+        let first = Scratch::new(parent.path(), PREFIX).unwrap();
         assert!(!dead.exists());
-        let second = Scratch::new(parent.path(), ".x-").unwrap();
+        let second = Scratch::new(parent.path(), PREFIX).unwrap();
         assert!(first.path().is_dir());
         assert_ne!(first.path(), second.path());
         let path = first.path().to_owned();
         drop(first);
         assert!(!path.exists());
-        assert!(second.path().is_dir() && other.is_dir());
+        assert!(second.path().is_dir());
+    }
+
+    #[test]
+    fn what_only_looks_like_a_leftover_stays() {
+        let parent = tempfile::tempdir().unwrap();
+        let parent = parent.path();
+        for name in [
+            "x-0000000000000001",
+            ".x-000000000000001",
+            ".x-00000000000000001",
+            ".x-000000000000000A",
+            ".x-production",
+            ".x-",
+        ] {
+            fs::rename(leave(parent, 1), parent.join(name)).unwrap();
+        }
+        let no_lock = parent.join(".x-0000000000000002");
+        fs::create_dir(&no_lock).unwrap();
+        fs::write(no_lock.join("content"), b"").unwrap();
+        let no_file = parent.join(".x-0000000000000003");
+        fs::create_dir_all(no_file.join(LOCK_NAME)).unwrap();
+        fs::write(parent.join(".x-0000000000000004"), b"").unwrap();
+        let mut expected = 9;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::{PermissionsExt, symlink};
+            let elsewhere = leave(parent, 5);
+            let target = parent.join("elsewhere");
+            fs::rename(&elsewhere, &target).unwrap();
+            symlink(&target, &elsewhere).unwrap();
+            let linked_lock = leave(parent, 6);
+            fs::rename(linked_lock.join(LOCK_NAME), parent.join("their lock")).unwrap();
+            symlink(parent.join("their lock"), linked_lock.join(LOCK_NAME)).unwrap();
+            for (number, mode) in [(7, 0o770), (8, 0o707)] {
+                let shared = leave(parent, number);
+                fs::set_permissions(&shared, fs::Permissions::from_mode(mode)).unwrap();
+            }
+            expected += 6;
+            if rustix::process::geteuid().is_root() {
+                let theirs = leave(parent, 9);
+                std::os::unix::fs::chown(&theirs, Some(1234), None).unwrap();
+                let their_lock = leave(parent, 10).join(LOCK_NAME);
+                std::os::unix::fs::chown(&their_lock, Some(1234), None).unwrap();
+                expected += 2;
+            }
+        }
+        drop(Scratch::new(parent, PREFIX).unwrap());
+        assert_eq!(fs::read_dir(parent).unwrap().count(), expected);
+        assert!(no_lock.join("content").exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nobody_else_may_use_it() {
+        use std::os::unix::fs::MetadataExt;
+        let parent = tempfile::tempdir().unwrap();
+        let scratch = Scratch::new(parent.path(), PREFIX).unwrap();
+        let mode = |path: &Path| path.symlink_metadata().unwrap().mode() & 0o7777;
+        assert_eq!(mode(scratch.path()), 0o700);
+        assert_eq!(mode(&scratch.path().join(LOCK_NAME)), 0o600);
     }
 }

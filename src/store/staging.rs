@@ -11,8 +11,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::error::{Error, Result};
 use super::flusher::Flusher;
-use super::replace::put_in_place;
-use super::scratch::{Scratch, remove_leftovers, sync_directory};
+use super::regular::check_beside;
+use super::replace::{SIDECARS, put_in_place, sidecar};
+use super::scratch::{Scratch, is_name, remove_leftovers, sync_directory};
 use super::{Database, FILE_NAME, Location, OpenOptions, SharedDatabase};
 
 /// What the names of scratch directories of imports begin with.
@@ -24,7 +25,7 @@ pub enum StorePlace {
     /// In this directory, under the usual name. Whatever else was there when the work began is
     /// erased in the end, as by every function that makes a new store.
     Directory(PathBuf),
-    /// This file.
+    /// This file. What SQLite has beside it goes with it.
     File(PathBuf),
 }
 
@@ -53,10 +54,11 @@ pub struct Staged {
 
 /// Where the database is now.
 enum Place {
-    /// In the scratch directory; `erase` is what has to go when it is put in place.
+    /// In the scratch directory; `erase` is what has to go when it is put in place, besides what
+    /// SQLite has there, and `None` if nothing else may.
     Scratch {
         scratch: Scratch,
-        erase: Vec<PathBuf>,
+        erase: Option<Vec<PathBuf>>,
     },
     /// Where it should be.
     Final,
@@ -68,7 +70,8 @@ impl Staged {
     /// Makes an empty database for a store at `place`, whose directory is made if need be.
     ///
     /// # Errors
-    /// [`Error::NoSuchDirectory`] for a file in no directory; [`Error::Io`]; SQLite's errors.
+    /// [`Error::NoSuchDirectory`] for a file in no directory; [`Error::Io`], also for a file beside
+    /// which a link, a directory or the like has a name that SQLite uses; SQLite's errors.
     pub fn new(place: &StorePlace, options: &OpenOptions) -> Result<Staged> {
         let absolute = |path: &Path| {
             std::path::absolute(path)
@@ -78,9 +81,14 @@ impl Staged {
             StorePlace::Directory(directory) => {
                 let directory = absolute(directory)?;
                 make_directory(&directory)?;
-                (directory.join(FILE_NAME), entries(&directory)?)
+                (directory.join(FILE_NAME), Some(entries(&directory)?))
             }
-            StorePlace::File(file) => (absolute(file)?, Vec::new()),
+            StorePlace::File(file) => {
+                let file = absolute(file)?;
+                // Whatever else lies beside it is not to be erased.
+                check_beside(&file)?;
+                (file, None)
+            }
         };
         let parent = match file.parent() {
             Some(parent) if parent.is_dir() => parent,
@@ -88,7 +96,13 @@ impl Staged {
         };
         let scratch = Scratch::new(parent, PREFIX)?;
         // What a killed import left was removed just now.
-        let erase = erase.into_iter().filter(|path| path.exists()).collect();
+        let names = SIDECARS.map(|suffix| sidecar(&file, suffix));
+        // What a killed import left was removed just now, and SQLite's files make room by
+        // themselves: later, files of the new store have their names.
+        let is_else = |path: &PathBuf| {
+            *path != file && !names.contains(path) && path.symlink_metadata().is_ok()
+        };
+        let erase = erase.map(|all| all.into_iter().filter(is_else).collect());
         let db = SharedDatabase::open(Location::File(scratch.path().join(FILE_NAME)), options)?;
         Ok(Staged {
             db,
@@ -163,18 +177,20 @@ impl Staged {
         }
         // The longest part, for which nobody has to wait who wants to read meanwhile.
         sync_file(&from)?;
+        let only_file = erase.is_none();
         let moved = self.db.lock().move_file(&self.file, fast, || {
+            if only_file {
+                check_beside(&self.file)?;
+            }
             sync_file(&from)?;
             put_in_place(&from, &self.file, scratch.path())
         });
         if matches!(moved, Err(Moved::No(_))) {
             return moved.map_err(Moved::into_error);
         }
-        for path in erase {
+        for path in erase.iter().flatten() {
             // The new store is in place. What can't be erased is in nobody's way.
-            if *path != self.file {
-                drop(remove(path));
-            }
+            drop(remove(path));
         }
         *place = Place::Final;
         drop(place);
@@ -267,8 +283,7 @@ fn entries(directory: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn is_scratch(path: &Path) -> bool {
-    path.file_name()
-        .is_some_and(|name| name.to_string_lossy().starts_with(PREFIX))
+    path.file_name().is_some_and(|name| is_name(name, PREFIX))
 }
 
 /// Waits until a staged file is on the disk.

@@ -6,6 +6,7 @@
 //! code). So all begin one after the other, and the WAL-index says whether anybody has committed
 //! meanwhile: then they begin anew. Blocks are seconds apart, and beginning takes microseconds.
 
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,6 +22,7 @@ use super::find_file;
 use super::locate::explain;
 use super::progress::Monitor;
 use super::regular;
+use super::replace::sidecar;
 use super::wal_clock::{WalClock, is_in_wal_mode};
 
 /// How often to begin anew before making do with one connection.
@@ -41,13 +43,14 @@ pub(crate) struct View {
 /// How to open the file, such that it stays as it is.
 #[derive(Debug, Clone, Copy)]
 enum Access {
-    /// For reading and writing, of which no use is made: the file was closed properly, so there
-    /// is nothing that SQLite would repair, and a writable connection removes the log that it has
-    /// to make.
+    /// For reading and writing, of which no use is made, except that SQLite rolls back a
+    /// transaction that was not finished: a writable connection removes the log that it has to
+    /// make.
     Tidy,
     /// For reading alone.
     Read,
-    /// As a file that nobody changes, where no log can be made and none is there.
+    /// As a file that nobody changes, where no log can be made, and neither a log nor a journal
+    /// is left. SQLite would read neither.
     Unchanging,
 }
 
@@ -58,7 +61,7 @@ impl View {
     ///
     /// # Errors
     /// [`Error::NoStore`] where there is no SQLite file; [`Error::UnreadableLog`];
-    /// [`Error::Aborted`]; SQLite's errors.
+    /// [`Error::UnfinishedTransaction`]; [`Error::Aborted`]; SQLite's errors.
     pub(crate) fn open(
         directory: &Path,
         wanted: usize,
@@ -74,7 +77,7 @@ impl View {
         monitor: &Monitor,
         stop: &Arc<AtomicBool>,
     ) -> Result<View> {
-        let file = find_file(directory)?;
+        let file = regular::real(&find_file(directory)?);
         let (access, first) = open_first(&file).map_err(|error| explain(error, directory))?;
         let mut connections = vec![first];
         while connections.len() < wanted.max(1) {
@@ -117,24 +120,29 @@ impl View {
 }
 
 fn open_first(file: &Path) -> Result<(Access, Connection)> {
-    let beside = |suffix: &str| {
-        let mut name = file.as_os_str().to_owned();
-        name.push(suffix);
-        Path::new(&name).exists()
-    };
-    let mut access = if beside("-wal") || beside("-journal") {
+    let is_there = |suffix| sidecar(file, suffix).symlink_metadata().is_ok();
+    let mut access = if is_there("-wal") || is_there("-journal") {
         Access::Read
     } else {
         Access::Tidy
     };
     let mut opened = open(file, access).and_then(touch);
+    if has_code(&opened, "SQLITE_READONLY_ROLLBACK") {
+        roll_back(file)?;
+        opened = open(file, access).and_then(touch);
+    }
     if is_cantopen(&opened) {
-        if !beside("-wal") {
-            access = Access::Unchanging;
-            opened = open(file, access).and_then(touch);
-        } else if open(file, access).is_ok() {
+        if is_log_left(file) {
+            // If the file itself can't be opened, that is what is wrong.
+            drop(open(file, Access::Read)?);
             return Err(Error::UnreadableLog(file.to_owned()));
         }
+        if is_journal_left(file) {
+            drop(open(file, Access::Read)?);
+            return Err(Error::UnfinishedTransaction(file.to_owned()));
+        }
+        access = Access::Unchanging;
+        opened = open(file, access).and_then(touch);
     }
     match opened {
         Ok(connection) => Ok((access, connection)),
@@ -144,6 +152,39 @@ fn open_first(file: &Path) -> Result<(Access, Connection)> {
         }
         Err(error) => Err(error),
     }
+}
+
+/// Rolls back the transaction that a process without a log did not finish, as SQLite does whenever
+/// the file is opened for writing: before that, the file may hold a state that was never committed.
+///
+/// # Errors
+/// [`Error::UnfinishedTransaction`] where this user may not do so; SQLite's errors.
+fn roll_back(file: &Path) -> Result<()> {
+    let opened = open(file, Access::Tidy).and_then(touch);
+    if is_cantopen(&opened) {
+        return Err(Error::UnfinishedTransaction(file.to_owned()));
+    }
+    opened.map(drop)
+}
+
+/// Whether there may be commits in a log, or somebody may be about to make some.
+fn is_log_left(file: &Path) -> bool {
+    let look = |suffix| sidecar(file, suffix).symlink_metadata();
+    look("-wal").is_ok_and(|found| found.len() > 0 || look("-shm").is_ok())
+}
+
+/// Whether there is a journal that may have to be rolled back: SQLite clears the beginning of one
+/// that is done with, or cuts it off.
+fn is_journal_left(file: &Path) -> bool {
+    let mut first = [0];
+    match regular::open(&sidecar(file, "-journal")) {
+        Ok(mut journal) => !matches!(journal.read(&mut first), Ok(0)) && first != [0],
+        Err(error) => error.kind() != ErrorKind::NotFound,
+    }
+}
+
+fn has_code<T>(outcome: &Result<T>, expected: &str) -> bool {
+    matches!(outcome, Err(Error::Sqlite { code, .. }) if *code == expected)
 }
 
 fn is_cantopen<T>(outcome: &Result<T>) -> bool {
@@ -237,6 +278,7 @@ mod tests {
     use super::*;
     use crate::store::{OpenOptions, Store, StoreOptions, file_in_directory};
     use std::fs;
+    use std::path::PathBuf;
 
     fn store_in(directory: &Path) -> Store {
         let location = Location::File(file_in_directory(directory));
@@ -314,6 +356,78 @@ mod tests {
             ),
             before
         );
+    }
+
+    /// The files of a store without a log in the middle of a transaction that has changed the file,
+    /// in which `n` was "committed" before.
+    fn leave_journal(directory: &Path) -> PathBuf {
+        let living = tempfile::tempdir().unwrap();
+        let mut store = store_in(living.path());
+        store.kernel_set(b"n", b"committed").unwrap();
+        store.commit().unwrap();
+        store.close().unwrap();
+        let from = file_in_directory(living.path());
+        let connection = Connection::open(&from).unwrap();
+        connection
+            .execute_batch(
+                "PRAGMA journal_mode=DELETE; PRAGMA cache_size=1; BEGIN;
+                 UPDATE kvStore SET value = 'never' WHERE key = 'n';
+                 INSERT INTO bundles VALUES ('large', zeroblob(1000000));",
+            )
+            .unwrap();
+        let to = file_in_directory(directory);
+        for suffix in ["", "-journal"] {
+            fs::copy(sidecar(&from, suffix), sidecar(&to, suffix)).unwrap();
+        }
+        let unchanging = open(&to, Access::Unchanging).unwrap();
+        let sql = "SELECT value FROM kvStore WHERE key = 'n'";
+        let value: String = unchanging.query_row(sql, [], |row| row.get(0)).unwrap();
+        assert_eq!(value, "never");
+        to
+    }
+
+    fn value_in(directory: &Path) -> Vec<u8> {
+        let connections = view(directory, 2).unwrap();
+        let read = |db: &Database| db.kv_get(b"n", |value| value.unwrap().to_vec()).unwrap();
+        let values: Vec<_> = connections.iter().map(read).collect();
+        assert_eq!(values[0], values[1]);
+        values[0].clone()
+    }
+
+    #[test]
+    fn a_transaction_that_was_not_finished_is_rolled_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = leave_journal(directory.path());
+        assert_eq!(value_in(directory.path()), b"committed");
+        assert!(!is_journal_left(&file));
+
+        // Through a link: the journal lies beside what it leads to.
+        #[cfg(unix)]
+        {
+            let linked = tempfile::tempdir().unwrap();
+            let file = leave_journal(directory.path());
+            std::os::unix::fs::symlink(&file, file_in_directory(linked.path())).unwrap();
+            assert_eq!(value_in(linked.path()), b"committed");
+        }
+    }
+
+    #[test]
+    fn a_journal_that_is_done_with_is_none() {
+        let directory = tempfile::tempdir().unwrap();
+        store_in(directory.path()).close().unwrap();
+        let file = file_in_directory(directory.path());
+        let journal = sidecar(&file, "-journal");
+        assert!(!is_journal_left(&file));
+        for (contents, is_left) in [(&b""[..], false), (&[0; 600], false), (&[0xd9; 600], true)] {
+            fs::write(&journal, contents).unwrap();
+            assert_eq!(is_journal_left(&file), is_left);
+        }
+        // Nor is an empty log one with commits in it.
+        let log = sidecar(&file, "-wal");
+        fs::write(&log, "").unwrap();
+        assert!(!is_log_left(&file));
+        fs::write(&log, "x").unwrap();
+        assert!(is_log_left(&file));
     }
 
     #[test]

@@ -1,24 +1,27 @@
 //! A file of an archive while it is being written.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::file_name;
 use crate::store::error::{Error, Result};
+use crate::store::ownership::{is_private, keep_rights};
 use crate::store::regular;
 use crate::store::rename::rename;
-use crate::store::scratch::{random, sync_directory};
+use crate::store::scratch::{is_name, random, sync_directory};
 
-/// Behind the names of files that are not finished.
+/// What the names of files that are not finished begin and end with.
+const PREFIX: &str = ".swing-store-archive-";
 const UNFINISHED: &str = ".gz.tmp";
 
 /// More than enough to find a name that nobody else has.
 const ATTEMPTS: usize = 16;
 
 /// A file that gets its name when it is whole, and is gone if it never is. A process that is killed
-/// leaves it under its temporary name, `NAME-PROCESS-NUMBER.gz.tmp`; [`remove_unfinished`] removes
-/// it. It is locked as long as it is being written.
+/// leaves it under its temporary name, `.swing-store-archive-NUMBER.gz.tmp`; [`remove_unfinished`]
+/// removes it. It is locked as long as it is being written.
 pub(super) struct ArchiveFile {
     temporary: PathBuf,
     place: PathBuf,
@@ -35,8 +38,7 @@ impl ArchiveFile {
     pub(super) fn new(directory: &Path, unfinished: &Path, artifact: &[u8]) -> Result<ArchiveFile> {
         let name = file_name(artifact)
             .ok_or_else(|| Error::Internal("no file can have this artifact's name".into()))?;
-        let stem = String::from_utf8_lossy(artifact);
-        let (temporary, file) = make_temporary(&stem, unfinished)?;
+        let (temporary, file) = make_temporary(unfinished)?;
         Ok(ArchiveFile {
             temporary,
             place: directory.join(name),
@@ -56,16 +58,17 @@ impl ArchiveFile {
     }
 
     /// Waits until the file is on the disk, and gives it its name, also there. A file that had the
-    /// name before is replaced.
+    /// name before is replaced, and leaves its permissions and its owner.
     ///
     /// # Errors
     /// [`Error::Io`].
     pub(super) fn publish(mut self) -> Result<()> {
+        let making = |error| Error::io(format!("making {}", self.place.display()), &error);
+        keep_rights(&self.file, &self.place).map_err(making)?;
         self.file
             .sync_all()
             .map_err(|error| Error::io(format!("syncing {}", self.temporary.display()), &error))?;
-        rename(&self.temporary, &self.place)
-            .map_err(|error| Error::io(format!("making {}", self.place.display()), &error))?;
+        rename(&self.temporary, &self.place).map_err(making)?;
         self.is_in_place = true;
         match self.place.parent() {
             Some(directory) => sync_directory(directory),
@@ -84,12 +87,10 @@ impl Drop for ArchiveFile {
 }
 
 /// Makes and locks a file of a name that nobody else has.
-fn make_temporary(stem: &str, directory: &Path) -> Result<(PathBuf, File)> {
-    let process = std::process::id();
+fn make_temporary(directory: &Path) -> Result<(PathBuf, File)> {
     let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
     for _ in 0..ATTEMPTS {
-        let temporary = format!("{stem}-{process}-{:016x}{UNFINISHED}", random());
-        let temporary = directory.join(temporary);
+        let temporary = directory.join(format!("{PREFIX}{:016x}{UNFINISHED}", random()));
         match claim(&temporary) {
             Ok(Some(file)) => return Ok((temporary, file)),
             // Someone took it for a leftover in the moment before it was locked.
@@ -122,17 +123,16 @@ fn claim(path: &Path) -> io::Result<Option<File>> {
     }
 }
 
-/// Removes what killed processes have left in an archive under temporary names. What others are
-/// writing stays, and so does what can't be removed.
+/// Removes what killed processes of this user have left in an archive under temporary names. What
+/// is being written stays, and so does what can't be removed.
 pub(super) fn remove_unfinished(directory: &Path) {
     let Ok(entries) = fs::read_dir(directory) else {
         return;
     };
     for entry in entries.flatten() {
-        let is_ours = entry.file_name().to_str().is_some_and(is_temporary)
-            && entry.file_type().is_ok_and(|found| found.is_file());
-        if is_ours
+        if is_temporary(&entry.file_name())
             && let Ok(file) = regular::open_own(File::options().write(true), &entry.path())
+            && file.metadata().is_ok_and(|found| is_private(&found))
             && file.try_lock().is_ok()
         {
             drop(fs::remove_file(entry.path()));
@@ -140,20 +140,10 @@ pub(super) fn remove_unfinished(directory: &Path) {
     }
 }
 
-/// Whether a name is one that [`make_temporary`] gives. Files of callbacks, which nobody locks,
-/// have others.
-fn is_temporary(name: &str) -> bool {
-    let Some(name) = name.strip_suffix(UNFINISHED) else {
-        return false;
-    };
-    let mut parts = name.rsplitn(3, '-');
-    let number = parts.next().unwrap_or_default();
-    let process = parts.next().unwrap_or_default();
-    let stem = parts.next().unwrap_or_default();
-    number.len() == 16
-        && number.bytes().all(|byte| byte.is_ascii_hexdigit())
-        && process.parse::<u32>().is_ok()
-        && (stem.starts_with("transcript.") || stem.starts_with("snapshot."))
+/// Whether a name is one that [`make_temporary`] gives.
+fn is_temporary(name: &OsStr) -> bool {
+    let name = name.to_str().and_then(|name| name.strip_suffix(UNFINISHED));
+    name.is_some_and(|name| is_name(name.as_ref(), PREFIX))
 }
 
 #[cfg(test)]
@@ -166,19 +156,41 @@ mod tests {
         let directory = directory.path();
         let name = b"transcript.v1.0.5";
         let writing = ArchiveFile::new(directory, directory, name).unwrap();
-        let left = format!("transcript.v1.0.7-123-{:016x}{UNFINISHED}", 7);
+        let temporary = |number| directory.join(format!("{PREFIX}{number:016x}{UNFINISHED}"));
+        let left = temporary(7);
+        drop(claim(&left).unwrap());
         // Of the package `tmp`, which may be at work on it; and of anybody.
-        let kept = [
-            "transcript.v1.0.7-123-AbCdEfGhIjKl.gz.tmp",
-            "snapshot.v1.7.gz",
-            "notes-1-0000000000000000.gz.tmp",
-        ];
-        for name in kept.into_iter().chain([left.as_str()]) {
-            fs::write(directory.join(name), b"").unwrap();
+        let mut kept = Vec::from(
+            [
+                "transcript.v1.0.7-123-AbCdEfGhIjKl.gz.tmp",
+                "transcript.v1.0.7-123-0000000000000000.gz.tmp",
+                "snapshot.v1.7.gz",
+                ".swing-store-archive-000000000000000.gz.tmp",
+                ".swing-store-archive-000000000000000A.gz.tmp",
+            ]
+            .map(|name| directory.join(name)),
+        );
+        for path in &kept {
+            fs::write(path, b"").unwrap();
+        }
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::{PermissionsExt, chown, symlink};
+            kept.extend([temporary(8), temporary(9)]);
+            symlink(&kept[0], temporary(8)).unwrap();
+            drop(claim(&temporary(9)).unwrap());
+            fs::set_permissions(temporary(9), fs::Permissions::from_mode(0o666)).unwrap();
+            if rustix::process::geteuid().is_root() {
+                kept.push(temporary(10));
+                drop(claim(&temporary(10)).unwrap());
+                chown(temporary(10), Some(1234), None).unwrap();
+            }
         }
         remove_unfinished(directory);
-        assert!(!directory.join(left).exists());
-        assert!(kept.iter().all(|name| directory.join(name).exists()));
+        assert!(!left.exists());
+        for path in kept {
+            assert!(path.symlink_metadata().is_ok(), "{path:?}");
+        }
         writing.publish().unwrap();
         assert!(directory.join("transcript.v1.0.5.gz").exists());
     }

@@ -1,7 +1,8 @@
 //! Writing a store's export.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
 
 use super::artifacts;
 use super::data;
@@ -9,7 +10,7 @@ use super::disk::{Disk, Writeback};
 use super::fault::Fault;
 use super::manifest::Manifest;
 use super::paths::FileNames;
-use super::unfinished::{PREFIX, give_name, publish_manifest, remove_unfinished};
+use super::unfinished::{PREFIX, Placed, give_name, publish_manifest, remove_unfinished};
 use super::{DATA_NAME, HEIGHT_KEY, MANIFEST_NAME, height_of};
 use crate::store::advice::Advised;
 use crate::store::artifact::ArtifactMode;
@@ -174,7 +175,8 @@ impl Plan {
             self.write_files(&scratch, writeback, monitor)
         })?;
         let manifest = scratch.path().join(MANIFEST_NAME);
-        fs::write(&manifest, self.manifest().to_json())
+        File::create_new(&manifest)
+            .and_then(|mut file| file.write_all(&self.manifest().to_json()))
             .map_err(|error| Error::io(format!("writing {}", manifest.display()), &error))?;
         monitor.begin(Stage::Finishing);
         disk.sync(self.files().chain([MANIFEST_NAME]))?;
@@ -214,25 +216,17 @@ impl Plan {
         let outcome = self.move_all(scratch, directory, &mut moved);
         if outcome.is_err() {
             // The manifest first: it must not name what is gone.
-            for file in moved.into_iter().rev() {
-                drop(fs::remove_file(file));
-            }
+            moved.iter().rev().for_each(Placed::remove);
         }
         outcome
     }
 
-    fn move_all(
-        &self,
-        scratch: &Scratch,
-        directory: &Path,
-        moved: &mut Vec<PathBuf>,
-    ) -> Result<()> {
+    fn move_all(&self, scratch: &Scratch, directory: &Path, moved: &mut Vec<Placed>) -> Result<()> {
         for name in self.files() {
             moved.push(give_name(name, scratch.path(), directory)?);
         }
         sync_directory(directory)?;
-        publish_manifest(scratch.path(), directory)?;
-        moved.push(directory.join(MANIFEST_NAME));
+        moved.push(publish_manifest(scratch.path(), directory)?);
         sync_directory(directory)
     }
 }

@@ -4,7 +4,8 @@
 //! Without a manifest they are no export, but they would be in the way of one. Nothing but what an
 //! export has put there may be removed, so what it has put there can be told from all else: each
 //! file keeps a second name in the scratch directory until the manifest is in place. Where files
-//! can't have two names, a list in the scratch directory says what they were.
+//! can't have two names, a list in the scratch directory says what they were: only a file of this
+//! user with the number, size and time of the one that was moved is the same.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Write};
@@ -14,6 +15,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::MANIFEST_NAME;
 use super::fault::Fault;
 use crate::store::error::{Error, Result};
+use crate::store::ownership::{is_own, number};
 use crate::store::regular;
 use crate::store::rename::rename;
 use crate::store::scratch::clear_leftovers;
@@ -54,6 +56,7 @@ fn take_back(scratch: &Path, directory: &Path) {
         if let Ok(kept) = fs::symlink_metadata(file.path())
             && let Ok(found) = fs::symlink_metadata(&place)
             && kept.is_file()
+            && is_own(&kept)
             && is_same(&kept, &found)
         {
             drop(fs::remove_file(place));
@@ -94,6 +97,7 @@ fn is_same(one: &Metadata, other: &Metadata) -> bool {
 struct Moved {
     bytes: u64,
     seconds: u64,
+    number: u64,
     name: String,
 }
 
@@ -102,30 +106,40 @@ impl Moved {
         Moved {
             bytes: metadata.len(),
             seconds: seconds(metadata),
+            number: number(metadata),
             name: name.to_owned(),
         }
     }
 
     fn line(&self) -> String {
-        format!("{} {} {}\n", self.bytes, self.seconds, self.name)
+        let Moved {
+            bytes,
+            seconds,
+            number,
+            name,
+        } = self;
+        format!("{bytes} {seconds} {number} {name}\n")
     }
 
     fn parse(line: &str) -> Option<Moved> {
-        let mut parts = line.splitn(3, ' ');
-        let mut number = || parts.next()?.parse().ok();
-        let (bytes, seconds) = (number()?, number()?);
+        let mut parts = line.splitn(4, ' ');
+        let mut next = || parts.next()?.parse().ok();
+        let (bytes, seconds, number) = (next()?, next()?, next()?);
         let name = parts.next()?.to_owned();
         super::paths::problem_with(&name)
             .is_none()
             .then_some(Moved {
                 bytes,
                 seconds,
+                number,
                 name,
             })
     }
 
     fn is(&self, found: &Metadata) -> bool {
         found.is_file()
+            && is_own(found)
+            && number(found) == self.number
             && found.len() == self.bytes
             && seconds(found).abs_diff(self.seconds) <= TIME_STEP
     }
@@ -137,33 +151,45 @@ fn seconds(metadata: &Metadata) -> u64 {
     since.as_ref().map_or(0, Duration::as_secs)
 }
 
-/// Gives a file of the scratch directory its name in the export, and returns where it is then,
-/// unless something has that name already: another export may be doing the same.
+/// A file that got its name in the export.
+pub(super) struct Placed {
+    path: PathBuf,
+    metadata: Metadata,
+}
+
+impl Placed {
+    /// Removes the file, unless another one has its name by now, or it can't be removed.
+    pub(super) fn remove(&self) {
+        if fs::symlink_metadata(&self.path).is_ok_and(|found| is_same(&self.metadata, &found)) {
+            drop(fs::remove_file(&self.path));
+        }
+    }
+}
+
+/// Gives a file of the scratch directory its name in the export, unless something has that name
+/// already: another export may be doing the same.
 ///
 /// # Errors
 /// [`Error::Directory`]; [`Error::Io`].
-pub(super) fn give_name(name: &str, scratch: &Path, directory: &Path) -> Result<PathBuf> {
+pub(super) fn give_name(name: &str, scratch: &Path, directory: &Path) -> Result<Placed> {
     let (from, to) = (scratch.join(name), directory.join(name));
-    let error = match fs::hard_link(&from, &to) {
-        Ok(()) => return Ok(to),
-        Err(error) => error,
-    };
-    if error.kind() == io::ErrorKind::AlreadyExists || fs::symlink_metadata(&to).is_ok() {
-        return Err(Fault::exists(&to));
+    let failed = |error| Error::io(format!("making {}", to.display()), &error);
+    let metadata = fs::symlink_metadata(&from).map_err(failed)?;
+    if let Err(error) = fs::hard_link(&from, &to) {
+        if error.kind() == io::ErrorKind::AlreadyExists || fs::symlink_metadata(&to).is_ok() {
+            return Err(Fault::exists(&to));
+        }
+        // Not every file system lets a file have two names.
+        move_noted(name, scratch, &from, &to).map_err(failed)?;
     }
-    // Not every file system lets a file have two names.
-    move_noted(name, scratch, &from, &to)
-        .map_err(|error| Error::io(format!("making {}", to.display()), &error))?;
-    Ok(to)
+    Ok(Placed { path: to, metadata })
 }
 
 /// Moves a file, and notes before that it is about to be moved.
 fn move_noted(name: &str, scratch: &Path, from: &Path, to: &Path) -> io::Result<()> {
     let moved = Moved::new(name, &fs::symlink_metadata(from)?);
-    File::options()
-        .append(true)
-        .create(true)
-        .open(scratch.join(MOVED_NAME))?
+    let list = scratch.join(MOVED_NAME);
+    regular::open_own(File::options().append(true).create(true), &list)?
         .write_all(moved.line().as_bytes())?;
     rename(from, to)
 }
@@ -172,22 +198,22 @@ fn move_noted(name: &str, scratch: &Path, from: &Path, to: &Path) -> io::Result<
 ///
 /// # Errors
 /// As [`give_name`].
-pub(super) fn publish_manifest(scratch: &Path, directory: &Path) -> Result<()> {
-    give_name(MANIFEST_NAME, scratch, directory)?;
+pub(super) fn publish_manifest(scratch: &Path, directory: &Path) -> Result<Placed> {
+    let placed = give_name(MANIFEST_NAME, scratch, directory)?;
     // The files are the export's now, and not for anybody to take back, should the manifest ever
     // be removed. Where it was moved it is gone already.
     drop(fs::remove_file(scratch.join(MANIFEST_NAME)));
-    Ok(())
+    Ok(placed)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::scratch::leave;
 
     /// A scratch directory with the files of an export, in the directory of the export.
     fn leftover(directory: &Path) -> PathBuf {
-        let scratch = directory.join(format!("{PREFIX}dead"));
-        fs::create_dir(&scratch).unwrap();
+        let scratch = leave(directory, PREFIX, 1);
         for name in ["a", "b", "c", MANIFEST_NAME] {
             fs::write(scratch.join(name), name).unwrap();
         }
@@ -229,6 +255,74 @@ mod tests {
     }
 
     #[test]
+    fn what_somebody_else_s_list_names_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let directory = directory.path();
+        let scratch = leftover(directory);
+        let victim = directory.join("victim");
+        fs::write(&victim, "precious").unwrap();
+        let found = fs::symlink_metadata(&victim).unwrap();
+        // Another file of the same size and time has the name.
+        let mut moved = Moved::new("victim", &found);
+        moved.number += 1;
+        fs::write(scratch.join(MOVED_NAME), moved.line()).unwrap();
+        if cfg!(unix) {
+            remove_unfinished(directory);
+            assert_eq!(names(directory), ["victim"]);
+        }
+        // A planted directory, and a planted list in one that was left open to others.
+        let line = Moved::new("victim", &found).line();
+        let planted = directory.join(format!("{PREFIX}planted"));
+        fs::create_dir(&planted).unwrap();
+        let mut all = vec![planted];
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::{PermissionsExt, chown};
+            let open = leave(directory, PREFIX, 2);
+            fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
+            all.push(open);
+            if rustix::process::geteuid().is_root() {
+                let theirs = leave(directory, PREFIX, 3);
+                chown(&theirs, Some(1234), Some(1234)).unwrap();
+                chown(theirs.join("lock"), Some(1234), Some(1234)).unwrap();
+                all.push(theirs);
+                // Ours, but what it names has become another user's.
+                let list = leave(directory, PREFIX, 4).join(MOVED_NAME);
+                let other = directory.join("other");
+                fs::write(&other, "").unwrap();
+                let moved = Moved::new("other", &fs::symlink_metadata(&other).unwrap());
+                chown(&other, Some(1234), None).unwrap();
+                fs::write(list, moved.line()).unwrap();
+            }
+        }
+        for scratch in &all {
+            fs::write(scratch.join(MOVED_NAME), &line).unwrap();
+            fs::write(scratch.join(MANIFEST_NAME), "").unwrap();
+        }
+        remove_unfinished(directory);
+        assert!(victim.exists());
+        assert!(all.iter().all(|scratch| scratch.exists()));
+        #[cfg(unix)]
+        if rustix::process::geteuid().is_root() {
+            assert!(directory.join("other").exists());
+        }
+    }
+
+    #[test]
+    fn a_file_that_was_placed_is_removed_and_no_other() {
+        let directory = tempfile::tempdir().unwrap();
+        let directory = directory.path();
+        let scratch = leftover(directory);
+        let [a, b] = ["a", "b"].map(|name| give_name(name, &scratch, directory).unwrap());
+        fs::remove_file(directory.join("b")).unwrap();
+        fs::write(directory.join("b"), "of somebody else").unwrap();
+        a.remove();
+        b.remove();
+        remove_unfinished(directory);
+        assert_eq!(names(directory), ["b"]);
+    }
+
+    #[test]
     fn a_whole_export_stays_even_without_its_manifest() {
         let directory = tempfile::tempdir().unwrap();
         let directory = directory.path();
@@ -250,13 +344,26 @@ mod tests {
 
     #[test]
     fn a_list_that_leads_elsewhere_is_not_followed() {
-        for bad in ["1 2 ../x", "1 2 a/b", "x 2 a", "1", "", "1 2 "] {
+        for bad in [
+            "1 2 3 ../x",
+            "1 2 3 a/b",
+            "x 2 3 a",
+            "1",
+            "",
+            "1 2 3 ",
+            "1 2 a",
+        ] {
             assert!(Moved::parse(bad).is_none(), "{bad:?}");
         }
-        let moved = Moved::parse("1 2 a b").unwrap();
+        let moved = Moved::parse("1 2 3 a b").unwrap();
         assert_eq!(
-            (moved.bytes, moved.seconds, moved.name.as_str()),
-            (1, 2, "a b")
+            (
+                moved.bytes,
+                moved.seconds,
+                moved.number,
+                moved.name.as_str()
+            ),
+            (1, 2, 3, "a b")
         );
     }
 }
