@@ -1,6 +1,7 @@
 'use strict';
 
 const { check, followTaming } = require('./errors.js');
+const { clearCachesOf } = require('./kv-cache.js');
 const native = require('./native.js');
 const { takeOptions } = require('./options.js');
 
@@ -349,7 +350,9 @@ Object.defineProperties(Database.prototype, {
     writable: true,
     configurable: true,
     value: function close() {
-      secretsOf(this).handle.close();
+      const { handle } = secretsOf(this);
+      handle.close();
+      clearCachesOf(handle);
       return this;
     },
   },

@@ -1,9 +1,13 @@
 'use strict';
 
 const native = require('./native.js');
+const { ownCopy } = require('./util.js');
 
-/** About how many bytes an entry takes besides the characters of its key and its value. */
-const ENTRY_BYTES = 64;
+/** About how many bytes an entry takes besides the characters of its key and its value: two strings' and a map's part. */
+const ENTRY_BYTES = 96;
+
+/** How many bytes a character takes at the most. */
+const CHARACTER_BYTES = 2;
 
 /** What there is to say of a key that has no value. */
 const ABSENT = Symbol('absent');
@@ -14,6 +18,18 @@ const hasLoneSurrogate = isWellFormed
   ? text => !Reflect.apply(isWellFormed, text, [])
   : text => /\p{Surrogate}/u.test(text);
 
+/** What to call when a database is closed, by the addon's handle of it. */
+const closers = new WeakMap();
+
+/**
+ * Frees what is remembered of a database, which is closed.
+ *
+ * @param {any} handle the addon's handle of the database
+ */
+const clearCachesOf = handle => {
+  for (const clear of closers.get(handle) ?? []) clear();
+};
+
 /**
  * A kvStore that remembers what was read and written, since a call of the addon costs several times
  * what a lookup here does.
@@ -22,6 +38,8 @@ const hasLoneSurrogate = isWellFormed
  * the first changes when what is remembered is void (after a tool's SQL or another process's commit), the
  * second is 1 while nobody but this store can change anything (in its own transaction). While it is
  * not, the addon has to look, by the database's `refresh`.
+ *
+ * It keeps copies of its own: a caller's string may be a slice, which keeps all of the string that it was cut from.
  *
  * In the calls of a real kernel (docs/performance.md), the remembering makes a block's calls 1.3 times as fast.
  *
@@ -45,8 +63,10 @@ const makeKVCache = (fns, handle) => {
     generation = signal[0];
   };
 
-  const keep = (key, value) => {
-    const bytes = key.length + (value === ABSENT ? 0 : value.length) + ENTRY_BYTES;
+  /** Keeps a value: as it is if it is the addon's, which made a string for us, or else a copy. */
+  const keep = (key, value, isCallers = false) => {
+    const characters = key.length + (value === ABSENT ? 0 : value.length);
+    const bytes = characters * CHARACTER_BYTES + ENTRY_BYTES;
     if (bytes > half) {
       recent.delete(key);
       older.delete(key);
@@ -58,7 +78,8 @@ const makeKVCache = (fns, handle) => {
       recent = new Map();
       size = bytes;
     }
-    recent.set(key, value);
+    // An entry that is there keeps the key that it has.
+    recent.set(recent.has(key) ? key : ownCopy(key), isCallers && value !== ABSENT ? ownCopy(value) : value);
   };
 
   /** What is known of a key: its value, `ABSENT`, or nothing. */
@@ -86,7 +107,7 @@ const makeKVCache = (fns, handle) => {
   /** Takes note of what was written. The transaction has begun, so nobody else can any more. */
   const note = (key, value) => {
     if (signal[0] !== generation) clear();
-    keep(key, value);
+    keep(key, value, true);
   };
 
   /** Forgets keys whose values may be others now. */
@@ -111,7 +132,8 @@ const makeKVCache = (fns, handle) => {
     note(key, ABSENT);
   };
 
+  closers.set(handle, [...(closers.get(handle) ?? []), clear]);
   return { get, has, note, forget, setter, deleter };
 };
 
-module.exports = { makeKVCache };
+module.exports = { clearCachesOf, makeKVCache };

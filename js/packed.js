@@ -1,5 +1,7 @@
 'use strict';
 
+const { ownCopy } = require('./util.js');
+
 /** The length of what is `null`. */
 const NULL = 0xffffffff;
 
@@ -21,14 +23,14 @@ const pairCutter = ([text, lengths]) => {
     if (next === lengths.length) return undefined;
     const keyEnd = at + lengths[next];
     const valueLength = lengths[next + 1];
-    const key = text.slice(at, keyEnd);
+    const key = ownCopy(text, at, keyEnd);
     next += 2;
     if (valueLength === NULL) {
       at = keyEnd;
       return [key, null];
     }
     at = keyEnd + valueLength;
-    return [key, text.slice(keyEnd, at)];
+    return [key, ownCopy(text, keyEnd, at)];
   };
 };
 
@@ -65,7 +67,7 @@ const itemCutter = runs => {
     // Not by the array's iterator, which is slow where lockdown has replaced its parts.
     const packed = runs[run][2];
     const end = at + packed[1][next];
-    const item = packed[0].slice(at, end);
+    const item = ownCopy(packed[0], at, end);
     const position = runs[run][1] + next;
     next += 1;
     at = end;

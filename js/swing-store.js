@@ -8,7 +8,7 @@ const { Database, handleOf } = require('./database.js');
 const { check, followTaming, quote } = require('./errors.js');
 const { storeFunctions } = require('./functions.js');
 const { harden } = require('./harden.js');
-const { makeKVCache } = require('./kv-cache.js');
+const { clearCachesOf, makeKVCache } = require('./kv-cache.js');
 const { baseKVStore, hostKVStore, kernelKVStore } = require('./kv-store.js');
 const native = require('./native.js');
 const { unpackPairs } = require('./packed.js');
@@ -183,6 +183,7 @@ const makeSwingStore = (storePath, forceReset, options, staging) => {
 
   const close = async () => {
     fns.close();
+    clearCachesOf(handleOf(db));
     isOpen = false;
     if (staging) await staging.discard();
   };
