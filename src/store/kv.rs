@@ -78,12 +78,9 @@ impl Database {
             if deleted > MAX_PASSED_OVER {
                 break;
             }
-            in_table = self.peek_key_after(key)?;
+            in_table = self.peek_key_after_deleted(previous, key)?;
         }
-        let in_buffer = self
-            .buffer
-            .borrow_mut()
-            .key_after(previous, MAX_PASSED_OVER);
+        let in_buffer = self.buffer.borrow().key_after(previous, MAX_PASSED_OVER);
         let Some(in_buffer) = in_buffer.filter(|_| deleted <= MAX_PASSED_OVER) else {
             self.settle()?;
             return self.peek_key_after(previous);

@@ -10,7 +10,7 @@ use std::sync::{PoisonError, RwLock};
 pub struct Limits {
     /// Bytes of keys and values that are kept so that they need not be read again.
     pub kv_cache_bytes: usize,
-    /// Bytes of keys and values that were written and wait for SQLite.
+    /// Bytes of memory taken by entries that were written and wait for SQLite.
     pub kv_buffer_bytes: usize,
     /// Bytes of transcript items that are read, or written, at a time.
     pub item_batch_bytes: usize,
@@ -26,7 +26,7 @@ impl Limits {
     /// What holds unless [`set_limits`] says otherwise.
     pub const DEFAULT: Limits = Limits {
         kv_cache_bytes: 48 << 20,
-        kv_buffer_bytes: 1 << 20,
+        kv_buffer_bytes: 2 << 20,
         item_batch_bytes: 256 << 10,
         record_batch_bytes: 48 << 10,
         chunk_bytes: 256 << 10,

@@ -17,13 +17,15 @@ const MAX_BATCH: usize = 256;
 /// By how much the next batch is larger.
 const GROWTH: usize = 4;
 
-/// Keys of the kvStore table that come next.
+/// Keys of the kvStore table that come next, without those whose deletion is buffered.
 #[derive(Default)]
 pub(super) struct ScanAhead {
     /// Between this key and the first of `keys` there is no other. `None`: nothing is known.
     from: Option<Vec<u8>>,
     keys: VecDeque<Vec<u8>>,
-    /// Whether there is nothing behind the last of `keys`.
+    /// The last key that was read.
+    to: Vec<u8>,
+    /// Whether the table has nothing after `to`.
     is_end: bool,
     batch: usize,
 }
@@ -55,14 +57,25 @@ impl ScanAhead {
         }
     }
 
-    /// How many keys to read behind `previous`: more if that goes on from where we are.
-    fn next_batch(&mut self, previous: &[u8]) -> usize {
-        let goes_on = self.from.as_deref() == Some(previous);
-        self.batch = match goes_on {
-            true => (self.batch * GROWTH).clamp(1, MAX_BATCH),
-            false => 1,
-        };
-        self.batch
+    /// Passes over the first key, because its deletion is buffered: so whoever deletes keys and
+    /// asks for the first one again and again is not shown any of them twice.
+    fn pass_over(&mut self, key: &[u8]) {
+        if self.keys.front().is_some_and(|front| front == key) {
+            self.keys.pop_front();
+        }
+    }
+
+    /// After which key to read on in order to find the one after `previous`, and how many keys to
+    /// read: more if that goes on from what was read last.
+    fn next_batch(&mut self, previous: &[u8]) -> (Vec<u8>, usize) {
+        if self.from.is_some() && previous <= self.to.as_slice() {
+            self.batch = (self.batch * GROWTH).clamp(1, MAX_BATCH);
+            (self.to.clone(), self.batch)
+        } else {
+            self.batch = 1;
+            self.from = Some(previous.to_vec());
+            (previous.to_vec(), self.batch)
+        }
     }
 }
 
@@ -75,7 +88,7 @@ impl Database {
         if let Some(known) = scan.after(previous) {
             return Ok(known.map(<[u8]>::to_vec));
         }
-        let batch = scan.next_batch(previous);
+        let (start, batch) = scan.next_batch(previous);
         drop(buffer);
 
         let byte_limit = limits().record_batch_bytes;
@@ -83,7 +96,7 @@ impl Database {
         let mut bytes = 0;
         let mut statement =
             self.prepare_directly("SELECT key FROM kvStore WHERE key > ? ORDER BY key")?;
-        let mut rows = self.checked(statement.query([SqlText(previous)]))?;
+        let mut rows = self.checked(statement.query([SqlText(&start)]))?;
         let mut is_end = false;
         while keys.is_empty() || (keys.len() < batch && bytes < byte_limit) {
             let Some(row) = self.checked(rows.next())? else {
@@ -96,13 +109,22 @@ impl Database {
         }
         let first = keys.front().cloned();
         let mut buffer = self.buffer.borrow_mut();
-        buffer.scan = ScanAhead {
-            from: Some(previous.to_vec()),
-            keys,
-            is_end,
-            batch,
-        };
+        let scan = &mut buffer.scan;
+        scan.to = keys.back().cloned().unwrap_or(start);
+        scan.keys = keys;
+        scan.is_end = is_end;
         Ok(first)
+    }
+
+    /// As [`Database::peek_key_after`], of which `key` was the result, but `key` and what was
+    /// passed over before are left out from now on, because their deletion is buffered.
+    pub(super) fn peek_key_after_deleted(
+        &self,
+        previous: &[u8],
+        key: &[u8],
+    ) -> Result<Option<Vec<u8>>> {
+        self.buffer.borrow_mut().scan.pass_over(key);
+        self.peek_key_after(previous)
     }
 }
 
@@ -139,5 +161,40 @@ mod tests {
             .filter(|n| matches!(n % 10, 0 | 1 | 2 | 4 | 8))
             .collect();
         assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn keys_that_are_deleted_on_the_way_are_not_seen_again() {
+        let mut store = Store::in_memory(StoreOptions::default()).unwrap();
+        let key = |n: u32| format!("k{n:04}").into_bytes();
+        for n in 0..1000 {
+            store.kernel_set(&key(n), b"v").unwrap();
+        }
+        store.commit().unwrap();
+        store.start_crank().unwrap();
+        let next = |store: &Store| store.kv_get_next_key(b"k").unwrap();
+        let delete_first = |store: &mut Store, count: u32, first: u32| {
+            for n in first..first + count {
+                assert_eq!(next(store).as_deref(), Some(key(n).as_slice()));
+                store.kernel_delete(&key(n)).unwrap();
+            }
+        };
+        delete_first(&mut store, 150, 0);
+        store.establish_crank_savepoint(b"s").unwrap();
+        delete_first(&mut store, 30, 150);
+        // What was passed over is there again.
+        store.kernel_set(&key(160), b"new").unwrap();
+        assert_eq!(next(&store), Some(key(160)));
+        store.kernel_delete(&key(160)).unwrap();
+        assert_eq!(next(&store), Some(key(180)));
+        store.rollback_crank(b"s").unwrap();
+        delete_first(&mut store, 850, 150);
+        assert_eq!(next(&store), None);
+        store.kernel_set(&key(3), b"new").unwrap();
+        assert_eq!(next(&store), Some(key(3)));
+        store.end_crank().unwrap();
+        store.finish_crank();
+        store.commit().unwrap();
+        assert_eq!(store.kv_dump().unwrap().len(), 1);
     }
 }

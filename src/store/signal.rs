@@ -64,6 +64,12 @@ impl Signal {
         self.change(|numbers| numbers.generation = numbers.generation.wrapping_add(1));
     }
 
+    /// Which copies hold.
+    #[cfg(test)]
+    pub(super) fn generation(&self) -> i32 {
+        self.state().numbers.generation
+    }
+
     /// Says whether nobody else can change a value.
     pub(super) fn hold(&self, held: bool) {
         self.held.store(held, Ordering::Release);

@@ -16,7 +16,7 @@ const VAT: &[u8] = b"v1";
 
 const TINY: Limits = Limits {
     kv_cache_bytes: 120,
-    kv_buffer_bytes: 60,
+    kv_buffer_bytes: 400,
     item_batch_bytes: 40,
     record_batch_bytes: 50,
     chunk_bytes: 7,

@@ -28,7 +28,7 @@ use rusqlite::params;
 
 use super::Database;
 use super::error::{Error, Result};
-use super::journaled::Journaled;
+use super::journaled::{Journaled, Size};
 use super::limits::limits;
 use super::scan::ScanAhead;
 use super::span_reader::SqlText;
@@ -38,12 +38,28 @@ use super::wal_clock::WalClock;
 /// A value, or `None` for one that was deleted.
 type Written = Option<Arc<[u8]>>;
 
+impl Size for Written {
+    fn bytes(&self) -> usize {
+        self.as_deref().map_or(0, <[u8]>::len)
+    }
+}
+
 /// A vat's current span, and whether SQL has yet to learn of it.
 #[derive(Debug, Clone)]
 pub(super) struct BufferedSpan {
     pub(super) span: Span,
     pub(super) is_dirty: bool,
 }
+
+impl Size for BufferedSpan {
+    fn bytes(&self) -> usize {
+        self.span.hash.len()
+    }
+}
+
+/// How many times as much the pending exports may take up as the entries: the host gets them all at
+/// once at the crank's end, and their values are those of entries.
+const PENDING_SHARE: usize = 8;
 
 /// How to find out that another connection has changed the database.
 #[derive(Debug, Clone, Copy, Default)]
@@ -71,8 +87,7 @@ pub(super) struct Buffer {
     /// can be written later. One that a tool began may have yet to get it, and may fail to.
     may_defer: bool,
     kv: Journaled<Written>,
-    /// How many bytes were put into `kv` since it was empty.
-    kv_bytes: usize,
+    /// How much memory `kv` may take up, and how much its undo log.
     kv_limit: usize,
     pending: Journaled<Written>,
     /// Whether there may be pending exports in the table, too.
@@ -83,6 +98,9 @@ pub(super) struct Buffer {
     savepoints_in_sql: usize,
     /// Whether something was written since there are savepoints that the journals know nothing of.
     has_unjournaled: bool,
+    /// Whether to write everything before the next savepoint is set: see
+    /// [`Database::set_savepoint`].
+    settles_before_mark: bool,
     pub(super) scan: ScanAhead,
     others: Others,
     /// SQLite's data version when the transaction began.
@@ -105,7 +123,7 @@ impl Buffer {
 
     /// The first key behind `previous` that was set. `None` if more than `limit` deleted ones
     /// lie before it.
-    pub(super) fn key_after(&mut self, previous: &[u8], limit: usize) -> Option<Option<Vec<u8>>> {
+    pub(super) fn key_after(&self, previous: &[u8], limit: usize) -> Option<Option<Vec<u8>>> {
         let mut keys = self.kv.after(previous);
         for _ in 0..=limit {
             match keys.next() {
@@ -129,7 +147,7 @@ impl Buffer {
         self.in_transaction = false;
         self.may_defer = false;
         self.kv.clear();
-        self.kv_bytes = 0;
+        self.settles_before_mark = false;
         self.pending.clear();
         self.spans.clear();
         // SQL has none of them any more, and shall say so when it is asked for one.
@@ -167,9 +185,8 @@ impl Database {
                 drop(buffer);
                 return self.kv_write_through(key, value.map(|value| &**value));
             }
-            buffer.kv_bytes += key.len() + value.map_or(0, |value| value.len());
             buffer.kv.set(key, value.cloned());
-            buffer.kv_bytes > buffer.kv_limit
+            buffer.kv.bytes() > buffer.kv_limit
         };
         match is_full {
             true => self.settle(),
@@ -228,7 +245,7 @@ impl Database {
         let mut upsert = self.prepare_directly(UPSERT)?;
         let mut delete = self.prepare_directly(DELETE)?;
         // In the order of the keys, in which SQLite finds their pages soonest.
-        for (key, value) in buffer.kv.sorted() {
+        for (key, value) in buffer.kv.iter() {
             self.checked(match value {
                 Some(value) => upsert.execute(params![SqlText(key), SqlText(value)]),
                 None => delete.execute(params![SqlText(key)]),
@@ -237,7 +254,11 @@ impl Database {
         drop(buffer);
         let mut buffer = self.buffer.borrow_mut();
         buffer.kv.drop_all();
-        buffer.kv_bytes = 0;
+        if buffer.kv.undo_bytes() > buffer.kv_limit {
+            // A crank that adds keys without end. Nothing else keeps its undo log from growing.
+            buffer.kv.forget_additions();
+            buffer.has_unjournaled = true;
+        }
         buffer.scan.forget();
         Ok(())
     }
@@ -374,6 +395,115 @@ impl Database {
                 self.is_torn.set(true);
             }
             self.transaction_lost();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Store, StoreOptions};
+    use super::*;
+
+    fn changes(store: &Store) -> i64 {
+        let db = store.database().lock();
+        db.peek_value("SELECT total_changes()", [])
+            .unwrap()
+            .unwrap_or(0)
+    }
+
+    fn value(store: &Store, key: &[u8]) -> Option<Vec<u8>> {
+        store.kv_get(key).unwrap()
+    }
+
+    #[test]
+    fn a_crank_that_adds_keys_without_end_holds_few_of_them() {
+        let mut store = Store::in_memory(StoreOptions::default()).unwrap();
+        store.kernel_set(b"first", b"before").unwrap();
+        store.start_crank().unwrap();
+        store.establish_crank_savepoint(b"s").unwrap();
+        store.kernel_set(b"first", b"after").unwrap();
+        let key = |n: u32| format!("k{n}").into_bytes();
+        for n in 0..60_000 {
+            store.kernel_set(&key(n), b"v").unwrap();
+            let db = store.database().lock();
+            let buffer = db.buffer.borrow();
+            let bytes = buffer.kv.bytes() + buffer.kv.undo_bytes();
+            assert!(bytes < 3 * buffer.kv_limit, "{bytes} bytes");
+            let bytes = buffer.pending.bytes() + buffer.pending.undo_bytes();
+            assert!(
+                bytes < (PENDING_SHARE + 1) * buffer.kv_limit,
+                "{bytes} bytes"
+            );
+        }
+        let generation = store.database().lock().signal.generation();
+        let told = store.rollback_crank(b"s").unwrap();
+        assert!(told.is_empty());
+        assert_ne!(store.database().lock().signal.generation(), generation);
+        assert_eq!(value(&store, b"first").unwrap(), b"before");
+        assert_eq!(value(&store, &key(0)), None);
+        assert_eq!(value(&store, &key(59_999)), None);
+        let exports = store.end_crank().unwrap();
+        assert_eq!(exports.len(), 1);
+        assert_eq!(exports[0].0, b"kv.first");
+    }
+
+    #[test]
+    fn cranks_that_are_rolled_back_do_not_write_the_block_again() {
+        const KEYS: i64 = 3000;
+        let mut store = Store::in_memory(StoreOptions::default()).unwrap();
+        store.commit().unwrap();
+        for n in 0..KEYS {
+            store
+                .host_set(format!("host.{n}").as_bytes(), b"v")
+                .unwrap();
+        }
+        let before = changes(&store);
+        for crank in 0..20 {
+            store.start_crank().unwrap();
+            store.establish_crank_savepoint(b"s").unwrap();
+            // SQL gets its savepoint without the entries, and then the entries.
+            store.database().lock().make_savepoints().unwrap();
+            store
+                .init_transcript(format!("v{crank}").as_bytes())
+                .unwrap();
+            store.rollback_crank(b"s").unwrap();
+            store.end_crank().unwrap();
+            store.finish_crank();
+        }
+        let written = changes(&store) - before;
+        assert!(written < 3 * KEYS, "{written} rows");
+        assert_eq!(value(&store, b"host.7").unwrap(), b"v");
+        store.commit().unwrap();
+        assert_eq!(store.kv_dump().unwrap().len() as i64, KEYS);
+    }
+
+    #[test]
+    fn overwriting_does_not_fill_the_buffer() {
+        let mut store = Store::in_memory(StoreOptions::default()).unwrap();
+        store.commit().unwrap();
+        store.begin().unwrap();
+        let before = changes(&store);
+        for n in 0..50_000 {
+            let value = format!("{n} {}", "x".repeat(100));
+            store.host_set(b"host.key", value.as_bytes()).unwrap();
+        }
+        assert_eq!(changes(&store), before);
+    }
+
+    #[test]
+    fn a_rollback_tells_few_keys_and_makes_all_copies_void_for_many() {
+        for (keys, tells) in [(10, true), (5000, false)] {
+            let mut store = Store::in_memory(StoreOptions::default()).unwrap();
+            store.start_crank().unwrap();
+            store.establish_crank_savepoint(b"s").unwrap();
+            for n in 0..keys {
+                store.kernel_set(format!("k{n}").as_bytes(), b"v").unwrap();
+            }
+            let generation = store.database().lock().signal.generation();
+            let told = store.rollback_crank(b"s").unwrap();
+            assert_eq!(told.len(), if tells { keys } else { 0 });
+            let is_void = store.database().lock().signal.generation() != generation;
+            assert_eq!(is_void, !tells);
         }
     }
 }

@@ -8,6 +8,7 @@ use super::super::Database;
 use super::super::error::Result;
 use super::super::notes::Note;
 use super::super::span_reader::SqlText;
+use super::PENDING_SHARE;
 
 impl Database {
     /// Notes a change of the export data, in place of an older one for the same key.
@@ -19,7 +20,13 @@ impl Database {
         let mut buffer = self.buffer.borrow_mut();
         if buffer.is_on {
             buffer.pending.set(key, value);
-            return Ok(());
+            let limit = buffer.kv_limit.saturating_mul(PENDING_SHARE);
+            let is_full = buffer.pending.bytes() > limit;
+            drop(buffer);
+            return match is_full {
+                true => self.spill_pending(),
+                false => Ok(()),
+            };
         }
         drop(buffer);
         self.note_pending_in_table(key, value.as_deref())
@@ -84,6 +91,9 @@ impl Database {
             .inspect_err(|_| self.notice_lost_transaction())?;
         let mut buffer = self.buffer.borrow_mut();
         buffer.pending.drop_all();
+        if buffer.pending.undo_bytes() > buffer.kv_limit {
+            buffer.pending.forget_additions();
+        }
         buffer.pending_in_table = true;
         Ok(())
     }

@@ -2,11 +2,42 @@
 
 use super::super::Database;
 use super::super::error::Result;
+use super::PENDING_SHARE;
+
+/// The most keys that a rollback tells one by one. Telling one, and forgetting it in JavaScript, takes
+/// a microsecond; beyond that, reading what is needed again is cheaper.
+const MAX_TOLD: usize = 1000;
+
+/// How many entries a rollback may restore that were in SQL already.
+const MAX_RESTORED: usize = 100;
+
+/// For how many savepoints the statements are kept. A crank with hundreds would drive all others out
+/// of the statement cache.
+const MAX_CACHED: usize = 8;
 
 impl Database {
     /// Marks a point to which [`Database::return_to_savepoint`] can return. Savepoints are
     /// counted from 0.
+    ///
+    /// Writes everything first if the last rollback restored many entries that had been written: so
+    /// each is written at most twice, and cranks that are rolled back again and again do not
+    /// write the whole block each time. The same if the undo log is large: what is not in the buffer
+    /// when a savepoint is set needs no undo log.
     pub(in crate::store) fn set_savepoint(&self) -> Result<()> {
+        let buffer = self.buffer.borrow();
+        let is_large = buffer.kv.undo_bytes() > buffer.kv_limit
+            || buffer.pending.undo_bytes() > buffer.kv_limit.saturating_mul(PENDING_SHARE);
+        let settles = buffer.is_on && (buffer.settles_before_mark || is_large);
+        drop(buffer);
+        if settles {
+            let settled = self.settle().and_then(|()| self.spill_pending());
+            // A row that SQLite refuses stays in the buffer, and the commit reports it.
+            if settled.is_err() && !self.in_transaction() {
+                self.miss_savepoint();
+                return settled;
+            }
+            self.buffer.borrow_mut().settles_before_mark = false;
+        }
         self.buffer.borrow_mut().mark();
         match self.is_buffered() {
             true => Ok(()),
@@ -31,7 +62,12 @@ impl Database {
                 return Ok(());
             }
             drop(buffer);
-            self.run_directly(&format!("SAVEPOINT t{ordinal}"))?;
+            let sql = format!("SAVEPOINT t{ordinal}");
+            if ordinal < MAX_CACHED {
+                self.run_directly(&sql)?;
+            } else {
+                self.checked(self.connection()?.execute(&sql, []))?;
+            }
             self.buffer.borrow_mut().savepoints_in_sql = ordinal + 1;
         }
     }
@@ -53,15 +89,21 @@ impl Database {
         let mut buffer = self.buffer.borrow_mut();
         buffer.savepoints_in_sql = buffer.savepoints_in_sql.min(ordinal);
         buffer.savepoints = ordinal;
+        let can_tell =
+            buffer.is_on && !buffer.has_unjournaled && buffer.kv.changes_since(ordinal) <= MAX_TOLD;
         // What is not UTF-8 has no string that it could be told by.
-        let undone = buffer.kv.changed_since(ordinal);
-        let undone: Option<Vec<String>> = undone
-            .map(|key| std::str::from_utf8(key).map(str::to_owned).ok())
-            .collect();
-        let undone = undone.filter(|_| buffer.is_on && !buffer.has_unjournaled);
-        buffer.kv.return_to(ordinal);
-        buffer.pending.return_to(ordinal);
-        buffer.spans.return_to(ordinal);
+        let undone: Option<Vec<String>> = can_tell
+            .then(|| buffer.kv.changed_since(ordinal))
+            .and_then(|keys| {
+                keys.map(|key| std::str::from_utf8(key).map(str::to_owned).ok())
+                    .collect()
+            });
+        // What the journals know nothing of has been undone with the first savepoint.
+        buffer.has_unjournaled &= ordinal > 0;
+        let restored = buffer.kv.return_to(ordinal)
+            + buffer.pending.return_to(ordinal)
+            + buffer.spans.return_to(ordinal);
+        buffer.settles_before_mark |= restored > MAX_RESTORED;
         buffer.scan.forget();
         drop(buffer);
         if undone.is_none() {
@@ -96,9 +138,10 @@ impl Database {
     pub(in crate::store) fn tool_returned_to(&self, ordinal: usize) {
         let mut buffer = self.buffer.borrow_mut();
         if buffer.is_on && ordinal < buffer.savepoints {
-            buffer.kv.undo_to(ordinal);
-            buffer.pending.undo_to(ordinal);
-            buffer.spans.undo_to(ordinal);
+            let restored = buffer.kv.undo_to(ordinal)
+                + buffer.pending.undo_to(ordinal)
+                + buffer.spans.undo_to(ordinal);
+            buffer.settles_before_mark |= restored > MAX_RESTORED;
         }
     }
 }
