@@ -1925,11 +1925,18 @@ export interface ArchivePowers {
 }
 
 /**
+ * Powers for {@link makeArchiveSnapshot} and {@link makeArchiveTranscript} that let stores of this package write the
+ * archives' files in native code, on other threads. Only this very object does; an object that is made of its parts is
+ * used like any other powers. Whoever calls such an archiver as a function gets its file written by Node.js.
+ */
+export const nativeArchivePowers: ArchivePowers;
+
+/**
  * Makes an `archiveSnapshot` callback that keeps each snapshot as `{dirPath}/{name}.gz`. A file has that name only once
  * it is whole.
  *
- * A store of this package that is given this very callback writes the file itself, on another thread, provided that the
- * powers are those of node and of the package `tmp`. Other powers are used as they are.
+ * The powers are used as they are given. With {@link nativeArchivePowers}, a store of this package that is given this very
+ * callback does not call it, but writes the file itself, on another thread.
  *
  * @throws if the directory cannot be made. The callback rejects if a file cannot be written.
  */
@@ -1939,8 +1946,8 @@ export function makeArchiveSnapshot(dirPath: string, powers: ArchivePowers): Sna
  * Makes an `archiveTranscript` callback that keeps each span as `{dirPath}/{spanName}.gz`. A file has that name only
  * once it is whole.
  *
- * As with {@link makeArchiveSnapshot}, a store of this package writes the file itself: its items go from the database to
- * the file on another thread.
+ * The powers are used as they are given. With {@link nativeArchivePowers}, a store of this package that is given this very
+ * callback does not call it, but writes the file itself: the items go from the database to the file on another thread.
  *
  * @throws if the directory cannot be made. The callback rejects if a file cannot be written.
  */

@@ -1,7 +1,7 @@
 'use strict';
 
 const { archiveSwingStore } = require('./js/archive-store.js');
-const { makeArchiveSnapshot, makeArchiveTranscript } = require('./js/archiver.js');
+const { makeArchiveSnapshot, makeArchiveTranscript, nativeArchivePowers } = require('./js/archiver.js');
 const { bundleIDFromName, makeBundleStore } = require('./js/bundle-store.js');
 const { Database } = require('./js/database.js');
 const { diffSwingStores } = require('./js/diff.js');
@@ -45,6 +45,7 @@ exports.reclaimSwingStoreSpace = reclaimSwingStoreSpace;
 
 exports.makeArchiveSnapshot = makeArchiveSnapshot;
 exports.makeArchiveTranscript = makeArchiveTranscript;
+exports.nativeArchivePowers = nativeArchivePowers;
 exports.archiveSwingStore = archiveSwingStore;
 
 exports.makeKVStore = makeKVStore;

@@ -18,6 +18,7 @@ export const {
   reclaimSwingStoreSpace,
   makeArchiveSnapshot,
   makeArchiveTranscript,
+  nativeArchivePowers,
   archiveSwingStore,
   makeKVStore,
   getKeyType,

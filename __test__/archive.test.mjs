@@ -1,5 +1,5 @@
 // Spans and snapshots that are archived as they come into being, beside the reference: the same files, the same contents,
-// the same failures. Ours writes them in the addon, unless it was given powers of the caller's own.
+// the same failures. Ours writes them in the addon if it is given `nativeArchivePowers`, and by the powers of the caller otherwise.
 import '@endo/init/debug.js';
 
 import test from 'ava';
@@ -23,7 +23,8 @@ const program = fileURLToPath(new URL('./fixtures/archive/work.mjs', import.meta
 const powers = { fs, path, tmp };
 const check = subjectIsReference ? test.skip : test;
 
-const archivers = (api, dir, given = powers) => ({
+/** Archivers; those of ours with the addon's powers, unless others are given. */
+const archivers = (api, dir, given = api.nativeArchivePowers ?? powers) => ({
   archiveSnapshot: api.makeArchiveSnapshot(dir, given),
   archiveTranscript: api.makeArchiveTranscript(dir, given),
 });
@@ -49,16 +50,17 @@ const isNative = file =>
 const compare = async (what, options, act) => {
   await inTempDir(async base => {
     const outcomes = [];
-    for (const { api } of [subject, reference]) {
+    for (const [{ api }, given] of [[subject], [subject, powers], [reference, powers]]) {
       const dir = fs.mkdtempSync(path.join(base, 'archive-'));
       const store = api.initSwingStore(fs.mkdtempSync(path.join(base, 'store-')), {
-        ...archivers(api, dir),
+        ...archivers(api, dir, given),
         ...options,
       });
       outcomes.push(await act(store, dir));
       await store.hostStorage.close();
     }
-    assertSame(outcomes[0], outcomes[1], what);
+    assertSame(outcomes[0], outcomes[2], what);
+    assertSame(outcomes[1], outcomes[2], `${what}, by the caller's powers`);
   });
 };
 
@@ -74,8 +76,9 @@ for (const options of [{}, { keepTranscripts: false }, { keepSnapshots: true, ke
   });
 }
 
-check('the addon writes them, unless it was given other powers', async t => {
+check('the addon writes them if it is asked to; otherwise the powers are used, patched or not', async t => {
   await inTempDir(async base => {
+    const { nativeArchivePowers } = subject.api;
     const calls = [];
     const spy = (object, name) => ({
       ...object,
@@ -85,8 +88,11 @@ check('the addon writes them, unless it was given other powers', async t => {
       },
     });
     const cases = {
+      native: nativeArchivePowers,
       usual: powers,
+      copied: { ...nativeArchivePowers },
       rename: { ...powers, fs: spy(fs, 'renameSync') },
+      mixed: { ...nativeArchivePowers, fs: spy(fs, 'renameSync') },
       join: { ...powers, path: spy(path, 'join') },
       tmp: { ...powers, tmp: spy(tmp, 'fileSync') },
     };
@@ -96,21 +102,38 @@ check('the addon writes them, unless it was given other powers', async t => {
       const store = subject.api.initSwingStore(null, archivers(subject.api, dir, given));
       await fillStore(store, { items: 200 });
       await store.hostStorage.close();
-      t.is(calls.length > 0, name !== 'usual', name);
-      t.is(isNative(path.join(dir, 'transcript.v1.0.200.gz')), name === 'usual', name);
+      t.is(calls.length > 0, !['native', 'usual', 'copied'].includes(name), name);
+      t.is(isNative(path.join(dir, 'transcript.v1.0.200.gz')), name === 'native', name);
       t.is(fs.readdirSync(dir).length, 25);
     }
+    // A module that is patched is used as it is at the moment.
+    const dir = path.join(base, 'patched');
+    const store = subject.api.initSwingStore(null, archivers(subject.api, dir, powers));
+    const { renameSync } = fs;
+    const patched = [];
+    fs.renameSync = (...args) => {
+      patched.push(path.basename(args[1]));
+      return renameSync(...args);
+    };
+    try {
+      await fillStore(store);
+      await store.hostStorage.close();
+    } finally {
+      fs.renameSync = renameSync;
+    }
+    t.true(patched.includes('transcript.v1.0.5.gz'));
     // A callback around ours is called, too.
-    const dir = path.join(base, 'around');
-    const { archiveTranscript } = archivers(subject.api, dir);
-    const around = (name, entries) => {
+    const around = path.join(base, 'around');
+    const { archiveTranscript } = archivers(subject.api, around, nativeArchivePowers);
+    const counting = (name, entries) => {
       calls.push(name);
       return archiveTranscript(name, entries);
     };
-    const store = subject.api.initSwingStore(null, { archiveTranscript: around });
-    await fillStore(store);
+    const other = subject.api.initSwingStore(null, { archiveTranscript: counting });
+    await fillStore(other);
+    await other.hostStorage.close();
     t.true(calls.includes('transcript.v1.0.5'));
-    t.true(fs.existsSync(path.join(dir, 'transcript.v1.0.5.gz')));
+    t.true(fs.existsSync(path.join(around, 'transcript.v1.0.5.gz')));
   });
 });
 

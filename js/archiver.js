@@ -1,57 +1,57 @@
 'use strict';
 
+const crypto = require('node:crypto');
 const nodeFs = require('node:fs');
 const nodePath = require('node:path');
 const { Readable } = require('node:stream');
 const { pipeline } = require('node:stream/promises');
 const { createGzip } = require('node:zlib');
 
-/** Node's own functions, as they were before anyone could replace them. */
-const { createWriteStream, mkdirSync, renameSync } = nodeFs;
-const { join, resolve, sep } = nodePath;
-
-const TMP_FILE = ['', 'tmp', 'lib', 'tmp.js'].join(sep);
-
-/** Whether this is `fileSync` of the package `tmp`, of any version. It is loaded as CommonJS, also by `import`. */
-const isFileSyncOfTmp = fileSync =>
-  typeof fileSync === 'function' &&
-  Object.entries(require.cache).some(
-    ([file, module]) => file.endsWith(TMP_FILE) && module?.exports?.fileSync === fileSync,
-  );
-
-/** Whether these powers do what everyone knows they do, so that it makes no difference who does it. */
-const areUsual = ({ fs, path, tmp }) =>
-  fs.createWriteStream === createWriteStream &&
-  fs.mkdirSync === mkdirSync &&
-  fs.renameSync === renameSync &&
-  path.join === join &&
-  isFileSyncOfTmp(tmp.fileSync);
+/**
+ * Powers that ask for the addon: a store of this package that is given an archiver with this very object has the addon
+ * write its files. Everyone else who calls such an archiver gets what these functions of Node.js do.
+ */
+const nativeArchivePowers = Object.freeze({
+  fs: Object.freeze({
+    createWriteStream: (file, options) => nodeFs.createWriteStream(file, options),
+    mkdirSync: (dir, options) => nodeFs.mkdirSync(dir, options),
+    renameSync: (from, to) => nodeFs.renameSync(from, to),
+  }),
+  path: Object.freeze({ join: (...parts) => nodePath.join(...parts) }),
+  tmp: Object.freeze({
+    fileSync({ tmpdir, prefix, postfix }) {
+      const name = nodePath.join(tmpdir, `${prefix}-${process.pid}-${crypto.randomUUID()}${postfix}`);
+      const fd = nodeFs.openSync(name, 'wx', 0o600);
+      return { name, fd, removeCallback: () => nodeFs.rmSync(name, { force: true }) };
+    },
+  }),
+});
 
 /**
- * Of archivers whose files the addon may write in their place: what they archive, and where.
+ * Of archivers whose files the addon writes in their place: what they archive, and where.
  *
  * @type {WeakMap<Function, { kind: 'snapshot' | 'transcript', dirPath: string }>}
  */
-const usual = new WeakMap();
+const natives = new WeakMap();
 
 /**
- * The directory of an archiver that was made here with the usual powers; `undefined` for everyone else's callback, which
+ * The directory of an archiver that was made here with `nativeArchivePowers`; `undefined` for every other callback, which
  * has to be called.
  *
  * @param {Function | undefined} archiver
  * @param {'snapshot' | 'transcript'} kind
  */
 const directoryOf = (archiver, kind) => {
-  const found = archiver && usual.get(archiver);
-  return found && found.kind === kind ? resolve(found.dirPath) : undefined;
+  const found = archiver && natives.get(archiver);
+  return found && found.kind === kind ? nodePath.resolve(found.dirPath) : undefined;
 };
 
 /**
  * Makes a callback that writes `NAME.gz` in a directory. It writes under a temporary name and
  * renames, so that a file of that name is always whole.
  *
- * A store of this package that is given the callback has the addon write the file, if the powers are the usual ones.
- * Other stores, and other powers, get what the callback does.
+ * The powers are used as they are given. Only if they are `nativeArchivePowers` does a store of this package have the
+ * addon write the file instead of calling the callback.
  *
  * @param {'snapshot' | 'transcript'} kind
  * @param {string} dirPath
@@ -78,7 +78,7 @@ const makeArchiver = (kind, dirPath, powers, encoders) => {
       file.removeCallback();
     }
   };
-  if (typeof dirPath === 'string' && areUsual(powers)) usual.set(archive, { kind, dirPath });
+  if (typeof dirPath === 'string' && powers === nativeArchivePowers) natives.set(archive, { kind, dirPath });
   return archive;
 };
 
@@ -88,4 +88,4 @@ const makeArchiveSnapshot = (dirPath, powers) => makeArchiver('snapshot', dirPat
 /** An `archiveTranscript` callback that compresses spans. */
 const makeArchiveTranscript = (dirPath, powers) => makeArchiver('transcript', dirPath, powers, () => [createGzip()]);
 
-module.exports = { directoryOf, makeArchiveSnapshot, makeArchiveTranscript };
+module.exports = { directoryOf, makeArchiveSnapshot, makeArchiveTranscript, nativeArchivePowers };

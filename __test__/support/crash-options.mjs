@@ -6,13 +6,13 @@ import tmp from 'tmp';
 
 /**
  * What distinguishes the stores, as plain data, because the process that is killed has to be told:
- *   archive: none | usual (recognised, so that the addon writes the files) | called (any callback)
+ *   archive: none | native (the addon writes the files) | called (any callback)
  */
 export const CONFIGS = [
   { keepSnapshots: true, keepTranscripts: true, exports: true, archive: 'none' },
-  { keepSnapshots: false, keepTranscripts: false, exports: true, archive: 'usual' },
+  { keepSnapshots: false, keepTranscripts: false, exports: true, archive: 'native' },
   { keepSnapshots: true, keepTranscripts: false, exports: true, archive: 'called' },
-  { keepSnapshots: false, keepTranscripts: true, exports: false, archive: 'usual', asFile: true },
+  { keepSnapshots: false, keepTranscripts: true, exports: false, archive: 'native', asFile: true },
 ];
 
 /** Collects what a store says in a block: the changes of its export data, and the hashes of its cranks. */
@@ -35,13 +35,13 @@ export const optionsFor = (api, config, witness, archiveDir = undefined) => {
   const options = { keepSnapshots, keepTranscripts };
   if (exports) options.exportCallback = witness.exportCallback;
   if (archive === 'none' || !archiveDir) return options;
-  const powers = { fs, path, tmp };
+  const powers = archive === 'native' && api.nativeArchivePowers ? api.nativeArchivePowers : { fs, path, tmp };
   const callbacks = {
     archiveSnapshot: api.makeArchiveSnapshot(archiveDir, powers),
     archiveTranscript: api.makeArchiveTranscript(archiveDir, powers),
   };
   for (const [name, callback] of Object.entries(callbacks)) {
-    options[name] = archive === 'usual' ? callback : (...args) => callback(...args);
+    options[name] = archive === 'native' ? callback : (...args) => callback(...args);
   }
   return options;
 };

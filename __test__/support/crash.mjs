@@ -136,7 +136,7 @@ const liveAndDie = async (base, { seed, config, rounds, longest, verifyEvery, ki
       figures.killedIn[phase] = (figures.killedIn[phase] ?? 0) + 1;
       onRound(figures);
     }
-    if (config.archive === 'usual') await tidyArchive(at('store'), at('archive'));
+    if (config.archive === 'native') await tidyArchive(at('store'), at('archive'));
   } finally {
     next.child.stop();
     await model.close();

@@ -254,15 +254,16 @@ export const kinds = {
     await fails(() => initSwingStore(null, { serialized: Buffer.from('no database') }));
   },
   async 'traces and archives'({ made, round }) {
-    const options = { traceFile: path.join(made, 'trace'), archiveSnapshot: makeArchiveSnapshot(made, await powers()) };
+    const options = {
+      traceFile: path.join(made, 'trace'),
+      archiveSnapshot: makeArchiveSnapshot(made, api.nativeArchivePowers),
+    };
     const { kernelStorage, hostStorage } = openSwingStore(made, options);
     kernelStorage.kvStore.set('a', 'b');
     kernelStorage.snapStore.saveSnapshot('v1', 1, [image]).catch(nothing);
     if (round % 2) await hostStorage.close();
   },
 };
-
-const powers = async () => ({ fs, path, tmp: (await import('tmp')).default });
 
 const threadProgram = `
 const { workerData, parentPort } = require('node:worker_threads');
