@@ -89,7 +89,7 @@ const importSwingStoreFromDirectory = async (exportDir, dirPath, options) => {
   try {
     const height = await runJob(job, { onProgress, signal }, async () => {
       const found = await job.open();
-      staging = await makeStaging(storePath, storeOptions);
+      staging = await makeStaging(storePath, storeOptions, false);
       await job.run(staging.staged);
       return found;
     });

@@ -150,7 +150,7 @@ const importSwingStore = async (exporter, dirPath = null, options = {}) => {
 
   const allOptions = { unsafeFastMode: true, ...storeOptions };
   checkOptions(dirPath, allOptions);
-  const staging = dirPath ? await makeStaging(dirPath, allOptions) : undefined;
+  const staging = dirPath ? await makeStaging(dirPath, allOptions, true) : undefined;
   let store;
   try {
     const made = makeSwingStore(dirPath, true, allOptions, staging);

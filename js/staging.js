@@ -9,12 +9,16 @@ const { dbFileInDirectory } = require('./paths.js');
 /**
  * A new database for the store at `storePath`, which lies out of sight until it is published.
  *
+ * Nobody may have the store open that it replaces.
+ *
  * @param {string} storePath
  * @param {{ asFile?: boolean, readonly?: boolean }} options
+ * @param {boolean} mayCloseIt  whether this process may still have it open, if it closes it before it is published: what
+ *   is imported may be an export of that store
  */
-const makeStaging = async (storePath, { asFile = false, readonly = false }) => {
+const makeStaging = async (storePath, { asFile = false, readonly = false }, mayCloseIt) => {
   const resolved = path.resolve(storePath);
-  await native.clearStaging(resolved, !!asFile);
+  await native.clearStaging(resolved, !!asFile, !mayCloseIt);
   const staged = native.makeStaging(resolved, !!asFile, !!readonly);
   const filePath = asFile ? storePath : dbFileInDirectory(storePath);
   /** @type {Promise<void> | undefined} */

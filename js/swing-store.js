@@ -76,10 +76,14 @@ const assertComplete = ({ bundleStore, transcriptStore, snapStore }, checkMode) 
   snapStore.assertComplete(checkMode);
 };
 
-/** Makes room for a store at `storePath` and returns the path of its database file. */
+/**
+ * Makes room for a store at `storePath` and returns the path of its database file. Fails if anybody has a store open that
+ * would be erased.
+ */
 const prepareFile = (storePath, forceReset, asFile) => {
   if (!storePath) return MEMORY;
   if (forceReset) {
+    native.checkUnused(path.resolve(storePath), !!asFile);
     // The file before its log: without its log it may be damaged, and without the file nobody takes the log for anything.
     if (!asFile && isSwingStore(storePath)) fs.rmSync(dbFileInDirectory(storePath), { recursive: true, force: true });
     fs.rmSync(storePath, { recursive: true, force: true });

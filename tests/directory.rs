@@ -186,7 +186,7 @@ fn the_first_bad_artifact_is_the_error() {
 }
 
 #[test]
-fn a_store_in_use_is_replaced_along_with_its_log() {
+fn a_store_is_replaced_once_nobody_has_it_open() {
     let base = tempfile::tempdir().unwrap();
     let [store, export, to] = ["store", "export", "to"].map(|name| base.path().join(name));
     fs::create_dir(&store).unwrap();
@@ -194,31 +194,27 @@ fn a_store_in_use_is_replaced_along_with_its_log() {
     export_to_directory(&store, &export, &archival(), &Monitor::default()).unwrap();
     for fast in [true, false] {
         fs::create_dir_all(&to).unwrap();
-        let mut old = Some(open(&to));
-        let using = old.as_mut().unwrap();
+        let mut using = open(&to);
         using.kernel_set(b"old", b"yes").unwrap();
         using.commit().unwrap();
         assert!(to.join("swingstore.sqlite-wal").exists());
         let staged = import(&export, &to, &Monitor::default()).unwrap();
         assert_eq!(open(&to).kv_get(b"old").unwrap().unwrap(), b"yes");
-        if cfg!(windows) {
-            // There, files that are open can't be replaced. All stays as it was.
-            let error = staged.publish(fast).unwrap_err();
-            assert!(matches!(error, Error::StoreInUse(_)), "{error}");
-            assert!(to.join("swingstore.sqlite-wal").exists());
-            assert_eq!(using.kv_get(b"old").unwrap().unwrap(), b"yes");
-            using.kernel_set(b"old", b"still").unwrap();
-            using.commit().unwrap();
-            assert_eq!(open(&to).kv_get(b"old").unwrap().unwrap(), b"still");
-            old = None;
-        }
+        // Refused. All stays as it was.
+        let error = staged.publish(fast).unwrap_err();
+        assert_eq!(error.code(), "ERR_SWING_STORE_IN_USE", "{error}");
+        assert!(to.join("swingstore.sqlite-wal").exists());
+        assert_eq!(using.kv_get(b"old").unwrap().unwrap(), b"yes");
+        using.kernel_set(b"old", b"still").unwrap();
+        using.commit().unwrap();
+        assert_eq!(open(&to).kv_get(b"old").unwrap().unwrap(), b"still");
+        drop(using);
         staged.publish(fast).unwrap();
         let mut new = Store::over(staged.database().clone(), StoreOptions::default()).unwrap();
         assert_eq!(new.kv_get(b"key.1").unwrap().unwrap(), b"value");
         new.host_set(b"host.height", b"8").unwrap();
         new.commit().unwrap();
         new.close().unwrap();
-        drop(old);
         let reopened = open(&to);
         assert_eq!(reopened.kv_get(b"old").unwrap(), None);
         assert_eq!(reopened.kv_get(b"host.height").unwrap().unwrap(), b"8");

@@ -29,7 +29,9 @@ enum ExportDataMode {
 /// Make a store from a directory that export, or cosmic-swingset, has written.
 ///
 /// The new store replaces whatever is in the store's directory, once all of it was checked and is on
-/// the disk; until then what is there stays as it is. Options and defaults are those of
+/// the disk; until then what is there stays as it is. That must not be open anywhere, so stop the
+/// kernel first; and if it is of a later block, it takes --force. The new file has the owner and the
+/// permissions of the old one. Options and defaults are those of
 /// cosmic-swingset's import-kernel-db.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -66,6 +68,10 @@ pub struct ImportArgs {
     #[arg(env = "AG_CHAIN_COSMOS_CHECK_BLOCK_HEIGHT", hide_env_values = true)]
     check_block_height: Option<u64>,
 
+    /// Replace the store that is there even if it is of a later block than the export.
+    #[arg(long)]
+    force: bool,
+
     /// Name each artifact on stderr as it is imported.
     #[arg(long)]
     verbose: bool,
@@ -101,6 +107,7 @@ fn import(args: &ImportArgs, store: &Path, session: &Session) -> Result<Outcome>
         mode: args.artifact_mode.and_then(Mode::artifacts),
         block_height: args.block_height(),
         note_exports: false,
+        go_back: args.force,
     };
     let monitor = session.telling_monitor(args.verbose);
     let begin = Instant::now();
@@ -117,9 +124,20 @@ fn import(args: &ImportArgs, store: &Path, session: &Session) -> Result<Outcome>
         "exportDataMode": "all",
         "artifacts": imported.artifacts,
         "bytes": imported.bytes,
+        "replaced": imported.replaced.map(|replaced| json!({
+            "blockHeight": replaced.block_height.map(super::number),
+            "fileBytes": replaced.file_bytes,
+        })),
         "seconds": seconds,
     });
     session.answer(&document, |out| {
+        if let Some(replaced) = imported.replaced {
+            let size = HumanBytes(replaced.file_bytes);
+            match replaced.block_height {
+                Some(height) => writeln!(out, "Replaced a store of block {height}, {size}")?,
+                None => writeln!(out, "Replaced a store of an unknown block, {size}")?,
+            }
+        }
         writeln!(
             out,
             "Imported block {} in mode {} to {}: {} artifacts and the export data, {} in \

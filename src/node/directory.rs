@@ -75,6 +75,8 @@ pub fn make_import(call: &Call<'_, ()>) -> Result<Reply> {
             mode,
             block_height: call.number(4),
             note_exports: call.is_true(5),
+            // What is replaced is its caller's business, who commits.
+            go_back: true,
         },
         found: Mutex::new(None),
         monitor: Monitor::default(),

@@ -65,6 +65,7 @@ const EXPORTS: &[Function<()>] = &[
     ),
     ("makePruning", upkeep::make_pruning),
     ("makeReclaiming", upkeep::make_reclaiming),
+    ("checkUnused", staging::check_unused),
     ("clearStaging", staging::clear),
     ("makeStaging", staging::make),
     ("makeSnapshotSink", sink::for_snapshot),

@@ -7,7 +7,7 @@ use napi::sys;
 
 use super::database;
 use super::raw::{Call, Function, Reply, Value, add_functions, new_object, tie};
-use crate::store::{Error, OpenOptions, Result, Staged, StorePlace};
+use crate::store::{Error, OpenOptions, Result, Staged, StorePlace, Unused};
 
 /// Marks the JavaScript objects that are tied to a [`Staged`].
 const TAG: sys::napi_type_tag = sys::napi_type_tag {
@@ -37,13 +37,25 @@ fn place(call: &Call<'_, ()>) -> Result<StorePlace> {
     })
 }
 
-/// `clearStaging(path, asFile)`: a promise that nothing is left of killed imports to that place.
+/// `clearStaging(path, asFile, entirely)`: a promise that nobody has the store open that is there, but
+/// for this process unless `entirely`; and that nothing is left of killed imports to that place.
 pub fn clear(call: &Call<'_, ()>) -> Result<Reply> {
     let place = place(call)?;
+    let how = match call.is_true(2) {
+        true => Unused::Entirely,
+        false => Unused::ByOthers,
+    };
     call.promise(move || {
+        place.check_unused(how)?;
         place.remove_leftovers();
         Ok(Value::Undefined)
     })
+}
+
+/// `checkUnused(path, asFile)`: fails if anybody has the store open that is there.
+pub fn check_unused(call: &Call<'_, ()>) -> Result<Reply> {
+    place(call)?.check_unused(Unused::Entirely)?;
+    Ok(Value::Undefined.into())
 }
 
 /// `makeStaging(path, asFile, readonly)`: an empty database for a store in the directory, or the

@@ -120,7 +120,10 @@ impl Beside {
             pages: 0,
             max_log_pages: MAX_LOG_PAGES,
         };
-        beside.read(monitor, |db| db.check_is_store(directory))?;
+        beside.read(monitor, |db| {
+            db.check_is_store(directory)?;
+            db.check_columns_of(directory, &Part::ALL)
+        })?;
         beside.prepare(monitor).about_store(directory)?;
         Ok(beside)
     }

@@ -14,6 +14,7 @@ use rusqlite::{CachedStatement, Connection, OpenFlags, Params};
 
 use super::buffer::Buffer;
 use super::error::{Error, Result};
+use super::holders;
 use super::moment::{self, Moment};
 use super::regular;
 use super::schema::Part;
@@ -82,7 +83,8 @@ impl SharedDatabase {
     /// Opens a database.
     ///
     /// # Errors
-    /// [`Error::NoSuchDirectory`] where the file's directory is missing; SQLite's own errors.
+    /// [`Error::NoSuchDirectory`] where the file's directory is missing; [`Error::OtherLibrary`] where
+    /// another SQLite library of this process has the file open; SQLite's own errors.
     pub fn open(location: Location, options: &OpenOptions) -> Result<SharedDatabase> {
         Database::open(location, options).map(SharedDatabase::over)
     }
@@ -116,7 +118,10 @@ impl Database {
                     return Err(Error::NoSuchDirectory);
                 }
                 regular::check_database(path)?;
-                Connection::open_with_flags(path, flags).map_err(|error| open_error(error, path))?
+                holders::open(path, || {
+                    Connection::open_with_flags(path, flags)
+                        .map_err(|error| open_error(error, path))
+                })?
             }
             Location::Memory | Location::Serialized(_) => Connection::open_in_memory()?,
         };
@@ -319,7 +324,11 @@ impl Database {
     }
 
     /// Makes the tables of one part where they are missing.
+    ///
+    /// # Errors
+    /// SQLite's, before anything is written, where a table lacks a column.
     pub fn create(&self, part: Part) -> Result<()> {
+        self.check_columns(&[part])?;
         self.execute(part.sql())
     }
 
@@ -460,6 +469,24 @@ impl Database {
             // SQLite refuses to close only while statements are open, and there are none left.
             // Should it refuse all the same, dropping the connection closes it.
             drop(connection.close());
+            self.forget_file();
+        }
+    }
+
+    /// Takes note that the connection to a file was closed.
+    pub(super) fn forget_file(&self) {
+        if self.file().is_some() {
+            holders::forget();
+        }
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        // Statements first: they belong to the connection.
+        self.statements.clear();
+        if self.connection.take().is_some() {
+            self.forget_file();
         }
     }
 }

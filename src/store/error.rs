@@ -5,7 +5,7 @@
 //! values that were not explicitly declared fit to show, and writes `(a string)` in their place.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::artifact;
 use super::check_bundle::{Refusal, quote};
@@ -333,6 +333,20 @@ pub enum Error {
     ArtifactOvertaken(Vec<u8>),
     /// Somebody has the store open who must not; says what is in the way.
     StoreInUse(&'static str),
+    /// Somebody has a store's file open that is about to be replaced.
+    StoreHeld {
+        /// the file
+        file: PathBuf,
+        /// who has it open
+        holder: String,
+    },
+    /// Another SQLite library of this process has the file open.
+    OtherLibrary {
+        /// the file
+        file: PathBuf,
+        /// the library that this is, and others that it may be, as far as is known
+        others: Vec<PathBuf>,
+    },
     /// The disk has too little room for what is to be done.
     NoRoom {
         /// where
@@ -447,7 +461,8 @@ impl Error {
             | Error::JournalMode { .. } => "ERR_SWING_STORE_OPEN",
             Error::Torn => "ERR_SWING_STORE_TORN",
             Error::MomentLost => "ERR_SWING_STORE_OVERTAKEN",
-            Error::StoreInUse(_) => "ERR_SWING_STORE_IN_USE",
+            Error::StoreInUse(_) | Error::StoreHeld { .. } => "ERR_SWING_STORE_IN_USE",
+            Error::OtherLibrary { .. } => "ERR_SWING_STORE_OTHER_LIBRARY",
             Error::NoRoom { .. } => "ENOSPC",
             Error::InTransaction
             | Error::CrankInCrank
@@ -737,6 +752,13 @@ impl Error {
                 string(name)
             ),
             Error::StoreInUse(what) => format!("the store is in use: {what}"),
+            Error::StoreHeld { file, holder } => format!(
+                "the store is in use: {holder} has {} open, and would go on writing to a file that is no \
+                 longer there. Close the store wherever it is open (stop the kernel, end what reads it), \
+                 and try again",
+                file.display()
+            ),
+            Error::OtherLibrary { file, others } => other_library(file, others),
             Error::NoRoom {
                 directory,
                 needed,
@@ -817,9 +839,40 @@ impl From<rusqlite::Error> for Error {
                     message,
                 }
             }
+            // SQL that can't be prepared. rusqlite's own words repeat the statement.
+            rusqlite::Error::SqlInputError { error, msg, .. } => Error::Sqlite {
+                code: super::sqlite_code::name(error.extended_code),
+                message: msg,
+            },
             other => Error::BadRow(other.to_string()),
         }
     }
+}
+
+fn other_library(file: &Path, libraries: &[PathBuf]) -> String {
+    let known = match libraries {
+        [own, others @ ..] if !others.is_empty() => {
+            let others: Vec<_> = others
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect();
+            format!(
+                " This is {}; there is {}, too.",
+                own.display(),
+                others.join(" and ")
+            )
+        }
+        _ => String::new(),
+    };
+    format!(
+        "{} is open in this process by another SQLite library: a second copy of swing-store-native, \
+         @agoric/swing-store or better-sqlite3.{known} Two of them in one process undo each other's file \
+         locks, and commits are lost. Let one have the file at a time, or use one copy for everything: \
+         \"npm ls swing-store-native @agoric/swing-store better-sqlite3\" shows who depends on which; \
+         \"overrides\" in package.json (\"resolutions\" with Yarn) and \"npm dedupe\" make them one. \
+         Better-sqlite3's handle is replaced by this package's Database",
+        file.display()
+    )
 }
 
 /// A string as a message shows it.

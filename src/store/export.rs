@@ -24,7 +24,8 @@ use super::span_reader::SqlText;
 use super::transcripts::export_span;
 use super::view::View;
 use super::{
-    Database, Location, OpenOptions, SharedDatabase, SpanReader, Store, file_in_directory, text,
+    Database, Location, OpenOptions, Part, SharedDatabase, SpanReader, Store, file_in_directory,
+    text,
 };
 
 /// An export record: a key and its value.
@@ -75,6 +76,7 @@ impl Exporter {
             db.execute("BEGIN TRANSACTION")?;
             // Reads the schema, which fixes the moment.
             db.make_missing_tables()?;
+            db.check_columns(&Part::STORED)?;
             // Without a kvStore it is no store.
             db.kv_get(b"", |_| ())?;
         }

@@ -39,6 +39,7 @@ mod flusher;
 mod gzip;
 mod hash;
 pub mod history;
+mod holders;
 mod journaled;
 pub mod js_json;
 mod kernel_keys;
@@ -94,6 +95,7 @@ pub use export::{Artifact, ExportRecords, Exporter, Record};
 pub use gzip::{Compressed, Compressor, Decompressor};
 pub use hash::Sha256;
 pub use history::History;
+pub use holders::Unused;
 pub use kv::{KeyType, kernel_key_type, key_type, require_host_key};
 pub use limits::{Limits, limits, set_limits};
 pub(crate) use locate::find_file;
@@ -204,7 +206,8 @@ impl Store {
     ///
     /// # Errors
     /// As [`SharedDatabase::open`] and [`Store::over`]; SQLite's errors, such as `SQLITE_NOTADB`
-    /// for a file that is not a database, or `SQLITE_BUSY` when another process is writing.
+    /// for a file that is not a database, `SQLITE_ERROR`, before anything is written, for tables that
+    /// lack a column, or `SQLITE_BUSY` when another process is writing.
     pub fn open(
         location: Location,
         open: &OpenOptions,
@@ -223,6 +226,7 @@ impl Store {
     /// As [`Store::open`].
     pub fn initialize(shared: &SharedDatabase, unsafe_fast_mode: Option<bool>) -> Result<()> {
         let db = shared.lock();
+        db.check_columns(&Part::ALL)?;
         if let Some(fast) = unsafe_fast_mode {
             db.set_unsafe_fast_mode(fast)?;
         }

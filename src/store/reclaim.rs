@@ -14,7 +14,7 @@ use super::beside::{Beside, Space, Transacted, is_busy, size};
 use super::error::{Error, Result};
 use super::progress::{Monitor, Stage};
 use super::replace::sidecar;
-use super::{Database, Location, OpenOptions, find_file};
+use super::{Database, Location, OpenOptions, Part, find_file};
 
 /// How many pages are given back in one transaction.
 const STEP_PAGES: u32 = 200;
@@ -108,11 +108,12 @@ fn open_alone(directory: &Path, monitor: &Monitor) -> Result<Database> {
     db.execute("PRAGMA locking_mode=EXCLUSIVE")?;
     let until = Instant::now() + PATIENCE;
     let take = || {
+        db.check_is_store(directory)?;
+        db.check_columns_of(directory, &Part::ALL)?;
         db.set_unsafe_fast_mode(false)?;
         // A write makes sure of the lock whatever mode the file was in.
         db.begin()?;
-        db.commit()?;
-        db.check_is_store(directory)
+        db.commit()
     };
     loop {
         monitor.check()?;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::error::{Error, Result};
+use super::holders;
 use super::ownership::keep_rights;
 use super::regular;
 use super::rename::rename;
@@ -27,7 +28,8 @@ pub(super) fn sidecar(file: &Path, suffix: &str) -> PathBuf {
 /// nobody else may use, for what must go before.
 ///
 /// # Errors
-/// [`Error::StoreInUse`] on Windows; [`Error::Io`]; with everything as it was.
+/// [`Error::StoreHeld`] while somebody has the other store open, or on Windows
+/// [`Error::StoreInUse`]; [`Error::Io`]; with everything as it was.
 pub(super) fn put_in_place(from: &Path, to: &Path, aside: &Path) -> Result<()> {
     let doing = || format!("moving the new store to {}", to.display());
     let failed = |error: &io::Error| match is_in_use(error) {
@@ -42,9 +44,12 @@ pub(super) fn put_in_place(from: &Path, to: &Path, aside: &Path) -> Result<()> {
             "the imported database did not close".into(),
         ));
     }
+    // It is claimed twice, because whoever brings in the log closes the file.
+    drop(holders::claim(to)?);
     if !sidecars_of(to).is_empty() {
         bring_in_log(to);
     }
+    let _claim = holders::claim(to)?;
     // SQLite gives its files beside the database the rights of the database.
     regular::open_own(File::options().write(true), from)
         .and_then(|new| keep_rights(&new, to))

@@ -14,7 +14,9 @@ use super::flusher::Flusher;
 use super::regular::check_beside;
 use super::replace::{SIDECARS, put_in_place, sidecar};
 use super::scratch::{Scratch, is_name, remove_leftovers, sync_directory};
-use super::{Database, FILE_NAME, Location, OpenOptions, SharedDatabase};
+use super::{
+    Database, FILE_NAME, Location, OpenOptions, SharedDatabase, Unused, file_in_directory, holders,
+};
 
 /// What the names of scratch directories of imports begin with.
 const PREFIX: &str = ".swing-store-import-";
@@ -30,6 +32,18 @@ pub enum StorePlace {
 }
 
 impl StorePlace {
+    /// Fails if somebody has the store open that is there.
+    ///
+    /// # Errors
+    /// [`Error::StoreHeld`].
+    pub fn check_unused(&self, how: Unused) -> Result<()> {
+        let file = match self {
+            StorePlace::Directory(directory) => &file_in_directory(directory),
+            StorePlace::File(file) => file,
+        };
+        holders::check_unused(file, how)
+    }
+
     /// Removes what killed imports to this place have left, which [`Staged::new`] would otherwise
     /// do. Large files take the file system a while.
     pub fn remove_leftovers(&self) {
@@ -158,8 +172,8 @@ impl Staged {
     ///
     /// # Errors
     /// [`Error::Statement`] while rows are being read from a tool's statement, or if something
-    /// was written since the commit; [`Error::Torn`]; [`Error::StoreInUse`] on Windows, where a file
-    /// that is open can't be replaced; [`Error::Io`]; SQLite's errors. The database is still staged
+    /// was written since the commit; [`Error::Torn`]; [`Error::StoreHeld`] while somebody has the file
+    /// open that is to be replaced; [`Error::StoreInUse`] on Windows then; [`Error::Io`]; SQLite's errors. The database is still staged
     /// then, unless only opening it failed.
     pub fn publish(&self, fast: bool) -> Result<()> {
         let mut place = self.place();
@@ -242,6 +256,7 @@ impl Database {
         let from = self.location.clone();
         if let Some(connection) = self.connection.take() {
             drop(connection.close());
+            self.forget_file();
         }
         let moved = move_it();
         let location = match moved {

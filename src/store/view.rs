@@ -18,12 +18,13 @@ use rusqlite::{Connection, OpenFlags};
 use super::advice::Advised;
 use super::database::{DEFAULT_BUSY_TIMEOUT, Database, Location, open_error};
 use super::error::{Error, Result};
-use super::find_file;
+use super::holders;
 use super::locate::explain;
 use super::progress::Monitor;
 use super::regular;
 use super::replace::sidecar;
 use super::wal_clock::{WalClock, is_in_wal_mode};
+use super::{Part, find_file};
 
 /// How often to begin anew before making do with one connection.
 const ATTEMPTS: u32 = 100;
@@ -108,6 +109,8 @@ impl View {
             .pop()
             .ok_or_else(|| Error::Internal("no connection".into()))?;
         db.check_is_store(directory).about_store(directory)?;
+        db.check_columns_of(directory, &Part::STORED)
+            .about_store(directory)?;
         db.make_missing_tables().about_store(directory)?;
         db.fix_moment();
         Ok(db)
@@ -194,10 +197,11 @@ fn is_cantopen<T>(outcome: &Result<T>) -> bool {
 
 fn open(file: &Path, access: Access) -> Result<Connection> {
     regular::check_database(file)?;
-    let open = |file: &Path, more: OpenFlags| {
+    let open = |name: &Path, more: OpenFlags| {
         let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
-        Connection::open_with_flags(file, flags).map_err(|error| open_error(error, file))
+        Connection::open_with_flags(name, flags).map_err(|error| open_error(error, file))
     };
+    let open = |name: &Path, more| holders::open(file, || open(name, more));
     let connection = match access {
         Access::Tidy => {
             let connection = open(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;

@@ -82,6 +82,20 @@ impl Fault {
         )
     }
 
+    /// The store that is to be replaced is of a later block.
+    pub(super) fn later(store: &Path, found: f64, imported: f64) -> Error {
+        fault(
+            "ERR_SWING_STORE_HEIGHT",
+            format!(
+                "the store in {} is of block {}, and the export of block {}: replacing it would undo \
+                 the blocks between. Give --force if that is what you want",
+                store.display(),
+                show_number(found),
+                show_number(imported)
+            ),
+        )
+    }
+
     /// The export does not hold what the mode needs.
     pub(super) fn insufficient(wanted: &str, found: &str) -> Error {
         fault(

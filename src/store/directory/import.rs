@@ -31,6 +31,9 @@ pub struct ImportOptions {
     pub block_height: Option<f64>,
     /// Whether all that is set is noted for the export callback.
     pub note_exports: bool,
+    /// Whether [`import_from_directory`](super::import_from_directory) may replace a store of a later
+    /// block.
+    pub go_back: bool,
 }
 
 /// An export in a directory, found to be one.

@@ -38,7 +38,7 @@ pub use import::{ExportDirectory, ImportOptions};
 pub(super) use paths::problem_with as problem_with_file_name;
 pub use repair::{RepairOptions, Repaired, repair_metadata};
 pub(crate) use sources::{Source, sources};
-pub use whole::{Imported, import_from_directory};
+pub use whole::{Imported, Replaced, import_from_directory};
 
 /// The file that says what an export consists of.
 pub const MANIFEST_NAME: &str = "export-manifest.json";

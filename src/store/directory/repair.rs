@@ -14,7 +14,9 @@ use crate::store::advice::Advised;
 use crate::store::artifact::{self, ArtifactMode};
 use crate::store::error::{Error, Result};
 use crate::store::progress::{Monitor, Stage};
-use crate::store::{Location, NoteTo, OpenOptions, Store, StoreOptions, find_file};
+use crate::store::{
+    Location, NoteTo, OpenOptions, Part, SharedDatabase, Store, StoreOptions, find_file,
+};
 
 /// What to repair with.
 #[derive(Debug, Clone, Default)]
@@ -66,7 +68,11 @@ pub fn repair_metadata(
     };
     let location = Location::File(find_file(store)?);
     let directory = store;
-    let opened = Store::open(location, &open, false, store_options);
+    let opened = SharedDatabase::open(location, &open).and_then(|db| {
+        db.lock().check_columns_of(directory, &Part::ALL)?;
+        Store::initialize(&db, Some(false))?;
+        Store::over(db, store_options)
+    });
     let mut store = opened.about_store(directory)?;
     let repaired = repair(&mut store, found.manifest.block_height, &data, monitor);
     // Without a commit nothing was done.

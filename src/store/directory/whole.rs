@@ -1,14 +1,19 @@
 //! An import from its beginning to its end, for whoever wants the store and not to go on with it.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use super::fault::Fault;
 use super::import::{ExportDirectory, ImportOptions};
-use super::{HEIGHT_KEY, text_of_height};
+use super::{HEIGHT_KEY, known_height, text_of_height};
 use crate::store::advice::Advised;
 use crate::store::artifact::ArtifactMode;
 use crate::store::error::Result;
 use crate::store::progress::{Monitor, Stage};
-use crate::store::{NoteTo, OpenOptions, Staged, Store, StoreOptions, StorePlace};
+use crate::store::view::View;
+use crate::store::{
+    NoteTo, OpenOptions, Staged, Store, StoreOptions, StorePlace, Unused, file_in_directory,
+};
 
 /// What was imported.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,6 +26,34 @@ pub struct Imported {
     pub artifacts: usize,
     /// How many bytes the artifacts and the export data had.
     pub bytes: u64,
+    /// What was replaced; `None` where there was no store.
+    pub replaced: Option<Replaced>,
+}
+
+/// A store that an import has replaced.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Replaced {
+    /// The block that it was of; `None` if it did not say, or could not be read.
+    pub block_height: Option<f64>,
+    /// Bytes of its file.
+    pub file_bytes: u64,
+}
+
+impl Replaced {
+    /// What there is in a directory; `None` if it has no file of a store.
+    fn find(directory: &Path, monitor: &Monitor) -> Option<Replaced> {
+        let file_bytes = std::fs::metadata(file_in_directory(directory)).ok()?.len();
+        // Whatever is wrong with it, it is about to be replaced.
+        let view = View::open(directory, 1, monitor, &Arc::default());
+        let connections = view.map(View::into_connections).unwrap_or_default();
+        let height = connections
+            .first()
+            .map(|db| db.kv_get(HEIGHT_KEY, known_height));
+        Some(Replaced {
+            block_height: height.and_then(Result::ok).flatten(),
+            file_bytes,
+        })
+    }
 }
 
 /// Makes the export in `directory` the store in `store`, in whose place it comes when all of it is
@@ -28,7 +61,9 @@ pub struct Imported {
 /// wrong. The host's key `host.height` gets the height of the block, as `cosmic-swingset` has it.
 ///
 /// # Errors
-/// As [`ExportDirectory::open`], [`ExportDirectory::import`] and [`Staged::publish`].
+/// [`Error::StoreHeld`] if somebody has the store open that is there; [`Error::Directory`] if that is of
+/// a later block, unless the options allow going back; as [`ExportDirectory::open`],
+/// [`ExportDirectory::import`] and [`Staged::publish`].
 pub fn import_from_directory(
     directory: &Path,
     store: &Path,
@@ -38,6 +73,14 @@ pub fn import_from_directory(
     monitor.check()?;
     let export = ExportDirectory::open(directory, store, options)?;
     let place = StorePlace::Directory(store.to_owned());
+    place.check_unused(Unused::Entirely)?;
+    let replaced = Replaced::find(store, monitor);
+    if let Some(found) = replaced.and_then(|replaced| replaced.block_height)
+        && found > export.block_height()
+        && !options.go_back
+    {
+        return Err(Fault::later(store, found, export.block_height()));
+    }
     let staged = Staged::new(&place, &OpenOptions::default()).about_store(store)?;
     let imported = finish(&export, &staged, monitor);
     // Nothing is left of it, unless it is in its place.
@@ -48,6 +91,7 @@ pub fn import_from_directory(
         mode: export.mode(),
         artifacts: export.artifacts(),
         bytes: monitor.progress().bytes,
+        replaced,
     })
 }
 
