@@ -768,7 +768,7 @@ export interface SwingStoreOptions {
  * Creates an empty store.
  *
  * @param path  a directory, made if need be; **whatever is there is deleted**. `null` or absent: a store in memory.
- * @throws if `path` is neither a string nor nullish, an option has the wrong type, or the file cannot be made.
+ * @throws if somebody has the store open that would be deleted (`code` `ERR_SWING_STORE_IN_USE`); if `path` is neither a string nor nullish, an option has the wrong type, or the file cannot be made.
  */
 export function initSwingStore(path?: string | null, options?: SwingStoreOptions): SwingStore;
 
@@ -866,8 +866,8 @@ export interface ImportSwingStoreOptions extends SwingStoreOptions {
  * The commit puts it in its place; wait for its promise before anything else is done with the store.
  *
  * @param dirPath  a directory, made if need be; **whatever is there is deleted** by the first commit. `null` or absent: a
- *   store in memory. On Windows nobody may have a store open there: the commit then rejects with `code`
- *   `ERR_SWING_STORE_IN_USE`, and may be tried again.
+ *   store in memory. Nobody may have a store open there, in this process or another: the commit then rejects with `code`
+ *   `ERR_SWING_STORE_IN_USE`, and may be tried again. If another process has it open, the import rejects at once.
  * @throws (rejects) if the export data is malformed, an artifact does not match it, or something that the mode asks for
  *   is missing.
  */
@@ -990,8 +990,8 @@ export interface ImportedDirectory extends Pick<SwingStore, 'hostStorage' | 'deb
  *
  * @param exportDir  the directory with the export. Whatever its manifest says, no file outside of it is read.
  * @param dirPath  a directory, made if need be; **whatever is there is deleted** by the first commit. The export must not
- *   lie in it. On Windows nobody may have a store open there; see {@link importSwingStore}.
- * @throws (rejects) if the manifest is malformed, or names files that must not be read, before anything is done; if an
+ *   lie in it. Nobody may have a store open there; see {@link importSwingStore}.
+ * @throws (rejects) if somebody has the store open that is at the place (`code` `ERR_SWING_STORE_IN_USE`); if the manifest is malformed, or names files that must not be read, before anything is done; if an
  *   artifact does not match the export data, or something that the mode asks for is missing.
  */
 export function importSwingStoreFromDirectory(
@@ -2011,21 +2011,25 @@ export function archiveSwingStore(
 /**
  * A key-value store over a database, for tools.
  *
- * @param db  a {@link Database} of this package; one of another SQLite library is refused.
+ * @param db  a {@link Database}, or an in-memory handle of better-sqlite3 (see {@link ForeignDatabase}).
  * @param ensureTxn  is called before each write; it should begin a transaction if none is open.
  * @param trace  is called after each write with `'set'`, key and value, or `'del'` and key.
  */
-export function makeKVStore(db: Database, ensureTxn: () => void, trace: (...args: string[]) => void): KVStore;
+export function makeKVStore(
+  db: Database | ForeignDatabase,
+  ensureTxn: () => void,
+  trace: (...args: string[]) => void,
+): KVStore;
 
 /**
  * A transcript store over a database, for tools.
  *
- * @param db  a {@link Database} of this package; one of another SQLite library is refused.
+ * @param db  a {@link Database}, or an in-memory handle of better-sqlite3 (see {@link ForeignDatabase}).
  * @param ensureTxn  is called before each write; it should begin a transaction if none is open.
  * @param noteExport  is told each change to the export data; `undefined` for a deletion.
  */
 export function makeTranscriptStore(
-  db: Database,
+  db: Database | ForeignDatabase,
   ensureTxn: () => void,
   noteExport?: (key: string, value: string | undefined) => void,
   options?: Pick<SwingStoreOptions, 'keepTranscripts' | 'archiveTranscript'>,
@@ -2034,13 +2038,13 @@ export function makeTranscriptStore(
 /**
  * A snapshot store over a database, for tools.
  *
- * @param db  a {@link Database} of this package; one of another SQLite library is refused.
+ * @param db  a {@link Database}, or an in-memory handle of better-sqlite3 (see {@link ForeignDatabase}).
  * @param ensureTxn  is called before each write; it should begin a transaction if none is open.
  * @param io  see {@link makeSnapStoreIO}.
  * @param noteExport  is told each change to the export data; `undefined` for a deletion.
  */
 export function makeSnapStore(
-  db: Database,
+  db: Database | ForeignDatabase,
   ensureTxn: () => void,
   io: SnapStoreIO,
   noteExport?: (key: string, value: string | undefined) => void,
@@ -2053,12 +2057,12 @@ export function makeSnapStoreIO(): SnapStoreIO;
 /**
  * A bundle store over a database, for tools.
  *
- * @param db  a {@link Database} of this package; one of another SQLite library is refused.
+ * @param db  a {@link Database}, or an in-memory handle of better-sqlite3 (see {@link ForeignDatabase}).
  * @param ensureTxn  is called before each write; it should begin a transaction if none is open.
  * @param noteExport  is told each change to the export data; `undefined` for a deletion.
  */
 export function makeBundleStore(
-  db: Database,
+  db: Database | ForeignDatabase,
   ensureTxn: () => void,
   noteExport?: (key: string, value: string | undefined) => void,
 ): BundleStore & BundleStoreInternal & BundleStoreDebug;
@@ -2117,6 +2121,17 @@ export interface ColumnDefinition {
  * whenever SQLite does.
  */
 export interface Statement<BindParameters extends unknown[] = unknown[], Result = unknown> {
+  /** The database that it belongs to. */
+  readonly database: Database;
+  /** Its SQL. */
+  readonly source: string;
+  /** Does it return rows? */
+  readonly reader: boolean;
+  /** Does it leave the database as it is? */
+  readonly readonly: boolean;
+  /** Are its rows being iterated over? */
+  readonly busy: boolean;
+
   /** Executes a statement that returns no rows. */
   run(...params: BindParameters): RunResult;
   /** The first row, or `undefined` if there is none. */
@@ -2131,7 +2146,17 @@ export interface Statement<BindParameters extends unknown[] = unknown[], Result 
   raw(toggleState?: boolean): this;
   /** The columns of the result. */
   columns(): ColumnDefinition[];
+
+  /** Not available; declared so that this fits better-sqlite3's type. @throws always. */
+  bind(...params: unknown[]): never;
+  /** Not available; declared so that this fits better-sqlite3's type. @throws always. */
+  expand(toggleState?: boolean): never;
+  /** Not available; declared so that this fits better-sqlite3's type. @throws always. */
+  safeIntegers(toggleState?: boolean): never;
 }
+
+/** The parameters of a function, in the form in which better-sqlite3's types have them. */
+type ArgumentsOf<F extends (...params: any[]) => unknown> = F extends (...args: infer A) => unknown ? A : never;
 
 /**
  * A function that runs inside a transaction: committed when it returns, rolled back when it throws. Inside another
@@ -2140,13 +2165,15 @@ export interface Statement<BindParameters extends unknown[] = unknown[], Result 
  * @typeParam F  the function's own type
  */
 export interface Transaction<F extends (...params: any[]) => unknown> {
-  (...params: Parameters<F>): ReturnType<F>;
+  (...params: ArgumentsOf<F>): ReturnType<F>;
+  /** The plain call. */
+  default(...params: ArgumentsOf<F>): ReturnType<F>;
   /** Takes no lock until the first statement needs one. */
-  deferred(...params: Parameters<F>): ReturnType<F>;
+  deferred(...params: ArgumentsOf<F>): ReturnType<F>;
   /** Takes the write lock at once. */
-  immediate(...params: Parameters<F>): ReturnType<F>;
+  immediate(...params: ArgumentsOf<F>): ReturnType<F>;
   /** Takes the write lock at once, as `immediate` does in WAL mode. */
-  exclusive(...params: Parameters<F>): ReturnType<F>;
+  exclusive(...params: ArgumentsOf<F>): ReturnType<F>;
 }
 
 /** Options of a pragma call. */
@@ -2170,10 +2197,12 @@ export interface DatabaseOptions {
 }
 
 /**
- * A connection to a SQLite database, with the part of better-sqlite3's interface that tools around swing-stores use.
+ * A connection to a SQLite database, with the part of better-sqlite3's interface that tools around swing-stores use. It fits
+ * better-sqlite3's type of the same name.
  *
- * Do not open one file with this and with another SQLite library in the same process: the system's file locks belong to
- * processes, and the one library's `close` lets go of the other's.
+ * Do not open one file with this and with another SQLite library in the same process: file locks belong to processes, and
+ * the one library's `close` removes the other's. A file that another one has open is refused
+ * (`ERR_SWING_STORE_OTHER_LIBRARY`).
  */
 export interface Database {
   /** Is the database in memory, or a temporary one? */
@@ -2223,6 +2252,43 @@ export interface Database {
 
   /** Closes the connection; an open transaction is rolled back. Once closed, it does nothing. Returns this database. */
   close(): this;
+
+  /** Not available; declared so that this fits better-sqlite3's type. @throws always. */
+  function(name: string, ...rest: unknown[]): never;
+  /** Not available; declared so that this fits better-sqlite3's type. @throws always. */
+  aggregate(name: string, options: unknown): never;
+  /** Not available; declared so that this fits better-sqlite3's type. @throws always. */
+  table(name: string, options: unknown): never;
+  /** Not available; declared so that this fits better-sqlite3's type. @throws always. */
+  backup(destinationFile: string, options?: unknown): never;
+  /** Not available; declared so that this fits better-sqlite3's type. @throws always. */
+  loadExtension(path: string): never;
+  /** Not available; declared so that this fits better-sqlite3's type. @throws always. */
+  defaultSafeIntegers(toggleState?: boolean): never;
+  /** Not available; declared so that this fits better-sqlite3's type. @throws always. */
+  unsafeMode(unsafe?: boolean): never;
+}
+
+/**
+ * What the `make…Store` functions need of a handle of better-sqlite3, whose type this fits. It must be in memory: one on
+ * a file is refused. Its contents move into a {@link Database}, and its methods are those of that database from then on, so
+ * that its owner and the sub-store see the same rows in the same transaction.
+ */
+export interface ForeignDatabase {
+  /** Is it in memory? If not, it is refused. */
+  readonly memory: boolean;
+  /** Is a transaction open? The first sub-store over a handle must be made before. */
+  readonly inTransaction: boolean;
+  /** Compiles one SQL statement. Statements that were prepared before the first sub-store was made fail afterwards. */
+  prepare(source: string): unknown;
+  /** Executes SQL statements. */
+  exec(source: string): unknown;
+  /** Executes a pragma. */
+  pragma(source: string): unknown;
+  /** All of it as bytes. */
+  serialize(): Uint8Array;
+  /** Closes it, and the database that it was moved to. */
+  close(): unknown;
 }
 
 /** The type of {@link Database} as a value: a class that may also be called as a function. */

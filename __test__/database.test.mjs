@@ -263,14 +263,96 @@ test('a serialized database', t => {
   sameOutcomes(t, acts, [() => new Database(serialized[1]), () => new BetterSqlite3(serialized[0])]);
 });
 
-test('a foreign handle is refused, and ours is named', t => {
-  const db = new BetterSqlite3();
-  const nothing = () => {};
-  for (const make of [makeKVStore, makeTranscriptStore, makeBundleStore]) {
-    t.throws(() => make(db, nothing, nothing), { message: /Database of swing-store-native/ });
+/** Makes each sub-store over a handle; `makers` by name. */
+const nothing = () => {};
+const makers = {
+  makeKVStore: db => makeKVStore(db, nothing, nothing),
+  makeTranscriptStore: db => makeTranscriptStore(db, nothing),
+  makeSnapStore: db => makeSnapStore(db, nothing, makeSnapStoreIO()),
+  makeBundleStore: db => makeBundleStore(db, nothing),
+};
+
+test("better-sqlite3's handle on a file is refused, and what to write is shown", t => {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'swing-store-database-'));
+  t.teardown(() => fs.rmSync(dir, { recursive: true, force: true }));
+  const onFile = new BetterSqlite3(path.join(dir, 'file'));
+  const attached = new BetterSqlite3();
+  attached.prepare('ATTACH ? AS other').run(path.join(dir, 'other'));
+  const frozen = Object.freeze(new BetterSqlite3());
+  const begun = new BetterSqlite3();
+  begun.exec('BEGIN');
+  for (const [name, make] of Object.entries(makers)) {
+    for (const db of [onFile, attached]) {
+      const message =
+        /on a file.*\n {2}import \{ Database \} from 'swing-store-native';\n {2}const db = new Database\(path\);$/s;
+      t.throws(() => make(db), { message, code: 'ERR_SWING_STORE_ARGUMENT' }, name);
+    }
+    t.throws(() => make(frozen), { message: /frozen or hardened/ }, name);
+    t.throws(() => make(begun), { message: /an open transaction/ }, name);
+    for (const db of [undefined, null, 7, {}, { memory: true }]) {
+      t.throws(() => make(db), { message: /db must be a Database of swing-store-native/ }, name);
+    }
   }
-  t.throws(() => makeSnapStore(db, nothing, makeSnapStoreIO()), { message: /Database of swing-store-native/ });
+  t.deepEqual(onFile.prepare('SELECT * FROM sqlite_schema').all(), []);
+  onFile.close();
+  attached.close();
+  begun.close();
+});
+
+test("better-sqlite3's handle in memory becomes ours, with what it has", async t => {
+  const db = new BetterSqlite3(':memory:');
+  db.exec("CREATE TABLE bundles (bundleID TEXT PRIMARY KEY, bundle BLOB); INSERT INTO bundles VALUES ('b1-a', 'zip')");
+  const before = db.prepare('SELECT count(*) FROM bundles').pluck();
+  t.is(before.get(), 1);
+  const noted = [];
+  const begin = () => {
+    if (!db.inTransaction) db.prepare('BEGIN IMMEDIATE TRANSACTION').run();
+  };
+  const bundleStore = makeBundleStore(db, begin, (...args) => noted.push(args));
+  t.true(bundleStore.hasBundle('b1-a'));
+  // What was prepared before does not mislead.
+  t.throws(() => before.get(), { message: /no such table: bundles/ });
+  const kvStore = makeKVStore(db, begin, nothing);
+  t.false(db.inTransaction);
+  kvStore.set('a', '1');
+  t.true(db.inTransaction);
+  t.is(db.prepare('SELECT value FROM kvStore WHERE key = ?').pluck().get('a'), '1');
+  db.exec('ROLLBACK');
+  t.false(db.inTransaction);
+  t.is(kvStore.get('a'), undefined);
+  db.transaction(() => {
+    t.true(db.inTransaction);
+    kvStore.set('b', '2');
+  })();
+  t.false(db.inTransaction);
+  t.throws(() =>
+    db.transaction(() => {
+      kvStore.set('c', '3');
+      throw Error('undone');
+    })(),
+  );
+  const statement = db.prepare('SELECT key FROM kvStore');
+  t.is(statement.database, db);
+  t.deepEqual(statement.pluck().all(), ['b']);
+  t.is(db.pragma('user_version', { simple: true }), 0);
+  // The other sub-stores over the same handle have the same database.
+  const snapStore = makeSnapStore(db, begin, makeSnapStoreIO());
+  const { hash } = await snapStore.saveSnapshot('v1', 1, [Buffer.from('image')]);
+  t.is(db.prepare('SELECT hash FROM snapshots').pluck().get(), hash);
+  db.exec('COMMIT');
+  t.is(new Database(db.serialize()).prepare('SELECT count(*) FROM snapshots').pluck().get(), 1);
+  t.throws(() => db.function('f', nothing), { message: /not available/ });
   db.close();
+  t.false(db.open);
+  t.throws(() => kvStore.get('b'));
+  t.throws(() => makeKVStore(db, nothing, nothing));
+
+  // A transaction that an older statement begins is noticed.
+  const other = new BetterSqlite3();
+  const old = other.prepare('BEGIN');
+  const store = makeKVStore(other, () => old.run(), nothing);
+  t.throws(() => store.set('a', '1'), { message: /prepared before the sub-store was made/ });
+  other.close();
 });
 
 test('methods need their Database', t => {

@@ -68,11 +68,7 @@ const secretsOf = db => {
  */
 const handleOf = db => {
   const found = typeof db === 'object' && db !== null ? secrets.get(db) : undefined;
-  check(
-    found,
-    'db must be a Database of swing-store-native: a handle of another SQLite library in the same ' +
-      "process would undo this one's file locks",
-  );
+  check(found, 'db must be a Database of swing-store-native, or an in-memory handle of better-sqlite3');
   return found.handle;
 };
 
@@ -129,7 +125,24 @@ class Rows {
   [Symbol.iterator]() {
     return this;
   }
+
+  /** @param {Rows} rows */
+  static areOpen(rows) {
+    return !rows.#done;
+  }
 }
+
+/** Makes a method of better-sqlite3 that this package does not have. */
+const unavailable = name =>
+  function notAvailable() {
+    throw new TypeError(
+      `${name}() of better-sqlite3 is not available in swing-store-native: open a copy of the file with ` +
+        'better-sqlite3, or the file once no store has it open',
+    );
+  };
+
+/** The methods of better-sqlite3's databases that this package does not have. */
+const UNAVAILABLE = ['function', 'aggregate', 'table', 'backup', 'loadExtension', 'defaultSafeIntegers', 'unsafeMode'];
 
 /** A prepared statement. */
 class Statement {
@@ -140,6 +153,9 @@ class Statement {
   #source;
 
   #mode = 'objects';
+
+  /** @type {Rows | undefined} */
+  #rows;
 
   constructor(db, source, statement) {
     this.#db = db;
@@ -161,6 +177,10 @@ class Statement {
 
   get readonly() {
     return this.#native.isReadonly();
+  }
+
+  get busy() {
+    return this.#rows !== undefined && Rows.areOpen(this.#rows);
   }
 
   get #asArrays() {
@@ -197,7 +217,8 @@ class Statement {
 
   iterate(...args) {
     this.#native.start(...parameters(args));
-    return new Rows(this.#native, this.#convert, this.#asArrays);
+    this.#rows = new Rows(this.#native, this.#convert, this.#asArrays);
+    return this.#rows;
   }
 
   pluck(on = true) {
@@ -388,4 +409,11 @@ Object.defineProperties(Database.prototype, {
   },
 });
 
-module.exports = { Database, databaseOver, handleOf };
+for (const name of UNAVAILABLE) {
+  Object.defineProperty(Database.prototype, name, { writable: true, configurable: true, value: unavailable(name) });
+}
+for (const name of ['bind', 'expand', 'safeIntegers']) {
+  Object.defineProperty(Statement.prototype, name, { writable: true, configurable: true, value: unavailable(name) });
+}
+
+module.exports = { Database, UNAVAILABLE, databaseOver, handleOf };

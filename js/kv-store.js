@@ -28,7 +28,7 @@ const baseKVStore = (fns, cache) => ({
  * @param {(...args: string[]) => void} trace
  */
 const makeKVStore = (db, ensureTxn, trace) => {
-  const { fns } = borrowedPowers(db, 'kv', ensureTxn, () => {});
+  const { fns, ensureTxn: begin } = borrowedPowers(db, 'kv', ensureTxn, () => {});
   return {
     has: fns.kvHas,
     get: fns.kvGet,
@@ -36,13 +36,13 @@ const makeKVStore = (db, ensureTxn, trace) => {
     set(key, value) {
       // A wrong type is the addon's to complain of, before anything else happens.
       if (typeof key !== 'string' || typeof value !== 'string') return fns.kvSet(key, value);
-      ensureTxn();
+      begin();
       fns.kvSet(key, value);
       trace('set', key, value);
     },
     delete(key) {
       if (typeof key !== 'string') return fns.kvDelete(key);
-      ensureTxn();
+      begin();
       fns.kvDelete(key);
       trace('del', key);
     },

@@ -2,6 +2,7 @@
 
 const { handleOf } = require('./database.js');
 const { followTaming } = require('./errors.js');
+const { databaseOf } = require('./foreign-handle.js');
 const { storeFunctions } = require('./functions.js');
 const native = require('./native.js');
 const { unpackPairs } = require('./packed.js');
@@ -36,7 +37,7 @@ const ownPowers = (fns, handle) => ({
  * Powers for one sub-store over a database of the caller's, whose transactions and whose export
  * data are the caller's business.
  *
- * @param {unknown} db
+ * @param {unknown} db a Database, or an in-memory handle of better-sqlite3
  * @param {'kv' | 'transcripts' | 'snapshots' | 'bundles'} part
  * @param {() => void} ensureTxn
  * @param {(key: string, value: string | undefined) => void} noteExport
@@ -46,13 +47,18 @@ const ownPowers = (fns, handle) => ({
 const borrowedPowers = (db, part, ensureTxn, noteExport, options = {}) => {
   followTaming();
   const { keepSnapshots = false, keepTranscripts = true } = options;
-  const handle = handleOf(db);
+  const { database, checkTransaction } = databaseOf(db);
+  const handle = handleOf(database);
   native.createTables(handle, part);
   const fns = storeFunctions(native.makeStore(handle, false, 'list', !!keepSnapshots, !!keepTranscripts));
+  const begin = () => {
+    ensureTxn();
+    checkTransaction();
+  };
   const writes =
     fn =>
     (...args) => {
-      ensureTxn();
+      begin();
       try {
         return fn(...args);
       } finally {
@@ -64,7 +70,7 @@ const borrowedPowers = (db, part, ensureTxn, noteExport, options = {}) => {
         }
       }
     };
-  return { fns, writes, ensureTxn, signal: handle.signal };
+  return { fns, writes, ensureTxn: begin, signal: handle.signal };
 };
 
 module.exports = { borrowedPowers, ownPowers };

@@ -69,15 +69,8 @@ accepts<ReferenceStoreOptions, ours.SwingStoreOptions>('fits');
 
 // Of a store, ours is the narrower type, so only one direction holds for the whole:
 // - `debug` lacks `getDatabase` in the reference, and its dump has no `bundles` and `{}` for all the rest;
-// - `internal` lacks `asFile` there, and the kernel's methods of the sub-stores, which are there when it runs;
-// - `internal.db` is better-sqlite3's whole interface there; ours promises the part of it that we have.
-type WithoutDatabase<Store extends { internal: { db: unknown } }> = Omit<Store, 'internal'> & {
-  internal: Omit<Store['internal'], 'db'>;
-};
-type OurStore = WithoutDatabase<ours.SwingStore>;
-type ReferenceStore = WithoutDatabase<reference.SwingStore>;
-
-accepts<ReferenceStore, OurStore>('fits');
+// - `internal` lacks `asFile` there, and the kernel's methods of the sub-stores, which are there when it runs.
+accepts<reference.SwingStore, ours.SwingStore>('fits');
 accepts<Pick<ours.SwingStore, 'kernelStorage' | 'hostStorage'>, reference.SwingStore>('fits');
 accepts<Pick<ours.SwingStoreDebugTools, 'serialize'>, reference.SwingStore['debug']>('fits');
 accepts<Pick<ours.SwingStoreInternal, 'dirPath' | 'kvStore'>, reference.SwingStore['internal']>('fits');
@@ -87,12 +80,8 @@ accepts<ours.BundleStoreInternal, reference.SwingStore['internal']['bundleStore'
 
 // --- Functions: ours may be handed to whoever expects the reference's ------------------------------------------------
 
-// With the one exception named above, `internal.db`.
-type Opens<F extends (...args: never[]) => { internal: { db: unknown } }> = (
-  ...args: Parameters<F>
-) => WithoutDatabase<ReturnType<F>>;
-accepts<Opens<typeof reference.initSwingStore>, Opens<typeof ours.initSwingStore>>('fits');
-accepts<Opens<typeof reference.openSwingStore>, Opens<typeof ours.openSwingStore>>('fits');
+accepts<typeof reference.initSwingStore, typeof ours.initSwingStore>('fits');
+accepts<typeof reference.openSwingStore, typeof ours.openSwingStore>('fits');
 
 accepts<typeof reference.isSwingStore, typeof ours.isSwingStore>('fits');
 accepts<typeof reference.makeSwingStoreExporter, typeof ours.makeSwingStoreExporter>('fits');
@@ -112,32 +101,49 @@ accepts<ReturnType<typeof reference.makeArchiveTranscript>, ReturnType<typeof ou
 accepts<(name: string) => string, typeof ours.bundleIDFromName>('fits');
 accepts<typeof reference.bundleIDFromName, typeof ours.bundleIDFromName>('fits');
 
-// `db` is `object` in the reference's `makeKVStore` and `any` in the others; ours asks for a `Database`, so the first
-// parameter is cut off.
+// `db` is `object` in the reference's `makeKVStore` and `any` in the others, so the first parameter is cut off. What is
+// better-sqlite3's, and ours, may be given to each.
 type WithoutFirst<F> = F extends (first: any, ...rest: infer Rest) => infer Result ? (...rest: Rest) => Result : never;
 accepts<WithoutFirst<typeof reference.makeKVStore>, WithoutFirst<typeof ours.makeKVStore>>('fits');
 accepts<WithoutFirst<typeof reference.makeTranscriptStore>, WithoutFirst<typeof ours.makeTranscriptStore>>('fits');
 accepts<WithoutFirst<typeof reference.makeSnapStore>, WithoutFirst<typeof ours.makeSnapStore>>('fits');
 accepts<WithoutFirst<typeof reference.makeBundleStore>, WithoutFirst<typeof ours.makeBundleStore>>('fits');
+type First<F extends (db: never, ...rest: never[]) => unknown> = Parameters<F>[0];
+type Over =
+  | First<typeof ours.makeKVStore>
+  | First<typeof ours.makeTranscriptStore>
+  | First<typeof ours.makeSnapStore>
+  | First<typeof ours.makeBundleStore>;
+accepts<First<typeof ours.makeKVStore> & Over, BetterSqlite3.Database>('fits');
+accepts<First<typeof ours.makeKVStore> & Over, ours.Database>('fits');
 
 // Nothing that the reference exports is missing from ours. (Type-only exports are the imports by name above.)
 accepts<keyof typeof ours, keyof typeof reference>('fits');
 
-// --- Database: a part of better-sqlite3's interface ------------------------------------------------------------------
+// --- Database: fits better-sqlite3's type, and does a part of it -------------------------------------------------------
 
-// `prepare` is generic, and the methods that return the object itself drag all of it along; those are left to
-// `caller.mts`, which uses them.
-type DatabasePart = Exclude<keyof ours.Database, 'prepare' | 'transaction' | 'exec' | 'close'>;
-accepts<Pick<BetterSqlite3.Database, DatabasePart>, Pick<ours.Database, DatabasePart>>('fits');
-accepts<Pick<ours.Database, DatabasePart | 'prepare'>, BetterSqlite3.Database>('fits');
-
-type StatementPart = Exclude<keyof ours.Statement, 'pluck' | 'raw'>;
-accepts<Pick<BetterSqlite3.Statement, StatementPart>, Pick<ours.Statement, StatementPart>>('fits');
-accepts<ours.Statement, BetterSqlite3.Statement>('fits');
-
-// better-sqlite3's transactions have a fourth variant, `default`, which is the plain call.
+accepts<BetterSqlite3.Database, ours.Database>('fits');
+accepts<BetterSqlite3.Database, ours.SwingStore['internal']['db']>('fits');
+accepts<reference.SwingStore['internal']['db'], ours.SwingStore['internal']['db']>('fits');
+accepts<BetterSqlite3.Statement, ours.Statement>('fits');
 type Add = (a: number, b: number) => number;
-accepts<Omit<BetterSqlite3.Transaction<Add>, 'default'>, ours.Transaction<Add>>('fits');
+accepts<BetterSqlite3.Transaction<Add>, ours.Transaction<Add>>('fits');
 accepts<ours.Transaction<Add>, BetterSqlite3.Transaction<Add>>('fits');
 
-accepts<BetterSqlite3.Options, ours.DatabaseOptions>('fits');
+// The other way round, what this package does not do is declared to return nothing (`never`). It is cut out, and so are
+// methods that return the object itself, which drag all of it along; `caller.mts` uses those.
+type Unavailable =
+  | 'function'
+  | 'aggregate'
+  | 'table'
+  | 'backup'
+  | 'loadExtension'
+  | 'defaultSafeIntegers'
+  | 'unsafeMode'
+  | 'bind'
+  | 'expand'
+  | 'safeIntegers';
+type DatabasePart = Exclude<keyof ours.Database, Unavailable | 'prepare' | 'transaction' | 'exec' | 'close'>;
+accepts<Pick<ours.Database, DatabasePart>, BetterSqlite3.Database>('fits');
+type StatementPart = Exclude<keyof ours.Statement, Unavailable | 'database' | 'pluck' | 'raw'>;
+accepts<Pick<ours.Statement, StatementPart>, BetterSqlite3.Statement>('fits');

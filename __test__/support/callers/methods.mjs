@@ -1,14 +1,14 @@
 // Every method that living objects have, by a name under which its recipe is found.
 const isObject = value => typeof value === 'object' && value !== null;
 
-/** The names of an object's functions, those of its class included. */
+/** The names of an object's functions, those of its class included, but not those that are there to say that they are not. */
 const functionsOf = object => {
   const names = new Set(Object.keys(object));
   const prototype = Object.getPrototypeOf(object);
   if (prototype !== Object.prototype && prototype !== null)
     Object.getOwnPropertyNames(prototype).forEach(name => names.add(name));
   names.delete('constructor');
-  return [...names].filter(name => typeof object[name] === 'function');
+  return [...names].filter(name => typeof object[name] === 'function' && object[name].name !== 'notAvailable');
 };
 
 /**
