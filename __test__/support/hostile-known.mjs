@@ -24,7 +24,7 @@ const watch = (impl, refusal) => ({
 /** Refusals of JSON within a bundle up to where each parser says in its own words, and how it counts, what is wrong with it. */
 const upToSyntax = message => /^.*?Cannot parse JSON from .*?, SyntaxError: /s.exec(message ?? '')?.[0];
 
-const itself = /^Module ".*" is an alias of itself$/s;
+const itself = /Module \\*".*" is an alias of itself/s;
 
 /** Milliseconds for the reference, which waits for ever for an alias of itself. If ours has not found one, it has longer. */
 const PATIENCE = { circle: 1_000, other: 60_000 };
@@ -99,8 +99,8 @@ export const compareHostile = async ([ours, theirs], dir, spoiled, makeExporter,
     // Ours shows half of a surrogate pair as U+FFFD.
     if (our !== undefined && our === their?.toWellFormed()) return { known: 'surrogate' };
     if (our?.includes(' in JSON at byte ') && upToSyntax(our) === upToSyntax(their)) return { known: 'syntax' };
-    // Both refuse it. Ours does not run the attenuator, and can't say what came of that.
-    if (/Globals attenuation errors/.test(our) && /attenuat/i.test(their)) return { known: 'attenuator' };
+    // Ours does not run attenuators, and does not know what comes of that.
+    if (our === undefined && /^Globals attenuation errors: /.test(their)) return { known: 'attenuator' };
     const [, kind, field] = /(\w+) metadata has (\w+) of the wrong type/.exec(our) ?? [];
     if (kind && hasWrongType(spoiled, kind, field)) return { known: 'wrongType' };
     const trimmed = withoutOuterSpace(spoiled);

@@ -11,6 +11,7 @@ import { reference, subject } from './implementations.mjs';
 import { mutate } from './mutate.mjs';
 import { modes } from './observe.mjs';
 import { makePlainExporter, readPlain } from './plain-exporter.mjs';
+import { spoilPolicyBundle } from './policies.mjs';
 
 const hash = (algorithm, bytes) => createHash(algorithm).update(bytes).digest('hex');
 
@@ -263,7 +264,12 @@ const bundleMakers = [
     if (below(12) === 0) files.push(['a/extra', 'x']);
     return [`b1-${hash('sha512', text)}`, pack(files)];
   },
+  // What compartments may use.
+  spoilPolicyBundle,
 ];
+
+/** A bundle's ID and contents, spoiled. */
+export const spoilB1 = below => bundleMakers[1 + below(bundleMakers.length - 1)](below);
 
 const spoilBundle = below => {
   const [id, bytes] = bundleMakers[below(bundleMakers.length)](below);

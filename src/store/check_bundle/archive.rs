@@ -5,7 +5,7 @@ use sha2::{Digest, Sha512};
 
 use super::loader::Loader;
 use super::refusal::Refusal;
-use super::{compartment_map, hex, link, quote, zip};
+use super::{attenuate, compartment_map, hex, link, quote, zip};
 use crate::store::js_json;
 
 const MAP_NAME: &str = "compartment-map.json";
@@ -45,7 +45,12 @@ pub(super) fn check(bundle_id: &str, sha512: &str, data: &[u8]) -> Result<(), Re
     let map = parse_json(map, MAP_NAME)?;
     let map = compartment_map::validate(&map, bundle_id)?;
     let linked = link::link(&map)?;
-    Loader::new(&linked, &mut archive).load(linked.entry, map.entry_module)?;
+    let mut loader = Loader::new(&linked, &mut archive);
+    let can_import_more = attenuate::check(&linked, &mut loader)?;
+    loader.load(linked.entry, map.entry_module)?;
+    if can_import_more {
+        loader.read_the_rest();
+    }
     archive.require_all_read()
 }
 
@@ -84,6 +89,20 @@ impl<'a> Archive<'a> {
             )));
         }
         Ok(file.content)
+    }
+
+    /// The content of a file that was not read yet, unless too many bytes were read already.
+    pub(super) fn unread(&mut self, path: &[u8]) -> Option<&'a [u8]> {
+        let file = self.files.get(path).filter(|file| !file.was_read)?;
+        self.bytes_read += file.content.len() as u64;
+        (self.bytes_read <= zip::MOST_BYTES).then_some(file.content)
+    }
+
+    /// Notes that a file was read.
+    pub(super) fn mark_read(&mut self, path: &[u8]) {
+        if let Some(file) = self.files.get_mut(path) {
+            file.was_read = true;
+        }
     }
 
     fn require_all_read(&self) -> Result<(), Refusal> {

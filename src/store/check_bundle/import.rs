@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use super::archive::{self, Archive};
 use super::link::Compartment;
-use super::record::{self, Imports, Language};
+use super::linking::Linking;
+use super::record::{self, Language, Record};
 use super::refusal::Refusal;
 use super::{coerce, object_prototype, quote, specifier as specifiers};
 use crate::store::js_json::Json;
@@ -12,9 +13,9 @@ use crate::store::js_json::Json;
 /// What a module turned out to be.
 pub(super) enum Module {
     /// An error that the archive keeps for the module's execution.
-    DeferredError,
+    DeferredError(Linking),
     /// A file that imports other modules.
-    Importing(Imports),
+    File(Record),
 }
 
 /// Reads and checks the file of a module.
@@ -47,8 +48,8 @@ pub(super) fn import(
             )));
         }
     };
-    if module.get("deferredError").is_some() {
-        return Ok(Module::DeferredError);
+    if let Some(error) = module.get("deferredError") {
+        return Ok(Module::DeferredError(Linking::of_error(error)));
     }
     let Some(parser) = module.get("parser") else {
         return Err(Refusal::error(format!(
@@ -65,18 +66,11 @@ pub(super) fn import(
             quote::value(Some(parser))
         )));
     };
-    let location = module.get("location");
-    let path = location.map_or(
-        Ok(Cow::Borrowed(b"undefined".as_slice())),
-        coerce::to_string,
-    )?;
-    let content = archive.read(&[compartment.location, &path].join(&b'/'))?;
-    if let Some(sha512) = module.get("sha512")
-        && sha512.as_str() != Some(archive::sha512(content).as_bytes())
-    {
+    let content = archive.read(&path(compartment, module)?)?;
+    if !has_hash(module, content) {
         return Err(Refusal::error(format!(
             "Module {} of package {} in archive {} failed a SHA-512 integrity check",
-            quote::value(location),
+            quote::value(module.get("location")),
             quote::string(compartment.location),
             quote::string(archive.name.as_bytes())
         )));
@@ -84,7 +78,41 @@ pub(super) fn import(
     let package = compartment.package.rsplit(|byte| *byte == b'/').next();
     let location = specifiers::join(package.unwrap_or_default(), specifier)?;
     let location = format!(".../{}", quote::text(&location));
-    record::read(language, content, &location).map(Module::Importing)
+    record::read(language, content, specifier, &location).map(Module::File)
+}
+
+/// Reads the file of a module that is not to be loaded, if it has one of the right hash.
+pub(super) fn read_unlisted(
+    archive: &mut Archive<'_>,
+    compartment: &Compartment<'_>,
+    module: &Json,
+) {
+    let Ok(path) = path(compartment, module) else {
+        return;
+    };
+    if archive
+        .unread(&path)
+        .is_some_and(|content| has_hash(module, content))
+    {
+        archive.mark_read(&path);
+    }
+}
+
+/// Where the file of a module is.
+fn path(compartment: &Compartment<'_>, module: &Json) -> Result<Vec<u8>, Refusal> {
+    let location = module.get("location");
+    let location = location.map_or(
+        Ok(Cow::Borrowed(b"undefined".as_slice())),
+        coerce::to_string,
+    )?;
+    Ok([compartment.location, &location].join(&b'/'))
+}
+
+/// Whether the file of a module has the hash in the map, if there is one.
+fn has_hash(module: &Json, content: &[u8]) -> bool {
+    module
+        .get("sha512")
+        .is_none_or(|sha512| sha512.as_str() == Some(archive::sha512(content).as_bytes()))
 }
 
 #[cfg(test)]

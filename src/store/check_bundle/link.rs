@@ -18,6 +18,26 @@ pub(super) struct Linked<'a> {
     by_name: HashMap<&'a [u8], usize>,
     /// Which of them the entry module is in.
     pub(super) entry: usize,
+    /// Which globals are to be attenuated, in the order of the compartments.
+    pub(super) attenuations: Vec<Attenuation<'a>>,
+    /// Where attenuators are, if anywhere.
+    pub(super) attenuators: Option<Attenuators<'a>>,
+}
+
+/// The globals of a compartment, which depend on what an attenuator lets through.
+pub(super) struct Attenuation<'a> {
+    /// The name of the compartment's package.
+    pub(super) package: &'a [u8],
+    /// The attenuator that the policy names; without one, the default attenuator counts.
+    pub(super) named: Option<&'a [u8]>,
+}
+
+/// The compartment of the attenuators.
+pub(super) struct Attenuators<'a> {
+    /// Its index.
+    pub(super) compartment: usize,
+    /// The default attenuator, which should be a specifier.
+    pub(super) default: Option<&'a Json>,
 }
 
 /// A compartment.
@@ -59,18 +79,23 @@ pub(super) fn link<'a>(map: &CompartmentMap<'a>) -> Result<Linked<'a>, Refusal> 
         .enumerate()
         .map(|(index, name)| (name, index))
         .collect();
-    let attenuators = by_name
-        .get(ATTENUATORS)
-        .map(|index| &map.compartments[*index].1);
-    if attenuators.is_some_and(|attenuators| attenuators.policy.is_none()) {
-        return Err(Refusal::error(
-            "\"<ATTENUATORS>\" is missing the required policy; this is likely a bug",
-        ));
-    }
-    let attenuators = attenuators.and_then(|attenuators| attenuators.policy);
+    let attenuators = match by_name.get(ATTENUATORS) {
+        None => None,
+        Some(index) => {
+            let policy = map.compartments[*index].1.policy.ok_or_else(|| {
+                Refusal::error(
+                    "\"<ATTENUATORS>\" is missing the required policy; this is likely a bug",
+                )
+            })?;
+            Some(Attenuators {
+                compartment: *index,
+                default: policy.get("defaultAttenuator"),
+            })
+        }
+    };
 
     let mut compartments = Vec::with_capacity(map.compartments.len());
-    let mut failed_attenuations = Vec::new();
+    let mut attenuations = Vec::new();
     for (_, descriptor) in &map.compartments {
         let importable = match by_name.get(descriptor.location) {
             Some(index) => Some(map.compartments[*index].1.modules),
@@ -85,13 +110,10 @@ pub(super) fn link<'a>(map: &CompartmentMap<'a>) -> Result<Linked<'a>, Refusal> 
         match policy::globals(descriptor.policy) {
             Globals::All => {}
             Globals::Named(names) => assign_globals(&names)?,
-            Globals::Attenuated(attenuation) => {
-                failed_attenuations.push(fail_attenuation(
-                    descriptor.name,
-                    attenuation,
-                    attenuators,
-                ));
-            }
+            Globals::Attenuated(attenuation) => attenuations.push(Attenuation {
+                package: descriptor.name,
+                named: policy::attenuator(attenuation),
+            }),
         }
         compartments.push(Compartment {
             location: descriptor.location,
@@ -107,16 +129,12 @@ pub(super) fn link<'a>(map: &CompartmentMap<'a>) -> Result<Linked<'a>, Refusal> 
             quote::string(map.entry_compartment)
         )));
     };
-    if !failed_attenuations.is_empty() {
-        return Err(Refusal::error(format!(
-            "Globals attenuation errors: {}",
-            failed_attenuations.join(", ")
-        )));
-    }
     Ok(Linked {
         compartments,
         by_name,
         entry,
+        attenuations,
+        attenuators,
     })
 }
 
@@ -132,27 +150,6 @@ fn assign_globals(names: &[&[u8]]) -> Result<(), Refusal> {
             quote::text(name)
         ))),
     }
-}
-
-/// Why globals could not be attenuated.
-///
-/// This always fails. An attenuator would have to run, and nothing of an archive runs here.
-fn fail_attenuation(package: &[u8], attenuation: &Json, attenuators: Option<&Json>) -> String {
-    let named = policy::attenuator(attenuation);
-    let default = attenuators.and_then(|policy| policy.get("defaultAttenuator"));
-    let is_default = named.is_none_or(<[u8]>::is_empty);
-    let problem = match attenuators {
-        None => "No attenuators specified in policy",
-        Some(_) if is_default && !default.is_some_and(Json::truthy) => {
-            "No default attenuator specified in policy"
-        }
-        Some(_) => "attenuators are not run while a bundle is checked",
-    };
-    format!(
-        "Error while attenuating globals for {} with {}: \"{problem}\"",
-        quote::plain(package),
-        quote::plain(named.unwrap_or(b"<default attenuator>"))
-    )
 }
 
 #[cfg(test)]
@@ -198,32 +195,6 @@ mod tests {
                 format!("Cannot assign to read only property '{name}' of object '[object Object]'")
             );
         }
-    }
-
-    #[test]
-    fn attenuators_are_not_run() {
-        let attenuated = r#"{"globals":{"attenuate":"x"}}"#;
-        let failed = |with: &str, problem: &str| {
-            format!(
-                "Globals attenuation errors: Error while attenuating globals for \"p\" with \
-                 \"{with}\": \"{problem}\""
-            )
-        };
-        assert_eq!(
-            with_policy(attenuated).unwrap_err(),
-            failed("x", "No attenuators specified in policy")
-        );
-        assert_eq!(
-            with_attenuators("\"policy\":{},", r#"{"globals":[]}"#).unwrap_err(),
-            failed(
-                "<default attenuator>",
-                "No default attenuator specified in policy"
-            )
-        );
-        assert_eq!(
-            with_attenuators("\"policy\":{},", attenuated).unwrap_err(),
-            failed("x", "attenuators are not run while a bundle is checked")
-        );
     }
 
     #[test]

@@ -1,28 +1,45 @@
-//! Loading: visiting the entry module and everything that it leads to, without running any of it.
+//! Loading: visiting a module and everything that it leads to, without running any of it.
 //!
 //! The reference loads modules in parallel, each in steps between which others proceed, and
 //! reports all failures in the order in which they come about. A queue of steps, first in first
 //! out, is what its event loop amounts to, and so gives the same order.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::archive::Archive;
 use super::failures::Failures;
 use super::import::{self, Module};
 use super::link::Linked;
+use super::linking::Linking;
 use super::module_map::{self, Target};
-use super::record::Imports;
+use super::record::{Imports, Record};
 use super::refusal::Refusal;
 use super::{quote, specifier as specifiers};
 use crate::store::js_json::{JsObject, Json};
 
-/// The loading of one entry module.
+/// A module: its compartment, and its specifier there.
+pub(super) type Place<'a> = (usize, &'a [u8]);
+
+/// What a module is, for linking it.
+pub(super) enum Source<'a> {
+    /// Another module.
+    Alias(Place<'a>),
+    /// A module that imports these.
+    Module(Vec<Place<'a>>, Linking),
+}
+
+/// Loads modules of an archive, one entry module after the other.
 pub(super) struct Loader<'a, 'l> {
     linked: &'l Linked<'a>,
     archive: &'l mut Archive<'a>,
+    /// What was loaded successfully before, with everything that it leads to.
+    loaded: HashSet<Place<'a>>,
+    /// What linking needs to know, if the modules that are loaded will be linked.
+    sources: Option<HashMap<Place<'a>, Source<'a>>>,
+    /// The loads of the entry module at hand.
     loads: Vec<Load<'a>>,
     /// The loads of specifiers that stand in the map. All others fail, and are not shared.
-    known: HashMap<(usize, &'a [u8]), usize>,
+    known: HashMap<Place<'a>, usize>,
     steps: VecDeque<Step>,
     failures: Failures,
 }
@@ -70,6 +87,8 @@ impl<'a, 'l> Loader<'a, 'l> {
         Loader {
             linked,
             archive,
+            loaded: HashSet::new(),
+            sources: None,
             loads: Vec::new(),
             known: HashMap::new(),
             steps: VecDeque::new(),
@@ -77,8 +96,37 @@ impl<'a, 'l> Loader<'a, 'l> {
         }
     }
 
+    /// From now on, keeps what linking needs to know of modules, or no longer does.
+    pub(super) fn keep_sources(&mut self, keep: bool) {
+        self.sources = keep.then(HashMap::new);
+    }
+
+    /// A module that was loaded since sources are kept.
+    pub(super) fn source(&self, place: Place<'a>) -> Option<&Source<'a>> {
+        self.sources.as_ref()?.get(&place)
+    }
+
+    /// Reads the files of modules that nothing imports by name, as far as their hashes are right.
+    ///
+    /// A program that runs can import them by specifiers which it computes.
+    pub(super) fn read_the_rest(&mut self) {
+        let mut locations = HashSet::new();
+        for compartment in &self.linked.compartments {
+            if !locations.insert(compartment.location) {
+                continue;
+            }
+            let modules = compartment.importable.map(JsObject::iter);
+            for (_, module) in modules.into_iter().flatten() {
+                import::read_unlisted(self.archive, compartment, module);
+            }
+        }
+    }
+
     /// Loads a module and all that it imports.
-    pub(super) fn load(mut self, compartment: usize, specifier: &'a [u8]) -> Result<(), Refusal> {
+    pub(super) fn load(&mut self, compartment: usize, specifier: &'a [u8]) -> Result<(), Refusal> {
+        self.loads.clear();
+        self.known.clear();
+        self.failures = Failures::default();
         let entry = self.start_known(compartment, specifier);
         self.wait(entry, Waiting::Importer);
         while let Some(step) = self.steps.pop_front() {
@@ -92,11 +140,14 @@ impl<'a, 'l> Loader<'a, 'l> {
             )));
         }
         let location = self.linked.compartments[compartment].location;
-        self.failures.into_result(format_args!(
+        let failures = std::mem::take(&mut self.failures);
+        failures.into_result(format_args!(
             "Failed to load module {} in package {}",
             quote::string(specifier),
             quote::string(location)
-        ))
+        ))?;
+        self.loaded.extend(self.known.keys());
+        Ok(())
     }
 
     fn take(&mut self, step: Step) {
@@ -123,12 +174,24 @@ impl<'a, 'l> Loader<'a, 'l> {
             specifier,
             ..
         } = self.loads[load];
+        if self.loaded.contains(&(compartment, specifier)) {
+            self.end(load, Ok(()));
+            return;
+        }
         match module_map::look_up(self.linked, compartment, specifier) {
-            Ok(Target::Alias(compartment, specifier)) => {
-                let target = self.start_known(compartment, specifier);
+            Ok(Target::Alias(to, foreign)) => {
+                let target = self.start_known(to, foreign);
                 self.wait(target, Waiting::Alias(load));
+                self.keep((compartment, specifier), Source::Alias((to, foreign)));
             }
-            Ok(Target::Object) => self.end(load, Ok(())),
+            Ok(Target::Object(namespace)) => {
+                self.end(load, Ok(()));
+                let linking = Linking::of_object(namespace);
+                self.keep(
+                    (compartment, specifier),
+                    Source::Module(Vec::new(), linking),
+                );
+            }
             Ok(Target::File) => self.steps.push_back(Step::Import(load)),
             Err(refusal) => {
                 let failure = self.failures.note(refusal);
@@ -145,7 +208,7 @@ impl<'a, 'l> Loader<'a, 'l> {
         } = self.loads[load];
         let compartment = &self.linked.compartments[compartment];
         let next = match import::import(self.archive, compartment, specifier) {
-            Ok(Module::DeferredError) => Step::Loaded(load, Module::DeferredError),
+            Ok(module @ Module::DeferredError(_)) => Step::Loaded(load, module),
             Ok(module) => Step::Parsed(load, module),
             Err(refusal) => Step::End(load, Err(self.failures.note(refusal))),
         };
@@ -159,10 +222,17 @@ impl<'a, 'l> Loader<'a, 'l> {
             specifier: referrer,
             ..
         } = self.loads[load];
-        let specifiers = match module {
-            Module::DeferredError => return Ok(()),
-            Module::Importing(Imports::Specifiers(specifiers)) => specifiers,
-            Module::Importing(Imports::Invalid(found)) => {
+        let place = (compartment, referrer);
+        let Record { imports, linking } = match module {
+            Module::DeferredError(linking) => {
+                self.keep(place, Source::Module(Vec::new(), linking));
+                return Ok(());
+            }
+            Module::File(record) => record,
+        };
+        let specifiers = match imports {
+            Imports::Specifiers(specifiers) => specifiers,
+            Imports::Invalid(found) => {
                 return Err(self.failures.note(Refusal::error(format!(
                     "Invalid module source: 'imports' must be an array of strings, got ({} {found}) \
                      for module {} of compartment {}",
@@ -182,13 +252,24 @@ impl<'a, 'l> Loader<'a, 'l> {
             .into_iter()
             .map(|key| (key, Json::Null))
             .collect();
+        let mut places = Vec::new();
         for (specifier, _) in imports.iter() {
             if let Ok(specifier) = specifiers::resolve(specifier, referrer) {
                 let import = self.start(compartment, &specifier);
                 self.wait(import, Waiting::Importer);
+                if self.sources.is_some() {
+                    places.push((compartment, self.loads[import].specifier));
+                }
             }
         }
+        self.keep(place, Source::Module(places, linking));
         Ok(())
+    }
+
+    fn keep(&mut self, place: Place<'a>, source: Source<'a>) {
+        if let Some(sources) = &mut self.sources {
+            sources.insert(place, source);
+        }
     }
 
     /// Starts a load unless it was started before.

@@ -13,10 +13,12 @@
 //!    and checks the module's file, and `record` reads from it what the module imports.
 //!
 //! No code is run, and none would be by the reference, with one exception: a compartment whose
-//! policy attenuates its globals has its attenuator run there while it is linked. Such an
-//! archive is refused here.
+//! policy attenuates its globals has its attenuator run there before the entry module is loaded.
+//! Here, `attenuate` loads such an attenuator and checks, as far as `linking` can tell, that it
+//! could be linked and run.
 
 mod archive;
+mod attenuate;
 mod base64;
 mod coerce;
 mod compartment_map;
@@ -24,6 +26,7 @@ mod cursor;
 mod failures;
 mod import;
 mod link;
+mod linking;
 mod loader;
 mod module_map;
 mod nested_evaluate;

@@ -12,7 +12,7 @@ pub(super) enum Target<'a> {
     /// To the module of this specifier in the compartment of this index.
     Alias(usize, &'a [u8]),
     /// To an object in the map that stands for a module which imports nothing.
-    Object,
+    Object(&'a Json),
     /// To a file.
     File,
 }
@@ -49,7 +49,7 @@ pub(super) fn look_up<'a>(
     };
     match foreign_module {
         Json::String(specifier) => Ok(Target::Alias(index, specifier)),
-        Json::Array(_) | Json::Object(_) => Ok(Target::Object),
+        Json::Array(_) | Json::Object(_) => Ok(Target::Object(foreign_module)),
         Json::Null | Json::Bool(_) | Json::Number(_) => Err(Refusal::error(format!(
             "Invalid compartment in module descriptor for specifier {} in compartment {}",
             quote::string(specifier),

@@ -2,6 +2,7 @@
 
 use super::archive::parse_json;
 use super::coerce;
+use super::linking::Linking;
 use super::refusal::Refusal;
 use crate::store::js_json::Json;
 
@@ -36,18 +37,36 @@ pub(super) enum Imports {
     Invalid(&'static str),
 }
 
-/// Reads the file of a module; `location` is what messages call it.
-pub(super) fn read(language: Language, content: &[u8], location: &str) -> Result<Imports, Refusal> {
+/// What the file of a module says.
+pub(super) struct Record {
+    /// What the module imports.
+    pub(super) imports: Imports,
+    /// What linking the module shows, which only happens to attenuators and their imports.
+    pub(super) linking: Linking,
+}
+
+/// Reads the file of a module; `specifier` and `location` are what messages call it.
+pub(super) fn read(
+    language: Language,
+    content: &[u8],
+    specifier: &[u8],
+    location: &str,
+) -> Result<Record, Refusal> {
     match language {
-        Language::PrecompiledEcmaScript => read_ecmascript(&parse_json(content, location)?),
-        Language::PrecompiledCommonJs => read_commonjs(&parse_json(content, location)?),
-        Language::Data => Ok(Imports::Specifiers(Vec::new())),
+        Language::PrecompiledEcmaScript => {
+            read_ecmascript(&parse_json(content, location)?, specifier)
+        }
+        Language::PrecompiledCommonJs => read_commonjs(&parse_json(content, location)?, specifier),
+        Language::Data => Ok(Record {
+            imports: Imports::Specifiers(Vec::new()),
+            linking: Linking::of_data(),
+        }),
     }
 }
 
 /// The reference appends to the program of the module, which must be possible; that there is a
 /// program is only seen when it runs.
-fn read_ecmascript(record: &Json) -> Result<Imports, Refusal> {
+fn read_ecmascript(record: &Json, specifier: &[u8]) -> Result<Record, Refusal> {
     const PROGRAM: &str = "__syncModuleProgram__";
     let primitive = match record {
         Json::Null => {
@@ -60,7 +79,10 @@ fn read_ecmascript(record: &Json) -> Result<Imports, Refusal> {
             if let Some(program @ (Json::Array(_) | Json::Object(_))) = record.get(PROGRAM) {
                 coerce::to_string(program)?;
             }
-            return Ok(imports_of(record));
+            return Ok(Record {
+                imports: imports_of(record),
+                linking: Linking::of_ecmascript(record, specifier),
+            });
         }
     };
     Err(Refusal::type_error(format!(
@@ -70,12 +92,15 @@ fn read_ecmascript(record: &Json) -> Result<Imports, Refusal> {
     )))
 }
 
-fn read_commonjs(record: &Json) -> Result<Imports, Refusal> {
+fn read_commonjs(record: &Json, specifier: &[u8]) -> Result<Record, Refusal> {
     match record {
         Json::Null => Err(Refusal::type_error(
             "Cannot destructure property 'source' of 'parseLocatedJson(...)' as it is null.",
         )),
-        record => Ok(imports_of(record)),
+        record => Ok(Record {
+            imports: imports_of(record),
+            linking: Linking::of_commonjs(record, specifier),
+        }),
     }
 }
 
@@ -98,7 +123,7 @@ mod tests {
 
     fn outcome(parser: &str, content: &str) -> Result<Vec<String>, String> {
         let language = Language::of(parser.as_bytes()).unwrap();
-        match read(language, content.as_bytes(), "l") {
+        match read(language, content.as_bytes(), b"s", "l").map(|record| record.imports) {
             Ok(Imports::Specifiers(specifiers)) => {
                 let text = |specifier| String::from_utf8(specifier).unwrap();
                 Ok(specifiers.into_iter().map(text).collect())

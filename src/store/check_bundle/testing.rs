@@ -106,6 +106,11 @@ pub(super) fn id_of(map: &str) -> String {
     format!("b1-{}", hex(&Sha512::digest(map)))
 }
 
+/// The hash of a file, as the map has it.
+pub(super) fn hash_of(content: &str) -> String {
+    hex(&Sha512::digest(content))
+}
+
 /// The map of one compartment, `a`, whose entry module is `./i.js`.
 pub(super) fn map_of(modules: &str) -> String {
     map_with("", modules)
