@@ -83,6 +83,50 @@ const files = {
   text: Buffer.from('not gzip at all'),
 };
 
+/** A member as ours are, whose header says how long it is; or says so of other bytes. */
+const member = (contents, { hidden = Buffer.alloc(0), length, size } = {}) => {
+  const plain = gzipSync(contents);
+  const footer = Buffer.from(plain.subarray(-8));
+  if (size !== undefined) footer.writeUInt32LE(size, 4);
+  const deflated = plain.subarray(10, -8);
+  const header = Buffer.from([0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 0xff, 8, 0, 0x53, 0x57, 4, 0, 0, 0, 0, 0]);
+  header.writeUInt32LE(length ?? header.length + deflated.length + hidden.length + 8, 16);
+  return Buffer.concat([header, deflated, hidden, footer]);
+};
+
+const [first, second, third] = ['one, ', 'two, ', 'three, '].map(word => Buffer.from(word.repeat(40)));
+const footerOf = contents => gzipSync(contents).subarray(-8);
+
+/** Images of several members, as ours are, or with bytes in them that only some readers see. */
+const images = {
+  'three members': Buffer.concat([first, second, third].map(contents => member(contents))),
+  'garbage before the footer': Buffer.concat([member(first, { hidden: Buffer.from('garbage') }), member(second)]),
+  'a footer and garbage before the footer': Buffer.concat([
+    member(first, { hidden: Buffer.concat([footerOf(first), Buffer.from('garbage')]) }),
+    member(second),
+  ]),
+  'a footer and zeros before the footer': Buffer.concat([
+    member(first, { hidden: Buffer.concat([footerOf(first), Buffer.alloc(9)]) }),
+    member(second),
+  ]),
+  'a member in a member': Buffer.concat([
+    member(first, { hidden: Buffer.concat([footerOf(first), member(second), first]) }),
+    member(third),
+  ]),
+  'two members with one length': Buffer.concat([
+    member(first, { length: member(first).length + member(second).length }),
+    member(second),
+  ]),
+  'a length that ends within the data': Buffer.concat([member(first, { length: 30 }), member(second)]),
+  'a length beyond the file': member(first, { length: 2 ** 31 }),
+  'a length of nothing': Buffer.concat([member(first, { length: 0 }), member(second)]),
+  'too small a size': Buffer.concat([member(first, { size: 1 }), member(second)]),
+  'too large a size': Buffer.concat([member(first), member(second, { size: second.length + 1 })]),
+  'an enormous size': Buffer.concat([member(first), member(second, { size: 0xffff_ffff })]),
+  'an empty member': Buffer.concat([member(first), member(Buffer.alloc(0)), member(second)]),
+  'zeros between members': Buffer.concat([member(first), Buffer.alloc(5), member(second)]),
+};
+
 const compare = async (t, named) => {
   const { kernelStorage, hostStorage, internal } = initSwingStore(null, { keepSnapshots: true });
   const { snapStore } = kernelStorage;
@@ -93,12 +137,15 @@ const compare = async (t, named) => {
   for (const [name, file] of named) {
     const theirs = await gunzip(file);
     put.run(file, sha256(theirs ?? image), (theirs ?? image).length);
-    const load = async () => {
-      const chunks = [];
-      for await (const chunk of snapStore.loadSnapshot('v1')) chunks.push(chunk);
-      return Buffer.concat(chunks);
+    const read = async chunks => {
+      const all = [];
+      for await (const chunk of chunks) all.push(chunk);
+      return Buffer.concat(all);
     };
-    const ours = await load().catch(() => null);
+    // Without the hash, and with it.
+    const ours = await read(internal.snapStore.exportSnapshot('snapshot.v1.1')).catch(() => null);
+    const loaded = await read(snapStore.loadSnapshot('v1')).catch(() => null);
+    t.deepEqual(loaded, theirs === null ? null : ours, name);
     t.is(ours === null, theirs === null, `${name}: ${ours ? 'only we take it' : 'only gunzip takes it'}`);
     t.true(ours === null || theirs === null || ours.equals(theirs), name);
     taken[ours ? 'both' : 'neither'] += 1;
@@ -109,6 +156,27 @@ const compare = async (t, named) => {
 
 test('odd gzip files', async t => {
   t.log(await compare(t, Object.entries(files)));
+});
+
+test('images of several members', async t => {
+  t.log(await compare(t, Object.entries(images)));
+});
+
+test('spoiled images of several members', async t => {
+  const { below } = makeRandom(seed + 1);
+  const bases = Object.values(images);
+  const spoiled = Array.from({ length: 400 }, (_, round) => {
+    let file = Buffer.from(bases[below(bases.length)]);
+    const at = below(file.length);
+    const kind = below(5);
+    if (kind === 0) file = file.subarray(0, at);
+    else if (kind === 1) file = Buffer.concat([file.subarray(0, at), file.subarray(at + 1 + below(9))]);
+    else if (kind === 2) file = Buffer.concat([file.subarray(0, at), Buffer.alloc(1 + below(9)), file.subarray(at)]);
+    else if (kind === 3) file.writeUInt32LE(below(file.length), 16);
+    else file[at] ^= 2 ** below(8);
+    return [`round ${round}`, file];
+  });
+  t.log(await compare(t, spoiled));
 });
 
 test('spoiled gzip files', async t => {

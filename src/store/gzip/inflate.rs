@@ -4,6 +4,7 @@ use std::io::{Cursor, Read};
 
 use flate2::bufread::GzDecoder;
 
+use super::block_decoder::BlockDecoder;
 use super::member::Member;
 use crate::store::error::{Error, Result};
 
@@ -28,7 +29,7 @@ struct Members {
     file: Vec<u8>,
     /// Where the next member begins.
     at: usize,
-    decoder: libdeflater::Decompressor,
+    decoder: BlockDecoder,
     block: Vec<u8>,
     /// How much of the block was handed on.
     given: usize,
@@ -37,17 +38,26 @@ struct Members {
 impl Inflate {
     /// Reads `file` in chunks of at most this many bytes.
     pub(super) fn new(file: Vec<u8>, chunk_bytes: usize) -> Inflate {
-        let rest = if Member::at_start_of(&file).is_some() {
-            Rest::Members(Box::new(Members {
+        let decoder = match Member::at_start_of(&file) {
+            Some(_) => BlockDecoder::new(),
+            None => None,
+        };
+        let rest = match decoder {
+            Some(decoder) => Rest::Members(Box::new(Members {
                 file,
                 at: 0,
-                decoder: libdeflater::Decompressor::new(),
+                decoder,
                 block: Vec::new(),
                 given: 0,
-            }))
-        } else {
-            stream(file, 0)
+            })),
+            None => stream(file, 0),
         };
+        Inflate { chunk_bytes, rest }
+    }
+
+    /// Like [`Inflate::new`], but reads all of `file` as a stream, as strictly as zlib does.
+    pub(super) fn strictly(file: Vec<u8>, chunk_bytes: usize) -> Inflate {
+        let rest = stream(file, 0);
         Inflate { chunk_bytes, rest }
     }
 

@@ -9,6 +9,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use libdeflater::{CompressionLvl, Crc};
 
+use super::block_decoder::BlockDecoder;
 use crate::store::error::{Error, Result};
 
 /// Deflate as a method, an extra field, no time, nothing about the encoder or the system.
@@ -115,16 +116,13 @@ impl<'a> Member<'a> {
         })
     }
 
-    /// Decompresses it into `block`; false if it is damaged. Then `block` holds nothing of use.
-    pub(super) fn decode(
-        &self,
-        decoder: &mut libdeflater::Decompressor,
-        block: &mut Vec<u8>,
-    ) -> bool {
+    /// Decompresses it into `block`; false if it is damaged, or anything but compressed data stands
+    /// between its header and its footer. Then `block` holds nothing of use.
+    ///
+    /// Such bytes are within the length that only this module reads. Other programs take the
+    /// data's end for that of the member, and look for a footer and another member there.
+    pub(super) fn decode(&self, decoder: &mut BlockDecoder, block: &mut Vec<u8>) -> bool {
         block.resize(self.block_bytes, 0);
-        decoder
-            .deflate_decompress(self.deflated, block)
-            .is_ok_and(|length| length == self.block_bytes)
-            && crc(block) == self.crc
+        decoder.decode(self.deflated, block) && crc(block) == self.crc
     }
 }

@@ -10,6 +10,7 @@
 //! On both ways threads of the [`helpers`] module take part, as long as there are any to be had;
 //! without them all works the same, only not as fast.
 
+mod block_decoder;
 mod compressor;
 mod decompressor;
 mod helpers;

@@ -252,6 +252,115 @@ fn a_wrong_length_in_a_header_changes_nothing() {
     }
 }
 
+/// A member as ours are, of these parts.
+fn member_of(deflated: &[u8], footers: &[u8]) -> Vec<u8> {
+    let mut member = compress(&image(BLOCK * 2), BLOCK, BLOCK).bytes[..16].to_vec();
+    let length = (member.len() + 4 + deflated.len() + footers.len()) as u32;
+    member.extend(length.to_le_bytes());
+    member.extend([deflated, footers].concat());
+    assert_eq!(
+        Member::at_start_of(&member).map(|found| found.length),
+        Some(member.len())
+    );
+    member
+}
+
+#[test]
+fn every_byte_of_a_member_is_accounted_for() {
+    let image = image(BLOCK * 2);
+    let file = compress(&image, BLOCK, BLOCK).bytes;
+    let parts = members(&file);
+    let (first, second) = (&file[parts[0].clone()], &file[parts[1].clone()]);
+    let (deflated, footer) = first[20..].split_at(first.len() - 28);
+    assert_eq!(member_of(deflated, footer), first);
+    let read = |file: &[u8]| decompress(Decompressor::with_chunks_of(300, file.to_vec(), None));
+    // What gunzip takes for garbage after the member is no part of it.
+    for hidden in [&b"x"[..], b"\0", &[0x1F, 0x8B], &[7; 100], &footer[..4]] {
+        let file = member_of(&[deflated, footer, hidden].concat(), footer);
+        let other = MultiGzDecoder::new(&file[..]).read_to_end(&mut Vec::new());
+        // This decoder knows no padding, unlike Node.js.
+        assert!(hidden == b"\0" || other.is_err());
+        match read(&file) {
+            Ok(found) => assert!(hidden == b"\0" && found == image[..BLOCK]),
+            Err(error) => assert!(matches!(error, Error::BadGzip(_))),
+        }
+        // Without a footer where the data ends it is damaged for everybody.
+        assert!(read(&member_of(&[deflated, hidden].concat(), footer)).is_err());
+    }
+    // A member within a member is read.
+    let file = member_of(
+        &[deflated, footer, &second[..second.len() - 8]].concat(),
+        &second[second.len() - 8..],
+    );
+    assert_eq!(gunzip(&file), image);
+    assert_eq!(read(&file).unwrap(), image);
+}
+
+#[test]
+fn the_length_in_a_footer_is_checked() {
+    let file = compress(&image(BLOCK * 2), BLOCK, BLOCK).bytes;
+    for part in members(&file) {
+        for wrong in [0_u32, 1, BLOCK as u32 - 1, BLOCK as u32 + 1, u32::MAX] {
+            let mut changed = file.clone();
+            changed[part.end - 4..part.end].copy_from_slice(&wrong.to_le_bytes());
+            assert_eq!(message(&changed, None), "incorrect data check");
+        }
+    }
+}
+
+#[test]
+fn reading_strictly_gives_the_same() {
+    let image = image(BLOCK * 4 + 3);
+    let file = compress(&image, BLOCK, BLOCK).bytes;
+    assert_eq!(decompress(Decompressor::strict(file)).unwrap(), image);
+    assert!(decompress(Decompressor::strict(b"nonsense".to_vec())).is_err());
+}
+
+/// Deflate data that says `a` in a code of 287 lengths, of which zlib takes 286 at most.
+fn too_many_lengths() -> Vec<u8> {
+    let mut bits: Vec<bool> = Vec::new();
+    let mut put = |value: u32, count: u32| bits.extend((0..count).map(|at| value >> at & 1 == 1));
+    // The last block, of its own codes: 287 lengths and a distance, described by 18 lengths.
+    put(0b101, 3);
+    put(287 - 257, 5);
+    put(0, 5);
+    put(18 - 4, 4);
+    // These describe a run of zeros by a 1, and a length of one by a 0.
+    for symbol in [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1] {
+        put(u32::from(symbol == 18 || symbol == 1), 3);
+    }
+    for run in [97, 0, 138, 20, 0, 31] {
+        match run {
+            0 => put(0, 1),
+            run => put(1 | (run - 11) << 1, 8),
+        }
+    }
+    // The letter, and the end.
+    put(0b10, 2);
+    let byte = |bits: &[bool]| {
+        (0..8).fold(0, |byte, at| {
+            byte | u8::from(bits.get(at) == Some(&true)) << at
+        })
+    };
+    bits.chunks(8).map(byte).collect()
+}
+
+#[test]
+fn the_strict_reader_refuses_what_only_zlib_refuses() {
+    let mut crc = flate2::Crc::new();
+    crc.update(b"a");
+    let footer = [crc.sum().to_le_bytes(), 1_u32.to_le_bytes()].concat();
+    let file = member_of(&too_many_lengths(), &footer);
+    assert!(
+        MultiGzDecoder::new(&file[..])
+            .read_to_end(&mut Vec::new())
+            .is_err()
+    );
+    assert!(decompress(Decompressor::strict(file.clone())).is_err());
+    let fast = Decompressor::with_chunks_of(300, file, None);
+    assert_eq!(decompress(fast).unwrap(), b"a");
+}
+
 #[test]
 fn damage_is_found_in_other_files() {
     let good = plain_gzip(b"some image or other");

@@ -204,7 +204,7 @@ fn check_contents(check: &Check<'_>, db: &Database, job: &SnapshotJob) -> Result
         }
     };
     let compressed_size = compressed.len() as i64;
-    let mut image = Decompressor::new(compressed, None);
+    let mut image = Decompressor::strict(compressed);
     let mut hash = Sha256::new();
     let mut size = 0;
     loop {
