@@ -7,11 +7,11 @@ const { check, checkPath, checkString, followTaming, quote } = require('./errors
 const { harden } = require('./harden.js');
 const { runJob } = require('./job.js');
 const native = require('./native.js');
-const { WORK, aMode, aNumber, anything, takeOptions } = require('./options.js');
+const { WORK, aHeight, aMode, anything, takeOptions } = require('./options.js');
 const { makeStaging } = require('./staging.js');
 const { STORE_OPTIONS, checkOptions, makeSwingStore } = require('./swing-store.js');
 
-const REPAIR = { blockHeight: aNumber, ...WORK };
+const REPAIR = { blockHeight: aHeight, ...WORK };
 
 const EXPORT = {
   artifactMode: (name, mode) => mode === 'none' || aMode(name, mode),

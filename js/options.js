@@ -105,6 +105,13 @@ const takeNothingElse = (owner, others) =>
 
 const aBoolean = (name, value) => check(typeof value === 'boolean', `${name} must be a boolean`);
 const aNumber = (name, value) => check(Number.isFinite(value), `${name} must be a number`);
+
+/** The height of a block. */
+const aHeight = (name, value) => {
+  check(typeof value === 'number', `${name} must be a number`);
+  const isHeight = Number.isSafeInteger(value) && value >= 0;
+  check(isHeight, `${name} must be a whole number from 0 to ${Number.MAX_SAFE_INTEGER}, got ${value}`);
+};
 const aMode = (name, value) => validateArtifactMode(value);
 const aFunction = (name, value) => check(typeof value === 'function', `${name} must be a function`);
 /** For what is looked at elsewhere. */
@@ -120,6 +127,7 @@ module.exports = {
   WORK,
   aBoolean,
   aMode,
+  aHeight,
   aNumber,
   aPositive: checkPositive,
   anything,

@@ -55,6 +55,7 @@ pub struct ExportArgs {
     /// Fail unless the store is at this block [default: any; 0 is any, too].
     #[arg(long, value_name = "HEIGHT")]
     #[arg(env = "AG_CHAIN_COSMOS_CHECK_BLOCK_HEIGHT", hide_env_values = true)]
+    #[arg(value_parser = super::block_height())]
     check_block_height: Option<u64>,
 
     /// Name each file on stderr as it is written.

@@ -66,6 +66,7 @@ pub struct ImportArgs {
     /// Fail unless the export (and the store, when it is repaired) is of this block [default: any].
     #[arg(long, value_name = "HEIGHT")]
     #[arg(env = "AG_CHAIN_COSMOS_CHECK_BLOCK_HEIGHT", hide_env_values = true)]
+    #[arg(value_parser = super::block_height())]
     check_block_height: Option<u64>,
 
     /// Replace the store that is there even if it is of a later block than the export.

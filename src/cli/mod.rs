@@ -168,6 +168,11 @@ pub fn run(
     session.finish(outcome)
 }
 
+/// Takes the height of a block, as an argument: 0 to the largest whole number of JavaScript.
+fn block_height() -> impl clap::builder::TypedValueParser<Value = u64> {
+    clap::value_parser!(u64).range(..1 << 53)
+}
+
 /// A number for a document: a whole one without a fraction, as JavaScript prints it.
 fn number(number: f64) -> serde_json::Value {
     match number as i64 {

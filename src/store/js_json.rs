@@ -36,7 +36,11 @@ pub enum Json {
 
 /// The own properties of an object, in JavaScript's order.
 #[derive(Default)]
-pub struct JsObject(IndexMap<Vec<u8>, Json>);
+pub struct JsObject(
+    // Elsewhere, so that a value is not three times as large for the sake of objects, and nowhere if
+    // there are none.
+    Option<Box<IndexMap<Vec<u8>, Json>>>,
+);
 
 impl Json {
     /// An own property; `None` for whatever is not an object.
@@ -76,6 +80,22 @@ impl Json {
         match self {
             Json::Array(items) => Some(items),
             _ => None,
+        }
+    }
+
+    /// The bytes of a string, or the value again if it is none.
+    pub(super) fn into_string(mut self) -> Result<Vec<u8>, Json> {
+        match &mut self {
+            Json::String(value) => Ok(std::mem::take(value)),
+            _ => Err(self),
+        }
+    }
+
+    /// The items of an array, or the value again if it is none.
+    pub(super) fn into_array(mut self) -> Result<Vec<Json>, Json> {
+        match &mut self {
+            Json::Array(items) => Ok(std::mem::take(items)),
+            _ => Err(self),
         }
     }
 
@@ -124,7 +144,10 @@ impl Json {
     fn move_children_to(&mut self, pending: &mut Vec<Json>) {
         match self {
             Json::Array(items) => pending.append(items),
-            Json::Object(object) => pending.extend(object.0.drain(..).map(|(_, value)| value)),
+            Json::Object(object) => {
+                let properties = object.0.take().into_iter().flat_map(|all| *all);
+                pending.extend(properties.map(|(_, value)| value));
+            }
             _ => {}
         }
     }
@@ -150,44 +173,55 @@ impl fmt::Debug for Json {
 impl JsObject {
     /// An own property.
     pub fn get(&self, key: &[u8]) -> Option<&Json> {
-        self.0.get(key)
+        self.0.as_ref()?.get(key)
+    }
+
+    /// Takes an own property out; the order of the others is lost.
+    pub(super) fn take(&mut self, key: &str) -> Option<Json> {
+        self.0.as_mut()?.swap_remove(key.as_bytes())
     }
 
     /// An own property along with its key.
     pub fn get_key_value(&self, key: &[u8]) -> Option<(&[u8], &Json)> {
-        self.0
-            .get_key_value(key)
-            .map(|(key, value)| (key.as_slice(), value))
+        let found = self.0.as_ref()?.get_key_value(key)?;
+        Some((found.0.as_slice(), found.1))
     }
 
     /// Keys and values in the order in which JavaScript enumerates them.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &Json)> {
-        self.0.iter().map(|(key, value)| (key.as_slice(), value))
+        let properties = self.0.as_ref().into_iter().flat_map(|all| all.iter());
+        properties.map(|(key, value)| (key.as_slice(), value))
     }
 
     /// How many own properties there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.0.as_ref().map_or(0, |all| all.len())
     }
 
     /// Whether there is no own property.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.len() == 0
     }
 
     /// How many keys are array indices; they come before all others.
     pub(super) fn index_count(&self) -> usize {
-        self.0
-            .keys()
-            .filter(|key| array_index(key).is_some())
+        self.iter()
+            .filter(|(key, _)| array_index(key).is_some())
             .count()
+    }
+
+    /// Sets a property, in its place if it is there, or after all others.
+    fn insert(&mut self, key: Vec<u8>, value: Json) {
+        self.0.get_or_insert_default().insert(key, value);
     }
 
     /// Puts keys that are array indices first, in their order as numbers.
     fn settle_order(&mut self) {
-        if self.0.keys().any(|key| array_index(key).is_some()) {
+        if let Some(all) = &mut self.0
+            && all.keys().any(|key| array_index(key).is_some())
+        {
             // Stable, so that the other keys stay in the order in which they were set.
-            self.0.sort_by(|left, _, right, _| {
+            all.sort_by(|left, _, right, _| {
                 let place = |key: &[u8]| array_index(key).map_or(u64::MAX, u64::from);
                 place(left).cmp(&place(right))
             });
@@ -198,7 +232,8 @@ impl JsObject {
 impl FromIterator<(Vec<u8>, Json)> for JsObject {
     /// An object whose properties were set one after the other.
     fn from_iter<T: IntoIterator<Item = (Vec<u8>, Json)>>(properties: T) -> Self {
-        let mut object = JsObject(properties.into_iter().collect());
+        let all: IndexMap<Vec<u8>, Json> = properties.into_iter().collect();
+        let mut object = JsObject((!all.is_empty()).then(|| Box::new(all)));
         object.settle_order();
         object
     }

@@ -38,6 +38,40 @@ fn run(name: &str) {
     }
 }
 
+/// The most memory that a byte of a long text may take, in bytes.
+const MOST_FOR_A_BYTE: usize = 96;
+
+/// Texts that are easy to make long, and of which each byte could cost much memory.
+fn long_texts() -> Vec<Vec<u8>> {
+    const COUNT: usize = 1 << 17;
+    let repeat = |text: &str, times: usize| text.as_bytes().repeat(times);
+    vec![
+        repeat("[", 2 * COUNT),
+        [repeat("[", COUNT), repeat("]", COUNT)].concat(),
+        repeat("{\"\":", COUNT / 2),
+        [repeat("[", 1), repeat("[],", COUNT), repeat("{}]", 1)].concat(),
+        [repeat("[", 1), repeat("{},", COUNT), repeat("{}]", 1)].concat(),
+        [repeat("{\"a\":", 1), repeat("[\"\",", COUNT / 4)].concat(),
+        [
+            repeat("{", 1),
+            repeat("\"a\":0,", COUNT),
+            repeat("\"a\":0}", 1),
+        ]
+        .concat(),
+    ]
+}
+
+#[test]
+fn long_texts_take_memory_in_proportion() {
+    for name in ["json", "records", "manifest", "data", "b0", "b1_map"] {
+        let target = targets::target(name);
+        let watch = Watch::new(name);
+        for text in long_texts() {
+            watch.look_within(MOST_FOR_A_BYTE * text.len(), &text, || (target.run)(&text));
+        }
+    }
+}
+
 #[test]
 fn each_target_has_a_test() {
     let tests = include_str!("main.rs");

@@ -16,6 +16,9 @@ const MOST_BYTES: usize = 192 << 20;
 /// The longest that one input may take. A busy machine takes its time, too.
 const LONGEST: Duration = Duration::from_secs(10);
 
+/// How much of an input is shown, in bytes: all of what is made from a seed.
+const MOST_SHOWN: usize = 64 << 10;
+
 /// Panics on any thread so far.
 static PANICS: AtomicUsize = AtomicUsize::new(0);
 
@@ -53,6 +56,16 @@ impl Watch {
 
     /// Runs what is done with an input.
     pub fn look_at(&self, input: &[u8], work: impl FnOnce() + panic::UnwindSafe) {
+        self.look_within(MOST_BYTES, input, work);
+    }
+
+    /// Runs what is done with an input, which may take so many bytes of memory.
+    pub fn look_within(
+        &self,
+        most_bytes: usize,
+        input: &[u8],
+        work: impl FnOnce() + panic::UnwindSafe,
+    ) {
         let panics = PANICS.load(Ordering::SeqCst);
         MEMORY.reset_peak_usage();
         let before = MEMORY.peak_usage();
@@ -63,14 +76,19 @@ impl Watch {
         let taken = MEMORY.peak_usage().saturating_sub(before);
         let problem = if outcome.is_err() || PANICS.load(Ordering::SeqCst) != panics {
             "a panic".to_owned()
-        } else if taken > MOST_BYTES {
+        } else if taken > most_bytes {
             format!("{taken} bytes of memory")
         } else if begun.elapsed() > LONGEST {
             format!("{:?}", begun.elapsed())
         } else {
             return;
         };
-        panic!("{}: {problem} for {}", self.name, input.escape_ascii());
+        let shown = input[..input.len().min(MOST_SHOWN)].escape_ascii();
+        panic!(
+            "{}: {problem} for {} bytes: {shown}",
+            self.name,
+            input.len()
+        );
     }
 
     fn current(&self) -> MutexGuard<'_, InWork> {

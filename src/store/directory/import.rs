@@ -72,10 +72,10 @@ impl ExportDirectory {
             directory,
             manifest,
         } = found;
-        let artifacts = manifest
-            .artifacts
-            .iter()
-            .map(|(name, file)| Ok((name.clone(), paths::find(&directory, file)?)))
+        let mut manifest = manifest;
+        let artifacts = std::mem::take(&mut manifest.artifacts).into_iter();
+        let artifacts = artifacts
+            .map(|(name, file)| Ok((name, paths::find(&directory, &file)?)))
             .collect::<Result<_>>()?;
         Ok(ExportDirectory {
             manifest,

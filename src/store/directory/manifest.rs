@@ -5,8 +5,9 @@ use std::io::Read;
 use std::path::Path;
 
 use super::fault::Fault;
+use super::{MAX_HEIGHT, is_height};
 use crate::store::artifact::ArtifactMode;
-use crate::store::error::{Error, Result, show};
+use crate::store::error::{Error, Result, show, show_number};
 use crate::store::js_json::{self, Json, number_to_string};
 use crate::store::regular;
 
@@ -87,37 +88,54 @@ impl Manifest {
 
     fn parse(text: &[u8]) -> std::result::Result<Manifest, String> {
         let text = String::from_utf8_lossy(text);
-        let json = js_json::parse(text.as_bytes()).map_err(|error| error.to_string())?;
-        if json.as_object().is_none() {
+        let mut json = js_json::parse(text.as_bytes()).map_err(|error| error.to_string())?;
+        let Json::Object(object) = &mut json else {
             return Err("it is not a JSON object".into());
-        }
-        let block_height = match json.get("blockHeight") {
-            Some(Json::Number(height)) => *height,
+        };
+        let block_height = match object.take("blockHeight") {
+            Some(Json::Number(height)) if is_height(height) => height,
+            Some(Json::Number(height)) => {
+                return Err(format!(
+                    "its blockHeight is {}, which is not a whole number from 0 to {}",
+                    show_number(height),
+                    number_to_string(MAX_HEIGHT)
+                ));
+            }
             Some(_) => return Err("its blockHeight is not a number".into()),
             None => return Err("it has no blockHeight".into()),
         };
-        let artifact_mode = match json.get("artifactMode") {
+        let artifact_mode = match object.take("artifactMode").map(Json::into_string) {
             None => None,
-            Some(Json::String(mode)) => Some(known_mode(mode)?),
-            Some(_) => return Err("its artifactMode is not a string".into()),
+            Some(Ok(mode)) => Some(known_mode(&mode)?),
+            Some(Err(_)) => return Err("its artifactMode is not a string".into()),
         };
-        let data = match json.get("data") {
+        let data = match object.take("data").map(Json::into_string) {
             None => None,
-            Some(Json::String(name)) => Some(name.clone()),
-            Some(_) => return Err("its data is not the name of a file".into()),
+            Some(Ok(name)) => Some(name),
+            Some(Err(_)) => return Err("its data is not the name of a file".into()),
         };
-        let artifacts = match json.get("artifacts") {
-            None => Vec::new(),
-            Some(Json::Array(pairs)) => pairs
-                .iter()
-                .map(pair)
-                .collect::<std::result::Result<_, _>>()?,
-            Some(_) => return Err("its artifacts are not an array".into()),
-        };
-        let mut names = HashSet::new();
-        for (name, _) in &artifacts {
+        let artifacts: Vec<(Vec<u8>, Vec<u8>)> =
+            match object.take("artifacts").map(Json::into_array) {
+                None => Vec::new(),
+                Some(Ok(pairs)) => pairs
+                    .into_iter()
+                    .map(pair)
+                    .collect::<std::result::Result<_, _>>()?,
+                Some(Err(_)) => return Err("its artifacts are not an array".into()),
+            };
+        let mut names = HashSet::with_capacity(artifacts.len());
+        let mut files = HashSet::with_capacity(artifacts.len());
+        files.extend(data.as_deref());
+        for (name, file) in &artifacts {
             if !names.insert(name) {
                 return Err(format!("it lists the artifact {} twice", show(name)));
+            }
+            if !files.insert(file) {
+                return Err(format!(
+                    "it names the file {} twice, the second time for the artifact {}",
+                    show(file),
+                    show(name)
+                ));
             }
         }
         Ok(Manifest {
@@ -130,12 +148,18 @@ impl Manifest {
 }
 
 /// A name and a file.
-fn pair(json: &Json) -> std::result::Result<(Vec<u8>, Vec<u8>), String> {
-    match json.as_array() {
-        Some([Json::String(name), Json::String(file)]) => Ok((name.clone(), file.clone())),
-        _ => Err(format!(
-            "each of its artifacts must be [name, file], and one is {}",
-            String::from_utf8_lossy(&json.stringify())
+fn pair(json: Json) -> std::result::Result<(Vec<u8>, Vec<u8>), String> {
+    const WANTED: &str = "each of its artifacts must be [name, file], and one is ";
+    let items = json
+        .into_array()
+        .map_err(|other| format!("{WANTED}of type {}", other.type_of()))?;
+    let [name, file] = <[Json; 2]>::try_from(items)
+        .map_err(|items| format!("{WANTED}an array of length {}", items.len()))?;
+    match (name.into_string(), file.into_string()) {
+        (Ok(name), Ok(file)) => Ok((name, file)),
+        (Err(other), _) | (_, Err(other)) => Err(format!(
+            "{WANTED}an array with a value of type {}",
+            other.type_of()
         )),
     }
 }
@@ -204,8 +228,21 @@ mod tests {
             ),
             (
                 "{\"blockHeight\":1,\"artifacts\":[[\"a\",\"a\"],[\"a\",\"b\"]]}",
-                "\"a\" twice",
+                "artifact \"a\" twice",
             ),
+            (
+                "{\"blockHeight\":1,\"artifacts\":[[\"a\",\"x\"],[\"b\",\"x\"]]}",
+                "file \"x\" twice, the second time for the artifact \"b\"",
+            ),
+            (
+                "{\"blockHeight\":1,\"data\":\"x\",\"artifacts\":[[\"a\",\"x\"]]}",
+                "file \"x\" twice",
+            ),
+            ("{\"blockHeight\":1e400}", "\"[Infinity]\""),
+            ("{\"blockHeight\":-1e400}", "not a whole number"),
+            ("{\"blockHeight\":1.5}", "1.5, which is not a whole number"),
+            ("{\"blockHeight\":-1}", "not a whole number"),
+            ("{\"blockHeight\":9007199254740992}", "not a whole number"),
         ] {
             let found = Manifest::parse(text.as_bytes()).unwrap_err();
             assert!(found.contains(problem), "{text}: {found}");

@@ -49,10 +49,18 @@ pub const DATA_NAME: &str = "export-data.jsonl";
 /// Where the host keeps the height of the last committed block.
 pub(super) const HEIGHT_KEY: &[u8] = b"host.height";
 
+/// The largest number that JavaScript tells from its neighbours.
+const MAX_HEIGHT: f64 = 9_007_199_254_740_991.0;
+
+/// Whether a number can be the height of a block.
+fn is_height(number: f64) -> bool {
+    (0.0..=MAX_HEIGHT).contains(&number) && number.fract() == 0.0
+}
+
 /// A height as the host keeps it, if it is one.
 pub(super) fn known_height(text: Option<&[u8]>) -> Option<f64> {
     text.map(|text| to_number(&text::as_read(text)))
-        .filter(|height| height.is_finite())
+        .filter(|height| is_height(*height))
 }
 
 /// A height as the host keeps it; 0 if there is none.

@@ -39,11 +39,19 @@ pub fn parse(text: &[u8]) -> Result<Json, ParseError> {
 /// is more than anyone who offers a text may ask for; the longest manifests have three million.
 const MAX_VALUES: usize = 1 << 22;
 
-/// An array or object whose end was not reached yet.
+/// An array or object whose end was not reached yet. A text can open millions, so this is small.
 enum Open {
-    Array(Vec<Json>),
+    /// The array's items are those from this one on.
+    Array(usize),
     /// The object, and the key of the value that comes next.
-    Object(JsObject, Vec<u8>),
+    Object(Box<(JsObject, Vec<u8>)>),
+}
+
+/// What is open, one in the other, and the items of all arrays that are.
+#[derive(Default)]
+struct Pending {
+    open: Vec<Open>,
+    items: Vec<Json>,
 }
 
 struct Parser<'a> {
@@ -55,44 +63,46 @@ struct Parser<'a> {
 
 impl Parser<'_> {
     fn document(&mut self) -> Result<Json, ParseError> {
-        let mut open = Vec::new();
+        let mut pending = Pending::default();
         'value: loop {
-            let Some(mut value) = self.value_or_opening(&mut open)? else {
+            let Some(mut value) = self.value_or_opening(&mut pending)? else {
                 continue;
             };
             // The value may be the last of the array or object that it stands in, and so on.
             loop {
                 self.skip_space();
-                value = match open.pop() {
+                value = match pending.open.last_mut() {
                     None if self.at == self.text.len() => return Ok(value),
                     None => return Err(self.problem("more text after the value")),
-                    Some(Open::Array(mut items)) => {
-                        items.push(value);
+                    Some(Open::Array(start)) => {
+                        let start = *start;
+                        pending.items.push(value);
                         if self.eat(b',') {
-                            open.push(Open::Array(items));
                             continue 'value;
                         }
                         self.require(b']', "neither ',' nor ']' after an item")?;
-                        Json::Array(items)
+                        // As long as need be and no longer: millions can stand in one another.
+                        Json::Array(pending.items.drain(start..).collect())
                     }
-                    Some(Open::Object(mut object, key)) => {
-                        object.0.insert(key, value);
+                    Some(Open::Object(open)) => {
+                        let (object, key) = &mut **open;
+                        object.insert(std::mem::take(key), value);
                         if self.eat(b',') {
-                            let key = self.key()?;
-                            open.push(Open::Object(object, key));
+                            *key = self.key()?;
                             continue 'value;
                         }
                         self.require(b'}', "neither ',' nor '}' after a property")?;
                         object.settle_order();
-                        Json::Object(object)
+                        Json::Object(std::mem::take(object))
                     }
-                }
+                };
+                pending.open.pop();
             }
         }
     }
 
     /// A complete value, or `None` when an array or object began that has something in it.
-    fn value_or_opening(&mut self, open: &mut Vec<Open>) -> Result<Option<Json>, ParseError> {
+    fn value_or_opening(&mut self, pending: &mut Pending) -> Result<Option<Json>, ParseError> {
         self.skip_space();
         self.values += 1;
         if self.values > MAX_VALUES {
@@ -103,7 +113,7 @@ impl Parser<'_> {
                 self.at += 1;
                 self.skip_space();
                 if !self.eat(b']') {
-                    open.push(Open::Array(Vec::new()));
+                    pending.open.push(Open::Array(pending.items.len()));
                     return Ok(None);
                 }
                 Json::Array(Vec::new())
@@ -112,7 +122,8 @@ impl Parser<'_> {
                 self.at += 1;
                 self.skip_space();
                 if !self.eat(b'}') {
-                    open.push(Open::Object(JsObject::default(), self.key()?));
+                    let opened = (JsObject::default(), self.key()?);
+                    pending.open.push(Open::Object(Box::new(opened)));
                     return Ok(None);
                 }
                 Json::Object(JsObject::default())
