@@ -359,3 +359,68 @@ test('methods need their Database', t => {
   const { prepare } = new Database();
   t.throws(() => prepare('SELECT 1'), { instanceOf: TypeError });
 });
+
+// What tools do wrong, on a table with a CHECK and one without.
+const MISTAKES = [
+  db => db.exec('SELEC 1'),
+  db => db.exec('SELECT 1; INSERT INTO'),
+  db => db.exec('INSERT INTO nope VALUES (1)'),
+  db => db.exec('SELECT nope(1)'),
+  db => db.exec('SELECT a FROM checked, checked AS other'),
+  db => db.exec('INSERT INTO checked VALUES (1, 1); INSERT INTO checked VALUES (1, 2)'),
+  db => db.exec('INSERT INTO checked VALUES (5, -1)'),
+  db => db.exec('INSERT INTO free VALUES (?)') && null,
+  db => db.exec('COMMIT'),
+  db => db.exec('BEGIN; BEGIN'),
+  db => db.exec('ROLLBACK'),
+  db => db.exec('ROLLBACK TO nope'),
+  db => db.exec('RELEASE nope'),
+  db => db.exec("SELECT json('{')"),
+  db => db.exec('SELECT abs(-9223372036854775808)'),
+  db => db.exec("ATTACH '/nonexistent/x' AS y"),
+  db => void db.exec(''),
+  db => db.exec(1),
+  db => db.prepare('SELEC 1'),
+  db => db.prepare('SELECT * FROM nope'),
+  db => db.prepare(''),
+  db => db.prepare('SELECT 1; SELECT 2'),
+  db => db.prepare(null),
+  db => db.prepare('INSERT INTO checked VALUES (?, ?)').run(7, -1),
+  db => db.prepare('INSERT INTO checked VALUES (?, ?)').run(1),
+  db => db.prepare('INSERT INTO checked VALUES (?, ?)').run(1, 2, 3),
+  db => db.prepare('INSERT INTO checked VALUES (?, ?)').run(1, true),
+  db => db.prepare('INSERT INTO checked VALUES (?, ?)').run(1, 2n ** 70n),
+  db => db.prepare('INSERT INTO checked VALUES (@a, @b)').run({ a: 1 }),
+  db => db.prepare('INSERT INTO checked VALUES (@a, @b)').run(),
+  db => db.prepare('DELETE FROM free').get(),
+  db => db.prepare('DELETE FROM free').all(),
+  db => db.prepare('DELETE FROM free').iterate(),
+  db => db.prepare('DELETE FROM free').pluck(),
+  db => db.prepare('DELETE FROM free').columns(),
+  db => db.prepare("SELECT json('{')").get(),
+  db => db.prepare("SELECT json('{')").all(),
+  db => [...db.prepare("SELECT json('{')").iterate()],
+  db => db.pragma('foo bar'),
+  db => db.pragma('user_version; SELECT 1'),
+  db => db.pragma('user_version', 1),
+  db => db.pragma(1),
+  db => db.transaction(1),
+  db => db.transaction(() => db.exec('SELEC 1'))(),
+  db => db.transaction(() => db.exec('COMMIT'))(),
+  // In the database that is limited to 536,870,888 bytes, without a string of that length here.
+  db => db.exec('SELECT zeroblob(536870889)'),
+  db => db.prepare('SELECT zeroblob(300000000) || zeroblob(300000000)').get(),
+  db => db.prepare('INSERT INTO free VALUES (zeroblob(536870888))').run(),
+];
+
+test('what a tool does wrong is worded as better-sqlite3 words it', t => {
+  for (const mistake of MISTAKES) {
+    sameOutcomes(t, [
+      db => void db.exec('CREATE TABLE checked (a PRIMARY KEY, b CHECK (b > 0)); CREATE TABLE free (a)'),
+      mistake,
+      db => db.inTransaction,
+      db => db.prepare('SELECT * FROM checked').all(),
+      db => db.prepare('SELECT * FROM free').all(),
+    ]);
+  }
+});

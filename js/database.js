@@ -230,6 +230,9 @@ class Statement {
   }
 
   columns() {
+    if (!this.#native.returnsData()) {
+      throw new TypeError('The columns() method is only for statements that return data');
+    }
     return this.#native.columns();
   }
 }

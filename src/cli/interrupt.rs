@@ -1,9 +1,10 @@
 //! Ctrl-C: ending what is under way.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
 use crate::store::Monitor;
+use crate::store::locks;
 
 /// Ends the work of a session, from another thread.
 #[derive(Default)]
@@ -16,7 +17,7 @@ impl Interrupt {
     /// Ends all that is under way, and all that will be. True if it was raised before.
     pub fn raise(&self) -> bool {
         let before = self.raised.swap(true, Ordering::SeqCst);
-        let monitors = self.monitors.lock().unwrap_or_else(PoisonError::into_inner);
+        let monitors = locks::lock(&self.monitors);
         for monitor in monitors.iter().filter_map(Weak::upgrade) {
             monitor.abort();
         }
@@ -25,7 +26,7 @@ impl Interrupt {
 
     /// Lets `monitor` be aborted when this is raised.
     pub(super) fn reach(&self, monitor: &Arc<Monitor>) {
-        let mut monitors = self.monitors.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut monitors = locks::lock(&self.monitors);
         monitors.retain(|monitor| monitor.strong_count() > 0);
         monitors.push(Arc::downgrade(monitor));
         // Under the lock, so that it is seen here or there.

@@ -1,13 +1,14 @@
 //! What a subcommand sees of the terminal it was called from.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde_json::Value;
 
 use super::progress::{self, ProgressStyle, Watched};
 use super::{Interrupt, Outcome, Result, output};
 use crate::store::Monitor;
+use crate::store::locks;
 
 /// Where output goes.
 pub struct Streams {
@@ -76,7 +77,7 @@ impl Session {
     /// Stdout, for a result that is too long to be put together first. It is buffered, and flushed
     /// at the end of the command.
     pub fn stdout(&self) -> MutexGuard<'_, Box<dyn Write + Send>> {
-        self.stdout.lock().unwrap_or_else(PoisonError::into_inner)
+        locks::lock(&self.stdout)
     }
 
     /// Writes a line to stderr: something to know that is not part of the result.
@@ -150,13 +151,13 @@ pub(super) struct Stderr {
 
 impl Stderr {
     fn lock(&self) -> MutexGuard<'_, Box<dyn Write + Send>> {
-        self.stream.lock().unwrap_or_else(PoisonError::into_inner)
+        locks::lock(&self.stream)
     }
 
     /// Writes a line, above the bar if there is one. That it can't be written is no reason to stop.
     pub(super) fn line(&self, line: &str) {
         let write = || drop(writeln!(self.lock(), "{line}"));
-        let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        let watched = locks::lock(&self.watched);
         match &*watched {
             Some(watched) => watched.suspend(write),
             None => write(),
@@ -165,6 +166,6 @@ impl Stderr {
 
     /// Says which bar there is from now on.
     pub(super) fn show(&self, watched: Option<Watched>) {
-        *self.watched.lock().unwrap_or_else(PoisonError::into_inner) = watched;
+        *locks::lock(&self.watched) = watched;
     }
 }

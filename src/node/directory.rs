@@ -2,7 +2,7 @@
 //! that JavaScript looks at and ends.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::database::path_from;
 use super::exporter::artifact_mode;
@@ -13,6 +13,7 @@ use crate::store::directory::{
     ExportDirectory, ExportOptions, ImportOptions, RepairOptions, export_to_directory,
     repair_metadata,
 };
+use crate::store::locks;
 use crate::store::{ArtifactMode, Error, Monitor, Result, Stage};
 
 /// An export that is to be read.
@@ -108,7 +109,7 @@ fn open_import(call: &Call<'_, Import>) -> Result<Reply> {
     call.promise(move || {
         let found = ExportDirectory::open(&import.directory, &import.store, &import.options)?;
         let block_height = found.block_height();
-        *import.found.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
+        *locks::lock(&import.found) = Some(found);
         Ok(Value::Number(block_height))
     })
 }
@@ -118,8 +119,7 @@ fn run_import(call: &Call<'_, Import>) -> Result<Reply> {
     let staged = staging::argument(call, 0)?;
     let import = call.target.clone();
     call.promise(move || {
-        let found = import.found.lock();
-        let found = found.unwrap_or_else(PoisonError::into_inner).take();
+        let found = locks::lock(&import.found).take();
         let found = found.ok_or_else(|| Error::Internal("the export was not opened".into()))?;
         found.import(&staged, &import.monitor)?;
         // The rest is for a commit to do.

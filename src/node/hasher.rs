@@ -1,8 +1,9 @@
 //! SHA-256 for JavaScript, as the reference's own hasher offers it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::raw::{Call, Function, Reply, Value, functions};
+use crate::store::locks;
 use crate::store::{Class, Error, Result, Sha256};
 
 /// A hash, until it is finished.
@@ -24,7 +25,7 @@ fn finished() -> Error {
 }
 
 fn add(call: &Call<'_, Hasher>) -> Result<Reply> {
-    let mut hash = call.target.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut hash = locks::lock_sound(&call.target.0)?;
     let hash = hash.as_mut().ok_or_else(finished)?;
     match call.optional_text(0).or_else(|| call.bytes(0)) {
         Some(bytes) => hash.add(&crate::store::text_for_hash(&bytes)),
@@ -34,13 +35,13 @@ fn add(call: &Call<'_, Hasher>) -> Result<Reply> {
 }
 
 fn finish(call: &Call<'_, Hasher>) -> Result<Reply> {
-    let mut hash = call.target.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut hash = locks::lock_sound(&call.target.0)?;
     let hash = hash.take().ok_or_else(finished)?;
     Ok(Value::text(hash.finish()).into())
 }
 
 fn sample(call: &Call<'_, Hasher>) -> Result<Reply> {
-    let hash = call.target.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let hash = locks::lock_sound(&call.target.0)?;
     let hash = hash.clone().ok_or_else(finished)?;
     Ok(Value::text(hash.finish()).into())
 }

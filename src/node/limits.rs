@@ -3,8 +3,8 @@
 use super::raw::{Call, Reply, Value};
 use crate::store::{Limits, MAX_BUNDLE_BYTES, Result, limits, set_limits};
 
-/// `setLimits(kvCache, kvBuffer, itemBatch, recordBatch, chunk, gzipBlock)`, all in bytes; what
-/// is left out has its default again.
+/// `setLimits(kvCache, kvBuffer, itemBatch, recordBatch, chunk, gzipBlock, value)`, all in bytes;
+/// what is left out has its default again.
 pub fn set(call: &Call<'_, ()>) -> Result<Reply> {
     let bytes = |index, default| call.number(index).map_or(default, |bytes| bytes as usize);
     let default = Limits::DEFAULT;
@@ -15,6 +15,7 @@ pub fn set(call: &Call<'_, ()>) -> Result<Reply> {
         record_batch_bytes: bytes(3, default.record_batch_bytes),
         chunk_bytes: bytes(4, default.chunk_bytes),
         gzip_block_bytes: bytes(5, default.gzip_block_bytes),
+        value_bytes: bytes(6, default.value_bytes),
     });
     Ok(Value::Undefined.into())
 }

@@ -1,7 +1,7 @@
 //! Repopulating a store, for JavaScript: from a directory, or artifact by artifact from streams.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::database::path_from;
 use super::exporter::artifact_mode;
@@ -9,6 +9,7 @@ use super::job::{self, Job};
 use super::raw::{Call, Function, Reply, Value, functions};
 use super::sink::{self, Work};
 use super::upkeep::locking;
+use crate::store::locks;
 use crate::store::repopulate::{
     Incoming, Refused, RepopulateOptions, Repopulated, Repopulation, repopulate_from_directory,
 };
@@ -97,15 +98,15 @@ impl FromStreams {
     }
 
     fn slot(&self) -> MutexGuard<'_, Option<Arc<Repopulation>>> {
-        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+        locks::lock(&self.work)
     }
 
     fn fate(&self) -> MutexGuard<'_, Fate> {
-        self.fate.lock().unwrap_or_else(PoisonError::into_inner)
+        locks::lock(&self.fate)
     }
 
     fn next(&self) -> MutexGuard<'_, Option<Incoming>> {
-        self.next.lock().unwrap_or_else(PoisonError::into_inner)
+        locks::lock(&self.next)
     }
 
     /// Takes bytes of an artifact. After an error the artifact is gone.

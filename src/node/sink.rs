@@ -7,7 +7,7 @@
 //! has nothing to do, less is enough.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use napi::sys;
 
@@ -15,6 +15,7 @@ use super::database;
 use super::raw::{Call, Function, Reply, Value, add_functions, new_object, tie};
 use super::repopulate::FromStreams;
 use crate::store::archive::{archive_snapshot, can_archive};
+use crate::store::locks::{lock, lock_sound};
 use crate::store::repopulate::Incoming;
 use crate::store::{
     BundleContents, Compressed, Compressor, Error, Result, SnapshotImport, SpanImport,
@@ -67,10 +68,6 @@ const METHODS: &[Function<Sink>] = &[
     ("compressed", compressed),
 ];
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// A JavaScript object that takes bytes for `work`.
 pub fn make<T: 'static>(
     call: &Call<'_, T>,
@@ -111,7 +108,7 @@ pub fn argument<T: 'static>(call: &Call<'_, T>, index: usize) -> Result<Arc<Sink
 impl Sink {
     /// The snapshot that was compressed, and the record that it is meant for.
     pub fn take_snapshot(&self) -> Result<(Compressed, Option<SnapshotImport>)> {
-        match std::mem::replace(&mut *lock(&self.work), Work::Ended) {
+        match std::mem::replace(&mut *lock_sound(&self.work)?, Work::Ended) {
             Work::Compressed(compressed) => Ok((compressed, lock(&self.snapshot).take())),
             _ => Err(Error::Internal("the sink holds no snapshot".into())),
         }
@@ -124,7 +121,7 @@ impl Sink {
 
     /// The bundle that was checked.
     pub fn take_bundle(&self) -> Result<(Vec<u8>, BundleContents)> {
-        match std::mem::replace(&mut *lock(&self.work), Work::Ended) {
+        match std::mem::replace(&mut *lock_sound(&self.work)?, Work::Ended) {
             Work::CheckedBundle(bundle_id, contents) => Ok((bundle_id, contents)),
             _ => Err(Error::Internal("the sink holds no bundle".into())),
         }
@@ -146,7 +143,7 @@ impl Sink {
     }
 
     fn process(&self, bytes: &[u8]) -> Result<()> {
-        match &mut *lock(&self.work) {
+        match &mut *lock_sound(&self.work)? {
             Work::Snapshot(compressor) => compressor.add(bytes),
             Work::Span(import) => import.add(bytes),
             Work::Bundle(name, data) => gather_bundle(name, data, bytes),
@@ -157,7 +154,7 @@ impl Sink {
 
     fn finish(&self) -> Result<()> {
         self.process(&self.take_pending())?;
-        let mut work = lock(&self.work);
+        let mut work = lock_sound(&self.work)?;
         *work = match std::mem::replace(&mut *work, Work::Ended) {
             Work::Snapshot(compressor) => Work::Compressed(compressor.finish()?),
             Work::Span(import) => {
@@ -228,7 +225,7 @@ fn abandon(call: &Call<'_, Sink>) -> Result<Reply> {
 
 /// `summary()`: hash and sizes of a compressed snapshot.
 fn summary(call: &Call<'_, Sink>) -> Result<Reply> {
-    match &*lock(&call.target.work) {
+    match &*lock_sound(&call.target.work)? {
         Work::Compressed(snapshot) => Ok(Value::Object(vec![
             ("hash", Value::text(snapshot.hash.as_str())),
             (
@@ -259,7 +256,7 @@ fn archive(call: &Call<'_, Sink>) -> Result<Reply> {
 
 /// `compressed()`: a compressed snapshot's bytes.
 fn compressed(call: &Call<'_, Sink>) -> Result<Reply> {
-    match &*lock(&call.target.work) {
+    match &*lock_sound(&call.target.work)? {
         Work::Compressed(snapshot) => Ok(Value::Bytes(snapshot.bytes.clone()).into()),
         _ => Err(Error::Internal("the sink holds no snapshot".into())),
     }

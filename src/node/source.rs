@@ -2,11 +2,12 @@
 //! thread, one promise at a time.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::packed::Packed;
 use super::raw::{Call, Function, Reply, Value, functions};
 use crate::store::history::ItemsReader;
+use crate::store::locks;
 use crate::store::{Artifact, Decompressor, Error, ExportRecords, Exporter, Result, SpanReader};
 
 /// Where chunks come from.
@@ -66,7 +67,7 @@ pub fn pairs(records: Vec<(Vec<u8>, Vec<u8>)>) -> Value {
 
 impl Source {
     fn next(&self) -> Result<Value> {
-        let mut origin = self.origin.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut origin = locks::lock_sound(&self.origin)?;
         if self.closed.load(Ordering::Acquire) {
             *origin = Origin::Ended;
         }

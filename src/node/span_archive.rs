@@ -1,10 +1,11 @@
 //! A span that is being archived, for JavaScript.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::database;
 use super::raw::{Call, Function, Reply, Value, functions};
 use crate::store::archive::{SpanArchive, can_archive};
+use crate::store::locks;
 use crate::store::{Error, Result};
 
 /// The span, until it is being written.
@@ -24,11 +25,7 @@ pub fn make<T: 'static>(call: &Call<'_, T>, archive: SpanArchive) -> Result<Repl
 /// `write(directory)`: a promise that the span is in the directory.
 fn write(call: &Call<'_, Pending>) -> Result<Reply> {
     let directory = database::path_from(call.text(0, "directory")?)?;
-    let archive = call
-        .target
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .take();
+    let archive = locks::lock_sound(call.target)?.take();
     let archive = archive.ok_or_else(|| Error::Internal("the span is archived already".into()))?;
     call.promise(move || archive.write(&directory).map(|()| Value::Undefined))
 }

@@ -1,8 +1,9 @@
 //! Transcript spans for JavaScript, some items at a time.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::raw::{Call, Function, Reply, Value, functions, text_to_js, to_js};
+use crate::store::locks;
 use crate::store::{Result, SpanReader};
 
 const METHODS: &[Function<SpanReader>] = &[("next", next_items)];
@@ -39,7 +40,7 @@ fn next_items(call: &Call<'_, SpanReader>) -> Result<Reply> {
 }
 
 fn next_rows(call: &Call<'_, Chain>) -> Result<Reply> {
-    let mut chain = call.target.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut chain = locks::lock_sound(call.target)?;
     while let Some(reader) = chain.as_slice().first() {
         if let Some(batch) = reader.next_batch()? {
             let row = |(position, item): (i64, &[u8])| {

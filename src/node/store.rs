@@ -1,6 +1,6 @@
 //! The store for JavaScript: one plain function an operation.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use napi::sys;
 
@@ -10,6 +10,7 @@ use super::raw::{Call, Function, Reply, Value, function, functions};
 use super::sink::{self, Work};
 use super::source::{self, Origin};
 use super::{database, span_archive, span_reader};
+use crate::store::locks::{WatchedGuard, lock_watched};
 use crate::store::{
     ArtifactMode, BundleContents, Deletion, Error, ExportRecords, NewBundle, Note, NoteTo, Part,
     Result, SnapshotInfo, SnapshotRow, Store, StoreOptions, Transactions, bundle_id_from_name,
@@ -20,9 +21,8 @@ use crate::store::{
 pub struct Handle(Mutex<Store>);
 
 impl Handle {
-    fn lock(&self) -> MutexGuard<'_, Store> {
-        // A panic leaves the store's own state usable: what it wrote is SQLite's to undo.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> WatchedGuard<'_, Store> {
+        lock_watched(&self.0)
     }
 }
 

@@ -8,7 +8,7 @@ use super::check_bundle::{Checked, decode_base64};
 use super::error::{Error, Result};
 use super::hash::Sha256;
 use super::record::described_text;
-use super::span_reader::SqlText;
+use super::span_reader::{SqlBlob, SqlText};
 use super::{Database, SharedDatabase, Store};
 
 /// The longest bundle that an import takes, in bytes: it is held in memory as a whole, and comes from
@@ -95,7 +95,7 @@ impl Database {
                 self.run_beside(SQL, params![SqlText(text), SqlText(bundle_id)])?
             }
             BundleContents::Archive(bytes) => {
-                self.run_beside(SQL, params![bytes, SqlText(bundle_id)])?
+                self.run_beside(SQL, params![SqlBlob(bytes), SqlText(bundle_id)])?
             }
         };
         Ok(())

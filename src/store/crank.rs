@@ -178,6 +178,7 @@ impl Store {
             return Err(Error::StoreClosed);
         }
         let db = self.db.lock();
+        db.check_whole()?;
         if !db.in_transaction() {
             return Ok(None);
         }

@@ -7,14 +7,17 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
+use rusqlite::limits::Limit;
 use rusqlite::{CachedStatement, Connection, OpenFlags, Params};
 
 use super::buffer::Buffer;
 use super::error::{Error, Result};
 use super::holders;
+use super::limits::{Limits, limits};
+use super::locks::{self, Faultable, WatchedGuard};
 use super::moment::{self, Moment};
 use super::regular;
 use super::schema::Part;
@@ -60,6 +63,18 @@ impl Default for OpenOptions {
     }
 }
 
+/// Whether a database can be relied on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// It can.
+    #[default]
+    Whole,
+    /// What is in the file can't be undone and is not whole. It can be read, but not committed.
+    Torn,
+    /// A panic may have left what is in memory half changed. Nothing can be done but to close it.
+    Faulted,
+}
+
 /// A database and everything that is open on it.
 pub struct Database {
     /// Statements of tools; dropped before the connection that they belong to.
@@ -69,10 +84,18 @@ pub struct Database {
     pub(super) buffer: RefCell<Buffer>,
     pub(super) signal: Arc<Signal>,
     pub(super) moment: Cell<Moment>,
-    /// Whether a transaction was lost that can't be undone.
-    pub(super) is_torn: Cell<bool>,
+    /// Whether what is in memory, and in the open transaction, can be relied on.
+    pub(super) trust: Cell<Trust>,
     pub(super) connection: Option<Connection>,
     pub(super) location: Location,
+}
+
+impl Faultable for Database {
+    fn fault(&self) {
+        self.trust.set(Trust::Faulted);
+        self.signal.hold(false);
+        self.signal.outdate();
+    }
 }
 
 /// A database that several owners use in turn.
@@ -95,9 +118,8 @@ impl SharedDatabase {
     }
 
     /// The database, for one operation.
-    pub fn lock(&self) -> MutexGuard<'_, Database> {
-        // A panic leaves SQLite's own state whole, so a poisoned lock is no reason to stop.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn lock(&self) -> WatchedGuard<'_, Database> {
+        locks::lock_watched(&self.0)
     }
 }
 
@@ -149,6 +171,7 @@ impl Database {
     /// A database over a connection that was opened in some way of its own.
     pub(super) fn over(connection: Connection, location: Location) -> Database {
         connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+        limit_lengths(&connection);
         Database {
             statements: HashMap::new(),
             next_statement: 0,
@@ -156,7 +179,7 @@ impl Database {
             buffer: RefCell::default(),
             signal: Arc::default(),
             moment: Cell::default(),
-            is_torn: Cell::new(false),
+            trust: Cell::default(),
             connection: Some(connection),
             location,
         }
@@ -165,22 +188,27 @@ impl Database {
     /// The connection.
     ///
     /// # Errors
-    /// [`Error::DatabaseClosed`] after [`Database::close`]; [`Error::MomentLost`].
+    /// [`Error::DatabaseClosed`] after [`Database::close`]; [`Error::MomentLost`];
+    /// [`Error::Faulted`].
     pub fn connection(&self) -> Result<&Connection> {
         let connection = self.connection.as_ref().ok_or(Error::DatabaseClosed)?;
+        if self.trust.get() == Trust::Faulted {
+            return Err(Error::Faulted);
+        }
         moment::check(self.moment.get(), connection)?;
         Ok(connection)
     }
 
-    /// Fails if a transaction was lost that can't be undone.
+    /// Fails if what would be committed can't be relied on.
     ///
     /// # Errors
-    /// [`Error::Torn`].
+    /// [`Error::Torn`]; [`Error::Faulted`].
     pub(super) fn check_whole(&self) -> Result<()> {
         self.notice_lost_transaction();
-        match self.is_torn.get() {
-            true => Err(Error::Torn),
-            false => Ok(()),
+        match self.trust.get() {
+            Trust::Whole => Ok(()),
+            Trust::Torn => Err(Error::Torn),
+            Trust::Faulted => Err(Error::Faulted),
         }
     }
 
@@ -439,8 +467,10 @@ impl Database {
         }
         for reader in std::mem::take(&mut self.readers) {
             if let Some(reader) = reader.upgrade() {
-                let mut state = reader.lock().unwrap_or_else(PoisonError::into_inner);
-                state.take_rest(self)?;
+                // One that a panic has left unsound says so itself.
+                if let Ok(mut state) = locks::lock_sound(&reader) {
+                    state.take_rest(self)?;
+                }
             }
         }
         Ok(())
@@ -450,9 +480,10 @@ impl Database {
     fn settle_outliving_readers(&mut self) {
         for reader in std::mem::take(&mut self.readers) {
             if let Some(reader) = reader.upgrade() {
-                let mut state = reader.lock().unwrap_or_else(PoisonError::into_inner);
-                // What it could not take, it will say itself.
-                drop(state.outlive(self));
+                // What it could not take, it says itself.
+                if let Ok(mut state) = locks::lock_sound(&reader) {
+                    drop(state.outlive(self));
+                }
             }
         }
     }
@@ -510,6 +541,18 @@ pub(super) fn open_error(error: rusqlite::Error, path: &Path) -> Error {
         }
         other => other,
     }
+}
+
+/// Limits strings, blobs and rows, and the text of statements, as better-sqlite3 does: what it
+/// does not take, no caller of the reference could read.
+fn limit_lengths(connection: &Connection) {
+    let set = |limit, length: usize| {
+        let length = i32::try_from(length).unwrap_or(i32::MAX);
+        // It fails only for a limit that does not exist.
+        drop(connection.set_limit(limit, length));
+    };
+    set(Limit::SQLITE_LIMIT_LENGTH, limits().value_bytes);
+    set(Limit::SQLITE_LIMIT_SQL_LENGTH, Limits::DEFAULT.value_bytes);
 }
 
 /// The directory that a file lies in.

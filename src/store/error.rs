@@ -98,6 +98,10 @@ pub enum Error {
     },
     /// The disk failed while something was written without a journal, by which it could be undone.
     Torn,
+    /// A panic may have left what a store has in memory half changed.
+    Faulted,
+    /// A panic ended a piece of work, which can't go on.
+    WorkFaulted,
     /// The state that was being read is gone: the disk failed, and somebody has committed since.
     MomentLost,
     /// A change of journal mode in the middle of a transaction.
@@ -378,6 +382,8 @@ pub enum Error {
         /// the message
         message: String,
     },
+    /// A string or blob that is longer than any that a store holds.
+    TooBig,
     /// SQLite refused.
     Sqlite {
         /// SQLite's name for the extended result code, such as `SQLITE_BUSY`
@@ -423,7 +429,7 @@ impl Error {
             Error::DatabaseClosed | Error::NoSuchDirectory | Error::NotAnObject { .. } => {
                 Class::TypeError
             }
-            Error::NotSame { .. } => Class::RangeError,
+            Error::NotSame { .. } | Error::TooBig => Class::RangeError,
             Error::NotJson(_) => Class::SyntaxError,
             Error::Sqlite { .. } => Class::SqliteError,
             Error::Statement { class, .. } => *class,
@@ -446,6 +452,7 @@ impl Error {
             | Error::UnknownOnImport { .. }
             | Error::BadArgument(_)
             | Error::UnknownOnRepair(_)
+            | Error::TooBig
             | Error::Statement { .. } => "ERR_SWING_STORE_ARGUMENT",
             Error::Directory(fault) => fault.code(),
             Error::History(fault) => fault.code(),
@@ -459,7 +466,7 @@ impl Error {
             | Error::UnreadableLog(_)
             | Error::UnfinishedTransaction(_)
             | Error::JournalMode { .. } => "ERR_SWING_STORE_OPEN",
-            Error::Torn => "ERR_SWING_STORE_TORN",
+            Error::Torn | Error::Faulted => "ERR_SWING_STORE_TORN",
             Error::MomentLost => "ERR_SWING_STORE_OVERTAKEN",
             Error::StoreInUse(_) | Error::StoreHeld { .. } => "ERR_SWING_STORE_IN_USE",
             Error::OtherLibrary { .. } => "ERR_SWING_STORE_OTHER_LIBRARY",
@@ -491,7 +498,7 @@ impl Error {
             | Error::IncompleteArchive { .. }
             | Error::CurrentSnapshotsPruned(_)
             | Error::BundlesMissing(_) => "ERR_SWING_STORE_INCOMPLETE",
-            Error::Internal(_) => "ERR_SWING_STORE_INTERNAL",
+            Error::Internal(_) | Error::WorkFaulted => "ERR_SWING_STORE_INTERNAL",
             _ => "ERR_SWING_STORE_INVALID",
         }
     }
@@ -550,6 +557,18 @@ impl Error {
                 "the disk failed in the middle of a transaction without a journal (in the \
                  unsafe fast mode, as imports are made), which can't be undone: the database is \
                  damaged. Close it, and import it anew or restore it from a backup"
+                    .into()
+            }
+            Error::Faulted => {
+                "an earlier call ended in a fault of swing-store-native, so what this \
+                 store has in memory can't be relied on, and nothing of it can be read, written or \
+                 committed. Close it and open it again: the last commit is intact (in \
+                 the unsafe fast mode there is none to go back to: restore it from a backup)"
+                    .into()
+            }
+            Error::WorkFaulted => {
+                "an earlier call ended in a fault of swing-store-native, so this \
+                 can't go on. Begin it again"
                     .into()
             }
             Error::MomentLost => "the disk failed while a store was being read, which ended the \
@@ -780,6 +799,7 @@ impl Error {
                 format!("{stream} must yield Uint8Arrays or strings; it yielded something else")
             }
             Error::Statement { message, .. } | Error::Sqlite { message, .. } => message.clone(),
+            Error::TooBig => "The bound string, buffer, or bigint is too big".into(),
             Error::BadRow(message) => {
                 format!("the database holds a value that no swing-store writes: {message}")
             }
@@ -843,6 +863,10 @@ impl From<rusqlite::Error> for Error {
             rusqlite::Error::SqlInputError { error, msg, .. } => Error::Sqlite {
                 code: super::sqlite_code::name(error.extended_code),
                 message: msg,
+            },
+            rusqlite::Error::ToSqlConversionFailure(error) => match error.downcast::<Error>() {
+                Ok(error) => *error,
+                Err(error) => Error::Internal(error.to_string()),
             },
             other => Error::BadRow(other.to_string()),
         }

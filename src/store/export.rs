@@ -27,6 +27,7 @@ use super::{
     Database, Location, OpenOptions, Part, SharedDatabase, SpanReader, Store, file_in_directory,
     text,
 };
+use crate::store::locks;
 
 /// An export record: a key and its value.
 pub type Record = (Vec<u8>, Vec<u8>);
@@ -323,10 +324,7 @@ impl ExportRecords {
     pub fn next_batch_with(&self, mut take: impl FnMut(&[u8], &[u8])) -> Result<bool> {
         let db = self.db.lock();
         db.connection()?;
-        let mut place = self
-            .place
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut place = locks::lock(&self.place);
         while let Some(section) = place.sections.last().copied() {
             let mut batch = Batch {
                 take: &mut take,

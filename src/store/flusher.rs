@@ -5,9 +5,11 @@
 
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
+
+use super::locks;
 
 /// How often the file is brought onto the disk.
 const INTERVAL: Duration = Duration::from_millis(50);
@@ -50,8 +52,7 @@ impl Flusher {
 
 impl Drop for Flusher {
     fn drop(&mut self) {
-        let stopped = self.stop.stopped.lock();
-        *stopped.unwrap_or_else(PoisonError::into_inner) = true;
+        *locks::lock(&self.stop.stopped) = true;
         self.stop.changed.notify_all();
         if let Some(thread) = self.thread.take() {
             // It does nothing that could panic.
@@ -63,11 +64,11 @@ impl Drop for Flusher {
 impl Stop {
     /// Waits for a while, or until it is time to stop, which it returns.
     fn wait(&self, for_at_most: Duration) -> bool {
-        let stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        let stopped = locks::lock(&self.stopped);
         let waited = self
             .changed
             .wait_timeout_while(stopped, for_at_most, |stopped| !*stopped);
-        *waited.unwrap_or_else(PoisonError::into_inner).0
+        *locks::waited(waited).0
     }
 }
 

@@ -32,12 +32,13 @@ mod posix {
     use std::fs::{self, File};
     use std::os::unix::fs::MetadataExt;
     use std::path::Path;
-    use std::sync::{Mutex, MutexGuard, PoisonError};
+    use std::sync::{Mutex, MutexGuard};
 
     use rustix::fs::{FlockOperation, fcntl_lock};
     use rustix::io::Errno;
 
     use super::super::error::{Error, Result};
+    use super::super::locks;
     use super::super::regular;
     use super::super::replace::sidecar;
     use super::{Unused, others};
@@ -65,7 +66,7 @@ mod posix {
 
     fn own() -> Own {
         // The sets are whole between any two statements.
-        OWN.lock().unwrap_or_else(PoisonError::into_inner)
+        locks::lock(&OWN)
     }
 
     /// An open descriptor of a file.

@@ -3,7 +3,10 @@
 //! The defaults suit a validator. Tests set them so low that every boundary between two batches
 //! is crossed in a few operations.
 
-use std::sync::{PoisonError, RwLock};
+use std::sync::RwLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::locks;
 
 /// Sizes of caches, buffers and batches. Each holds at least one element, however large that is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +23,8 @@ pub struct Limits {
     pub chunk_bytes: usize,
     /// Bytes of a heap image that are compressed by one thread in one go.
     pub gzip_block_bytes: usize,
+    /// Bytes of the longest string or blob that SQLite takes, and of the longest row.
+    pub value_bytes: usize,
 }
 
 impl Limits {
@@ -31,17 +36,26 @@ impl Limits {
         record_batch_bytes: 48 << 10,
         chunk_bytes: 256 << 10,
         gzip_block_bytes: 3 << 19,
+        // As better-sqlite3 has it: the length of JavaScript's longest string.
+        value_bytes: (1 << 29) - 24,
     };
 }
 
 static LIMITS: RwLock<Limits> = RwLock::new(Limits::DEFAULT);
+static VALUE_BYTES: AtomicUsize = AtomicUsize::new(Limits::DEFAULT.value_bytes);
 
 /// The limits that stores, exporters and streams made from now on keep to.
 pub fn limits() -> Limits {
-    *LIMITS.read().unwrap_or_else(PoisonError::into_inner)
+    *locks::waited(LIMITS.read())
+}
+
+/// Bytes of the longest string or blob, as [`Limits::value_bytes`]; asked for each value.
+pub(super) fn value_bytes() -> usize {
+    VALUE_BYTES.load(Ordering::Relaxed)
 }
 
 /// Sets the limits for this process.
 pub fn set_limits(limits: Limits) {
-    *LIMITS.write().unwrap_or_else(PoisonError::into_inner) = limits;
+    VALUE_BYTES.store(limits.value_bytes, Ordering::Relaxed);
+    *locks::waited(LIMITS.write()) = limits;
 }

@@ -46,6 +46,7 @@ mod kernel_keys;
 mod kv;
 mod limits;
 mod locate;
+pub(crate) mod locks;
 mod memory;
 mod moment;
 mod new_file;
@@ -171,6 +172,12 @@ pub struct Store {
     crank: crank::Crank,
     trace: Option<trace::Trace>,
     open: bool,
+}
+
+impl locks::Faultable for Store {
+    fn fault(&self) {
+        self.db.lock().fault();
+    }
 }
 
 impl Store {

@@ -1,11 +1,12 @@
 //! Several jobs at a time, with the outcome that they would have one after the other.
 
 use std::num::NonZeroUsize;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use crate::store::error::{Error, Result};
+use crate::store::locks;
 
 /// More threads than this find nothing to do: there is one database.
 const MAX_THREADS: usize = 8;
@@ -26,7 +27,7 @@ struct Failure {
 
 impl Failure {
     fn note(&self, job: usize, error: Error) {
-        let mut first = self.error.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut first = locks::lock(&self.error);
         if first.as_ref().is_none_or(|(other, _)| job < *other) {
             *first = Some((job, error));
             self.end.fetch_min(job, Ordering::Relaxed);

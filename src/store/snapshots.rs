@@ -9,7 +9,7 @@ use super::artifact::{self, ArtifactMode, to_number};
 use super::error::{Error, Result};
 use super::gzip::{Compressed, Decompressor};
 use super::record::SnapshotRecord;
-use super::span_reader::SqlText;
+use super::span_reader::{SqlBlob, SqlText};
 use super::transcripts::{Budget, Deletion};
 use super::{Database, Store, text};
 
@@ -142,7 +142,7 @@ impl Database {
             params![
                 snapshot.uncompressed_size as i64,
                 snapshot.bytes.len() as i64,
-                snapshot.bytes,
+                SqlBlob(&snapshot.bytes),
                 SqlText(vat_id),
                 snap_pos,
             ],
@@ -225,7 +225,7 @@ impl Store {
                 snapshot.hash,
                 snapshot.uncompressed_size as i64,
                 snapshot.bytes.len() as i64,
-                snapshot.bytes,
+                SqlBlob(&snapshot.bytes),
             ],
         )?;
         let record = SnapshotRecord {

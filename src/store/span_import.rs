@@ -9,9 +9,6 @@ use super::span_reader::ItemBatch;
 use super::transcripts::end_pos_mismatch;
 use super::{SharedDatabase, Store};
 
-/// The longest item that SQLite can hold, in bytes.
-const MAX_ITEM_BYTES: usize = 1_000_000_000;
-
 impl Store {
     /// Begins to fill the span that an artifact belongs to; `None` if the mode does not want it.
     ///
@@ -48,7 +45,7 @@ impl Store {
             ArtifactMode::Archival | ArtifactMode::Debug => true,
         };
         Ok(wanted.then(|| SpanImport {
-            lines: SpanLines::new(name, &span, MAX_ITEM_BYTES),
+            lines: SpanLines::new(name, &span, limits().value_bytes),
             items: Items {
                 db: self.db.clone(),
                 written_pos: span.start_pos,

@@ -4,21 +4,44 @@
 //! meanwhile. It fetches a batch of items at a time; before any item is deleted or rolled back,
 //! the database makes its open readers take what they have yet to read.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use rusqlite::params;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
 use super::database::{Database, SharedDatabase};
 use super::error::{Error, Result};
-use super::limits::limits;
+use super::limits::{limits, value_bytes};
+use crate::store::locks;
 
 /// WTF-8 as an SQL text.
 pub(super) struct SqlText<'a>(pub &'a [u8]);
 
+/// Bytes as an SQL blob.
+pub(super) struct SqlBlob<'a>(pub &'a [u8]);
+
 impl rusqlite::ToSql for SqlText<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        check_length(self.0)?;
         Ok(ToSqlOutput::Borrowed(ValueRef::Text(self.0)))
+    }
+}
+
+impl rusqlite::ToSql for SqlBlob<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        check_length(self.0)?;
+        Ok(ToSqlOutput::Borrowed(ValueRef::Blob(self.0)))
+    }
+}
+
+/// Refuses what is longer than SQLite takes, in the words of the reference, which has others for a
+/// value than for a row.
+fn check_length(value: &[u8]) -> rusqlite::Result<()> {
+    match value.len() <= value_bytes() {
+        true => Ok(()),
+        false => Err(rusqlite::Error::ToSqlConversionFailure(Box::new(
+            Error::TooBig,
+        ))),
     }
 }
 
@@ -197,7 +220,7 @@ impl SpanReader {
         end_pos: i64,
     ) -> SpanReader {
         let reader = SpanReader::new(shared, db, vat_id, start_pos, end_pos, true);
-        let mut state = reader.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = locks::lock(&reader.state);
         state.outlives = true;
         drop(state);
         reader
@@ -248,7 +271,9 @@ impl SpanReader {
     /// Takes a batch back, whose memory the next one needs.
     pub fn recycle(&self, mut batch: ItemBatch) {
         batch.clear();
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let Ok(mut state) = locks::lock_sound(&self.state) else {
+            return;
+        };
         // A reader that is at its end may stay for long until JavaScript collects it.
         if state.exhausted && !state.has_items() {
             state.fetched = ItemBatch::default();
@@ -288,7 +313,7 @@ impl SpanReader {
     fn filled(&self) -> Result<MutexGuard<'_, ReaderState>> {
         // Always the database first, then the reader: settling takes them in this order too.
         let db = self.db.lock();
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = locks::lock_sound(&self.state)?;
         let has_all = state.outlives && state.exhausted;
         if !db.is_open() && !has_all {
             return Err(Error::DatabaseClosed);

@@ -7,7 +7,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use super::error::{Error, Result};
 use super::flusher::Flusher;
@@ -17,6 +17,7 @@ use super::scratch::{Scratch, is_name, remove_leftovers, sync_directory};
 use super::{
     Database, FILE_NAME, Location, OpenOptions, SharedDatabase, Unused, file_in_directory, holders,
 };
+use crate::store::locks;
 
 /// What the names of scratch directories of imports begin with.
 const PREFIX: &str = ".swing-store-import-";
@@ -145,7 +146,7 @@ impl Staged {
     }
 
     fn place(&self) -> MutexGuard<'_, Place> {
-        self.place.lock().unwrap_or_else(PoisonError::into_inner)
+        locks::lock(&self.place)
     }
 
     /// Lets SQLite leave it to [`Staged::publish`] to wait for the disk. The file is brought onto
@@ -160,7 +161,7 @@ impl Staged {
     }
 
     fn flusher(&self) -> MutexGuard<'_, Option<Flusher>> {
-        self.flusher.lock().unwrap_or_else(PoisonError::into_inner)
+        locks::lock(&self.flusher)
     }
 
     /// Waits until what was committed is on the disk, moves the database into place, and opens it

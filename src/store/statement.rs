@@ -140,9 +140,7 @@ impl Statement {
         };
         match status {
             ffi::SQLITE_OK => Ok(()),
-            _ => Err(bad_parameters(
-                "The bound string, buffer, or bigint is too big",
-            )),
+            _ => Err(Error::TooBig),
         }
     }
 
@@ -174,7 +172,7 @@ impl Statement {
             self.bind_one(index, value)?;
         }
         if is_missing_object {
-            return Err(bad_parameters("Missing named parameters"));
+            return Err(misuse(Class::TypeError, "Missing named parameters".into()));
         }
         if bindings.positional.len() < unnamed.len() {
             return Err(bad_parameters("Too few parameter values were provided"));

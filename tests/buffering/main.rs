@@ -21,6 +21,7 @@ const TINY: Limits = Limits {
     record_batch_bytes: 50,
     chunk_bytes: 7,
     gzip_block_bytes: 600,
+    value_bytes: Limits::DEFAULT.value_bytes,
 };
 
 fn text(text: &[u8]) -> SqlValue {

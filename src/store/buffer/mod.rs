@@ -27,6 +27,7 @@ use std::sync::Arc;
 use rusqlite::params;
 
 use super::Database;
+use super::database::Trust;
 use super::error::{Error, Result};
 use super::journaled::{Journaled, Size};
 use super::limits::limits;
@@ -371,7 +372,7 @@ impl Database {
         let is_failure = matches!(error, Error::Sqlite { code, .. }
             if ["SQLITE_FULL", "SQLITE_IOERR", "SQLITE_NOMEM"].iter().any(|of| code.starts_with(of)));
         if is_failure && self.is_without_journal() && self.in_transaction() {
-            self.is_torn.set(true);
+            self.trust.set(Trust::Torn);
         }
     }
 
@@ -392,7 +393,7 @@ impl Database {
             && !self.in_transaction();
         if is_lost {
             if self.is_without_journal() {
-                self.is_torn.set(true);
+                self.trust.set(Trust::Torn);
             }
             self.transaction_lost();
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use super::difference::{Counts, Difference, Differences, Subject, Which};
 use super::place::Place;
@@ -13,6 +13,7 @@ use crate::store::Artifact;
 use crate::store::artifact::{self, ArtifactMode};
 use crate::store::error::{Error, Result};
 use crate::store::limits::limits;
+use crate::store::locks;
 use crate::store::pool;
 use crate::store::progress::Monitor;
 
@@ -90,7 +91,7 @@ pub(super) fn compare_contents(
     let compare = |index: usize| {
         monitor.check()?;
         if let Some(detail) = compare_one(places, &names[index], monitor)? {
-            let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut found = locks::lock(&found);
             found.push((index, detail));
         }
         monitor.finish_piece();
@@ -98,7 +99,7 @@ pub(super) fn compare_contents(
     };
     // Both exporters are shared by all threads; what they read goes on without them.
     pool::run(names.len(), compare, || Ok(()))?;
-    let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut found = locks::unlocked(found);
     found.sort();
     for (index, detail) in &found {
         let detail = Some(detail.clone());

@@ -1,8 +1,9 @@
 //! Where some threads wait for another one.
 
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex};
 
 use crate::store::error::{Error, Result};
+use crate::store::locks;
 
 /// Where artifacts wait until the records are in the store.
 #[derive(Default)]
@@ -34,12 +35,9 @@ impl Gate {
     /// # Errors
     /// [`Error::Aborted`] if it never will, of which someone else says why.
     pub(super) fn pass(&self) -> Result<()> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = locks::lock(&self.state);
         while *state == GateState::Closed {
-            state = self
-                .changed
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            state = locks::waited(self.changed.wait(state));
         }
         match *state {
             GateState::Open => Ok(()),
@@ -48,7 +46,7 @@ impl Gate {
     }
 
     fn set(&self, to: GateState) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = locks::lock(&self.state);
         if *state == GateState::Closed {
             *state = to;
             self.changed.notify_all();

@@ -1,7 +1,7 @@
 //! Making a store from an export.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use super::artifacts::{Import, StoreStep};
 use super::data::{self, Entry};
@@ -15,6 +15,7 @@ use crate::store::advice::Advised;
 use crate::store::artifact::{self, ArtifactMode};
 use crate::store::error::{Error, Result};
 use crate::store::kv::{KeyType, RECORD_PREFIX, kernel_key_type};
+use crate::store::locks::lock_watched;
 use crate::store::pool;
 use crate::store::progress::{Monitor, Stage};
 use crate::store::{Database, NoteTo, SharedDatabase, Staged, Store, StoreOptions};
@@ -125,7 +126,7 @@ impl ExportDirectory {
             ..StoreOptions::default()
         };
         let store = Mutex::new(Store::over(db.clone(), options)?);
-        lock(&store).begin()?;
+        lock_watched(&store).begin()?;
         monitor.begin(Stage::Working);
         self.fill(&store, db, monitor)?;
         monitor.begin(Stage::Finishing);
@@ -134,7 +135,7 @@ impl ExportDirectory {
             ArtifactMode::Debug => ArtifactMode::Operational,
             mode => mode,
         };
-        let mut store = lock(&store);
+        let mut store = lock_watched(&store);
         store.check_bundles(mode)?;
         store.check_transcripts(mode)?;
         store.check_snapshots(mode)?;
@@ -145,7 +146,7 @@ impl ExportDirectory {
     fn fill(&self, store: &Mutex<Store>, db: &SharedDatabase, monitor: &Monitor) -> Result<()> {
         let gate = Gate::default();
         let import = Import {
-            with_store: &|step: StoreStep<'_>| step(&mut lock(store)),
+            with_store: &|step: StoreStep<'_>| step(&mut lock_watched(store)),
             mode: self.mode,
             records: || gate.pass(),
             monitor,
@@ -190,16 +191,12 @@ impl ExportDirectory {
             Ok(())
         })?;
         records.take(monitor, |batch| {
-            let mut store = lock(store);
+            let mut store = lock_watched(store);
             batch
                 .iter()
                 .try_for_each(|(key, value)| import_record(&mut store, key, value))
         })
     }
-}
-
-fn lock(store: &Mutex<Store>) -> std::sync::MutexGuard<'_, Store> {
-    store.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The mode that is asked for, if the export has what it needs; otherwise the export's own.

@@ -2,28 +2,23 @@
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
 use super::helpers::{self, COMPRESSING};
 use super::member::{self, Encoder, MAX_BLOCK_BYTES};
 use crate::store::error::{Error, Result};
 use crate::store::hash::Sha256;
-use crate::store::limits::limits;
+use crate::store::limits::{limits, value_bytes};
+use crate::store::locks;
 
 /// Images up to this size, which are those of tests, become the very same files as those of
 /// other gzip programs: callers know how long they are.
 const SMALL_IMAGE_BYTES: usize = 4096;
 
-/// The largest blob that SQLite stores, in bytes.
-const MAX_FILE_BYTES: usize = 1_000_000_000;
-
 /// Fails for a file that SQLite would refuse, before more of it is held in memory.
 fn check_size(file_bytes: usize) -> Result<()> {
-    match file_bytes > MAX_FILE_BYTES {
-        true => Err(Error::Sqlite {
-            code: "SQLITE_TOOBIG",
-            message: "string or blob too big".into(),
-        }),
+    match file_bytes > value_bytes() {
+        true => Err(Error::TooBig),
         false => Ok(()),
     }
 }
@@ -216,7 +211,7 @@ impl Line {
 fn help(queue: &Queue) {
     let mut encoder = Encoder::new();
     let next = || {
-        let queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let queue = locks::lock(queue);
         queue.recv()
     };
     while let Ok(Job { block, reply }) = next() {

@@ -6,12 +6,13 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::incarnations::first_gap;
 use super::spans::{Populated, SpanInfo};
 use super::{History, HistoryFault, check_open};
 use crate::store::error::{Error, Result};
+use crate::store::locks;
 use crate::store::progress::Monitor;
 use crate::store::span_reader::{ItemBatch, SpanReader};
 
@@ -96,7 +97,7 @@ impl ItemsReader {
     /// missing, or the history was closed; SQLite's errors. After an error the reader is at its
     /// end.
     pub fn next_run(&self) -> Result<Option<ItemsRun>> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = locks::lock_sound(&self.state)?;
         let next = self.advance(&mut state);
         if !matches!(next, Ok(Some(_))) {
             *state = State::Ended;

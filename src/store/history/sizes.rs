@@ -6,12 +6,13 @@
 //! was measured once holds.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use rusqlite::params;
 
 use super::{History, SpanInfo};
 use crate::store::error::Result;
+use crate::store::locks;
 use crate::store::progress::{Monitor, Stage};
 use crate::store::span_reader::SqlText;
 
@@ -33,7 +34,7 @@ struct Measured {
 
 impl Sizes {
     fn lock(&self) -> MutexGuard<'_, Measured> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        locks::lock(&self.0)
     }
 
     /// Adds to spans what is known of their sizes.

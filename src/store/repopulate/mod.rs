@@ -13,7 +13,7 @@ mod spool;
 mod target;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 pub use directory::repopulate_from_directory;
 pub use incoming::Incoming;
@@ -22,6 +22,7 @@ use super::artifact::ArtifactMode;
 use super::beside::{Beside, Transacted};
 use super::error::{Error, Result, show};
 use super::progress::{Monitor, Stage};
+use crate::store::locks;
 use spool::SpoolPlace;
 use target::Found;
 
@@ -126,15 +127,15 @@ impl Repopulation {
     }
 
     fn beside(&self) -> MutexGuard<'_, Beside> {
-        self.beside.lock().unwrap_or_else(PoisonError::into_inner)
+        locks::lock(&self.beside)
     }
 
     fn reader(&self) -> MutexGuard<'_, Beside> {
-        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+        locks::lock(&self.reader)
     }
 
     fn report(&self) -> MutexGuard<'_, Repopulated> {
-        self.report.lock().unwrap_or_else(PoisonError::into_inner)
+        locks::lock(&self.report)
     }
 
     /// Begins to take an artifact. `None` if it is not needed, or refused, of which the report

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::store::error::{Error, Result};
 use crate::store::limits::limits;
+use crate::store::locks;
 use crate::store::scratch::{Scratch, remove_leftovers};
 use crate::store::span_reader::ItemBatch;
 
@@ -36,10 +37,7 @@ impl SpoolPlace {
     }
 
     fn scratch(&self) -> Result<Arc<Scratch>> {
-        let mut place = self
-            .scratch
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut place = locks::lock(&self.scratch);
         if let Some(scratch) = &*place {
             return Ok(scratch.clone());
         }

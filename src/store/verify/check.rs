@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use rusqlite::types::ValueRef;
 
@@ -11,6 +11,7 @@ use super::findings::Findings;
 use super::report::Totals;
 use crate::store::ArtifactMode;
 use crate::store::error::{Error, Result};
+use crate::store::locks;
 use crate::store::progress::Monitor;
 
 /// A verification under way.
@@ -45,7 +46,7 @@ impl Check<'_> {
 
     /// Changes the totals.
     pub(super) fn count(&self, change: impl FnOnce(&mut Totals)) {
-        change(&mut self.totals.lock().unwrap_or_else(PoisonError::into_inner));
+        change(&mut locks::lock(&self.totals));
     }
 
     /// Turns a failure to read into the finding that `place` makes of nothing but its place, so

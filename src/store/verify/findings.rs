@@ -2,9 +2,10 @@
 //! person reads.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use super::finding::{Finding, Kind, Severity};
+use crate::store::locks;
 
 /// Of each kind the first findings, in their order, and the number of the others.
 pub(super) struct Findings {
@@ -28,7 +29,7 @@ impl Findings {
     }
 
     pub(super) fn add(&self, finding: Finding) {
-        let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kinds = locks::lock(&self.kinds);
         let kept = kinds.entry(finding.kind).or_default();
         kept.first.insert(finding);
         if kept.first.len() > self.limit {
@@ -39,16 +40,13 @@ impl Findings {
 
     /// Whether anything was found that is damaged or missing.
     pub(super) fn has_errors(&self) -> bool {
-        let kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        let kinds = locks::lock(&self.kinds);
         kinds.keys().any(|kind| kind.severity() == Severity::Error)
     }
 
     /// The findings in order, and how many of which kind were left out.
     pub(super) fn finish(self) -> (Vec<Finding>, Vec<(Kind, u64)>) {
-        let kinds = self
-            .kinds
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
+        let kinds = locks::unlocked(self.kinds);
         let mut findings = Vec::new();
         let mut left_out = Vec::new();
         for (kind, kept) in kinds {

@@ -7,7 +7,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use super::bundles::{BundleJob, check_bundle};
@@ -18,6 +18,7 @@ use super::snapshots::{SnapshotJob, check_snapshot};
 use super::span::{SpanJob, check_span};
 use crate::store::Database;
 use crate::store::error::{Error, Result};
+use crate::store::locks;
 
 /// How many jobs wait for a thread.
 const AHEAD: usize = 64;
@@ -79,7 +80,7 @@ pub(super) fn run(
     let failure = Mutex::new(None);
     let fail = |error| {
         // Who ends because others failed has nothing to say.
-        let mut failure = failure.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut failure = locks::lock(&failure);
         failure.get_or_insert(error);
         check.stop.store(true, Ordering::Relaxed);
     };
@@ -110,7 +111,7 @@ pub(super) fn run(
         }
         drop(sender);
     });
-    match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+    match locks::unlocked(failure) {
         Some(error) => Err(error),
         None => Ok(()),
     }
@@ -118,7 +119,7 @@ pub(super) fn run(
 
 fn work(check: &Check<'_>, db: &Database, jobs: &Mutex<Receiver<Job>>) -> Result<()> {
     loop {
-        let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let next = locks::lock(jobs).recv();
         match next {
             Ok(job) => job.run(check, db)?,
             Err(_) => return Ok(()),

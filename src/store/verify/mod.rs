@@ -30,7 +30,7 @@ mod transcripts;
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 pub use finding::{Finding, Kind, Severity, Table};
 pub use report::{Report, Tally, Totals};
@@ -43,6 +43,7 @@ use super::error::{Error, Result};
 use super::pool;
 use super::progress::{Monitor, Stage};
 use super::view::View;
+use crate::store::locks;
 use check::Check;
 use findings::Findings;
 use jobs::Job;
@@ -146,10 +147,7 @@ fn verify(
         block_height,
         findings,
         left_out,
-        totals: check
-            .totals
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner),
+        totals: locks::unlocked(check.totals),
     })
 }
 
