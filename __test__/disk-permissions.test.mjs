@@ -93,6 +93,9 @@ onUnix('what may not be read or written is said to be so, and nothing is left ha
   for (const work of ['verify', 'history', 'export', 'archive', 'diff']) {
     t.is(outcomes['directory not writable'].ours[work], 'done', work);
     t.is(outcomes['file not writable'].ours[work], 'done', work);
+    t.is(outcomes['empty log left, directory not writable'].ours[work], 'done', work);
+    for (const fault of ['file and directory not writable', 'directory not writable', 'journal not readable'])
+      t.regex(outcomes[`journal left, ${fault}`].ours[work], /^ERR_SWING_STORE_OPEN: .*journal/, work);
   }
   for (const work of ['open', 'exporter']) t.regex(outcomes['directory not writable'].ours[work], SQLITE);
 });

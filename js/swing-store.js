@@ -5,6 +5,7 @@ const path = require('node:path');
 
 const { bundleStoreOver } = require('./bundle-store.js');
 const { Database, handleOf } = require('./database.js');
+const { eraseStore, makePlace } = require('./erase.js');
 const { check, followTaming, quote } = require('./errors.js');
 const { storeFunctions } = require('./functions.js');
 const { harden } = require('./harden.js');
@@ -12,7 +13,7 @@ const { clearCachesOf, makeKVCache } = require('./kv-cache.js');
 const { baseKVStore, hostKVStore, kernelKVStore } = require('./kv-store.js');
 const native = require('./native.js');
 const { unpackPairs } = require('./packed.js');
-const { dbFileInDirectory, isSwingStore } = require('./paths.js');
+const { dbFileInDirectory } = require('./paths.js');
 const { repairMetadata } = require('./repair-metadata.js');
 const { makeSnapStoreIO, snapStoreOver } = require('./snap-store.js');
 const { ownPowers } = require('./substore.js');
@@ -82,15 +83,10 @@ const assertComplete = ({ bundleStore, transcriptStore, snapStore }, checkMode) 
  */
 const prepareFile = (storePath, forceReset, asFile) => {
   if (!storePath) return MEMORY;
-  if (forceReset) {
-    native.checkUnused(path.resolve(storePath), !!asFile);
-    // The file before its log: without its log it may be damaged, and without the file nobody takes the log for anything.
-    if (!asFile && isSwingStore(storePath)) fs.rmSync(dbFileInDirectory(storePath), { recursive: true, force: true });
-    fs.rmSync(storePath, { recursive: true, force: true });
-  }
-  if (asFile) return storePath;
-  fs.mkdirSync(storePath, { recursive: true });
-  return dbFileInDirectory(storePath);
+  if (forceReset) native.checkUnused(path.resolve(storePath), !!asFile);
+  const old = forceReset ? eraseStore(storePath, asFile) : {};
+  makePlace(storePath, asFile, old);
+  return asFile ? storePath : dbFileInDirectory(storePath);
 };
 
 /** Throws unless a store at this path can have these options. */

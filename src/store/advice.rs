@@ -14,7 +14,7 @@ const NO_MEMORY: &str =
     "Let something else go of memory, or allow this process more, and do it again";
 
 /// What can be done about SQLite's failures, by the beginning of their names.
-const ADVICE: [(&str, &str); 10] = [
+const ADVICE: [(&str, &str); 11] = [
     (
         "SQLITE_FULL",
         "Make room on its disk (or, if that has enough, where temporary files are kept), and do it \
@@ -23,6 +23,12 @@ const ADVICE: [(&str, &str); 10] = [
     (
         "SQLITE_READONLY_DBMOVED",
         "The file was moved or replaced meanwhile. Do it again",
+    ),
+    (
+        "SQLITE_READONLY_ROLLBACK",
+        "A program began a transaction and did not finish it: the journal beside the file \
+         (-journal) has to be rolled back first. Have a user who may write to the file, the journal \
+         and their directory run `swing-store verify`, which rolls it back; then do it again",
     ),
     (
         "SQLITE_READONLY",

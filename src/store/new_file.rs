@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::error::{Error, Result};
 use super::ownership::keep_rights;
 use super::regular::irregular;
-use super::rename::rename;
+use super::rename::{rename, rename_to_new};
 use super::scratch::{Scratch, sync_directory};
 use super::system_error;
 
@@ -79,12 +79,9 @@ impl NewFile {
             return rename(unfinished, &self.path);
         }
         match fs::hard_link(unfinished, &self.path) {
-            // Where files can't have two names, another one may come in between.
+            // Where files can't have two names.
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                match self.path.symlink_metadata() {
-                    Ok(_) => Err(system_error::exists()),
-                    Err(_) => rename(unfinished, &self.path),
-                }
+                rename_to_new(unfinished, &self.path)
             }
             outcome => outcome,
         }

@@ -16,6 +16,51 @@ pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     std::fs::rename(from, to)
 }
 
+/// As [`rename`], but nothing is replaced: an error of the kind `AlreadyExists` says that something
+/// has the name. Where the system can't see to that, something that comes to have it in the same
+/// moment is replaced.
+///
+/// # Errors
+/// As [`std::fs::rename`].
+pub(super) fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        use rustix::io::Errno;
+        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+            // The file system or the system has no such call.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
+            outcome => return Ok(outcome?),
+        }
+    }
+    if to.symlink_metadata().is_ok() {
+        return Err(super::system_error::exists());
+    }
+    rename(from, to)
+}
+
+#[cfg(test)]
+mod new_tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn what_is_there_is_not_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let [from, to] = ["from", "to"].map(|name| directory.path().join(name));
+        fs::write(&from, "new").unwrap();
+        fs::write(&to, "old").unwrap();
+        let error = rename_to_new(&from, &to).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&to).unwrap(), b"old");
+        fs::remove_file(&to).unwrap();
+        rename_to_new(&from, &to).unwrap();
+        assert_eq!(fs::read(&to).unwrap(), b"new");
+        assert!(!from.exists());
+    }
+}
+
 #[cfg(windows)]
 mod patient {
     use std::fs::{self, File};

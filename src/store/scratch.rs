@@ -89,15 +89,36 @@ impl Drop for Scratch {
     }
 }
 
-/// Removes a directory, and lets go of its lock afterwards. What can't be removed now is a leftover
-/// for the next one to remove.
+/// Removes a directory, its lock last: what is left if that fails, or is interrupted, is a leftover
+/// that the next one removes.
 fn remove_locked(path: &Path, lock: Option<File>) {
-    let removed = fs::remove_dir_all(path);
+    if remove_contents(path).is_err() {
+        return;
+    }
+    let name = path.join(LOCK_NAME);
+    let removed = fs::remove_file(&name);
     // Where open files can't be removed, it is the lock that was in the way.
     drop(lock);
     if removed.is_err() {
-        drop(fs::remove_dir_all(path));
+        drop(fs::remove_file(&name));
     }
+    drop(fs::remove_dir(path));
+}
+
+/// Removes what is in a directory except for the lock. Links are not followed.
+fn remove_contents(path: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_name() == LOCK_NAME {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            fs::remove_dir_all(entry.path())?;
+        } else {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Makes and locks a directory; `None` if another process was quicker.
@@ -111,7 +132,11 @@ fn claim(path: &Path) -> io::Result<Option<File>> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let lock = options.open(&name)?;
+    let lock = match options.open(&name) {
+        Ok(lock) => lock,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
     match lock.try_lock() {
         Err(TryLockError::WouldBlock) => Ok(None),
         // Where files can't be locked, nobody takes anything for a leftover either.
@@ -140,6 +165,10 @@ pub(super) fn clear_leftovers(parent: &Path, prefix: &str, before: impl Fn(&Path
         {
             before(&path);
             remove_locked(&path, Some(lock));
+        } else if is_own_directory(&path) {
+            // Its process was killed before it made the lock, or after it removed it. What is not
+            // empty stays.
+            drop(fs::remove_dir(&path));
         }
     }
 }
@@ -158,12 +187,16 @@ pub(super) fn is_name(name: &OsStr, prefix: &str) -> bool {
 /// Opens the lock of a directory that a process of this user made here; `None` for any other
 /// directory, and for whatever is none.
 fn lock_of_leftover(path: &Path) -> Option<File> {
-    let found = fs::symlink_metadata(path).ok()?;
-    if !found.is_dir() || !is_private(&found) {
+    if !is_own_directory(path) {
         return None;
     }
     let lock = regular::open_own(File::options().write(true), &path.join(LOCK_NAME)).ok()?;
     is_own(&lock.metadata().ok()?).then_some(lock)
+}
+
+/// Whether there is a directory, and not a link to one, that only this user may write to.
+fn is_own_directory(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_dir() && is_private(&found))
 }
 
 /// A number that nobody else gets: the standard library's hash maps are seeded with such.
@@ -211,8 +244,15 @@ mod tests {
     fn leftovers_are_removed_and_what_is_in_use_stays() {
         let parent = tempfile::tempdir().unwrap();
         let dead = leave(parent.path(), 1);
+        fs::create_dir(dead.join("directory")).unwrap();
+        fs::write(dead.join("directory").join("content"), b"").unwrap();
+        // Killed before its lock was made, or after it was removed.
+        let empty = leave(parent.path(), 2);
+        for name in [LOCK_NAME, "content"] {
+            fs::remove_file(empty.join(name)).unwrap();
+        }
         let first = Scratch::new(parent.path(), PREFIX).unwrap();
-        assert!(!dead.exists());
+        assert!(!dead.exists() && !empty.exists());
         let second = Scratch::new(parent.path(), PREFIX).unwrap();
         assert!(first.path().is_dir());
         assert_ne!(first.path(), second.path());

@@ -12,6 +12,7 @@ use std::sync::{Mutex, MutexGuard};
 use super::error::{Error, Result};
 use super::flusher::Flusher;
 use super::regular::check_beside;
+use super::rename::rename;
 use super::replace::{SIDECARS, put_in_place, sidecar};
 use super::scratch::{Scratch, is_name, remove_leftovers, sync_directory};
 use super::{
@@ -74,6 +75,8 @@ enum Place {
     Scratch {
         scratch: Scratch,
         erase: Option<Vec<PathBuf>>,
+        /// Something else has the name of the store's directory, which is made in its place.
+        is_displacing: bool,
     },
     /// Where it should be.
     Final,
@@ -92,11 +95,19 @@ impl Staged {
             std::path::absolute(path)
                 .map_err(|error| Error::io(format!("looking for {}", path.display()), &error))
         };
+        let mut is_displacing = false;
         let (file, erase) = match place {
             StorePlace::Directory(directory) => {
                 let directory = absolute(directory)?;
-                make_directory(&directory)?;
-                (directory.join(FILE_NAME), Some(entries(&directory)?))
+                is_displacing = directory.symlink_metadata().is_ok() && !directory.is_dir();
+                let erase = match is_displacing {
+                    true => Vec::new(),
+                    false => {
+                        make_directory(&directory)?;
+                        entries(&directory)?
+                    }
+                };
+                (directory.join(FILE_NAME), Some(erase))
             }
             StorePlace::File(file) => {
                 let file = absolute(file)?;
@@ -105,12 +116,15 @@ impl Staged {
                 (file, None)
             }
         };
-        let parent = match file.parent() {
+        let mut parent = file.parent();
+        if is_displacing {
+            parent = parent.and_then(Path::parent);
+        }
+        let parent = match parent {
             Some(parent) if parent.is_dir() => parent,
             _ => return Err(Error::NoSuchDirectory),
         };
         let scratch = Scratch::new(parent, PREFIX)?;
-        // What a killed import left was removed just now.
         let names = SIDECARS.map(|suffix| sidecar(&file, suffix));
         // What a killed import left was removed just now, and SQLite's files make room by
         // themselves: later, files of the new store have their names.
@@ -122,7 +136,11 @@ impl Staged {
         Ok(Staged {
             db,
             file,
-            place: Mutex::new(Place::Scratch { scratch, erase }),
+            place: Mutex::new(Place::Scratch {
+                scratch,
+                erase,
+                is_displacing,
+            }),
             flusher: Mutex::default(),
         })
     }
@@ -178,7 +196,12 @@ impl Staged {
     /// then, unless only opening it failed.
     pub fn publish(&self, fast: bool) -> Result<()> {
         let mut place = self.place();
-        let Place::Scratch { scratch, erase } = &*place else {
+        let Place::Scratch {
+            scratch,
+            erase,
+            is_displacing,
+        } = &*place
+        else {
             return Ok(());
         };
         self.db.lock().check_whole()?;
@@ -198,7 +221,11 @@ impl Staged {
                 check_beside(&self.file)?;
             }
             sync_file(&from)?;
-            put_in_place(&from, &self.file, scratch.path())
+            let put = || put_in_place(&from, &self.file, scratch.path());
+            match self.file.parent() {
+                Some(directory) if *is_displacing => displace(directory, scratch.path(), put),
+                _ => put(),
+            }
         });
         if matches!(moved, Err(Moved::No(_))) {
             return moved.map_err(Moved::into_error);
@@ -207,10 +234,11 @@ impl Staged {
             // The new store is in place. What can't be erased is in nobody's way.
             drop(remove(path));
         }
+        let directories = if *is_displacing { 2 } else { 1 };
         *place = Place::Final;
         drop(place);
-        if let Some(parent) = self.file.parent() {
-            sync_directory(parent)?;
+        for directory in self.file.ancestors().skip(1).take(directories) {
+            sync_directory(directory)?;
         }
         moved.map_err(Moved::into_error)
     }
@@ -278,13 +306,27 @@ impl Database {
     }
 }
 
-/// Makes the directory for a store. A file in its place has to go at once.
+/// Makes the directory for a store.
 fn make_directory(directory: &Path) -> Result<()> {
     let doing = || format!("making the directory {}", directory.display());
-    if fs::symlink_metadata(directory).is_ok_and(|found| !found.is_dir()) && !directory.is_dir() {
-        fs::remove_file(directory).map_err(|error| Error::io(doing(), &error))?;
-    }
     fs::create_dir_all(directory).map_err(|error| Error::io(doing(), &error))
+}
+
+/// Makes a directory where something else has its name, which moves to `aside`, and does `put`.
+///
+/// # Errors
+/// [`Error::Io`]; those of `put`. What had the name has it again then.
+fn displace(directory: &Path, aside: &Path, put: impl FnOnce() -> Result<()>) -> Result<()> {
+    let failed = |error| Error::io(format!("replacing {}", directory.display()), &error);
+    let kept = aside.join("displaced");
+    rename(directory, &kept).map_err(failed)?;
+    let outcome = fs::create_dir(directory)
+        .map_err(failed)
+        .and_then(|()| put());
+    if outcome.is_err() && fs::remove_dir(directory).is_ok() {
+        drop(rename(&kept, directory));
+    }
+    outcome
 }
 
 /// What is in a directory.
@@ -319,5 +361,89 @@ fn remove(path: &Path) -> std::io::Result<()> {
         fs::remove_dir_all(path)
     } else {
         fs::remove_file(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_the_name_of_the_directory_stays_until_the_store_is_published() {
+        let base = tempfile::tempdir().unwrap();
+        let file = base.path().join("place");
+        fs::write(&file, "theirs").unwrap();
+        let place = StorePlace::Directory(file.clone());
+        let is_untouched = || {
+            fs::read(&file).is_ok_and(|found| found == b"theirs")
+                && fs::read_dir(base.path()).unwrap().count() == 1
+        };
+        Staged::new(&place, &OpenOptions::default())
+            .unwrap()
+            .discard();
+        assert!(is_untouched());
+        // It can't be put in place.
+        let aside = base.path().join("aside");
+        fs::create_dir(&aside).unwrap();
+        let failing = || Err(Error::Aborted);
+        displace(&file, &aside, failing).unwrap_err();
+        fs::remove_dir(&aside).unwrap();
+        assert!(is_untouched());
+        let staged = Staged::new(&place, &OpenOptions::default()).unwrap();
+        staged.publish(false).unwrap();
+        staged.database().lock().close();
+        drop(staged);
+        assert_eq!(fs::read_dir(base.path()).unwrap().count(), 1);
+        assert_eq!(entries(&file).unwrap(), [file.join(FILE_NAME)]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_beside_a_file_is_refused() {
+        use std::os::unix::fs::symlink;
+        let base = tempfile::tempdir().unwrap();
+        let file = base.path().join("store");
+        fs::write(&file, "theirs").unwrap();
+        for suffix in SIDECARS {
+            let beside = sidecar(&file, suffix);
+            let place = StorePlace::File(file.clone());
+            let staged = Staged::new(&place, &OpenOptions::default()).unwrap();
+            symlink("nowhere", &beside).unwrap();
+            for outcome in [
+                staged.publish(false),
+                Staged::new(&place, &OpenOptions::default()).map(drop),
+            ] {
+                let error = outcome.unwrap_err().to_string();
+                assert!(error.contains("not a regular file"), "{error}");
+            }
+            staged.discard();
+            assert_eq!(fs::read(&file).unwrap(), b"theirs");
+            fs::remove_file(&beside).unwrap();
+        }
+        // A store's directory is emptied.
+        let directory = base.path().join("directory");
+        fs::create_dir(&directory).unwrap();
+        symlink("nowhere", directory.join(format!("{FILE_NAME}-journal"))).unwrap();
+        let place = StorePlace::Directory(directory.clone());
+        let staged = Staged::new(&place, &OpenOptions::default()).unwrap();
+        staged.publish(false).unwrap();
+        staged.database().lock().close();
+        drop(staged);
+        assert_eq!(entries(&directory).unwrap(), [directory.join(FILE_NAME)]);
+    }
+
+    #[test]
+    fn the_log_of_the_old_store_goes_and_that_of_the_new_one_stays() {
+        let base = tempfile::tempdir().unwrap();
+        let file = base.path().join(FILE_NAME);
+        let log = sidecar(&file, "-wal");
+        fs::write(&file, "theirs").unwrap();
+        fs::write(&log, "theirs").unwrap();
+        let place = StorePlace::Directory(base.path().to_owned());
+        let staged = Staged::new(&place, &OpenOptions::default()).unwrap();
+        staged.publish(false).unwrap();
+        let db = staged.database().lock();
+        db.execute("CREATE TABLE t (x)").unwrap();
+        assert!(fs::metadata(&log).unwrap().len() > 6);
     }
 }

@@ -163,11 +163,31 @@ fn open_first(file: &Path) -> Result<(Access, Connection)> {
 /// # Errors
 /// [`Error::UnfinishedTransaction`] where this user may not do so; SQLite's errors.
 fn roll_back(file: &Path) -> Result<()> {
-    let opened = open(file, Access::Tidy).and_then(touch);
-    if is_cantopen(&opened) {
-        return Err(Error::UnfinishedTransaction(file.to_owned()));
+    // In a directory that can't be written to SQLite would change the file and then fail, since
+    // it could not remove the journal.
+    if may_remove(file) {
+        let opened = open(file, Access::Tidy).and_then(touch);
+        if !is_cantopen(&opened) {
+            return opened.map(drop);
+        }
     }
-    opened.map(drop)
+    Err(Error::UnfinishedTransaction(file.to_owned()))
+}
+
+/// Whether this user may remove files from the directory of a file, as far as can be told.
+fn may_remove(file: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use rustix::fs::{Access, AtFlags, CWD, accessat};
+        let access = Access::WRITE_OK | Access::EXEC_OK;
+        let directory = file.parent().unwrap_or(Path::new("."));
+        accessat(CWD, directory, access, AtFlags::EACCESS).is_ok()
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = file;
+        true
+    }
 }
 
 /// Whether there may be commits in a log, or somebody may be about to make some.

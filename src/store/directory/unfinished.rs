@@ -17,7 +17,7 @@ use super::fault::Fault;
 use crate::store::error::{Error, Result};
 use crate::store::ownership::{is_own, number};
 use crate::store::regular;
-use crate::store::rename::rename;
+use crate::store::rename::rename_to_new;
 use crate::store::scratch::clear_leftovers;
 
 /// What the names of scratch directories of exports begin with.
@@ -180,7 +180,12 @@ pub(super) fn give_name(name: &str, scratch: &Path, directory: &Path) -> Result<
             return Err(Fault::exists(&to));
         }
         // Not every file system lets a file have two names.
-        move_noted(name, scratch, &from, &to).map_err(failed)?;
+        if let Err(error) = move_noted(name, scratch, &from, &to) {
+            return Err(match error.kind() {
+                io::ErrorKind::AlreadyExists => Fault::exists(&to),
+                _ => failed(error),
+            });
+        }
     }
     Ok(Placed { path: to, metadata })
 }
@@ -191,7 +196,7 @@ fn move_noted(name: &str, scratch: &Path, from: &Path, to: &Path) -> io::Result<
     let list = scratch.join(MOVED_NAME);
     regular::open_own(File::options().append(true).create(true), &list)?
         .write_all(moved.line().as_bytes())?;
-    rename(from, to)
+    rename_to_new(from, to)
 }
 
 /// Puts the manifest in its place, from where on the export is whole.
