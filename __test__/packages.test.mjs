@@ -72,7 +72,7 @@ test('the package is light, names the binaries, and works with the one that fits
 test('without a binary it says what to do', t => {
   const { status, stderr } = loading(install('bare', ''));
   t.is(status, 1);
-  t.true(stderr.includes(`${NAME} has no binary for ${own}`), stderr);
+  t.true(stderr.includes(`${NAME} can't load its addon: there is no binary for ${own}`), stderr);
   t.true(stderr.includes(`npm install ${NAME}-${own}`), stderr);
   t.true(stderr.includes(`npm install ${NAME}-source`), stderr);
 });
@@ -82,7 +82,7 @@ test('a binary that can not be loaded is named with the reason', t => {
   writeFileSync(path.join(directory, 'node_modules', `${NAME}-${own}`, path.basename(addon)), 'no library');
   const { status, stderr } = loading(directory);
   t.is(status, 1);
-  t.regex(stderr, /There is one, but it can't be loaded: .*\.node/);
+  t.regex(stderr, /can't load its addon: the file is cut off: .*\.node/);
 });
 
 /** What the package with the source does where `cargo` is this program. */

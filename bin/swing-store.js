@@ -1,27 +1,30 @@
 #!/usr/bin/env node
 'use strict';
 
-const native = require('../js/native.js');
+/** Ends with an error in one line, as the command line itself does. */
+const fail = error => {
+  const message = error.message.replaceAll(/\s*\n\s*/g, ' ');
+  console.error(`error: ${message}`);
+  if (process.argv.includes('--json')) {
+    console.log(JSON.stringify({ error: { code: error.code ?? 'ERR_SWING_STORE', message } }, null, 2));
+  }
+  process.exitCode = 3;
+};
 
-const commandLine = native.makeCommandLine(
-  process.argv
-    .slice(2)
-    .map(argument => `${argument}\0`)
-    .join(''),
-);
+const run = async () => {
+  const native = require('../js/native.js');
+  const commandLine = native.makeCommandLine(
+    process.argv
+      .slice(2)
+      .map(argument => `${argument}\0`)
+      .join(''),
+  );
+  // The first signal lets the work end cleanly. Whatever is half done when the second one ends the process is in a
+  // hidden directory, or in a transaction that was not committed.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    process.once(signal, () => commandLine.abort());
+  }
+  process.exitCode = await commandLine.run();
+};
 
-// The first signal lets the work end cleanly. Whatever is half done when the second one ends the process is in a hidden
-// directory, or in a transaction that was not committed.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-  process.once(signal, () => commandLine.abort());
-}
-
-commandLine.run().then(
-  code => {
-    process.exitCode = code;
-  },
-  error => {
-    console.error(`error: ${error.message}`);
-    process.exitCode = 3;
-  },
-);
+run().catch(fail);

@@ -1,50 +1,94 @@
 'use strict';
 
 const fs = require('node:fs');
+const { createRequire } = require('node:module');
 const path = require('node:path');
 
+const { VARIABLE, loadFailure, problemWith } = require('./load-failure.js');
 const { NAME, platformName } = require('./platform.js');
 
-/** A package's exports; `undefined` if it is not installed. */
-const installed = name => {
+// What is required here is known only when it is looked for, which bundlers can't do with a plain `require`.
+const requireHere = createRequire(path.join(__dirname, 'native.js'));
+
+/** Loads a file as an addon, whatever its name. */
+const open = file => {
+  const made = { exports: {} };
+  process.dlopen(made, path.toNamespacedPath(file));
+  return made.exports;
+};
+
+/** The version of the package in a directory; `undefined` where there is none, as beside a bundle. */
+const versionOf = directory => {
   try {
-    require.resolve(name);
+    return JSON.parse(fs.readFileSync(path.join(directory, 'package.json'), 'utf8')).version;
   } catch {
     return undefined;
   }
-  return require(name);
+};
+
+/** Loads what another package of this project has. */
+const openPackage = file => {
+  if (file.endsWith('index.js')) return requireHere(file);
+  // Of another version it might lack functions, or have others under their names.
+  const [found, own] = [path.dirname(file), path.join(__dirname, '..')].map(versionOf);
+  if (own && found !== own) {
+    throw Object.assign(new Error(`${file} is of version ${found}, and ${NAME} of ${own}`), { code: 'ERR_VERSION' });
+  }
+  return requireHere(file);
+};
+
+const fileOf = name => {
+  try {
+    return requireHere.resolve(name);
+  } catch {
+    return undefined;
+  }
+};
+
+/** The binary that the package with the source has built. */
+const sourceFile = () => {
+  const index = fileOf(`${NAME}-source`);
+  if (!index) return undefined;
+  const built = path.join(path.dirname(index), `${NAME}.node`);
+  return fs.existsSync(built) ? built : index;
 };
 
 /**
- * Loads the addon: the one that was built in this package, or else the one of the package for this platform, or else
- * the one that the package with the source has built.
+ * Loads the addon: the file that the environment names; otherwise the one that was built in this package, or else the
+ * one of the package for this platform, or else the one that the package with the source has built.
  */
 const load = () => {
+  const named = process.env[VARIABLE];
+  const failures = [];
+  const attempt = (file, loadIt) => {
+    try {
+      const problem = file.endsWith('.js') ? undefined : problemWith(file);
+      if (problem) throw Object.assign(new Error(`${problem}: ${file}`), { code: 'ERR_DAMAGED' });
+      return loadIt(file);
+    } catch (error) {
+      failures.push({ file, error });
+      return undefined;
+    }
+  };
+  if (named) {
+    const native = attempt(path.resolve(named), open);
+    if (native) return native;
+    throw loadFailure(failures, platformName());
+  }
   const platform = platformName();
   const built = path.join(__dirname, '..', `${NAME}.${platform}.node`);
-  const failures = [];
   const places = [
-    () => (fs.existsSync(built) ? require(built) : undefined),
-    () => installed(`${NAME}-${platform}`),
-    () => installed(`${NAME}-source`),
+    () => fs.existsSync(built) && attempt(built, requireHere),
+    ...[() => fileOf(`${NAME}-${platform}`), sourceFile].map(find => () => {
+      const file = find();
+      return file && attempt(file, openPackage);
+    }),
   ];
   for (const place of places) {
-    try {
-      const native = place();
-      if (native) return native;
-    } catch (error) {
-      failures.push(error);
-    }
+    const native = place();
+    if (native) return native;
   }
-  const found =
-    failures.length > 0
-      ? `There is one, but it can't be loaded: ${failures.map(error => error.message).join('; ')}`
-      : `Neither ${built} nor the package ${NAME}-${platform} is there.`;
-  const advice =
-    `If npm left out optional dependencies (--omit=optional, or a lock file from another platform), ` +
-    `run "npm install ${NAME}-${platform}". Where there is no such package, install Rust (https://rustup.rs) and ` +
-    `run "npm install ${NAME}-source", which builds it; in a clone of the project, "npm run build" does.`;
-  throw new Error(`${NAME} has no binary for ${platform}. ${found} ${advice}`, { cause: failures[0] });
+  throw loadFailure(failures, platform);
 };
 
 module.exports = load();

@@ -1,17 +1,44 @@
 'use strict';
 
+const fs = require('node:fs');
+
 /** What the addon's file and the packages with prebuilt ones are called by. */
 const NAME = 'swing-store-native';
 
-/** Whether this process runs on musl instead of glibc, as on Alpine Linux. */
+/** How much of a program to search for the name of the dynamic linker that starts it. */
+const HEAD_BYTES = 64 * 1024;
+
+const tryTo = read => {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+};
+
+/** The first bytes of a file. */
+const headOf = (file, bytes) => {
+  const fd = fs.openSync(file, 'r');
+  try {
+    const head = Buffer.alloc(bytes);
+    return head.subarray(0, fs.readSync(fd, head, 0, bytes, 0));
+  } finally {
+    fs.closeSync(fd);
+  }
+};
+
+/**
+ * Whether this process runs on musl instead of glibc, as on Alpine Linux. Asking `process.report` would wait for every
+ * worker that is in native code, and some runtimes have none.
+ */
 const isMusl = () => {
-  const { report } = process;
-  // Looking up the names of open connections can take seconds.
-  const { excludeNetwork } = report;
-  report.excludeNetwork = true;
-  const { header } = report.getReport();
-  report.excludeNetwork = excludeNetwork;
-  return !header.glibcVersionRuntime;
+  // Node.js is started by the C library's own linker, whose name is in the program.
+  const program = tryTo(() => headOf(process.execPath, HEAD_BYTES).toString('latin1')) ?? '';
+  if (program.includes('/ld-musl-')) return true;
+  if (/\/ld-linux|\/ld64\.so/.test(program)) return false;
+  const linkers = tryTo(() => fs.readdirSync('/lib')) ?? [];
+  const others = [...linkers, ...(tryTo(() => fs.readdirSync('/lib64')) ?? [])];
+  return linkers.some(name => name.startsWith('ld-musl-')) && !others.some(name => name.startsWith('ld-linux'));
 };
 
 /** This platform as napi-rs names it, such as `linux-x64-gnu`. */
@@ -22,4 +49,4 @@ const platformName = () => {
   return `${platform}-${arch}`;
 };
 
-module.exports = { NAME, platformName };
+module.exports = { NAME, headOf, platformName };
