@@ -22,6 +22,7 @@ mod reclaim;
 mod replay_plan;
 mod repopulate;
 mod session;
+mod signals;
 mod state_dir;
 mod table;
 mod transcript;
@@ -117,18 +118,11 @@ impl Command {
 }
 
 /// Runs the command line of this process, and returns its exit code. Ctrl-C and a request to
-/// terminate end the work cleanly; the second one ends the process at once.
+/// terminate end the work cleanly; the second one ends the process at once. A program that `nohup` has
+/// started goes on when its terminal is gone.
 pub fn main() -> u8 {
     let interrupt = Arc::new(Interrupt::default());
-    let on_signal = interrupt.clone();
-    let handled = ctrlc::set_handler(move || {
-        if on_signal.raise() {
-            // Whatever is half done is in a scratch directory or an open transaction.
-            std::process::exit(i32::from(outcome::INTERRUPTED));
-        }
-    });
-    // Without a handler Ctrl-C ends the process at once.
-    drop(handled);
+    signals::handle(&interrupt);
     survive_file_limit();
     run(std::env::args_os(), Streams::of_process(), interrupt)
 }

@@ -39,7 +39,7 @@ const METHODS: &[Function<History>] = &[
     ("close", |call| {
         // What is being asked ends first, which may take a moment.
         let history = call.target.clone();
-        call.promise(move || {
+        call.promise_of_end(move || {
             history.close()?;
             Ok(Value::Undefined)
         })

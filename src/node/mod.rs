@@ -25,6 +25,7 @@ mod span_archive;
 mod span_reader;
 mod staging;
 mod store;
+mod threads;
 mod upkeep;
 mod verify;
 

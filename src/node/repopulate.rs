@@ -203,7 +203,7 @@ fn finish(call: &Call<'_, FromStreams>) -> Result<Reply> {
 /// `close()`: a promise that the store is closed.
 fn close(call: &Call<'_, FromStreams>) -> Result<Reply> {
     let job = call.target.clone();
-    call.promise(move || {
+    call.promise_of_end(move || {
         // What is in work ends first, at its next step.
         job.monitor.abort();
         job.next().take();

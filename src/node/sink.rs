@@ -213,7 +213,7 @@ fn finish(call: &Call<'_, Sink>) -> Result<Reply> {
 /// `abandon()`: a promise that nothing is left of what was stored.
 fn abandon(call: &Call<'_, Sink>) -> Result<Reply> {
     let sink = call.target.clone();
-    call.promise(move || {
+    call.promise_of_end(move || {
         lock(&sink.pending).clear();
         let work = std::mem::replace(&mut *lock(&sink.work), Work::Ended);
         if let Work::Span(import) = work {

@@ -93,7 +93,7 @@ fn publish(call: &Call<'_, Staged>) -> Result<Reply> {
 /// `discard()`: a promise that nothing is left of the database, unless it is in its place.
 fn discard(call: &Call<'_, Staged>) -> Result<Reply> {
     let staged = call.target.clone();
-    call.promise(move || {
+    call.promise_of_end(move || {
         staged.discard();
         Ok(Value::Undefined)
     })

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use super::error::{Error, Result};
 use super::locate::{file_in_directory, no_store};
+use super::system_error;
 
 const NO_MEMORY: &str =
     "Let something else go of memory, or allow this process more, and do it again";
@@ -64,20 +65,34 @@ const ADVICE: [(&str, &str); 11] = [
     ),
 ];
 
+/// What to do about a failure: about the system's, where that has one cause, else about SQLite's.
+fn advice(code: &str, system: Option<&str>) -> Option<&'static str> {
+    let of_sqlite = ADVICE.iter().find(|(begins, _)| code.starts_with(begins));
+    let (_, of_sqlite) = of_sqlite?;
+    Some(system.and_then(system_error::advice).unwrap_or(of_sqlite))
+}
+
 impl Error {
     /// Says of which file an error of SQLite is, and what to do; as it is if that is no question
     /// of the disk, or was said before.
     pub(super) fn about(self, file: impl Display) -> Error {
         match self {
-            Error::Sqlite { code, message } => {
-                let advice = ADVICE.iter().find(|(begins, _)| code.starts_with(begins));
-                let message = match advice {
-                    Some((_, advice)) if !message.ends_with(advice) => {
+            Error::Sqlite {
+                code,
+                message,
+                system,
+            } => {
+                let message = match advice(code, system) {
+                    Some(advice) if !message.ends_with(advice) => {
                         format!("{message}: {file}. {advice}")
                     }
                     _ => message,
                 };
-                Error::Sqlite { code, message }
+                Error::Sqlite {
+                    code,
+                    message,
+                    system,
+                }
             }
             other => other,
         }
@@ -125,7 +140,41 @@ mod tests {
         Error::Sqlite {
             code,
             message: message.into(),
+            system: None,
         }
+    }
+
+    #[test]
+    fn the_system_s_reason_counts_more_than_what_sqlite_makes_of_it() {
+        let failed = |code, system| Error::Sqlite {
+            code,
+            message: "it failed".into(),
+            system: Some(system),
+        };
+        for code in ["SQLITE_CANTOPEN", "SQLITE_IOERR_WRITE"] {
+            for (system, expected) in [
+                ("EMFILE", "ulimit -n"),
+                ("ENFILE", "fs.file-max"),
+                ("EDQUOT", "quota"),
+                ("ENOSPC", "full"),
+                ("EROFS", "read-only (EROFS)"),
+                ("ENAMETOOLONG", "too long"),
+                ("ELOOP", "links"),
+                ("ENOLCK", "lock files"),
+            ] {
+                let said = failed(code, system).about("/stores/a").to_string();
+                assert!(said.contains(expected), "{said}");
+                assert!(!said.contains("this user may"), "{said}");
+                assert!(!said.contains("system's log"), "{said}");
+            }
+        }
+        let said = failed("SQLITE_CANTOPEN", "EACCES").about("/stores/a");
+        assert!(said.to_string().contains("this user may"), "{said}");
+        let said = failed("SQLITE_IOERR_READ", "EIO").about("/stores/a");
+        assert!(said.to_string().contains("system's log"), "{said}");
+        // What is no question of the disk is none of the system's, either.
+        let said = failed("SQLITE_ERROR", "EMFILE").about("/stores/a");
+        assert_eq!(said.to_string(), "it failed");
     }
 
     #[test]

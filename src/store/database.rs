@@ -532,10 +532,15 @@ pub(super) fn open_error(error: rusqlite::Error, path: &Path) -> Error {
         other => other,
     };
     match Error::from(error) {
-        Error::Sqlite { code, message } => {
+        Error::Sqlite {
+            code,
+            message,
+            system,
+        } => {
             let suffix = format!(": {}", path.display());
             Error::Sqlite {
                 code,
+                system,
                 message: message.trim_end_matches(&suffix).to_owned(),
             }
         }

@@ -390,6 +390,8 @@ pub enum Error {
         code: &'static str,
         /// SQLite's own words
         message: String,
+        /// the system's name for the failure that SQLite met, such as `EMFILE`, if it was one
+        system: Option<&'static str>,
     },
     /// A row holds something that no store writes.
     BadRow(String),
@@ -812,10 +814,29 @@ impl Error {
 
     /// An error of the file system while `doing` something.
     pub fn io(doing: impl Into<String>, error: &std::io::Error) -> Error {
+        let code = system_error::code(error);
+        let message = match code {
+            // Which file it was has nothing to do with it.
+            "EMFILE" | "ENFILE" => match system_error::advice(code) {
+                Some(advice) => format!("{error}. {advice}"),
+                None => error.to_string(),
+            },
+            _ => error.to_string(),
+        };
         Error::Io {
             doing: doing.into(),
-            code: system_error::code(error).to_owned(),
-            message: error.to_string(),
+            code: code.to_owned(),
+            message,
+        }
+    }
+
+    /// No thread could be started, and nothing can be done without one.
+    pub fn no_thread() -> Error {
+        let code = "EAGAIN";
+        Error::Io {
+            doing: "starting a thread".into(),
+            code: code.into(),
+            message: system_error::advice(code).unwrap_or(code).into(),
         }
     }
 }
@@ -844,6 +865,12 @@ impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Error {
         match error {
             rusqlite::Error::SqliteFailure(failure, message) => {
+                let system = match failure.extended_code & 0xff {
+                    rusqlite::ffi::SQLITE_CANTOPEN
+                    | rusqlite::ffi::SQLITE_IOERR
+                    | rusqlite::ffi::SQLITE_READONLY => system_error::last(),
+                    _ => None,
+                };
                 let mut message = message.unwrap_or_else(|| {
                     rusqlite::ffi::code_to_str(failure.extended_code).to_owned()
                 });
@@ -857,12 +884,14 @@ impl From<rusqlite::Error> for Error {
                 Error::Sqlite {
                     code: super::sqlite_code::name(failure.extended_code),
                     message,
+                    system,
                 }
             }
             // SQL that can't be prepared. rusqlite's own words repeat the statement.
             rusqlite::Error::SqlInputError { error, msg, .. } => Error::Sqlite {
                 code: super::sqlite_code::name(error.extended_code),
                 message: msg,
+                system: None,
             },
             rusqlite::Error::ToSqlConversionFailure(error) => match error.downcast::<Error>() {
                 Ok(error) => *error,

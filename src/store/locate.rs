@@ -58,6 +58,7 @@ pub(super) fn explain(error: Error, directory: &Path) -> Error {
         Error::Sqlite {
             code: "SQLITE_NOTADB",
             message,
+            ..
         } => no_store(
             directory,
             format!(

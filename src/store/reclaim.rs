@@ -102,6 +102,7 @@ fn open_alone(directory: &Path, monitor: &Monitor) -> Result<Database> {
         return Err(Error::Sqlite {
             code: "SQLITE_READONLY",
             message: "attempt to write a readonly database".into(),
+            system: None,
         });
     }
     // Before anything is read, so that SQLite uses no memory that it shares with others.
@@ -136,7 +137,10 @@ fn open_alone(directory: &Path, monitor: &Monitor) -> Result<Database> {
 /// Fails unless the disk has room for `needed` bytes.
 fn check_room(directory: &Path, needed: u64) -> Result<()> {
     #[cfg(unix)]
-    if let Ok(disk) = rustix::fs::statvfs(directory) {
+    // File systems that can't say how large they are say that they have no blocks.
+    if let Ok(disk) = rustix::fs::statvfs(directory)
+        && disk.f_blocks > 0
+    {
         let available = disk.f_bavail.saturating_mul(disk.f_frsize);
         if available < needed {
             return Err(Error::NoRoom {

@@ -156,6 +156,7 @@ impl Database {
             Error::Sqlite {
                 code: "SQLITE_ERROR",
                 message,
+                ..
             } => no_store(
                 directory,
                 format!(

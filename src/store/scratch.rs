@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use super::error::{Error, Result};
 use super::ownership::{is_own, is_private};
 use super::regular;
+use super::system_error::is_not_offered;
 
 /// The file inside that is locked while the directory is in use.
 const LOCK_NAME: &str = "lock";
@@ -206,18 +207,22 @@ pub(super) fn random() -> u64 {
     hasher.finish()
 }
 
-/// Waits until a directory's entries are on the disk.
+/// Waits until a directory's entries are on the disk, where the file system can do that: those of
+/// networks and in user space (CIFS, 9p, FUSE) often can't.
 ///
 /// # Errors
 /// [`Error::Io`].
 pub(super) fn sync_directory(path: &Path) -> Result<()> {
     // Elsewhere directories can't be opened, and the file system sees to it by itself.
-    if cfg!(unix) {
-        File::open(path)
-            .and_then(|directory| directory.sync_all())
-            .map_err(|error| Error::io(format!("syncing {}", path.display()), &error))?;
+    if !cfg!(unix) {
+        return Ok(());
     }
-    Ok(())
+    match File::open(path).and_then(|directory| directory.sync_all()) {
+        Err(error) if !is_not_offered(&error) => {
+            Err(Error::io(format!("syncing {}", path.display()), &error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A directory as a killed process leaves it.

@@ -258,6 +258,7 @@ unsafe fn last_error(db: *mut ffi::sqlite3) -> Error {
             message: CStr::from_ptr(ffi::sqlite3_errmsg(db))
                 .to_string_lossy()
                 .into_owned(),
+            system: None,
         }
     }
 }

@@ -38,6 +38,83 @@ pub(super) fn is_a_directory() -> io::Error {
     ErrorKind::IsADirectory.into()
 }
 
+/// Whether the system, or the file system, does not have what it was asked for at all, as opposed to
+/// having failed at it.
+#[cfg(unix)]
+pub(super) fn is_not_offered(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    // ENOTSUP and EOPNOTSUPP are two numbers on some systems.
+    const NUMBERS: [Errno; 5] = [
+        Errno::INVAL,
+        Errno::BADF,
+        Errno::NOSYS,
+        Errno::NOTSUP,
+        Errno::OPNOTSUPP,
+    ];
+    error
+        .raw_os_error()
+        .is_some_and(|number| NUMBERS.contains(&Errno::from_raw_os_error(number)))
+}
+
+/// Whether the system, or the file system, does not have what it was asked for at all.
+#[cfg(not(unix))]
+pub(super) fn is_not_offered(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::Unsupported
+}
+
+/// The last failed call of the system on this thread, which says why SQLite failed, if SQLite has
+/// failed just now.
+pub(super) fn last() -> Option<&'static str> {
+    let error = io::Error::last_os_error();
+    match error.raw_os_error() {
+        None | Some(0) => None,
+        Some(_) => Some(code(&error)),
+    }
+}
+
+/// What to do about a failure of the system's that has one cause, whatever failed; `None` if there
+/// is more to it.
+pub(super) fn advice(code: &str) -> Option<&'static str> {
+    match code {
+        "EMFILE" => Some(
+            "This process has as many files open as it may (EMFILE). Close stores, exporters and \
+             files that are not needed, or raise the limit (ulimit -n, or LimitNOFILE of a systemd \
+             unit), and do it again",
+        ),
+        "ENFILE" => Some(
+            "The system has as many files open as it may (ENFILE). End other programs, or raise the \
+             limit (the sysctl fs.file-max), and do it again",
+        ),
+        "EAGAIN" => Some(
+            "The system gives this process no more threads (EAGAIN). Raise the limit (ulimit -u, \
+             TasksMax of a systemd unit, or the pids limit of a container), or end other processes, \
+             and do it again",
+        ),
+        "ENOSPC" => Some("Its disk is full (ENOSPC). Make room there, and do it again"),
+        "EDQUOT" => Some(
+            "This user's quota on its disk is used up (EDQUOT). Make room there, or have the quota \
+             raised, and do it again",
+        ),
+        "EFBIG" => Some(
+            "The file would be larger than this process or the file system lets a file be (EFBIG). \
+             Raise the limit (ulimit -f), or use another file system, and do it again",
+        ),
+        "EROFS" => Some(
+            "Its disk is mounted read-only (EROFS). Mount it for writing, or work on a copy elsewhere",
+        ),
+        "ENAMETOOLONG" => Some("Its path is too long (ENAMETOOLONG). Use a shorter one"),
+        "ELOOP" => Some(
+            "Its path leads through links that lead to each other (ELOOP). Name the directory that \
+             the store is in",
+        ),
+        "ENOLCK" | "ENOTSUP" | "ENOSYS" => Some(
+            "The file system can't lock files, or can't share memory between processes, which a store \
+             needs. Keep the store on a local disk",
+        ),
+        _ => None,
+    }
+}
+
 /// Whether a file could not be moved, replaced or removed because somebody has it open, which is no
 /// obstacle but on Windows.
 pub(super) fn is_in_use(error: &io::Error) -> bool {
@@ -48,6 +125,24 @@ pub(super) fn is_in_use(error: &io::Error) -> bool {
 fn name(number: i32) -> &'static str {
     use rustix::io::Errno;
     match Errno::from_raw_os_error(number) {
+        Errno::AGAIN => "EAGAIN",
+        Errno::BADF => "EBADF",
+        Errno::BUSY => "EBUSY",
+        Errno::DQUOT => "EDQUOT",
+        Errno::INVAL => "EINVAL",
+        Errno::MLINK => "EMLINK",
+        Errno::NFILE => "ENFILE",
+        Errno::NODEV => "ENODEV",
+        Errno::NOLCK => "ENOLCK",
+        Errno::NOMEM => "ENOMEM",
+        Errno::NOSYS => "ENOSYS",
+        Errno::NOTSUP => "ENOTSUP",
+        Errno::NXIO => "ENXIO",
+        Errno::OVERFLOW => "EOVERFLOW",
+        Errno::PIPE => "EPIPE",
+        Errno::STALE => "ESTALE",
+        Errno::TIMEDOUT => "ETIMEDOUT",
+        Errno::TXTBSY => "ETXTBSY",
         Errno::PERM => "EPERM",
         Errno::NOENT => "ENOENT",
         Errno::ACCESS => "EACCES",
@@ -73,6 +168,9 @@ fn name(number: i32) -> &'static str {
         // A file, a path, a drive; a path that can't be one; a directory that is none.
         2 | 3 | 15 | 123 | 161 | 267 => "ENOENT",
         4 => "EMFILE",
+        // No memory, no more threads among other things, no page file.
+        8 | 14 | 1450 | 1455 => "ENOMEM",
+        1295 => "EDQUOT",
         // Access denied, which it also is to open a directory as a file, or to replace one by a file.
         5 | 1314 => "EPERM",
         17 => "EXDEV",
@@ -121,5 +219,23 @@ mod tests {
         assert_eq!(code(&full), "ENOTEMPTY");
         assert_eq!(code(&is_a_directory()), "EISDIR");
         assert_eq!(code(&io::Error::other("something")), "EIO");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_a_file_system_lacks_is_told_from_what_fails() {
+        use rustix::io::Errno;
+        let errors = |numbers: &[Errno]| -> Vec<bool> {
+            let error = |number: &Errno| io::Error::from(*number);
+            numbers
+                .iter()
+                .map(|number| is_not_offered(&error(number)))
+                .collect()
+        };
+        let lacks = [Errno::INVAL, Errno::BADF, Errno::NOSYS, Errno::NOTSUP];
+        assert_eq!(errors(&lacks), [true; 4]);
+        let fails = [Errno::IO, Errno::NOSPC, Errno::DQUOT, Errno::ACCESS];
+        assert_eq!(errors(&fails), [false; 4]);
+        assert!(!is_not_offered(&io::Error::other("something")));
     }
 }

@@ -134,7 +134,7 @@ fn open_first(file: &Path) -> Result<(Access, Connection)> {
         roll_back(file)?;
         opened = open(file, access).and_then(touch);
     }
-    if is_cantopen(&opened) {
+    if is_forbidden(&opened) {
         if is_log_left(file) {
             // If the file itself can't be opened, that is what is wrong.
             drop(open(file, Access::Read)?);
@@ -167,7 +167,7 @@ fn roll_back(file: &Path) -> Result<()> {
     // it could not remove the journal.
     if may_remove(file) {
         let opened = open(file, Access::Tidy).and_then(touch);
-        if !is_cantopen(&opened) {
+        if !is_forbidden(&opened) {
             return opened.map(drop);
         }
     }
@@ -210,9 +210,13 @@ fn has_code<T>(outcome: &Result<T>, expected: &str) -> bool {
     matches!(outcome, Err(Error::Sqlite { code, .. }) if *code == expected)
 }
 
-fn is_cantopen<T>(outcome: &Result<T>) -> bool {
-    matches!(outcome, Err(Error::Sqlite { code, .. })
-        if code.starts_with("SQLITE_CANTOPEN") || code.starts_with("SQLITE_READONLY"))
+/// Whether SQLite may not write to the file, or to those beside it. That it can't for a moment, or
+/// can't find them, is another matter.
+fn is_forbidden<T>(outcome: &Result<T>) -> bool {
+    const OTHERS: [&str; 6] = ["EMFILE", "ENFILE", "ENOMEM", "EIO", "ELOOP", "ENAMETOOLONG"];
+    matches!(outcome, Err(Error::Sqlite { code, system, .. })
+        if (code.starts_with("SQLITE_CANTOPEN") || code.starts_with("SQLITE_READONLY"))
+            && !system.is_some_and(|system| OTHERS.contains(&system)))
 }
 
 fn open(file: &Path, access: Access) -> Result<Connection> {

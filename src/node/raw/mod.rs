@@ -17,12 +17,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::Arc;
 
-use napi::bindgen_prelude::{Unknown, execute_tokio_future, spawn_blocking};
-use napi::sys;
+use napi::bindgen_prelude::Unknown;
+use napi::{Env, JsDeferred, JsValue, sys};
 
 pub use self::shared::add_signal;
 pub use self::values::{Value, new_object, property, set_property, text_to_js, to_js};
-use super::errors;
+use super::{errors, threads};
 use crate::store::{Error, Result};
 
 /// The most arguments that a function takes.
@@ -285,31 +285,67 @@ impl<T: 'static> Call<'_, T> {
         Ok(array)
     }
 
-    /// A promise of what `work` returns, which is done on another thread.
+    /// A promise of what `work` returns, which is done on another thread. It is rejected with the
+    /// code `EAGAIN` if there is no thread to be had.
     ///
     /// # Errors
     /// [`Error::Internal`] if Node-API makes no promise.
     pub fn promise(&self, work: impl FnOnce() -> Result<Value> + Send + 'static) -> Result<Reply> {
-        let task = spawn_blocking(work);
-        let future = async move {
-            let outcome = match task.await {
-                Ok(outcome) => outcome,
-                Err(failure) => Err(match failure.try_into_panic() {
-                    Ok(panic) => panicked(panic.as_ref()),
-                    Err(cancelled) => Error::Internal(cancelled.to_string()),
-                }),
-            };
-            Ok::<_, napi::Error>(outcome)
-        };
-        let promise = execute_tokio_future(self.env, future, |env, outcome| {
-            outcome
-                .and_then(|value| to_js(env, &value))
-                .map_err(|error| rejection(env, &error))
-        });
-        promise
-            .map(Reply::Js)
-            .map_err(|error| Error::Internal(error.to_string()))
+        self.promise_with(work, |_, error| Err(error))
     }
+
+    /// As [`Call::promise`], for what puts an end to something: it must happen, so if there is no thread
+    /// to be had it is done on this one.
+    ///
+    /// # Errors
+    /// As [`Call::promise`].
+    pub fn promise_of_end(
+        &self,
+        work: impl FnOnce() -> Result<Value> + Send + 'static,
+    ) -> Result<Reply> {
+        self.promise_with(work, |work, _| work())
+    }
+
+    fn promise_with<W: FnOnce() -> Result<Value> + Send + 'static>(
+        &self,
+        work: W,
+        without_thread: fn(W, Error) -> Result<Value>,
+    ) -> Result<Reply> {
+        let env = Env::from_raw(self.env);
+        let (deferred, promise): (Deferred, _) = env
+            .create_deferred()
+            .map_err(|error| Error::Internal(error.to_string()))?;
+        let promise = promise.value().value;
+        let started = threads::start((work, deferred), |(work, deferred)| {
+            settle(deferred, caught(work));
+        });
+        if let Err(((work, deferred), error)) = started {
+            settle(deferred, caught(|| without_thread(work, error)));
+        }
+        Ok(Reply::Js(promise))
+    }
+}
+
+/// The settling end of a promise.
+type Deferred = JsDeferred<Unknown<'static>, Resolver>;
+
+/// Makes the value that a promise is resolved with, on JavaScript's thread.
+type Resolver = Box<dyn FnOnce(Env) -> napi::Result<Unknown<'static>>>;
+
+/// What `work` returns; a panic as an error.
+fn caught(work: impl FnOnce() -> Result<Value>) -> Result<Value> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
+}
+
+fn settle(deferred: Deferred, outcome: Result<Value>) {
+    deferred.resolve(Box::new(move |env| {
+        let env = env.raw();
+        match outcome.and_then(|value| to_js(env, &value)) {
+            // SAFETY: a value that was just made in this environment.
+            Ok(value) => Ok(unsafe { Unknown::from_raw_unchecked(env, value) }),
+            Err(error) => Err(rejection(env, &error)),
+        }
+    }));
 }
 
 /// An error, as napi-rs rejects a promise with it.

@@ -5,7 +5,7 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
 use super::fault::Fault;
@@ -60,11 +60,14 @@ pub(super) fn read(
     take: impl FnMut(Vec<Entry>) -> Result<()>,
 ) -> Result<()> {
     let (sender, receiver) = sync_channel(AHEAD);
+    let mut take = take;
     thread::scope(|scope| {
-        let reader = thread::Builder::new()
-            .name("swing-store".into())
-            .spawn_scoped(scope, || parse_all(path, monitor, sender))
-            .map_err(|error| Error::io("starting a thread", &error))?;
+        let parse = move || parse_all(path, monitor, |batch| Ok(sender.send(batch).is_ok()));
+        let thread = thread::Builder::new().name("swing-store".into());
+        let Ok(reader) = thread.spawn_scoped(scope, parse) else {
+            // With one thread it takes longer.
+            return parse_all(path, monitor, |batch| take(batch).map(|()| true));
+        };
         // Takes the receiver along, so that the reader stops when there is nobody to read for.
         let taken = take_all(receiver, take);
         let parsed = reader
@@ -81,7 +84,12 @@ fn take_all(
     batches.iter().try_for_each(&mut take)
 }
 
-fn parse_all(path: &Path, monitor: &Monitor, batches: SyncSender<Vec<Entry>>) -> Result<()> {
+/// Parses all records, and hands them to `send` batch by batch, until it returns false.
+fn parse_all(
+    path: &Path,
+    monitor: &Monitor,
+    mut send: impl FnMut(Vec<Entry>) -> Result<bool>,
+) -> Result<()> {
     let limits = limits();
     let mut lines = Lines::open(path, limits.chunk_bytes.max(1))?;
     let mut batch = Vec::new();
@@ -92,15 +100,14 @@ fn parse_all(path: &Path, monitor: &Monitor, batches: SyncSender<Vec<Entry>>) ->
         if bytes >= limits.record_batch_bytes {
             monitor.count(bytes)?;
             bytes = 0;
-            if batches.send(std::mem::take(&mut batch)).is_err() {
+            if !send(std::mem::take(&mut batch))? {
                 return Ok(());
             }
         }
     }
     monitor.count(bytes)?;
     // If nobody takes it, that has its own reason.
-    drop(batches.send(batch));
-    Ok(())
+    send(batch).map(drop)
 }
 
 /// The lines of a file.

@@ -11,6 +11,8 @@ use std::thread;
 
 use crate::store::error::{Error, Result};
 use crate::store::progress::Monitor;
+#[cfg(target_os = "linux")]
+use crate::store::system_error::is_not_offered;
 
 /// How many finished files may wait for the disk.
 const AHEAD: usize = 32;
@@ -77,17 +79,17 @@ impl Disk {
     ///
     /// # Errors
     /// [`Error::Io`].
-    #[cfg(target_os = "linux")]
-    pub(super) fn sync<'a>(&self, _files: impl Iterator<Item = &'a str>) -> Result<()> {
-        rustix::fs::syncfs(&self.directory).map_err(|error| sync_error(&self.path, &error.into()))
+    pub(super) fn sync<'a>(&self, files: impl Iterator<Item = &'a str>) -> Result<()> {
+        #[cfg(target_os = "linux")]
+        match rustix::fs::syncfs(&self.directory).map_err(std::io::Error::from) {
+            Err(error) if is_not_offered(&error) => {}
+            synced => return synced.map_err(|error| sync_error(&self.path, &error)),
+        }
+        self.sync_one_by_one(files)
     }
 
-    /// Waits until these files of the directory are on the disk.
-    ///
-    /// # Errors
-    /// [`Error::Io`].
-    #[cfg(not(target_os = "linux"))]
-    pub(super) fn sync<'a>(&self, files: impl Iterator<Item = &'a str>) -> Result<()> {
+    /// Does so where the system can't sync a whole file system.
+    fn sync_one_by_one<'a>(&self, files: impl Iterator<Item = &'a str>) -> Result<()> {
         for name in files {
             File::options()
                 .write(true)

@@ -59,7 +59,7 @@ impl Job {
 }
 
 /// Gives the jobs that `find` sends to a thread for each of `connections` but the first, which is
-/// for finding them; to this thread, if there is only the one.
+/// for finding them; to this thread, if there is only the one, or the system has no thread to give.
 ///
 /// # Errors
 /// The first that a job or `find` returns. All others end then.
@@ -85,6 +85,7 @@ pub(super) fn run(
         check.stop.store(true, Ordering::Relaxed);
     };
     thread::scope(|scope| {
+        let mut has_threads = false;
         for db in connections {
             let receiver = receiver.clone();
             let fail = &fail;
@@ -97,10 +98,17 @@ pub(super) fn run(
                 }
             };
             let thread = thread::Builder::new().name("swing-store".into());
-            // With fewer threads it only takes longer; without any, nobody takes the jobs.
-            if let Err(error) = thread.spawn_scoped(scope, work) {
-                fail(Error::io("starting a thread", &error));
+            // With fewer threads it only takes longer.
+            match thread.spawn_scoped(scope, work) {
+                Ok(_) => has_threads = true,
+                Err(_) => break,
             }
+        }
+        if !has_threads {
+            if let Err(error) = find(&first, &mut |job| job.run(check, &first)) {
+                fail(error);
+            }
+            return;
         }
         // From here on it is the threads alone that keep the receiver, so that sending fails when
         // none is left.
