@@ -1,4 +1,4 @@
-// As buffering.test.mjs: callbacks that throw or use the store, and a database that is full.
+// As buffering.test.mjs: callbacks that use the store, and a database that is full.
 import '@endo/init/debug.js';
 
 import test from 'ava';
@@ -6,6 +6,15 @@ import { reference, subject } from './support/implementations.mjs';
 import { look } from './support/observe.mjs';
 import { drain } from './support/outcome.mjs';
 import { playScenario, testScenarios } from './support/scenarios.mjs';
+
+const attemptNow = act => {
+  try {
+    act();
+    return undefined;
+  } catch (error) {
+    return error.message;
+  }
+};
 
 const walk = ({ getNextKey }) => {
   const keys = [];
@@ -16,13 +25,14 @@ const walk = ({ getNextKey }) => {
 const seeEverything = store => look({ store, tidy: text => text, config: {} });
 
 testScenarios(test, [subject, reference], {
-  async 'an export callback that throws, or uses the store'({ api, dir, attempt }) {
+  async 'an export callback that uses the store'({ api, dir, attempt }) {
     let act = () => {};
     const calls = [];
     const store = api.initSwingStore(dir, {
       exportCallback(entries) {
         calls.push([...entries].map(pair => [...pair]));
-        act();
+        // What it throws at is given to ours again: see `exportCallbackThrows`.
+        seen.push(attemptNow(act));
       },
     });
     const { kvStore, transcriptStore, startCrank, establishCrankSavepoint, rollbackCrank, endCrank } =
@@ -32,9 +42,6 @@ testScenarios(test, [subject, reference], {
     const db = store.debug.getDatabase();
     const acts = [
       () => {},
-      () => {
-        throw Error('unhappy');
-      },
       () => kvStore.set('meanwhile', `${calls.length}`),
       () => transcriptStore.addItem('v1', 'meanwhile'),
       () => seen.push(db.prepare('SELECT * FROM pendingExports').all(), kvStore.get('a'), walk(kvStore)),

@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { bundles } from './support/bundles.mjs';
 import { reference, subject } from './support/implementations.mjs';
 import { referenceKeepsHalves } from './support/kept.mjs';
+import { limitNames, useLimits } from './support/limits.mjs';
 import { knownDifferences } from './support/known-differences.mjs';
 import { readTables } from './support/observe.mjs';
 import { attempt, drain, drainAsync, drainBytes } from './support/outcome.mjs';
@@ -709,6 +710,105 @@ const cases = {
       t.is(tablesOf(store).transcriptSpans[0].endPos, 'null');
       await store.hostStorage.close();
     },
+  },
+};
+
+/**
+ * What a callback is given: it throws the first time, after `act`; then the call is made again.
+ *
+ * @param {any} api
+ * @param {(store: any) => void} act
+ * @param {'endCrank' | 'commit'} method
+ */
+const giveTwice = async (api, method, act = () => {}) => {
+  const calls = [];
+  const store = api.initSwingStore(null, {
+    exportCallback(pairs) {
+      calls.push(pairs);
+      if (calls.length > 1) return;
+      act(store);
+      throw Error('the callback is unhappy');
+    },
+  });
+  const { kernelStorage, hostStorage } = store;
+  kernelStorage.startCrank();
+  kernelStorage.kvStore.set('a', 'one');
+  kernelStorage.establishCrankSavepoint('x');
+  kernelStorage.kvStore.set('b', 'a text of more than a dozen characters');
+  kernelStorage.kvStore.set('c', 'two');
+  kernelStorage.kvStore.delete('c');
+  const call = method === 'commit' ? hostStorage.commit : kernelStorage.endCrank;
+  const first = await attempt(call);
+  const again = await attempt(call);
+  // After a commit it has no savepoints to release any more.
+  await attempt(kernelStorage.endCrank);
+  await hostStorage.commit();
+  await hostStorage.close();
+  return { calls, failures: [first, again].map(messageOf) };
+};
+
+const all = [
+  ['kv.a', 'one'],
+  ['kv.b', 'a text of more than a dozen characters'],
+  ['kv.c', null],
+];
+
+cases.exportCallbackThrows = {
+  async ours(t) {
+    for (const limits of limitNames) {
+      useLimits(limits);
+      for (const method of ['endCrank', 'commit']) {
+        const give = act => giveTwice(subject.api, method, act);
+        const plain = await give();
+        t.deepEqual(plain.calls, [all, all]);
+        t.deepEqual(plain.failures.slice(0, 1), ['the callback is unhappy']);
+        t.regex(plain.failures[1], /^no error/);
+        // What is newer counts.
+        const newer = await give(({ kernelStorage }) => {
+          kernelStorage.kvStore.set('b', 'newer');
+          kernelStorage.kvStore.set('d', 'more');
+        });
+        t.deepEqual(newer.calls, [all, [all[0], ['kv.b', 'newer'], all[2], ['kv.d', 'more']]]);
+        // A tool that looks has what is pending written to its table.
+        const looked = await give(store => {
+          store.kernelStorage.kvStore.set('b', 'newer');
+          store.debug.getDatabase().prepare('SELECT COUNT(*) FROM pendingExports').get();
+        });
+        t.deepEqual(looked.calls, [all, [all[0], ['kv.b', 'newer'], all[2]]]);
+        const nested = await give(({ hostStorage }) => void hostStorage.commit());
+        t.deepEqual(nested.calls, [all, all]);
+      }
+      // What is undone does not come back.
+      const undone = await giveTwice(subject.api, 'commit', ({ kernelStorage }) => kernelStorage.rollbackCrank('x'));
+      t.deepEqual(undone.calls, [all, all.slice(0, 1)]);
+    }
+    useLimits('default');
+
+    // A sub-store over a caller's database reports changes one by one.
+    const db = new subject.api.Database(':memory:');
+    const reported = [];
+    let unhappyAt = 'transcript.v1.current';
+    const noteExport = (key, value) => {
+      if (key === unhappyAt) throw Error('the callback is unhappy');
+      reported.push([key, value === undefined]);
+    };
+    const { initTranscript, addItem } = subject.api.makeTranscriptStore(db, () => {}, noteExport);
+    initTranscript('v0');
+    reported.length = 0;
+    t.throws(() => initTranscript('v1'), { message: 'the callback is unhappy' });
+    unhappyAt = undefined;
+    addItem('v0', 'item');
+    t.deepEqual(reported, [
+      ['transcript.v1.current', false],
+      ['transcript.v0.current', false],
+    ]);
+    db.close();
+  },
+  async theirs(t) {
+    for (const method of ['endCrank', 'commit']) {
+      const { calls, failures } = await giveTwice(reference.api, method);
+      t.deepEqual([calls.length, calls[0]?.length, failures[0]], [1, 3, 'the callback is unhappy']);
+    }
   },
 };
 

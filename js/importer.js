@@ -1,5 +1,7 @@
 'use strict';
 
+const { MAX_STRING_LENGTH } = require('node:buffer').constants;
+
 const { validateArtifactMode } = require('./artifact-mode.js');
 const { check, followTaming } = require('./errors.js');
 const { harden } = require('./harden.js');
@@ -22,6 +24,8 @@ const makeEntryTaker = ({ kvStore }, setMany) => {
   if (!setMany) return { take: takeOne, finish: async () => {} };
 
   const batchSize = native.chunkBytes();
+  /** A pair of more characters may not fit into one string with what is packed already. */
+  const longest = MAX_STRING_LENGTH - batchSize;
   const packer = makePacker();
   let storing;
   /** Hands on what there is, once all before it is stored. */
@@ -37,8 +41,8 @@ const makeEntryTaker = ({ kvStore }, setMany) => {
   };
   return {
     take(key, value) {
-      if (value !== null && typeof value !== 'string') {
-        // The store has something to say about that, in its turn.
+      // The store has something to say about what is no string, in its turn; and what is packed is one string.
+      if (value !== null && (typeof value !== 'string' || key.length + value.length > longest)) {
         return finish().then(() => takeOne(key, value));
       }
       return packer.add(key, value) < batchSize ? undefined : handOn();

@@ -5,73 +5,97 @@ const { ownCopy } = require('./util.js');
 /** The length of what is `null`. */
 const NULL = 0xffffffff;
 
+/** The length of what comes by itself. */
+const ALONE = 0xfffffffe;
+
 /**
- * Cuts pairs of strings, of which the second may be `null`, out of what the addon packs many
- * strings into: all of them in one, and their lengths. Returns a function that returns the next
- * pair, and `undefined` behind the last.
+ * What the addon packs many strings into: the short ones in one, the lengths of all, and the long ones.
  *
- * Pairs are cut when they are wanted: objects that live from one step of a consumer to the next
- * cost the garbage collector far more than those that don't.
- *
- * @param {[string, Uint32Array]} packed
- * @returns {() => [string, string | null] | undefined}
+ * @typedef {[text: string, lengths: Uint32Array, alone: string[]]} Packed
  */
-const pairCutter = ([text, lengths]) => {
+
+/**
+ * Cuts strings, any of which may be `null`, out of what the addon packs them into. Returns a function that returns the
+ * next one; it must not be called after the last.
+ *
+ * @param {Packed} packed
+ * @returns {() => string | null}
+ */
+const cutter = ([text, lengths, alone]) => {
   let next = 0;
+  let nextAlone = 0;
   let at = 0;
   return () => {
-    if (next === lengths.length) return undefined;
-    const keyEnd = at + lengths[next];
-    const valueLength = lengths[next + 1];
-    const key = ownCopy(text, at, keyEnd);
-    next += 2;
-    if (valueLength === NULL) {
-      at = keyEnd;
-      return [key, null];
+    const length = lengths[next];
+    next += 1;
+    if (length === NULL) return null;
+    if (length === ALONE) {
+      nextAlone += 1;
+      return alone[nextAlone - 1];
     }
-    at = keyEnd + valueLength;
-    return [key, ownCopy(text, keyEnd, at)];
+    const from = at;
+    at += length;
+    return ownCopy(text, from, at);
   };
 };
 
 /**
- * All pairs of what the addon packs many strings into.
+ * Cuts pairs of strings, of which the second may be `null`, out of what the addon packs many strings into. Returns a
+ * function that returns the next pair, and `undefined` after the last.
  *
- * @param {[string, Uint32Array]} packed
+ * Pairs are cut when they are wanted: objects that live from one step of a consumer to the next
+ * cost the garbage collector far more than those that don't.
+ *
+ * @param {Packed} packed
+ * @returns {() => [string, string | null] | undefined}
  */
-const unpackPairs = packed => {
-  const cut = pairCutter(packed);
+const pairCutter = packed => {
+  const cut = cutter(packed);
+  let left = packed[1].length;
+  return () => {
+    if (left === 0) return undefined;
+    left -= 2;
+    return [cut(), cut()];
+  };
+};
+
+/**
+ * All pairs of pieces that the addon packs many strings into.
+ *
+ * @param {Packed[]} pieces
+ */
+const unpackPairs = pieces => {
   const pairs = [];
-  for (let pair = cut(); pair !== undefined; pair = cut()) pairs.push(pair);
+  for (let i = 0; i < pieces.length; i += 1) {
+    const cut = pairCutter(pieces[i]);
+    for (let pair = cut(); pair !== undefined; pair = cut()) pairs.push(pair);
+  }
   return pairs;
 };
 
 /**
  * Cuts a vat's items out of runs of items that follow one another, each with the incarnation and
- * the first one's position. Returns a function that returns the next item, and `undefined` behind
+ * the first one's position. Returns a function that returns the next item, and `undefined` after
  * the last.
  *
- * @param {[number, number, [string, Uint32Array]][]} runs
+ * @param {[number, number, Packed][]} runs
  */
 const itemCutter = runs => {
-  let run = 0;
+  let run = -1;
   let next = 0;
-  let at = 0;
+  let end = 0;
+  let cut = () => null;
   return () => {
-    while (run < runs.length && next === runs[run][2][1].length) {
+    while (next === end) {
       run += 1;
+      if (run >= runs.length) return undefined;
+      cut = cutter(runs[run][2]);
       next = 0;
-      at = 0;
+      end = runs[run][2][1].length;
     }
-    if (run === runs.length) return undefined;
-    // Not by the array's iterator, which is slow where lockdown has replaced its parts.
-    const packed = runs[run][2];
-    const end = at + packed[1][next];
-    const item = ownCopy(packed[0], at, end);
     const position = runs[run][1] + next;
     next += 1;
-    at = end;
-    return Object.freeze({ position, incarnation: runs[run][0], item });
+    return Object.freeze({ position, incarnation: runs[run][0], item: cut() });
   };
 };
 

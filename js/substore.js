@@ -33,6 +33,24 @@ const ownPowers = (fns, handle) => ({
   signal: handle.signal,
 });
 
+/** Reports changes of the export data, one by one. What was not taken is reported the next time. */
+const reportNotes = (fns, noteExport) => {
+  const notes = fns.takeNotes();
+  if (!notes) return;
+  let reported = 0;
+  let isDone = false;
+  try {
+    for (const [key, value] of unpackPairs(notes)) {
+      noteExport(key, value === null ? undefined : value);
+      reported += 1;
+    }
+    isDone = true;
+  } finally {
+    if (isDone) fns.exportsArrived();
+    else fns.exportsFailed(reported);
+  }
+};
+
 /**
  * Powers for one sub-store over a database of the caller's, whose transactions and whose export
  * data are the caller's business.
@@ -64,10 +82,7 @@ const borrowedPowers = (db, part, ensureTxn, noteExport, options = {}) => {
       } finally {
         // What was noted before something failed is reported, too, as it would have been if it
         // had been reported as it came.
-        const notes = fns.takeNotes();
-        for (const [key, value] of notes ? unpackPairs(notes) : []) {
-          noteExport(key, value === null ? undefined : value);
-        }
+        reportNotes(fns, noteExport);
       }
     };
   return { fns, writes, ensureTxn: begin, signal: handle.signal };

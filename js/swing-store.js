@@ -198,6 +198,16 @@ const makeSwingStore = (storePath, forceReset, options, staging) => {
     bundleStore,
   });
 
+  /** Gives the callback changes of the export data. If it fails, they are given to it again the next time. */
+  const deliver = exports => {
+    try {
+      exportCallback(unpackPairs(exports));
+    } catch (error) {
+      fns.exportsFailed(0);
+      throw error;
+    }
+  };
+
   const kernelStorage = {
     kvStore: kernelKVStore(fns, cache, kvStore, isWrapped),
     transcriptStore: pick(transcriptStore, KERNEL_FACING.transcriptStore),
@@ -211,7 +221,7 @@ const makeSwingStore = (storePath, forceReset, options, staging) => {
       // The callback may use the store, and may fail; the crank ends after it.
       const exports = fns.endCrank();
       if (!exports) return;
-      exportCallback(unpackPairs(exports));
+      deliver(exports);
       fns.finishCrank();
     },
     getActivityhash: () => kvStore.get('activityhash') || '',
@@ -221,7 +231,10 @@ const makeSwingStore = (storePath, forceReset, options, staging) => {
     kvStore: hostKVStore(fns, cache, kvStore, isWrapped),
     async commit() {
       const exports = fns.prepareCommit();
-      if (exports) exportCallback(unpackPairs(exports));
+      if (exports) {
+        deliver(exports);
+        fns.exportsArrived();
+      }
       fns.commit();
       if (staging) await staging.publish(!!unsafeFastMode);
     },

@@ -51,7 +51,7 @@ fn a_rollback_takes_pending_exports_back_too() {
         Err(Error::NoSuchSavepoint(_))
     ));
     store.kernel_delete(b"a").unwrap();
-    let exports = texts(store.end_crank().unwrap());
+    let exports = texts(store.end_crank().unwrap().notes);
     store.finish_crank();
     assert_eq!(
         exports,
@@ -120,4 +120,29 @@ fn nothing_goes_on_after_close() {
         Err(Error::StoreClosed)
     ));
     assert!(matches!(store.kv_get(b"a"), Err(Error::DatabaseClosed)));
+}
+
+#[test]
+fn what_has_not_arrived_is_handed_out_again() {
+    let mut store = store();
+    store.start_crank().unwrap();
+    store.kernel_set(b"a", b"1").unwrap();
+    store.kernel_set(b"b", b"1").unwrap();
+    let exports = store.end_crank().unwrap();
+    store.kernel_set(b"b", b"2").unwrap();
+    store.give_back(exports).unwrap();
+    let exports = store.end_crank().unwrap();
+    let pair = |key: &str, value: &str| (key.to_owned(), Some(value.to_owned()));
+    assert_eq!(
+        texts(exports.notes.clone()),
+        [pair("kv.a", "1"), pair("kv.b", "2")]
+    );
+    store.finish_crank();
+    store.commit().unwrap();
+    // What was lost does not come back.
+    store.kernel_set(b"c", b"1").unwrap();
+    let exports = store.prepare_commit().unwrap().unwrap();
+    assert_eq!(exports.notes.len(), 1);
+    store.close().unwrap();
+    store.give_back(exports).unwrap();
 }

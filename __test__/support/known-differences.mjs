@@ -22,6 +22,7 @@ export const knownDifferences = {
   vatIDNotString: `a vatID that is not a string reaches the database there; ours refuses it`,
   vatIDHalfPair: `a vatID with half of a surrogate pair is stored as bytes that read back as another name, by which the reference then finds nothing: a replay export leaves its spans out; ours finds them`,
   snapPosNotWhole: `so does a snapPos that is not a whole number`,
+  exportCallbackThrows: `what an exportCallback was given when it threw is forgotten there; ours gives it to it again`,
   recordOfWrongType: `an export record with a field of a type that no exporter writes, or in a repair without the field, is stored there, or fails in the words of a driver; ours refuses it`,
 };
 

@@ -219,7 +219,7 @@ export const kinds = {
     await fails(transcriptStore.rolloverSpan('v1'));
     await fails(snapStore.saveSnapshot('v1', 1, [image]));
     await fails(() => kernelStorage.endCrank());
-    await hostStorage.commit();
+    await fails(() => hostStorage.commit());
     await hostStorage.close();
   },
   async 'streams that fail'({ made }) {

@@ -42,7 +42,7 @@ const concat = chunks => Buffer.concat([...chunks].map(c => Buffer.from(c)));
 /**
  * The options of a store whose callbacks write down what they are given. A
  * config is plain data, so that it can be generated and printed:
- *   callback: none | record | reenter (writes a host key meanwhile) | throw (at its second call)
+ *   callback: none | record | reenter (writes a host key meanwhile)
  *   archiveTranscript, archiveSnapshot: none | record | throw | reject (each from its second call on)
  */
 const makeOptions = (config, world) => {
@@ -58,9 +58,6 @@ const makeOptions = (config, world) => {
       world.events.push(['exportCallback', [...entries].map(pair => [...pair])]);
       if (callback === 'reenter') {
         world.store.hostStorage.kvStore.set('host.calls', `${counts.export}`);
-      }
-      if (callback === 'throw' && counts.export === 2) {
-        throw Error('the export callback is unhappy');
       }
     };
   }

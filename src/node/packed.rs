@@ -4,18 +4,31 @@
 //! more expensive one. Strings that come in numbers are therefore handed over as one, with their
 //! lengths, and cut apart there (see `js/packed.js`), which takes a tenth of the time. Strings
 //! from JavaScript come the same way.
+//!
+//! A string can't be longer than 2^29 characters, so what is packed comes in pieces, and a long
+//! string comes by itself.
 
-use super::raw::{Call, Value};
-use crate::store::{Error, Result, from_utf16, text_as_read};
+use napi::sys;
+
+use super::raw::{Call, Value, array, to_js};
+use crate::store::{Error, Result, from_utf16, limits, text_as_read};
 
 /// The length of what is `null`.
 const NULL: u32 = u32::MAX;
+
+/// The length of what comes by itself.
+const ALONE: u32 = u32::MAX - 1;
+
+/// A string of more bytes comes by itself, which costs less than cutting it out.
+const MAX_PACKED_BYTES: usize = 4096;
 
 /// Strings in one.
 #[derive(Default)]
 pub struct Packed {
     text: Vec<u8>,
     lengths: Vec<u32>,
+    alone: Vec<Value>,
+    size: usize,
 }
 
 impl Packed {
@@ -25,15 +38,50 @@ impl Packed {
             self.lengths.push(NULL);
             return;
         };
+        self.size += text.len();
+        if text.len() > MAX_PACKED_BYTES {
+            self.lengths.push(ALONE);
+            self.alone.push(Value::text(text));
+            return;
+        }
         let text = text_as_read(text);
         self.lengths.push(utf16_length(&text));
         self.text.extend_from_slice(&text);
     }
 
-    /// An array of the one string and of the lengths.
+    /// An array of the one string, the lengths, and the strings that come by themselves.
     pub fn into_value(self) -> Value {
-        Value::Array(vec![Value::Text(self.text), Value::Lengths(self.lengths)])
+        Value::Array(vec![
+            Value::Text(self.text),
+            Value::Lengths(self.lengths),
+            Value::Array(self.alone),
+        ])
     }
+}
+
+/// A JavaScript array of packed pieces: a key and its value, or `null`, in turn. There is one
+/// piece in memory at a time besides what JavaScript gets.
+///
+/// # Errors
+/// [`Error::Internal`] if JavaScript has no room for it.
+pub fn pieces<'a>(
+    env: sys::napi_env,
+    pairs: impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)>,
+) -> Result<sys::napi_value> {
+    let piece_bytes = limits().record_batch_bytes;
+    let mut pieces = Vec::new();
+    let mut packed = Packed::default();
+    for (key, value) in pairs {
+        packed.add(Some(key));
+        packed.add(value);
+        if packed.size >= piece_bytes {
+            pieces.push(to_js(env, &std::mem::take(&mut packed).into_value())?);
+        }
+    }
+    if !packed.lengths.is_empty() {
+        pieces.push(to_js(env, &packed.into_value())?);
+    }
+    array(env, &pieces)
 }
 
 /// Pairs of strings that JavaScript packed, of which the second may be missing.

@@ -1,28 +1,37 @@
 //! The store for JavaScript: one plain function an operation.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use napi::sys;
 
 use super::exporter::artifact_mode;
-use super::packed::{Packed, PackedPairs};
+use super::packed::{PackedPairs, pieces};
 use super::raw::{Call, Function, Reply, Value, function, functions};
 use super::sink::{self, Work};
 use super::source::{self, Origin};
 use super::{database, span_archive, span_reader};
-use crate::store::locks::{WatchedGuard, lock_watched};
+use crate::store::locks::{WatchedGuard, lock, lock_watched};
 use crate::store::{
-    ArtifactMode, BundleContents, Deletion, Error, ExportRecords, NewBundle, Note, NoteTo, Part,
+    ArtifactMode, BundleContents, Deletion, Error, ExportRecords, Exports, NewBundle, NoteTo, Part,
     Result, SnapshotInfo, SnapshotRow, Store, StoreOptions, Transactions, bundle_id_from_name,
     kernel_key_type, key_type, next_activityhash, require_host_key,
 };
 
 /// A store that JavaScript's functions share.
-pub struct Handle(Mutex<Store>);
+pub struct Handle {
+    store: Mutex<Store>,
+    /// What callbacks are being given. A callback may use the store, so there may be several; the
+    /// last one ends first.
+    in_delivery: Mutex<Vec<Exports>>,
+}
 
 impl Handle {
     fn lock(&self) -> WatchedGuard<'_, Store> {
-        lock_watched(&self.0)
+        lock_watched(&self.store)
+    }
+
+    fn in_delivery(&self) -> MutexGuard<'_, Vec<Exports>> {
+        lock(&self.in_delivery)
     }
 }
 
@@ -76,26 +85,33 @@ const METHODS: &[Function<Handle>] = &[
     }),
     ("endCrank", |call| {
         let mut store = call.target.lock();
-        let notes = store.end_crank()?;
+        let exports = store.end_crank()?;
         // With nothing to deliver, the crank is over.
-        if notes.is_empty() {
+        if exports.is_empty() {
             store.finish_crank();
         }
         drop(store);
-        Ok(deliverable(notes).into())
+        deliver(call, exports)
     }),
     ("finishCrank", |call| {
+        call.target.in_delivery().pop();
         call.target.lock().finish_crank();
         done(())
     }),
     ("prepareCommit", |call| {
-        let notes = call.target.lock().prepare_commit()?;
-        Ok(deliverable(notes.unwrap_or_default()).into())
+        let exports = call.target.lock().prepare_commit()?;
+        deliver(call, exports.unwrap_or_default())
     }),
+    ("exportsArrived", |call| {
+        call.target.in_delivery().pop();
+        done(())
+    }),
+    ("exportsFailed", exports_failed),
     ("commit", |call| call.target.lock().commit().and_then(done)),
     ("close", |call| call.target.lock().close().and_then(done)),
     ("takeNotes", |call| {
-        Ok(deliverable(call.target.lock().take_notes()).into())
+        let exports = call.target.lock().take_notes();
+        deliver(call, exports)
     }),
     // transcripts
     ("initTranscript", |call| {
@@ -324,7 +340,10 @@ pub fn make(call: &Call<'_, ()>) -> Result<Reply> {
         },
     };
     let store = Store::over(database::argument(call, 0)?, options)?;
-    let handle = Arc::new(Handle(Mutex::new(store)));
+    let handle = Arc::new(Handle {
+        store: Mutex::new(store),
+        in_delivery: Mutex::default(),
+    });
     function(call.env(), "bind", &handle, bind).map(Reply::Js)
 }
 
@@ -395,17 +414,37 @@ fn texts(texts: Vec<Vec<u8>>) -> Value {
     Value::Array(texts.into_iter().map(Value::Text).collect())
 }
 
-/// Changes of the export data, keys and values in turn; `undefined` if there are none.
-fn deliverable(notes: Vec<Note>) -> Value {
-    if notes.is_empty() {
-        return Value::Undefined;
+/// Changes of the export data as pieces of keys and values in turn; `undefined` if there are none. They
+/// are kept until JavaScript says that they have arrived (`exportsArrived`, `finishCrank`) or that they
+/// have not (`exportsFailed`).
+fn deliver(call: &StoreCall<'_>, exports: Exports) -> Result<Reply> {
+    if exports.is_empty() {
+        return done(());
     }
-    let mut packed = Packed::default();
-    for (key, value) in notes {
-        packed.add(Some(&key));
-        packed.add(value.as_deref());
+    let pairs = exports.notes.iter();
+    match pieces(
+        call.env(),
+        pairs.map(|(key, value)| (key.as_slice(), value.as_deref())),
+    ) {
+        Ok(pieces) => {
+            call.target.in_delivery().push(exports);
+            Ok(Reply::Js(pieces))
+        }
+        Err(error) => {
+            call.target.lock().give_back(exports)?;
+            Err(error)
+        }
     }
-    packed.into_value()
+}
+
+/// `exportsFailed(arrived)`: gives back what a callback was given, except for the first ones.
+fn exports_failed(call: &StoreCall<'_>) -> Result<Reply> {
+    let Some(mut exports) = call.target.in_delivery().pop() else {
+        return done(());
+    };
+    let arrived = call.number(0).unwrap_or(0.0) as usize;
+    exports.notes.drain(..arrived.min(exports.notes.len()));
+    call.target.lock().give_back(exports).and_then(done)
 }
 
 fn kv_get(call: &StoreCall<'_>) -> Result<Reply> {

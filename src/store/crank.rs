@@ -6,7 +6,7 @@
 
 use super::error::{Error, Result, show};
 use super::hash::Sha256;
-use super::notes::Note;
+use super::notes::Exports;
 use super::{Store, text};
 
 /// What [`Store::emit_crank_hashes`] returns, both in hexadecimal.
@@ -146,12 +146,12 @@ impl Store {
             .kv(&db, ACTIVITYHASH, Some(&activityhash.as_bytes().into()))
     }
 
-    /// Releases the crank's savepoints and returns the pending changes of the export data, if
+    /// Releases the crank's savepoints and hands out the pending changes of the export data, if
     /// any. The crank ends with [`Store::finish_crank`], when these have been delivered.
     ///
     /// # Errors
     /// [`Error::OutsideCrank`].
-    pub fn end_crank(&mut self) -> Result<Vec<Note>> {
+    pub fn end_crank(&mut self) -> Result<Exports> {
         if !self.crank.running {
             return Err(Error::OutsideCrank("endCrank"));
         }
@@ -168,12 +168,12 @@ impl Store {
         self.crank.running = false;
     }
 
-    /// Returns the pending changes of the export data, which are to be delivered before
+    /// Hands out the pending changes of the export data, which are to be delivered before
     /// [`Store::commit`]; `None` when there is no transaction, and so nothing to commit.
     ///
     /// # Errors
     /// [`Error::StoreClosed`].
-    pub fn prepare_commit(&mut self) -> Result<Option<Vec<Note>>> {
+    pub fn prepare_commit(&mut self) -> Result<Option<Exports>> {
         if !self.open {
             return Err(Error::StoreClosed);
         }
@@ -201,10 +201,28 @@ impl Store {
         Ok(())
     }
 
-    /// The changes of the export data since this was last called, in the order in which they
-    /// were made, when they are kept in a list.
-    pub fn take_notes(&mut self) -> Vec<Note> {
-        std::mem::take(&mut self.notes.list)
+    /// Hands out the changes of the export data since this was last called, in the order in which
+    /// they were made, when they are kept in a list.
+    pub fn take_notes(&mut self) -> Exports {
+        Exports {
+            notes: std::mem::take(&mut self.notes.list),
+            ..Exports::default()
+        }
+    }
+
+    /// Takes back changes of the export data that were handed out and have not arrived: they are
+    /// handed out again the next time. A change that was noted since counts in place of an older one
+    /// of the same key, and what a rollback has undone since is not taken back.
+    ///
+    /// # Errors
+    /// SQLite's errors.
+    pub fn give_back(&mut self, exports: Exports) -> Result<()> {
+        if exports.is_void() {
+            return Ok(());
+        }
+        let db = self.db.lock();
+        self.ensure_txn(&db)?;
+        self.notes.give_back(&db, exports)
     }
 }
 

@@ -102,7 +102,7 @@ pub use limits::{Limits, limits, set_limits};
 pub(crate) use locate::find_file;
 pub use locate::{FILE_NAME, file_in_directory};
 pub use new_file::NewFile;
-pub use notes::Note;
+pub use notes::{Exports, Note};
 pub use progress::{Monitor, Progress, Stage};
 pub use schema::Part;
 pub use signal::{Numbers, Signal, SignalView};

@@ -1,6 +1,7 @@
 //! Changes of the export data on their way to the host.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::error::Result;
 use super::kv::RECORD_PREFIX;
@@ -8,6 +9,27 @@ use super::{Database, NoteTo};
 
 /// A change of the export data: a key, and its value or `None` for a deletion.
 pub type Note = (Vec<u8>, Option<Arc<[u8]>>);
+
+/// Changes of the export data that were handed out. They have arrived unless they are given back by
+/// [`Store::give_back`](super::Store::give_back).
+#[derive(Debug, Default)]
+pub struct Exports {
+    /// The changes: sorted by key, or in the order in which they were made if a list is kept.
+    pub notes: Vec<Note>,
+    pub(super) is_void: Arc<AtomicBool>,
+}
+
+impl Exports {
+    /// Whether there are no changes.
+    pub fn is_empty(&self) -> bool {
+        self.notes.is_empty()
+    }
+
+    /// Whether the store has undone these changes since.
+    pub(super) fn is_void(&self) -> bool {
+        self.is_void.load(Ordering::Acquire)
+    }
+}
 
 /// Where changes go, and those in the list.
 pub(super) struct Notes {
@@ -71,11 +93,30 @@ impl Notes {
         Ok(())
     }
 
-    /// Returns all changes that were noted and forgets them, sorted by key.
-    pub(super) fn take_pending(&self, db: &Database) -> Result<Vec<Note>> {
+    /// Hands out all changes that were noted, sorted by key.
+    pub(super) fn take_pending(&self, db: &Database) -> Result<Exports> {
         if self.to != NoteTo::PendingExports {
-            return Ok(Vec::new());
+            return Ok(Exports::default());
         }
-        db.take_pending()
+        let exports = Exports {
+            notes: db.take_pending()?,
+            is_void: Arc::default(),
+        };
+        if !exports.is_empty() {
+            db.watch_exports(&exports);
+        }
+        Ok(exports)
+    }
+
+    /// Notes again what was handed out and has not arrived.
+    pub(super) fn give_back(&mut self, db: &Database, exports: Exports) -> Result<()> {
+        match self.to {
+            NoteTo::Nobody => Ok(()),
+            NoteTo::List => {
+                self.list.splice(0..0, exports.notes);
+                Ok(())
+            }
+            NoteTo::PendingExports => db.give_back_pending(exports.notes),
+        }
     }
 }

@@ -160,7 +160,7 @@ impl Pair<'_> {
                 self.now = state;
             }
             _ => {
-                let notes = self.store.end_crank().unwrap();
+                let notes = self.store.end_crank().unwrap().notes;
                 self.store.finish_crank();
                 self.savepoints.clear();
                 self.now.check_notes(notes, what);
@@ -171,7 +171,7 @@ impl Pair<'_> {
     fn commit(&mut self, what: &str) {
         let is_writing = self.store.database().lock().in_transaction();
         match self.store.prepare_commit().unwrap() {
-            Some(notes) => self.now.check_notes(notes, what),
+            Some(exports) => self.now.check_notes(exports.notes, what),
             None => assert!(!is_writing, "{what}"),
         }
         self.store.commit().unwrap();

@@ -13,7 +13,7 @@ export const config = fc.record({
   callback: fc.oneof(
     { weight: 6, arbitrary: fc.constant('record') },
     { weight: 2, arbitrary: fc.constant('none') },
-    { weight: 1, arbitrary: fc.constantFrom('reenter', 'throw') },
+    { weight: 1, arbitrary: fc.constant('reenter') },
   ),
   keepTranscripts: fc.constantFrom(undefined, true, false),
   keepSnapshots: fc.constantFrom(undefined, true, false),

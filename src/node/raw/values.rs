@@ -79,6 +79,24 @@ pub fn new_object(env: sys::napi_env) -> Result<sys::napi_value> {
     Ok(object)
 }
 
+/// An array of values.
+pub fn array(env: sys::napi_env, values: &[sys::napi_value]) -> Result<sys::napi_value> {
+    let mut array = ptr::null_mut();
+    check(
+        // SAFETY: a place for the result.
+        unsafe { sys::napi_create_array_with_length(env, values.len(), &mut array) },
+        "making an array",
+    )?;
+    for (index, value) in values.iter().enumerate() {
+        check(
+            // SAFETY: values of this environment.
+            unsafe { sys::napi_set_element(env, array, index as u32, *value) },
+            "filling an array",
+        )?;
+    }
+    Ok(array)
+}
+
 pub fn set_property(
     env: sys::napi_env,
     object: sys::napi_value,

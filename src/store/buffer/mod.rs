@@ -22,7 +22,8 @@ mod others;
 mod pending;
 mod savepoints;
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 
 use rusqlite::params;
 
@@ -93,6 +94,9 @@ pub(super) struct Buffer {
     pending: Journaled<Written>,
     /// Whether there may be pending exports in the table, too.
     pending_in_table: bool,
+    /// What was handed out of them, unless it has arrived: where to say that it was undone, and how many
+    /// savepoints there were.
+    handed_out: Vec<(Weak<AtomicBool>, usize)>,
     spans: Journaled<BufferedSpan>,
     /// How many savepoints there are, and how many of them SQL knows of.
     savepoints: usize,
@@ -141,6 +145,17 @@ impl Buffer {
         self.kv.mark();
         self.pending.mark();
         self.spans.mark();
+    }
+
+    /// Says that what was handed out with more than so many savepoints was undone.
+    fn undo_handed_out(&mut self, savepoints: usize) {
+        self.handed_out.retain(|(is_void, there_were)| {
+            let is_undone = *there_were > savepoints;
+            if let Some(is_void) = is_void.upgrade().filter(|_| is_undone) {
+                is_void.store(true, Ordering::Release);
+            }
+            !is_undone
+        });
     }
 
     /// There is no transaction any more, and nothing that could go to one.
@@ -349,6 +364,11 @@ impl Database {
     /// Forgets everything, because SQLite has undone the transaction.
     pub(super) fn transaction_lost(&self) {
         let mut buffer = self.buffer.borrow_mut();
+        for (is_void, _) in buffer.handed_out.drain(..) {
+            if let Some(is_void) = is_void.upgrade() {
+                is_void.store(true, Ordering::Release);
+            }
+        }
         buffer.end_transaction();
         buffer.scan.forget();
         buffer.pending_in_table = true;
@@ -443,7 +463,7 @@ mod tests {
         assert_eq!(value(&store, b"first").unwrap(), b"before");
         assert_eq!(value(&store, &key(0)), None);
         assert_eq!(value(&store, &key(59_999)), None);
-        let exports = store.end_crank().unwrap();
+        let exports = store.end_crank().unwrap().notes;
         assert_eq!(exports.len(), 1);
         assert_eq!(exports[0].0, b"kv.first");
     }

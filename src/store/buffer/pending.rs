@@ -6,7 +6,7 @@ use rusqlite::params;
 
 use super::super::Database;
 use super::super::error::Result;
-use super::super::notes::Note;
+use super::super::notes::{Exports, Note};
 use super::super::span_reader::SqlText;
 use super::PENDING_SHARE;
 
@@ -62,6 +62,45 @@ impl Database {
         }
         let taken = self.buffer.borrow_mut().pending.take_all();
         Ok(taken)
+    }
+
+    /// Watches whether what was handed out is undone.
+    pub(in crate::store) fn watch_exports(&self, exports: &Exports) {
+        let mut buffer = self.buffer.borrow_mut();
+        let savepoints = buffer.savepoints;
+        buffer
+            .handed_out
+            .retain(|(is_void, _)| is_void.strong_count() > 0);
+        let is_void = Arc::downgrade(&exports.is_void);
+        buffer.handed_out.push((is_void, savepoints));
+    }
+
+    /// Notes again what was handed out, unless something newer is noted for the same key.
+    pub(in crate::store) fn give_back_pending(&self, notes: Vec<Note>) -> Result<()> {
+        let is_in_table = {
+            let buffer = self.buffer.borrow();
+            !buffer.is_on || buffer.pending_in_table
+        };
+        if is_in_table {
+            // What is newer may be in the table or in the buffer; afterwards it is in the table.
+            self.spill_pending()?;
+            self.make_savepoints()?;
+            let mut statement = self.prepare_directly(
+                "INSERT INTO pendingExports (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING",
+            )?;
+            for (key, value) in &notes {
+                let value = value.as_deref().map(SqlText);
+                self.checked(statement.execute(params![SqlText(key), value]))?;
+            }
+            return Ok(());
+        }
+        let mut buffer = self.buffer.borrow_mut();
+        for (key, value) in notes {
+            if buffer.pending.get(&key).is_none() {
+                buffer.pending.set(&key, value);
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn take_pending_from_table(&self) -> Result<Vec<Note>> {

@@ -89,6 +89,7 @@ impl Database {
         let mut buffer = self.buffer.borrow_mut();
         buffer.savepoints_in_sql = buffer.savepoints_in_sql.min(ordinal);
         buffer.savepoints = ordinal;
+        buffer.undo_handed_out(ordinal);
         let can_tell =
             buffer.is_on && !buffer.has_unjournaled && buffer.kv.changes_since(ordinal) <= MAX_TOLD;
         // What is not UTF-8 has no string that it could be told by.
@@ -142,6 +143,7 @@ impl Database {
                 + buffer.pending.undo_to(ordinal)
                 + buffer.spans.undo_to(ordinal);
             buffer.settles_before_mark |= restored > MAX_RESTORED;
+            buffer.undo_handed_out(ordinal);
         }
     }
 }
