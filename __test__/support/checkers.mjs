@@ -60,8 +60,11 @@ export const startEarlierChecker = async () => {
 /** Up to where each parser says in its own words what is wrong with JSON. */
 const upToSyntax = message => /^.*?Cannot parse JSON from .*?, SyntaxError: /s.exec(message ?? '')?.[0];
 
-/** What the earlier checker refuses in a compartment map, and today's does not look at. */
-const olderSchema = /^(compartments\[|entry|tags|conditions)/;
+/** What the earlier checker refuses in a compartment map, and today's does not look at. It fails to say so of a `toString`. */
+const olderSchema = /^(compartments\[|entry|tags|conditions|Cannot convert object to primitive value$)/;
+
+/** The other way round. */
+const newerSchema = /^"?compartments\[/;
 
 /**
  * Has all of them check spoiled archives, and compares what they say.
@@ -100,6 +103,7 @@ export const compareCheckers = async ({ rounds, seed, earlier, onRound = () => {
     }
     if ((today === null) !== (before === null)) {
       if (today === null && olderSchema.test(before)) note('olderSchema');
+      else if (before === null && newerSchema.test(today)) note('newerSchema');
       else fail('the earlier one', before);
     }
     figures[ours === null ? 'accepted' : 'refused'] += 1;

@@ -72,3 +72,34 @@ pub(super) fn height_of(text: Option<&[u8]>) -> f64 {
 fn text_of_height(height: f64) -> String {
     js_json::number_to_string(height)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heights_are_whole_numbers() {
+        for (text, height) in [
+            ("0", 0.0),
+            ("17", 17.0),
+            ("1e3", 1000.0),
+            (" 5 ", 5.0),
+            ("9007199254740991", MAX_HEIGHT),
+        ] {
+            assert_eq!(known_height(Some(text.as_bytes())), Some(height), "{text}");
+        }
+        for text in [
+            "x",
+            "-1",
+            "1.5",
+            "1e400",
+            "-1e400",
+            "9007199254740992",
+            "NaN",
+        ] {
+            assert_eq!(known_height(Some(text.as_bytes())), None, "{text}");
+            assert_eq!(height_of(Some(text.as_bytes())), 0.0, "{text}");
+        }
+        assert_eq!(known_height(None), None);
+    }
+}

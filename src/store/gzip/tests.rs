@@ -309,6 +309,24 @@ fn the_length_in_a_footer_is_checked() {
 }
 
 #[test]
+fn a_length_in_a_footer_does_not_bring_back_what_was_read_before() {
+    // The second member says that it is as long as the first, and its sum is that of its own
+    // byte and the rest of the first one's, which is in memory still.
+    let mut encoder = super::Encoder::new();
+    let mut file = Vec::new();
+    encoder.append(&[b'x'; BLOCK], &mut file).unwrap();
+    let second = file.len();
+    encoder.append(b"y", &mut file).unwrap();
+    let mut crc = flate2::Crc::new();
+    crc.update(&[b"y", &[b'x'; BLOCK - 1][..]].concat());
+    let footer = [crc.sum().to_le_bytes(), (BLOCK as u32).to_le_bytes()].concat();
+    let at = file.len() - footer.len();
+    file[at..].copy_from_slice(&footer);
+    assert_eq!(members(&file), [0..second, second..file.len()]);
+    assert_eq!(message(&file, None), "incorrect data check");
+}
+
+#[test]
 fn reading_strictly_gives_the_same() {
     let image = image(BLOCK * 4 + 3);
     let file = compress(&image, BLOCK, BLOCK).bytes;
