@@ -223,7 +223,7 @@ fn open(file: &Path, access: Access) -> Result<Connection> {
     regular::check_database(file)?;
     let open = |name: &Path, more: OpenFlags| {
         let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
-        Connection::open_with_flags(name, flags).map_err(|error| open_error(error, file))
+        Connection::open_with_flags(name, flags).map_err(|error| open_error(error, name))
     };
     let open = |name: &Path, more| holders::open(file, || open(name, more));
     let connection = match access {
