@@ -441,9 +441,13 @@ mod tests {
         fs::write(&log, "theirs").unwrap();
         let place = StorePlace::Directory(base.path().to_owned());
         let staged = Staged::new(&place, &OpenOptions::default()).unwrap();
+        let db = staged.database().lock();
+        db.set_unsafe_fast_mode(false).unwrap();
+        db.execute("CREATE TABLE t (x)").unwrap();
+        drop(db);
         staged.publish(false).unwrap();
         let db = staged.database().lock();
-        db.execute("CREATE TABLE t (x)").unwrap();
+        db.execute("INSERT INTO t VALUES (1)").unwrap();
         assert!(fs::metadata(&log).unwrap().len() > 6);
     }
 }
