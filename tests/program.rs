@@ -40,3 +40,48 @@ fn a_limit_of_file_sizes_is_an_error_and_no_silent_end() {
     assert!(said.contains("File too large"), "{said}");
     assert!(!to.exists());
 }
+
+/// The masks of the signals that the program ignores and handles, once it handles Ctrl-C; started by a
+/// shell that did `before`.
+#[cfg(target_os = "linux")]
+fn signals(before: &str) -> (u64, u64) {
+    use std::io::Write;
+    use std::time::{Duration, Instant};
+
+    const CTRL_C: u64 = 1 << 1;
+    // A pipe without room keeps the program from ending.
+    let (_reader, mut writer) = std::io::pipe().unwrap();
+    writer.write_all(&[0; 1 << 16]).unwrap();
+    let mut program = Command::new("sh")
+        .args(["-c", &format!("{before} exec \"$@\""), "sh"])
+        .args([env!("CARGO_BIN_EXE_swing-store"), "completions", "bash"])
+        .stdout(writer)
+        .spawn()
+        .unwrap();
+    let status = format!("/proc/{}/status", program.id());
+    let mask = |name: &str| {
+        let status = std::fs::read_to_string(&status).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        u64::from_str_radix(line.unwrap().trim(), 16).unwrap()
+    };
+    let until = Instant::now() + Duration::from_secs(20);
+    while mask("SigCgt:") & CTRL_C == 0 && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    // It sees to the other signals at once.
+    std::thread::sleep(Duration::from_millis(300));
+    let masks = (mask("SigIgn:"), mask("SigCgt:"));
+    program.kill().unwrap();
+    program.wait().unwrap();
+    masks
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn nohup_is_heeded() {
+    const HANGUP: u64 = 1;
+    let (ignored, handled) = signals("");
+    assert_eq!((ignored & HANGUP, handled & HANGUP), (0, HANGUP));
+    let (ignored, handled) = signals("trap '' HUP;");
+    assert_eq!((ignored & HANGUP, handled & HANGUP), (HANGUP, 0));
+}
