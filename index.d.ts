@@ -892,8 +892,8 @@ export interface WorkProgress {
 /** How long work is watched and ended. */
 export interface WorkOptions {
   /**
-   * Is told how far the work has come, at most 20 times a second, and once at the end. What it throws ends the work,
-   * which rejects with it.
+   * Is told how far the work has come, at most 20 times a second, and once at the end, also after an abort. What it throws
+   * ends the work, which rejects with it.
    */
   onProgress?: ((progress: WorkProgress) => void) | undefined;
 
@@ -1735,6 +1735,15 @@ export interface RepopulateOptions extends WorkOptions {
    * it. Default: every span is inserted in one transaction.
    */
   maxTransactionBytes?: number | undefined;
+
+  /**
+   * Also replace contents that are there but are not what their record says: items or an image that do not have its hash
+   * or sizes, a bundle that is not what its ID says. They are replaced whatever `artifactMode` is, each in one transaction,
+   * by an artifact that has the hash. Every artifact's counterpart in the store is read and hashed for that. Of a current
+   * span the artifact may come from a node at another block. Only artifacts that are offered are looked for:
+   * {@link verifySwingStore} tells whether anything is damaged still. Default: false.
+   */
+  replaceDamaged?: boolean | undefined;
 }
 
 /** An artifact that was not taken, and why. */
@@ -1751,7 +1760,9 @@ export interface RefusedArtifact {
 export interface RepopulationReport {
   /** The names of the artifacts that were filled in. */
   readonly filled: readonly string[];
-  /** How many bytes these have. */
+  /** The names of the artifacts that took the place of damaged contents. */
+  readonly replaced: readonly string[];
+  /** How many bytes all these have. */
   readonly bytes: number;
   /** How many artifacts were in the store already. */
   readonly present: number;
@@ -1769,7 +1780,8 @@ export interface RepopulationReport {
 
 /**
  * Fills in spans and snapshots that were pruned, from artifacts that need not be trusted: each is checked against the hash
- * that the store has kept. All of an artifact is taken or nothing. What is there already is left alone.
+ * that the store has kept. All of an artifact is taken or nothing. What is there already is left alone, or with
+ * `replaceDamaged` replaced if it is damaged.
  *
  * **A kernel may be running on the store meanwhile**, in this process or another, of this package or of
  * `@agoric/swing-store`. Artifacts are read and checked first, and inserted in a short transaction each. Between its

@@ -56,7 +56,11 @@ const runJob = async (job, { onProgress, signal }, run) => {
   } catch (error) {
     // What a caller's signal or exporter throws may be anything.
     const { code } = Object(error);
-    if (signal && signal.aborted && code === 'ABORT_ERR') throw signal.reason;
+    if (signal && signal.aborted && code === 'ABORT_ERR') {
+      // What was done up to here may stay done, so it is told.
+      if (reporter) reporter.report();
+      throw signal.reason;
+    }
     if (reporter && code === 'ABORT_ERR') reporter.check();
     throw error;
   } finally {

@@ -7,17 +7,24 @@ const { checkPath, followTaming } = require('./errors.js');
 const { harden } = require('./harden.js');
 const { runJob } = require('./job.js');
 const native = require('./native.js');
-const { WORK, aMode, aPositive, takeOptions } = require('./options.js');
+const { WORK, aBoolean, aMode, aPositive, takeOptions } = require('./options.js');
 const { drain } = require('./streams.js');
 
-const OPTIONS = { artifactMode: aMode, maxArtifactBytes: aPositive, maxTransactionBytes: aPositive, ...WORK };
+const OPTIONS = {
+  artifactMode: aMode,
+  maxArtifactBytes: aPositive,
+  maxTransactionBytes: aPositive,
+  replaceDamaged: aBoolean,
+  ...WORK,
+};
 
 /** The options as the addon takes them. */
-const nativeOptions = ({ artifactMode = 'archival', maxArtifactBytes, maxTransactionBytes }) => [
-  ...modeArguments(artifactMode),
+const nativeOptions = ({
+  artifactMode = 'archival',
   maxArtifactBytes,
   maxTransactionBytes,
-];
+  replaceDamaged = false,
+}) => [...modeArguments(artifactMode), maxArtifactBytes, maxTransactionBytes, replaceDamaged];
 
 /** A promise that rejects when the signal is aborted, and what lets go of the signal. */
 const whenAborted = signal => {

@@ -37,6 +37,31 @@ impl Mode {
     }
 }
 
+/// Which artifacts to take, of which there have to be some.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Taken {
+    /// Only what is needed to run: current spans and snapshots, and bundles
+    Operational,
+    /// And every span of each vat's current incarnation
+    Replay,
+    /// And every span of earlier incarnations
+    Archival,
+    /// And everything else that the store has records of, unused snapshots and terminated vats too
+    Debug,
+}
+
+impl Taken {
+    /// The mode.
+    pub fn mode(self) -> ArtifactMode {
+        match self {
+            Taken::Operational => ArtifactMode::Operational,
+            Taken::Replay => ArtifactMode::Replay,
+            Taken::Archival => ArtifactMode::Archival,
+            Taken::Debug => ArtifactMode::Debug,
+        }
+    }
+}
+
 /// What has to be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Needed {

@@ -39,6 +39,9 @@ pub enum Failure {
     Usage(String),
     /// The store, or the disk, failed: exit code 3, or 130 if the work was interrupted.
     Store(Error),
+    /// As [`Failure::Store`], of work that is done step by step; the second is what was done until then,
+    /// and that it goes on from there.
+    Begun(Error, String),
     /// What came of it could not be written: exit code 3. If nobody reads any more, that is no
     /// failure.
     Output(io::Error),
@@ -65,16 +68,16 @@ impl Failure {
     pub(super) fn exit_code(&self) -> u8 {
         match self {
             Failure::Usage(_) => 2,
-            Failure::Store(Error::Aborted) => INTERRUPTED,
+            Failure::Store(Error::Aborted) | Failure::Begun(Error::Aborted, _) => INTERRUPTED,
             Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
-            Failure::Store(_) | Failure::Output(_) => 3,
+            Failure::Store(_) | Failure::Begun(..) | Failure::Output(_) => 3,
         }
     }
 
     fn code(&self) -> &str {
         match self {
             Failure::Usage(_) => "ERR_SWING_STORE_ARGUMENT",
-            Failure::Store(error) => error.code(),
+            Failure::Store(error) | Failure::Begun(error, _) => error.code(),
             Failure::Output(_) => "ERR_SWING_STORE_OUTPUT",
         }
     }
@@ -84,6 +87,8 @@ impl Failure {
             Failure::Usage(message) => message.clone(),
             Failure::Store(Error::Aborted) => "interrupted".into(),
             Failure::Store(error) => error.to_string(),
+            Failure::Begun(Error::Aborted, done) => format!("interrupted. {done}"),
+            Failure::Begun(error, done) => format!("{error}. {done}"),
             Failure::Output(error) => format!("writing the output: {error}"),
         }
     }

@@ -2,14 +2,41 @@
 
 use std::time::Instant;
 
+use clap::ValueEnum;
 use indicatif::{HumanBytes, HumanCount};
 use serde_json::{Value, json};
 
-use super::artifact_mode::Mode;
 use super::state_dir::StateDirArgs;
 use super::{Failure, Outcome, Result, Session};
-use crate::store::prune::{DEFAULT_BUDGET, PruneOptions, prune};
+use crate::store::prune::{DEFAULT_BUDGET, PruneOptions, Pruned, prune_into};
 use crate::store::{ArtifactMode, Space, Transacted};
+
+/// What is said of work that was cut short.
+pub(super) const GOES_ON: &str = "That stays as it is; the same command goes on from there";
+
+/// What stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Kept {
+    /// What is needed to run, which always stays: current spans, and snapshots in use
+    Operational,
+    /// And every span of each vat's current incarnation
+    Replay,
+    /// And every span of earlier incarnations
+    Archival,
+    /// Everything
+    Debug,
+}
+
+impl Kept {
+    fn mode(self) -> ArtifactMode {
+        match self {
+            Kept::Operational => ArtifactMode::Operational,
+            Kept::Replay => ArtifactMode::Replay,
+            Kept::Archival => ArtifactMode::Archival,
+            Kept::Debug => ArtifactMode::Debug,
+        }
+    }
+}
 
 /// Delete the contents of old spans and snapshots, and keep their hashes.
 ///
@@ -32,15 +59,15 @@ pub struct PruneArgs {
     /// What stays: all that an export in this mode carries.
     #[arg(long, value_name = "MODE", value_enum)]
     #[arg(required_unless_present_all = ["keep_transcripts", "keep_snapshots"])]
-    keep: Option<Mode>,
+    keep: Option<Kept>,
 
     /// Which spans stay [default: those of --keep]; debug keeps all.
     #[arg(long, value_name = "MODE", value_enum)]
-    keep_transcripts: Option<Mode>,
+    keep_transcripts: Option<Kept>,
 
     /// Which snapshots stay [default: those of --keep]; debug keeps all.
     #[arg(long, value_name = "MODE", value_enum)]
-    keep_snapshots: Option<Mode>,
+    keep_snapshots: Option<Kept>,
 
     /// The most items to delete in one transaction.
     #[arg(long, value_name = "ITEMS", default_value_t = DEFAULT_BUDGET)]
@@ -63,13 +90,9 @@ pub struct PruneArgs {
 /// As [`prune`].
 pub fn run(args: PruneArgs, session: &Session) -> Result<Outcome> {
     let store = args.store.store()?;
-    let kept = |mode: Option<Mode>| -> Result<ArtifactMode> {
-        mode.or(args.keep).and_then(Mode::artifacts).ok_or_else(|| {
-            Failure::Usage(
-                "a store can't do without its operational artifacts: keep another mode than none"
-                    .into(),
-            )
-        })
+    let kept = |mode: Option<Kept>| -> Result<ArtifactMode> {
+        let missing = || Failure::Usage("say what stays: give --keep".into());
+        mode.or(args.keep).map(Kept::mode).ok_or_else(missing)
     };
     let options = PruneOptions {
         keep_transcripts: kept(args.keep_transcripts)?,
@@ -80,7 +103,18 @@ pub fn run(args: PruneArgs, session: &Session) -> Result<Outcome> {
     };
     let monitor = session.monitor();
     let begin = Instant::now();
-    let pruned = session.watch("Pruning", &monitor, || prune(&store, &options, &monitor))?;
+    let mut pruned = Pruned::default();
+    session
+        .watch("Pruning", &monitor, || {
+            prune_into(&store, &options, &monitor, &mut pruned)
+        })
+        .map_err(|error| match pruned.items + pruned.snapshots {
+            0 => Failure::Store(error),
+            _ => Failure::Begun(
+                error,
+                format!("Until then it has deleted {}. {GOES_ON}", what(&pruned)),
+            ),
+        })?;
     let seconds = begin.elapsed().as_secs_f64();
     let document = json!({
         "command": "prune",
@@ -100,13 +134,7 @@ pub fn run(args: PruneArgs, session: &Session) -> Result<Outcome> {
         "seconds": seconds,
     });
     session.answer(&document, |out| {
-        let what = format!(
-            "{} items of {} spans, and the contents of {} snapshots ({})",
-            HumanCount(pruned.items),
-            HumanCount(pruned.spans),
-            HumanCount(pruned.snapshots),
-            HumanBytes(pruned.snapshot_bytes),
-        );
+        let what = what(&pruned);
         if args.dry_run {
             return writeln!(out, "Would delete {what}");
         }
@@ -123,6 +151,17 @@ pub fn run(args: PruneArgs, session: &Session) -> Result<Outcome> {
         tell_locking(out, pruned.transacted)
     })?;
     Ok(Outcome::Success)
+}
+
+/// What was deleted, in words.
+fn what(pruned: &Pruned) -> String {
+    format!(
+        "{} items of {} spans, and the contents of {} snapshots ({})",
+        HumanCount(pruned.items),
+        HumanCount(pruned.spans),
+        HumanCount(pruned.snapshots),
+        HumanBytes(pruned.snapshot_bytes),
+    )
 }
 
 /// What a file takes up, in a document.

@@ -6,12 +6,12 @@ use std::time::Instant;
 use indicatif::{HumanBytes, HumanCount};
 use serde_json::{Value, json};
 
-use super::artifact_mode::Mode;
-use super::prune::{locking_document, tell_locking};
+use super::artifact_mode::{Mode, Taken};
+use super::prune::{GOES_ON, locking_document, tell_locking};
 use super::state_dir::StateDirArgs;
 use super::{Failure, Outcome, Result, Session};
 use crate::store::repopulate::{
-    DEFAULT_MAX_ARTIFACT_BYTES, RepopulateOptions, Repopulated, repopulate_from_directory,
+    DEFAULT_MAX_ARTIFACT_BYTES, RepopulateOptions, Repopulated, repopulate_from_directory_into,
 };
 
 /// How many names are shown of each kind; a document has all.
@@ -20,8 +20,8 @@ const SHOWN: usize = 10;
 /// Fill in old spans and snapshots that were pruned, from artifacts that need not be trusted.
 ///
 /// Each artifact is checked against the hash that the store has kept, and taken whole or not at all.
-/// What is there already is left alone. A kernel may be running on the store meanwhile. Called
-/// again, it goes on where it was.
+/// What is there already is left alone, unless it is damaged and is to be replaced. A kernel may be
+/// running on the store meanwhile. Called again, it goes on where it was.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Exits with 1 if an artifact was refused, or something that the mode asks for is still missing.
@@ -30,7 +30,9 @@ Examples:
   swing-store repopulate --from /archive
       every span of live vats from an archive of NAME.gz files
   swing-store repopulate --from /backup/export --artifact-mode debug
-      everything that an export has, unused snapshots too")]
+      everything that an export has, unused snapshots too
+  swing-store repopulate --from /backup/export --artifact-mode operational --replace-damaged
+      what verify calls damaged, and what is needed to run")]
 pub struct RepopulateArgs {
     #[command(flatten)]
     store: StateDirArgs,
@@ -42,7 +44,7 @@ pub struct RepopulateArgs {
 
     /// Which artifacts to take.
     #[arg(long, value_name = "MODE", default_value = "archival", value_enum)]
-    artifact_mode: Mode,
+    artifact_mode: Taken,
 
     /// The longest artifact to take, in bytes, uncompressed.
     #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_MAX_ARTIFACT_BYTES)]
@@ -53,7 +55,12 @@ pub struct RepopulateArgs {
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     max_transaction_bytes: Option<u64>,
 
-    /// Name each artifact on stderr that is filled in or refused.
+    /// Also replace what is there, but does not have its hash: damaged spans, snapshots and bundles,
+    /// whatever the mode. Of a current span the artifact may come from a node at another block.
+    #[arg(long)]
+    replace_damaged: bool,
+
+    /// Name each artifact on stderr that is filled in, replaced or refused.
     #[arg(long)]
     verbose: bool,
 }
@@ -67,7 +74,8 @@ pub fn run(args: RepopulateArgs, session: &Session) -> Result<Outcome> {
     let options = RepopulateOptions {
         max_artifact_bytes: args.max_artifact_bytes,
         max_transaction_bytes: args.max_transaction_bytes,
-        ..options(Some(args.artifact_mode))?
+        replace_damaged: args.replace_damaged,
+        ..RepopulateOptions::new(args.artifact_mode.mode())
     };
     let heading = json!({ "command": "repopulate", "from": args.from.to_string_lossy() });
     fill(&store, &args.from, options, heading, args.verbose, session)
@@ -96,9 +104,19 @@ pub(super) fn fill(
     let mode = options.mode;
     let monitor = session.telling_monitor(verbose);
     let begin = Instant::now();
-    let done = session.watch("Repopulating", &monitor, || {
-        repopulate_from_directory(from, store, options, &monitor)
-    })?;
+    let replace = options.replace_damaged;
+    let mut done = Repopulated::default();
+    session
+        .watch("Repopulating", &monitor, || {
+            repopulate_from_directory_into(from, store, options, &monitor, &mut done)
+        })
+        .map_err(|error| match done.filled.len() + done.replaced.len() {
+            0 => Failure::Store(error),
+            _ => Failure::Begun(
+                error,
+                format!("Until then it has {}. {GOES_ON}", what(&done)),
+            ),
+        })?;
     let seconds = begin.elapsed().as_secs_f64();
     let mut document = heading;
     if let Value::Object(fields) = &mut document
@@ -106,6 +124,8 @@ pub(super) fn fill(
             "stateDir": store.to_string_lossy(),
             "artifactMode": mode.name(),
             "filled": names(&done.filled),
+            "replaceDamaged": replace,
+            "replaced": names(&done.replaced),
             "bytes": done.bytes,
             "present": done.present,
             "unwanted": done.unwanted,
@@ -129,6 +149,10 @@ pub(super) fn fill(
             HumanCount(done.unwanted),
             mode.name(),
         )?;
+        if replace {
+            let count = HumanCount(done.replaced.len() as u64);
+            writeln!(out, "Replaced {count} that were damaged")?;
+        }
         tell_locking(out, done.transacted)?;
         if done.refused_count > 0 {
             writeln!(out, "Refused {}:", HumanCount(done.refused_count))?;
@@ -151,6 +175,19 @@ pub(super) fn fill(
         true => Outcome::Success,
         false => Outcome::Findings,
     })
+}
+
+/// What was done, in words.
+fn what(done: &Repopulated) -> String {
+    let filled = HumanCount(done.filled.len() as u64);
+    let bytes = HumanBytes(done.bytes);
+    match done.replaced.len() as u64 {
+        0 => format!("filled in {filled} artifacts, {bytes}"),
+        replaced => format!(
+            "filled in {filled} artifacts, and replaced {} that were damaged, {bytes}",
+            HumanCount(replaced)
+        ),
+    }
 }
 
 fn tell_rest(out: &mut dyn std::io::Write, count: usize) -> std::io::Result<()> {

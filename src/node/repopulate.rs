@@ -57,13 +57,14 @@ const STREAM_METHODS: &[Function<FromStreams>] = &[
 ];
 
 /// The options from some argument on: `artifactMode, quotedMode, maxArtifactBytes,
-/// maxTransactionBytes`.
+/// maxTransactionBytes, replaceDamaged`.
 fn options(call: &Call<'_, ()>, index: usize) -> Result<RepopulateOptions> {
     let mut options = RepopulateOptions::new(artifact_mode(call, index)?);
     if let Some(bytes) = call.number(index + 2) {
         options.max_artifact_bytes = bytes as u64;
     }
     options.max_transaction_bytes = call.number(index + 3).map(|bytes| bytes as u64);
+    options.replace_damaged = call.is_true(index + 4);
     Ok(options)
 }
 
@@ -224,6 +225,7 @@ fn report(done: Repopulated) -> Value {
     };
     Value::Object(vec![
         ("filled", names(done.filled)),
+        ("replaced", names(done.replaced)),
         ("bytes", Value::Number(done.bytes as f64)),
         ("present", Value::Number(done.present as f64)),
         ("unwanted", Value::Number(done.unwanted as f64)),

@@ -14,11 +14,13 @@ use std::time::{Duration, Instant};
 
 use rusqlite::params;
 
+use super::advice::Advised;
 use super::artifact::ArtifactMode;
 use super::beside::{Beside, Space, Transacted};
 use super::error::Result;
 use super::progress::{Monitor, Stage};
 use super::span_reader::SqlText;
+use super::view::View;
 use super::{Database, Error};
 
 /// How many items a transaction deletes unless the caller says otherwise.
@@ -74,8 +76,27 @@ pub struct Pruned {
 /// unsafe fast mode; [`Error::Aborted`]; SQLite's errors. What was deleted up to then stays
 /// deleted; another call goes on from there.
 pub fn prune(directory: &Path, options: &PruneOptions, monitor: &Monitor) -> Result<Pruned> {
+    let mut pruned = Pruned::default();
+    prune_into(directory, options, monitor, &mut pruned)?;
+    Ok(pruned)
+}
+
+/// As [`prune`], and puts what was deleted into `pruned`: if it fails, what was deleted until then.
+///
+/// # Errors
+/// As [`prune`].
+pub fn prune_into(
+    directory: &Path,
+    options: &PruneOptions,
+    monitor: &Monitor,
+    pruned: &mut Pruned,
+) -> Result<()> {
     if options.budget == 0 {
         return Err(Error::BadBudget);
+    }
+    if options.dry_run {
+        *pruned = look(directory, options, monitor)?;
+        return Ok(());
     }
     let mut beside = Beside::open(directory, monitor)?;
     let keep = options.keep_snapshots;
@@ -88,22 +109,49 @@ pub fn prune(directory: &Path, options: &PruneOptions, monitor: &Monitor) -> Res
         beside,
         options,
         monitor,
-        pruned: Pruned::default(),
+        pruned,
     };
-    if options.dry_run {
-        pruning.count(&snapshots, &spans)?;
-    } else {
-        pruning.snapshots(&snapshots)?;
-        pruning.spans(&spans)?;
-    }
+    pruning.snapshots(&snapshots)?;
+    pruning.spans(&spans)?;
     monitor.begin(Stage::Finishing);
     let Pruning {
-        mut beside,
-        mut pruned,
-        ..
+        mut beside, pruned, ..
     } = pruning;
     pruned.transacted = beside.finish()?;
     pruned.space = beside.space(monitor)?;
+    monitor.begin(Stage::Done);
+    Ok(())
+}
+
+/// Finds out what there is to delete, in one read transaction, for which nobody need be allowed to
+/// write.
+fn look(directory: &Path, options: &PruneOptions, monitor: &Monitor) -> Result<Pruned> {
+    let counted = count(directory, options, monitor);
+    // Whatever SQLite was doing when it was interrupted, this is the reason.
+    monitor.check()?;
+    counted.about_store(directory)
+}
+
+fn count(directory: &Path, options: &PruneOptions, monitor: &Monitor) -> Result<Pruned> {
+    let db = View::open_one(directory, monitor)?;
+    let snapshots = prunable_snapshots(&db, options.keep_snapshots)?;
+    let spans = prunable_spans(&db, options.keep_transcripts, monitor)?;
+    monitor.set_total(snapshots.len() + spans.len());
+    monitor.begin(Stage::Working);
+    let mut pruned = Pruned {
+        snapshots: snapshots.len() as u64,
+        snapshot_bytes: snapshots.iter().map(|snapshot| snapshot.bytes).sum(),
+        spans: spans.len() as u64,
+        done: snapshots.is_empty() && spans.is_empty(),
+        ..Pruned::default()
+    };
+    for span in &spans {
+        monitor.check()?;
+        let items = db.count_items(&span.vat_id, span.start_pos, span.end_pos)?;
+        pruned.items += items.unsigned_abs();
+        monitor.finish_piece();
+    }
+    pruned.space = Space::of(&db)?;
     monitor.begin(Stage::Done);
     Ok(pruned)
 }
@@ -194,7 +242,7 @@ struct Pruning<'a> {
     beside: Beside,
     options: &'a PruneOptions,
     monitor: &'a Monitor,
-    pruned: Pruned,
+    pruned: &'a mut Pruned,
 }
 
 /// What one transaction did.
@@ -251,22 +299,6 @@ impl Pruning<'_> {
             from = step.next_pos;
         }
         self.pruned.done = true;
-        Ok(())
-    }
-
-    /// Counts what would be deleted.
-    fn count(&mut self, snapshots: &[OldSnapshot], spans: &[OldSpan]) -> Result<()> {
-        self.pruned.snapshots = snapshots.len() as u64;
-        self.pruned.snapshot_bytes = snapshots.iter().map(|snapshot| snapshot.bytes).sum();
-        self.pruned.spans = spans.len() as u64;
-        for span in spans {
-            let items = self.beside.read(self.monitor, |db| {
-                db.count_items(&span.vat_id, span.start_pos, span.end_pos)
-            })?;
-            self.pruned.items += items.unsigned_abs();
-            self.monitor.finish_piece();
-        }
-        self.pruned.done = snapshots.is_empty() && spans.is_empty();
         Ok(())
     }
 }

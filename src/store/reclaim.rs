@@ -14,6 +14,7 @@ use super::beside::{Beside, Space, Transacted, is_busy, size};
 use super::error::{Error, Result};
 use super::progress::{Monitor, Stage};
 use super::replace::sidecar;
+use super::view::View;
 use super::{Database, Location, OpenOptions, Part, find_file};
 
 /// How many pages are given back in one transaction.
@@ -46,13 +47,15 @@ pub struct Reclaimed {
     pub transacted: Transacted,
 }
 
-/// What the file of the store in a directory takes up.
+/// What the file of the store in a directory takes up. It is only read.
 ///
 /// # Errors
-/// [`Error::NoStore`]; [`Error::StoreInUse`] while somebody runs it in the unsafe fast mode;
-/// [`Error::Aborted`]; SQLite's errors.
+/// [`Error::NoStore`]; [`Error::Aborted`]; SQLite's errors.
 pub fn space(directory: &Path, monitor: &Monitor) -> Result<Space> {
-    Beside::open(directory, monitor)?.space(monitor)
+    let found = View::open_one(directory, monitor).and_then(|db| Space::of(&db));
+    // Whatever SQLite was doing when it was interrupted, this is the reason.
+    monitor.check()?;
+    found.about_store(directory)
 }
 
 /// Makes the file of the store in a directory smaller.

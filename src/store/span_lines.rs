@@ -16,6 +16,8 @@ pub(super) struct SpanLines {
     /// The beginning of an item whose end is yet to arrive.
     line: Vec<u8>,
     max_item_bytes: usize,
+    /// Where the artifact ends by its own name, if the span was shorter, or longer, when it was made.
+    own_end: Option<i64>,
 }
 
 impl SpanLines {
@@ -29,7 +31,27 @@ impl SpanLines {
             next_pos: record.start_pos,
             line: Vec::new(),
             max_item_bytes,
+            own_end: None,
         }
+    }
+
+    /// For an artifact that begins as the span does, but ends at `own_end`: of a current span, made
+    /// by a node that was at another block. Of one that is longer, the items behind the span's end
+    /// are passed over. Of one that is shorter, the hash can only be checked together with the
+    /// items that follow: see [`SpanLines::hash`].
+    pub(super) fn ending_at(mut self, own_end: i64) -> SpanLines {
+        self.own_end = Some(own_end);
+        self
+    }
+
+    /// The hash of the items so far.
+    pub(super) fn hash(&self) -> SpanHash {
+        self.hash
+    }
+
+    /// Where the items that are taken end.
+    pub(super) fn taken_to(&self) -> i64 {
+        self.end_pos.min(self.own_end.unwrap_or(self.end_pos))
     }
 
     /// Takes the next bytes, and hands over every item that they complete with its position.
@@ -77,11 +99,15 @@ impl SpanLines {
         take: &mut impl FnMut(i64, &[u8]) -> Result<()>,
     ) -> Result<()> {
         let position = self.next_pos;
+        if position >= self.end_pos && self.own_end.is_some_and(|own_end| position < own_end) {
+            self.next_pos += 1;
+            return Ok(());
+        }
         let item = text::as_read(line);
         self.hash.extend(&item);
         self.next_pos += 1;
         take(position, &item)?;
-        if position >= self.end_pos {
+        if position >= self.own_end.unwrap_or(self.end_pos) {
             // No need to read on.
             return Err(Error::IncompleteArtifact(self.name.clone()));
         }
@@ -96,8 +122,11 @@ impl SpanLines {
         if !self.line.is_empty() {
             self.add_line(&mut take)?;
         }
-        if self.next_pos != self.end_pos {
+        if self.next_pos != self.own_end.unwrap_or(self.end_pos) {
             return Err(Error::IncompleteArtifact(self.name.clone()));
+        }
+        if self.taken_to() < self.end_pos {
+            return Ok(());
         }
         if self.hash.as_bytes() != self.expected_hash {
             return Err(Error::SpanHashMismatch {

@@ -27,15 +27,41 @@ pub fn repopulate_from_directory(
     options: RepopulateOptions,
     monitor: &Monitor,
 ) -> Result<Repopulated> {
+    let mut done = Repopulated::default();
+    repopulate_from_directory_into(from, store, options, monitor, &mut done)?;
+    Ok(done)
+}
+
+/// As [`repopulate_from_directory`], and puts what was done into `done`: if it fails, what was done
+/// until then, which stays done.
+///
+/// # Errors
+/// As [`repopulate_from_directory`].
+pub fn repopulate_from_directory_into(
+    from: &Path,
+    store: &Path,
+    options: RepopulateOptions,
+    monitor: &Monitor,
+    done: &mut Repopulated,
+) -> Result<()> {
     let found = sources(from)?;
     let repopulation = Repopulation::open(store, options, monitor)?;
     monitor.set_total(found.len());
-    pool::run(
+    let outcome = pool::run(
         found.len(),
         |index| take(&repopulation, &found[index], monitor),
         || Ok(()),
-    )?;
-    repopulation.finish(monitor)
+    );
+    match outcome.and_then(|()| repopulation.finish(monitor)) {
+        Ok(all) => {
+            *done = all;
+            Ok(())
+        }
+        Err(error) => {
+            *done = repopulation.so_far();
+            Err(error)
+        }
+    }
 }
 
 /// Brings one artifact to the store.

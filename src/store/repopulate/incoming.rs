@@ -4,15 +4,14 @@ use std::sync::Arc;
 
 use super::spool::{Spool, SpoolPlace, SpoolReader};
 use super::target::{self, Found, Target};
-use super::{Outcome, RepopulateOptions};
+use super::{Outcome, RepopulateOptions, damage};
 use crate::store::beside::Beside;
 use crate::store::error::{Error, Result};
+use crate::store::hash::SpanHash;
 use crate::store::progress::Monitor;
 use crate::store::record::SpanRecord;
 use crate::store::span_lines::SpanLines;
-use crate::store::{
-    ArtifactMode, BundleContents, Compressed, Compressor, Database, check_bundle_artifact,
-};
+use crate::store::{BundleContents, Compressed, Compressor, Database, check_bundle_artifact};
 
 /// The longest item, and the longest bundle, that is taken, in bytes. Such are held in memory.
 const MAX_WHOLE_BYTES: u64 = 128 << 20;
@@ -21,6 +20,8 @@ const MAX_WHOLE_BYTES: u64 = 128 << 20;
 pub struct Incoming {
     name: Vec<u8>,
     target: Target,
+    /// Whether what is there is damaged, and makes room.
+    replaces: bool,
     work: Work,
     bytes: u64,
     limit: u64,
@@ -39,14 +40,19 @@ impl Incoming {
     pub(super) fn new(
         name: &[u8],
         target: Target,
+        replaces: bool,
         options: &RepopulateOptions,
         place: &Arc<SpoolPlace>,
     ) -> Incoming {
         let limit = options.max_artifact_bytes;
         let (work, limit) = match &target {
-            Target::Span(span) => {
+            Target::Span { span, own_end } => {
                 let item = usize::try_from(limit.min(MAX_WHOLE_BYTES)).unwrap_or(usize::MAX);
-                let lines = Box::new(SpanLines::new(name, span, item));
+                let mut lines = SpanLines::new(name, span, item);
+                if *own_end != span.end_pos {
+                    lines = lines.ending_at(*own_end);
+                }
+                let lines = Box::new(lines);
                 (Work::Span(lines, Spool::new(place)), limit)
             }
             Target::Snapshot { size, .. } => (
@@ -58,6 +64,7 @@ impl Incoming {
         Incoming {
             name: name.to_vec(),
             target,
+            replaces,
             work,
             bytes: 0,
             limit,
@@ -101,9 +108,13 @@ impl Incoming {
     /// [`Error::Io`].
     pub(super) fn check(self) -> Result<Checked> {
         let contents = match (self.work, &self.target) {
-            (Work::Span(mut lines, mut spool), Target::Span(_)) => {
+            (Work::Span(mut lines, mut spool), Target::Span { .. }) => {
                 lines.finish(|position, item| spool.add(position, item))?;
-                Contents::Span(spool.into_reader()?)
+                Contents::Span(Box::new(Piece {
+                    items: spool.into_reader()?,
+                    hash: lines.hash(),
+                    taken_to: lines.taken_to(),
+                }))
             }
             (Work::Snapshot(compressor), Target::Snapshot { hash, .. }) => {
                 let image = compressor.finish()?;
@@ -124,6 +135,7 @@ impl Incoming {
         Ok(Checked {
             name: self.name,
             target: self.target,
+            replaces: self.replaces,
             bytes: self.bytes,
             contents,
         })
@@ -134,13 +146,14 @@ impl Incoming {
 pub(super) struct Checked {
     name: Vec<u8>,
     target: Target,
+    replaces: bool,
     /// How long it is.
     pub bytes: u64,
     contents: Contents,
 }
 
 enum Contents {
-    Span(SpoolReader),
+    Span(Box<Piece>),
     Snapshot(Compressed),
     Bundle(BundleContents),
 }
@@ -156,12 +169,19 @@ impl Checked {
         options: &RepopulateOptions,
         monitor: &Monitor,
     ) -> Result<Outcome> {
-        let mode = options.mode;
+        let done = match self.replaces {
+            true => Outcome::Replaced,
+            false => Outcome::Filled,
+        };
         match (self.contents, &self.target) {
-            (Contents::Span(items), Target::Span(span)) => {
-                let wanted = |db: &Database| is_present(db, &self.name, &self.target, mode);
+            (Contents::Span(piece), Target::Span { span, own_end }) => {
+                if self.replaces || *own_end != span.end_pos {
+                    beside.write(monitor, |db| replace_items(db, &self.name, span, *piece))?;
+                    return Ok(done);
+                }
+                let wanted = |db: &Database| is_present(db, &self.name, &self.target, options);
                 let most = options.max_transaction_bytes.unwrap_or(u64::MAX);
-                store_span(beside, span, items, most, monitor, wanted)
+                store_span(beside, span, piece.items, most, monitor, wanted)
             }
             (
                 Contents::Snapshot(image),
@@ -169,19 +189,19 @@ impl Checked {
                     vat_id, snap_pos, ..
                 },
             ) => beside.write(monitor, |db| {
-                if is_present(db, &self.name, &self.target, mode)? {
+                if is_present(db, &self.name, &self.target, options)? {
                     return Ok(Outcome::Present);
                 }
                 db.fill_snapshot(vat_id, snap_pos, &image)?;
-                Ok(Outcome::Filled)
+                Ok(done)
             }),
             (Contents::Bundle(contents), Target::Bundle(bundle_id)) => {
                 beside.write(monitor, |db| {
-                    if is_present(db, &self.name, &self.target, mode)? {
+                    if is_present(db, &self.name, &self.target, options)? {
                         return Ok(Outcome::Present);
                     }
                     db.populate_bundle(bundle_id, &contents)?;
-                    Ok(Outcome::Filled)
+                    Ok(done)
                 })
             }
             _ => Err(Error::Internal("an artifact has changed its kind".into())),
@@ -189,14 +209,62 @@ impl Checked {
     }
 }
 
-/// Whether an artifact's contents are there, now that nobody else can write. If they are not, its
-/// target is as it was found.
-fn is_present(db: &Database, name: &[u8], target: &Target, mode: ArtifactMode) -> Result<bool> {
-    match target::find(db, name, mode)? {
-        Found::Wanted(now) if now == *target => Ok(false),
+/// Whether an artifact's contents are there, now that nobody else can write. If they are not, or are
+/// replaced, its target is as it was found: the record's hash, which the artifact has, is the same.
+fn is_present(
+    db: &Database,
+    name: &[u8],
+    target: &Target,
+    options: &RepopulateOptions,
+) -> Result<bool> {
+    match target::find(db, name, options.mode, options.replace_damaged)? {
+        Found::Wanted(now) | Found::Suspect(now) if now == *target => Ok(false),
         Found::Present => Ok(true),
         _ => Err(Error::ArtifactOvertaken(name.to_vec())),
     }
+}
+
+/// Items from the beginning of a span, the hash of them, and where they end.
+struct Piece {
+    items: SpoolReader,
+    hash: SpanHash,
+    taken_to: i64,
+}
+
+/// Puts items in the place of those that a span has, all in one transaction.
+///
+/// A kernel may have added to a current span since it was looked at. What it adds follows from the
+/// record's hash, and so does this: the hash of the items, together with those behind them, has to
+/// be that of the record as it is now.
+fn replace_items(db: &mut Database, name: &[u8], span: &SpanRecord, piece: Piece) -> Result<()> {
+    let overtaken = || Error::ArtifactOvertaken(name.to_vec());
+    let now = db.span_at(&span.vat_id, span.start_pos)?;
+    let now = now.ok_or_else(overtaken)?;
+    // A span that was ended may have been pruned on purpose.
+    let goes_on = span.is_current && now.is_current && now.incarnation == span.incarnation;
+    if (now != *span && !goes_on) || now.end_pos < piece.taken_to {
+        return Err(overtaken());
+    }
+    let Piece {
+        mut items,
+        mut hash,
+        taken_to,
+    } = piece;
+    damage::extend_hash(db, &now, taken_to, &mut hash)?;
+    if hash.as_bytes() != now.hash {
+        return Err(Error::SpanHashMismatch {
+            name: name.to_vec(),
+            actual: hash.to_string(),
+            expected: now.hash,
+        });
+    }
+    db.delete_items(&span.vat_id, span.start_pos, taken_to)?;
+    let mut position = span.start_pos;
+    while let Some(item) = items.next()? {
+        db.insert_item(&span.vat_id, position, item, span.incarnation)?;
+        position += 1;
+    }
+    Ok(())
 }
 
 /// Inserts a span's items, of about `most` bytes in one transaction. Whatever there was of the

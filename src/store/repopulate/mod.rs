@@ -6,6 +6,7 @@
 //! the store or nothing. What is there already is left alone, and another run goes on where one
 //! has ended.
 
+mod damage;
 mod directory;
 mod incoming;
 mod missing;
@@ -15,7 +16,7 @@ mod target;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-pub use directory::repopulate_from_directory;
+pub use directory::{repopulate_from_directory, repopulate_from_directory_into};
 pub use incoming::Incoming;
 
 use super::artifact::ArtifactMode;
@@ -42,6 +43,9 @@ pub struct RepopulateOptions {
     /// About how many bytes of items to insert in one transaction. Without it each span is
     /// inserted in one, however large it is.
     pub max_transaction_bytes: Option<u64>,
+    /// Whether contents that are there, of whichever mode, are replaced if they do not have the hash
+    /// of their record. Each is replaced in one transaction.
+    pub replace_damaged: bool,
 }
 
 impl RepopulateOptions {
@@ -51,6 +55,7 @@ impl RepopulateOptions {
             mode,
             max_artifact_bytes: DEFAULT_MAX_ARTIFACT_BYTES,
             max_transaction_bytes: None,
+            replace_damaged: false,
         }
     }
 }
@@ -71,6 +76,8 @@ pub struct Refused {
 pub struct Repopulated {
     /// The names of those that were filled in.
     pub filled: Vec<Vec<u8>>,
+    /// The names of those that took the place of damaged contents.
+    pub replaced: Vec<Vec<u8>>,
     /// How many bytes these have.
     pub bytes: u64,
     /// How many were there already.
@@ -91,6 +98,7 @@ pub struct Repopulated {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
     Filled,
+    Replaced,
     Present,
 }
 
@@ -144,33 +152,51 @@ impl Repopulation {
     /// # Errors
     /// [`Error::Aborted`]; SQLite's errors.
     pub fn begin(&self, name: &[u8], monitor: &Monitor) -> Result<Option<Incoming>> {
-        let mode = self.options.mode;
-        let found = self
-            .reader()
-            .read(monitor, |db| target::find(db, name, mode))
-            .or_else(|error| match error {
-                // What is wrong with one row is no reason to leave out others.
-                Error::BadRow(_) => Ok(Found::Refused(error)),
-                error => Err(error),
-            })?;
+        let found = self.look(name, monitor).or_else(|error| match error {
+            // What is wrong with one row is no reason to leave out others.
+            Error::BadRow(_) => Ok((Found::Refused(error), false)),
+            error => Err(error),
+        })?;
         match found {
-            Found::Wanted(target) => {
+            (Found::Wanted(target) | Found::Suspect(target), replaces) => {
                 return Ok(Some(Incoming::new(
                     name,
                     target,
+                    replaces,
                     &self.options,
                     &self.place,
                 )));
             }
-            Found::Present => self.report().present += 1,
-            Found::Unwanted => self.report().unwanted += 1,
-            Found::Refused(error) => {
+            (Found::Present, _) => self.report().present += 1,
+            (Found::Unwanted, _) => self.report().unwanted += 1,
+            (Found::Refused(error), _) => {
                 self.refuse(name, &error, monitor);
                 return Ok(None);
             }
         }
         monitor.finish_piece();
         Ok(None)
+    }
+
+    /// What an artifact is for, and whether it replaces what is there. Contents that may be damaged
+    /// are looked at.
+    fn look(&self, name: &[u8], monitor: &Monitor) -> Result<(Found, bool)> {
+        let RepopulateOptions {
+            mode,
+            replace_damaged,
+            ..
+        } = self.options;
+        let mut reader = self.reader();
+        let found = reader.read(monitor, |db| target::find(db, name, mode, replace_damaged))?;
+        Ok(match found {
+            Found::Suspect(target) => {
+                match damage::is_damaged(&mut reader, name, &target, monitor)? {
+                    true => (Found::Wanted(target), true),
+                    false => (Found::Present, false),
+                }
+            }
+            found => (found, false),
+        })
     }
 
     /// Checks an artifact that was taken whole, and stores it.
@@ -189,6 +215,12 @@ impl Repopulation {
                 monitor.tell(|| format!("filled in {}", show(&name)));
                 let mut report = self.report();
                 report.filled.push(name);
+                report.bytes += bytes;
+            }
+            Ok((Outcome::Replaced, bytes)) => {
+                monitor.tell(|| format!("replaced {}", show(&name)));
+                let mut report = self.report();
+                report.replaced.push(name);
                 report.bytes += bytes;
             }
             Ok((Outcome::Present, _)) => self.report().present += 1,
@@ -235,6 +267,11 @@ impl Repopulation {
         }
     }
 
+    /// What was done so far, when the work can't go on.
+    fn so_far(&self) -> Repopulated {
+        self.report().clone()
+    }
+
     /// Ends the work: finds out what is still missing, and tells of all that was done.
     ///
     /// # Errors
@@ -249,6 +286,7 @@ impl Repopulation {
         report.transacted = transacted;
         // Artifacts that were worked on at the same time end in any order.
         report.filled.sort();
+        report.replaced.sort();
         report.refused.sort_by(|a, b| a.name.cmp(&b.name));
         monitor.begin(Stage::Done);
         Ok(report)

@@ -43,10 +43,10 @@ pub(super) fn walk(
         check.count(|totals| totals.bundles.pruned += 1);
         if check.mode != ArtifactMode::Debug {
             let message = format!(
-                "bundle {} has no contents, and an export in mode {} needs all bundles. Import \
-                 the store again from an export that has it",
+                "bundle {} has no contents, and an export in mode {} needs all bundles. {}",
                 brief(id_text),
-                check.mode.name()
+                check.mode.name(),
+                check.remedies.fill()
             );
             check.add(about(Kind::BundlePruned, id_text, message));
         }
@@ -83,9 +83,15 @@ fn check_contents(check: &Check<'_>, db: &Database, job: &BundleJob) -> Result<(
         ValueRef::Blob(bytes) => (false, bytes),
         other => {
             let wanted = "the bundle's JSON text or archive";
-            check.bad_value(Table::Bundles, "bundle", other, wanted, |finding| {
-                place(finding, &job.id)
-            });
+            let remedy = check.remedies.replace();
+            check.bad_contents(
+                Table::Bundles,
+                "bundle",
+                other,
+                wanted,
+                &remedy,
+                |finding| place(finding, &job.id),
+            );
             return Ok(());
         }
     };
@@ -94,8 +100,10 @@ fn check_contents(check: &Check<'_>, db: &Database, job: &BundleJob) -> Result<(
         totals.bundles.checked += 1;
         totals.bundles.bytes += bytes.len() as u64;
     });
-    let advice = "It can't be imported, and may run other code than it should; restore the store, \
-                  or take the bundle from an export";
+    let advice = format!(
+        "It can't be imported, and may run other code than it should. {}",
+        check.remedies.replace()
+    );
     let message = match check_bundle_artifact(&artifact::bundle_name(&job.id), bytes.to_vec()) {
         Err(error) => format!(
             "the contents are not those of bundle {}: {error}. {advice}",
@@ -108,9 +116,15 @@ fn check_contents(check: &Check<'_>, db: &Database, job: &BundleJob) -> Result<(
         Ok(contents) => {
             if is_text != matches!(contents, BundleContents::Script(_)) {
                 let wanted = if is_text { "a blob" } else { "a text" };
-                check.bad_value(Table::Bundles, "bundle", value, wanted, |finding| {
-                    place(finding, &job.id)
-                });
+                let remedy = check.remedies.replace();
+                check.bad_contents(
+                    Table::Bundles,
+                    "bundle",
+                    value,
+                    wanted,
+                    &remedy,
+                    |finding| place(finding, &job.id),
+                );
             }
             return Ok(());
         }

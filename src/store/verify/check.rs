@@ -8,6 +8,7 @@ use rusqlite::types::ValueRef;
 
 use super::finding::{Finding, Kind, Table, brief};
 use super::findings::Findings;
+use super::remedy::{RESTORE, Remedies};
 use super::report::Totals;
 use crate::store::ArtifactMode;
 use crate::store::error::{Error, Result};
@@ -17,6 +18,8 @@ use crate::store::progress::Monitor;
 /// A verification under way.
 pub(super) struct Check<'a> {
     pub(super) mode: ArtifactMode,
+    /// What to do about findings.
+    pub(super) remedies: Remedies,
     pub(super) findings: Findings,
     pub(super) monitor: &'a Monitor,
     /// Set when one thread failed, so that the others need not go on.
@@ -63,7 +66,7 @@ impl Check<'_> {
                 let code = error.code();
                 let message = format!(
                     "could not be read: {error} ({code}). The file, or the disk that it lies \
-                     on, is damaged; restore the store from a backup or by state-sync"
+                     on, is damaged. {RESTORE}"
                 );
                 self.add(place(Finding::new(Kind::Unreadable, table, message)));
                 Ok(None)
@@ -83,14 +86,15 @@ impl Check<'_> {
         if std::str::from_utf8(text).is_err() {
             let message = format!(
                 "{what} {} is not well-formed Unicode (half of a surrogate pair, say). It reads \
-                 back as another text, so an export does not carry what the store has",
+                 back as another text, so an export does not carry what the store has. Nothing need \
+                 be done if the program that wrote it lives with that",
                 brief(text)
             );
             self.add(place(Finding::new(Kind::NotUnicode, table, message)));
         }
     }
 
-    /// Notes that a column holds something of the wrong type.
+    /// Notes that a column of a record holds something of the wrong type.
     pub(super) fn bad_value(
         &self,
         table: Table,
@@ -99,9 +103,22 @@ impl Check<'_> {
         wanted: &str,
         place: impl FnOnce(Finding) -> Finding,
     ) {
+        self.bad_contents(table, column, found, wanted, RESTORE, place);
+    }
+
+    /// Notes that a column holds something of the wrong type, and what to do about it.
+    pub(super) fn bad_contents(
+        &self,
+        table: Table,
+        column: &str,
+        found: ValueRef<'_>,
+        wanted: &str,
+        remedy: &str,
+        place: impl FnOnce(Finding) -> Finding,
+    ) {
         let message = format!(
-            "{column} is {}, and should be {wanted}. No kernel writes that; find out which tool \
-             changed the store, and restore it",
+            "{column} is {}, and should be {wanted}. No kernel writes that: find out which tool \
+             changed the store. {remedy}",
             describe(found)
         );
         self.add(place(Finding::new(Kind::BadValue, table, message)));
@@ -179,7 +196,7 @@ pub(super) fn mark(value: ValueRef<'_>) -> Option<bool> {
 pub(super) fn bad_mark(table: Table, column: &str, found: ValueRef<'_>) -> Finding {
     let message = format!(
         "{column} is {}, and should be 1 or NULL: the record is neither current nor historical, \
-         and some exports leave it out. Set it to NULL if another record of the vat has 1",
+         and some exports leave it out. {RESTORE}",
         describe(found)
     );
     Finding::new(Kind::BadMark, table, message)
@@ -190,7 +207,8 @@ pub(super) fn check_id(check: &Check<'_>, what: &str, id: &[u8], table: Table) {
     if id.is_empty() || id.contains(&b'.') {
         let message = format!(
             "the {what} {} is {}, so that names of its artifacts can't be taken apart again, and \
-             no import takes them",
+             no import takes them. No kernel makes such IDs: find out which tool changed the store. \
+             {RESTORE}",
             brief(id),
             if id.is_empty() {
                 "empty"

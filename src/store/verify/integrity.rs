@@ -29,9 +29,9 @@ fn run(check: &Check<'_>, db: &Database, limit: usize) -> Result<()> {
             }
             number += 1;
             let message = format!(
-                "SQLite's integrity check says {}. Restore the store from a backup or by \
-                 state-sync; if only indexes are named, REINDEX may repair it",
-                brief(line)
+                "SQLite's integrity check says {}. {}",
+                brief(line),
+                check.remedies.rewrite()
             );
             let finding = Finding::new(Kind::Integrity, Table::Database, message);
             // In the order in which SQLite has them.

@@ -18,6 +18,7 @@ mod jobs;
 mod kernel_vats;
 mod keys;
 mod links;
+mod remedy;
 mod report;
 mod schema;
 mod snapshots;
@@ -47,6 +48,7 @@ use crate::store::locks;
 use check::Check;
 use findings::Findings;
 use jobs::Job;
+use remedy::Remedies;
 
 /// What to verify.
 #[derive(Debug, Clone)]
@@ -100,6 +102,7 @@ fn verify(
     let connections = View::open(directory, threads, monitor, &stop)?.into_connections();
     let mut check = Check {
         mode: options.mode,
+        remedies: Remedies::new(directory, options.mode),
         findings: Findings::new(options.findings_per_kind.max(1)),
         monitor,
         stop,

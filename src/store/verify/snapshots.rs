@@ -5,6 +5,7 @@ use rusqlite::params;
 use super::check::{Check, MAX_POSITION, bad_mark, check_id, integer, is_hash, mark, text};
 use super::finding::{Finding, Kind, Table, brief};
 use super::jobs::Job;
+use super::remedy::RESTORE;
 use crate::store::artifact::{self, ArtifactMode};
 use crate::store::error::{Error, Result};
 use crate::store::span_reader::SqlText;
@@ -77,7 +78,7 @@ pub(super) fn walk(
             if in_use == 2 {
                 let message = format!(
                     "vat {} has more than one snapshot in use; a kernel takes one of them by \
-                     chance",
+                     chance. {RESTORE}",
                     brief(vat)
                 );
                 check.add(about(Kind::SnapshotInUseTwice, message));
@@ -85,7 +86,7 @@ pub(super) fn walk(
             if check.has(Table::Spans) && !has_current_span(db, vat)? {
                 let message = format!(
                     "a snapshot of vat {} is in use, but the vat has no current span to go on \
-                     from it",
+                     from it. {RESTORE}",
                     brief(vat)
                 );
                 check.add(about(Kind::SnapshotUnmatched, message));
@@ -116,8 +117,9 @@ pub(super) fn walk(
         if marked && check.mode != ArtifactMode::Debug {
             let message = format!(
                 "the snapshot of vat {} that is in use has no contents, so the vat can't be \
-                 loaded. Fill it from an export that has it (repopulate), or import the store again",
-                brief(vat)
+                 loaded. {}",
+                brief(vat),
+                check.remedies.fill()
             );
             check.add(about(Kind::SnapshotPruned, message));
         }
@@ -192,11 +194,12 @@ fn check_contents(check: &Check<'_>, db: &Database, job: &SnapshotJob) -> Result
             rusqlite::types::ValueRef::Blob(bytes) => bytes.to_vec(),
             other => {
                 let place = |finding| place(finding, &job.vat_id, job.snap_pos);
-                check.bad_value(
+                check.bad_contents(
                     Table::Snapshots,
                     "compressedSnapshot",
                     other,
                     "a blob",
+                    &check.remedies.replace(),
                     place,
                 );
                 return Ok(());
@@ -221,7 +224,8 @@ fn check_contents(check: &Check<'_>, db: &Database, job: &SnapshotJob) -> Result
                     Kind::SnapshotGzip,
                     format!(
                         "the snapshot can't be decompressed: {problem} (behind {size} bytes of \
-                         the image). {ADVICE}"
+                         the image). {IF_IN_USE} {}",
+                        check.remedies.replace()
                     ),
                 );
                 return Ok(());
@@ -238,8 +242,9 @@ fn check_contents(check: &Check<'_>, db: &Database, job: &SnapshotJob) -> Result
         add(
             Kind::SnapshotHash,
             format!(
-                "the image has the hash {actual}, and should have {}. {ADVICE}",
-                brief(&job.hash)
+                "the image has the hash {actual}, and should have {}. {IF_IN_USE} {}",
+                brief(&job.hash),
+                check.remedies.replace()
             ),
         );
         return Ok(());
@@ -254,7 +259,8 @@ fn check_contents(check: &Check<'_>, db: &Database, job: &SnapshotJob) -> Result
                 Kind::SnapshotSize,
                 format!(
                     "{column} is {recorded}, and should be {actual}. The image is \
-                     whole; only statistics are wrong"
+                     whole; only statistics are wrong. {}",
+                    check.remedies.replace()
                 ),
             );
         }
@@ -262,5 +268,4 @@ fn check_contents(check: &Check<'_>, db: &Database, job: &SnapshotJob) -> Result
     Ok(())
 }
 
-const ADVICE: &str = "If it is in use the vat can't be loaded. Fill it from an export that has \
-                      it, or import the store again";
+const IF_IN_USE: &str = "If it is in use the vat can't be loaded.";

@@ -8,6 +8,7 @@ use rusqlite::types::ValueRef;
 use super::check::{Check, integer, is_hash};
 use super::finding::{Finding, Kind, Table, brief};
 use super::links::{self, Entry};
+use super::remedy::RESTORE;
 use super::transcripts::place;
 use crate::store::error::Result;
 use crate::store::hash::SpanHash;
@@ -109,10 +110,10 @@ fn check_items(check: &Check<'_>, db: &Database, span: &SpanJob) -> Result<()> {
             Kind::SpanHash,
             format!(
                 "the items have the hash {}, and should have {}: one of them, or the record, was \
-                 changed. Fill the span from an export that has it (delete its items and \
-                 repopulate), or restore the store",
+                 changed. {}",
                 items.hash,
-                brief(&span.hash)
+                brief(&span.hash),
+                check.remedies.replace()
             ),
         );
         return Ok(());
@@ -135,9 +136,9 @@ fn report_gap(check: &Check<'_>, span: &SpanJob, items: &Items, expected: i64) {
             add(
                 Kind::SpanPruned,
                 format!(
-                    "the {what} span has none of its {expected} items, which mode {} needs. Fill \
-                     it from an export that has it (repopulate), or ask for a lesser mode",
-                    check.mode.name()
+                    "the {what} span has none of its {expected} items, which mode {} needs. {}",
+                    check.mode.name(),
+                    check.remedies.fill()
                 ),
             );
         }
@@ -150,8 +151,9 @@ fn report_gap(check: &Check<'_>, span: &SpanJob, items: &Items, expected: i64) {
             Kind::SpanHalfPruned,
             format!(
                 "the historical span has the last {} of its {expected} items, as when a pruning is \
-                 under way, or was cut short. It counts as pruned; prune again to delete the rest",
-                items.found
+                 under way, or was cut short. It counts as pruned. {}",
+                items.found,
+                check.remedies.prune()
             ),
         );
         return;
@@ -160,10 +162,10 @@ fn report_gap(check: &Check<'_>, span: &SpanJob, items: &Items, expected: i64) {
         Kind::SpanIncomplete,
         format!(
             "the {what} span has {} of its {expected} items, and lacks the one at {}. A span is \
-             there as a whole or not at all; delete its items, and fill it from an export that \
-             has it (repopulate)",
+             there as a whole or not at all. {}",
             items.found,
-            items.missing.unwrap_or(span.start_pos)
+            items.missing.unwrap_or(span.start_pos),
+            check.remedies.replace()
         ),
     );
 }
@@ -183,20 +185,23 @@ fn report_items(check: &Check<'_>, span: &SpanJob, items: &Items) {
         Kind::ItemNewline,
         &items.newline,
         "has a newline in it".into(),
-        "In an artifact that is the end of an item, so the span can't be exported and imported \
-         again",
+        &format!(
+            "In an artifact that is the end of an item, so the span can't be exported and imported \
+             again. No kernel writes such items: find out which tool did. {RESTORE}"
+        ),
     );
     report(
         Kind::ItemIncarnation,
         &items.incarnation,
         format!("is not of incarnation {}, as its span is", span.incarnation),
-        "Set the incarnation of the items, or restore the store",
+        &check.remedies.replace(),
     );
     report(
         Kind::NotUnicode,
         &items.not_unicode,
         "is not well-formed Unicode".into(),
-        "It reads back as another text, so the span can't be exported and imported again",
+        "It reads back as another text, so the span can't be exported and imported again. Nothing \
+         need be done if the program that wrote it lives with that",
     );
 }
 
@@ -224,11 +229,12 @@ fn read(check: &Check<'_>, db: &Database, span: &SpanJob) -> Result<Items> {
     while let Some(row) = rows.next()? {
         let found = row.get_ref(0)?;
         let Some(position) = integer(found) else {
-            check.bad_value(
+            check.bad_contents(
                 Table::Items,
                 "position",
                 found,
                 "a whole number",
+                &check.remedies.replace(),
                 |finding| place(finding, &span.vat_id, span.start_pos, span.end_pos),
             );
             continue;
@@ -248,7 +254,8 @@ fn read(check: &Check<'_>, db: &Database, span: &SpanJob) -> Result<Items> {
                 items.are_texts = false;
                 let column = format!("the item at {position}");
                 let wanted = "a text, without which its span has no hash";
-                check.bad_value(Table::Items, &column, other, wanted, |finding| {
+                let remedy = check.remedies.replace();
+                check.bad_contents(Table::Items, &column, other, wanted, &remedy, |finding| {
                     place(finding, &span.vat_id, span.start_pos, span.end_pos).at(position)
                 });
                 continue;

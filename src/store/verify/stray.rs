@@ -5,6 +5,7 @@ use rusqlite::{Params, params};
 
 use super::check::Check;
 use super::finding::{Finding, Kind, Table, brief};
+use super::remedy::RESTORE;
 use crate::store::Database;
 use crate::store::error::Result;
 use crate::store::span_reader::SqlText;
@@ -36,8 +37,8 @@ pub(super) fn report_strays(
         };
         let message = format!(
             "{items} of vat {}, at positions {} to {}, in no span. No export takes \
-             them, and a span that comes to their place can't be written; restore the store, or \
-             delete them",
+             them, and a span that comes to their place can't be written. If a span's record is \
+             missing (span-gap), adding that mends this, too. If not: {RESTORE}",
             brief(vat_id),
             show(&first),
             show(&last)
@@ -94,10 +95,8 @@ pub(super) fn report_vats_without_spans(check: &Check<'_>, db: &Database) -> Res
     if let Some(count) = nameless
         && count > 0
     {
-        let message = format!(
-            "{count} items have a vatID that is no text, and belong to no vat. Restore the store, \
-             or delete them"
-        );
+        let message =
+            format!("{count} items have a vatID that is no text, and belong to no vat. {RESTORE}");
         check.add(Finding::new(Kind::StrayItem, Table::Items, message));
     }
     Ok(())

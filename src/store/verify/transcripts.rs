@@ -203,11 +203,11 @@ impl Vat {
                 Kind::SpanGap,
                 format!(
                     "the positions {} to {} of vat {} belong to no span: a record is missing, \
-                     whose hash is part of the export data. repair-metadata adds it from an export, \
-                     or restore the store",
+                     whose hash is part of the export data. {}",
                     self.covered_to,
                     start_pos.saturating_sub(1),
-                    vat()
+                    vat(),
+                    check.remedies.add_record()
                 ),
             );
             if check.has(Table::Items) {

@@ -149,8 +149,19 @@ impl Kernel {
             .map(|(kind, id, position)| (*kind, (*id).to_owned(), *position))
             .collect();
         assert_eq!(found, expected, "{}", messages(&report));
+        for finding in &report.findings {
+            assert!(says_what_to_do(finding), "{}", messages(&report));
+        }
         report
     }
+}
+
+/// Whether a finding names a command, or says that there is none. Of the schema and what exports
+/// lack the message says by itself what to do.
+fn says_what_to_do(finding: &Finding) -> bool {
+    let by_itself = [Kind::SchemaMissing, Kind::SchemaDiffers, Kind::Incomplete];
+    let advice = ["`swing-store ", "estore", "Nothing need be done"];
+    by_itself.contains(&finding.kind) || advice.iter().any(|words| finding.message.contains(words))
 }
 
 fn messages(report: &Report) -> String {
