@@ -939,9 +939,10 @@ export interface ExportedDirectory {
  * Progress counts files: artifacts, and the one with the export data. An abort removes what was written so far.
  *
  * @param dirPath  the directory that holds the store.
- * @param exportDir  the directory to write to, made if need be.
+ * @param exportDir  the directory to write to, made if need be. It must neither be, nor lie in, nor hold the store's.
  * @throws (rejects) if `exportDir` has a manifest, or another file that would be in the way (`code` `EEXIST`); if the
- *   store lacks something that the mode asks for, or is at another block; if an option has the wrong type.
+ *   store lacks something that the mode asks for, which the message names with what to do; if it is at another block; if
+ *   an option has the wrong type.
  */
 export function exportSwingStoreToDirectory(
   dirPath: string,
@@ -2007,7 +2008,7 @@ export interface ArchivedSwingStore {
  * aborted. Progress counts files, and bytes before they are compressed (of snapshots, after).
  *
  * @param dirPath  the directory that holds the store.
- * @param archiveDir  the directory to write to, made if need be.
+ * @param archiveDir  the directory to write to, made if need be. It must not be the store's own.
  * @throws (rejects) if the store lacks something that the mode asks for; if a file cannot be written.
  */
 export function archiveSwingStore(

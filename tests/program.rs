@@ -14,7 +14,8 @@ fn a_limit_of_file_sizes_is_an_error_and_no_silent_end() {
     store.kernel_set(b"key", &vec![b'x'; 1_000_000]).unwrap();
     store.commit().unwrap();
     store.close().unwrap();
-    let to = base.path().join("export");
+    let place = tempfile::tempdir().unwrap();
+    let to = place.path().join("export");
     // Enough for the WAL-index, in units of 512 or 1024 bytes.
     let limited = "ulimit -f 200 && exec \"$@\"";
     let ended = Command::new("sh")

@@ -54,7 +54,7 @@ pub struct ArchiveArgs {
     store: StateDirArgs,
 
     /// The directory to write to, made if need be.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     archive_dir: PathBuf,
 
     /// Which spans and snapshots to archive.

@@ -31,6 +31,9 @@ pub fn run(args: CompletionsArgs, session: &Session) -> Result<Outcome> {
         "swing-store",
         &mut script,
     );
+    if args.shell == Shell::Bash {
+        script = mend_bash(&script);
+    }
     let document = json!({
         "command": "completions",
         "shell": args.shell.to_string(),
@@ -38,4 +41,12 @@ pub fn run(args: CompletionsArgs, session: &Session) -> Result<Outcome> {
     });
     session.answer(&document, |out| out.write_all(&script))?;
     Ok(Outcome::Success)
+}
+
+/// Mends what clap_complete makes of a program's name with a hyphen: it looks for a subcommand under
+/// another name than the one under which it has found it.
+fn mend_bash(script: &[u8]) -> Vec<u8> {
+    let script = String::from_utf8_lossy(script);
+    let script = script.replace("swing__subcmd__store__subcmd__", "swing__store__subcmd__");
+    script.into_bytes()
 }

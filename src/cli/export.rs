@@ -38,7 +38,7 @@ pub struct ExportArgs {
     store: StateDirArgs,
 
     /// The directory to write to, made if need be. Nothing in it is overwritten.
-    #[arg(long, value_name = "DIR", default_value = ".")]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath, default_value = ".")]
     #[arg(env = "AG_CHAIN_COSMOS_EXPORT_DIR", hide_env_values = true)]
     export_dir: PathBuf,
 

@@ -1,5 +1,9 @@
-//! Options that older versions of `cosmic-swingset` took, and those that take their place.
+//! What people write by mistake: options that older versions of `cosmic-swingset` took, and paths
+//! without an option.
 
+use std::ffi::OsString;
+
+use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
 const FORMER: [(&str, &str); 3] = [
@@ -8,17 +12,69 @@ const FORMER: [(&str, &str); 3] = [
     ("--include-historical", "--artifact-mode"),
 ];
 
-/// Adds to an error about such an option what to use instead.
-pub(super) fn suggest(error: &mut Error) {
-    if error.kind() != ErrorKind::UnknownArgument {
-        return;
-    }
-    let Some(ContextValue::String(found)) = error.get(ContextKind::InvalidArg) else {
+/// Adds to an error about such an argument what to use instead.
+pub(super) fn suggest(error: &mut Error, arguments: &[OsString]) {
+    let kind = match error.kind() {
+        ErrorKind::UnknownArgument => ContextKind::InvalidArg,
+        ErrorKind::InvalidSubcommand => ContextKind::InvalidSubcommand,
+        _ => return,
+    };
+    let Some(ContextValue::String(found)) = error.get(kind) else {
         return;
     };
-    let found = found.split('=').next().unwrap_or_default();
-    if let Some((_, instead)) = FORMER.iter().find(|(former, _)| *former == found) {
+    let option = found.split('=').next().unwrap_or_default();
+    if let Some((_, instead)) = FORMER.iter().find(|(former, _)| *former == option) {
         let instead = ContextValue::String((*instead).to_owned());
         error.insert(ContextKind::SuggestedArg, instead);
+    } else if !found.starts_with('-') {
+        let tip = match kind {
+            ContextKind::InvalidArg => for_path(arguments),
+            _ if found.contains(['/', '\\', '.']) => Some(
+                "give a command first, such as 'swing-store verify --state-dir DIR'".to_owned(),
+            ),
+            _ => None,
+        };
+        if let Some(tip) = tip {
+            let tips = ContextValue::StyledStrs(vec![StyledStr::from(tip)]);
+            error.insert(ContextKind::Suggested, tips);
+        }
     }
+}
+
+/// The options of the command in question that take a path.
+fn for_path(arguments: &[OsString]) -> Option<String> {
+    let program = super::command();
+    let command = arguments
+        .iter()
+        .skip(1)
+        .find_map(|argument| program.find_subcommand(argument))?;
+    let options: Vec<String> = command
+        .get_arguments()
+        .filter(|option| option.get_value_hint() != clap::ValueHint::Unknown)
+        .filter_map(|option| {
+            let help = option.get_help()?.to_string();
+            let help = help.split([',', '.', '[', ':']).next()?.trim();
+            let value = option.get_value_names()?.first()?;
+            Some(format!(
+                "--{} {value} ({})",
+                option.get_long()?,
+                lower(help)
+            ))
+        })
+        .collect();
+    match options.is_empty() {
+        true => None,
+        false => Some(format!("name it by an option: {}", options.join(", "))),
+    }
+}
+
+/// A sentence as part of another.
+fn lower(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters
+        .next()
+        .into_iter()
+        .flat_map(char::to_lowercase)
+        .chain(letters)
+        .collect()
 }

@@ -49,7 +49,7 @@ pub struct ImportArgs {
     store: StateDirArgs,
 
     /// The directory with the export.
-    #[arg(long, value_name = "DIR", default_value = ".")]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath, default_value = ".")]
     #[arg(env = "AG_CHAIN_COSMOS_EXPORT_DIR", hide_env_values = true)]
     export_dir: PathBuf,
 

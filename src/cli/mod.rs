@@ -151,7 +151,7 @@ pub fn run(
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(mut error) => {
-            former::suggest(&mut error);
+            former::suggest(&mut error, &arguments);
             let json = arguments.iter().any(|argument| argument == "--json");
             return outcome::refuse(&error, json, streams);
         }

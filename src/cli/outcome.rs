@@ -130,8 +130,12 @@ pub(super) fn refuse(error: &clap::Error, json: bool, mut streams: Streams) -> u
         }
     } else {
         let text = show(streams.stdout_is_terminal && colors_are_wanted());
-        drop(streams.stdout.write_all(text.as_bytes()));
-        drop(streams.stdout.flush());
+        let written = streams.stdout.write_all(text.as_bytes());
+        if let Err(error) = written.and_then(|()| streams.stdout.flush()) {
+            let failure = Failure::Output(error);
+            failure.tell(false, &mut *streams.stdout, &mut *streams.stderr);
+            return failure.exit_code();
+        }
     }
     u8::try_from(error.exit_code()).unwrap_or(2)
 }

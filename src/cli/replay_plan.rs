@@ -28,8 +28,8 @@ pub struct ReplayPlanArgs {
     #[command(flatten)]
     store: StateDirArgs,
 
-    /// The vat.
-    #[arg(long, value_name = "VATID")]
+    /// The vat, by its ID or its name.
+    #[arg(long, value_name = "VAT")]
     vat: String,
 
     /// The incarnation; a vat's first one is 0 [default: the current one].
@@ -53,7 +53,9 @@ pub fn run(args: ReplayPlanArgs, session: &Session) -> Result<Outcome> {
     };
     let monitor = session.monitor();
     let plan = session.watch("Looking", &monitor, || {
-        History::open(&store)?.replay_plan(&args.vat, args.incarnation, from, &monitor)
+        let history = History::open(&store)?;
+        let vat = history.vat_called(&args.vat, &monitor)?;
+        history.replay_plan(&vat, args.incarnation, from, &monitor)
     })?;
     let mut answer = json!({ "command": "replay-plan", "stateDir": store.to_string_lossy() });
     super::merge(&mut answer, document(&plan)?);

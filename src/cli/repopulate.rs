@@ -39,7 +39,7 @@ pub struct RepopulateArgs {
 
     /// The directory with the artifacts: an export with a manifest, an archive, or files by the
     /// artifacts' names.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     from: PathBuf,
 
     /// Which artifacts to take.

@@ -15,6 +15,7 @@ pub struct StateDirArgs {
     #[arg(
         long,
         value_name = "DIR",
+        value_hint = clap::ValueHint::DirPath,
         env = "AG_CHAIN_COSMOS_STATE_DIR",
         hide_env_values = true
     )]
@@ -24,6 +25,7 @@ pub struct StateDirArgs {
     #[arg(
         long,
         value_name = "DIR",
+        value_hint = clap::ValueHint::DirPath,
         env = "AG_CHAIN_COSMOS_HOME",
         hide_env_values = true
     )]

@@ -28,8 +28,8 @@ pub struct TranscriptArgs {
     #[command(flatten)]
     store: StateDirArgs,
 
-    /// The vat.
-    #[arg(long, value_name = "VATID")]
+    /// The vat, by its ID or its name.
+    #[arg(long, value_name = "VAT")]
     vat: String,
 
     /// Only this incarnation; a vat's first one is 0.
@@ -97,8 +97,9 @@ pub fn run(args: TranscriptArgs, session: &Session) -> Result<Outcome> {
             end: args.end,
         },
     };
-    let reader = history.read_items(&args.vat, selection, args.skip_missing);
     let monitor = session.monitor();
+    let vat = history.vat_called(&args.vat, &monitor)?;
+    let reader = history.read_items(&vat, selection, args.skip_missing);
     let work = || print(&reader, args.raw, session, &monitor);
     // On a terminal the items themselves show how far it has come.
     match session.is_terminal() {

@@ -300,6 +300,13 @@ pub enum Error {
         /// how many there should be
         expected: i64,
     },
+    /// Another error, and more about it.
+    Explained {
+        /// what went wrong
+        error: Box<Error>,
+        /// what exactly, and what to do
+        more: String,
+    },
     /// Snapshots in use whose contents are gone; their vats, joined by commas.
     CurrentSnapshotsPruned(Vec<u8>),
     /// Bundles whose contents are gone; their IDs, joined by commas.
@@ -444,6 +451,7 @@ impl Error {
     pub fn code(&self) -> &str {
         match self {
             Error::Sqlite { code, .. } => code,
+            Error::Explained { error, .. } => error.code(),
             Error::Io { code, .. } => code,
             Error::WrongType(..)
             | Error::NegativePosition
@@ -740,6 +748,7 @@ impl Error {
                 number(*count),
                 number(*expected)
             ),
+            Error::Explained { error, more } => format!("{}. {more}", error.message(detail)),
             Error::CurrentSnapshotsPruned(vats) => {
                 format!("current snapshots are pruned for vats {}", string(vats))
             }

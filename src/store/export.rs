@@ -19,6 +19,7 @@ use super::limits::limits;
 use super::memory::give_back_memory;
 use super::progress::Monitor;
 use super::record::SpanRecord;
+use super::shortfall::Lacking;
 use super::snapshots::SnapshotRow;
 use super::span_reader::SqlText;
 use super::transcripts::export_span;
@@ -191,6 +192,15 @@ impl Exporter {
         db.check_bundles(self.mode)?;
         db.check_transcripts(self.mode)?;
         db.check_snapshots(self.mode)
+    }
+
+    /// As [`Exporter::check_complete`], with an error that also says what is missing, and what to do.
+    ///
+    /// # Errors
+    /// The first gap that was found.
+    pub(super) fn check_complete_or_explain(&self) -> Result<()> {
+        self.check_complete()
+            .map_err(|error| Lacking::Store.explain(&self.db.lock(), self.mode, error))
     }
 
     /// The names of all artifacts of the mode.

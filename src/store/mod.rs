@@ -21,6 +21,7 @@
 //! ```
 
 mod advice;
+mod apart;
 pub mod archive;
 mod artifact;
 mod beside;
@@ -65,6 +66,7 @@ pub mod repopulate;
 mod scan;
 mod schema;
 mod scratch;
+mod shortfall;
 mod signal;
 mod snapshots;
 mod span_import;
@@ -83,6 +85,7 @@ mod wal_clock;
 
 use std::path::PathBuf;
 
+pub(crate) use apart::check_no_store_file;
 pub use artifact::{ArtifactMode, bundle_id_from_name};
 pub use beside::{Space, Transacted};
 pub use bundles::{

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::state_dir::StateDirArgs;
 use super::{Outcome, Result, Session, document};
+use crate::store::History;
 use crate::store::history::VatState;
 use all::All;
 use html::HtmlArgs;
@@ -30,8 +31,8 @@ pub struct InspectArgs {
     #[command(flatten)]
     store: StateDirArgs,
 
-    /// One vat in depth.
-    #[arg(long, value_name = "VATID")]
+    /// One vat in depth, by its ID or its name.
+    #[arg(long, value_name = "VAT")]
     vat: Option<String>,
 
     /// Say how large transcripts are, which takes a look at the row of every item.
@@ -49,11 +50,13 @@ pub struct InspectArgs {
 /// answers, and of writing the page.
 pub fn run(args: InspectArgs, session: &Session) -> Result<Outcome> {
     let store = args.store.store()?;
+    let called = |vat: &String| History::open(&store)?.vat_called(vat, &session.monitor());
+    let vat = args.vat.as_ref().map(called).transpose()?;
     if let Some(file) = args.html.file() {
-        return html::run(&args.html, file, &store, args.vat.as_deref(), session);
+        return html::run(&args.html, file, &store, vat.as_deref(), session);
     }
     let monitor = session.monitor();
-    match &args.vat {
+    match &vat {
         None => {
             let all = session.watch("Looking", &monitor, || {
                 All::find(&store, args.sizes, &monitor)

@@ -12,6 +12,7 @@ use super::file::{ArchiveFile, remove_unfinished};
 use super::gzip::GzipFile;
 use super::{file_name, span::write_items};
 use crate::store::advice::Advised;
+use crate::store::apart::check_apart;
 use crate::store::error::{Error, Result};
 use crate::store::pool;
 use crate::store::progress::{Monitor, Stage};
@@ -67,7 +68,8 @@ pub struct Archived {
 /// A kernel may be running on the store, and adding to the archive, meanwhile.
 ///
 /// # Errors
-/// [`Error::Aborted`]; [`Error::Io`]; as [`Exporter`] for a store that lacks what the mode asks for,
+/// [`Error::Aborted`]; [`Error::Io`]; [`Error::BadArgument`] if the directory is the store's
+/// own; as [`Exporter`] for a store that lacks what the mode asks for,
 /// or is damaged.
 pub fn archive_store(
     store: &Path,
@@ -76,6 +78,7 @@ pub fn archive_store(
     monitor: &Monitor,
 ) -> Result<Archived> {
     monitor.check()?;
+    check_apart(store, directory, false, "an archive")?;
     let exporter = Exporter::open_to_read(store, options.mode, monitor)?;
     let archived = archive(&exporter, directory, options, monitor);
     let closed = exporter.close();
@@ -95,7 +98,7 @@ fn archive(
     options: &ArchiveOptions,
     monitor: &Monitor,
 ) -> Result<Archived> {
-    exporter.check_complete()?;
+    exporter.check_complete_or_explain()?;
     let mut names = exporter.artifact_names()?;
     let current = match options.current_spans {
         true => HashSet::new(),

@@ -13,6 +13,7 @@ use super::paths::FileNames;
 use super::unfinished::{PREFIX, Placed, give_name, publish_manifest, remove_unfinished};
 use super::{DATA_NAME, HEIGHT_KEY, MANIFEST_NAME, height_of};
 use crate::store::advice::Advised;
+use crate::store::apart::check_apart;
 use crate::store::artifact::ArtifactMode;
 use crate::store::error::{Error, Result};
 use crate::store::pool;
@@ -50,7 +51,7 @@ pub struct Exported {
 ///
 /// # Errors
 /// [`Error::Directory`] if there is an export, or a file in the way, or the store is at another
-/// block; [`Error::Aborted`]; [`Error::Io`]; as [`Exporter`] for a store that lacks something.
+/// block; [`Error::BadArgument`] if the directory is not apart from the store's; [`Error::Aborted`]; [`Error::Io`]; as [`Exporter`] for a store that lacks something.
 pub fn export_to_directory(
     store: &Path,
     directory: &Path,
@@ -72,6 +73,7 @@ fn export(
     monitor: &Monitor,
 ) -> Result<Exported> {
     monitor.check()?;
+    check_apart(store, directory, true, "an export")?;
     remove_unfinished(directory);
     let plan = Plan::new(store, directory, options, monitor)?;
     monitor.set_total(plan.artifacts.len() + usize::from(options.with_data));
@@ -125,7 +127,7 @@ impl Plan {
         let names = match options.mode {
             None => Vec::new(),
             Some(_) => {
-                exporter.check_complete()?;
+                exporter.check_complete_or_explain()?;
                 exporter.artifact_names()?
             }
         };

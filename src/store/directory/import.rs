@@ -18,6 +18,7 @@ use crate::store::kv::{KeyType, RECORD_PREFIX, kernel_key_type};
 use crate::store::locks::lock_watched;
 use crate::store::pool;
 use crate::store::progress::{Monitor, Stage};
+use crate::store::shortfall::Lacking;
 use crate::store::{Database, NoteTo, SharedDatabase, Staged, Store, StoreOptions};
 
 /// SQLite's page cache while a store is being filled, in KiB.
@@ -136,9 +137,11 @@ impl ExportDirectory {
             mode => mode,
         };
         let mut store = lock_watched(&store);
-        store.check_bundles(mode)?;
-        store.check_transcripts(mode)?;
-        store.check_snapshots(mode)?;
+        let complete = store
+            .check_bundles(mode)
+            .and_then(|()| store.check_transcripts(mode))
+            .and_then(|()| store.check_snapshots(mode));
+        complete.map_err(|error| Lacking::Export.explain(&db.lock(), mode, error))?;
         monitor.check()?;
         store.commit()
     }

@@ -14,6 +14,7 @@ use crate::store::advice::Advised;
 use crate::store::artifact::{self, ArtifactMode};
 use crate::store::error::{Error, Result};
 use crate::store::progress::{Monitor, Stage};
+use crate::store::shortfall::Lacking;
 use crate::store::{
     Location, NoteTo, OpenOptions, Part, SharedDatabase, Store, StoreOptions, find_file,
 };
@@ -112,9 +113,12 @@ fn repair(
         }
         Ok(())
     })?;
-    store.check_bundles(ArtifactMode::Operational)?;
-    store.check_transcripts(ArtifactMode::Operational)?;
-    store.check_snapshots(ArtifactMode::Operational)?;
+    const MODE: ArtifactMode = ArtifactMode::Operational;
+    let complete = store
+        .check_bundles(MODE)
+        .and_then(|()| store.check_transcripts(MODE))
+        .and_then(|()| store.check_snapshots(MODE));
+    complete.map_err(|error| Lacking::Store.explain(&store.database().lock(), MODE, error))?;
     let added = count(store)?.saturating_sub(before);
     monitor.check()?;
     monitor.begin(Stage::Finishing);

@@ -37,6 +37,19 @@ impl HistoryFault {
         )
     }
 
+    /// Several vats have one name.
+    pub(super) fn several_vats(name: &str, vat_ids: &[String]) -> Error {
+        let name = show(name.as_bytes());
+        fault(
+            "ERR_SWING_STORE_NOT_FOUND",
+            format!(
+                "{} vats are called {name}: give the ID of one of them, {}",
+                vat_ids.len(),
+                vat_ids.join(", ")
+            ),
+        )
+    }
+
     /// The vat has no such incarnation; those that it has spans of.
     pub(super) fn no_incarnation(vat_id: &[u8], incarnation: i64, known: &[i64]) -> Error {
         let vat = show(vat_id);

@@ -8,7 +8,7 @@ use super::entry::JsonText;
 use super::incarnations::by_incarnation;
 use super::spans::{Populated, SpanInfo};
 use super::{History, HistoryFault, SnapshotInfo, readable};
-use crate::store::error::Result;
+use crate::store::error::{Error, Result};
 use crate::store::js_json::Json;
 use crate::store::progress::Monitor;
 
@@ -159,6 +159,30 @@ impl History {
         }
         self.complete_spans(&mut spans, monitor)?;
         self.vat_info(vat_id.to_owned(), &spans, &snapshots, &known)
+    }
+
+    /// The ID of the vat that somebody names: by its ID, or by the name that [`VatInfo::name`] has. An
+    /// ID counts more than a name. What is neither is returned as it is, for whoever asks on.
+    ///
+    /// # Errors
+    /// [`Error::History`](crate::store::Error::History) if several vats have the name;
+    /// [`Error::Aborted`](crate::store::Error::Aborted); SQLite's errors.
+    pub fn vat_called(&self, called: &str, monitor: &Monitor) -> Result<String> {
+        match self.vat(called, monitor) {
+            Err(Error::History(_)) => {}
+            outcome => return outcome.map(|vat| vat.vat_id),
+        }
+        let mut found = Vec::new();
+        for vat in self.vats(monitor)? {
+            if vat.name.as_deref() == Some(called) {
+                found.push(vat.vat_id);
+            }
+        }
+        match &found[..] {
+            [] => Ok(called.to_owned()),
+            [vat_id] => Ok(vat_id.clone()),
+            several => Err(HistoryFault::several_vats(called, several)),
+        }
     }
 
     fn known_vats(&self) -> Result<Known> {

@@ -2,6 +2,7 @@
 
 use super::check::Check;
 use super::finding::{Finding, Kind, Table, brief};
+use super::remedy::RESTORE;
 use crate::store::Database;
 use crate::store::error::Result;
 
@@ -28,11 +29,7 @@ fn run(check: &Check<'_>, db: &Database, limit: usize) -> Result<()> {
                 continue;
             }
             number += 1;
-            let message = format!(
-                "SQLite's integrity check says {}. {}",
-                brief(line),
-                check.remedies.rewrite()
-            );
+            let message = format!("SQLite's integrity check says {}. {RESTORE}", brief(line));
             let finding = Finding::new(Kind::Integrity, Table::Database, message);
             // In the order in which SQLite has them.
             check.add(finding.at(number));

@@ -33,6 +33,8 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
+pub(super) use remedy::fill_command;
+
 pub use finding::{Finding, Kind, Severity, Table};
 pub use report::{Report, Tally, Totals};
 

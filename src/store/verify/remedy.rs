@@ -31,19 +31,18 @@ impl Remedies {
     /// For contents that are not there.
     pub(super) fn fill(&self) -> String {
         format!(
-            "Fill it in: run `swing-store repopulate --state-dir {} --from DIR --artifact-mode \
-             {}`, where DIR has an export, or an archive, of any node that has it",
-            self.store, self.mode
+            "Fill it in: run `{}`, where DIR has an export, or an archive, of any node that has it",
+            fill(&self.store, self.mode)
         )
     }
 
     /// For contents that are not what their record says.
     pub(super) fn replace(&self) -> String {
         format!(
-            "Replace it: run `swing-store repopulate --state-dir {} --from DIR --artifact-mode {} \
-             --replace-damaged`, where DIR has an export, or an archive, of any node that has it. If \
-             that is refused, the record was changed, and the store must be restored",
-            self.store, self.mode
+            "Replace it: run `{} --replace-damaged`, where DIR has an export, or an archive, of any \
+             node that has it. If that is refused, the record was changed, and the store must be \
+             restored",
+            fill(&self.store, self.mode)
         )
     }
 
@@ -67,16 +66,15 @@ impl Remedies {
             self.store
         )
     }
+}
 
-    /// For indexes that do not fit their tables.
-    pub(super) fn rewrite(&self) -> String {
-        format!(
-            "If only indexes are named, write them anew: with the kernel stopped, run `swing-store \
-             reclaim --state-dir {}`. Otherwise, or if that fails, restore the store from a backup, \
-             or by state-sync",
-            self.store
-        )
-    }
+fn fill(store: &str, mode: &str) -> String {
+    format!("swing-store repopulate --state-dir {store} --from DIR --artifact-mode {mode}")
+}
+
+/// The command that fills in what a store lacks for a mode; `DIR` stands for where it is.
+pub(in crate::store) fn fill_command(directory: &Path, mode: ArtifactMode) -> String {
+    fill(&quoted(&directory.to_string_lossy()), mode.name())
 }
 
 /// A word for a shell.

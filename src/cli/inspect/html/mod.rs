@@ -32,14 +32,14 @@ use self::look::Look;
 use crate::cli::artifact_mode::Needed;
 use crate::cli::{Failure, Outcome, Result, Session, table};
 use crate::store::verify::VerifyOptions;
-use crate::store::{Error, NewFile, verify_store};
+use crate::store::{Error, NewFile, check_no_store_file, verify_store};
 
 /// What is asked of a page.
 #[derive(Debug, clap::Args)]
 pub(super) struct HtmlArgs {
     /// Write a page to this file, for a browser: sizes, time lines, what is pruned, and what a
     /// verification finds. It needs no network and no other file.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     html: Option<PathBuf>,
 
     /// Replace the file if it is there.
@@ -86,6 +86,7 @@ pub(super) fn run(
         Error::Io { code, .. } if code == "EEXIST" => is_there(file),
         other => Failure::Store(other),
     };
+    check_no_store_file(store, file)?;
     let new_file = NewFile::begin(file, args.force).map_err(explained)?;
     let monitor = session.monitor();
     let look = session.watch("Looking", &monitor, || Look::at(store, vat_id, &monitor))?;
