@@ -117,6 +117,14 @@ test('this process has it', async t => {
       await held.close();
     }
     t.is(read(at('store')), '20');
+    // Nor is a store that is in use replaced by a page about it.
+    const { hostStorage } = api.openSwingStore(at('store'));
+    const file = path.join(at('store'), 'swingstore.sqlite');
+    const { code, stderr } = await runCli(['inspect', '--state-dir', at('exported'), '--html', file, '--force']);
+    t.is(code, 3);
+    t.regex(stderr, /^error: the store is in use: /);
+    await hostStorage.close();
+    t.is(read(at('store')), '20');
   });
 });
 

@@ -215,3 +215,25 @@ posix('better-sqlite3, and the reference', t => {
     reader: 'done',
   });
 });
+
+posix('a file that SQL attaches is no other library', t => {
+  t.deepEqual(
+    run(`
+      const store = ours.openSwingStore(dir);
+      await commit(store, '1');
+      const outcomes = [];
+      for (const attach of [
+        db => db.exec("ATTACH '" + file + "' AS other"),
+        db => db.prepare('/* it */ attach ? AS other').run(file),
+      ]) {
+        const db = new ours.Database();
+        attach(db);
+        outcomes.push(db.prepare('SELECT value FROM other.kvStore').pluck().get(), await attempt(() => ours.openSwingStore(dir)));
+        db.close();
+        outcomes.push(await attempt(() => ours.makeSwingStoreExporter(dir)));
+      }
+      await store.hostStorage.close();
+      return outcomes;`),
+    ['1', 'done', 'done', '1', 'done', 'done'],
+  );
+});

@@ -11,11 +11,11 @@
 //! that has no name any more.
 
 #[cfg(unix)]
-pub(super) use posix::{check_unused, claim, forget, open};
+pub(super) use posix::{adopt, check_unused, claim, forget, open};
 
 /// Elsewhere locks belong to descriptors, and a file that is open can't be replaced.
 #[cfg(not(unix))]
-pub(super) use other::{check_unused, claim, forget, open};
+pub(super) use other::{adopt, check_unused, claim, forget, open};
 
 /// How strictly a file must be unused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,10 +31,10 @@ mod posix {
     use std::collections::{BTreeMap, BTreeSet};
     use std::fs::{self, File};
     use std::os::unix::fs::MetadataExt;
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
     use std::sync::{Mutex, MutexGuard};
 
-    use rustix::fs::{FlockOperation, fcntl_lock};
+    use rustix::fs::{AtFlags, FlockOperation, fcntl_lock, statat};
     use rustix::io::Errno;
 
     use super::super::error::{Error, Result};
@@ -79,24 +79,28 @@ mod posix {
 
     /// This process's descriptors of these files.
     fn descriptors(files: &[Id]) -> Vec<Descriptor> {
-        let Ok(entries) = fs::read_dir(DESCRIPTORS) else {
+        let Ok(directory) = File::open(DESCRIPTORS) else {
             return Vec::new();
         };
-        let descriptor = |entry: fs::DirEntry| {
-            let number = entry.file_name().to_str()?.parse().ok()?;
-            let id = id_of(&entry.path()).filter(|id| files.contains(id))?;
+        let names = fs::read_dir(DESCRIPTORS).into_iter().flatten().flatten();
+        let numbers = names.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        let descriptor = |number: u32| {
+            let name = number.to_string();
+            let found = statat(&directory, &name, AtFlags::empty()).ok()?;
+            let id = (found.st_dev as u64, found.st_ino as u64);
+            if !files.contains(&id) {
+                return None;
+            }
             // The permissions of the link are those of the descriptor.
-            let mode = entry
-                .path()
-                .symlink_metadata()
-                .map_or(0o200, |link| link.mode());
+            let link = statat(&directory, &name, AtFlags::SYMLINK_NOFOLLOW);
+            let is_for_writing = link.is_ok_and(|link| link.st_mode & 0o200 != 0);
             Some(Descriptor {
                 number,
                 id,
-                writes: mode & 0o200 != 0 || DESCRIPTORS == "/dev/fd",
+                writes: is_for_writing || DESCRIPTORS == "/dev/fd",
             })
         };
-        entries.flatten().filter_map(descriptor).collect()
+        numbers.filter_map(descriptor).collect()
     }
 
     /// Takes note of descriptors that were closed.
@@ -116,18 +120,32 @@ mod posix {
     pub fn open<T>(file: &Path, open: impl FnOnce() -> Result<T>) -> Result<T> {
         let mut own = own();
         prune(&mut own);
-        let before = match id_of(file) {
+        let readers = match id_of(file) {
             Some(id) => check_library(file, id, own.get(&id))?,
             None => BTreeSet::new(),
         };
         let opened = open()?;
-        // It may be a new file.
-        if let Some(id) = id_of(file) {
-            let now = descriptors(&[id]).into_iter().map(|found| found.number);
-            let known = own.entry(id).or_default();
-            known.extend(now.filter(|number| !before.contains(number)));
-        }
+        take_note(&mut own, file, &readers);
         Ok(opened)
+    }
+
+    /// Takes note that this library may have opened these files, as SQL's `ATTACH` does.
+    pub fn adopt(files: &[PathBuf]) {
+        let mut own = own();
+        for file in files {
+            take_note(&mut own, file, &BTreeSet::new());
+        }
+    }
+
+    /// Takes note of a file's descriptors, except for those of `others`. A descriptor that is taken for
+    /// ours hides another library; one of ours that is not known would stand in its own way.
+    fn take_note(own: &mut Own, file: &Path, others: &BTreeSet<u32>) {
+        // A new file is there by now.
+        if let Some(id) = id_of(file) {
+            let found = descriptors(&[id]).into_iter().map(|found| found.number);
+            let known = own.entry(id).or_default();
+            known.extend(found.filter(|number| !others.contains(number)));
+        }
     }
 
     /// Takes note that a connection was closed.
@@ -194,7 +212,7 @@ mod posix {
             return Ok(());
         };
         // Locking and closing it would take this process's own locks.
-        let outcome = match how == Unused::ByOthers && !descriptors(&[id]).is_empty() {
+        let outcome = match how == Unused::ByOthers && is_open_here(id) {
             true => Ok(()),
             false => take(file, id).map(drop),
         };
@@ -202,12 +220,16 @@ mod posix {
         outcome
     }
 
+    fn is_open_here(id: Id) -> bool {
+        !descriptors(&[id]).is_empty()
+    }
+
     fn take(file: &Path, id: Id) -> Result<Option<File>> {
         let held = |holder: String| Error::StoreHeld {
             file: file.to_owned(),
             holder,
         };
-        if !descriptors(&[id]).is_empty() {
+        if is_open_here(id) {
             return Err(held("this process".into()));
         }
         // Nobody here has it, so closing it again takes nobody's locks. What may not be written to, or
@@ -346,7 +368,7 @@ mod others {
 mod other {
     use std::fs::File;
     use std::os::windows::fs::OpenOptionsExt;
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
 
     use super::super::error::{Error, Result};
     use super::super::system_error::is_in_use;
@@ -362,6 +384,9 @@ mod other {
 
     /// There is nothing to take note of.
     pub fn forget() {}
+
+    /// There is nothing to take note of.
+    pub fn adopt(_files: &[PathBuf]) {}
 
     /// There is nothing to hold: a file that somebody has open can't be replaced.
     pub struct Claim;

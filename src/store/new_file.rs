@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::error::{Error, Result};
+use super::holders::{self, Unused};
 use super::ownership::keep_rights;
 use super::regular::irregular;
 use super::rename::{rename, rename_to_new};
@@ -31,6 +32,7 @@ impl NewFile {
     /// # Errors
     /// [`Error::Io`], with the code `EEXIST` where there is something that must not be replaced.
     /// A directory, a device or the like is never replaced, and neither is a link to one.
+    /// [`Error::StoreHeld`] for a store that is in use.
     pub fn begin(path: &Path, replace: bool) -> Result<NewFile> {
         if !replace && path.symlink_metadata().is_ok() {
             return Err(failed(path, &system_error::exists()));
@@ -40,6 +42,9 @@ impl NewFile {
         }
         if path.metadata().is_ok_and(|found| !found.is_file()) {
             return Err(failed(path, &irregular()));
+        }
+        if replace {
+            holders::check_unused(path, Unused::Entirely)?;
         }
         if path.file_name().is_none() {
             return Err(failed(path, &system_error::not_found()));

@@ -7,6 +7,7 @@
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_int};
+use std::path::PathBuf;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use rusqlite::{Batch, ffi};
 
 use super::database::Database;
 use super::error::{Class, Error, Result};
+use super::holders;
 
 /// A value that a statement takes or returns.
 #[derive(Debug, Clone, PartialEq)]
@@ -269,6 +271,14 @@ fn misuse(class: Class, message: String) -> Error {
 
 fn bad_parameters(message: impl Into<String>) -> Error {
     misuse(Class::RangeError, message.into())
+}
+
+/// Whether a statement may be an `ATTACH`, which stands near the beginning.
+fn may_attach(sql: &str) -> bool {
+    let words = sql.as_bytes().windows(6).take(4096);
+    words
+        .into_iter()
+        .any(|word| word.eq_ignore_ascii_case(b"attach"))
 }
 
 fn busy() -> Error {
@@ -583,8 +593,15 @@ impl Database {
         }
     }
 
-    /// Takes note of it if a tool's statement returned to a savepoint of the crank's.
+    /// Takes note of it if a tool's statement returned to a savepoint of the crank's, or opened another
+    /// file.
     fn notice_return(&self, sql: Option<&str>) {
+        if sql.is_some_and(may_attach) {
+            let files = self.peek_rows("PRAGMA database_list", [], |row| row.get::<_, String>(2));
+            // A file that can't be listed is not noted, and may be taken for that of another library.
+            let files: Vec<_> = files.into_iter().flatten().map(PathBuf::from).collect();
+            holders::adopt(&files);
+        }
         if let Some(ordinal) = sql.and_then(crank_savepoint) {
             self.tool_returned_to(ordinal);
         }
