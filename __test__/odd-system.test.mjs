@@ -47,20 +47,23 @@ const work = settings => {
   return { dir, status, signal, stderr, outcomes, lacking: fs.existsSync(log) ? fs.readFileSync(log, 'utf8') : '' };
 };
 
-const pieces = ['set', 'save', 'roll', 'commit', 'read', 'export', 'import', 'archive', 'verify', 'close'];
+const pieces = ['set', 'save', 'roll', 'commit', 'read', 'export', 'import', 'replace', 'archive', 'verify', 'close'];
 
 for (const [name, number] of Object.entries({ EINVAL: 22, EBADF: 9, ENOSYS: 38, ENOTSUP: 95 })) {
-  odd(`a file system whose directories can't be synced (${name}), that has no second names and no locks`, t => {
-    const lacking = { ODD_FSYNC: number, ODD_LINK: 95, ODD_LOCK: 37 };
-    const { status, stderr, outcomes, lacking: found, dir } = work(lacking);
-    t.is(status, 0, stderr);
-    t.deepEqual(
-      [...outcomes],
-      pieces.map(piece => [piece, 'done']),
-    );
-    for (const what of ['fsync', 'link', 'flock']) t.true(found.includes(`${what}\n`), what);
-    t.is(fs.readdirSync(path.join(dir, 'archives')).length, 2);
-  });
+  odd(
+    `a file system whose directories can't be synced (${name}), that has no second names, locks and permissions`,
+    t => {
+      const lacking = { ODD_FSYNC: number, ODD_LINK: 95, ODD_LOCK: 37, ODD_CHMOD: 1 };
+      const { status, stderr, outcomes, lacking: found, dir } = work(lacking);
+      t.is(status, 0, stderr);
+      t.deepEqual(
+        [...outcomes],
+        pieces.map(piece => [piece, 'done']),
+      );
+      for (const what of ['fsync', 'link', 'flock', 'fchmod']) t.true(found.includes(`${what}\n`), what);
+      t.is(fs.readdirSync(path.join(dir, 'archives')).length, 2);
+    },
+  );
 }
 
 odd('a directory that fails to be synced is an error', t => {
@@ -101,6 +104,16 @@ odd('however few threads there are, work is done or refused in plain words, and 
     isEnough = lacking === '';
   }
   t.true(isEnough, 'the last run had all threads that it asked for');
+});
+
+odd('a command without a thread says so in one line', t => {
+  const start = path.join(scratch, 'command');
+  const env = { ...process.env, LD_PRELOAD: library, ODD_AFTER: start, ODD_THREADS: '0' };
+  const args = ['--require', here('fixtures/odd/start.cjs'), here('../bin/swing-store.js'), 'verify'];
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', env });
+  t.is(status, 3, stderr);
+  t.is(stdout, '');
+  t.regex(stderr, /^error: starting a thread: The system gives this process no more threads \(EAGAIN\)\..*\n$/);
 });
 
 const posix = process.platform === 'win32' ? test.skip : test;

@@ -1,7 +1,7 @@
 /* Makes the system odd for the process it is loaded into (LD_PRELOAD): it has fewer threads than there should be, or its
  * file systems lack what others have. ODD_THREADS is how many threads can be started after ODD_AFTER, a file, is there;
- * ODD_FSYNC, ODD_LINK and ODD_LOCK are the numbers of the failures of fsync on directories, of second names and of
- * locks of whole files. Each failure is noted in the file ODD_LOG. */
+ * ODD_FSYNC, ODD_LINK, ODD_LOCK and ODD_CHMOD are the numbers of the failures of fsync on directories, of second names,
+ * of locks of whole files and of permissions. Each failure is noted in the file ODD_LOG. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -62,6 +62,14 @@ int linkat(int a, const char *from, int b, const char *to, int flags) {
 }
 
 int link(const char *from, const char *to) { return linkat(AT_FDCWD, from, AT_FDCWD, to, 0); }
+
+int fchmod(int fd, mode_t mode) {
+  int failure = number("ODD_CHMOD");
+  if (!failure) return REAL(fchmod)(fd, mode);
+  note("fchmod");
+  errno = failure;
+  return -1;
+}
 
 int flock(int fd, int operation) {
   int failure = number("ODD_LOCK");

@@ -61,7 +61,13 @@ fn copy_rights(new: &File, old: &Metadata) -> io::Result<()> {
         return Ok(());
     }
     // Closed to others while the owner changes.
-    new.set_permissions(Permissions::from_mode(0o600))?;
+    let closed = new.set_permissions(Permissions::from_mode(0o600));
+    if let Err(error) = closed {
+        return match lacks_permissions(&error) && lets_no_more(&found, old) {
+            true => Ok(()),
+            false => Err(error),
+        };
+    }
     if found.gid() != old.gid() && fchown(new, None, Some(old.gid())).is_err() {
         mode &= !0o070;
     }
@@ -71,6 +77,21 @@ fn copy_rights(new: &File, old: &Metadata) -> io::Result<()> {
         drop(fchown(new, Some(old.uid()), None));
     }
     Ok(())
+}
+
+/// Whether an error may be that of a file system on which all files have the same permissions (FAT, and
+/// some of networks and in user space).
+#[cfg(unix)]
+fn lacks_permissions(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::PermissionDenied || super::system_error::is_not_offered(error)
+}
+
+/// Whether nobody else may do more with the new file than with the old one.
+#[cfg(unix)]
+fn lets_no_more(new: &Metadata, old: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let of_group = if new.gid() == old.gid() { 0 } else { 0o070 };
+    new.mode() & 0o077 & !(old.mode() & !of_group) == 0
 }
 
 #[cfg(not(unix))]
