@@ -172,6 +172,9 @@ mod tests {
         assert!(said.to_string().contains("this user may"), "{said}");
         let said = failed("SQLITE_IOERR_READ", "EIO").about("/stores/a");
         assert!(said.to_string().contains("system's log"), "{said}");
+        // Somebody else's lock is what is behind this number there.
+        let said = failed("SQLITE_IOERR_LOCK", "EAGAIN").about("/stores/a");
+        assert!(!said.to_string().contains("thread"), "{said}");
         // What is no question of the disk is none of the system's, either.
         let said = failed("SQLITE_ERROR", "EMFILE").about("/stores/a");
         assert_eq!(said.to_string(), "it failed");

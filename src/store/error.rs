@@ -841,11 +841,10 @@ impl Error {
 
     /// No thread could be started, and nothing can be done without one.
     pub fn no_thread() -> Error {
-        let code = "EAGAIN";
         Error::Io {
             doing: "starting a thread".into(),
-            code: code.into(),
-            message: system_error::advice(code).unwrap_or(code).into(),
+            code: "EAGAIN".into(),
+            message: system_error::NO_THREAD.into(),
         }
     }
 }

@@ -72,6 +72,11 @@ pub(super) fn last() -> Option<&'static str> {
     }
 }
 
+/// What to do where the system has no thread to give.
+pub(super) const NO_THREAD: &str = "The system gives this process no more threads (EAGAIN). Raise the \
+    limit (ulimit -u, TasksMax of a systemd unit, or the pids limit of a container), or end other \
+    processes, and do it again";
+
 /// What to do about a failure of the system's that has one cause, whatever failed; `None` if there
 /// is more to it.
 pub(super) fn advice(code: &str) -> Option<&'static str> {
@@ -84,11 +89,6 @@ pub(super) fn advice(code: &str) -> Option<&'static str> {
         "ENFILE" => Some(
             "The system has as many files open as it may (ENFILE). End other programs, or raise the \
              limit (the sysctl fs.file-max), and do it again",
-        ),
-        "EAGAIN" => Some(
-            "The system gives this process no more threads (EAGAIN). Raise the limit (ulimit -u, \
-             TasksMax of a systemd unit, or the pids limit of a container), or end other processes, \
-             and do it again",
         ),
         "ENOSPC" => Some("Its disk is full (ENOSPC). Make room there, and do it again"),
         "EDQUOT" => Some(
