@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use rusqlite::params;
 
@@ -16,7 +16,6 @@ use super::error::{Error, Result};
 use super::gzip::Decompressor;
 use super::kv::{KeyType, RECORD_PREFIX, key_type};
 use super::limits::limits;
-use super::memory::give_back_memory;
 use super::progress::Monitor;
 use super::record::SpanRecord;
 use super::shortfall::Lacking;
@@ -43,8 +42,6 @@ pub struct Exporter {
     db: SharedDatabase,
     mode: ArtifactMode,
     cache_kib: AtomicU32,
-    /// Whether much of the file was kept in memory at some time.
-    has_grown: AtomicBool,
 }
 
 /// What an artifact consists of.
@@ -106,7 +103,6 @@ impl Exporter {
             db,
             mode,
             cache_kib: AtomicU32::new(0),
-            has_grown: AtomicBool::new(false),
         };
         exporter.set_cache(CACHE_KIB);
         exporter.db.lock().fix_moment();
@@ -176,7 +172,6 @@ impl Exporter {
 
     fn records(&self, sections: &[Section]) -> ExportRecords {
         self.set_cache(CACHE_KIB_FOR_RECORDS);
-        self.has_grown.store(true, Ordering::Relaxed);
         ExportRecords::new(&self.db, sections)
     }
 
@@ -275,9 +270,6 @@ impl Exporter {
             return ended;
         }
         db.close();
-        if self.has_grown.load(Ordering::Relaxed) {
-            give_back_memory();
-        }
         ended
     }
 }

@@ -48,7 +48,6 @@ mod kv;
 mod limits;
 mod locate;
 pub(crate) mod locks;
-mod memory;
 mod moment;
 mod new_file;
 mod notes;

@@ -1,0 +1,146 @@
+/**
+ * Measures the memory of one process that does everything once: keys, items, images, an export, and an import of what
+ * was exported.
+ *
+ *     npm run memory                         both implementations
+ *     npm run memory -- --only ours          one of them: ours or reference
+ *     npm run memory -- --scale 0.1          less of everything
+ *
+ * Each runs in a process of its own. It prints the most that was resident during each step, by the end of it, and what is
+ * resident at the end, when garbage has been collected. Linux only.
+ */
+import { fork } from 'node:child_process';
+import { createReadStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const program = fileURLToPath(import.meta.url);
+const MIB = 2 ** 20;
+
+/** Sizes at scale 1. */
+const KEYS = 100_000;
+const ITEM_BYTES = 90 * MIB;
+const ITEM_LENGTH = 2_600;
+const IMAGES = 5;
+const IMAGE_BYTES = 12 * MIB;
+
+/** A figure of this process, in bytes. */
+const status = name => {
+  const line = readFileSync('/proc/self/status', 'utf8').match(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm'));
+  return Number(line[1]) * 1024;
+};
+
+/** Sets the peak back to what is resident now, and runs a step. */
+const step = async (figures, name, work) => {
+  writeFileSync('/proc/self/clear_refs', '5');
+  await work();
+  figures.push([name, status('VmHWM')]);
+};
+
+/** What a child does. */
+const work = async ({ implementation, dir, image, scale }) => {
+  if (implementation === 'reference') await import('@endo/init');
+  const api = await import(implementation === 'reference' ? '@agoric/swing-store' : '../index.mjs');
+  const figures = [];
+  await step(figures, 'loaded', async () => {});
+  const from = path.join(dir, 'from');
+  const { kernelStorage, hostStorage } = api.initSwingStore(from, { exportCallback: () => {} });
+  const { kvStore, transcriptStore, snapStore } = kernelStorage;
+
+  await step(figures, 'keys', async () => {
+    for (let i = 0; i < KEYS * scale; i += 1) {
+      kvStore.set(`v${i % 40}.c.kp${i}`, `a value of some length, number ${i}, with an end`);
+      if (i % 1000 === 999) await hostStorage.commit();
+    }
+    await hostStorage.commit();
+  });
+  await step(figures, 'items', async () => {
+    for (let vat = 0; vat < 4; vat += 1) transcriptStore.initTranscript(`v${vat}`);
+    for (let i = 0; i < (ITEM_BYTES * scale) / ITEM_LENGTH; i += 1) {
+      const vatID = `v${i % 4}`;
+      transcriptStore.addItem(vatID, `{"number":${i},"text":"${`${i} and more `.repeat(400).slice(0, ITEM_LENGTH)}"}`);
+      if (i % 4000 > 3995) await transcriptStore.rolloverSpan(vatID);
+      if (i % 200 === 199) await hostStorage.commit();
+    }
+    await hostStorage.commit();
+  });
+  await step(figures, 'images', async () => {
+    for (let i = 0; i < IMAGES; i += 1) {
+      await snapStore.saveSnapshot(`v${i % 4}`, i + 1, createReadStream(image));
+      await hostStorage.commit();
+    }
+  });
+  await hostStorage.close();
+  await step(figures, 'export', async () => {
+    const exporter = api.makeSwingStoreExporter(from, { artifactMode: 'debug' });
+    for await (const pair of exporter.getExportData()) if (pair.length !== 2) throw Error('no pair');
+    for await (const name of exporter.getArtifactNames()) {
+      for await (const chunk of exporter.getArtifact(name)) if (chunk.length === 0) throw Error('an empty chunk');
+    }
+    await exporter.close();
+  });
+  await step(figures, 'import', async () => {
+    const exporter = api.makeSwingStoreExporter(from, { artifactMode: 'debug' });
+    const options = { artifactMode: 'debug' };
+    const imported = await api.importSwingStore(exporter, path.join(dir, 'to'), options);
+    await imported.hostStorage.commit();
+    await imported.hostStorage.close();
+  });
+  globalThis.gc();
+  await sleep(500);
+  globalThis.gc();
+  figures.push(['at the end', status('VmRSS')]);
+  return figures;
+};
+
+const runChild = job =>
+  new Promise((resolve, reject) => {
+    const child = fork(program, { execArgv: ['--expose-gc'] });
+    child.once('message', resolve);
+    child.once('error', reject);
+    child.once('exit', code => reject(Error(`the process ended with ${code}`)));
+    child.send(job);
+  });
+
+const main = async () => {
+  const { values } = parseArgs({
+    options: {
+      only: { type: 'string' },
+      scale: { type: 'string', default: '1' },
+      dir: { type: 'string', default: tmpdir() },
+    },
+  });
+  const scale = Number(values.scale);
+  const implementations = values.only ? [values.only] : ['ours', 'reference'];
+  const base = mkdtempSync(path.join(values.dir, 'swing-store-memory-'));
+  try {
+    const { makeHeapImage } = await import('../bench/lib/heap-image.mjs');
+    const image = path.join(base, 'image');
+    writeFileSync(image, makeHeapImage(1, Math.floor(IMAGE_BYTES * scale)));
+    const columns = [];
+    for (const implementation of implementations) {
+      const dir = mkdtempSync(path.join(base, 'stores-'));
+      columns.push(await runChild({ implementation, dir, image, scale }));
+      rmSync(dir, { recursive: true });
+    }
+    const rows = columns[0].map(([name], i) => ({
+      step: name,
+      ...Object.fromEntries(implementations.map((of, j) => [`${of}, MiB`, Math.round(columns[j][i][1] / MIB)])),
+    }));
+    console.table(rows);
+  } finally {
+    rmSync(base, { recursive: true });
+  }
+};
+
+if (process.send) {
+  process.once('message', async job => {
+    process.send(await work(job));
+    process.disconnect();
+  });
+} else {
+  await main();
+}
