@@ -174,11 +174,16 @@ const makeSwingStore = (storePath, forceReset, options, staging) => {
   /** The activityhash is kept in the kvStore, so a wrapped one gets to see it, too. */
   const emitCrankHashesWrapped = () => {
     const crankhash = fns.takeCrankhash();
-    const old = kvStore.get('activityhash');
-    const activityhash = fns.nextActivityhash(old === undefined ? '' : old, crankhash);
-    kvStore.set('activityhash', activityhash);
-    fns.noteActivityhash(activityhash);
-    return harden({ crankhash, activityhash });
+    try {
+      const old = kvStore.get('activityhash');
+      const activityhash = fns.nextActivityhash(old === undefined ? '' : old, crankhash);
+      kvStore.set('activityhash', activityhash);
+      fns.noteActivityhash(activityhash);
+      return harden({ crankhash, activityhash });
+    } catch (error) {
+      fns.restoreCrankhash();
+      throw error;
+    }
   };
 
   const close = async () => {

@@ -72,6 +72,10 @@ const METHODS: &[Function<Handle>] = &[
     ("takeCrankhash", |call| {
         Ok(Value::text(call.target.lock().take_crankhash()).into())
     }),
+    ("restoreCrankhash", |call| {
+        call.target.lock().restore_crankhash();
+        done(())
+    }),
     ("nextActivityhash", |call| {
         let old = call.text(0, "activityhash")?;
         let crankhash = call.text(1, "crankhash")?;

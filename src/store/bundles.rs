@@ -138,12 +138,11 @@ impl Store {
     /// [`Error::BundleMismatch`]; SQLite's `SQLITE_CONSTRAINT_…` if the bundle is there already.
     pub fn add_bundle(&mut self, bundle_id: &[u8], bundle: &NewBundle) -> Result<()> {
         let contents = checked_contents(bundle_id, bundle)?;
-        let db = self.db.lock();
-        self.ensure_txn(&db)?;
-        db.add_bundle_record(bundle_id)?;
-        db.populate_bundle(bundle_id, &contents)?;
-        self.notes
-            .set(&db, &artifact::bundle_name(bundle_id), bundle_id)
+        self.atomically(|db, notes, _| {
+            db.add_bundle_record(bundle_id)?;
+            db.populate_bundle(bundle_id, &contents)?;
+            notes.set(db, &artifact::bundle_name(bundle_id), bundle_id)
+        })
     }
 
     /// Whether the store has the contents of a bundle.
@@ -169,12 +168,14 @@ impl Store {
         if !has_bundle(&db, bundle_id)? {
             return Ok(());
         }
-        self.ensure_txn(&db)?;
-        db.run_beside(
-            "DELETE FROM bundles WHERE bundleID = ?",
-            params![SqlText(bundle_id)],
-        )?;
-        self.notes.delete(&db, &artifact::bundle_name(bundle_id))
+        drop(db);
+        self.atomically(|db, notes, _| {
+            db.run_beside(
+                "DELETE FROM bundles WHERE bundleID = ?",
+                params![SqlText(bundle_id)],
+            )?;
+            notes.delete(db, &artifact::bundle_name(bundle_id))
+        })
     }
 
     /// The IDs of all bundles, those without contents included.

@@ -6,6 +6,7 @@
 
 use super::error::{Error, Result, show};
 use super::hash::Sha256;
+use super::kv::Noted;
 use super::notes::Exports;
 use super::{Store, text};
 
@@ -30,6 +31,8 @@ pub(super) struct Crank {
     hash: Sha256,
     /// What is yet to be added to the hash, so that many small pieces make few large ones.
     unhashed: Vec<u8>,
+    /// The hash as it was before it was taken last.
+    taken: Sha256,
 }
 
 /// How many bytes are gathered before they are hashed.
@@ -59,7 +62,13 @@ impl Crank {
     fn take_hash(&mut self) -> String {
         self.hash.add(&self.unhashed);
         self.unhashed.clear();
-        std::mem::take(&mut self.hash).finish()
+        self.taken = std::mem::take(&mut self.hash);
+        self.taken.clone().finish()
+    }
+
+    /// Undoes [`Crank::take_hash`]. Lines that were added since, and fit into the room for them, stay.
+    fn restore_hash(&mut self) {
+        self.hash = std::mem::take(&mut self.taken);
     }
 }
 
@@ -91,11 +100,12 @@ impl Store {
         if !self.crank.running {
             return Err(Error::OutsideCrank("establishCrankSavepoint"));
         }
-        self.crank.savepoints.push(name.to_vec());
         let db = self.db.lock();
         // Outside of a transaction, releasing the savepoint would commit.
-        self.ensure_txn(&db).inspect_err(|_| db.miss_savepoint())?;
-        db.set_savepoint()
+        self.ensure_txn(&db)?;
+        db.set_savepoint(self.crank.savepoints.len())?;
+        self.crank.savepoints.push(name.to_vec());
+        Ok(())
     }
 
     /// Undoes all that was written since the savepoint was established, and forgets it. Returns
@@ -124,10 +134,18 @@ impl Store {
     /// The new activityhash is stored and exported.
     pub fn emit_crank_hashes(&mut self) -> Result<CrankHashes> {
         let crankhash = self.take_crankhash();
+        self.emit_activityhash(crankhash)
+            .inspect_err(|_| self.restore_crankhash())
+    }
+
+    fn emit_activityhash(&mut self, crankhash: String) -> Result<CrankHashes> {
         let old = self.kv_get(ACTIVITYHASH)?.unwrap_or_default();
         let activityhash = next_activityhash(&old, &crankhash);
-        self.kv_set(ACTIVITYHASH, activityhash.as_bytes())?;
-        self.note_activityhash(&activityhash)?;
+        self.write(
+            ACTIVITYHASH,
+            Some(&activityhash.as_bytes().into()),
+            Noted::Yes,
+        )?;
         Ok(CrankHashes {
             crankhash,
             activityhash,
@@ -137,6 +155,11 @@ impl Store {
     /// The crankhash, which begins anew.
     pub fn take_crankhash(&mut self) -> String {
         self.crank.take_hash()
+    }
+
+    /// Lets the crankhash that was taken last go on, because what it was taken for has failed.
+    pub fn restore_crankhash(&mut self) {
+        self.crank.restore_hash();
     }
 
     /// Exports an activityhash that was stored.
@@ -155,12 +178,23 @@ impl Store {
         if !self.crank.running {
             return Err(Error::OutsideCrank("endCrank"));
         }
-        let db = self.db.lock();
-        if !self.crank.savepoints.is_empty() {
-            db.release_savepoints()?;
-            self.crank.savepoints.clear();
-        }
-        self.notes.take_pending(&db)
+        let mut db = self.db.lock();
+        db.check_whole()?;
+        let is_set = !self.crank.savepoints.is_empty();
+        let notes = &self.notes;
+        let pending = if db.is_without_journal() {
+            // What was taken could not be put back.
+            db.release_savepoints(is_set)?;
+            notes.take_pending(&db)?
+        } else {
+            db.atomically(|db| {
+                let pending = notes.take_pending(db)?;
+                db.release_savepoints(is_set)?;
+                Ok(pending)
+            })?
+        };
+        self.crank.savepoints.clear();
+        Ok(pending)
     }
 
     /// Ends the crank.

@@ -564,9 +564,9 @@ impl Error {
                 string(found.as_bytes())
             ),
             Error::Torn => {
-                "the disk failed in the middle of a transaction without a journal (in the \
-                 unsafe fast mode, as imports are made), which can't be undone: the database is \
-                 damaged. Close it, and import it anew or restore it from a backup"
+                "the disk failed, or refused one step of several, in the middle of a transaction \
+                 without a journal (in the unsafe fast mode, as imports are made), which can't be \
+                 undone: the database is damaged. Close it, and import it anew or restore it from a backup"
                     .into()
             }
             Error::Faulted => {

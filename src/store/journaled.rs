@@ -215,19 +215,8 @@ impl<V: Size> Journaled<V> {
         changes.iter().map(|(key, _)| key.as_ref())
     }
 
-    /// Returns to the mark of this number, counted from 0, and forgets it. Returns how many
-    /// entries are there again that had been removed.
-    pub(super) fn return_to(&mut self, mark: usize) -> usize {
-        let Some(&length) = self.marks.get(mark) else {
-            return 0;
-        };
-        let restored = self.undo_after(length);
-        self.marks.truncate(mark);
-        restored
-    }
-
-    /// As [`Journaled::return_to`], but the mark stays, and so do later ones, which now mark the
-    /// same state.
+    /// Returns to the mark of this number, counted from 0. It stays, and so do later ones, which
+    /// now mark the same state. Returns how many entries are there again that had been removed.
     pub(super) fn undo_to(&mut self, mark: usize) -> usize {
         let Some(&length) = self.marks.get(mark) else {
             return 0;
@@ -351,7 +340,8 @@ mod tests {
                     }
                     8 if !copies.is_empty() => {
                         let mark = below(copies.len() as u64) as usize;
-                        buffer.return_to(mark);
+                        buffer.undo_to(mark);
+                        buffer.forget_marks_from(mark);
                         if let Some(state) = savepoints[mark].take() {
                             database = state;
                         }
@@ -397,7 +387,8 @@ mod tests {
             buffer.set(b"k", value);
         }
         assert_eq!(buffer.undo.len(), 1);
-        buffer.return_to(0);
+        buffer.undo_to(0);
+        buffer.forget_marks_from(0);
         assert_eq!(buffer.get(b"k"), Some(&0));
         check_bytes(&buffer);
     }

@@ -44,6 +44,22 @@ pub fn key_type(key: &[u8]) -> KeyType {
     }
 }
 
+/// Whether a change is one of the export data, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Noted {
+    Yes,
+    No,
+}
+
+impl Noted {
+    fn of(key_type: KeyType) -> Noted {
+        match key_type {
+            KeyType::Consensus => Noted::Yes,
+            _ => Noted::No,
+        }
+    }
+}
+
 /// What the key of an entry's export record begins with.
 pub(super) const RECORD_PREFIX: &[u8] = b"kv.";
 
@@ -115,30 +131,47 @@ impl Store {
 
     /// Sets `key`, whoever it belongs to, without hashing or exporting it.
     pub fn kv_set(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
-        self.kv_set_shared(key, &value.into())
-    }
-
-    fn kv_set_shared(&mut self, key: &[u8], value: &Arc<[u8]>) -> Result<()> {
-        let db = self.db.lock();
-        self.ensure_txn(&db)?;
-        db.kv_write(key, Some(value))?;
-        self.outdate_others_copies(&db);
-        match &mut self.trace {
-            Some(trace) => trace.line(&[b"set", key, value]),
-            None => Ok(()),
-        }
+        self.write(key, Some(&value.into()), Noted::No)
     }
 
     /// Deletes `key`, whoever it belongs to, without hashing or exporting that.
     pub fn kv_delete(&mut self, key: &[u8]) -> Result<()> {
+        self.write(key, None, Noted::No)
+    }
+
+    /// Sets or deletes a key, and notes and traces it. If that fails, nothing has changed.
+    pub(super) fn write(
+        &mut self,
+        key: &[u8],
+        value: Option<&Arc<[u8]>>,
+        noted: Noted,
+    ) -> Result<()> {
         let db = self.db.lock();
         self.ensure_txn(&db)?;
-        db.kv_write(key, None)?;
-        self.outdate_others_copies(&db);
-        match &mut self.trace {
-            Some(trace) => trace.line(&[b"del", key]),
-            None => Ok(()),
+        let is_noted = noted == Noted::Yes;
+        if self.trace.is_none() && (!is_noted || db.can_wait(key, value)) {
+            // One step, if any, that can fail; it comes first.
+            db.kv_write(key, value)?;
+            if is_noted {
+                self.notes.kv(&db, key, value)?;
+            }
+            self.outdate_others_copies(&db);
+            return Ok(());
         }
+        drop(db);
+        self.atomically(|db, notes, trace| {
+            db.kv_write(key, value)?;
+            if is_noted {
+                notes.kv(db, key, value)?;
+            }
+            match (trace, value) {
+                (None, _) => Ok(()),
+                (Some(trace), Some(value)) => trace.line(&[b"set", key, value]),
+                (Some(trace), None) => trace.line(&[b"del", key]),
+            }
+        })?;
+        self.outdate_others_copies(&self.db.lock());
+        Ok(())
     }
 
     /// Over a database of the caller's, another store may have its copies of values. Whoever has
@@ -154,10 +187,12 @@ impl Store {
     /// # Errors
     /// [`Error::KernelRefusesHostKey`].
     pub fn kernel_set(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
-        let key_type = kernel_key_type(key)?;
-        let value = value.into();
-        self.kv_set_shared(key, &value)?;
-        self.note_shared(key_type, key, Some(&value))
+        let noted = Noted::of(kernel_key_type(key)?);
+        self.write(key, Some(&value.into()), noted)?;
+        if noted == Noted::Yes {
+            self.crank.hash_set(key, value);
+        }
+        Ok(())
     }
 
     /// Deletes a key for the kernel.
@@ -165,9 +200,12 @@ impl Store {
     /// # Errors
     /// [`Error::KernelRefusesHostKey`].
     pub fn kernel_delete(&mut self, key: &[u8]) -> Result<()> {
-        let key_type = kernel_key_type(key)?;
-        self.kv_delete(key)?;
-        self.note_kernel_delete(key_type, key)
+        let noted = Noted::of(kernel_key_type(key)?);
+        self.write(key, None, noted)?;
+        if noted == Noted::Yes {
+            self.crank.hash_delete(key);
+        }
+        Ok(())
     }
 
     /// Makes void all copies of values, because values were changed that nobody was told of.

@@ -268,6 +268,23 @@ impl Store {
         }
     }
 
+    /// Does work that writes in more than one step, in a transaction. If it fails, all that it has
+    /// written and noted is undone.
+    fn atomically<T>(
+        &mut self,
+        work: impl FnOnce(&mut Database, &mut notes::Notes, &mut Option<trace::Trace>) -> Result<T>,
+    ) -> Result<T> {
+        let mut db = self.db.lock();
+        self.ensure_txn(&db)?;
+        let Store { notes, trace, .. } = self;
+        let noted = notes.list.len();
+        let done = db.atomically(|db| work(db, notes, trace));
+        if done.is_err() {
+            notes.list.truncate(noted);
+        }
+        done
+    }
+
     /// Begins the transaction that a write belongs to, unless the store leaves that to others.
     ///
     /// # Errors

@@ -30,6 +30,16 @@ pub enum Part {
     PendingExports,
 }
 
+/// SQL without comments and white space, in lower case.
+pub(super) fn squeeze(sql: &str) -> String {
+    sql.lines()
+        .map(|line| line.split("--").next().unwrap_or_default())
+        .flat_map(str::chars)
+        .filter(|c| !c.is_whitespace())
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
 impl Part {
     /// All parts, in the order in which the reference makes them.
     pub const ALL: [Part; 5] = [

@@ -8,6 +8,7 @@ use rusqlite::{Row, params};
 use super::artifact::{self, ArtifactMode, to_number};
 use super::error::{Error, Result};
 use super::gzip::{Compressed, Decompressor};
+use super::notes::Notes;
 use super::record::SnapshotRecord;
 use super::span_reader::{SqlBlob, SqlText};
 use super::transcripts::{Budget, Deletion};
@@ -172,37 +173,8 @@ impl Store {
     /// Ends the use of a vat's snapshot, if it has one; its contents are pruned unless snapshots
     /// are kept.
     pub fn stop_using_last_snapshot(&mut self, vat_id: &[u8]) -> Result<()> {
-        let db = self.db.lock();
-        self.ensure_txn(&db)?;
-        let prior = db.peek_row(
-            "SELECT snapPos, hash FROM snapshots WHERE vatID = ? AND inUse = 1",
-            params![SqlText(vat_id)],
-            |row| {
-                Ok(SnapshotRecord {
-                    vat_id: vat_id.to_vec(),
-                    snap_pos: row.get(0)?,
-                    hash: text::as_read(row.get_ref(1)?.as_bytes()?).into_owned(),
-                    in_use: false,
-                })
-            },
-        )?;
-        let Some(prior) = prior else {
-            return Ok(());
-        };
-        let name = artifact::snapshot_name(vat_id, prior.snap_pos);
-        self.notes.set(&db, &name, prior.to_json())?;
-        self.notes
-            .delete(&db, &artifact::current_snapshot_key(vat_id))?;
-        db.run_beside(
-            if self.keep_snapshots {
-                "UPDATE snapshots SET inUse = NULL WHERE inUse = 1 AND vatID = ?"
-            } else {
-                "UPDATE snapshots SET inUse = NULL, compressedSnapshot = NULL
-                 WHERE inUse = 1 AND vatID = ?"
-            },
-            params![SqlText(vat_id)],
-        )?;
-        Ok(())
+        let keep = self.keep_snapshots;
+        self.atomically(|db, notes, _| stop_using(db, notes, vat_id, keep))
     }
 
     /// Stores a snapshot, which becomes the vat's snapshot in use. Returns the key of its record.
@@ -212,33 +184,34 @@ impl Store {
         snap_pos: i64,
         snapshot: &Compressed,
     ) -> Result<Vec<u8>> {
-        self.stop_using_last_snapshot(vat_id)?;
-        let db = self.db.lock();
-        db.run_beside(
-            "INSERT OR REPLACE INTO snapshots
-               (vatID, snapPos, inUse, hash, uncompressedSize, compressedSize,
-                compressedSnapshot)
-             VALUES (?, ?, 1, ?, ?, ?, ?)",
-            params![
-                SqlText(vat_id),
+        let keep = self.keep_snapshots;
+        self.atomically(|db, notes, _| {
+            stop_using(db, notes, vat_id, keep)?;
+            db.run_beside(
+                "INSERT OR REPLACE INTO snapshots
+                   (vatID, snapPos, inUse, hash, uncompressedSize, compressedSize,
+                    compressedSnapshot)
+                 VALUES (?, ?, 1, ?, ?, ?, ?)",
+                params![
+                    SqlText(vat_id),
+                    snap_pos,
+                    snapshot.hash,
+                    snapshot.uncompressed_size as i64,
+                    snapshot.bytes.len() as i64,
+                    SqlBlob(&snapshot.bytes),
+                ],
+            )?;
+            let record = SnapshotRecord {
+                vat_id: vat_id.to_vec(),
                 snap_pos,
-                snapshot.hash,
-                snapshot.uncompressed_size as i64,
-                snapshot.bytes.len() as i64,
-                SqlBlob(&snapshot.bytes),
-            ],
-        )?;
-        let record = SnapshotRecord {
-            vat_id: vat_id.to_vec(),
-            snap_pos,
-            hash: snapshot.hash.clone().into_bytes(),
-            in_use: true,
-        };
-        let name = artifact::snapshot_name(vat_id, snap_pos);
-        self.notes.set(&db, &name, record.to_json())?;
-        self.notes
-            .set(&db, &artifact::current_snapshot_key(vat_id), &*name)?;
-        Ok(name)
+                hash: snapshot.hash.clone().into_bytes(),
+                in_use: true,
+            };
+            let name = artifact::snapshot_name(vat_id, snap_pos);
+            notes.set(db, &name, record.to_json())?;
+            notes.set(db, &artifact::current_snapshot_key(vat_id), &*name)?;
+            Ok(name)
+        })
     }
 
     /// The contents of a vat's snapshot in use, which are checked against its hash at the end.
@@ -295,57 +268,8 @@ impl Store {
         let db = self.db.lock();
         self.ensure_txn(&db)?;
         let budget = Budget::new(budget)?;
-        let place = |row: &Row<'_>| {
-            Ok((
-                row.get::<_, i64>(0)?,
-                row.get::<_, Option<i64>>(1)?.is_some(),
-            ))
-        };
-        let snapshots = match budget {
-            Budget::All => db.peek_rows(
-                "SELECT snapPos, inUse FROM snapshots WHERE vatID = ? ORDER BY snapPos",
-                params![SqlText(vat_id)],
-                place,
-            )?,
-            Budget::AtMost(limit) => db.peek_rows(
-                "SELECT snapPos, inUse FROM snapshots
-                 WHERE vatID = ? ORDER BY snapPos DESC LIMIT ?",
-                params![SqlText(vat_id), limit],
-                place,
-            )?,
-        };
-        let mut clear_current = budget == Budget::All;
-        for (snap_pos, in_use) in &snapshots {
-            clear_current |= in_use;
-            self.notes
-                .delete(&db, &artifact::snapshot_name(vat_id, *snap_pos))?;
-            if budget != Budget::All {
-                db.run_beside(
-                    "DELETE FROM snapshots WHERE vatID = ? AND snapPos = ?",
-                    params![SqlText(vat_id), snap_pos],
-                )?;
-            }
-        }
-        if budget == Budget::All {
-            db.run_beside(
-                "DELETE FROM snapshots WHERE vatID = ?",
-                params![SqlText(vat_id)],
-            )?;
-        }
-        if clear_current {
-            self.notes
-                .delete(&db, &artifact::current_snapshot_key(vat_id))?;
-        }
-        let has_more = || {
-            db.peek_value::<i64>(
-                "SELECT 1 FROM snapshots WHERE vatID = ? LIMIT 1",
-                params![SqlText(vat_id)],
-            )
-        };
-        Ok(Deletion {
-            done: budget == Budget::All || snapshots.is_empty() || has_more()?.is_none(),
-            cleanups: snapshots.len(),
-        })
+        drop(db);
+        self.atomically(|db, notes, _| delete_snapshots(db, notes, vat_id, budget))
     }
 
     /// Whether a vat has a snapshot of this hash.
@@ -450,6 +374,96 @@ impl Store {
             .lock()
             .fill_snapshot(&import.vat_id, import.snap_pos, snapshot)
     }
+}
+
+/// Ends the use of a vat's snapshot, if it has one.
+fn stop_using(db: &Database, notes: &mut Notes, vat_id: &[u8], keep: bool) -> Result<()> {
+    let prior = db.peek_row(
+        "SELECT snapPos, hash FROM snapshots WHERE vatID = ? AND inUse = 1",
+        params![SqlText(vat_id)],
+        |row| {
+            Ok(SnapshotRecord {
+                vat_id: vat_id.to_vec(),
+                snap_pos: row.get(0)?,
+                hash: text::as_read(row.get_ref(1)?.as_bytes()?).into_owned(),
+                in_use: false,
+            })
+        },
+    )?;
+    let Some(prior) = prior else {
+        return Ok(());
+    };
+    let name = artifact::snapshot_name(vat_id, prior.snap_pos);
+    notes.set(db, &name, prior.to_json())?;
+    notes.delete(db, &artifact::current_snapshot_key(vat_id))?;
+    db.run_beside(
+        if keep {
+            "UPDATE snapshots SET inUse = NULL WHERE inUse = 1 AND vatID = ?"
+        } else {
+            "UPDATE snapshots SET inUse = NULL, compressedSnapshot = NULL
+             WHERE inUse = 1 AND vatID = ?"
+        },
+        params![SqlText(vat_id)],
+    )?;
+    Ok(())
+}
+
+/// Deletes a vat's snapshots, the newest first, records included.
+fn delete_snapshots(
+    db: &mut Database,
+    notes: &mut Notes,
+    vat_id: &[u8],
+    budget: Budget,
+) -> Result<Deletion> {
+    let place = |row: &Row<'_>| {
+        Ok((
+            row.get::<_, i64>(0)?,
+            row.get::<_, Option<i64>>(1)?.is_some(),
+        ))
+    };
+    let snapshots = match budget {
+        Budget::All => db.peek_rows(
+            "SELECT snapPos, inUse FROM snapshots WHERE vatID = ? ORDER BY snapPos",
+            params![SqlText(vat_id)],
+            place,
+        )?,
+        Budget::AtMost(limit) => db.peek_rows(
+            "SELECT snapPos, inUse FROM snapshots
+             WHERE vatID = ? ORDER BY snapPos DESC LIMIT ?",
+            params![SqlText(vat_id), limit],
+            place,
+        )?,
+    };
+    let mut clear_current = budget == Budget::All;
+    for (snap_pos, in_use) in &snapshots {
+        clear_current |= in_use;
+        notes.delete(db, &artifact::snapshot_name(vat_id, *snap_pos))?;
+        if budget != Budget::All {
+            db.run_beside(
+                "DELETE FROM snapshots WHERE vatID = ? AND snapPos = ?",
+                params![SqlText(vat_id), snap_pos],
+            )?;
+        }
+    }
+    if budget == Budget::All {
+        db.run_beside(
+            "DELETE FROM snapshots WHERE vatID = ?",
+            params![SqlText(vat_id)],
+        )?;
+    }
+    if clear_current {
+        notes.delete(db, &artifact::current_snapshot_key(vat_id))?;
+    }
+    let has_more = || {
+        db.peek_value::<i64>(
+            "SELECT 1 FROM snapshots WHERE vatID = ? LIMIT 1",
+            params![SqlText(vat_id)],
+        )
+    };
+    Ok(Deletion {
+        done: budget == Budget::All || snapshots.is_empty() || has_more()?.is_none(),
+        cleanups: snapshots.len(),
+    })
 }
 
 pub(super) fn find_record(

@@ -593,8 +593,8 @@ impl Database {
         }
     }
 
-    /// Takes note of it if a tool's statement returned to a savepoint of the crank's, or opened another
-    /// file.
+    /// Takes note of it if a tool's statement returned to a savepoint of the crank's, released it, or
+    /// opened another file.
     fn notice_return(&self, sql: Option<&str>) {
         if sql.is_some_and(may_attach) {
             let files = self.peek_rows("PRAGMA database_list", [], |row| row.get::<_, String>(2));
@@ -602,8 +602,10 @@ impl Database {
             let files: Vec<_> = files.into_iter().flatten().map(PathBuf::from).collect();
             holders::adopt(&files);
         }
-        if let Some(ordinal) = sql.and_then(crank_savepoint) {
-            self.tool_returned_to(ordinal);
+        match sql.and_then(crank_savepoint) {
+            Some((Control::RollbackTo, ordinal)) => self.tool_returned_to(ordinal),
+            Some((Control::Release, ordinal)) => self.tool_released(ordinal),
+            None => {}
         }
     }
 
@@ -641,19 +643,54 @@ unsafe fn text(raw: *const std::ffi::c_char) -> Option<String> {
     unsafe { (!raw.is_null()).then(|| CStr::from_ptr(raw).to_string_lossy().into_owned()) }
 }
 
-/// The number of the crank's savepoint to which a statement returns, if that is what it does.
-fn crank_savepoint(sql: &str) -> Option<usize> {
-    let mut words = sql
-        .trim_end_matches(|c: char| c == ';' || c.is_ascii_whitespace())
-        .split_ascii_whitespace()
-        .map(str::to_ascii_lowercase)
-        .filter(|word| !["transaction", "savepoint"].contains(&word.as_str()));
-    if words.next()? != "rollback" || words.next()? != "to" {
+/// What a statement does with a savepoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Control {
+    RollbackTo,
+    Release,
+}
+
+/// What a statement does with which of the crank's savepoints, if that is what it is for.
+fn crank_savepoint(sql: &str) -> Option<(Control, usize)> {
+    let first = sql.trim_start().get(..1)?;
+    // Most statements are of another kind. Comments may come before the first word.
+    if !["r", "R", "-", "/"].contains(&first) {
         return None;
     }
+    let sql = without_comments(sql);
+    let mut words = sql
+        .split(|c: char| c == ';' || c.is_ascii_whitespace())
+        .filter(|word| !word.is_empty())
+        .map(str::to_ascii_lowercase)
+        .filter(|word| !["transaction", "savepoint"].contains(&word.as_str()));
+    let control = match words.next()?.as_str() {
+        "release" => Control::Release,
+        "rollback" if words.next()? == "to" => Control::RollbackTo,
+        _ => return None,
+    };
     let name = words.next()?;
     let name = name.trim_matches(['"', '`', '[', ']', '\'']);
-    name.strip_prefix('t')?.parse().ok()
+    Some((control, name.strip_prefix('t')?.parse().ok()?))
+}
+
+/// A statement of transaction control without its comments.
+fn without_comments(sql: &str) -> String {
+    let mut kept = String::new();
+    let mut rest = sql;
+    while let Some(at) = ["--", "/*"].iter().filter_map(|mark| rest.find(mark)).min() {
+        kept.push_str(&rest[..at]);
+        kept.push(' ');
+        let end = if rest[at..].starts_with("--") {
+            "\n"
+        } else {
+            "*/"
+        };
+        let length = rest[at..]
+            .find(end)
+            .map_or(rest.len() - at, |length| length + end.len());
+        rest = &rest[at + length..];
+    }
+    kept + rest
 }
 
 /// Whether nothing but white space, semicolons and comments is left of a script.
@@ -735,6 +772,29 @@ mod tests {
         let create = db.prepare_statement(b"CREATE TABLE t (a)").unwrap();
         assert!(db.query_statement(create, &Bindings::default(), 1).is_err());
         assert!(db.prepare_statement(b"SELECT nothing").is_err());
+    }
+
+    #[test]
+    fn what_a_tool_does_with_a_savepoint_of_the_cranks_is_seen() {
+        let back = |ordinal| Some((Control::RollbackTo, ordinal));
+        for (sql, expected) in [
+            ("ROLLBACK TO t0", back(0)),
+            (" rollback transaction to savepoint T12 ;", back(12)),
+            ("-- well\nROLLBACK/* now */TO \"t1\"", back(1)),
+            ("/* a */ -- b\n ROLLBACK TO [t3]; -- c", back(3)),
+            ("RELEASE t0", Some((Control::Release, 0))),
+            ("RELEASE SAVEPOINT `t4`;", Some((Control::Release, 4))),
+            ("ROLLBACK", None),
+            ("ROLLBACK TO other", None),
+            ("RELEASE tx", None),
+            ("SAVEPOINT t0", None),
+            ("", None),
+            ("-- nothing", None),
+            ("/* nothing", None),
+            ("\u{e9}", None),
+        ] {
+            assert_eq!(crank_savepoint(sql), expected, "{sql}");
+        }
     }
 
     #[test]

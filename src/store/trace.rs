@@ -1,7 +1,7 @@
 //! A log of every set and delete, for debugging.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use super::error::{Error, Result};
@@ -26,7 +26,7 @@ impl Trace {
         })
     }
 
-    /// Appends `words`, with spaces between them.
+    /// Appends `words`, with spaces between them: all of the line, or nothing.
     pub(super) fn line(&mut self, words: &[&[u8]]) -> Result<()> {
         let mut line = Vec::new();
         for (index, word) in words.iter().enumerate() {
@@ -36,8 +36,28 @@ impl Trace {
             line.extend_from_slice(&text::for_hash(word));
         }
         line.push(b'\n');
-        self.file.write_all(&line).map_err(|error| {
-            Error::io(format!("writing traceFile {}", self.path.display()), &error)
-        })
+        let mut written = 0;
+        while written < line.len() {
+            match self.file.write(&line[written..]) {
+                Ok(0) => return Err(self.failed(written, &ErrorKind::WriteZero.into())),
+                Ok(count) => written += count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.failed(written, &error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Says why a line could not be written, of which so many bytes were; they are taken away.
+    fn failed(&self, written: usize, error: &std::io::Error) -> Error {
+        if let Ok(found) = self.file.metadata()
+            && found.is_file()
+            && written > 0
+        {
+            let length = found.len().saturating_sub(written as u64);
+            // If that fails, too, half a line is left. It says what was tried.
+            drop(self.file.set_len(length));
+        }
+        Error::io(format!("writing traceFile {}", self.path.display()), error)
     }
 }

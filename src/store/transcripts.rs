@@ -9,6 +9,7 @@ use rusqlite::{Row, params};
 use super::artifact::{self, ArtifactMode};
 use super::error::{Error, Result};
 use super::hash::{extend_span_hash, initial_span_hash};
+use super::notes::Notes;
 use super::record::{SpanRecord, described_number};
 use super::span_reader::SqlText;
 use super::{Database, SpanReader, Store, text};
@@ -111,7 +112,7 @@ impl Database {
 
     /// Stores the new end and hash of a current span.
     fn extend_current_span(&self, record: &SpanRecord) -> Result<()> {
-        if !self.is_buffering() {
+        if !self.is_buffering(&record.vat_id) {
             return self.update_current_span(&record.vat_id, record.end_pos, &record.hash);
         }
         let span = Span {
@@ -288,8 +289,6 @@ impl Store {
     /// # Errors
     /// SQLite's `SQLITE_CONSTRAINT_…` if it has one.
     pub fn init_transcript(&mut self, vat_id: &[u8]) -> Result<()> {
-        let db = self.db.lock();
-        self.ensure_txn(&db)?;
         let span = SpanRecord {
             vat_id: vat_id.to_vec(),
             start_pos: 0,
@@ -298,8 +297,10 @@ impl Store {
             is_current: true,
             incarnation: 0,
         };
-        db.insert_span(&span)?;
-        self.notes.set(&db, &span.key(), span.to_json())
+        self.atomically(|db, notes, _| {
+            db.insert_span(&span)?;
+            notes.set(db, &span.key(), span.to_json())
+        })
     }
 
     /// A vat's current span.
@@ -318,17 +319,12 @@ impl Store {
         let db = self.db.lock();
         self.ensure_txn(&db)?;
         let span = db.require_current_span(vat_id)?;
-        db.insert_item(vat_id, span.end_pos, item, span.incarnation)?;
-        let record = SpanRecord {
-            vat_id: vat_id.to_vec(),
-            start_pos: span.start_pos,
-            end_pos: span.end_pos.saturating_add(1),
-            hash: extend_span_hash(&span.hash, &text::for_hash(item)).into_bytes(),
-            is_current: true,
-            incarnation: span.incarnation,
-        };
-        db.extend_current_span(&record)?;
-        self.notes.set(&db, &record.key(), record.to_json())
+        if db.is_buffering(vat_id) {
+            // The one step that can fail comes first.
+            return append_item(&db, &mut self.notes, vat_id, &span, item);
+        }
+        drop(db);
+        self.atomically(|db, notes, _| append_item(db, notes, vat_id, &span, item))
     }
 
     /// A reader of the span that starts at `start_pos`, or of the current one.
@@ -388,38 +384,40 @@ impl Store {
     /// # Errors
     /// [`Error::NoCurrentTranscript`].
     pub fn rollover(&mut self, vat_id: &[u8], new_incarnation: bool) -> Result<i64> {
-        let mut db = self.db.lock();
-        self.ensure_txn(&db)?;
-        let old = db.require_current_span(vat_id)?;
-        let incarnation = old.incarnation.saturating_add(i64::from(new_incarnation));
-        let closed = closed_span(vat_id, &old);
-        self.notes.set(&db, &closed.key(), closed.to_json())?;
-        end_current_span(&mut db, &closed, self.keep_transcripts)?;
-        let new = SpanRecord {
-            vat_id: vat_id.to_vec(),
-            start_pos: old.end_pos,
-            end_pos: old.end_pos,
-            hash: initial_span_hash().into_bytes(),
-            is_current: true,
-            incarnation,
-        };
-        db.insert_span(&new)?;
-        self.notes.set(&db, &new.key(), new.to_json())?;
-        Ok(incarnation)
+        let keep_items = self.keep_transcripts;
+        self.atomically(|db, notes, _| {
+            let old = db.require_current_span(vat_id)?;
+            let incarnation = old.incarnation.saturating_add(i64::from(new_incarnation));
+            let closed = closed_span(vat_id, &old);
+            notes.set(db, &closed.key(), closed.to_json())?;
+            end_current_span(db, &closed, keep_items)?;
+            let new = SpanRecord {
+                vat_id: vat_id.to_vec(),
+                start_pos: old.end_pos,
+                end_pos: old.end_pos,
+                hash: initial_span_hash().into_bytes(),
+                is_current: true,
+                incarnation,
+            };
+            db.insert_span(&new)?;
+            notes.set(db, &new.key(), new.to_json())?;
+            Ok(incarnation)
+        })
     }
 
     /// Ends a vat's current span without beginning another, because the vat is terminated. Does
     /// nothing if it has none.
     pub fn stop_using_transcript(&mut self, vat_id: &[u8]) -> Result<()> {
-        let mut db = self.db.lock();
-        self.ensure_txn(&db)?;
-        let Some(span) = db.current_span(vat_id)? else {
-            return Ok(());
-        };
-        let closed = closed_span(vat_id, &span);
-        self.notes.set(&db, &closed.key(), closed.to_json())?;
-        end_current_span(&mut db, &closed, self.keep_transcripts)?;
-        self.notes.delete(&db, &artifact::span_key(vat_id, 0, true))
+        let keep_items = self.keep_transcripts;
+        self.atomically(|db, notes, _| {
+            let Some(span) = db.current_span(vat_id)? else {
+                return Ok(());
+            };
+            let closed = closed_span(vat_id, &span);
+            notes.set(db, &closed.key(), closed.to_json())?;
+            end_current_span(db, &closed, keep_items)?;
+            notes.delete(db, &artifact::span_key(vat_id, 0, true))
+        })
     }
 
     /// Deletes a vat's spans, the newest first, with their items: all of them, or at most
@@ -435,53 +433,13 @@ impl Store {
         let mut db = self.db.lock();
         self.ensure_txn(&db)?;
         let budget = Budget::new(budget)?;
-        let place = |row: &Row<'_>| {
-            Ok((
-                row.get::<_, i64>(0)?,
-                row.get::<_, i64>(1)?,
-                row.get::<_, Option<i64>>(2)?.is_some(),
-            ))
-        };
-        let spans = match budget {
-            Budget::All => db.rows(
-                "SELECT startPos, endPos, isCurrent FROM transcriptSpans
-                 WHERE vatID = ? ORDER BY startPos",
-                params![SqlText(vat_id)],
-                place,
-            )?,
-            // The newest first: if the current span is still there, it goes first, and the vat
-            // is no longer part of exports.
-            Budget::AtMost(limit) => db.rows(
-                "SELECT startPos, endPos, isCurrent FROM transcriptSpans
-                 WHERE vatID = ? ORDER BY startPos DESC LIMIT ?",
-                params![SqlText(vat_id), limit],
-                place,
-            )?,
-        };
-        for (start_pos, end_pos, current) in &spans {
-            self.notes
-                .delete(&db, &artifact::span_key(vat_id, *start_pos, *current))?;
-            if budget != Budget::All {
-                db.run(
-                    "DELETE FROM transcriptSpans WHERE vatID = ? AND startPos = ?",
-                    params![SqlText(vat_id), start_pos],
-                )?;
-                db.delete_items(vat_id, *start_pos, *end_pos)?;
-            }
+        if budget == Budget::All && db.is_buffering(vat_id) {
+            // In one step that can't be refused after another. With a savepoint, SQLite would copy
+            // every page that it takes items from.
+            return delete_spans(&mut db, &mut self.notes, vat_id, budget);
         }
-        if budget == Budget::All {
-            db.settle_readers()?;
-            for table in ["transcriptItems", "transcriptSpans"] {
-                db.run(
-                    &format!("DELETE FROM {table} WHERE vatID = ?"),
-                    params![SqlText(vat_id)],
-                )?;
-            }
-        }
-        Ok(Deletion {
-            done: budget == Budget::All || spans.is_empty() || !db.has_spans(vat_id)?,
-            cleanups: spans.len(),
-        })
+        drop(db);
+        self.atomically(|db, notes, _| delete_spans(db, notes, vat_id, budget))
     }
 
     /// Readers of all spans of a vat, in order, whether complete or not.
@@ -541,6 +499,82 @@ impl Store {
     pub fn export_span(&self, name: &[u8]) -> Result<SpanReader> {
         export_span(&self.db, name)
     }
+}
+
+/// Appends an item to a vat's current span.
+fn append_item(
+    db: &Database,
+    notes: &mut Notes,
+    vat_id: &[u8],
+    span: &Span,
+    item: &[u8],
+) -> Result<()> {
+    db.insert_item(vat_id, span.end_pos, item, span.incarnation)?;
+    let record = SpanRecord {
+        vat_id: vat_id.to_vec(),
+        start_pos: span.start_pos,
+        end_pos: span.end_pos.saturating_add(1),
+        hash: extend_span_hash(&span.hash, &text::for_hash(item)).into_bytes(),
+        is_current: true,
+        incarnation: span.incarnation,
+    };
+    db.extend_current_span(&record)?;
+    notes.set(db, &record.key(), record.to_json())
+}
+
+/// Deletes a vat's spans with their items, the newest first.
+fn delete_spans(
+    db: &mut Database,
+    notes: &mut Notes,
+    vat_id: &[u8],
+    budget: Budget,
+) -> Result<Deletion> {
+    let place = |row: &Row<'_>| {
+        Ok((
+            row.get::<_, i64>(0)?,
+            row.get::<_, i64>(1)?,
+            row.get::<_, Option<i64>>(2)?.is_some(),
+        ))
+    };
+    let spans = match budget {
+        Budget::All => db.rows(
+            "SELECT startPos, endPos, isCurrent FROM transcriptSpans
+             WHERE vatID = ? ORDER BY startPos",
+            params![SqlText(vat_id)],
+            place,
+        )?,
+        // The newest first: if the current span is still there, it goes first, and the vat
+        // is no longer part of exports.
+        Budget::AtMost(limit) => db.rows(
+            "SELECT startPos, endPos, isCurrent FROM transcriptSpans
+             WHERE vatID = ? ORDER BY startPos DESC LIMIT ?",
+            params![SqlText(vat_id), limit],
+            place,
+        )?,
+    };
+    if budget == Budget::All {
+        db.settle_readers()?;
+        for table in ["transcriptItems", "transcriptSpans"] {
+            db.run(
+                &format!("DELETE FROM {table} WHERE vatID = ?"),
+                params![SqlText(vat_id)],
+            )?;
+        }
+    }
+    for (start_pos, end_pos, current) in &spans {
+        notes.delete(db, &artifact::span_key(vat_id, *start_pos, *current))?;
+        if budget != Budget::All {
+            db.run(
+                "DELETE FROM transcriptSpans WHERE vatID = ? AND startPos = ?",
+                params![SqlText(vat_id), start_pos],
+            )?;
+            db.delete_items(vat_id, *start_pos, *end_pos)?;
+        }
+    }
+    Ok(Deletion {
+        done: budget == Budget::All || spans.is_empty() || !db.has_spans(vat_id)?,
+        cleanups: spans.len(),
+    })
 }
 
 /// The record of a span that has just ended.

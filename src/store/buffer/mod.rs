@@ -20,6 +20,7 @@
 
 mod others;
 mod pending;
+mod plain;
 mod savepoints;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,11 +32,14 @@ use super::Database;
 use super::database::Trust;
 use super::error::{Error, Result};
 use super::journaled::{Journaled, Size};
+use super::kv::RECORD_PREFIX;
 use super::limits::limits;
 use super::scan::ScanAhead;
 use super::span_reader::SqlText;
 use super::transcripts::Span;
 use super::wal_clock::WalClock;
+
+use savepoints::Savepoint;
 
 /// A value, or `None` for one that was deleted.
 type Written = Option<Arc<[u8]>>;
@@ -98,8 +102,8 @@ pub(super) struct Buffer {
     /// savepoints there were.
     handed_out: Vec<(Weak<AtomicBool>, usize)>,
     spans: Journaled<BufferedSpan>,
-    /// How many savepoints there are, and how many of them SQL knows of.
-    savepoints: usize,
+    /// The savepoints, the oldest first, and how many of them SQL knows of.
+    savepoints: Vec<Savepoint>,
     savepoints_in_sql: usize,
     /// Whether something was written since there are savepoints that the journals know nothing of.
     has_unjournaled: bool,
@@ -110,8 +114,12 @@ pub(super) struct Buffer {
     others: Others,
     /// SQLite's data version when the transaction began.
     data_version: Option<i64>,
+    /// SQLite's data version when the schema was last looked at.
+    schema_version: Option<i64>,
     /// Whether the journal mode is WAL, if that is known.
     is_wal: Option<bool>,
+    /// Whether SQLite takes every row that is not too long, if that is known.
+    is_plain: Option<bool>,
     /// Whether there is no journal, so that SQL can't undo anything.
     is_without_journal: bool,
 }
@@ -140,13 +148,6 @@ impl Buffer {
         None
     }
 
-    fn mark(&mut self) {
-        self.savepoints += 1;
-        self.kv.mark();
-        self.pending.mark();
-        self.spans.mark();
-    }
-
     /// Says that what was handed out with more than so many savepoints was undone.
     fn undo_handed_out(&mut self, savepoints: usize) {
         self.handed_out.retain(|(is_void, there_were)| {
@@ -166,8 +167,7 @@ impl Buffer {
         self.settles_before_mark = false;
         self.pending.clear();
         self.spans.clear();
-        // SQL has none of them any more, and shall say so when it is asked for one.
-        self.savepoints_in_sql = self.savepoints;
+        self.forget_savepoints_from(0);
     }
 }
 
@@ -186,28 +186,42 @@ impl Database {
         self.buffer.borrow().is_on
     }
 
-    /// Whether what is written now is buffered: not without a transaction, in which it could be
-    /// written later.
-    pub(super) fn is_buffering(&self) -> bool {
+    /// Whether what is written now of a vat's current span is buffered: not without a transaction,
+    /// in which it could be written later.
+    pub(super) fn is_buffering(&self, vat_id: &[u8]) -> bool {
         let buffer = self.buffer.borrow();
-        buffer.is_on && buffer.in_transaction
+        let can_wait = buffer.is_on && buffer.in_transaction;
+        drop(buffer);
+        // A record of it has the vat's name, up to six times as long, and a hash.
+        can_wait && plain::fits(6 * vat_id.len() + 400) && self.is_plain()
     }
 
-    /// Sets a key, or deletes it.
+    /// Whether an entry, and the change of the export data that goes with it, can be written later,
+    /// because SQLite can't refuse them.
+    pub(super) fn can_wait(&self, key: &[u8], value: Option<&Arc<[u8]>>) -> bool {
+        let bytes = key.len() + value.map_or(0, |value| value.len());
+        let buffer = self.buffer.borrow();
+        buffer.is_on
+            && buffer.in_transaction
+            && buffer.may_defer
+            && bytes <= buffer.kv_limit
+            && plain::fits(bytes + RECORD_PREFIX.len())
+    }
+
+    /// Sets a key, or deletes it. If that fails, nothing has changed.
     pub(super) fn kv_write(&self, key: &[u8], value: Option<&Arc<[u8]>>) -> Result<()> {
-        let is_full = {
-            let mut buffer = self.buffer.borrow_mut();
-            if !buffer.is_on || !buffer.in_transaction || !buffer.may_defer {
-                drop(buffer);
-                return self.kv_write_through(key, value.map(|value| &**value));
-            }
-            buffer.kv.set(key, value.cloned());
-            buffer.kv.bytes() > buffer.kv_limit
-        };
-        match is_full {
-            true => self.settle(),
-            false => Ok(()),
+        if !self.can_wait(key, value) {
+            return self.kv_write_through(key, value.map(|value| &**value));
         }
+        let buffer = self.buffer.borrow();
+        let is_full = buffer.kv.bytes() > buffer.kv_limit;
+        drop(buffer);
+        if is_full {
+            // Before the entry is there, which a failure would leave behind.
+            self.settle()?;
+        }
+        self.buffer.borrow_mut().kv.set(key, value.cloned());
+        Ok(())
     }
 
     /// As [`Database::kv_write`], but SQLite gets it at once.
@@ -216,10 +230,11 @@ impl Database {
             Some(value) => self.run(UPSERT, params![SqlText(key), SqlText(value)])?,
             None => self.run(DELETE, params![SqlText(key)])?,
         };
+        let is_plain = self.is_buffered() && self.is_plain();
         let mut buffer = self.buffer.borrow_mut();
         buffer.scan.forget();
-        buffer.may_defer = buffer.in_transaction;
-        buffer.has_unjournaled |= buffer.savepoints > 0;
+        buffer.may_defer = buffer.in_transaction && is_plain;
+        buffer.has_unjournaled |= buffer.has_crank_savepoints();
         Ok(())
     }
 
@@ -311,8 +326,12 @@ impl Database {
         buffer.is_wal = None;
         if buffer.is_on {
             buffer.in_transaction = in_transaction;
-            buffer.has_unjournaled |= buffer.savepoints > 0;
+            if !in_transaction {
+                buffer.forget_savepoints_from(0);
+            }
+            buffer.has_unjournaled |= buffer.has_crank_savepoints();
             buffer.may_defer = false;
+            buffer.is_plain = None;
             buffer.pending_in_table = true;
             buffer.spans.drop_all();
             buffer.scan.forget();
@@ -331,8 +350,16 @@ impl Database {
         let version = self.data_version();
         let mut buffer = self.buffer.borrow_mut();
         buffer.data_version = version;
+        if version.is_none() || buffer.schema_version != version {
+            // Others may have changed the schema.
+            buffer.is_plain = None;
+            buffer.schema_version = version;
+        }
+        drop(buffer);
+        let is_plain = self.is_plain();
+        let mut buffer = self.buffer.borrow_mut();
         buffer.in_transaction = true;
-        buffer.may_defer |= is_new;
+        buffer.may_defer |= is_new && is_plain;
         self.signal.hold(true);
     }
 
@@ -397,7 +424,7 @@ impl Database {
     }
 
     /// False, too, while the buffer is in use by those who look afterwards.
-    fn is_without_journal(&self) -> bool {
+    pub(super) fn is_without_journal(&self) -> bool {
         let buffer = self.buffer.try_borrow();
         buffer.is_ok_and(|buffer| buffer.is_without_journal)
     }

@@ -9,6 +9,7 @@ use super::super::error::Result;
 use super::super::notes::{Exports, Note};
 use super::super::span_reader::SqlText;
 use super::PENDING_SHARE;
+use super::plain::fits;
 
 impl Database {
     /// Notes a change of the export data, in place of an older one for the same key.
@@ -17,19 +18,32 @@ impl Database {
         key: &[u8],
         value: Option<Arc<[u8]>>,
     ) -> Result<()> {
-        let mut buffer = self.buffer.borrow_mut();
-        if buffer.is_on {
+        if !self.is_buffered() {
+            return self.note_pending_in_table(key, value.as_deref());
+        }
+        let bytes = key.len() + value.as_ref().map_or(0, |value| value.len());
+        if fits(bytes) && self.is_plain() {
+            let mut buffer = self.buffer.borrow_mut();
             buffer.pending.set(key, value);
             let limit = buffer.kv_limit.saturating_mul(PENDING_SHARE);
             let is_full = buffer.pending.bytes() > limit;
             drop(buffer);
-            return match is_full {
-                true => self.spill_pending(),
-                false => Ok(()),
-            };
+            // What it is noted of has been written. If there is no room for it now, there may be
+            // later, unless the transaction is gone.
+            if is_full
+                && let Err(error) = self.spill_pending()
+                && !self.in_transaction()
+            {
+                return Err(error);
+            }
+            return Ok(());
         }
-        drop(buffer);
-        self.note_pending_in_table(key, value.as_deref())
+        // SQLite may refuse it. What is buffered is older.
+        self.spill_pending()?;
+        self.make_savepoints()?;
+        self.note_pending_in_table(key, value.as_deref())?;
+        self.buffer.borrow_mut().pending_in_table = true;
+        Ok(())
     }
 
     /// As [`Database::note_pending`], but SQLite gets it at once.
@@ -57,7 +71,7 @@ impl Database {
             let pending = self.take_pending_from_table()?;
             // With a savepoint to return to, the table may have rows again.
             let mut buffer = self.buffer.borrow_mut();
-            buffer.pending_in_table = buffer.savepoints > 0;
+            buffer.pending_in_table = !buffer.savepoints.is_empty();
             return Ok(pending);
         }
         let taken = self.buffer.borrow_mut().pending.take_all();
@@ -67,7 +81,7 @@ impl Database {
     /// Watches whether what was handed out is undone.
     pub(in crate::store) fn watch_exports(&self, exports: &Exports) {
         let mut buffer = self.buffer.borrow_mut();
-        let savepoints = buffer.savepoints;
+        let savepoints = buffer.savepoints.len();
         buffer
             .handed_out
             .retain(|(is_void, _)| is_void.strong_count() > 0);

@@ -9,6 +9,7 @@ use super::check::Check;
 use super::finding::{Finding, Kind, Table};
 use crate::store::error::Result;
 use crate::store::locate::other_database;
+use crate::store::schema::squeeze;
 use crate::store::{Database, Part};
 
 /// What a database declares, as far as it matters here.
@@ -73,16 +74,6 @@ impl Schema {
         }
         Ok(schema)
     }
-}
-
-/// SQL without comments and white space, in lower case.
-fn squeeze(sql: &str) -> String {
-    sql.lines()
-        .map(|line| line.split("--").next().unwrap_or_default())
-        .flat_map(str::chars)
-        .filter(|c| !c.is_whitespace())
-        .flat_map(char::to_lowercase)
-        .collect()
 }
 
 /// What a new store declares.
