@@ -112,3 +112,18 @@ fn sync_each(files: Receiver<File>, monitor: &Monitor) -> std::io::Result<()> {
 fn sync_error(path: &Path, error: &std::io::Error) -> Error {
     Error::io(format!("syncing {}", path.display()), error)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_a_file_system_can_not_be_synced_its_files_are() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("there"), "x").unwrap();
+        let disk = Disk::of(directory.path()).unwrap();
+        disk.sync_one_by_one(["there"].into_iter()).unwrap();
+        let error = disk.sync_one_by_one(["there", "missing"].into_iter());
+        assert_eq!(error.unwrap_err().code(), "ENOENT");
+    }
+}
