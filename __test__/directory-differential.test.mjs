@@ -162,6 +162,8 @@ const without = name => manifest => ({
   ...manifest,
   artifacts: manifest.artifacts.filter(([artifact]) => !artifact.startsWith(name)),
 });
+/** The artifacts of a manifest, of which the first comes last, and by another name. */
+const renamed = ({ artifacts: [[, file], ...others] }, name) => [...others, [name, file]];
 const record = (key, value) => JSON.stringify([key, value]);
 
 /** What may be wrong with a directory in a way that both see alike. */
@@ -180,16 +182,16 @@ const spoilers = {
   'no artifacts': changeManifest(manifest => ({ ...manifest, artifacts: [] })),
   'an unknown artifact': changeManifest(manifest => ({
     ...manifest,
-    artifacts: [...manifest.artifacts, ['snapper.v1.1', manifest.artifacts[0][1]]],
+    artifacts: renamed(manifest, 'snapper.v1.1'),
   })),
   'an artifact without a record': changeManifest(manifest => ({
     ...manifest,
-    artifacts: [...manifest.artifacts, ['transcript.v77.0.1', manifest.artifacts[0][1]]],
+    artifacts: renamed(manifest, 'transcript.v77.0.1'),
   })),
   'a bundle without a record': changeData(lines => lines.filter(line => !line.startsWith('["bundle.b0'))),
   'a malformed name': changeManifest(manifest => ({
     ...manifest,
-    artifacts: [...manifest.artifacts, ['transcript.v1', manifest.artifacts[0][1]]],
+    artifacts: renamed(manifest, 'transcript.v1'),
   })),
   'an unknown record': changeData(lines => [...lines, record('what.is.this', 'x')]),
   'a record that is no JSON': changeData(lines => [...lines, record('transcript.v3.current', 'x')]),

@@ -180,6 +180,18 @@ test('the examples that people gave', async t => {
   await t.throwsAsync(opened.listBundles({ sizes: true }), { code, message: /takes no options/ });
   await t.throwsAsync(opened.listSnapshots('v1', {}), { code, message: /takes no options/ });
   await opened.close();
+  for (const [wrong, message] of [
+    [{ keepSnapshots: 'no' }, 'keepSnapshots must be a boolean'],
+    [{ traceFile: true }, 'traceFile must be a string'],
+    [{ wrapKvStore: {} }, 'wrapKvStore must be a function'],
+    [{ archiveSnapshot: at('archive') }, 'archiveSnapshot must be a function'],
+    [{ readonly: true }, 'a store that is to be imported must not be readonly'],
+    [{ exportCallback: 7 }, 'export callback must be a function'],
+    [{ blockHeight: Number.NaN }, /^blockHeight must be /],
+  ]) {
+    await t.throwsAsync(api.importSwingStoreFromDirectory(at('export'), at('made'), wrong), { message });
+  }
+  t.false(fs.existsSync(at('made')));
   t.throws(() => api.openSwingStoreHistory(dir, { readonly: true }), { code, message: /takes no options/ });
 });
 

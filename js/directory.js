@@ -7,7 +7,7 @@ const { check, checkPath, checkString, followTaming, quote } = require('./errors
 const { harden } = require('./harden.js');
 const { runJob } = require('./job.js');
 const native = require('./native.js');
-const { WORK, aHeight, aMode, anything, takeOptions } = require('./options.js');
+const { WORK, aHeight, aMode, takeOptions } = require('./options.js');
 const { makeStaging } = require('./staging.js');
 const { STORE_OPTIONS, checkOptions, makeSwingStore } = require('./swing-store.js');
 
@@ -32,8 +32,7 @@ const IMPORT = {
         'call repairSwingStoreFromDirectory; to fill in artifacts, repopulateSwingStoreFromDirectory',
     ),
   ...REPAIR,
-  // Those of the store are looked at, and checked as the reference does, where it is made.
-  ...Object.fromEntries(STORE_OPTIONS.map(name => [name, anything])),
+  ...STORE_OPTIONS,
   readonly: (name, value) => check(!value, 'a store that is to be imported must not be readonly'),
   serialized: (name, value) => check(!value, 'a store that is to be imported must not be serialized'),
 };

@@ -112,6 +112,7 @@ const aHeight = (name, value) => {
   const isHeight = Number.isSafeInteger(value) && value >= 0;
   check(isHeight, `${name} must be a whole number from 0 to ${Number.MAX_SAFE_INTEGER}, got ${value}`);
 };
+const aString = (name, value) => check(typeof value === 'string', `${name} must be a string`);
 const aMode = (name, value) => validateArtifactMode(value);
 const aFunction = (name, value) => check(typeof value === 'function', `${name} must be a function`);
 /** For what is looked at elsewhere. */
@@ -126,10 +127,12 @@ const WORK = {
 module.exports = {
   WORK,
   aBoolean,
+  aFunction,
   aMode,
   aHeight,
   aNumber,
   aPositive: checkPositive,
+  aString,
   anything,
   takeNothingElse,
   takeOptions,

@@ -12,6 +12,7 @@ const { harden } = require('./harden.js');
 const { clearCachesOf, makeKVCache } = require('./kv-cache.js');
 const { baseKVStore, hostKVStore, kernelKVStore } = require('./kv-store.js');
 const native = require('./native.js');
+const { aBoolean, aFunction, aString, anything } = require('./options.js');
 const { unpackPairs } = require('./packed.js');
 const { dbFileInDirectory } = require('./paths.js');
 const { repairMetadata } = require('./repair-metadata.js');
@@ -21,23 +22,24 @@ const { transcriptStoreOver } = require('./transcript-store.js');
 
 const MEMORY = ':memory:';
 
-/** The options of a store, for functions of our own that pass them on: those of the reference let unknown ones pass. */
-const STORE_OPTIONS = [
-  'asFile',
-  'serialized',
-  'unsafeFastMode',
-  'readonly',
-  'traceFile',
-  'keepSnapshots',
-  'keepTranscripts',
-  'archiveSnapshot',
-  'archiveTranscript',
-  'exportCallback',
-  'wrapKvStore',
-  'wrapTranscriptStore',
-  'wrapSnapStore',
-  'wrapBundleStore',
-];
+/** The options of a store, for functions of our own. Those of the reference let unknown ones pass. */
+const STORE_OPTIONS = {
+  asFile: aBoolean,
+  // These have words of the reference's, and are looked at where the store is made.
+  serialized: anything,
+  exportCallback: anything,
+  unsafeFastMode: aBoolean,
+  readonly: aBoolean,
+  traceFile: aString,
+  keepSnapshots: aBoolean,
+  keepTranscripts: aBoolean,
+  archiveSnapshot: aFunction,
+  archiveTranscript: aFunction,
+  wrapKvStore: aFunction,
+  wrapTranscriptStore: aFunction,
+  wrapSnapStore: aFunction,
+  wrapBundleStore: aFunction,
+};
 
 /** The methods of each sub-store that the kernel gets to see. */
 const KERNEL_FACING = {
