@@ -8,7 +8,8 @@ import { makeRandom } from '../../bench/lib/random.mjs';
 import * as api from '../../index.mjs';
 import { jobs, makeMaterial, prepare, prepareForeign } from './crash-jobs.mjs';
 import { works } from './crash-works.mjs';
-import { callsIn, checkSynced, compileKiller, isNaming, killerEnv } from './kill-at-call.mjs';
+import { checkDurable } from './durable.mjs';
+import { callsIn, compileKiller, isNaming, killerEnv } from './kill-at-call.mjs';
 import { startWaiting } from './killing.mjs';
 
 const program = fileURLToPath(new URL('../fixtures/crash/job.mjs', import.meta.url));
@@ -74,11 +75,11 @@ const killOne = async (base, name, { rounds, seed, killer, onRound = () => {} })
   begin();
   const time = await finish();
   const calls = callsIn(log);
-  const synced = checkSynced(calls);
+  const durable = checkDurable(calls);
   fs.rmSync(log, { force: true });
 
   const plan = makePlan({ random: makeRandom(seed), time, calls });
-  const figures = { time: Math.round(time), calls: calls.length, synced, killed: 0, left: {} };
+  const figures = { time: Math.round(time), calls: calls.length, durable, killed: 0, left: {} };
   const startNext = round => {
     const { delay, at: call } = plan(round);
     const env = call ? killerEnv(killer, { under: at('to'), at: call }) : process.env;

@@ -165,6 +165,18 @@ const archiving = {
   clean: exporting.clean,
 };
 
+const reporting = {
+  async look(_api, at) {
+    const files = withoutForeign(filesIn(at('to')));
+    if (!files.size) return 'nothing';
+    assert.deepEqual([...files.keys()], ['report.html']);
+    assert.match(fs.readFileSync(path.join(at('to'), 'report.html'), 'utf8'), /<\/html>\s*$/);
+    return 'whole';
+  },
+  whole: exporting.whole,
+  clean: exporting.clean,
+};
+
 /**
  * Each job, by the work that it does. `before`: what is at the place at first; `look`: what is there now, in a word, or a
  * failure; `whole`: what is there when it was not killed; `clean`: fails if there is more.
@@ -188,6 +200,7 @@ export const jobs = {
   reclaimByCli: [shrinking],
   archive: [archiving],
   archiveByCli: [archiving],
+  reportByCli: [reporting],
   init: [replacing('old', { none: true, empty: true })],
 };
 
@@ -201,5 +214,5 @@ export const prepare = (at, { before }) => {
 
 /** Puts the file of somebody else there, where that may be. */
 export const prepareForeign = (at, job) => {
-  if (job === exporting || job === archiving) fs.writeFileSync(path.join(at('to'), FOREIGN), 'mine');
+  if ([exporting, archiving, reporting].includes(job)) fs.writeFileSync(path.join(at('to'), FOREIGN), 'mine');
 };

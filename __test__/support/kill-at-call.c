@@ -44,28 +44,52 @@ static void count_move(const char *what, const char *path, const char *from) {
 
 static void count(const char *what, const char *path) { count_move(what, path, NULL); }
 
-static void count_fd(const char *what, int fd) {
-  char link[40], path[PATH_MAX];
-  if (!under || fd < 3) return;
+/* The path of a descriptor, or 0. */
+static int path_of(int fd, char *path, size_t size) {
+  char link[40];
   snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-  ssize_t length = readlink(link, path, sizeof path - 1);
-  if (length < 0) return;
+  ssize_t length = readlink(link, path, size - 1);
+  if (length < 0) return 0;
   path[length] = 0;
-  count(what, path);
+  return 1;
+}
+
+static void count_fd(const char *what, int fd) {
+  char path[PATH_MAX];
+  if (!under || fd < 3) return;
+  if (path_of(fd, path, sizeof path)) count(what, path);
+}
+
+/* A frame of a write-ahead log begins with 24 bytes, of which those from 4 to 8 are zero unless the frame ends a
+ * transaction. */
+static void count_write(int fd, const void *data, size_t size, off64_t offset) {
+  const unsigned char *bytes = data;
+  char path[PATH_MAX];
+  if (!under || fd < 3 || !path_of(fd, path, sizeof path)) return;
+  size_t length = strlen(path);
+  int is_log = length > 4 && !strcmp(path + length - 4, "-wal");
+  int commits = is_log && size == 24 && offset >= 32 && (bytes[4] | bytes[5] | bytes[6] | bytes[7]);
+  count(commits ? "commit" : "write", path);
+}
+
+/* The path of `name` in the directory `fd`. */
+static const char *resolve(int fd, const char *name, char *path, size_t size) {
+  if (name[0] == '/' || fd == AT_FDCWD) return name;
+  if (!path_of(fd, path, size / 2)) return name;
+  size_t length = strlen(path);
+  snprintf(path + length, size - length, "/%s", name);
+  return path;
 }
 
 static void count_at(const char *what, int fd, const char *name) {
-  char link[40], path[2 * PATH_MAX];
+  char path[2 * PATH_MAX];
+  if (under) count(what, resolve(fd, name, path, sizeof path));
+}
+
+static void count_move_at(const char *what, int fd, const char *name, int from_fd, const char *from) {
+  char path[2 * PATH_MAX], from_path[2 * PATH_MAX];
   if (!under) return;
-  if (name[0] == '/' || fd == AT_FDCWD) {
-    count(what, name);
-    return;
-  }
-  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-  ssize_t length = readlink(link, path, PATH_MAX - 1);
-  if (length < 0) return;
-  snprintf(path + length, sizeof path - length, "/%s", name);
-  count(what, path);
+  count_move(what, resolve(fd, name, path, sizeof path), resolve(from_fd, from, from_path, sizeof from_path));
 }
 
 #define OPENS(name, mark, parameters, arguments)                 \
@@ -93,18 +117,20 @@ OPENS(openat64, count_at("open", fd, path), (int fd, const char *path, int flags
   }
 
 CALL(int, rename, count_move("rename", to, from), (const char *from, const char *to), (from, to))
-CALL(int, renameat2, count_at("rename", b, to), (int a, const char *from, int b, const char *to, unsigned flags), (a, from, b, to, flags))
-CALL(int, link, count("link", to), (const char *from, const char *to), (from, to))
-CALL(int, linkat, count_at("link", b, to), (int a, const char *from, int b, const char *to, int flags), (a, from, b, to, flags))
+CALL(int, renameat, count_move_at("rename", b, to, a, from), (int a, const char *from, int b, const char *to), (a, from, b, to))
+CALL(int, renameat2, count_move_at("rename", b, to, a, from), (int a, const char *from, int b, const char *to, unsigned flags), (a, from, b, to, flags))
+CALL(int, link, count_move("link", to, from), (const char *from, const char *to), (from, to))
+CALL(int, linkat, count_move_at("link", b, to, a, from), (int a, const char *from, int b, const char *to, int flags), (a, from, b, to, flags))
 CALL(int, unlink, count("unlink", path), (const char *path), (path))
 CALL(int, unlinkat, count_at("unlink", fd, path), (int fd, const char *path, int flags), (fd, path, flags))
 CALL(int, rmdir, count("rmdir", path), (const char *path), (path))
 CALL(int, mkdir, count("mkdir", path), (const char *path, mode_t mode), (path, mode))
 CALL(ssize_t, write, count_fd("write", fd), (int fd, const void *data, size_t size), (fd, data, size))
-CALL(ssize_t, pwrite, count_fd("write", fd), (int fd, const void *data, size_t size, off_t offset), (fd, data, size, offset))
-CALL(ssize_t, pwrite64, count_fd("write", fd), (int fd, const void *data, size_t size, off64_t offset), (fd, data, size, offset))
+CALL(ssize_t, pwrite, count_write(fd, data, size, offset), (int fd, const void *data, size_t size, off_t offset), (fd, data, size, offset))
+CALL(ssize_t, pwrite64, count_write(fd, data, size, offset), (int fd, const void *data, size_t size, off64_t offset), (fd, data, size, offset))
 CALL(ssize_t, writev, count_fd("write", fd), (int fd, const struct iovec *parts, int n), (fd, parts, n))
 CALL(int, ftruncate, count_fd("truncate", fd), (int fd, off_t size), (fd, size))
 CALL(int, ftruncate64, count_fd("truncate", fd), (int fd, off64_t size), (fd, size))
 CALL(int, fsync, count_fd("sync", fd), (int fd), (fd))
 CALL(int, fdatasync, count_fd("sync", fd), (int fd), (fd))
+CALL(int, syncfs, count_fd("syncfs", fd), (int fd), (fd))
