@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use swing_store::store::diff::{DiffOptions, diff_stores};
 use swing_store::store::directory::{
     ExportDirectory, ExportOptions, ImportOptions, MANIFEST_NAME, export_to_directory,
 };
@@ -166,6 +168,54 @@ fn aborted_work_leaves_nothing() {
         // A staged database that is dropped is gone, whole or not.
         assert_eq!(names_in(&to), [""; 0]);
     }
+}
+
+/// The size of a file without contents that takes minutes to read, compress or compare.
+const HUGE: u64 = 400 << 30;
+
+/// How long work may go on after an abort. It is a matter of milliseconds, but machines are busy.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Aborts `work` once it has read some of a huge file.
+fn abort_in_the_middle<T>(work: impl FnOnce(&Monitor) -> Result<T, Error> + Send) {
+    let monitor = Monitor::default();
+    let ended = AtomicBool::new(false);
+    let (outcome, late) = thread::scope(|scope| {
+        let aborted = scope.spawn(|| {
+            while monitor.progress().bytes < 4 << 20 && !ended.load(Ordering::Relaxed) {
+                thread::sleep(Duration::from_millis(1));
+            }
+            monitor.abort();
+            Instant::now()
+        });
+        let outcome = work(&monitor).map(drop);
+        ended.store(true, Ordering::Relaxed);
+        (outcome, aborted.join().unwrap().elapsed())
+    });
+    assert!(matches!(outcome, Err(Error::Aborted)), "{outcome:?}");
+    assert!(late < PATIENCE, "it went on for {late:?}");
+}
+
+#[test]
+fn an_abort_ends_the_work_on_one_artifact() {
+    let base = tempfile::tempdir().unwrap();
+    let [store, export, other, to] =
+        ["store", "export", "other", "to"].map(|name| base.path().join(name));
+    fs::create_dir(&store).unwrap();
+    make_store(&store, 2, 1000);
+    for directory in [&export, &other] {
+        export_to_directory(&store, directory, &archival(), &Monitor::default()).unwrap();
+        let image = directory.join("snapshot.v1.20");
+        let huge = fs::OpenOptions::new().write(true).open(image).unwrap();
+        huge.set_len(HUGE).unwrap();
+    }
+    abort_in_the_middle(|monitor| import(&export, &to, monitor));
+    assert_eq!(names_in(&to), [""; 0]);
+    let contents = DiffOptions {
+        contents: true,
+        ..DiffOptions::default()
+    };
+    abort_in_the_middle(|monitor| diff_stores(&export, &other, &contents, monitor));
 }
 
 #[test]
