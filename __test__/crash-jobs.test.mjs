@@ -4,6 +4,7 @@
 import test from 'ava';
 
 import { crashJobs } from './support/crash-job.mjs';
+import { leaveOut } from './support/needs.mjs';
 import { inTempDir } from './support/world.mjs';
 
 test('what a killed job leaves is whole or nothing, and it can be done again', async t => {
@@ -14,9 +15,9 @@ test('what a killed job leaves is whole or nothing, and it can be done again', a
     const figures = await crashJobs(base, { names, rounds: 3, seed, size: { items: 20, imageSize: 20_000 } });
     t.log({ seed, ...figures });
     t.deepEqual(Object.keys(figures), names);
-    t.true(
-      Object.values(figures).every(({ killed }) => killed <= 3) &&
-        Object.values(figures).some(({ killed }) => killed > 0),
-    );
+    // By the clock a process may have ended before; before one of its calls it is killed for certain.
+    for (const [name, { killed, calls }] of Object.entries(figures)) t.true(killed > 0 || calls === 0, name);
+    if (figures.exportToDirectory.calls === 0) leaveOut(t, 'Linux with a C compiler, to kill at a certain call');
+    else t.like(figures.exportToDirectory.durable, { named: 16, manifests: 1 });
   });
 });

@@ -13,6 +13,7 @@ import { makeStore, manifestName, readAsCosmic, readFiles, writeAsCosmic } from 
 import { reference, subject } from './support/implementations.mjs';
 import { modes, readTables } from './support/observe.mjs';
 import { attempt } from './support/outcome.mjs';
+import { leaveOut } from './support/needs.mjs';
 import { realStoreDir, subjectIsReference } from './support/settings.mjs';
 import { inTempDir } from './support/world.mjs';
 
@@ -238,8 +239,7 @@ for (const [what, change] of Object.entries(spoilers)) {
 check('a store that a real kernel wrote', async t => {
   const packed = path.join(realStoreDir, 'swingstore.sqlite.xz');
   if (!fs.existsSync(packed)) {
-    t.log('nothing was tested: there is no such store');
-    t.pass();
+    leaveOut(t, 'the store that a real kernel wrote');
     return;
   }
   t.timeout(600_000);

@@ -153,6 +153,7 @@ fn aborted_work_leaves_nothing() {
     assert!(aborted > 0);
 
     export_to_directory(&store, &export, &archival(), &Monitor::default()).unwrap();
+    aborted = 0;
     for round in 0..10 {
         let monitor = Monitor::default();
         let outcome = thread::scope(|scope| {
@@ -164,10 +165,12 @@ fn aborted_work_leaves_nothing() {
         });
         if let Err(error) = outcome {
             assert!(matches!(error, Error::Aborted), "{error}");
+            aborted += 1;
         }
         // A staged database that is dropped is gone, whole or not.
         assert_eq!(names_in(&to), [""; 0]);
     }
+    assert!(aborted > 0);
 }
 
 /// The size of a file without contents that takes minutes to read, compress or compare.
@@ -233,6 +236,7 @@ fn the_first_bad_artifact_is_the_error() {
         assert_eq!(error.to_string(), expected);
         assert_eq!(names_in(&to), [""; 0]);
     }
+    assert!(aborted > 0);
 }
 
 #[test]

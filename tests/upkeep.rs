@@ -169,6 +169,8 @@ fn whatever_ends_the_work_it_is_finished_by_the_next() {
         budget: 7,
         ..pruning(ArtifactMode::Operational)
     };
+    let mut pruning_aborted = 0;
+    let mut filling_aborted = 0;
     for round in 0..4 {
         let aborted = |work: &dyn Fn(&Monitor) -> bool| {
             let monitor = Monitor::default();
@@ -180,22 +182,26 @@ fn whatever_ends_the_work_it_is_finished_by_the_next() {
                 work(&monitor)
             })
         };
-        aborted(&|monitor| match prune(&store, &options, monitor) {
+        pruning_aborted += u32::from(aborted(&|monitor| match prune(&store, &options, monitor) {
             Ok(_) => false,
             Err(Error::Aborted) => true,
             Err(other) => panic!("{other}"),
-        });
+        }));
         assert!(prune(&store, &options, &Monitor::default()).unwrap().done);
         let options = RepopulateOptions::new(ArtifactMode::Debug);
-        aborted(
-            &|monitor| match repopulate_from_directory(&full, &store, options.clone(), monitor) {
-                Ok(_) => false,
-                Err(Error::Aborted) => true,
-                Err(other) => panic!("{other}"),
-            },
-        );
+        filling_aborted += u32::from(aborted(&|monitor| match repopulate_from_directory(
+            &full,
+            &store,
+            options.clone(),
+            monitor,
+        ) {
+            Ok(_) => false,
+            Err(Error::Aborted) => true,
+            Err(other) => panic!("{other}"),
+        }));
         assert!(fill(&full, &store).missing.is_empty());
     }
+    assert!(pruning_aborted > 0 && filling_aborted > 0);
     assert_eq!(export(&store, &base.path().join("now")), before);
 }
 

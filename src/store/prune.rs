@@ -287,9 +287,9 @@ impl Pruning<'_> {
                 return Ok(());
             }
             let budget = self.options.budget;
-            let step = self
-                .beside
-                .write(self.monitor, |db| delete_some(db, rest, from, budget, left))?;
+            let step = self.beside.write(self.monitor, |db| {
+                delete_some(db, rest, from, budget, left, Instant::now())
+            })?;
             self.pruned.items += step.items;
             self.pruned.spans += step.spans as u64;
             for _ in 0..step.spans {
@@ -311,8 +311,8 @@ fn delete_some(
     mut from: Option<i64>,
     budget: u64,
     left: u64,
+    began: Instant,
 ) -> Result<Step> {
-    let began = Instant::now();
     let mut step = Step::default();
     for span in spans {
         let room = budget.saturating_sub(step.items);
@@ -381,6 +381,7 @@ fn delete_items(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::{Location, OpenOptions, Store, StoreOptions};
 
     fn span(vat_id: &str, start_pos: i64, place: i64) -> OldSpan {
         OldSpan {
@@ -388,6 +389,38 @@ mod tests {
             start_pos,
             end_pos: start_pos + 10,
             place,
+        }
+    }
+
+    #[test]
+    fn a_span_that_takes_too_long_is_finished_by_the_next_transactions() {
+        let options = (OpenOptions::default(), StoreOptions::default());
+        let mut store = Store::open(Location::Memory, &options.0, false, options.1).unwrap();
+        store.init_transcript(b"v1").unwrap();
+        let items = STEP * 2 + 10;
+        for _ in 0..items {
+            store.add_item(b"v1", b"item").unwrap();
+        }
+        store.rollover(b"v1", false).unwrap();
+        store.commit().unwrap();
+        let spans = [OldSpan {
+            vat_id: b"v1".to_vec(),
+            start_pos: 0,
+            end_pos: items,
+            place: 1,
+        }];
+        let mut db = store.database().lock();
+        let mut from = None;
+        let mut deleted = 0;
+        let late = Instant::now() - HARD_LIMIT;
+        for left in [items - STEP, items - 2 * STEP, 0] {
+            let step = delete_some(&mut db, &spans, from, u64::MAX, u64::MAX, late).unwrap();
+            deleted += step.items as i64;
+            assert_eq!(deleted, items - left);
+            assert_eq!(db.count_items(b"v1", 0, items).unwrap(), left);
+            assert_eq!(step.spans, usize::from(left == 0));
+            assert_eq!(step.next_pos, (left > 0).then_some(items - left));
+            from = step.next_pos;
         }
     }
 
