@@ -236,7 +236,6 @@ fn the_first_bad_artifact_is_the_error() {
         assert_eq!(error.to_string(), expected);
         assert_eq!(names_in(&to), [""; 0]);
     }
-    assert!(aborted > 0);
 }
 
 #[test]

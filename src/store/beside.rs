@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::advice::Advised;
+use super::declared;
 use super::error::{Error, Result};
 use super::progress::Monitor;
 use super::replace::sidecar;
@@ -120,9 +121,12 @@ impl Beside {
             pages: 0,
             max_log_pages: MAX_LOG_PAGES,
         };
+        declared::distrust(beside.db.connection()?)?;
         beside.read(monitor, |db| {
             db.check_is_store(directory)?;
-            db.check_columns_of(directory, &Part::ALL)
+            db.check_tables()?;
+            db.check_columns_of(directory, &Part::ALL)?;
+            db.check_declared()
         })?;
         beside.prepare(monitor).about_store(directory)?;
         Ok(beside)

@@ -10,10 +10,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::{CachedStatement, Connection, OpenFlags, Params};
 
 use super::buffer::Buffer;
+use super::declared;
 use super::error::{Error, Result};
 use super::holders;
 use super::limits::{Limits, limits};
@@ -159,6 +161,7 @@ impl Database {
             )?;
         }
         connection.busy_timeout(options.busy_timeout)?;
+        declared::guard(&connection)?;
         Ok(Database::over(
             connection,
             match location {
@@ -439,7 +442,12 @@ impl Database {
         } else {
             ("wal", "full")
         };
-        let found = self.set_journal_mode(wanted)?;
+        // SQLite ignores the request for no journal where it defends a file.
+        let connection = self.connection()?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, !fast)?;
+        let found = self.set_journal_mode(wanted);
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+        let found = found?;
         if found != wanted && self.file().is_some() {
             return Err(Error::JournalMode { wanted, found });
         }

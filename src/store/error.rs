@@ -89,6 +89,13 @@ pub enum Error {
     /// A store's file has a journal beside it of a transaction that was not finished, which this
     /// user may not roll back; the file.
     UnfinishedTransaction(PathBuf),
+    /// A database declares something that no store does.
+    Schema {
+        /// the file, if it is not in memory
+        file: Option<PathBuf>,
+        /// what it declares
+        problem: String,
+    },
     /// The database could not be put into the journal mode that the store needs.
     JournalMode {
         /// the mode asked for
@@ -476,6 +483,7 @@ impl Error {
             | Error::UnreadableLog(_)
             | Error::UnfinishedTransaction(_)
             | Error::JournalMode { .. } => "ERR_SWING_STORE_OPEN",
+            Error::Schema { .. } => "ERR_SWING_STORE_SCHEMA",
             Error::Torn | Error::Faulted => "ERR_SWING_STORE_TORN",
             Error::MomentLost => "ERR_SWING_STORE_OVERTAKEN",
             Error::StoreInUse(_) | Error::StoreHeld { .. } => "ERR_SWING_STORE_IN_USE",
@@ -557,6 +565,13 @@ impl Error {
                  directory run `swing-store verify`, which rolls it back; or copy the file and the \
                  journal, under the same names, to a directory of your own, and read that copy",
                 file.display()
+            ),
+            Error::Schema { file, problem } => format!(
+                "{} is not declared as a swing-store is: {problem}. Nothing was read or written.                  `swing-store verify` lists all such differences; restore the store from a backup, or by                  state-sync",
+                match file {
+                    Some(file) => file.display().to_string(),
+                    None => "the database".into(),
+                }
             ),
             Error::JournalMode { wanted, found } => format!(
                 "Couldn't set swing-store DB to {} mode (is {})",

@@ -12,6 +12,7 @@ use rusqlite::params;
 
 use super::artifact::{self, ArtifactMode};
 use super::bundles::export_bundle;
+use super::declared;
 use super::error::{Error, Result};
 use super::gzip::Decompressor;
 use super::kv::{KeyType, RECORD_PREFIX, key_type};
@@ -72,8 +73,10 @@ impl Exporter {
         let db = SharedDatabase::open(location, &OpenOptions::default())?;
         {
             let db = db.lock();
+            declared::distrust(db.connection()?)?;
             db.execute("BEGIN TRANSACTION")?;
             // Reads the schema, which fixes the moment.
+            db.check_tables()?;
             db.make_missing_tables()?;
             db.check_columns(&Part::STORED)?;
             // Without a kvStore it is no store.

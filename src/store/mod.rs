@@ -31,6 +31,7 @@ pub mod check_bundle;
 mod completeness;
 mod crank;
 mod database;
+mod declared;
 mod delivery;
 pub mod diff;
 pub mod directory;
@@ -235,7 +236,9 @@ impl Store {
     /// As [`Store::open`].
     pub fn initialize(shared: &SharedDatabase, unsafe_fast_mode: Option<bool>) -> Result<()> {
         let db = shared.lock();
+        db.check_tables()?;
         db.check_columns(&Part::ALL)?;
+        db.check_declared()?;
         if let Some(fast) = unsafe_fast_mode {
             db.set_unsafe_fast_mode(fast)?;
         }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::advice::Advised;
 use super::beside::{Beside, Space, Transacted, is_busy, size};
+use super::declared;
 use super::error::{Error, Result};
 use super::progress::{Monitor, Stage};
 use super::replace::sidecar;
@@ -100,6 +101,7 @@ fn open_alone(directory: &Path, monitor: &Monitor) -> Result<Database> {
         ..OpenOptions::default()
     };
     let db = Database::open(Location::File(file), &options)?;
+    declared::distrust(db.connection()?)?;
     if db.is_readonly()? {
         // SQLite would fail at locking it.
         return Err(Error::Sqlite {
@@ -113,7 +115,9 @@ fn open_alone(directory: &Path, monitor: &Monitor) -> Result<Database> {
     let until = Instant::now() + PATIENCE;
     let take = || {
         db.check_is_store(directory)?;
+        db.check_tables()?;
         db.check_columns_of(directory, &Part::ALL)?;
+        db.check_declared()?;
         db.set_unsafe_fast_mode(false)?;
         // A write makes sure of the lock whatever mode the file was in.
         db.begin()?;

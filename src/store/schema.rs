@@ -15,6 +15,10 @@ use super::error::{Error, Result};
 use super::locate::no_store;
 use std::path::Path;
 
+/// What the older `snapshots` table has besides.
+pub(super) const OLDER_SNAPSHOTS_CONSTRAINT: &str =
+    "CHECK(compressedSnapshot is not null or inUse is null)";
+
 /// A sub-store's part of the schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {

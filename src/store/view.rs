@@ -17,6 +17,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::advice::Advised;
 use super::database::{DEFAULT_BUSY_TIMEOUT, Database, Location, open_error};
+use super::declared;
 use super::error::{Error, Result};
 use super::holders;
 use super::locate::explain;
@@ -109,6 +110,7 @@ impl View {
             .pop()
             .ok_or_else(|| Error::Internal("no connection".into()))?;
         db.check_is_store(directory).about_store(directory)?;
+        db.check_tables().about_store(directory)?;
         db.check_columns_of(directory, &Part::STORED)
             .about_store(directory)?;
         db.make_missing_tables().about_store(directory)?;
@@ -221,9 +223,12 @@ fn is_forbidden<T>(outcome: &Result<T>) -> bool {
 
 fn open(file: &Path, access: Access) -> Result<Connection> {
     regular::check_database(file)?;
-    let open = |name: &Path, more: OpenFlags| {
+    let open = |name: &Path, more: OpenFlags| -> Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
-        Connection::open_with_flags(name, flags).map_err(|error| open_error(error, name))
+        let opened = Connection::open_with_flags(name, flags);
+        let connection = opened.map_err(|error| open_error(error, name))?;
+        declared::distrust(&connection)?;
+        Ok(connection)
     };
     let open = |name: &Path, more| holders::open(file, || open(name, more));
     let connection = match access {

@@ -61,6 +61,8 @@ kinds! {
     SchemaMissing "schema-missing" Error,
     /// A table is declared in another way than a store declares it.
     SchemaDiffers "schema-differs" Warning,
+    /// Something that is declared changes or refuses what a kernel writes, or takes a table's place.
+    SchemaAltered "schema-altered" Error,
     /// A column holds a value of a type, or form, that no store writes.
     BadValue "bad-value" Error,
     /// `isCurrent` or `inUse` is neither 1 nor NULL.

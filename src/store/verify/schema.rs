@@ -7,6 +7,7 @@ use rusqlite::Connection;
 
 use super::check::Check;
 use super::finding::{Finding, Kind, Table};
+use crate::store::declared::{self, Difference, Harm};
 use crate::store::error::Result;
 use crate::store::locate::other_database;
 use crate::store::schema::squeeze;
@@ -20,17 +21,18 @@ struct Schema {
     unique: BTreeSet<String>,
     /// The CHECKs of each table, without white space and in lower case.
     checks: BTreeMap<String, String>,
-    /// Everything that is declared, as `type name`.
-    objects: BTreeSet<String>,
+    /// The indexes, by name.
+    indexes: BTreeSet<String>,
 }
 
 impl Schema {
-    fn read(connection: &Connection) -> Result<Schema> {
+    /// Reads what a database declares of `tables`.
+    fn read(connection: &Connection, tables: &[Table]) -> Result<Schema> {
         let mut schema = Schema {
             columns: BTreeMap::new(),
             unique: BTreeSet::new(),
             checks: BTreeMap::new(),
-            objects: BTreeSet::new(),
+            indexes: BTreeSet::new(),
         };
         let mut statement = connection.prepare(
             "SELECT type, name, coalesce(sql, '') FROM sqlite_schema
@@ -46,9 +48,11 @@ impl Schema {
             if kind == "table" {
                 schema.checks.insert(name.clone(), squeeze(&text(2)?));
             }
-            schema.objects.insert(format!("{kind} {name}"));
+            if kind == "index" {
+                schema.indexes.insert(name);
+            }
         }
-        for table in Table::STORES.iter().filter_map(|table| table.name()) {
+        for table in tables.iter().filter_map(|table| table.name()) {
             let mut statement =
                 connection.prepare("SELECT name, upper(type), pk FROM pragma_table_xinfo(?)")?;
             let columns = statement
@@ -82,27 +86,54 @@ fn expected() -> Result<Schema> {
     for part in Part::ALL {
         connection.execute_batch(part.sql())?;
     }
-    Schema::read(&connection)
+    Schema::read(&connection, &Table::STORES)
 }
 
-/// The tables that can be read, with findings about all of them.
+/// What a look at the schema says.
+pub(super) struct Outcome {
+    /// The tables that can be read.
+    pub(super) tables: HashSet<Table>,
+    /// Whether all that is declared may be evaluated, as SQLite's own check does.
+    pub(super) is_harmless: bool,
+}
+
+/// Compares the schema with a store's, with findings about all of it.
 ///
 /// # Errors
 /// [`Error::NoStore`](crate::store::Error::NoStore) where there is no table of a store at all; SQLite's errors.
-pub(super) fn check_schema(check: &Check<'_>, db: &Database) -> Result<HashSet<Table>> {
-    let found = check.tolerate(
-        db.connection().and_then(Schema::read),
-        |finding| finding,
-        Table::Database,
-    )?;
-    let Some(found) = found else {
-        return Ok(HashSet::new());
+pub(super) fn check_schema(check: &Check<'_>, db: &Database) -> Result<Outcome> {
+    let read = || {
+        let connection = db.connection()?;
+        let differences = declared::differences(connection)?;
+        let replaced = |table: &Table| {
+            let is_this = |difference: &&Difference| {
+                difference.harm == Harm::Reads && difference.table == table.name()
+            };
+            differences.iter().any(|difference| is_this(&difference))
+        };
+        let tables: Vec<Table> = Table::STORES
+            .into_iter()
+            .filter(|table| !replaced(table))
+            .collect();
+        Ok((Schema::read(connection, &tables)?, tables, differences))
     };
-    if found.columns.is_empty() {
+    let found = check.tolerate(read(), |finding| finding, Table::Database)?;
+    let Some((found, tables, differences)) = found else {
+        return Ok(Outcome {
+            tables: HashSet::new(),
+            is_harmless: true,
+        });
+    };
+    if found.columns.is_empty() && differences.iter().all(|found| found.harm != Harm::Reads) {
         let directory = db.file().and_then(Path::parent).unwrap_or(Path::new(""));
         return Err(other_database(directory, "any of a store's tables"));
     }
-    compare(check, &expected()?, &found)
+    let is_harmless = differences.iter().all(|found| found.harm == Harm::None);
+    let tables = compare(check, &expected()?, &found, &tables, differences)?;
+    Ok(Outcome {
+        tables,
+        is_harmless,
+    })
 }
 
 fn missing(check: &Check<'_>, table: Table, message: String) {
@@ -113,34 +144,40 @@ fn differs(check: &Check<'_>, table: Table, message: String) {
     check.add(Finding::new(Kind::SchemaDiffers, table, message));
 }
 
-fn compare(check: &Check<'_>, expected: &Schema, found: &Schema) -> Result<HashSet<Table>> {
+fn compare(
+    check: &Check<'_>,
+    expected: &Schema,
+    found: &Schema,
+    tables: &[Table],
+    differences: Vec<Difference>,
+) -> Result<HashSet<Table>> {
     let mut readable = HashSet::new();
-    for table in Table::STORES {
+    for table in tables {
         let Some(name) = table.name() else { continue };
-        if compare_columns(check, expected, found, (table, name)) {
-            readable.insert(table);
+        if compare_columns(check, expected, found, (*table, name)) {
+            readable.insert(*table);
         }
-        compare_constraints(check, expected, found, (table, name));
+        compare_constraints(check, expected, found, (*table, name));
     }
-    for object in found.objects.difference(&expected.objects) {
+    for difference in differences {
+        let of = |table: &Table| difference.table.is_some() && table.name() == difference.table;
+        let table = Table::STORES.into_iter().find(of);
+        let kind = match difference.harm {
+            Harm::None => Kind::SchemaDiffers,
+            Harm::Writes | Harm::Reads => Kind::SchemaAltered,
+        };
+        let table = table.unwrap_or(Table::Database);
+        check.add(Finding::new(kind, table, difference.message));
+    }
+    for index in expected.indexes.difference(&found.indexes) {
         differs(
             check,
             Table::Database,
-            format!("there is a {object} that no store has; exports leave it out"),
+            format!(
+                "there is no index {index}, without which some operations take longer. Opening the \
+                 store makes it"
+            ),
         );
-    }
-    for object in expected.objects.difference(&found.objects) {
-        // Of tables it was said.
-        if object.starts_with("index ") {
-            differs(
-                check,
-                Table::Database,
-                format!(
-                    "there is no {object}, without which some operations take longer. Opening the \
-                     store makes it"
-                ),
-            );
-        }
     }
     Ok(readable)
 }
