@@ -108,7 +108,7 @@ pub fn run(args: ArchiveArgs, session: &Session) -> Result<Outcome> {
             out,
             "Wrote {} files to {}, {} in {seconds:.1} s",
             HumanCount(archived.written),
-            args.archive_dir.display(),
+            super::text::printable(&args.archive_dir.to_string_lossy()),
             HumanBytes(archived.bytes),
         )?;
         if archived.replaced > 0 {

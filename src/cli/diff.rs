@@ -8,6 +8,7 @@ use indicatif::HumanCount;
 use serde_json::{Value, json};
 
 use super::artifact_mode::Mode;
+use super::text::printable;
 use super::{Failure, Outcome, Result, Session};
 use crate::store::diff::{
     Counts, DiffOptions, DiffReport, Difference, Subject, Which, diff_stores,
@@ -147,8 +148,7 @@ fn short(value: &Option<Vec<u8>>) -> String {
     if short.len() < text.len() {
         short.push('…');
     }
-    // Control characters would do something to a terminal.
-    format!("{short:?}")
+    printable(&format!("{short:?}")).into_owned()
 }
 
 fn print(out: &mut dyn Write, report: &DiffReport, seconds: f64) -> io::Result<()> {
@@ -166,10 +166,10 @@ fn print(out: &mut dyn Write, report: &DiffReport, seconds: f64) -> io::Result<(
         write!(
             out,
             "{sign} {subject} {}",
-            shown(&difference.name).escape_debug()
+            printable(&shown(&difference.name))
         )?;
         match (&difference.values, &difference.detail) {
-            (_, Some(detail)) => writeln!(out, ": {detail}")?,
+            (_, Some(detail)) => writeln!(out, ": {}", printable(detail))?,
             ([a @ Some(_), b @ Some(_)], None) => {
                 writeln!(out, "\n    A {}\n    B {}", short(a), short(b))?
             }

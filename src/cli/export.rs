@@ -102,7 +102,7 @@ pub fn run(args: ExportArgs, session: &Session) -> Result<Outcome> {
             out,
             "Exported block {} in mode {mode} to {}: {} artifacts{}, {} in {seconds:.1} s",
             exported.block_height,
-            args.export_dir.display(),
+            super::text::printable(&args.export_dir.to_string_lossy()),
             exported.artifacts,
             if with_data {
                 " and the export data"

@@ -145,7 +145,7 @@ fn import(args: &ImportArgs, store: &Path, session: &Session) -> Result<Outcome>
              {seconds:.1} s",
             imported.block_height,
             imported.mode.name(),
-            store.display(),
+            super::text::printable(&store.to_string_lossy()),
             imported.artifacts,
             HumanBytes(imported.bytes),
         )
@@ -209,7 +209,7 @@ fn repair(args: &ImportArgs, store: &Path, session: &Session) -> Result<Outcome>
             "Compared {} records of block {} with those of {}, and added {} that were missing",
             repaired.records,
             repaired.block_height,
-            store.display(),
+            super::text::printable(&store.to_string_lossy()),
             repaired.added,
         )
     })?;

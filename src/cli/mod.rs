@@ -25,6 +25,7 @@ mod session;
 mod signals;
 mod state_dir;
 mod table;
+mod text;
 mod transcript;
 mod verify;
 
@@ -151,7 +152,17 @@ pub fn run(
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(mut error) => {
-            former::suggest(&mut error, &arguments);
+            // The same mistake with arguments that no terminal obeys.
+            let shown = arguments.iter().map(|argument| {
+                OsString::from(text::printable(&argument.to_string_lossy()).into_owned())
+            });
+            let shown: Vec<OsString> = shown.collect();
+            if shown != arguments
+                && let Err(other) = Cli::try_parse_from(&shown)
+            {
+                error = other;
+            }
+            former::suggest(&mut error, &shown);
             let json = arguments.iter().any(|argument| argument == "--json");
             return outcome::refuse(&error, json, streams);
         }

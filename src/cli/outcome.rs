@@ -1,10 +1,11 @@
 //! How a command ends: with which exit code, and which words if it fails.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use serde_json::json;
 
-use super::Streams;
+use super::{Streams, text};
 use crate::store::Error;
 
 /// What a command returns.
@@ -99,10 +100,15 @@ impl Failure {
             return;
         }
         // There is nobody to tell that nobody can be told.
-        drop(writeln!(stderr, "error: {}", self.message()));
+        drop(writeln!(
+            stderr,
+            "error: {}",
+            text::printable(&self.message())
+        ));
         if json && !matches!(self, Failure::Output(_)) {
             let error = json!({ "error": { "code": self.code(), "message": self.message() } });
-            drop(writeln!(stdout, "{error:#}").and_then(|()| stdout.flush()));
+            let document = format!("{error:#}");
+            drop(writeln!(stdout, "{}", text::json(&document)).and_then(|()| stdout.flush()));
         }
     }
 }
@@ -111,9 +117,11 @@ impl Failure {
 /// the help that was asked for. Returns the exit code.
 pub(super) fn refuse(error: &clap::Error, json: bool, mut streams: Streams) -> u8 {
     let rendered = error.render();
-    let show = |colors: bool| match colors {
-        true => rendered.ansi().to_string(),
-        false => rendered.to_string(),
+    let plain = rendered.to_string();
+    let show = |colors: bool| match text::lines(&plain) {
+        Cow::Borrowed(_) if colors => rendered.ansi().to_string(),
+        // An argument that a terminal would obey is shown without colors.
+        shown => shown.into_owned(),
     };
     if error.use_stderr() {
         let text = show(streams.stderr_is_terminal && colors_are_wanted());
@@ -125,7 +133,8 @@ pub(super) fn refuse(error: &clap::Error, json: bool, mut streams: Streams) -> u
             let error = json!({
                 "error": { "code": "ERR_SWING_STORE_ARGUMENT", "message": message },
             });
-            drop(writeln!(streams.stdout, "{error:#}"));
+            let document = format!("{error:#}");
+            drop(writeln!(streams.stdout, "{}", text::json(&document)));
             drop(streams.stdout.flush());
         }
     } else {

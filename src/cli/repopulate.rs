@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::artifact_mode::{Mode, Taken};
 use super::prune::{GOES_ON, locking_document, tell_locking};
 use super::state_dir::StateDirArgs;
+use super::text::printable;
 use super::{Failure, Outcome, Result, Session};
 use crate::store::repopulate::{
     DEFAULT_MAX_ARTIFACT_BYTES, RepopulateOptions, Repopulated, repopulate_from_directory_into,
@@ -157,7 +158,12 @@ pub(super) fn fill(
         if done.refused_count > 0 {
             writeln!(out, "Refused {}:", HumanCount(done.refused_count))?;
             for refused in done.refused.iter().take(SHOWN) {
-                writeln!(out, "  {}: {}", text(&refused.name), refused.reason)?;
+                writeln!(
+                    out,
+                    "  {}: {}",
+                    text(&refused.name),
+                    printable(&refused.reason)
+                )?;
             }
             tell_rest(out, done.refused_count as usize)?;
         }
@@ -198,11 +204,7 @@ fn tell_rest(out: &mut dyn std::io::Write, count: usize) -> std::io::Result<()> 
 }
 
 fn text(name: &[u8]) -> String {
-    // A terminal must not take a hostile name for commands.
-    String::from_utf8_lossy(name)
-        .chars()
-        .map(|c| if c.is_control() { '\u{FFFD}' } else { c })
-        .collect()
+    printable(&String::from_utf8_lossy(name)).into_owned()
 }
 
 fn names(names: &[Vec<u8>]) -> Vec<String> {

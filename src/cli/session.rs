@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use serde_json::Value;
 
 use super::progress::{self, ProgressStyle, Watched};
-use super::{Interrupt, Outcome, Result, output};
+use super::{Interrupt, Outcome, Result, output, text};
 use crate::store::Monitor;
 use crate::store::locks;
 
@@ -85,19 +85,24 @@ impl Session {
         self.stderr.line(line);
     }
 
-    /// Writes the result: this document with `--json`, and else what `text` writes.
+    /// Writes the result: this document with `--json`, and else what `print` writes.
     ///
     /// # Errors
     /// [`Failure::Output`](super::Failure::Output).
     pub fn answer(
         &self,
         document: &Value,
-        text: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+        print: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> Result<()> {
         let mut stdout = self.stdout();
         match self.json {
-            true => writeln!(stdout, "{document:#}")?,
-            false => text(&mut *stdout)?,
+            true => writeln!(stdout, "{}", text::json(&format!("{document:#}")))?,
+            false => {
+                let mut written = Vec::new();
+                print(&mut written)?;
+                let written = String::from_utf8_lossy(&written);
+                stdout.write_all(text::lines(&written).as_bytes())?;
+            }
         }
         Ok(())
     }
@@ -156,6 +161,7 @@ impl Stderr {
 
     /// Writes a line, above the bar if there is one. That it can't be written is no reason to stop.
     pub(super) fn line(&self, line: &str) {
+        let line = text::printable(line);
         let write = || drop(writeln!(self.lock(), "{line}"));
         let watched = locks::lock(&self.watched);
         match &*watched {

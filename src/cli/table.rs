@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+pub(super) use super::text::printable;
 use comfy_table::{Cell, CellAlignment, ColumnConstraint, Table as Layout, presets};
 use indicatif::{HumanBytes, HumanCount};
 
@@ -32,7 +33,7 @@ pub(super) enum Field {
 impl Field {
     /// Words, or nothing.
     pub(super) fn text(text: impl AsRef<str>) -> Field {
-        Field::Text(printable(text.as_ref()))
+        Field::Text(printable(text.as_ref()).into_owned())
     }
 
     /// A number of things.
@@ -125,15 +126,6 @@ pub(super) fn short(hash: &str) -> String {
         beginning.push('…');
     }
     beginning
-}
-
-/// A text that comes from a store, without anything that a terminal would obey.
-pub(super) fn printable(text: &str) -> String {
-    let escape = |c: char| match c {
-        c if c.is_control() => c.escape_default().to_string(),
-        c => c.to_string(),
-    };
-    text.chars().map(escape).collect()
 }
 
 #[cfg(test)]

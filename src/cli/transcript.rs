@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::state_dir::StateDirArgs;
-use super::{Failure, Outcome, Result, Session};
+use super::{Failure, Outcome, Result, Session, text};
 use crate::store::history::{ItemsReader, Selection};
 use crate::store::{Error, History, Monitor, text_as_read};
 
@@ -115,7 +115,9 @@ fn print(reader: &ItemsReader, raw: bool, session: &Session, monitor: &Monitor) 
         for (position, item) in run.items.iter() {
             monitor.count(item.len())?;
             let item = text_as_read(item);
-            if raw {
+            if raw && session.is_terminal() {
+                stdout.write_all(text::lines(&String::from_utf8_lossy(&item)).as_bytes())?;
+            } else if raw {
                 stdout.write_all(&item)?;
             } else {
                 let text = String::from_utf8_lossy(&item);
@@ -134,9 +136,9 @@ fn print(reader: &ItemsReader, raw: bool, session: &Session, monitor: &Monitor) 
 }
 
 fn write_json(out: &mut (impl Write + ?Sized), line: &Line<'_>) -> Result<()> {
-    let text = serde_json::to_vec(line)
+    let document = serde_json::to_string(line)
         .map_err(|error| Failure::from(Error::Internal(error.to_string())))?;
-    Ok(out.write_all(&text)?)
+    Ok(out.write_all(text::json(&document).as_bytes())?)
 }
 
 #[cfg(test)]

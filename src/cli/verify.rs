@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::artifact_mode::Needed;
 use super::state_dir::StateDirArgs;
-use super::{Outcome, Result, Session};
+use super::{Outcome, Result, Session, text};
 use crate::store::text_as_read;
 use crate::store::verify::{Finding, Report, Tally, VerifyOptions, verify_store};
 
@@ -77,8 +77,8 @@ fn shown(text: &[u8]) -> String {
 }
 
 /// A text without characters that would do something to a terminal.
-fn printable(text: &[u8]) -> String {
-    shown(text).escape_debug().to_string()
+fn printable(name: &[u8]) -> String {
+    text::printable(&shown(name)).into_owned()
 }
 
 fn document(report: &Report) -> Map<String, Value> {
@@ -138,7 +138,7 @@ fn print(out: &mut dyn Write, report: &Report, seconds: f64) -> io::Result<()> {
                 write!(out, " {}", printable(id))?;
             }
         }
-        writeln!(out, ": {}", finding.message)?;
+        writeln!(out, ": {}", text::printable(&finding.message))?;
     }
     for (kind, count) in &report.left_out {
         writeln!(out, "and {} more of {}", HumanCount(*count), kind.name())?;

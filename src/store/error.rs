@@ -422,6 +422,9 @@ pub enum Error {
     Internal(String),
 }
 
+/// The longest message, in bytes. The values that it quotes are shorter.
+const MAX_MESSAGE_BYTES: usize = 20_000;
+
 impl Error {
     /// An export record of a kind that no store has was to be imported.
     pub fn unknown_record(key: &[u8]) -> Error {
@@ -521,8 +524,13 @@ impl Error {
         }
     }
 
-    /// The message, with values shown or hidden as `detail` says.
+    /// The message, with values shown or hidden as `detail` says, and without what exceeds
+    /// [`MAX_MESSAGE_BYTES`]: parts of it may be anybody's.
     pub fn message(&self, detail: Detail) -> String {
+        quote::cut(self.whole_message(detail), MAX_MESSAGE_BYTES)
+    }
+
+    fn whole_message(&self, detail: Detail) -> String {
         let hide = |shown: String, hidden: &str| match detail {
             Detail::Shown => shown,
             Detail::Hidden => hidden.to_owned(),

@@ -37,7 +37,7 @@ impl All {
         writeln!(
             out,
             "{} at block {}: {} in {}, {} of {} with their image ({}), {}\n",
-            store.display(),
+            printable(&store.to_string_lossy()),
             self.block_height,
             human_count(sum(|vat| vat.items), "item"),
             human_count(count(|vat| vat.spans), "span"),

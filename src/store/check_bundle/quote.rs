@@ -43,23 +43,38 @@ fn bracketed(string: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
+/// The most of a value that a message shows, in bytes. Whoever wrote the value decides how long it is.
+const MAX_SHOWN_BYTES: usize = 10_000;
+
+/// A text, or its beginning and its length if it has more than `most` bytes.
+pub(in crate::store) fn cut(text: String, most: usize) -> String {
+    if text.len() <= most {
+        return text;
+    }
+    let end = (0..=most)
+        .rev()
+        .find(|end| text.is_char_boundary(*end))
+        .unwrap_or(0);
+    format!("{}… ({} bytes)", &text[..end], text.len())
+}
+
 /// A value; `None` is JavaScript's `undefined`.
 pub(in crate::store) fn value(value: Option<&Json>) -> String {
     match value {
-        Some(value) => text(&js_json::print(value, &Shown)),
+        Some(value) => cut(text(&js_json::print(value, &Shown)), MAX_SHOWN_BYTES),
         None => "\"[undefined]\"".to_owned(),
     }
 }
 
 /// A string.
 pub(in crate::store) fn string(string: &[u8]) -> String {
-    text(&js_json::quote(&bracketed(string)))
+    cut(text(&js_json::quote(&bracketed(string))), MAX_SHOWN_BYTES)
 }
 
 /// An array of strings.
 pub(in crate::store) fn list<'a>(strings: impl Iterator<Item = &'a [u8]>) -> String {
     let strings: Vec<String> = strings.map(string).collect();
-    format!("[{}]", strings.join(","))
+    cut(format!("[{}]", strings.join(",")), MAX_SHOWN_BYTES)
 }
 
 /// A text that is shown without quotes if it consists of words.
@@ -77,7 +92,7 @@ pub(in crate::store) fn bare(text: &str) -> String {
 
 /// A string as `JSON.stringify` prints it, for the messages that do without SES.
 pub(in crate::store) fn plain(string: &[u8]) -> String {
-    text(&js_json::quote(string))
+    cut(text(&js_json::quote(string)), MAX_SHOWN_BYTES)
 }
 
 /// An unquoted string; what no text can hold is replaced.

@@ -8,7 +8,7 @@ use crate::store::history::Entry;
 /// The longest text from a store that is shown, in characters. IDs of bundles have 131.
 const LONGEST: usize = 160;
 
-/// A text from a store: without control characters, and cut off if it is very long.
+/// A text from a store: without what a browser would obey, and cut off if it is very long.
 pub(super) fn text(text: &str) -> String {
     cut_text(text, LONGEST)
 }
@@ -19,17 +19,7 @@ pub(super) fn cut_text(text: &str, longest: usize) -> String {
         Some((end, _)) => (&text[..end], "…"),
         None => (text, ""),
     };
-    let mut shown = String::new();
-    for c in printable(text).chars() {
-        match c {
-            // These turn the direction of what comes behind them, so that it reads as another text.
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                shown.extend(c.escape_unicode());
-            }
-            c => shown.push(c),
-        }
-    }
-    shown + end
+    printable(text).into_owned() + end
 }
 
 /// A hash or a bundle's ID, as short as one can still tell them apart.
