@@ -241,14 +241,16 @@ fn table_body(words: Vec<String>) -> Vec<Vec<String>> {
             part.push(word);
         }
     }
-    let (mut constraints, mut body): (Vec<_>, Vec<_>) = parts.into_iter().partition(is_constraint);
+    let (mut constraints, mut body): (Vec<_>, Vec<_>) = parts
+        .into_iter()
+        .partition(|part: &Vec<String>| is_constraint(part));
     constraints.sort();
     body.extend(constraints);
     body.push(words.collect());
     body
 }
 
-fn is_constraint(part: &Vec<String>) -> bool {
+fn is_constraint(part: &[String]) -> bool {
     part.first().is_some_and(|word| {
         matches!(
             word.as_str(),
