@@ -540,6 +540,31 @@ const cases = {
     },
   },
 
+  failedCallLeavesSteps: {
+    async ours(t) {
+      const store = subject.api.initSwingStore();
+      const { transcriptStore } = store.kernelStorage;
+      transcriptStore.initTranscript('v1');
+      const before = tablesOf(store);
+      const { rejects } = await attempt(() => transcriptStore.rolloverSpan('v1'));
+      t.is(rejects.code, 'SQLITE_CONSTRAINT_PRIMARYKEY');
+      t.deepEqual(tablesOf(store), before);
+      transcriptStore.addItem('v1', 'item');
+      await transcriptStore.rolloverSpan('v1');
+      t.is(transcriptStore.getCurrentSpanBounds('v1').startPos, 1);
+      await store.hostStorage.close();
+    },
+    async theirs(t) {
+      const store = reference.api.initSwingStore();
+      const { transcriptStore } = store.kernelStorage;
+      transcriptStore.initTranscript('v1');
+      const { rejects } = await attempt(() => transcriptStore.rolloverSpan('v1'));
+      t.is(rejects.code, 'SQLITE_CONSTRAINT_PRIMARYKEY');
+      t.throws(() => transcriptStore.addItem('v1', 'item'), { message: 'no current transcript for "v1"' });
+      await store.hostStorage.close();
+    },
+  },
+
   spanArtifactFails: {
     async ours(t) {
       const store = subject.api.initSwingStore();

@@ -15,6 +15,7 @@ export const knownDifferences = {
   whiteSpaceAdded: `for the same reason it accepts an artifact to whose lines white space was added; ours refuses it by its hash`,
   archiverForgotten: `a rollover that fails after it has called archiveTranscript forgets the promise of that call there, so that when it is rejected nobody handles that; ours does`,
   archiverThrows: `when archiveTranscript throws instead of returning a promise, or can't be given a span whose items are missing, the vat is left without a current span there; ours changes nothing`,
+  failedCallLeavesSteps: `a call that is refused at its second step, as the rollover of an empty span is, leaves what the first has written there; ours undoes it`,
   spanArtifactFails: `a span artifact that fails its check leaves its items in the open transaction there; ours takes them out`,
   failedImportLeavesFile: `an import that fails leaves a file behind that opens as a store there; ours removes it`,
   dumpOfPrunedBundle: `debug.dump throws there where a bundle has no contents; ours has null for it`,

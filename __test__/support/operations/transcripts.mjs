@@ -10,8 +10,18 @@ const internal = ({ store }) => store.internal.transcriptStore;
 // rollover fails, after which the two part on purpose.
 const hasArchiver = ({ config }) => (config.archiveTranscript || 'none') !== 'none';
 
+// A new span that begins where the empty one before it does is refused, after which the two part on purpose, too.
+const isEmpty = (world, vatID) => {
+  try {
+    const { startPos, endPos } = facet(world).getCurrentSpanBounds(vatID);
+    return startPos === endPos;
+  } catch {
+    return false;
+  }
+};
+
 // Nor can a span of a vat with a dot in its name.
-const canEndSpan = (world, vatID) => !(hasArchiver(world) && vatID.includes('.'));
+const canEndSpan = (world, vatID) => !(hasArchiver(world) && vatID.includes('.')) && !isEmpty(world, vatID);
 
 const text = bytes => Buffer.concat(bytes.items).toString('latin1');
 
