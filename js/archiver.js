@@ -46,6 +46,32 @@ const directoryOf = (archiver, kind) => {
   return found && found.kind === kind ? nodePath.resolve(found.dirPath) : undefined;
 };
 
+/** How many bytes of small pieces are compressed at a time: each time takes a turn of another thread. */
+const BATCH_BYTES = 1 << 16;
+
+/** The same bytes in fewer pieces. What is not bytes is passed on as it is, for the stream to refuse. */
+async function* inBatches(data) {
+  let pieces = [];
+  let size = 0;
+  for await (const piece of data) {
+    const bytes = typeof piece === 'string' ? Buffer.from(piece) : piece;
+    const isBytes = bytes instanceof Uint8Array;
+    if (isBytes) {
+      pieces.push(bytes);
+      size += bytes.length;
+    }
+    if (size > 0 && (size >= BATCH_BYTES || !isBytes)) {
+      yield Buffer.concat(pieces);
+      pieces = [];
+      size = 0;
+    }
+    if (!isBytes) yield bytes;
+  }
+  if (size > 0) yield Buffer.concat(pieces);
+}
+
+const isOnePiece = data => typeof data === 'string' || data instanceof Uint8Array;
+
 /**
  * Makes a callback that writes `NAME.gz` in a directory. It writes under a temporary name and
  * renames, so that a file of that name is always whole.
@@ -71,7 +97,7 @@ const makeArchiver = (kind, dirPath, powers, encoders) => {
     try {
       // `flush` makes the contents durable before the name.
       const writer = fs.createWriteStream('', { fd: file.fd, flush: true });
-      await pipeline(Readable.from(data), ...encoders(), writer);
+      await pipeline(Readable.from(isOnePiece(data) ? data : inBatches(data)), ...encoders(), writer);
       fs.renameSync(file.name, path.join(dirPath, `${name}.gz`));
     } finally {
       // Renamed, there is nothing left to remove, which is no error.
