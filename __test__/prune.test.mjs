@@ -92,6 +92,96 @@ test('whatever was left in the middle of a span is understood, and finished', as
   });
 });
 
+/** Makes a store whose vat has a historical span of more than one batch of items. */
+const makeLongSpan = async (api, dir, count) => {
+  const { kernelStorage, hostStorage } = api.initSwingStore(dir);
+  const { initTranscript, addItem, rolloverSpan } = kernelStorage.transcriptStore;
+  initTranscript('v1');
+  const items = Array.from({ length: count }, (_, i) => `${i} ${'x'.repeat(200)}`);
+  for (const item of items) addItem('v1', item);
+  await rolloverSpan('v1');
+  await hostStorage.commit();
+  await hostStorage.close();
+  return items;
+};
+
+/** Has another process prune all that is historical. */
+const pruneElsewhere = async dir => {
+  const { code } = await runCli(['prune', '--state-dir', dir, '--keep', 'operational']);
+  if (code !== 0) throw Error(`prune ended with ${code}`);
+};
+
+for (const { name, api } of [subject, reference]) {
+  test(`an open iterator of ${name} yields what another process prunes`, async t => {
+    await inDir(async at => {
+      const items = await makeLongSpan(api, at('store'), 3000);
+      const { kernelStorage, hostStorage } = api.openSwingStore(at('store'));
+      const iterator = kernelStorage.transcriptStore.readSpan('v1', 0);
+      t.is(iterator.next().value, items[0]);
+      await pruneElsewhere(at('store'));
+      t.deepEqual([...iterator], items.slice(1));
+      t.throws(() => [...kernelStorage.transcriptStore.readSpan('v1', 0)], {
+        message: /^read \D*0\D* transcript entries \(expected \D*3000\D*\)$/,
+      });
+      await hostStorage.close();
+    });
+  });
+}
+
+test('what another process prunes is yielded by every kind of iterator, begun or not', async t => {
+  await inDir(async at => {
+    const items = await makeLongSpan(subject.api, at('store'), 3000);
+    const { kernelStorage, hostStorage, internal } = openSwingStore(at('store'));
+    const { readSpan } = kernelStorage.transcriptStore;
+    const iterators = [readSpan('v1', 0), internal.transcriptStore.readFullVatTranscript('v1')];
+    hostStorage.kvStore.set('host.key', 'value');
+    iterators.push(readSpan('v1', 0), readSpan('v1', 0));
+    for (const begun of [iterators[1], iterators[2]]) begun.next();
+    await hostStorage.commit();
+    const exporter = subject.api.makeSwingStoreExporter(at('store'), { artifactMode: 'archival' });
+    const artifact = exporter.getArtifact('transcript.v1.0.3000');
+    const history = await subject.api.openSwingStoreHistory(at('store'));
+    await pruneElsewhere(at('store'));
+    const read = iterators.map(iterator => [...iterator].map(item => item.item ?? item));
+    t.deepEqual(read, [items, items.slice(1), items.slice(1), items]);
+    const chunks = [];
+    for await (const chunk of artifact) chunks.push(chunk);
+    t.is(Buffer.concat(chunks).toString(), items.map(item => `${item}\n`).join(''));
+    const remembered = [];
+    for await (const { item } of history.readItems('v1')) remembered.push(item);
+    t.deepEqual(remembered, items);
+    await history.close();
+    await exporter.close();
+    await hostStorage.close();
+  });
+});
+
+test('an iterator keeps the log only as long as it is open', async t => {
+  await inDir(async at => {
+    await makeLongSpan(subject.api, at('store'), 3000);
+    const { kernelStorage, hostStorage, debug } = openSwingStore(at('store'));
+    const { readSpan } = kernelStorage.transcriptStore;
+    const isBusy = () => {
+      hostStorage.kvStore.set('host.key', `${Math.random()}`);
+      return hostStorage.commit().then(() => debug.getDatabase().pragma('wal_checkpoint(TRUNCATE)')[0].busy === 1);
+    };
+    const iterator = readSpan('v1', 0);
+    iterator.next();
+    t.true(await isBusy());
+    iterator.return();
+    t.false(await isBusy());
+    for (const item of readSpan('v1', 0)) if (item) break;
+    t.false(await isBusy());
+    t.is([...readSpan('v1', 0)].length, 3000);
+    t.false(await isBusy());
+    // Neither keeps a tool from changing the journal mode.
+    t.is(debug.getDatabase().pragma('journal_mode=delete', { simple: true }), 'delete');
+    t.is(debug.getDatabase().pragma('journal_mode=wal', { simple: true }), 'wal');
+    await hostStorage.close();
+    t.deepEqual(fs.readdirSync(at('store')), ['swingstore.sqlite']);
+  });
+});
+
 test('limits, aborts and progress', async t => {
   await inDir(async at => {
     await makeStore(subject.api, at('store'), {}, { items: 300, imageSize: 1000 });

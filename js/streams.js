@@ -96,19 +96,24 @@ function* elements(reader) {
 }
 
 /**
- * The elements of the batches that a native reader returns, as long as its database is open.
+ * The elements of the batches that a native reader returns, as long as its database is open. A loop that is left early
+ * ends the reader, which otherwise keeps a read transaction until it is collected.
  *
  * @param {any} reader
  * @param {Int32Array} signal
  */
 function* items(reader, signal) {
-  for (let batch = reader.next(arrayOf); batch !== undefined; batch = reader.next(arrayOf)) {
-    // Not by the array's iterator, which is slow where lockdown has replaced its parts.
-    for (let i = 0; i < batch.length; i += 1) {
-      // Then there is nothing more to be had, and the addon says so.
-      if (signal[2] === 1) reader.next(arrayOf);
-      yield batch[i];
+  try {
+    for (let batch = reader.next(arrayOf); batch !== undefined; batch = reader.next(arrayOf)) {
+      // Not by the array's iterator, which is slow where lockdown has replaced its parts.
+      for (let i = 0; i < batch.length; i += 1) {
+        // Then there is nothing more to be had, and the addon says so.
+        if (signal[2] === 1) reader.next(arrayOf);
+        yield batch[i];
+      }
     }
+  } finally {
+    reader.close();
   }
 }
 

@@ -4,7 +4,16 @@ import { subjectIsReference } from './settings.mjs';
 
 // In the order in which the addon takes them. Each is small enough that a test's few keys, items and
 // kilobytes cross its boundaries many times.
-const TINY = { kvCache: 600, kvBuffer: 400, itemBatch: 40, recordBatch: 50, chunk: 7, gzipBlock: 600 };
+const TINY = {
+  kvCache: 600,
+  kvBuffer: 400,
+  itemBatch: 40,
+  recordBatch: 50,
+  chunk: 7,
+  gzipBlock: 600,
+  value: undefined,
+  pinnedLog: 5000,
+};
 
 const LIMITS = {
   tiny: TINY,

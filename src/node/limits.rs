@@ -3,8 +3,8 @@
 use super::raw::{Call, Reply, Value};
 use crate::store::{Limits, MAX_BUNDLE_BYTES, Result, limits, set_limits};
 
-/// `setLimits(kvCache, kvBuffer, itemBatch, recordBatch, chunk, gzipBlock, value)`, all in bytes;
-/// what is left out has its default again.
+/// `setLimits(kvCache, kvBuffer, itemBatch, recordBatch, chunk, gzipBlock, value, pinnedLog)`, all in
+/// bytes; what is left out has its default again.
 pub fn set(call: &Call<'_, ()>) -> Result<Reply> {
     let bytes = |index, default| call.number(index).map_or(default, |bytes| bytes as usize);
     let default = Limits::DEFAULT;
@@ -16,6 +16,7 @@ pub fn set(call: &Call<'_, ()>) -> Result<Reply> {
         chunk_bytes: bytes(4, default.chunk_bytes),
         gzip_block_bytes: bytes(5, default.gzip_block_bytes),
         value_bytes: bytes(6, default.value_bytes),
+        pinned_log_bytes: bytes(7, default.pinned_log_bytes),
     });
     Ok(Value::Undefined.into())
 }

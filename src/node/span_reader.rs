@@ -6,12 +6,25 @@ use super::raw::{Call, Function, Reply, Value, functions, text_to_js, to_js};
 use crate::store::locks;
 use crate::store::{Result, SpanReader};
 
-const METHODS: &[Function<SpanReader>] = &[("next", next_items)];
+const METHODS: &[Function<SpanReader>] = &[
+    ("next", next_items),
+    ("close", |call| {
+        call.target.close();
+        Ok(Value::Undefined.into())
+    }),
+];
 
 /// Several spans, one after the other.
 type Chain = Mutex<std::vec::IntoIter<SpanReader>>;
 
-const CHAIN_METHODS: &[Function<Chain>] = &[("next", next_rows)];
+const CHAIN_METHODS: &[Function<Chain>] = &[
+    ("next", next_rows),
+    ("close", |call| {
+        let mut chain = locks::lock(call.target);
+        *chain = Vec::new().into_iter();
+        Ok(Value::Undefined.into())
+    }),
+];
 
 /// An object whose `next(arrayOf)` returns an array of the next items, and `undefined` at the end.
 pub fn make<T: 'static>(call: &Call<'_, T>, reader: SpanReader) -> Result<Reply> {

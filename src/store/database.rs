@@ -21,7 +21,9 @@ use super::holders;
 use super::limits::{Limits, limits};
 use super::locks::{self, Faultable, WatchedGuard};
 use super::moment::{self, Moment};
+use super::reader_view::{IdleView, ReaderView};
 use super::regular;
+use super::saved_items::SavedItems;
 use super::schema::Part;
 use super::signal::Signal;
 use super::span_reader::ReaderState;
@@ -82,7 +84,14 @@ pub struct Database {
     /// Statements of tools; dropped before the connection that they belong to.
     pub(super) statements: HashMap<u32, Statement>,
     pub(super) next_statement: u32,
-    readers: Vec<Weak<Mutex<ReaderState>>>,
+    pub(super) readers: RefCell<Vec<Weak<Mutex<ReaderState>>>>,
+    /// Views that readers read in, some of which may have ended.
+    pub(super) views: RefCell<Vec<Weak<ReaderView>>>,
+    pub(super) idle_view: Arc<IdleView>,
+    /// What was saved for readers, if anything was.
+    pub(super) saved_items: RefCell<Weak<SavedItems>>,
+    /// Whether the file is out of sight of others.
+    pub(super) is_staged: bool,
     pub(super) buffer: RefCell<Buffer>,
     pub(super) signal: Arc<Signal>,
     pub(super) moment: Cell<Moment>,
@@ -178,7 +187,11 @@ impl Database {
         Database {
             statements: HashMap::new(),
             next_statement: 0,
-            readers: Vec::new(),
+            readers: RefCell::default(),
+            views: RefCell::default(),
+            idle_view: Arc::default(),
+            saved_items: RefCell::default(),
+            is_staged: false,
             buffer: RefCell::default(),
             signal: Arc::default(),
             moment: Cell::default(),
@@ -237,6 +250,11 @@ impl Database {
             Location::File(path) => Some(path),
             _ => None,
         }
+    }
+
+    /// Whether other connections may change the database.
+    pub(super) fn others_may_write(&self) -> bool {
+        self.file().is_some() && !self.is_staged
     }
 
     /// Whether the database may only be read.
@@ -410,8 +428,10 @@ impl Database {
     /// Commits the open transaction.
     pub fn commit(&self) -> Result<()> {
         self.settle_entirely()?;
+        self.before_commit();
         self.run_directly("COMMIT")?;
         self.transaction_ended();
+        self.bound_log();
         Ok(())
     }
 
@@ -462,48 +482,13 @@ impl Database {
         Ok(connection.serialize("main")?.to_vec())
     }
 
-    /// Remembers a reader, so that its rows are saved before they are changed.
-    pub(super) fn register(&mut self, reader: &Arc<Mutex<ReaderState>>) {
-        self.readers.retain(|reader| reader.strong_count() > 0);
-        self.readers.push(Arc::downgrade(reader));
-    }
-
-    /// Lets every open reader take what it has yet to read, because rows are about to change.
-    pub(super) fn settle_readers(&mut self) -> Result<()> {
-        if self.connection.is_none() {
-            return Ok(());
-        }
-        for reader in std::mem::take(&mut self.readers) {
-            if let Some(reader) = reader.upgrade() {
-                // One that a panic has left unsound says so itself.
-                if let Ok(mut state) = locks::lock_sound(&reader) {
-                    state.take_rest(self)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Lets those readers that go on after the database is closed take what they have yet to read.
-    fn settle_outliving_readers(&mut self) {
-        for reader in std::mem::take(&mut self.readers) {
-            if let Some(reader) = reader.upgrade() {
-                // What it could not take, it says itself.
-                if let Ok(mut state) = locks::lock_sound(&reader) {
-                    drop(state.outlive(self));
-                }
-            }
-        }
-    }
-
     /// Closes the database. What was not committed is gone; what was open on it fails from now
     /// on. Does nothing the second time.
     pub fn close(&mut self) {
-        self.settle_outliving_readers();
+        self.end_readers();
         self.transaction_lost();
         self.signal.close();
         self.statements.clear();
-        self.readers.clear();
         if let Some(connection) = self.connection.take() {
             // SQLite refuses to close only while statements are open, and there are none left.
             // Should it refuse all the same, dropping the connection closes it.

@@ -25,6 +25,8 @@ pub struct Limits {
     pub gzip_block_bytes: usize,
     /// Bytes of the longest string or blob that SQLite takes, and of the longest row.
     pub value_bytes: usize,
+    /// Bytes by which the log may grow while readers of spans keep it from starting again.
+    pub pinned_log_bytes: usize,
 }
 
 impl Limits {
@@ -38,6 +40,7 @@ impl Limits {
         gzip_block_bytes: 3 << 19,
         // As better-sqlite3 has it: the length of JavaScript's longest string.
         value_bytes: (1 << 29) - 24,
+        pinned_log_bytes: 64 << 20,
     };
 }
 

@@ -133,6 +133,7 @@ impl Staged {
         };
         let erase = erase.map(|all| all.into_iter().filter(is_else).collect());
         let db = SharedDatabase::open(Location::File(scratch.path().join(FILE_NAME)), options)?;
+        db.lock().is_staged = true;
         Ok(Staged {
             db,
             file,
@@ -281,6 +282,7 @@ impl Database {
             return move_it().map_err(Moved::No);
         }
         self.check_may_move().map_err(Moved::No)?;
+        self.save_readers();
         let sql = self.take_statements();
         let from = self.location.clone();
         if let Some(connection) = self.connection.take() {
@@ -288,6 +290,7 @@ impl Database {
             self.forget_file();
         }
         let moved = move_it();
+        self.is_staged = moved.is_err();
         let location = match moved {
             Ok(()) => Location::File(to.to_owned()),
             Err(_) => from,

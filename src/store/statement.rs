@@ -539,6 +539,9 @@ impl Database {
             return Ok(None);
         }
         self.settle_entirely()?;
+        if !self.statement(id)?.is_readonly() {
+            self.before_tools_change();
+        }
         let row = self.statement(id)?.step(db);
         self.after_tools();
         row
@@ -570,11 +573,11 @@ impl Database {
         if self.is_iterating() {
             return Err(busy());
         }
-        self.settle_readers()?;
         // One by one, since any of them may return to a savepoint of the crank's.
         let mut script = Batch::new(self.connection()?, sql);
         loop {
             self.settle_entirely()?;
+            self.before_tools_change();
             let mut one = || {
                 let Some(mut statement) = script.next()? else {
                     return Ok(None);
@@ -619,7 +622,7 @@ impl Database {
         }
     }
 
-    /// Refuses to write while rows are being read, and saves what span readers have yet to read.
+    /// Refuses to write while rows are being read, and saves what span readers need.
     fn check_may_write(&mut self, id: u32) -> Result<()> {
         let statement = self.statement(id)?;
         let (is_readonly, returns_data) = (statement.is_readonly(), statement.returns_data());
@@ -627,10 +630,10 @@ impl Database {
             return Err(busy());
         }
         // To SQLite, ROLLBACK writes nothing.
-        match is_readonly && returns_data {
-            true => Ok(()),
-            false => self.settle_readers(),
+        if !is_readonly || !returns_data {
+            self.before_tools_change();
         }
+        Ok(())
     }
 }
 

@@ -105,6 +105,34 @@ impl Database {
         Ok(span)
     }
 
+    /// Where a span begins and ends: the one that starts at `start_pos`, or the current one.
+    fn span_bounds(&self, vat_id: &[u8], start_pos: Option<f64>) -> Result<(i64, i64)> {
+        let (start_pos, end_pos) = match start_pos {
+            None => {
+                let span = self.require_current_span(vat_id)?;
+                (span.start_pos, span.end_pos)
+            }
+            Some(start_pos) => {
+                if start_pos.is_nan() || start_pos < 0.0 {
+                    return Err(Error::NegativePosition);
+                }
+                let end_pos = self.value::<i64>(
+                    "SELECT endPos FROM transcriptSpans WHERE vatID = ? AND startPos = ?",
+                    params![SqlText(vat_id), start_pos],
+                )?;
+                let end_pos = end_pos.ok_or_else(|| Error::NoTranscriptSpan {
+                    vat_id: vat_id.to_vec(),
+                    start_pos,
+                })?;
+                (start_pos as i64, end_pos)
+            }
+        };
+        if start_pos > end_pos {
+            return Err(Error::SpanEndsBeforeStart { start_pos, end_pos });
+        }
+        Ok((start_pos, end_pos))
+    }
+
     fn require_current_span(&self, vat_id: &[u8]) -> Result<Span> {
         self.current_span(vat_id)?
             .ok_or_else(|| Error::NoCurrentTranscript(vat_id.to_vec()))
@@ -161,6 +189,7 @@ impl Database {
         item: &[u8],
         incarnation: i64,
     ) -> Result<()> {
+        self.before_change(vat_id, position, position.saturating_add(1));
         self.run_beside(
             "INSERT INTO transcriptItems (vatID, item, position, incarnation)
              VALUES (?, ?, ?, ?)",
@@ -171,12 +200,12 @@ impl Database {
 
     /// Deletes the items from `start_pos` up to, not including, `end_pos`; returns how many.
     pub(super) fn delete_items(
-        &mut self,
+        &self,
         vat_id: &[u8],
         start_pos: i64,
         end_pos: i64,
     ) -> Result<usize> {
-        self.settle_readers()?;
+        self.before_change(vat_id, start_pos, end_pos);
         self.run_beside(
             "DELETE FROM transcriptItems WHERE vatID = ? AND position >= ? AND position < ?",
             params![SqlText(vat_id), start_pos, end_pos],
@@ -332,46 +361,31 @@ impl Store {
     /// # Errors
     /// [`Error::NoCurrentTranscript`]; [`Error::NoTranscriptSpan`]; [`Error::NegativePosition`].
     pub fn read_span(&self, vat_id: &[u8], start_pos: Option<f64>) -> Result<SpanReader> {
-        let mut db = self.db.lock();
-        let (start_pos, end_pos) = match start_pos {
-            None => {
-                let span = db.require_current_span(vat_id)?;
-                (span.start_pos, span.end_pos)
-            }
-            Some(start_pos) => {
-                if start_pos.is_nan() || start_pos < 0.0 {
-                    return Err(Error::NegativePosition);
-                }
-                let end_pos = db.value::<i64>(
-                    "SELECT endPos FROM transcriptSpans WHERE vatID = ? AND startPos = ?",
-                    params![SqlText(vat_id), start_pos],
-                )?;
-                let end_pos = end_pos.ok_or_else(|| Error::NoTranscriptSpan {
-                    vat_id: vat_id.to_vec(),
-                    start_pos,
-                })?;
-                (start_pos as i64, end_pos)
-            }
-        };
-        if start_pos > end_pos {
-            return Err(Error::SpanEndsBeforeStart { start_pos, end_pos });
+        let db = self.db.lock();
+        let (start, end) = db.span_bounds(vat_id, start_pos)?;
+        if start == end || db.in_transaction() {
+            return Ok(SpanReader::new(&self.db, &db, vat_id, start, end, true));
         }
-        Ok(SpanReader::new(
-            &self.db, &mut db, vat_id, start_pos, end_pos, true,
-        ))
+        // From now on, others may delete what the span has.
+        let view = db.reader_view();
+        let (start, end) = match &view {
+            Some(view) => view.with(|db| db.span_bounds(vat_id, start_pos))?,
+            None => (start, end),
+        };
+        Ok(SpanReader::new(&self.db, &db, vat_id, start, end, true).protected(&db, view))
     }
 
     /// The name of a vat's current span, and a reader of it, for an archive to be written before
     /// the span ends. `None` if the vat has no current span.
     pub fn current_span_archive(&self, vat_id: &[u8]) -> Result<Option<(Vec<u8>, SpanReader)>> {
-        let mut db = self.db.lock();
+        let db = self.db.lock();
         let Some(span) = db.current_span(vat_id)? else {
             return Ok(None);
         };
         let Span {
             start_pos, end_pos, ..
         } = span;
-        let reader = SpanReader::new(&self.db, &mut db, vat_id, start_pos, end_pos, true);
+        let reader = SpanReader::new(&self.db, &db, vat_id, start_pos, end_pos, true);
         Ok(Some((
             artifact::span_name(vat_id, start_pos, end_pos),
             reader,
@@ -444,16 +458,26 @@ impl Store {
 
     /// Readers of all spans of a vat, in order, whether complete or not.
     pub fn read_full_vat_transcript(&self, vat_id: &[u8]) -> Result<Vec<SpanReader>> {
-        let mut db = self.db.lock();
-        let spans: Vec<(i64, i64)> = db.rows(
-            "SELECT startPos, endPos FROM transcriptSpans WHERE vatID = ? ORDER BY startPos",
-            params![SqlText(vat_id)],
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )?;
-        Ok(spans
-            .into_iter()
-            .map(|(start, end)| SpanReader::new(&self.db, &mut db, vat_id, start, end, false))
-            .collect())
+        let db = self.db.lock();
+        let spans = |db: &Database| -> Result<Vec<(i64, i64)>> {
+            db.rows(
+                "SELECT startPos, endPos FROM transcriptSpans WHERE vatID = ? ORDER BY startPos",
+                params![SqlText(vat_id)],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+        };
+        let view = match db.in_transaction() {
+            true => None,
+            false => db.reader_view(),
+        };
+        let spans = match &view {
+            Some(view) => view.with(spans)?,
+            None => spans(&db)?,
+        };
+        let reader = |(start, end)| {
+            SpanReader::new(&self.db, &db, vat_id, start, end, false).protected(&db, view.clone())
+        };
+        Ok(spans.into_iter().map(reader).collect())
     }
 
     /// All items that lie in a span, or those of current spans only.
@@ -553,7 +577,7 @@ fn delete_spans(
         )?,
     };
     if budget == Budget::All {
-        db.settle_readers()?;
+        db.before_change(vat_id, i64::MIN, i64::MAX);
         for table in ["transcriptItems", "transcriptSpans"] {
             db.run(
                 &format!("DELETE FROM {table} WHERE vatID = ?"),
@@ -609,24 +633,30 @@ pub(super) fn export_span(shared: &super::SharedDatabase, name: &[u8]) -> Result
             name: name.to_vec(),
             double_quoted: false,
         })?;
-    let mut db = shared.lock();
-    let span = db
-        .span_at(vat_id, SqlText(start_pos))?
-        .ok_or_else(|| Error::SpanNotAvailable(name.to_vec()))?;
-    if span.start_pos > span.end_pos {
-        return Err(Error::SpanEndsBeforeStart {
-            start_pos: span.start_pos,
-            end_pos: span.end_pos,
-        });
-    }
-    Ok(SpanReader::new(
-        shared,
-        &mut db,
-        vat_id,
-        span.start_pos,
-        span.end_pos,
-        true,
-    ))
+    let db = shared.lock();
+    let find = |db: &Database| {
+        let span = db
+            .span_at(vat_id, SqlText(start_pos))?
+            .ok_or_else(|| Error::SpanNotAvailable(name.to_vec()))?;
+        if span.start_pos > span.end_pos {
+            return Err(Error::SpanEndsBeforeStart {
+                start_pos: span.start_pos,
+                end_pos: span.end_pos,
+            });
+        }
+        Ok(span)
+    };
+    // An exporter's transaction protects it already.
+    let view = match db.in_transaction() {
+        true => None,
+        false => db.reader_view(),
+    };
+    let span = match &view {
+        Some(view) => view.with(find)?,
+        None => find(&db)?,
+    };
+    let reader = SpanReader::new(shared, &db, vat_id, span.start_pos, span.end_pos, true);
+    Ok(reader.protected(&db, view))
 }
 
 /// Describes the end of a span that is not where an artifact's name says.

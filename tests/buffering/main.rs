@@ -22,6 +22,7 @@ const TINY: Limits = Limits {
     chunk_bytes: 7,
     gzip_block_bytes: 600,
     value_bytes: Limits::DEFAULT.value_bytes,
+    pinned_log_bytes: 5000,
 };
 
 fn text(text: &[u8]) -> SqlValue {

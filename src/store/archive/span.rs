@@ -53,13 +53,13 @@ impl Store {
     /// [`Error::MissingTranscriptItems`](crate::store::Error::MissingTranscriptItems) if it lacks
     /// some of its items; SQLite's errors.
     pub fn begin_span_archive(&self, vat_id: &[u8]) -> Result<Option<SpanArchive>> {
-        let mut db = self.db.lock();
+        let db = self.db.lock();
         let Some(span) = db.current_span(vat_id)? else {
             return Ok(None);
         };
         let (start_pos, end_pos) = (span.start_pos, span.end_pos);
         db.require_items(vat_id, start_pos, end_pos)?;
-        let reader = SpanReader::outliving(&self.db, &mut db, vat_id, start_pos, end_pos);
+        let reader = SpanReader::outliving(&self.db, &db, vat_id, start_pos, end_pos);
         Ok(Some(SpanArchive {
             name: artifact::span_name(vat_id, start_pos, end_pos),
             reader,

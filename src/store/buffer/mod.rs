@@ -31,6 +31,7 @@ use rusqlite::params;
 use super::Database;
 use super::database::Trust;
 use super::error::{Error, Result};
+use super::item_changes::ItemChanges;
 use super::journaled::{Journaled, Size};
 use super::kv::RECORD_PREFIX;
 use super::limits::limits;
@@ -111,6 +112,7 @@ pub(super) struct Buffer {
     /// [`Database::set_savepoint`].
     settles_before_mark: bool,
     pub(super) scan: ScanAhead,
+    pub(super) item_changes: ItemChanges,
     others: Others,
     /// SQLite's data version when the transaction began.
     data_version: Option<i64>,
@@ -167,6 +169,7 @@ impl Buffer {
         self.settles_before_mark = false;
         self.pending.clear();
         self.spans.clear();
+        self.item_changes.clear();
         self.forget_savepoints_from(0);
     }
 }
@@ -324,6 +327,9 @@ impl Database {
         let mut buffer = self.buffer.borrow_mut();
         buffer.others = Others::Unknown;
         buffer.is_wal = None;
+        if !in_transaction {
+            buffer.item_changes.clear();
+        }
         if buffer.is_on {
             buffer.in_transaction = in_transaction;
             if !in_transaction {

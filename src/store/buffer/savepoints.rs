@@ -45,6 +45,7 @@ impl Buffer {
         self.kv.mark();
         self.pending.mark();
         self.spans.mark();
+        self.item_changes.mark();
     }
 
     /// Where the crank's last savepoint of this number is.
@@ -65,6 +66,7 @@ impl Buffer {
         self.kv.forget_marks_from(place);
         self.pending.forget_marks_from(place);
         self.spans.forget_marks_from(place);
+        self.item_changes.forget_marks_from(place);
         for (_, there_were) in &mut self.handed_out {
             *there_were = place.min(*there_were);
         }
@@ -75,6 +77,7 @@ impl Buffer {
         let restored =
             self.kv.undo_to(place) + self.pending.undo_to(place) + self.spans.undo_to(place);
         self.settles_before_mark |= restored > MAX_RESTORED;
+        self.item_changes.undo_to(place);
         self.undo_handed_out(place);
         self.forget_savepoints_from(place + 1);
         self.scan.forget();
@@ -144,12 +147,15 @@ impl Database {
     /// # Errors
     /// SQLite's, if it does not have the savepoint any more.
     pub(in crate::store) fn return_to_savepoint(&mut self, ordinal: usize) -> Result<Vec<String>> {
-        self.settle_readers()?;
         let buffer = self.buffer.borrow();
         let place = buffer.place_of(ordinal);
         let is_in_sql = place.is_none_or(|place| place < buffer.savepoints_in_sql);
         let is_without_journal = buffer.is_without_journal;
         drop(buffer);
+        match place {
+            Some(place) => self.before_rollback(place),
+            None => self.make_readers_independent(),
+        }
         if is_in_sql {
             // One that we do not have is SQL's to refuse; or it is a tool's.
             self.run_directly(&format!("ROLLBACK TO SAVEPOINT t{ordinal}"))?;
