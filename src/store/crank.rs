@@ -173,12 +173,13 @@ impl Store {
     /// any. The crank ends with [`Store::finish_crank`], when these have been delivered.
     ///
     /// # Errors
-    /// [`Error::OutsideCrank`].
+    /// [`Error::OutsideCrank`]; [`Error::DatabaseClosed`]; SQLite's errors.
     pub fn end_crank(&mut self) -> Result<Exports> {
         if !self.crank.running {
             return Err(Error::OutsideCrank("endCrank"));
         }
         let mut db = self.db.lock();
+        db.connection()?;
         db.check_whole()?;
         let is_set = !self.crank.savepoints.is_empty();
         let notes = &self.notes;
