@@ -52,6 +52,31 @@ const messageOf = outcome => {
   return error ? error.message : `no error: ${JSON.stringify(outcome)}`;
 };
 
+/** What a store at this path says after a kernel has committed there. */
+const heightAfterCommit = async (api, kernel, dir) => {
+  kernel.hostStorage.kvStore.set('host.height', '7');
+  await kernel.hostStorage.commit();
+  await kernel.hostStorage.close();
+  const { hostStorage } = api.openSwingStore(dir);
+  const height = hostStorage.kvStore.get('host.height');
+  await hostStorage.close();
+  return height;
+};
+
+/** Whether a file without a log and without incarnations is another one after it could not be opened. */
+const isChangedByOpening = async (api, dir) => {
+  const file = path.join(dir, 'swingstore.sqlite');
+  await reference.api.initSwingStore(dir).hostStorage.close();
+  const db = reference.openDatabase(file);
+  db.exec('ALTER TABLE transcriptSpans DROP COLUMN incarnation');
+  db.pragma('journal_mode = delete');
+  db.close();
+  const before = fs.readFileSync(file);
+  const outcome = await attempt(() => api.openSwingStore(dir));
+  if (messageOf(outcome) !== 'no such column: incarnation') throw Error(messageOf(outcome));
+  return !fs.readFileSync(file).equals(before);
+};
+
 const startVat = ({ kernelStorage }, items = ['one', 'two', 'three']) => {
   const { transcriptStore } = kernelStorage;
   transcriptStore.initTranscript('v1');
@@ -627,6 +652,43 @@ const cases = {
         const outcome = await attempt(() => reference.api.openSwingStore(dir));
         t.is(messageOf(outcome), 'database is locked');
       }),
+  },
+
+  replacedWhileInUse: {
+    ours: t =>
+      inTempDir(async dir => {
+        const kernel = subject.api.openSwingStore(dir);
+        t.throws(() => subject.api.initSwingStore(dir), { code: 'ERR_SWING_STORE_IN_USE' });
+        t.is(await heightAfterCommit(subject.api, kernel, dir), '7');
+      }),
+    theirs: t =>
+      inTempDir(async dir => {
+        const kernel = reference.api.openSwingStore(dir);
+        const { hostStorage } = reference.api.initSwingStore(dir);
+        await hostStorage.close();
+        t.is(await heightAfterCommit(reference.api, kernel, dir), undefined);
+      }),
+  },
+
+  otherLibraryHasIt: {
+    ours: t =>
+      inTempDir(async dir => {
+        const kernel = reference.api.openSwingStore(dir);
+        t.throws(() => subject.api.openSwingStore(dir), { code: 'ERR_SWING_STORE_OTHER_LIBRARY' });
+        t.is(await heightAfterCommit(reference.api, kernel, dir), '7');
+      }),
+    theirs: t =>
+      inTempDir(async dir => {
+        const kernel = subject.api.openSwingStore(dir);
+        await reference.api.openSwingStore(dir).hostStorage.close();
+        await kernel.hostStorage.close();
+        t.pass();
+      }),
+  },
+
+  oldSchemaIsChanged: {
+    ours: t => inTempDir(async dir => t.false(await isChangedByOpening(subject.api, dir))),
+    theirs: t => inTempDir(async dir => t.true(await isChangedByOpening(reference.api, dir))),
   },
 
   vatIDNotString: {
