@@ -1511,6 +1511,7 @@ export type VerificationKind =
   | 'unreadable'
   | 'schema-missing'
   | 'schema-differs'
+  | 'schema-altered'
   | 'bad-value'
   | 'bad-mark'
   | 'bad-name'

@@ -9,6 +9,8 @@ import { tinyLimits } from './support/settings.mjs';
 const known = {
   // Both refuse; each in the words for another of its states.
   'from an exportCallback that closes the store': ['commit'],
+  // The reference remembers a savepoint that it could not set, and fails over it until the crank is given up.
+  'while another process writes': ['kernelStorage.rollbackCrank', 'kernelStorage.endCrank'],
 };
 
 /** With small limits ours writes in other pieces, so that other pages of the file may be in use. */

@@ -575,7 +575,8 @@ impl Error {
                 file.display()
             ),
             Error::Schema { file, problem } => format!(
-                "{} is not declared as a swing-store is: {problem}. Nothing was read or written.                  `swing-store verify` lists all such differences; restore the store from a backup, or by                  state-sync",
+                "{} is not declared as a swing-store is: {problem}. Nothing was written. `swing-store \
+                 verify` lists all such differences; restore the store from a backup, or by state-sync",
                 match file {
                     Some(file) => file.display().to_string(),
                     None => "the database".into(),

@@ -14,12 +14,12 @@ const spanRecord = vatID =>
 
 const snapshotRecord = vatID => JSON.stringify({ vatID, snapPos: 2, hash: sha256(image), inUse: 0 });
 
-/** Fills a store: `v1` to `v4`, each with two spans and two snapshots; `v7` and `v8` are records without contents. */
+/** Fills a store: `v1` to `v6`, each with two spans and two snapshots; `v7` and `v8` are records without contents. */
 export const prepare = async ({ kernelStorage, hostStorage, internal }) => {
   const { kvStore, transcriptStore, snapStore, bundleStore } = kernelStorage;
   hostStorage.kvStore.set('host.height', '7');
   for (const key of ['a', 'b', 'c']) kvStore.set(key, `value of ${key}`);
-  for (const vatID of ['v1', 'v2', 'v3', 'v4']) {
+  for (const vatID of ['v1', 'v2', 'v3', 'v4', 'v5', 'v6']) {
     transcriptStore.initTranscript(vatID);
     for (const item of ['one', 'two']) transcriptStore.addItem(vatID, item);
     await snapStore.saveSnapshot(vatID, 1, [Buffer.from(`an earlier image of ${vatID}`)]);
@@ -64,8 +64,9 @@ export const storeRecipes = {
   'kernelStorage.getActivityhash': () => [],
 
   'transcriptStore.initTranscript': ({ facet }) => [`v-of-${facet}`],
-  'transcriptStore.rolloverSpan': () => ['v1'],
-  'transcriptStore.rolloverIncarnation': () => ['v4'],
+  // A span without items can't be ended, and leaves other things behind in the reference.
+  'transcriptStore.rolloverSpan': ({ facet }) => [facet === 'internal' ? 'v5' : 'v1'],
+  'transcriptStore.rolloverIncarnation': ({ facet }) => [facet === 'internal' ? 'v6' : 'v4'],
   'transcriptStore.getCurrentSpanBounds': () => ['v1'],
   'transcriptStore.stopUsingTranscript': () => ['v2'],
   'transcriptStore.deleteVatTranscripts': () => ['v3', 1],

@@ -50,7 +50,7 @@ const checkFlags = (args, known, what) =>
 
 /** What is wrong with an npm command. */
 const checkNpm = async ([verb, ...args]) => {
-  if (['install', 'ci', 'ls', 'pack', 'publish'].includes(verb)) return [];
+  if (['install', 'ci', 'login', 'ls', 'pack', 'publish'].includes(verb)) return [];
   const name = verb === 'run' ? args[0] : verb;
   if (!Object.hasOwn(packageJson.scripts, name)) return [`package.json has no script "${name}"`];
   const dashes = args.indexOf('--');
@@ -124,6 +124,8 @@ export const checkCommand = async line => {
       return checkAva(args);
     case 'git':
     case 'cd':
+    case 'esbuild':
+    case 'ncc':
       return [];
     default:
       return [`nothing is known of "${program}": run the block, or teach the test`];

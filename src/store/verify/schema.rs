@@ -167,7 +167,14 @@ fn compare(
             Harm::Writes | Harm::Reads => Kind::SchemaAltered,
         };
         let table = table.unwrap_or(Table::Database);
-        check.add(Finding::new(kind, table, difference.message));
+        let message = match kind {
+            Kind::SchemaAltered => format!(
+                "{}. No command mends this: restore the store from a backup, or by state-sync",
+                difference.message
+            ),
+            _ => difference.message,
+        };
+        check.add(Finding::new(kind, table, message));
     }
     for index in expected.indexes.difference(&found.indexes) {
         differs(
