@@ -52,6 +52,49 @@ const config = fc.record({
 });
 const examples = fc.record({ config, steps: blocksOfConnections({ minLength: 2, maxLength: 8 }) });
 
+// The shortest way there, whatever the sequences above come upon.
+for (const [what, begin] of Object.entries({
+  'a write': ({ kernelStorage }) => kernelStorage.kvStore.set('z', 'written'),
+  'a deletion': ({ kernelStorage }) => kernelStorage.kvStore.delete('none'),
+  'an item': ({ kernelStorage }) => kernelStorage.transcriptStore.addItem('v1', 'item'),
+  'a savepoint': ({ kernelStorage }) => {
+    kernelStorage.startCrank();
+    kernelStorage.establishCrankSavepoint('start');
+    kernelStorage.kvStore.set('z', 'written');
+  },
+  "a tool's": ({ debug }) => debug.getDatabase().exec('BEGIN IMMEDIATE'),
+})) {
+  test.serial(`a transaction that begins with ${what} sees what others have committed`, async t => {
+    useLimits('default');
+    await inTempDir(async base => {
+      const { openSwingStore } = subject.api;
+      const dir = path.join(base, 'store');
+      const one = openSwingStore(dir);
+      const { kvStore, transcriptStore } = one.kernelStorage;
+      kvStore.set('a', 'old');
+      kvStore.set('c', 'old');
+      kvStore.set('e', 'old');
+      transcriptStore.initTranscript('v1');
+      await one.hostStorage.commit();
+      const other = openSwingStore(dir);
+      // What is read is remembered, absence and neighbours among it.
+      const seen = () => [kvStore.get('a'), kvStore.has('b'), kvStore.getNextKey('a'), kvStore.get('c')];
+      t.deepEqual(seen(), ['old', false, 'c', 'old']);
+      other.kernelStorage.kvStore.set('a', 'new');
+      other.kernelStorage.kvStore.set('b', 'new');
+      other.kernelStorage.kvStore.delete('c');
+      other.kernelStorage.transcriptStore.addItem('v1', 'theirs');
+      await other.hostStorage.commit();
+      begin(one);
+      t.deepEqual(seen(), ['new', true, 'b', undefined]);
+      t.is(kvStore.getNextKey('b'), 'e');
+      t.true([...transcriptStore.readSpan('v1')].includes('theirs'));
+      await one.hostStorage.close();
+      await other.hostStorage.close();
+    });
+  });
+}
+
 for (const limits of ['default', 'tiny']) {
   test.serial(`three connections, with ${limits} limits`, async t => {
     useLimits(limits);
