@@ -166,6 +166,7 @@ const archiving = {
 };
 
 const reporting = {
+  ...exporting,
   async look(_api, at) {
     const files = withoutForeign(filesIn(at('to')));
     if (!files.size) return 'nothing';
@@ -173,8 +174,6 @@ const reporting = {
     assert.match(fs.readFileSync(path.join(at('to'), 'report.html'), 'utf8'), /<\/html>\s*$/);
     return 'whole';
   },
-  whole: exporting.whole,
-  clean: exporting.clean,
 };
 
 /**
