@@ -2169,7 +2169,11 @@ export interface Statement<BindParameters extends unknown[] = unknown[], Result 
   safeIntegers(toggleState?: boolean): never;
 }
 
-/** The parameters of a function, in the form in which better-sqlite3's types have them. */
+/**
+ * The parameters of a function, in the form in which better-sqlite3's types have them.
+ *
+ * @typeParam F  the function's own type
+ */
 type ArgumentsOf<F extends (...params: any[]) => unknown> = F extends (...args: infer A) => unknown ? A : never;
 
 /**
