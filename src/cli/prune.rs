@@ -87,7 +87,7 @@ pub struct PruneArgs {
 /// Prunes.
 ///
 /// # Errors
-/// As [`prune`].
+/// As [`prune`](crate::store::prune::prune).
 pub fn run(args: PruneArgs, session: &Session) -> Result<Outcome> {
     let store = args.store.store()?;
     let kept = |mode: Option<Kept>| -> Result<ArtifactMode> {

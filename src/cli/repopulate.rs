@@ -69,7 +69,7 @@ pub struct RepopulateArgs {
 /// Repopulates.
 ///
 /// # Errors
-/// As [`repopulate_from_directory`].
+/// As [`repopulate_from_directory`](crate::store::repopulate::repopulate_from_directory).
 pub fn run(args: RepopulateArgs, session: &Session) -> Result<Outcome> {
     let store = args.store.store()?;
     let options = RepopulateOptions {

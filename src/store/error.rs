@@ -525,7 +525,7 @@ impl Error {
     }
 
     /// The message, with values shown or hidden as `detail` says, and without what exceeds
-    /// [`MAX_MESSAGE_BYTES`]: parts of it may be anybody's.
+    /// 20,000 bytes: parts of it may be anybody's.
     pub fn message(&self, detail: Detail) -> String {
         quote::cut(self.whole_message(detail), MAX_MESSAGE_BYTES)
     }

@@ -61,7 +61,8 @@ impl Replaced {
 /// wrong. The host's key `host.height` gets the height of the block, as `cosmic-swingset` has it.
 ///
 /// # Errors
-/// [`Error::StoreHeld`] if somebody has the store open that is there; [`Error::Directory`] if that is of
+/// [`StoreHeld`](crate::store::Error::StoreHeld) if somebody has the store open that is there;
+/// [`Directory`](crate::store::Error::Directory) if that is of
 /// a later block, unless the options allow going back; as [`ExportDirectory::open`],
 /// [`ExportDirectory::import`] and [`Staged::publish`].
 pub fn import_from_directory(

@@ -88,7 +88,7 @@ impl History {
     /// their numbers.
     ///
     /// # Errors
-    /// [`Error::Aborted`](crate::store::Error::Aborted); SQLite's errors.
+    /// [`Error::Aborted`]; SQLite's errors.
     pub fn vats(&self, monitor: &Monitor) -> Result<Vec<VatInfo>> {
         let spans = self.all_spans(monitor)?;
         self.vats_with(&spans, &self.snapshots(None)?, monitor)
@@ -138,8 +138,8 @@ impl History {
     /// One vat.
     ///
     /// # Errors
-    /// [`Error::History`](crate::store::Error::History) if nothing in the store knows it;
-    /// [`Error::Aborted`](crate::store::Error::Aborted); SQLite's errors.
+    /// [`Error::History`] if nothing in the store knows it;
+    /// [`Error::Aborted`]; SQLite's errors.
     pub fn vat(&self, vat_id: &str, monitor: &Monitor) -> Result<VatInfo> {
         let known = self.known_vats()?;
         let snapshots = self.snapshots(Some(vat_id))?;
@@ -165,8 +165,8 @@ impl History {
     /// ID counts more than a name. What is neither is returned as it is, for whoever asks on.
     ///
     /// # Errors
-    /// [`Error::History`](crate::store::Error::History) if several vats have the name;
-    /// [`Error::Aborted`](crate::store::Error::Aborted); SQLite's errors.
+    /// [`Error::History`] if several vats have the name;
+    /// [`Error::Aborted`]; SQLite's errors.
     pub fn vat_called(&self, called: &str, monitor: &Monitor) -> Result<String> {
         match self.vat(called, monitor) {
             Err(Error::History(_)) => {}
