@@ -16,7 +16,7 @@ import { inTempDir } from './support/world.mjs';
 
 const program = fileURLToPath(new URL('./fixtures/crash/job.mjs', import.meta.url));
 
-/** What each work has to do at the least. The name of a job is that of its work, and its number among them. */
+/** The least that each job has to do. A job is named by its work and its number. */
 const expected = {
   'importSwingStore.1': { named: 1 },
   'importSafely.0': { named: 1 },

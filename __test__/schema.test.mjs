@@ -84,7 +84,7 @@ const replaced = {
   },
 };
 
-/** What a store may have besides, of which a verification warns. */
+/** Additions that a store may have. A verification warns of them. */
 const harmless = {
   'a table': sql('CREATE TABLE notes (x)'),
   'a column': sql('ALTER TABLE kvStore ADD COLUMN note TEXT'),

@@ -87,7 +87,7 @@ export const compareCheckers = async ({ rounds, seed, earlier, onRound = () => {
     const bundle = below(4) ? spoilPolicyBundle(below) : spoilB1(below);
     const ours = await checkByOurs(bundle);
     onRound();
-    // The others wait for ever.
+    // The other checkers never finish with such a circle.
     if (/is an alias of itself/.test(ours ?? '')) {
       note('circle');
       continue;

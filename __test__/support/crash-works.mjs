@@ -19,7 +19,7 @@ const cli = (...args) => {
   process.argv.splice(2, Infinity, ...args);
   return new Promise((resolve, reject) => {
     process.once('beforeExit', code => {
-      // Code 1 says that there are findings, of which the store has some.
+      // Code 1 means that there are findings; this store has some.
       if (code > 1) return reject(Error(`it ended with code ${code}`));
       process.exitCode = 0;
       return resolve();

@@ -87,7 +87,7 @@ export const problemsOf = text => {
     const rights = writes(job.permissions);
     if (rights.some(right => right !== 'id-token')) say(`has the right to write ${rights}`);
     if (rights.length > 0) checkPublishing(steps, say);
-    // Whoever can write to the cache could change what is released.
+    // A cache that others can write to could change what is released.
     const caches = ({ uses = '', with: options }) => /cache/.test(uses) || options?.cache;
     if (isRelease && steps.some(caches)) say('takes a release from a cache');
   }

@@ -6,6 +6,7 @@
 //! the columns beside it, so this does, too: an object can't hide under another name.
 
 use std::path::Path;
+use std::sync::LazyLock;
 
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
@@ -292,7 +293,9 @@ fn rows(connection: &Connection) -> Result<Vec<Row>> {
     Ok(found)
 }
 
-/// The accepted declarations of each object of a store.
+/// The accepted declarations of each object of a store. Each opening compares with them twice.
+static ACCEPTED: LazyLock<Vec<Declaration>> = LazyLock::new(accepted);
+
 fn accepted() -> Vec<Declaration> {
     let mut accepted = Vec::new();
     for part in Part::ALL {
@@ -314,7 +317,6 @@ fn accepted() -> Vec<Declaration> {
 /// # Errors
 /// SQLite's errors.
 pub(super) fn differences(connection: &Connection) -> Result<Vec<Difference>> {
-    let accepted = accepted();
     let mut differences = Vec::new();
     let mut tables = Vec::new();
     for row in rows(connection)? {
@@ -337,7 +339,7 @@ pub(super) fn differences(connection: &Connection) -> Result<Vec<Difference>> {
                 if found.kind == "table" {
                     tables.extend(table_named(&found.name));
                 }
-                differences.extend(compare(&accepted, &row, &found));
+                differences.extend(compare(&ACCEPTED, &row, &found));
             }
             None => differences.push(Difference {
                 table: None,
