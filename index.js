@@ -1,27 +1,27 @@
 'use strict';
 
-const { archiveSwingStore } = require('./js/archive-store.js');
-const { makeArchiveSnapshot, makeArchiveTranscript, nativeArchivePowers } = require('./js/archiver.js');
-const { bundleIDFromName, makeBundleStore } = require('./js/bundle-store.js');
-const { Database } = require('./js/database.js');
-const { diffSwingStores } = require('./js/diff.js');
+const { archiveSwingStore } = require('./js/transfer/archive-store.js');
+const { makeArchiveSnapshot, makeArchiveTranscript, nativeArchivePowers } = require('./js/store/archivers.js');
+const { bundleIDFromName, makeBundleStore } = require('./js/store/bundle-store.js');
+const { Database } = require('./js/store/database.js');
+const { diffSwingStores } = require('./js/tools/diff.js');
 const {
   exportSwingStoreToDirectory,
   importSwingStoreFromDirectory,
   repairSwingStoreFromDirectory,
-} = require('./js/directory.js');
-const { makeSwingStoreExporter } = require('./js/exporter.js');
-const { harden } = require('./js/harden.js');
-const { openSwingStoreHistory } = require('./js/history.js');
-const { importSwingStore } = require('./js/importer.js');
-const { getKeyType, makeKVStore } = require('./js/kv-store.js');
-const { isSwingStore } = require('./js/paths.js');
-const { pruneSwingStore, reclaimSwingStoreSpace } = require('./js/prune.js');
-const { repopulateSwingStore, repopulateSwingStoreFromDirectory } = require('./js/repopulate.js');
-const { makeSnapStore, makeSnapStoreIO } = require('./js/snap-store.js');
-const { initSwingStore, openSwingStore } = require('./js/swing-store.js');
-const { makeTranscriptStore } = require('./js/transcript-store.js');
-const { verifySwingStore } = require('./js/verify.js');
+} = require('./js/transfer/directory.js');
+const { makeSwingStoreExporter } = require('./js/transfer/exporter.js');
+const { harden } = require('./js/common/harden.js');
+const { openSwingStoreHistory } = require('./js/tools/history.js');
+const { importSwingStore } = require('./js/transfer/importer.js');
+const { getKeyType, makeKVStore } = require('./js/store/kv-store.js');
+const { isSwingStore } = require('./js/common/paths.js');
+const { pruneSwingStore, reclaimSwingStoreSpace } = require('./js/tools/prune.js');
+const { repopulateSwingStore, repopulateSwingStoreFromDirectory } = require('./js/tools/repopulate.js');
+const { makeSnapStore, makeSnapStoreIO } = require('./js/store/snap-store.js');
+const { initSwingStore, openSwingStore } = require('./js/store/swing-store.js');
+const { makeTranscriptStore } = require('./js/store/transcript-store.js');
+const { verifySwingStore } = require('./js/tools/verify.js');
 
 exports.initSwingStore = initSwingStore;
 exports.openSwingStore = openSwingStore;

@@ -10,8 +10,8 @@ import test from 'ava';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const require = createRequire(import.meta.url);
-const { NAME, platformName } = require('../js/platform.js');
-const { loadFailure } = require('../js/load-failure.js');
+const { NAME, platformName } = require('../js/addon/platform.js');
+const { loadFailure } = require('../js/addon/load-failure.js');
 const own = platformName();
 const addon = path.join(root, `${NAME}.${own}.node`);
 const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
@@ -85,7 +85,7 @@ linux('a file that is no binary for this process is described', t => {
 
 test('a binary of another version is not used', t => {
   const outcome = load(install(binaryOf(readFileSync(addon), { version: '0.0.0' })));
-  failsWith(t, outcome, new RegExp(`is of version 0\\.0\\.0, and ${NAME} of ${version}`), /install again/);
+  failsWith(t, outcome, new RegExp(`has version 0\\.0\\.0, but ${NAME} has version ${version}`), /install again/);
 });
 
 test('a package with the source that has built nothing is named', t => {
@@ -174,7 +174,7 @@ linux('the C library is found without a report', t => {
     const code = `
       Object.defineProperty(process, 'report', { get() { throw Error('asked for a report'); } });
       ${file ? `Object.defineProperty(process, 'execPath', { value: ${JSON.stringify(file)} });` : ''}
-      console.log(require(${JSON.stringify(path.join(directory, 'node_modules', NAME, 'js', 'platform.js'))}).platformName());`;
+      console.log(require(${JSON.stringify(path.join(directory, 'node_modules', NAME, 'js', 'addon', 'platform.js'))}).platformName());`;
     return load(directory, { code }).stdout.trim();
   };
   const directory = install();
@@ -195,7 +195,12 @@ linux('the C library is found without a report', t => {
 
 /** As a bundler makes it: all modules in one file, each in a function. */
 const bundle = directory => {
-  const files = ['index.js', ...readdirSync(path.join(root, 'js')).map(name => `js/${name}`)];
+  const files = [
+    'index.js',
+    ...readdirSync(path.join(root, 'js'), { recursive: true })
+      .filter(name => name.endsWith('.js'))
+      .map(name => `js/${name.replaceAll(path.sep, '/')}`),
+  ];
   const modules = files.map(
     file =>
       `${JSON.stringify(file)}: (module, exports, require) => {\n${readFileSync(path.join(root, file), 'utf8')}\n}`,
@@ -221,7 +226,11 @@ const bundle = directory => {
 
 test('in a bundle the message says what to do, and the environment names the binary', t => {
   const directory = mkdtempSync(path.join(scratch, 'bundle-'));
-  const code = `require(${JSON.stringify(bundle(directory))})`;
+  // The package of the application that the bundle is part of: its version has nothing to do with the addon's.
+  writeFileSync(path.join(directory, 'package.json'), JSON.stringify({ name: 'application', version: '9.9.9' }));
+  const dist = path.join(directory, 'dist', 'node');
+  mkdirSync(dist, { recursive: true });
+  const code = `require(${JSON.stringify(bundle(dist))})`;
   const outcome = load(directory, { code });
   failsWith(t, outcome, /it is part of a bundle \(.*bundle\.js\)/, /external.*SWING_STORE_NATIVE_PATH name the binary/);
   t.is(load(directory, { code, env: { SWING_STORE_NATIVE_PATH: addon } }).stdout, 'loaded\n');

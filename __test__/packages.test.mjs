@@ -13,7 +13,7 @@ import { main, outOfDate } from '../scripts/release/packages.mjs';
 import { platforms } from '../scripts/release/platforms.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const { NAME, platformName } = createRequire(import.meta.url)('../js/platform.js');
+const { NAME, platformName } = createRequire(import.meta.url)('../js/addon/platform.js');
 const own = platformName();
 const addon = path.join(root, `${NAME}.${own}.node`);
 

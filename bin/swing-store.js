@@ -12,7 +12,7 @@ const fail = error => {
 };
 
 const run = async () => {
-  const native = require('../js/native.js');
+  const native = require('../js/addon/native.js');
   const commandLine = native.makeCommandLine(
     process.argv
       .slice(2)

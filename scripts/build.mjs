@@ -17,7 +17,7 @@ import { parseArgs } from 'node:util';
 import { libraryName } from './release/platforms.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const { NAME, platformName } = createRequire(import.meta.url)('../js/platform.js');
+const { NAME, platformName } = createRequire(import.meta.url)('../js/addon/platform.js');
 const { profile } = parseArgs({ options: { profile: { type: 'string', default: 'release' } } }).values;
 
 const args = ['build', '--locked', '--lib', '--profile', profile];

@@ -14,27 +14,31 @@ const url = file => JSON.stringify(pathToFileURL(file).href);
 const reexportAll = file => `export * from ${url(file)};\n`;
 
 /**
- * Re-export some names of a CommonJS module. They are read from the module
+ * Re-exports some names of CommonJS modules. They are read from the module
  * object, not imported by name: Node only guesses a CommonJS module's names.
  */
-const reexportFromCommonJS = (file, names) =>
-  `import exported from ${url(file)};\n` + `export const { ${names.join(', ')} } = exported;\n`;
+const reexportFromCommonJS = (root, files) =>
+  Object.entries(files)
+    .map(
+      ([file, names], index) =>
+        `import from${index} from ${url(join(root, 'js', file))};\n` +
+        `export const { ${names.join(', ')} } = from${index};\n`,
+    )
+    .join('');
 
 /**
  * The reference's internal helpers that its tests import. They are no part of
  * the public interface, so ours keeps them in files of their own.
  */
 const ourHelpers = {
-  'hasher.js': ['createSHA256'],
-  'util.js': ['buffer', 'dbFileInDirectory'],
+  'hasher.js': { 'common/hasher.js': ['createSHA256'] },
+  'util.js': { 'common/streams.js': ['buffer'], 'common/paths.js': ['dbFileInDirectory'] },
 };
 
 const ours = root => ({
   title: 'swing-store-native',
   sourceShim: name =>
-    name in ourHelpers
-      ? reexportFromCommonJS(join(root, 'js', name), ourHelpers[name])
-      : reexportAll(join(root, 'index.mjs')),
+    name in ourHelpers ? reexportFromCommonJS(root, ourHelpers[name]) : reexportAll(join(root, 'index.mjs')),
   driverShim: () => `export { Database as default } from ${url(join(root, 'index.mjs'))};\n`,
 });
 

@@ -27,5 +27,5 @@ export const limitNames = Object.keys(LIMITS);
 /** Sets the limits that ours keeps to from now on, in stores that are then opened. */
 export const useLimits = name => {
   if (subjectIsReference) return;
-  createRequire(import.meta.url)('../../js/native.js').setLimits(...Object.values(LIMITS[name]));
+  createRequire(import.meta.url)('../../js/addon/native.js').setLimits(...Object.values(LIMITS[name]));
 };

@@ -17,7 +17,7 @@ import { parseArgs } from 'node:util';
 import { libraryName, platformNamed } from './platforms.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const { NAME } = createRequire(import.meta.url)('../../js/platform.js');
+const { NAME } = createRequire(import.meta.url)('../../js/addon/platform.js');
 
 const { values } = parseArgs({ options: { platform: { type: 'string' } } });
 const platform = platformNamed(values.platform ?? '');

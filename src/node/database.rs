@@ -89,10 +89,8 @@ pub fn open(call: &Call<'_, ()>) -> Result<Reply> {
     handle(call.env(), SharedDatabase::open(location, &options)?)
 }
 
-/// The JavaScript object for a database: its functions, and `signal`, an array that always shows three
-/// numbers. The first changes when copies of the database's values are void, the second is 1 while
-/// nobody but its store can change one, and the third is 1 once the database is closed. Who keeps
-/// the array must keep the object, too.
+/// Makes the JavaScript object for a database: its functions, and `cacheSignal`, an array whose numbers
+/// are always up to date (`js/addon/cache-signal.js` names them). The object must live as long as the array.
 pub fn handle(env: sys::napi_env, db: SharedDatabase) -> Result<Reply> {
     let db = Arc::new(db);
     let object = super::raw::new_object(env)?;

@@ -179,7 +179,7 @@ fn items(call: &Call<'_, History>) -> Result<Reply> {
     source::make(call, Origin::Items(Box::new(reader)))
 }
 
-/// Items for `js/packed.js`: an array of `[incarnation, position, ...packed]`, each with items
+/// Items for `js/common/packed.js`: an array of `[incarnation, position, ...packed]`, each with items
 /// that follow one another from a position on.
 pub fn packed_run(run: ItemsRun) -> Value {
     let mut pieces = Vec::new();

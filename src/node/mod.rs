@@ -73,6 +73,7 @@ const EXPORTS: &[Function<()>] = &[
     ("makeBundleSink", sink::for_bundle),
     ("makeHasher", hasher::make),
     ("setLimits", limits::set),
+    ("cacheSignalIndices", raw::signal_indices),
     ("kvCacheBytes", limits::kv_cache_bytes),
     ("chunkBytes", limits::chunk_bytes),
     ("maxBundleBytes", limits::max_bundle_bytes),

@@ -2,7 +2,7 @@
 //!
 //! To make a string in JavaScript takes a call of Node-API, and to put it into an array takes a
 //! more expensive one. Strings that come in numbers are therefore handed over as one, with their
-//! lengths, and cut apart there (see `js/packed.js`), which takes a tenth of the time. Strings
+//! lengths, and cut apart there (see `js/common/packed.js`), which takes a tenth of the time. Strings
 //! from JavaScript come the same way.
 //!
 //! A string can't be longer than 2^29 characters, so what is packed comes in pieces, and a long

@@ -1,6 +1,6 @@
 //! Tells JavaScript whether its copies of values still hold.
 //!
-//! JavaScript (`js/kv-cache.js`) reads these numbers in memory of its own instead of asking, because a
+//! JavaScript (`js/store/kv-cache.js`) reads these numbers in memory of its own instead of asking, because a
 //! call costs more than the rest of a cached read. The numbers belong to the database; every view of them
 //! is brought up to date whenever one changes, on whatever thread that happens.
 

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use napi::bindgen_prelude::Unknown;
 use napi::{Env, JsDeferred, JsValue, sys};
 
-pub use self::shared::add_signal;
+pub use self::shared::{add_signal, signal_indices};
 pub use self::values::{Value, array, new_object, property, set_property, text_to_js, to_js};
 use super::{errors, threads};
 use crate::store::{Error, Result};

@@ -11,11 +11,31 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use napi::sys;
 
-use super::{check, set_property};
+use super::{Call, Reply, Value, check, set_property};
 use crate::store::{Numbers, Result, Signal, SignalView};
 
-/// How many numbers there are: the generation, whether values are held, whether the database is closed.
+/// The index of [`Numbers::generation`] in the array.
+const GENERATION: usize = 0;
+/// The index of [`Numbers::held`], as 0 or 1.
+const HELD: usize = 1;
+/// The index of [`Numbers::closed`], as 0 or 1.
+const CLOSED: usize = 2;
+/// The length of the array.
 const COUNT: usize = 3;
+
+/// `cacheSignalIndices()`: where JavaScript finds each number in the array that [`add_signal`] defines.
+///
+/// # Errors
+/// None.
+pub fn signal_indices(_: &Call<'_, ()>) -> Result<Reply> {
+    let indices = [
+        ("generation", GENERATION),
+        ("held", HELD),
+        ("closed", CLOSED),
+    ];
+    let properties = indices.map(|(name, index)| (name, Value::Number(index as f64)));
+    Ok(Value::Object(properties.into()).into())
+}
 
 /// The memory of the engine's buffer.
 struct Place(NonNull<i32>);
@@ -27,11 +47,10 @@ unsafe impl Sync for Place {}
 
 impl SignalView for Place {
     fn show(&self, numbers: Numbers) {
-        let values: [i32; COUNT] = [
-            numbers.generation,
-            numbers.held.into(),
-            numbers.closed.into(),
-        ];
+        let mut values = [0; COUNT];
+        values[GENERATION] = numbers.generation;
+        values[HELD] = numbers.held.into();
+        values[CLOSED] = numbers.closed.into();
         for (at, value) in values.into_iter().enumerate() {
             // SAFETY: the buffer has room for so many numbers and is aligned for them. It stays, at its
             // place, while the signal knows of this view: see `add_signal`. JavaScript only reads.
@@ -47,8 +66,8 @@ struct Shown {
     buffer: sys::napi_ref,
 }
 
-/// Defines `signal` of an object: an `Int32Array` that shows a signal's numbers as long as the object
-/// is there.
+/// Defines `cacheSignal` of an object: an `Int32Array` that shows a signal's numbers as long as the object
+/// exists.
 ///
 /// # Errors
 /// [`Error::Internal`](crate::store::Error::Internal) if Node-API makes no buffer.
@@ -80,7 +99,7 @@ pub fn add_signal(env: sys::napi_env, object: sys::napi_value, signal: Arc<Signa
             sys::napi_create_typedarray(env, kind, COUNT, buffer, 0, &mut array),
             "making an array",
         )?;
-        set_property(env, object, "signal", array)?;
+        set_property(env, object, "cacheSignal", array)?;
         // The memory of a buffer does not move, and goes with the buffer, or when somebody detaches
         // it: nobody but our own JavaScript gets it. The reference keeps the buffer.
         check(

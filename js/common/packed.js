@@ -1,6 +1,6 @@
 'use strict';
 
-const { ownCopy } = require('./util.js');
+const { ownCopy } = require('./own-copy.js');
 
 /** The length of what is `null`. */
 const NULL = 0xffffffff;

@@ -1,11 +1,11 @@
 'use strict';
 
+const native = require('../addon/native.js');
+const { storeFunctions } = require('../addon/store-functions.js');
+const { followTaming } = require('../common/errors.js');
+const { unpackPairs } = require('../common/packed.js');
 const { handleOf } = require('./database.js');
-const { followTaming } = require('./errors.js');
 const { databaseOf } = require('./foreign-handle.js');
-const { storeFunctions } = require('./functions.js');
-const native = require('./native.js');
-const { unpackPairs } = require('./packed.js');
 
 /**
  * What the JavaScript side of a sub-store works with.
@@ -15,8 +15,7 @@ const { unpackPairs } = require('./packed.js');
  * @property {<F extends (...args: any[]) => any>(fn: F) => F} writes makes a function of the
  *   addon into one that first begins a transaction and then reports changes of the export data
  * @property {() => void} ensureTxn
- * @property {Int32Array} signal what the addon says of the database without being asked: see `handle` in
- *   `src/node/database.rs`
+ * @property {Int32Array} cacheSignal see `addon/cache-signal.js`
  */
 
 /**
@@ -30,7 +29,7 @@ const ownPowers = (fns, handle) => ({
   fns,
   writes: fn => fn,
   ensureTxn: fns.ensureTxn,
-  signal: handle.signal,
+  cacheSignal: handle.cacheSignal,
 });
 
 /** Reports changes of the export data, one by one. What was not taken is reported the next time. */
@@ -85,7 +84,7 @@ const borrowedPowers = (db, part, ensureTxn, noteExport, options = {}) => {
         reportNotes(fns, noteExport);
       }
     };
-  return { fns, writes, ensureTxn: begin, signal: handle.signal };
+  return { fns, writes, ensureTxn: begin, cacheSignal: handle.cacheSignal };
 };
 
 module.exports = { borrowedPowers, ownPowers };

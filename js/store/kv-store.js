@@ -1,7 +1,7 @@
 'use strict';
 
-const native = require('./native.js');
-const { borrowedPowers } = require('./substore.js');
+const native = require('../addon/native.js');
+const { borrowedPowers } = require('./substore-powers.js');
 
 /**
  * Whom a key belongs to.

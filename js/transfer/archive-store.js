@@ -2,11 +2,11 @@
 
 const path = require('node:path');
 
-const { modeArguments } = require('./artifact-mode.js');
-const { checkPath, checkString, followTaming } = require('./errors.js');
-const { runJob } = require('./job.js');
-const native = require('./native.js');
-const { WORK, aBoolean, aMode, takeOptions } = require('./options.js');
+const native = require('../addon/native.js');
+const { modeArguments } = require('../common/artifact-mode.js');
+const { checkPath, checkString, followTaming } = require('../common/errors.js');
+const { runJob } = require('../common/job.js');
+const { WORK, aBoolean, aMode, takeOptions } = require('../common/options.js');
 
 const OPTIONS = { artifactMode: aMode, currentSpans: aBoolean, checkExisting: aBoolean, ...WORK };
 

@@ -1,5 +1,7 @@
 'use strict';
 
+const { CLOSED } = require('../addon/cache-signal.js');
+
 /**
  * An iterator over what `Readable.from` would take: an iterable of chunks, or one chunk.
  *
@@ -81,6 +83,24 @@ async function* chunks(source, checkOpen = () => {}) {
   }
 }
 
+/**
+ * Collects a stream's chunks into one buffer. Stops reading once it has more than `most` bytes; what it returns is then
+ * longer than `most`.
+ *
+ * @param {AsyncIterable<Uint8Array> | Iterable<Uint8Array>} stream
+ * @param {number} [most] in bytes; without it, reads to the end
+ */
+const buffer = async (stream, most = Infinity) => {
+  const parts = [];
+  let length = 0;
+  for await (const part of stream) {
+    parts.push(part);
+    length += part.length;
+    if (length > most) break;
+  }
+  return Buffer.concat(parts);
+};
+
 /** How the addon makes arrays of many values. */
 const arrayOf = (...values) => values;
 
@@ -100,15 +120,15 @@ function* elements(reader) {
  * ends the reader, which otherwise keeps a read transaction until it is collected.
  *
  * @param {any} reader
- * @param {Int32Array} signal
+ * @param {Int32Array} cacheSignal see `addon/cache-signal.js`
  */
-function* items(reader, signal) {
+function* items(reader, cacheSignal) {
   try {
     for (let batch = reader.next(arrayOf); batch !== undefined; batch = reader.next(arrayOf)) {
       // Not by the array's iterator, which is slow where lockdown has replaced its parts.
       for (let i = 0; i < batch.length; i += 1) {
         // Then there is nothing more to be had, and the addon says so.
-        if (signal[2] === 1) reader.next(arrayOf);
+        if (cacheSignal[CLOSED] === 1) reader.next(arrayOf);
         yield batch[i];
       }
     }
@@ -117,4 +137,4 @@ function* items(reader, signal) {
   }
 }
 
-module.exports = { chunks, drain, elements, items };
+module.exports = { buffer, chunks, drain, elements, items };

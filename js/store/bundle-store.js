@@ -1,11 +1,11 @@
 'use strict';
 
-const { modeArguments } = require('./artifact-mode.js');
-const { quote } = require('./errors.js');
-const { harden } = require('./harden.js');
-const native = require('./native.js');
-const { elements } = require('./streams.js');
-const { borrowedPowers } = require('./substore.js');
+const native = require('../addon/native.js');
+const { modeArguments } = require('../common/artifact-mode.js');
+const { quote } = require('../common/errors.js');
+const { harden } = require('../common/harden.js');
+const { elements } = require('../common/streams.js');
+const { borrowedPowers } = require('./substore-powers.js');
 
 /**
  * The ID in the name of a bundle artifact.
@@ -18,7 +18,7 @@ const bundleIDFromName = name => native.bundleIDFromName(name);
 /**
  * The bundleStore's functions.
  *
- * @param {import('./substore.js').Powers} powers
+ * @param {import('./substore-powers.js').Powers} powers
  */
 const bundleStoreOver = ({ fns, writes }) => {
   const add = writes(fns.addBundle);

@@ -1,12 +1,12 @@
 'use strict';
 
-const { modeArguments } = require('./artifact-mode.js');
-const { check, checkString, followTaming } = require('./errors.js');
-const { harden } = require('./harden.js');
-const native = require('./native.js');
-const { pairCutter } = require('./packed.js');
-const { makeBatchIterator } = require('./record-iterator.js');
-const { chunks } = require('./streams.js');
+const native = require('../addon/native.js');
+const { modeArguments } = require('../common/artifact-mode.js');
+const { makeBatchIterator } = require('../common/batch-iterator.js');
+const { check, checkString, followTaming } = require('../common/errors.js');
+const { harden } = require('../common/harden.js');
+const { pairCutter } = require('../common/packed.js');
+const { chunks } = require('../common/streams.js');
 
 /**
  * An exporter of the store in a directory, as of its last commit.

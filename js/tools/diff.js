@@ -2,12 +2,12 @@
 
 const path = require('node:path');
 
-const { modeArguments } = require('./artifact-mode.js');
-const { checkString, followTaming } = require('./errors.js');
-const { harden } = require('./harden.js');
-const { runJob } = require('./job.js');
-const native = require('./native.js');
-const { WORK, aBoolean, aMode, aPositive, takeOptions } = require('./options.js');
+const native = require('../addon/native.js');
+const { modeArguments } = require('../common/artifact-mode.js');
+const { checkString, followTaming } = require('../common/errors.js');
+const { harden } = require('../common/harden.js');
+const { runJob } = require('../common/job.js');
+const { WORK, aBoolean, aMode, aPositive, takeOptions } = require('../common/options.js');
 
 const OPTIONS = { artifactMode: aMode, contents: aBoolean, localKeys: aBoolean, limit: aPositive, ...WORK };
 

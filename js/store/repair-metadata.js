@@ -1,7 +1,7 @@
 'use strict';
 
-const native = require('./native.js');
-const { collectRecords, kindOf } = require('./records.js');
+const native = require('../addon/native.js');
+const { collectRecords, kindOf } = require('../common/export-records.js');
 
 /**
  * Compares a store's records with those of an exporter, and adds those that are missing. Neither

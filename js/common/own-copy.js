@@ -1,7 +1,5 @@
 'use strict';
 
-const { dbFileInDirectory } = require('./paths.js');
-
 // Taken before anyone can change it.
 const { join } = Array.prototype;
 
@@ -22,21 +20,4 @@ const ownCopy = (text, from = 0, to = text.length) =>
     ? text.slice(from, to)
     : Reflect.apply(join, [text.slice(from, from + 1), text.slice(from + 1, to)], ['']);
 
-/**
- * All of a stream's chunks as one buffer; or, of a stream with more than `most` bytes, some more than that.
- *
- * @param {AsyncIterable<Uint8Array> | Iterable<Uint8Array>} stream
- * @param {number} most
- */
-const buffer = async (stream, most) => {
-  const chunks = [];
-  let length = 0;
-  for await (const chunk of stream) {
-    chunks.push(chunk);
-    length += chunk.length;
-    if (length > most) break;
-  }
-  return Buffer.concat(chunks);
-};
-
-module.exports = { buffer, dbFileInDirectory, ownCopy };
+module.exports = { ownCopy };

@@ -1,7 +1,7 @@
 'use strict';
 
+const native = require('../addon/native.js');
 const { quote } = require('./errors.js');
-const native = require('./native.js');
 
 /**
  * An artifact mode as the addon takes it: the mode, and the words for it in a message.

@@ -3,8 +3,8 @@
 const fs = require('node:fs');
 const process = require('node:process');
 
-const { check } = require('./errors.js');
-const { dbFileInDirectory } = require('./paths.js');
+const { check } = require('../common/errors.js');
+const { dbFileInDirectory } = require('../common/paths.js');
 
 /** What SQLite adds to the name of a database file. */
 const SIDECARS = ['-journal', '-wal', '-shm'];
@@ -81,7 +81,7 @@ const atOpened = (at, flags, act) => {
  * @param {boolean} asFile
  * @param {{ directory?: fs.Stats, file?: fs.Stats }} old
  */
-const makePlace = (storePath, asFile, { directory, file }) => {
+const recreateStorePath = (storePath, asFile, { directory, file }) => {
   if (!asFile) fs.mkdirSync(storePath, { recursive: true, mode: directory && isUnix ? 0o700 : undefined });
   if (!isUnix) return;
   // SQLite takes an empty file for a new database, and gives its own files the rights of the database.
@@ -90,4 +90,4 @@ const makePlace = (storePath, asFile, { directory, file }) => {
   if (directory) atOpened(storePath, 'r', fd => giveRights(fd, directory, 0o7777));
 };
 
-module.exports = { eraseStore, makePlace };
+module.exports = { eraseStore, recreateStorePath };

@@ -1,7 +1,7 @@
 'use strict';
 
+const { check } = require('../common/errors.js');
 const { Database, UNAVAILABLE } = require('./database.js');
-const { check } = require('./errors.js');
 
 /** What a handle of better-sqlite3 must have to be taken over. */
 const isHandle = db =>

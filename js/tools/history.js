@@ -1,13 +1,13 @@
 'use strict';
 
-const { check, checkString, followTaming, quote } = require('./errors.js');
-const { harden } = require('./harden.js');
-const { runJob } = require('./job.js');
-const native = require('./native.js');
-const { WORK, aBoolean, aNumber, takeNothingElse, takeOptions } = require('./options.js');
-const { itemCutter } = require('./packed.js');
-const { makeBatchIterator } = require('./record-iterator.js');
-const { chunks } = require('./streams.js');
+const native = require('../addon/native.js');
+const { makeBatchIterator } = require('../common/batch-iterator.js');
+const { check, checkString, followTaming, quote } = require('../common/errors.js');
+const { harden } = require('../common/harden.js');
+const { runJob } = require('../common/job.js');
+const { WORK, aBoolean, aNumber, takeNothingElse, takeOptions } = require('../common/options.js');
+const { itemCutter } = require('../common/packed.js');
+const { chunks } = require('../common/streams.js');
 
 /** Throws unless it is one. */
 const checkVatID = vatID => checkString('vatID', vatID);

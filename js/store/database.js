@@ -1,9 +1,9 @@
 'use strict';
 
-const { check, followTaming } = require('./errors.js');
+const native = require('../addon/native.js');
+const { check, followTaming } = require('../common/errors.js');
+const { takeOptions } = require('../common/options.js');
 const { clearCachesOf } = require('./kv-cache.js');
-const native = require('./native.js');
-const { takeOptions } = require('./options.js');
 
 /** Throws, in better-sqlite3's words, unless an option is true or false. */
 const aBoolean = (name, value) => {

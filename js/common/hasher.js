@@ -1,7 +1,7 @@
 'use strict';
 
+const native = require('../addon/native.js');
 const { harden } = require('./harden.js');
-const native = require('./native.js');
 
 /**
  * A SHA-256 in progress, as hexadecimal digits.

@@ -2,14 +2,14 @@
 
 const path = require('node:path');
 
-const { modeArguments } = require('./artifact-mode.js');
-const { check, checkPath, checkString, followTaming, quote } = require('./errors.js');
-const { harden } = require('./harden.js');
-const { runJob } = require('./job.js');
-const native = require('./native.js');
-const { WORK, aHeight, aMode, takeOptions } = require('./options.js');
+const native = require('../addon/native.js');
+const { modeArguments } = require('../common/artifact-mode.js');
+const { check, checkPath, checkString, followTaming, quote } = require('../common/errors.js');
+const { harden } = require('../common/harden.js');
+const { runJob } = require('../common/job.js');
+const { WORK, aHeight, aMode, takeOptions } = require('../common/options.js');
+const { STORE_OPTIONS, checkOptions, makeSwingStore } = require('../store/swing-store.js');
 const { makeStaging } = require('./staging.js');
-const { STORE_OPTIONS, checkOptions, makeSwingStore } = require('./swing-store.js');
 
 const REPAIR = { blockHeight: aHeight, ...WORK };
 

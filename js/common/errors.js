@@ -1,6 +1,6 @@
 'use strict';
 
-const native = require('./native.js');
+const native = require('../addon/native.js');
 
 /** An error of SQLite itself; `code` is SQLite's name for it, such as `SQLITE_BUSY`. */
 class SqliteError extends Error {

@@ -2,12 +2,12 @@
 
 const { performance } = require('node:perf_hooks');
 
-const { directoryOf } = require('./archiver.js');
-const { modeArguments } = require('./artifact-mode.js');
-const { harden } = require('./harden.js');
-const native = require('./native.js');
-const { chunks, drain, elements } = require('./streams.js');
-const { borrowedPowers } = require('./substore.js');
+const native = require('../addon/native.js');
+const { modeArguments } = require('../common/artifact-mode.js');
+const { harden } = require('../common/harden.js');
+const { chunks, drain, elements } = require('../common/streams.js');
+const { directoryOf } = require('./archivers.js');
+const { borrowedPowers } = require('./substore-powers.js');
 
 /** What a snapStore needs besides its database: a way to measure how long something takes. */
 const makeSnapStoreIO = () => ({
@@ -21,7 +21,7 @@ const makeSnapStoreIO = () => ({
 /**
  * The snapStore's functions.
  *
- * @param {import('./substore.js').Powers} powers
+ * @param {import('./substore-powers.js').Powers} powers
  * @param {ReturnType<typeof makeSnapStoreIO>} io
  * @param {{ archiveSnapshot?: (name: string, gzData: Buffer) => Promise<void> }} options
  */

@@ -2,15 +2,15 @@
 
 const { MAX_STRING_LENGTH } = require('node:buffer').constants;
 
-const { validateArtifactMode } = require('./artifact-mode.js');
-const { check, followTaming } = require('./errors.js');
-const { harden } = require('./harden.js');
-const native = require('./native.js');
-const { makePacker } = require('./packed.js');
-const { collectRecords, kindOf } = require('./records.js');
+const native = require('../addon/native.js');
+const { validateArtifactMode } = require('../common/artifact-mode.js');
+const { check, followTaming } = require('../common/errors.js');
+const { collectRecords, kindOf } = require('../common/export-records.js');
+const { harden } = require('../common/harden.js');
+const { makePacker } = require('../common/packed.js');
+const { buffer } = require('../common/streams.js');
+const { assertComplete, checkOptions, makeSwingStore } = require('../store/swing-store.js');
 const { makeStaging } = require('./staging.js');
-const { assertComplete, checkOptions, makeSwingStore } = require('./swing-store.js');
-const { buffer } = require('./util.js');
 
 /**
  * Takes kvStore entries, which are many. Unless the caller has wrapped the kvStore, and so has to

@@ -1,18 +1,18 @@
 'use strict';
 
-const { directoryOf } = require('./archiver.js');
-const { modeArguments } = require('./artifact-mode.js');
-const { harden } = require('./harden.js');
-const { chunks, drain, elements, items } = require('./streams.js');
-const { borrowedPowers } = require('./substore.js');
+const { modeArguments } = require('../common/artifact-mode.js');
+const { harden } = require('../common/harden.js');
+const { chunks, drain, elements, items } = require('../common/streams.js');
+const { directoryOf } = require('./archivers.js');
+const { borrowedPowers } = require('./substore-powers.js');
 
 /**
  * The transcriptStore's functions.
  *
- * @param {import('./substore.js').Powers} powers
+ * @param {import('./substore-powers.js').Powers} powers
  * @param {{ archiveTranscript?: (name: string, entries: Buffer[]) => Promise<void> }} options
  */
-const transcriptStoreOver = ({ fns, writes, ensureTxn, signal }, { archiveTranscript }) => {
+const transcriptStoreOver = ({ fns, writes, ensureTxn, cacheSignal }, { archiveTranscript }) => {
   const rollover = writes(fns.rollover);
   const stopUsing = writes(fns.stopUsingTranscript);
 
@@ -56,7 +56,7 @@ const transcriptStoreOver = ({ fns, writes, ensureTxn, signal }, { archiveTransc
     yield* elements(fns.spanRecords(!!includeHistorical));
   }
   function* readFullVatTranscript(vatID) {
-    yield* items(fns.readFullVatTranscript(vatID), signal);
+    yield* items(fns.readFullVatTranscript(vatID), cacheSignal);
   }
 
   return harden({
@@ -65,7 +65,7 @@ const transcriptStoreOver = ({ fns, writes, ensureTxn, signal }, { archiveTransc
     rolloverIncarnation: async vatID => endSpan(vatID, () => rollover(vatID, true)),
     getCurrentSpanBounds: fns.getCurrentSpanBounds,
     addItem: writes(fns.addItem),
-    readSpan: (vatID, startPos) => items(fns.readSpan(vatID, startPos), signal),
+    readSpan: (vatID, startPos) => items(fns.readSpan(vatID, startPos), cacheSignal),
     stopUsingTranscript: async vatID => endSpan(vatID, () => stopUsing(vatID)),
     deleteVatTranscripts: writes(fns.deleteVatTranscripts),
 

@@ -2,13 +2,13 @@
 
 const path = require('node:path');
 
-const { modeArguments } = require('./artifact-mode.js');
-const { checkPath, followTaming } = require('./errors.js');
-const { harden } = require('./harden.js');
-const { runJob } = require('./job.js');
-const native = require('./native.js');
-const { WORK, aBoolean, aMode, aPositive, takeOptions } = require('./options.js');
-const { drain } = require('./streams.js');
+const native = require('../addon/native.js');
+const { modeArguments } = require('../common/artifact-mode.js');
+const { checkPath, followTaming } = require('../common/errors.js');
+const { harden } = require('../common/harden.js');
+const { runJob } = require('../common/job.js');
+const { WORK, aBoolean, aMode, aPositive, takeOptions } = require('../common/options.js');
+const { drain } = require('../common/streams.js');
 
 const OPTIONS = {
   artifactMode: aMode,

@@ -1,7 +1,8 @@
 'use strict';
 
-const native = require('./native.js');
-const { ownCopy } = require('./util.js');
+const { GENERATION, HELD } = require('../addon/cache-signal.js');
+const native = require('../addon/native.js');
+const { ownCopy } = require('../common/own-copy.js');
 
 /** About how many bytes an entry takes besides the characters of its key and its value: two strings' and a map's part. */
 const ENTRY_BYTES = 96;
@@ -34,10 +35,8 @@ const clearCachesOf = handle => {
  * A kvStore that remembers what was read and written, since a call of the addon costs several times
  * what a lookup here does.
  *
- * Whether that still holds is for the addon to say. It does so through numbers that it keeps up to date:
- * the first changes when what is remembered is void (after a tool's SQL or another process's commit), the
- * second is 1 while nobody but this store can change anything (in its own transaction). While it is
- * not, the addon has to look, by the database's `refresh`.
+ * The addon says through `cacheSignal` whether the copies are valid (see `addon/cache-signal.js`). Outside this store's
+ * own transaction, `handle.refresh` first looks for commits of other connections.
  *
  * It keeps copies of its own: a caller's string may be a slice, which keeps all of the string that it was cut from.
  *
@@ -47,9 +46,9 @@ const clearCachesOf = handle => {
  * @param {any} handle the addon's handle of the database
  */
 const makeKVCache = (fns, handle) => {
-  const { signal } = handle;
+  const { cacheSignal } = handle;
   const half = native.kvCacheBytes() / 2;
-  let generation = signal[0];
+  let generation = cacheSignal[GENERATION];
   // What was used lately is in `recent`. When that is full, it becomes `older`, and what was in
   // there and has not been used since is forgotten.
   let recent = new Map();
@@ -60,7 +59,7 @@ const makeKVCache = (fns, handle) => {
     recent = new Map();
     older = new Map();
     size = 0;
-    generation = signal[0];
+    generation = cacheSignal[GENERATION];
   };
 
   /** Keeps a value: as it is if it is the addon's, which made a string for us, or else a copy. */
@@ -84,8 +83,8 @@ const makeKVCache = (fns, handle) => {
 
   /** What is known of a key: its value, `ABSENT`, or nothing. */
   const find = key => {
-    if (signal[1] === 0) handle.refresh();
-    if (signal[0] !== generation) clear();
+    if (cacheSignal[HELD] === 0) handle.refresh();
+    if (cacheSignal[GENERATION] !== generation) clear();
     const value = recent.get(key);
     if (value !== undefined) return value;
     const old = older.get(key);
@@ -106,7 +105,7 @@ const makeKVCache = (fns, handle) => {
 
   /** Takes note of what was written. The transaction has begun, so nobody else can any more. */
   const note = (key, value) => {
-    if (signal[0] !== generation) clear();
+    if (cacheSignal[GENERATION] !== generation) clear();
     keep(key, value, true);
   };
 

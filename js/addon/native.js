@@ -10,6 +10,9 @@ const { NAME, platformName } = require('./platform.js');
 // What is required here is known only when it is looked for, which bundlers can't do with a plain `require`.
 const requireHere = createRequire(path.join(__dirname, 'native.js'));
 
+/** The directory of this package. In a bundle it is some directory above the bundle. */
+const PACKAGE = path.join(__dirname, '..', '..');
+
 /** Loads a file as an addon, whatever its name. */
 const open = file => {
   const made = { exports: {} };
@@ -17,22 +20,26 @@ const open = file => {
   return made.exports;
 };
 
-/** The version of the package in a directory; `undefined` where there is none, as beside a bundle. */
-const versionOf = directory => {
+/** The name and version of the package in a directory; neither if the directory has no readable `package.json`. */
+const manifestOf = directory => {
   try {
-    return JSON.parse(fs.readFileSync(path.join(directory, 'package.json'), 'utf8')).version;
+    const { name, version } = JSON.parse(fs.readFileSync(path.join(directory, 'package.json'), 'utf8'));
+    return { name, version };
   } catch {
-    return undefined;
+    return {};
   }
 };
 
-/** Loads what another package of this project has. */
+/** Loads the addon from another package of this project, which must have the same version. */
 const openPackage = file => {
   if (file.endsWith('index.js')) return requireHere(file);
-  // Of another version it might lack functions, or have others under their names.
-  const [found, own] = [path.dirname(file), path.join(__dirname, '..')].map(versionOf);
-  if (own && found !== own) {
-    throw Object.assign(new Error(`${file} is of version ${found}, and ${NAME} of ${own}`), { code: 'ERR_VERSION' });
+  const { version: found } = manifestOf(path.dirname(file));
+  const own = manifestOf(PACKAGE);
+  // In a bundle, the manifest is missing or that of an application: its version says nothing about the addon.
+  if (own.name === NAME && found !== own.version) {
+    throw Object.assign(new Error(`${file} has version ${found}, but ${NAME} has version ${own.version}`), {
+      code: 'ERR_VERSION',
+    });
   }
   return requireHere(file);
 };
@@ -76,7 +83,7 @@ const load = () => {
     throw loadFailure(failures, platformName());
   }
   const platform = platformName();
-  const built = path.join(__dirname, '..', `${NAME}.${platform}.node`);
+  const built = path.join(PACKAGE, `${NAME}.${platform}.node`);
   const places = [
     () => fs.existsSync(built) && attempt(built, requireHere),
     ...[() => fileOf(`${NAME}-${platform}`), sourceFile].map(find => () => {

@@ -3,21 +3,21 @@
 const fs = require('node:fs');
 const path = require('node:path');
 
+const native = require('../addon/native.js');
+const { storeFunctions } = require('../addon/store-functions.js');
+const { check, followTaming, quote } = require('../common/errors.js');
+const { harden } = require('../common/harden.js');
+const { aBoolean, aFunction, aString, anything } = require('../common/options.js');
+const { unpackPairs } = require('../common/packed.js');
+const { dbFileInDirectory } = require('../common/paths.js');
 const { bundleStoreOver } = require('./bundle-store.js');
 const { Database, handleOf } = require('./database.js');
-const { eraseStore, makePlace } = require('./erase.js');
-const { check, followTaming, quote } = require('./errors.js');
-const { storeFunctions } = require('./functions.js');
-const { harden } = require('./harden.js');
+const { eraseStore, recreateStorePath } = require('./erase-store.js');
 const { clearCachesOf, makeKVCache } = require('./kv-cache.js');
 const { baseKVStore, hostKVStore, kernelKVStore } = require('./kv-store.js');
-const native = require('./native.js');
-const { aBoolean, aFunction, aString, anything } = require('./options.js');
-const { unpackPairs } = require('./packed.js');
-const { dbFileInDirectory } = require('./paths.js');
 const { repairMetadata } = require('./repair-metadata.js');
 const { makeSnapStoreIO, snapStoreOver } = require('./snap-store.js');
-const { ownPowers } = require('./substore.js');
+const { ownPowers } = require('./substore-powers.js');
 const { transcriptStoreOver } = require('./transcript-store.js');
 
 const MEMORY = ':memory:';
@@ -87,9 +87,21 @@ const prepareFile = (storePath, forceReset, asFile) => {
   if (!storePath) return MEMORY;
   if (forceReset) native.checkUnused(path.resolve(storePath), !!asFile);
   const old = forceReset ? eraseStore(storePath, asFile) : {};
-  makePlace(storePath, asFile, old);
+  recreateStorePath(storePath, asFile, old);
   return asFile ? storePath : dbFileInDirectory(storePath);
 };
+
+/**
+ * A database in a hidden directory that the first commit publishes: only then does it replace what is at `storePath`.
+ *
+ * @typedef {object} Staging
+ * @property {string} filePath where the database file will be once it is published
+ * @property {Database} db
+ * @property {() => void} relax turns off waiting for the disk until `publish`
+ * @property {() => string} currentFile the database file's present path
+ * @property {(unsafeFastMode: boolean) => Promise<void>} publish moves the database to `filePath`
+ * @property {() => Promise<void>} discard deletes the database unless it was published
+ */
 
 /** Throws unless a store at this path can have these options. */
 const checkOptions = (storePath, { serialized, exportCallback }) => {
@@ -106,8 +118,7 @@ const checkOptions = (storePath, { serialized, exportCallback }) => {
  * @param {string | null} storePath
  * @param {boolean} forceReset whether to erase what is there
  * @param {Record<string, any>} options
- * @param {Awaited<ReturnType<typeof import('./staging.js').makeStaging>>} [staging] a database out of sight to make it
- *   in, which the first commit puts in its place; what is there is erased only then
+ * @param {Staging} [staging] where to build the store; without it, the store is built at `storePath`
  */
 const makeSwingStore = (storePath, forceReset, options, staging) => {
   const {

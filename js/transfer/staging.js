@@ -2,9 +2,9 @@
 
 const path = require('node:path');
 
-const { databaseOver } = require('./database.js');
-const native = require('./native.js');
-const { dbFileInDirectory } = require('./paths.js');
+const native = require('../addon/native.js');
+const { dbFileInDirectory } = require('../common/paths.js');
+const { databaseOver } = require('../store/database.js');
 
 /**
  * A new database for the store at `storePath`, which lies out of sight until it is published.
