@@ -1505,7 +1505,7 @@ export interface VerifySwingStoreOptions extends WorkOptions {
   findingsPerKind?: number | undefined;
 }
 
-/** What kind of thing a verification found. Each is explained in `docs/verify.md`. */
+/** What kind of thing a verification found. Each is explained in `docs/reference/verify.md`. */
 export type VerificationKind =
   | 'sqlite-integrity'
   | 'unreadable'

@@ -98,7 +98,7 @@ test('what is damaged is found, and told with its meaning', async t => {
   t.is(code, 1);
   t.true(findings > 0);
   const page = read(file);
-  t.regex(page, /<code>span-hash<\/code>[^]*The items of a span do not have its hash[^]*What to do:/);
+  t.regex(page, /<code>span-hash<\/code>[^]*The items of a span do not match its hash[^]*What to do:/);
   t.regex(page, /transcript\.v6\.4\.9/);
 });
 

@@ -43,7 +43,7 @@ test('the README leads to every page', t => {
 
 test('every command of the command line has a section, and the README names it', async t => {
   const commands = (await subcommands()).filter(name => name !== 'help');
-  const sections = anchorsOf('docs/cli.md');
+  const sections = anchorsOf('docs/reference/cli.md');
   t.deepEqual(
     commands.filter(name => !sections.includes(name)),
     [],
@@ -60,7 +60,7 @@ test('options that the page on the command line names are there', async t => {
   const commands = (await subcommands()).filter(name => name !== 'help');
   const known = new Set();
   for (const flags of await Promise.all(commands.map(cliFlags))) for (const flag of flags) known.add(flag);
-  const named = proseOf('docs/cli.md').match(/(?<=`)--[a-z][a-z-]*/g);
+  const named = proseOf('docs/reference/cli.md').match(/(?<=`)--[a-z][a-z-]*/g);
   // Cargo's.
   const others = ['--bin', '--features'];
   t.deepEqual(

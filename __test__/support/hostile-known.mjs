@@ -1,5 +1,5 @@
-// Where ours and the reference part over hostile input, and may: see docs/differences.md. Each reason is looked for in
-// the input, too, and compares what can still be compared.
+// Where the package and the reference may differ over hostile input: see docs/project/differences.md. Each reason is
+// looked for in the input, too, and compares what can still be compared.
 import { Buffer } from 'node:buffer';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Difference } from './compare.mjs';

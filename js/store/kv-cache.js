@@ -40,7 +40,7 @@ const clearCachesOf = handle => {
  *
  * It keeps copies of its own: a caller's string may be a slice, which keeps all of the string that it was cut from.
  *
- * In the calls of a real kernel (docs/performance.md), the remembering makes a block's calls 1.3 times as fast.
+ * In the calls of a real kernel (docs/project/performance.md), the remembering makes a block's calls 1.3 times as fast.
  *
  * @param {any} fns the addon's functions for one store
  * @param {any} handle the addon's handle of the database

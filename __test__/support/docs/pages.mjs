@@ -18,7 +18,7 @@ export const root = fileURLToPath(new URL('../../..', import.meta.url));
 
 /** The names of all pages, from the root of the project. */
 export const pageNames = () =>
-  ['.', 'docs'].flatMap(dir =>
+  ['.', 'docs/guide', 'docs/reference', 'docs/project'].flatMap(dir =>
     fs
       .readdirSync(path.join(root, dir))
       .filter(name => name.endsWith('.md'))

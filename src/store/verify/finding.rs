@@ -21,106 +21,216 @@ impl Severity {
     }
 }
 
-/// Defines the kinds with their names and severities in one place.
+/// Defines the kinds: name, severity, meaning and remedy.
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $kind:ident $name:literal $severity:ident,)*) => {
-        /// What kind of thing is wrong. The names are stable.
+    ($($kind:ident $name:literal $severity:ident { $meaning:literal, $remedy:literal, })*) => {
+        /// The kind of a finding. The names are stable.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum Kind {
-            $($(#[$doc])* $kind,)*
+            $(#[doc = $meaning] $kind,)*
         }
 
         impl Kind {
             /// All kinds.
             pub const ALL: &'static [Kind] = &[$(Kind::$kind,)*];
 
-            /// The word for it.
+            /// The name, as reports contain it.
             pub fn name(self) -> &'static str {
                 match self {
                     $(Kind::$kind => $name,)*
                 }
             }
 
-            /// How bad it is.
+            /// The severity of all findings of this kind.
             pub fn severity(self) -> Severity {
                 match self {
                     $(Kind::$kind => Severity::$severity,)*
+                }
+            }
+
+            /// What the finding means, in Markdown without links or emphasis: only code spans.
+            pub fn meaning(self) -> &'static str {
+                match self {
+                    $(Kind::$kind => $meaning,)*
+                }
+            }
+
+            /// What an operator does about it, in the same form as [`Kind::meaning`].
+            pub fn remedy(self) -> &'static str {
+                match self {
+                    $(Kind::$kind => $remedy,)*
                 }
             }
         }
     };
 }
 
+// `docs/reference/verify.md` shows these texts; a test compares them.
 kinds! {
-    /// SQLite's own check of the file found something.
-    Integrity "sqlite-integrity" Error,
-    /// SQLite could not read something.
-    Unreadable "unreadable" Error,
-    /// A table or a column is not there.
-    SchemaMissing "schema-missing" Error,
-    /// A table is declared in another way than a store declares it.
-    SchemaDiffers "schema-differs" Warning,
-    /// Something that is declared changes or refuses what a kernel writes, or takes a table's place.
-    SchemaAltered "schema-altered" Error,
-    /// A column holds a value of a type, or form, that no store writes.
-    BadValue "bad-value" Error,
-    /// `isCurrent` or `inUse` is neither 1 nor NULL.
-    BadMark "bad-mark" Error,
-    /// A vat's or bundle's ID is no part of a name that could be taken apart again.
-    BadName "bad-name" Error,
-    /// A text is not well-formed Unicode, and reads back as another one.
-    NotUnicode "not-unicode" Warning,
-    /// The hash of all that the kernel did is none.
-    BadActivityhash "bad-activityhash" Error,
-    /// A span begins below zero, ends before it begins, or beyond all positions.
-    SpanBounds "span-bounds" Error,
-    /// Positions between two spans, or before the first, belong to none.
-    SpanGap "span-gap" Error,
-    /// Positions belong to two spans.
-    SpanOverlap "span-overlap" Error,
-    /// A span has a lower incarnation than one before it.
-    IncarnationBack "incarnation-back" Error,
-    /// A vat that is not terminated has no current span.
-    CurrentSpanMissing "current-span-missing" Error,
-    /// A vat has more than one current span.
-    CurrentSpanTwice "current-span-twice" Error,
-    /// A vat's current span is not its last.
-    CurrentSpanNotLast "current-span-not-last" Error,
-    /// A span has no items, though the mode needs them.
-    SpanPruned "span-pruned" Error,
-    /// A historical span that the mode does not need has its last items only.
-    SpanHalfPruned "span-half-pruned" Warning,
-    /// A span has some of its items.
-    SpanIncomplete "span-incomplete" Error,
-    /// A span's items do not have its hash.
-    SpanHash "span-hash" Error,
-    /// Items that belong to no span.
-    StrayItem "stray-item" Error,
-    /// Items of another incarnation than their span.
-    ItemIncarnation "item-incarnation" Error,
-    /// Items with a newline in them, which ends an item in an artifact.
-    ItemNewline "item-newline" Error,
-    /// A snapshot in use has no contents, though the mode needs them.
-    SnapshotPruned "snapshot-pruned" Error,
-    /// A snapshot's contents can't be decompressed.
-    SnapshotGzip "snapshot-gzip" Error,
-    /// A snapshot's image does not have its hash.
-    SnapshotHash "snapshot-hash" Error,
-    /// A snapshot's size is not what its row says.
-    SnapshotSize "snapshot-size" Error,
-    /// A vat has more than one snapshot in use.
-    SnapshotInUseTwice "snapshot-in-use-twice" Error,
-    /// A span begins by loading a snapshot that the store does not have in its place.
-    LoadUnmatched "load-snapshot-unmatched" Error,
-    /// A snapshot is in use, but the vat's current span does not begin with it.
-    SnapshotUnmatched "snapshot-unmatched" Error,
-    /// A bundle has no contents, though the mode needs them.
-    BundlePruned "bundle-pruned" Error,
-    /// A bundle is not what its ID says.
-    BundleInvalid "bundle-invalid" Error,
-    /// An export in this mode would fail, for a reason that has no other finding.
-    Incomplete "incomplete" Error,
+    Integrity "sqlite-integrity" Error {
+        "SQLite's integrity check found damaged pages or inconsistent indexes.",
+        "Restore the store, and check the disk.",
+    }
+    Unreadable "unreadable" Error {
+        "SQLite could not read part of the file (`SQLITE_CORRUPT` or `SQLITE_IOERR`). The \
+         rows that follow in the same table were not checked.",
+        "Restore the store, and check the disk.",
+    }
+    SchemaMissing "schema-missing" Error {
+        "A table or column is missing. Checks that need it were skipped.",
+        "If an older version created the store, opening it with a newer version adds the \
+         tables. Otherwise restore the store.",
+    }
+    SchemaDiffers "schema-differs" Warning {
+        "The database has a table, column or index that no store has, or it lacks an index.",
+        "Find out which tool changed it. Exports do not include the additions.",
+    }
+    SchemaAltered "schema-altered" Error {
+        "A table is declared with a constraint, collation or default that no store has, has a \
+         trigger, or is replaced by a view. The declaration alters or rejects what a kernel \
+         writes. Nothing opens such a store for writing (`ERR_SWING_STORE_SCHEMA`), and \
+         SQLite's integrity check is skipped because it would evaluate the declaration.",
+        "Restore the store.",
+    }
+    BadValue "bad-value" Error {
+        "A column holds a value of a type or form that no store writes: NULL, a blob, a \
+         fraction, or a malformed hash of pruned contents.",
+        "If it is an item, a heap image or a bundle, run `repopulate --replace-damaged`. If \
+         it is a record, find out which tool changed it, and restore the store.",
+    }
+    BadMark "bad-mark" Error {
+        "`isCurrent` or `inUse` is neither 1 nor NULL (it is 0, for example). The record is \
+         neither current nor historical, and some exports omit it.",
+        "Find out which tool changed it, and restore the store.",
+    }
+    BadName "bad-name" Error {
+        "The ID of a vat or bundle is empty or contains a dot. The names of its artifacts \
+         cannot be parsed, and imports reject them.",
+        "No kernel creates such IDs. Find out which tool did, and restore the store.",
+    }
+    NotUnicode "not-unicode" Warning {
+        "A key, value, ID or item is not well-formed Unicode: it contains an unpaired \
+         surrogate, for example. It reads back as a different text, and exports contain that \
+         text.",
+        "Nothing, if the program that wrote it accepts that. A span with such an item cannot \
+         be imported.",
+    }
+    BadActivityhash "bad-activityhash" Error {
+        "The activityhash is not 64 hexadecimal digits. The next crank would diverge from \
+         consensus.",
+        "Restore the store.",
+    }
+    SpanBounds "span-bounds" Error {
+        "A span starts below zero, ends before it starts, or ends beyond the integers that \
+         JavaScript represents exactly.",
+        "Restore the store.",
+    }
+    SpanGap "span-gap" Error {
+        "Positions before the first span or between two spans belong to no span: a record is \
+         missing.",
+        "Run `import --export-data-mode repair-metadata` with another node's export of the \
+         same block, and then `repopulate`. Without such an export, restore the store.",
+    }
+    SpanOverlap "span-overlap" Error {
+        "Two spans cover the same positions.",
+        "Restore the store.",
+    }
+    IncarnationBack "incarnation-back" Error {
+        "A span has a lower incarnation than an earlier span of the same vat.",
+        "Restore the store.",
+    }
+    CurrentSpanMissing "current-span-missing" Error {
+        "A vat that the kernel has not terminated has no current span, or no span at all. The \
+         kernel cannot load the vat.",
+        "Restore the store.",
+    }
+    CurrentSpanTwice "current-span-twice" Error {
+        "A vat has more than one current span.",
+        "Restore the store.",
+    }
+    CurrentSpanNotLast "current-span-not-last" Error {
+        "A vat has spans after its current span.",
+        "Restore the store.",
+    }
+    SpanPruned "span-pruned" Error {
+        "A span that the artifact mode needs has no items.",
+        "Run `repopulate`, or choose a lesser artifact mode.",
+    }
+    SpanHalfPruned "span-half-pruned" Warning {
+        "A historical span that the artifact mode does not need has only its last items. A \
+         pruning that deletes a large span in several transactions is running or was \
+         interrupted. The span counts as pruned.",
+        "Run `prune` to delete the remaining items, or `repopulate` to restore all of them.",
+    }
+    SpanIncomplete "span-incomplete" Error {
+        "A span has some of its items, but not all.",
+        "Run `repopulate --replace-damaged`.",
+    }
+    SpanHash "span-hash" Error {
+        "The items of a span do not match its hash: an item or the record was changed.",
+        "Run `repopulate --replace-damaged`. If it rejects the artifacts of other nodes, the \
+         record is wrong: restore the store.",
+    }
+    StrayItem "stray-item" Error {
+        "Items belong to no span. Exports omit them, and a span that reaches their positions \
+         cannot be written.",
+        "If a record is missing (`span-gap`), add it. Otherwise restore the store.",
+    }
+    ItemIncarnation "item-incarnation" Error {
+        "Items have a different incarnation than their span.",
+        "Run `repopulate --replace-damaged`.",
+    }
+    ItemNewline "item-newline" Error {
+        "An item contains a newline, which ends an item in an artifact. The span cannot be \
+         imported.",
+        "No kernel writes such items. Find out which tool did, and restore the store.",
+    }
+    SnapshotPruned "snapshot-pruned" Error {
+        "A snapshot in use has no contents. The kernel cannot load its vat.",
+        "Run `repopulate`.",
+    }
+    SnapshotGzip "snapshot-gzip" Error {
+        "The contents of a snapshot cannot be decompressed.",
+        "Run `repopulate --replace-damaged`.",
+    }
+    SnapshotHash "snapshot-hash" Error {
+        "The heap image of a snapshot does not match its hash.",
+        "Run `repopulate --replace-damaged`. If it rejects the artifacts of other nodes, the \
+         record is wrong: restore the store.",
+    }
+    SnapshotSize "snapshot-size" Error {
+        "A size in the row of a snapshot is wrong. The heap image is intact.",
+        "Run `repopulate --replace-damaged`.",
+    }
+    SnapshotInUseTwice "snapshot-in-use-twice" Error {
+        "A vat has more than one snapshot in use.",
+        "Restore the store.",
+    }
+    LoadUnmatched "load-snapshot-unmatched" Error {
+        "A span starts by loading a snapshot, but the store has no such snapshot in use (for \
+         a current span) or recorded at that position (for a historical span).",
+        "Restore the store.",
+    }
+    SnapshotUnmatched "snapshot-unmatched" Error {
+        "A snapshot is in use, but the vat's current span does not start from it, or the vat \
+         has no current span.",
+        "Restore the store.",
+    }
+    BundlePruned "bundle-pruned" Error {
+        "A bundle has no contents. Every artifact mode except `debug` needs all bundles.",
+        "Run `repopulate`.",
+    }
+    BundleInvalid "bundle-invalid" Error {
+        "The contents of a bundle do not match its ID, or the ID has an unknown prefix. \
+         Imports reject the bundle.",
+        "Run `repopulate --replace-damaged`.",
+    }
+    Incomplete "incomplete" Error {
+        "An export in this artifact mode would fail for a reason that no other finding \
+         describes.",
+        "Follow the message, which is the export's error.",
+    }
 }
 
 /// Where something is wrong. Findings are given in this order.
@@ -233,5 +343,66 @@ pub(super) fn brief(text: &[u8]) -> String {
     match text.len() > MOST_BYTES {
         true => format!("{shown}… ({} bytes)", text.len()),
         false => shown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The row of `docs/reference/verify.md` for a kind.
+    fn row(kind: Kind) -> String {
+        let [name, severity] = [kind.name(), kind.severity().name()];
+        format!(
+            "| `{name}` | {severity} | {} | {} |",
+            kind.meaning(),
+            kind.remedy()
+        )
+    }
+
+    /// The name of the kind that a line of the page describes.
+    fn described(line: &str) -> Option<&str> {
+        let (name, rest) = line.strip_prefix("| `")?.split_once("` | ")?;
+        (rest.starts_with("error |") || rest.starts_with("warning |")).then_some(name)
+    }
+
+    /// With `UPDATE_DOCS=1` this corrects the rows of the page.
+    #[test]
+    fn the_documentation_shows_every_kind() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/reference/verify.md");
+        let page = std::fs::read_to_string(path).unwrap().replace("\r\n", "\n");
+        let kind_of = |name: &str| Kind::ALL.iter().find(|kind| kind.name() == name).copied();
+        let correct = |line: &str| match described(line) {
+            Some(name) => row(kind_of(name).unwrap_or_else(|| panic!("{name} is not a kind"))),
+            None => line.to_owned(),
+        };
+        let corrected: String = page.lines().map(|line| correct(line) + "\n").collect();
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(path, &corrected).unwrap();
+        } else {
+            for (shown, expected) in page.lines().zip(corrected.lines()) {
+                assert_eq!(shown, expected, "UPDATE_DOCS=1 corrects the page");
+            }
+        }
+        for kind in Kind::ALL {
+            let rows = corrected
+                .lines()
+                .filter(|line| described(line) == Some(kind.name()));
+            assert_eq!(rows.count(), 1, "{}", kind.name());
+        }
+    }
+
+    #[test]
+    fn texts_have_no_markup_but_code() {
+        for text in Kind::ALL
+            .iter()
+            .flat_map(|kind| [kind.meaning(), kind.remedy()])
+        {
+            assert!(text.ends_with('.'), "{text}");
+            for markup in ["](", "**", "|", "above"] {
+                assert!(!text.contains(markup), "{text}");
+            }
+            assert!(text.matches('`').count() % 2 == 0, "{text}");
+        }
     }
 }

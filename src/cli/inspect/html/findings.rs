@@ -69,7 +69,7 @@ impl Findings {
                 Severity::Error => found.errors += count,
                 Severity::Warning => found.warnings += count,
             }
-            let (meaning, remedy) = explain(*kind).unwrap_or_default();
+            let (meaning, remedy) = explain(*kind);
             found.kinds.push(Kind {
                 name: kind.name(),
                 severity: kind.severity().name(),
