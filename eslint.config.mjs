@@ -29,7 +29,7 @@ export default [
   },
   {
     // What runs in the page of a report, or is sent there by a test.
-    files: ['src/cli/**/*.js', '__test__/report/**/*.mjs'],
+    files: ['src/cli/**/*.js', '__test__/external/report/**/*.mjs'],
     languageOptions: { globals: globals.browser },
   },
   {

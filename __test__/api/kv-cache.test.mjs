@@ -1,0 +1,71 @@
+// What ours remembers of the key-value store, with room for a few entries: what is pushed out, what is too large to keep, and
+// what a rollback takes back.
+import test from 'ava';
+
+import * as api from '../../index.mjs';
+import { useLimits } from '../support/common/small-limits.mjs';
+import { subjectIsReference } from '../support/common/settings.mjs';
+
+const check = subjectIsReference ? test.skip : test;
+
+/** A store whose cache has two halves of two or three entries each. */
+const openStore = () => {
+  useLimits('tiny');
+  const store = api.initSwingStore(null);
+  return { ...store.kernelStorage, ...store.kernelStorage.kvStore, hostStorage: store.hostStorage };
+};
+
+/** Reads other keys, until what was read before is in the older half of the cache. */
+const pushOut = ({ get }, count) => {
+  for (let i = 0; i < count; i += 1) get(`other.${i}`);
+};
+
+check('a rollback takes back what is in either half', async t => {
+  for (const count of [0, 1, 2, 3, 4, 5, 6, 10]) {
+    const store = openStore();
+    const { startCrank, establishCrankSavepoint, rollbackCrank, set, get, has, delete: remove } = store;
+    set('key', 'before');
+    startCrank();
+    establishCrankSavepoint('start');
+    set('key', 'after');
+    pushOut(store, count);
+    rollbackCrank('start');
+    t.is(get('key'), 'before', `${count}`);
+    establishCrankSavepoint('again');
+    remove('key');
+    pushOut(store, count);
+    rollbackCrank('again');
+    t.true(has('key'), `${count}`);
+    await store.hostStorage.close();
+  }
+});
+
+check('a value that is too large to keep pushes out the one before', async t => {
+  const large = 'x'.repeat(10_000);
+  for (const count of [0, 1, 2, 3, 4, 5, 6, 10]) {
+    const store = openStore();
+    const { set, get, delete: remove } = store;
+    set('key', 'small');
+    pushOut(store, count);
+    set('key', large);
+    t.is(get('key'), large, `${count}`);
+    set('key', 'small again');
+    t.is(get('key'), 'small again');
+    pushOut(store, count);
+    remove('key');
+    t.is(get('key'), undefined);
+    await store.hostStorage.close();
+  }
+});
+
+check('what is read again stays, and the rest is forgotten', async t => {
+  const store = openStore();
+  const { set, get } = store;
+  set('often', 'read');
+  for (let i = 0; i < 50; i += 1) {
+    set(`rarely.${i}`, `${i}`);
+    t.is(get('often'), 'read');
+  }
+  for (let i = 0; i < 50; i += 1) t.is(get(`rarely.${i}`), `${i}`);
+  await store.hostStorage.close();
+});

@@ -1,0 +1,115 @@
+/**
+ * Runs every code block of README.md, the other pages beside it, and docs/: see `support/docs/pages.mjs` for how a block
+ * says what it needs. With UPDATE_DOCS=1 the output that pages show is corrected instead of compared.
+ */
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import process from 'node:process';
+import test from 'ava';
+import * as api from '../../index.mjs';
+import { checkCommand } from '../support/docs/commands.mjs';
+import { makeExample } from '../support/docs/example-store.mjs';
+import { pageNames, readBlocks, readText, root } from '../support/docs/pages.mjs';
+import { runModule, runScript, runSession } from '../support/docs/run-blocks.mjs';
+import { makeSandbox } from '../support/docs/sandbox.mjs';
+import { callerOptions, compile, readConfig } from '../support/common/typescript.mjs';
+import { makeTempDir, removeDir } from '../support/common/world.mjs';
+
+// The examples are those of a validator's machine, with its paths and its tools.
+const run = process.platform === 'linux' ? test : test.skip;
+
+const exampleDir = makeTempDir();
+test.before(() => makeExample(api, exampleDir));
+test.after.always(() => removeDir(exampleDir));
+
+/** SQL without what does not matter in it. */
+const plainSql = text => text.replace(/--.*$/gm, '').replace(/\s+/g, ' ').trim();
+
+/** By language: whatever can be said of a block that runs together with no other. */
+const kinds = {
+  console: runSession,
+  sh: runScript,
+  json: async ({ text }) => {
+    JSON.parse(text);
+    return [];
+  },
+  // What a store's tables are declared as, all of them.
+  sql: async ({ text }) => {
+    const db = new api.Database(path.join(exampleDir, 'swingstore.sqlite'), { readonly: true });
+    const declared = db.prepare('SELECT sql FROM sqlite_master WHERE sql IS NOT NULL').pluck().all();
+    db.close();
+    const shown = text
+      .split(';')
+      .map(plainSql)
+      .filter(statement => statement !== '');
+    assert.deepEqual(shown.sort(), declared.map(plainSql).sort());
+    return [];
+  },
+  ts: async ({ where, text }, sandbox) => {
+    const file = sandbox.write(`${where.replace(/\W/g, '-')}.mts`, text);
+    // That the declarations are right by themselves is for another test.
+    const complaints = compile([file], { ...callerOptions(readConfig().options), skipLibCheck: true });
+    if (complaints.length > 0) throw Error(`${where}: ${complaints.join('\n')}`);
+    return [];
+  },
+};
+
+/** Blocks of JavaScript that are one program are one step. */
+const toSteps = blocks => {
+  const steps = [];
+  let program;
+  for (const block of blocks) {
+    const { where, language, marker } = block;
+    if (marker.skip) continue;
+    if (language !== 'js') {
+      if (!Object.hasOwn(kinds, language)) {
+        throw Error(
+          `${where}: blocks of "${language}" can't be run; say in a comment before it why: <!-- test: skip="…" -->`,
+        );
+      }
+      steps.push(sandbox => kinds[language](block, sandbox));
+    } else if (marker.continues) {
+      if (!program) throw Error(`${where}: there is no program that this could continue`);
+      program.push(block);
+    } else {
+      const blocksOfOne = [block];
+      program = blocksOfOne;
+      steps.push(sandbox => runModule(blocksOfOne, sandbox));
+    }
+  }
+  return steps;
+};
+
+const correct = (name, corrections) => {
+  const lines = readText(name).split('\n');
+  // From the end, so that the numbers of lines before stay right.
+  for (const { line, count, lines: better } of corrections.toSorted((a, b) => b.line - a.line)) {
+    lines.splice(line, count, ...better);
+  }
+  fs.writeFileSync(path.join(root, name), lines.join('\n'));
+};
+
+for (const name of pageNames()) {
+  const blocks = readBlocks(name);
+  if (blocks.length === 0) continue;
+  run(`${name}: its code blocks do what it says`, async t => {
+    const sandbox = makeSandbox(exampleDir);
+    t.teardown(sandbox.remove);
+    const corrections = [];
+    for (const step of toSteps(blocks)) corrections.push(...(await step(sandbox)));
+    if (process.env.UPDATE_DOCS) correct(name, corrections);
+    else
+      for (const { where, lines } of corrections) t.fail(`${where}: the output is another one:\n${lines.join('\n')}`);
+    t.pass();
+  });
+
+  const skipped = blocks.filter(({ marker }) => marker.skip);
+  const shells = skipped.filter(({ language }) => ['sh', 'console'].includes(language));
+  if (shells.length === 0) continue;
+  test(`${name}: what the commands name that are not run is there`, async t => {
+    for (const { where, text } of shells) {
+      for (const line of text.split('\n')) t.deepEqual(await checkCommand(line), [], where);
+    }
+  });
+}

@@ -1,0 +1,121 @@
+// What the documentation says outside of its code blocks, as far as a program can tell: links, commands, options, names.
+import fs from 'node:fs';
+import path from 'node:path';
+import test from 'ava';
+import * as api from '../../index.mjs';
+import { cliFlags, subcommands } from '../support/docs/commands.mjs';
+import { pageNames, readText, root } from '../support/docs/pages.mjs';
+
+/** A page without code blocks and comments. */
+const proseOf = name =>
+  readText(name)
+    .replace(/^```[^]*?^```$/gm, '')
+    .replace(/<!--[^]*?-->/g, '');
+
+/** The anchors of a page's headings, as GitHub makes them. */
+const anchorsOf = name =>
+  [...proseOf(name).matchAll(/^#+ (.*)$/gm)].map(([, title]) =>
+    title
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}_ -]/gu, '')
+      .replace(/ /g, '-'),
+  );
+
+const linksOf = name => [...proseOf(name).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link]) => link);
+
+test('links lead somewhere', t => {
+  for (const name of pageNames()) {
+    for (const link of linksOf(name)) {
+      if (/^https?:/.test(link)) continue;
+      const [file, anchor] = link.split('#');
+      const target = file === '' ? name : path.join(path.dirname(name), file);
+      const exists = fs.existsSync(path.join(root, target));
+      t.true(exists, `${name}: ${link}`);
+      if (exists && anchor && target.endsWith('.md')) t.true(anchorsOf(target).includes(anchor), `${name}: ${link}`);
+    }
+  }
+});
+
+test('the README leads to every page', t => {
+  const links = linksOf('README.md').map(link => path.normalize(link.split('#')[0]));
+  for (const name of pageNames().filter(page => page !== 'README.md')) t.true(links.includes(name), name);
+});
+
+test('every command of the command line has a section, and the README names it', async t => {
+  const commands = (await subcommands()).filter(name => name !== 'help');
+  const sections = anchorsOf('docs/reference/cli.md');
+  t.deepEqual(
+    commands.filter(name => !sections.includes(name)),
+    [],
+  );
+  const readme = proseOf('README.md');
+  const optional = ['completions'];
+  t.deepEqual(
+    commands.filter(name => !readme.includes(`\`${name}\``) && !optional.includes(name)),
+    [],
+  );
+});
+
+test('options that the page on the command line names are there', async t => {
+  const commands = (await subcommands()).filter(name => name !== 'help');
+  const known = new Set();
+  for (const flags of await Promise.all(commands.map(cliFlags))) for (const flag of flags) known.add(flag);
+  const named = proseOf('docs/reference/cli.md').match(/(?<=`)--[a-z][a-z-]*/g);
+  // Cargo's.
+  const others = ['--bin', '--features'];
+  t.deepEqual(
+    named.filter(flag => !known.has(flag) && !others.includes(flag)),
+    [],
+  );
+});
+
+test('functions that pages name are exported', t => {
+  const ofCosmicSwingset = ['initiateSwingStoreExport', 'spawnSwingStoreExport'];
+  for (const name of pageNames()) {
+    const named = proseOf(name).match(/(?<=`)[a-zA-Z]*SwingStores?[A-Za-z]*(?=[`(])/g) ?? [];
+    const types = fs.readFileSync(path.join(root, 'index.d.ts'), 'utf8');
+    const unknown = named.filter(
+      word => !ofCosmicSwingset.includes(word) && !Object.hasOwn(api, word) && !RegExp(`\\b${word}\\b`).test(types),
+    );
+    t.deepEqual(unknown, [], name);
+  }
+});
+
+test('files that the documentation names are there', t => {
+  for (const name of ['ARCHITECTURE.md', 'CONTRIBUTING.md'].filter(page => pageNames().includes(page))) {
+    const named =
+      proseOf(name).match(/(?<=`)(?:src|js|__test__|scripts|bench|benches|tests|docs|bin)\/[\w./-]*(?=`)/g) ?? [];
+    t.deepEqual(
+      named.filter(file => !fs.existsSync(path.join(root, file))),
+      [],
+      name,
+    );
+  }
+});
+
+test('the table of the store in ARCHITECTURE.md has all of its files', t => {
+  const section = /^## The store$([^]*?)^## /m.exec(proseOf('ARCHITECTURE.md'))[1];
+  const rows = section.split('\n').filter(line => line.startsWith('| `'));
+  const named = rows.flatMap(row =>
+    [...row.split('|')[1].matchAll(/`([^`]+)`/g)].map(([, file]) => file.replace(/\/$/, '')),
+  );
+  const there = fs.readdirSync(path.join(root, 'src/store'));
+  // A module's own file, beside the directory with the rest of it.
+  const halves = there.filter(file => there.includes(file.replace(/\.rs$/, '')) && file.endsWith('.rs'));
+  const whole = there.filter(file => !halves.some(half => half.replace(/\.rs$/, '') === file));
+  t.deepEqual(
+    named.filter(file => !there.includes(file)),
+    [],
+  );
+  t.deepEqual(
+    whole.filter(file => !named.includes(file)),
+    [],
+  );
+});
+
+test('the version that the README shows is the one there is', t => {
+  const { name, version } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'));
+  const shown = [...readText('README.md').matchAll(RegExp(`${name}@(\\d[^"\\s]*)`, 'g'))].map(match => match[1]);
+  t.deepEqual([...new Set(shown)], [version]);
+  t.regex(readText('CHANGELOG.md'), RegExp(`^(## ${version} - |To be ${version},)`.replaceAll('.', '\\.'), 'm'));
+});

@@ -1,0 +1,73 @@
+// Runs the examples' tests on the package as npm would publish it.
+//
+//   node __test__/external/examples/run.mjs [--work DIR] [ava|jest ...]
+//
+// `--work DIR` keeps what is installed there, and uses it again. Without it,
+// all is in a temporary directory, which goes unless something failed.
+//
+// The last line is the tally; the exit code is 0 only if everything held.
+
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { fileURLToPath } from 'node:url';
+
+import { startTrial } from '../../support/external/trial.mjs';
+import { lastLines, run } from '../../support/external/processes.mjs';
+import { findSubject } from '../../support/external/subjects.mjs';
+import { SWING_STORE, pack, readJSON, unpack } from '../../support/external/trees.mjs';
+
+const examples = fileURLToPath(new URL('../../../examples', import.meta.url));
+
+const { values: options, positionals } = parseArgs({ options: { work: { type: 'string' } }, allowPositionals: true });
+const { work, checks, carryOut } = startTrial('examples', options.work);
+const subject = findSubject('ours');
+
+/**
+ * A copy of an example, installed. The package is not where its alias says
+ * before it is published, so it is put in its place.
+ */
+const install = async (name, dir, tarball) => {
+  const log = join(work, 'logs', `${name}-install.log`);
+  const lock = readFileSync(join(examples, name, 'package-lock.json'), 'utf8');
+  const { dependencies, ...manifest } = readJSON(join(examples, name, 'package.json'));
+  checks.equal(`${name}: the example asks for this package by its alias`, Object.entries(dependencies), [
+    [SWING_STORE, `npm:${subject.name}@^${subject.version}`],
+  ]);
+  const done = join(dir, 'installed.json');
+  mkdirSync(dir, { recursive: true });
+  if (!existsSync(done) || readFileSync(done, 'utf8') !== lock) {
+    rmSync(done, { force: true });
+    writeFileSync(join(dir, 'package.json'), JSON.stringify(manifest));
+    writeFileSync(join(dir, 'package-lock.json'), lock);
+    await run(log, 'npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: dir, minutes: 10 });
+    writeFileSync(done, lock);
+  }
+  await unpack(tarball, join(dir, 'node_modules', SWING_STORE), log);
+  for (const entry of readdirSync(join(examples, name))) {
+    if (entry !== 'node_modules' && entry !== 'package-lock.json') {
+      rmSync(join(dir, entry), { recursive: true, force: true });
+      cpSync(join(examples, name, entry), join(dir, entry), { recursive: true });
+    }
+  }
+};
+
+/** What the runners say when all went well, with how many tests there were. */
+const tallies = { ava: /^\s*(\d+) tests? passed$/m, jest: /^Tests:\s+(\d+) passed, \1 total$/m };
+
+const main = async () => {
+  mkdirSync(work, { recursive: true });
+  const tarball = join(work, await pack(subject.dir, work, join(work, 'logs', 'pack.log')));
+  const names = positionals.length ? positionals : Object.keys(tallies);
+  for (const name of names) {
+    const dir = join(work, name);
+    await install(name, dir, tarball);
+    const log = join(work, 'logs', `${name}.log`);
+    await run(log, 'npm', ['test'], { cwd: dir, env: { CI: 'true' }, minutes: 2 });
+    const [, count] = tallies[name].exec(readFileSync(log, 'utf8')) ?? [];
+    checks.holds(`${name}: ${count} tests pass`, Number(count) >= 6, lastLines(log, 40));
+  }
+  rmSync(tarball);
+};
+
+await carryOut(main);

@@ -1,0 +1,59 @@
+// The last part of the scenario, run on what the first two have left: each side
+// goes on with both stores, and joins the chain by importing the other's.
+
+import { cpSync } from 'node:fs';
+
+import { checkModes } from './exports.mjs';
+import { inPairs } from '../../../support/external/processes.mjs';
+import { other, sides } from '../../../support/external/sides.mjs';
+
+export const compareContinuations = async ({ checks, chains, progress }) => {
+  const runThird = async (side, name) => {
+    // A store that no longer keeps old spans refuses some modes of export.
+    const options = { keepTranscripts: false };
+    const report = await chains.runPart(side, 'third', name, options);
+    return { name, report, exported: await chains.exportStore(side, name) };
+  };
+
+  const goOn = (side, store) => {
+    const name = `${store}-continued-by-${side}`;
+    cpSync(chains.storeOf(store), chains.storeOf(name), { recursive: true });
+    cpSync(chains.recordOf(store), chains.recordOf(name));
+    return runThird(side, name);
+  };
+
+  const joinChain = async side => {
+    const name = `joined-by-${side}`;
+    await chains.importStore(side, other[side], name);
+    return runThird(side, name);
+  };
+
+  progress('each goes on with each store');
+  const [expected, ...continued] = await inPairs([
+    () => goOn('reference', 'reference'),
+    () => goOn('ours', 'reference'),
+    () => goOn('reference', 'ours'),
+    () => goOn('ours', 'ours'),
+  ]);
+  checkModes(checks, expected.exported, ['replay', 'archival']);
+  const checkBlocks = ({ name, report }) =>
+    checks.equal(`${name}: the same blocks`, report.blocks, expected.report.blocks);
+  for (const run of continued) {
+    checkBlocks(run);
+    checks.equal(
+      `${run.name}: the export callback got the same batches`,
+      run.report.exported,
+      expected.report.exported,
+    );
+    checks.equal(`${run.name}: the same exports`, run.exported, expected.exported);
+  }
+
+  progress('each imports an export of the other, and goes on with that');
+  const joined = await inPairs(sides.map(side => () => joinChain(side)));
+  for (const run of joined) {
+    checkBlocks(run);
+    checks.equal(`${run.name}: the same operational export`, run.exported.operational, expected.exported.operational);
+  }
+  // What they lack of the history, they lack alike.
+  checks.equal('both that joined: the same exports', joined[0].exported, joined[1].exported);
+};

@@ -1,0 +1,52 @@
+// The first two parts of the scenario: each side runs them on a store of its
+// own, starting again in between.
+
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+
+import { inPairs } from '../../../support/external/processes.mjs';
+import { sides } from '../../../support/external/sides.mjs';
+
+/** The archives' contents: how they are compressed is of no account. */
+const readArchive = dir =>
+  readdirSync(dir)
+    .sort()
+    .map(name => [name, gunzipSync(readFileSync(join(dir, name))).toString('base64')]);
+
+/** Two runs on the same implementation would agree, and prove nothing. */
+const checkWhatRan = (checks, subject, [ours, reference]) => {
+  const { kernelUses, hostUses, libraries } = ours.swingStore;
+  const used = libraries.join(', ');
+  checks.equal('host and kernel have the same store', kernelUses, hostUses);
+  checks.holds(
+    `the kernel runs on ${subject.name}`,
+    kernelUses.name === subject.name && libraries.some(library => subject.library.test(library)),
+    `it runs on ${kernelUses.name} with ${used}`,
+  );
+  checks.holds(
+    'and no other database is loaded',
+    libraries.every(library => subject.library.test(library) || library !== 'better_sqlite3.node'),
+    `the process has loaded ${used}`,
+  );
+  checks.equal('the other kernel runs on the reference', reference.swingStore.kernelUses.name, '@agoric/swing-store');
+};
+
+export const runSideBySide = async ({ checks, chains, progress, subject }) => {
+  const runBoth = (part, options) => inPairs(sides.map(side => () => chains.runPart(side, part, side, options)));
+
+  progress('both run the first part');
+  const first = await runBoth('first', { keepSnapshots: true });
+  checkWhatRan(checks, subject, first);
+  checks.equal('part one: the same blocks', first[0].blocks, first[1].blocks);
+
+  progress('both are started again, and run the second part');
+  const second = await runBoth('second', {});
+  checks.equal('part two: the same blocks', second[0].blocks, second[1].blocks);
+  checks.equal('the export callbacks got the same batches', second[0].exported, second[1].exported);
+  checks.equal(
+    'the archives got the same snapshots and spans',
+    readArchive(chains.archiveOf('ours')),
+    readArchive(chains.archiveOf('reference')),
+  );
+};

@@ -1,0 +1,71 @@
+// Runs the published SwingSet kernel, with its real workers, on this project's
+// swing-store and on the reference's, and compares all that can be seen.
+//
+//   node __test__/external/kernel/run.mjs [--work DIR] [--subject ours|reference]
+//
+// `--work DIR` keeps what is installed and made there, and uses it again: the
+// second time takes half as long. Without it, all is in a temporary directory
+// (it grows to about 900 MB), which goes unless something failed.
+// `--subject reference` (or SWING_STORE_SUBJECT=reference) puts the reference
+// in the place of ours: when that fails, this program is at fault.
+//
+// The last line is the tally; the exit code is 0 only if everything held.
+
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+
+import { makeChains } from './lib/chains.mjs';
+import { startTrial } from '../../support/external/trial.mjs';
+import { compareContinuations } from './lib/continuations.mjs';
+import { compareExports } from './lib/exports.mjs';
+import { runSideBySide } from './lib/side-by-side.mjs';
+import { findSubject, referenceDir } from '../../support/external/subjects.mjs';
+import { deriveTree, swingStoreNames } from '../../support/external/trees.mjs';
+import { addProgram, installTree } from './lib/install.mjs';
+
+const { values: options } = parseArgs({
+  options: {
+    work: { type: 'string' },
+    subject: {
+      type: 'string',
+      default: process.env.SWING_STORE_SUBJECT || 'ours',
+    },
+  },
+});
+const subject = findSubject(options.subject);
+
+const { work, checks, progress, carryOut } = startTrial('kernel', options.work);
+const trees = { ours: join(work, 'ours'), reference: join(work, 'reference') };
+
+const install = async () => {
+  progress('installing the kernel, and compiling its workers: takes minutes');
+  const log = join(work, 'logs', 'install.log');
+  await installTree(trees.ours, subject.dir, log);
+  deriveTree(trees.ours, trees.reference, referenceDir);
+  addProgram(trees.reference);
+  const names = swingStoreNames(trees.ours);
+  checks.holds(
+    `everything beneath the kernel has ${subject.name} for its swing-store`,
+    names.length > 0 && names.every(name => name === subject.name),
+    `it has ${names.join(', ') || 'none'}`,
+  );
+};
+
+const main = async () => {
+  await install();
+  for (const dir of ['stores', 'reports']) {
+    rmSync(join(work, dir), { recursive: true, force: true });
+    mkdirSync(join(work, dir));
+  }
+  const chains = makeChains(work, trees);
+  progress("bundling the kernel and the scenario's vats");
+  await chains.makeBundles();
+
+  const powers = { checks, chains, progress, subject };
+  await runSideBySide(powers);
+  await compareExports(powers);
+  await compareContinuations(powers);
+};
+
+await carryOut(main);

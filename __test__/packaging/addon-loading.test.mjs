@@ -1,0 +1,243 @@
+/** Loading the addon: where it is looked for, and what is said of each reason why it can't be loaded. */
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import test from 'ava';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const require = createRequire(import.meta.url);
+const { NAME, platformName } = require('../../js/addon/platform.js');
+const { loadFailure } = require('../../js/addon/load-failure.js');
+const own = platformName();
+const addon = path.join(root, `${NAME}.${own}.node`);
+const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
+
+const scratch = mkdtempSync(path.join(tmpdir(), 'swing-store-loading-'));
+test.after.always(() => rmSync(scratch, { recursive: true, force: true }));
+
+let count = 0;
+
+/** A directory in which the package is installed without a binary, or with these packages beside it. */
+const install = (packages = {}) => {
+  count += 1;
+  const directory = path.join(scratch, `${count}`);
+  const modules = path.join(directory, 'node_modules');
+  for (const name of ['index.js', 'index.mjs', 'js', 'bin', 'package.json']) {
+    cpSync(path.join(root, name), path.join(modules, NAME, name), { recursive: true });
+  }
+  for (const [suffix, { files, ...more }] of Object.entries(packages)) {
+    const where = path.join(modules, `${NAME}-${suffix}`);
+    mkdirSync(where, { recursive: true });
+    writeFileSync(path.join(where, 'package.json'), JSON.stringify({ name: `${NAME}-${suffix}`, version, ...more }));
+    for (const [name, contents] of Object.entries(files)) writeFileSync(path.join(where, name), contents);
+  }
+  return directory;
+};
+
+const binaryOf = (contents, more) => ({ [own]: { main: 'it.node', files: { 'it.node': contents }, ...more } });
+
+/** What comes of loading it. */
+const load = (directory, { flags = [], env = {}, code = `require('${NAME}'); console.log('loaded')` } = {}) => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [...flags, '--eval', code], {
+    cwd: directory,
+    encoding: 'utf8',
+    env: { ...process.env, NODE_OPTIONS: '', SWING_STORE_NATIVE_PATH: '', ...env },
+  });
+  return { status, stdout, stderr, said: /Error: (.*can't load its addon.*)/.exec(stderr)?.[1] };
+};
+
+/** One cause, its remedy, and nothing that contradicts them. */
+const failsWith = (t, { status, said, stderr }, expected, remedy) => {
+  t.is(status, 1, stderr);
+  t.regex(said ?? stderr, expected);
+  t.regex(said ?? stderr, remedy);
+  t.regex(stderr, /code: 'ERR_SWING_STORE_ADDON'/);
+};
+
+const linux = process.platform === 'linux' ? test : test.skip;
+
+test('without a binary it says how to get one', t => {
+  const outcome = load(install());
+  failsWith(t, outcome, new RegExp(`: there is no binary for ${own}\\.`), new RegExp(`npm install ${NAME}-${own}`));
+  t.notRegex(outcome.said, /can't be loaded|noexec|cut off|bundle/);
+});
+
+linux('a file that is no binary for this process is described', t => {
+  const whole = readFileSync(addon);
+  const other = Buffer.from(whole);
+  other.writeUInt16LE(process.arch === 'x64' ? 183 : 62, 18);
+  for (const [contents, expected] of [
+    ['', /the file is empty/],
+    ['no library', /the file is cut off/],
+    ['x'.repeat(5000), /the file is no library of Linux/],
+    [whole.subarray(0, whole.length / 2), /the file is cut off, at \d+ of \d+ bytes/],
+    [other, new RegExp(`the file is for (arm64|x64), and this Node.js for ${process.arch}`)],
+  ]) {
+    const outcome = load(install(binaryOf(contents)));
+    failsWith(t, outcome, expected, /install again/);
+    t.notRegex(outcome.said, /there is no binary|Rust/);
+  }
+});
+
+test('a binary of another version is not used', t => {
+  const outcome = load(install(binaryOf(readFileSync(addon), { version: '0.0.0' })));
+  failsWith(t, outcome, new RegExp(`has version 0\\.0\\.0, but ${NAME} has version ${version}`), /install again/);
+});
+
+test('a package with the source that has built nothing is named', t => {
+  const source = { source: { main: 'index.js', files: { 'index.js': `require('./${NAME}.node')` } } };
+  failsWith(t, load(install(source)), /has not built its binary/, /npm rebuild swing-store-native-source/);
+});
+
+test('where addons are not allowed it says so', t => {
+  const directory = install();
+  const whole = { SWING_STORE_NATIVE_PATH: addon };
+  failsWith(t, load(directory, { flags: ['--no-addons'], env: whole }), /--no-addons/, /out of its command line/);
+  const options = { NODE_OPTIONS: '--no-addons', ...whole };
+  failsWith(t, load(directory, { env: options }), /--no-addons/, /out of NODE_OPTIONS/);
+  const permission = process.allowedNodeEnvironmentFlags.has('--permission')
+    ? '--permission'
+    : '--experimental-permission';
+  const flags = [permission, '--allow-fs-read=*'];
+  failsWith(t, load(directory, { flags, env: whole }), /with permissions/, /add --allow-addons/);
+  const allowed = load(directory, { flags: [...flags, '--allow-addons'], env: whole });
+  t.is(allowed.stdout, 'loaded\n', allowed.stderr);
+});
+
+test('the environment may name the binary, and nothing else is tried then', t => {
+  const file = path.join(scratch, 'any-name');
+  symlinkSync(addon, file);
+  const directory = install();
+  t.is(load(directory, { env: { SWING_STORE_NATIVE_PATH: file } }).stdout, 'loaded\n');
+  t.is(
+    load(scratch, {
+      env: { SWING_STORE_NATIVE_PATH: 'any-name' },
+      code: `require('${directory}/node_modules/${NAME}'); console.log('loaded')`,
+    }).stdout,
+    'loaded\n',
+  );
+  const broken = path.join(scratch, 'broken');
+  writeFileSync(broken, '');
+  const outcome = load(install(binaryOf(readFileSync(addon))), { env: { SWING_STORE_NATIVE_PATH: broken } });
+  failsWith(
+    t,
+    outcome,
+    /, which SWING_STORE_NATIVE_PATH names: the file is empty/,
+    /let SWING_STORE_NATIVE_PATH name a whole binary/,
+  );
+  const none = load(directory, { env: { SWING_STORE_NATIVE_PATH: '/nowhere/it.node' } });
+  failsWith(
+    t,
+    none,
+    /, which SWING_STORE_NATIVE_PATH names: there is no such file: \/nowhere\/it\.node/,
+    /or do without it/,
+  );
+});
+
+test('each of the system’s reasons has its own words', t => {
+  const file = '/modules/it.node';
+  const say = (message, code = 'ERR_DLOPEN_FAILED') =>
+    loadFailure([{ file, error: Object.assign(Error(message), { code }) }], own).message;
+  for (const [message, expected, remedy] of [
+    ["/lib/libc.so.6: version `GLIBC_2.28' not found (required by it.node)", /needs glibc 2\.28 or later/, /-source/],
+    ['libc.musl-x86_64.so.1: cannot open shared object file: No such file', /is for musl/, /install again/],
+    ['Error relocating it.node: __cxa_thread_atexit_impl: symbol not found', /is for glibc/, /install again/],
+    [`${file}: failed to map segment from shared object`, /\(noexec\)/, /SWING_STORE_NATIVE_PATH/],
+    [`${file}: cannot open shared object file: Permission denied`, /may not read/, /right to read/],
+    [`${file}: cannot open shared object file: Too many open files`, /as many files open/, /ulimit -n/],
+    ['something else', /: something else\./, /install again/],
+  ]) {
+    t.regex(say(message), expected);
+    t.regex(say(message), remedy);
+  }
+  t.regex(say('denied', 'ERR_ACCESS_DENIED'), /may not read .*--allow-fs-read/);
+});
+
+test('a command line without its addon fails in one line, and not as if it had found something', t => {
+  const bin = path.join(install(), 'node_modules', NAME, 'bin', 'swing-store.js');
+  const run = (...args) => spawnSync(process.execPath, [bin, ...args], { encoding: 'utf8' });
+  const { status, stdout, stderr } = run('verify');
+  t.is(status, 3);
+  t.regex(stderr, /^error: swing-store-native can't load its addon: .*\n$/);
+  t.is(stdout, '');
+  const json = run('verify', '--json');
+  t.is(json.status, 3);
+  t.is(JSON.parse(json.stdout).error.code, 'ERR_SWING_STORE_ADDON');
+});
+
+linux('the C library is found without a report', t => {
+  const platform = file => {
+    const code = `
+      Object.defineProperty(process, 'report', { get() { throw Error('asked for a report'); } });
+      ${file ? `Object.defineProperty(process, 'execPath', { value: ${JSON.stringify(file)} });` : ''}
+      console.log(require(${JSON.stringify(path.join(directory, 'node_modules', NAME, 'js', 'addon', 'platform.js'))}).platformName());`;
+    return load(directory, { code }).stdout.trim();
+  };
+  const directory = install();
+  const { name = own } = { name: platform() };
+  t.is(name, own);
+  for (const [libc, linker] of [
+    ['musl', '/lib/ld-musl-x86_64.so.1'],
+    ['gnu', '/lib64/ld-linux-x86-64.so.2'],
+  ]) {
+    const program = path.join(scratch, libc);
+    writeFileSync(program, `\x7fELF${'\0'.repeat(800)}${linker}\0`);
+    t.is(platform(program), `linux-${process.arch}-${libc}`);
+  }
+  t.regex(platform('/nowhere'), /^linux-/);
+  const code = `Object.defineProperty(process, 'report', { value: undefined }); require('${NAME}'); console.log('loaded')`;
+  t.is(load(directory, { code, env: { SWING_STORE_NATIVE_PATH: addon } }).stdout, 'loaded\n');
+});
+
+/** As a bundler makes it: all modules in one file, each in a function. */
+const bundle = directory => {
+  const files = [
+    'index.js',
+    ...readdirSync(path.join(root, 'js'), { recursive: true })
+      .filter(name => name.endsWith('.js'))
+      .map(name => `js/${name.replaceAll(path.sep, '/')}`),
+  ];
+  const modules = files.map(
+    file =>
+      `${JSON.stringify(file)}: (module, exports, require) => {\n${readFileSync(path.join(root, file), 'utf8')}\n}`,
+  );
+  const file = path.join(directory, 'bundle.js');
+  writeFileSync(
+    file,
+    `const modules = {${modules.join(',\n')}};
+     const cache = {};
+     const load = (name, from) => {
+       if (!name.startsWith('.')) return require(name);
+       const file = require('node:path').posix.join(require('node:path').dirname(from), name);
+       if (cache[file]) return cache[file].exports;
+       const module = (cache[file] = { exports: {} });
+       modules[file](module, module.exports, other => load(other, file));
+       return module.exports;
+     };
+     load('./index.js', 'main.js').initSwingStore(null);
+     console.log('loaded');`,
+  );
+  return file;
+};
+
+test('in a bundle the message says what to do, and the environment names the binary', t => {
+  const directory = mkdtempSync(path.join(scratch, 'bundle-'));
+  // The package of the application that the bundle is part of: its version has nothing to do with the addon's.
+  writeFileSync(path.join(directory, 'package.json'), JSON.stringify({ name: 'application', version: '9.9.9' }));
+  const dist = path.join(directory, 'dist', 'node');
+  mkdirSync(dist, { recursive: true });
+  const code = `require(${JSON.stringify(bundle(dist))})`;
+  const outcome = load(directory, { code });
+  failsWith(t, outcome, /it is part of a bundle \(.*bundle\.js\)/, /external.*SWING_STORE_NATIVE_PATH name the binary/);
+  t.is(load(directory, { code, env: { SWING_STORE_NATIVE_PATH: addon } }).stdout, 'loaded\n');
+  // What is installed beside it is found, too.
+  const where = path.join(directory, 'node_modules', `${NAME}-${own}`);
+  mkdirSync(where, { recursive: true });
+  writeFileSync(path.join(where, 'package.json'), JSON.stringify({ main: 'it.node', version }));
+  symlinkSync(addon, path.join(where, 'it.node'));
+  t.is(load(directory, { code }).stdout, 'loaded\n');
+});

@@ -1,0 +1,100 @@
+/** The parts of the benchmark that are easily wrong without anyone noticing, and one run of it. */
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import test from 'ava';
+import { makeHeapImage } from '../../bench/lib/heap-image.mjs';
+import { writeMarkdown } from '../../bench/lib/markdown.mjs';
+import { fixed, readSize, resolveSizes } from '../../bench/lib/sizes.mjs';
+import { compare, summarizeLimit } from '../../bench/lib/statistics.mjs';
+import { makeChart } from '../../bench/lib/svg.mjs';
+
+const program = fileURLToPath(new URL('../../bench/run.mjs', import.meta.url));
+
+const makeDirectory = async t => {
+  const dir = await mkdtemp(path.join(tmpdir(), 'swing-store-bench-test-'));
+  t.teardown(() => rm(dir, { recursive: true, force: true }));
+  return dir;
+};
+
+test('sizes follow the scale, unless they are fixed or asked for', t => {
+  const sizes = { keys: 1000, passes: fixed(4), rounds: 3 };
+  t.deepEqual(resolveSizes(sizes, 1), { keys: 1000, passes: 4, rounds: 3 });
+  t.deepEqual(resolveSizes(sizes, 0.01), { keys: 10, passes: 4, rounds: 1 });
+  t.deepEqual(resolveSizes(sizes, 0.01, { passes: 2, keys: 7 }), { keys: 7, passes: 2, rounds: 1 });
+});
+
+test('sizes are read from the command line', t => {
+  const phases = [{ name: 'kv-get', sizes: { keys: 1, reads: 1 } }];
+  t.deepEqual(readSize('kv-get=1_000_000', phases), { phase: 'kv-get', size: 'keys', value: 1_000_000 });
+  t.deepEqual(readSize('kv-get.reads=5', phases), { phase: 'kv-get', size: 'reads', value: 5 });
+  t.is(readSize('kv-get.writes=5', phases), 'kv-get has no size writes, but keys, reads');
+  t.is(readSize('kv-put=5', phases), 'there is no phase kv-put');
+  t.regex(/** @type {string} */ (readSize('kv-get=0', phases)), /above 0/);
+  t.regex(/** @type {string} */ (readSize('kv-get', phases)), /takes PHASE\.SIZE=N/);
+});
+
+test('ratios are of medians, with and without commits', t => {
+  const run = (wall, commit) => ({ wall, more: { commit } });
+  const ours = [run(1, 0.5), run(2, 1), run(9, 1)];
+  const reference = [run(10, 1), run(8, 1), run(9, 2)];
+  const { ratio, outsideCommits, lowest, highest } = compare(ours, reference);
+  t.is(ratio, 4.5);
+  t.is(outsideCommits, 8);
+  t.deepEqual([lowest, highest], [1, 10]);
+  const { timesLimit, sha256 } = summarizeLimit('less', [{ wall: 0.5, bytes: 1, cpu: null }], { wall: 2 });
+  t.is(timesLimit, 4);
+  t.is(sha256, undefined);
+});
+
+test('Markdown is written between its marks again', async t => {
+  const file = path.join(await makeDirectory(t), 'report.md');
+  await writeFile(file, '# A report\n\nBefore.\n');
+  const report = cell => ({
+    machine: ['a machine'],
+    table: { head: ['phase', 's'], rows: [['kv', cell]] },
+    notes: ['so'],
+  });
+  await writeMarkdown(file, 'phases', report('1'));
+  await writeFile(file, `${await readFile(file, 'utf8')}\nBehind.\n`);
+  await writeMarkdown(file, 'phases', report('2'));
+  const text = await readFile(file, 'utf8');
+  t.regex(text, /^# A report\n\nBefore\.\n\n<!-- phases/);
+  t.true(text.endsWith('<!-- end of phases -->\n\nBehind.\n'));
+  t.true(text.includes('| phase | s |\n| --- | ---: |\n| kv | 2 |'));
+  t.false(text.includes('| kv | 1 |'));
+});
+
+test('heap images are the same each time for a seed', t => {
+  const image = makeHeapImage(1, 300_000);
+  t.is(image.length, 300_000);
+  t.true(image.equals(makeHeapImage(1, 300_000)));
+  t.false(image.equals(makeHeapImage(2, 300_000)));
+});
+
+test('a chart shows bars on both sides of 1', t => {
+  const bar = (name, ratio) => ({ name, goal: 2, comparison: { ratio, lowest: ratio, highest: ratio } });
+  const svg = makeChart([bar('slow', 0.5), bar('fast', 3)], ['a < b']);
+  t.is(svg.match(/class="bar/g)?.length, 2);
+  t.is(svg.match(/class="bar missed"/g)?.length, 1);
+  t.true(svg.includes('a &lt; b'));
+  t.false(svg.includes('NaN'));
+});
+
+test('a run of some phases ends with the same work done by both', async t => {
+  const dir = await makeDirectory(t);
+  const json = path.join(dir, 'results.json');
+  const phases = ['kv-get', 'transcript-add', 'import'];
+  const args = [program, '--phase', ...phases, '--scale', '0.002', '--runs', '1', '--no-limits', '--dir', dir];
+  await promisify(execFile)(process.execPath, [...args, '--size', 'import.images=1', '--json', json]);
+  const { results } = JSON.parse(await readFile(json, 'utf8'));
+  t.deepEqual(
+    results.map(({ name }) => name),
+    phases,
+  );
+  for (const { runs } of results) t.is(runs.ours[0].work, runs.reference[0].work);
+  t.is(results[0].sizes.reads, 2000);
+});

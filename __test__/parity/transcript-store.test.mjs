@@ -1,0 +1,13 @@
+// The transcript store: random sequences, side by side.
+import '@endo/init/debug.js';
+
+import test from 'ava';
+import { reference, subject } from '../support/common/implementations.mjs';
+import { checkProperty } from '../support/common/property.mjs';
+import { suites } from '../support/parity/suites.mjs';
+
+const run = (t, { examples, check }, runs) => checkProperty(t, examples, x => check([subject, reference], x), { runs });
+
+test('spans, incarnations and deletion', t => run(t, suites.transcripts, 120));
+
+test('items of a megabyte', t => run(t, suites.hugeTranscripts, 12));

@@ -1,0 +1,43 @@
+// Input that is small and becomes large, or has no end: an error results, and the process does not grow with it. Each
+// in a process of its own, whose memory at the most the system tells.
+import { execFile } from 'node:child_process';
+import path from 'node:path';
+import process from 'node:process';
+import { promisify } from 'node:util';
+import test from 'ava';
+
+const child = path.join(import.meta.dirname, '../support/robustness/programs/bomb.mjs');
+
+/**
+ * What came of a bomb.
+ *
+ * @param {string} kind  of the child's
+ * @param {number} mib  how large it becomes
+ * @returns {Promise<{ refusal: string | null, grown: number, asked: number }>} grown, asked: MiB
+ */
+const throwBomb = async (kind, mib) => {
+  const { stdout } = await promisify(execFile)(process.execPath, [child, kind, `${mib}`], { timeout: 120_000 });
+  return JSON.parse(stdout);
+};
+
+/** What the error says, and the most MiB by which the process may grow. An item or a bundle is in memory as a whole. */
+const bombs = {
+  'a gzip bomb as a snapshot of an archive': { mib: 320, says: /too long/, most: 120 },
+  'a gzip bomb as a transcript of an archive': { mib: 160, says: /too long/, most: 480 },
+  'a gzip bomb in the database': { mib: 320, says: /hash/, most: 120 },
+  'an overlapping zip': { mib: 2000, says: /members overlap/, most: 80 },
+  'a transcript without a newline': { mib: 160, says: /transcript/, most: 900 },
+  'a transcript without an end': { mib: 0, says: /is not complete/, most: 120, asks: 64 },
+  'a bundle without an end': { mib: 0, says: /too long: more than 134217728 bytes/, most: 480, asks: 200 },
+  'a snapshot that is another and large': { mib: 320, says: /hash/, most: 120 },
+};
+
+for (const [kind, { mib, says, most, asks = Infinity }] of Object.entries(bombs)) {
+  test.serial(kind, async t => {
+    const { refusal, grown, asked } = await throwBomb(kind, mib);
+    t.log({ refusal: refusal?.slice(0, 200), grown, asked });
+    t.regex(refusal ?? '', says);
+    t.true(grown < most, `the process has grown by ${grown} MiB`);
+    t.true(asked < asks, `it was asked for ${asked} MiB`);
+  });
+}

@@ -1,0 +1,28 @@
+// Stores, exporters and iterators that nobody closes are collected, with the files and threads that they hold.
+import test from 'ava';
+
+import { execFile } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const program = fileURLToPath(new URL('../support/robustness/programs/abandon-stores.mjs', import.meta.url));
+
+test('what is abandoned is let go of', async t => {
+  if (process.platform !== 'linux') {
+    t.log('only Linux tells how many files and threads a process has');
+    t.pass();
+    return;
+  }
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'swing-store-abandoned-'));
+  t.teardown(() => fs.rmSync(dir, { recursive: true, force: true }));
+  const args = ['--expose-gc', program, path.join(dir, 'store'), '160'];
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, args);
+  t.is(stderr, '');
+  const { early, late } = JSON.parse(stdout);
+  t.log({ early, late });
+  // Some of the last rounds may not have been collected yet; a leak would be of hundreds.
+  for (const [i, count] of late.entries()) t.true(count < early[i] + 60, `${late} after ${early}`);
+});

@@ -1,0 +1,228 @@
+// What is read is what was committed: stores with the journal of a transaction that was not finished, or with a log, as a
+// kill leaves them. Plain SQLite, by better-sqlite3 on a copy, says what was committed.
+import '@endo/init/debug.js';
+
+import test from 'ava';
+import sqlite3 from 'better-sqlite3';
+import { Buffer } from 'node:buffer';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+
+import { makeStore } from '../support/common/cosmic-directory.mjs';
+import { subject } from '../support/common/implementations.mjs';
+import { runJson } from '../support/common/cli.mjs';
+import { leaveUnfinished, nameSuperJournal, NEVER } from '../support/robustness/hot-journals.mjs';
+
+const { api } = subject;
+const base = fs.mkdtempSync(path.join(os.tmpdir(), 'swing-store-unfinished-'));
+test.after.always(() => fs.rmSync(base, { recursive: true, force: true }));
+
+const at = name => path.join(base, name);
+const fileIn = dir => path.join(dir, 'swingstore.sqlite');
+const SUFFIXES = ['', '-journal', '-wal'];
+
+/** The files of the closed store, and those of one that is open, with a commit in its log. */
+test.before(async () => {
+  await makeStore(api, at('closed'));
+  fs.cpSync(at('closed'), at('open'), { recursive: true });
+  const { kernelStorage, hostStorage } = api.openSwingStore(at('open'));
+  hostStorage.kvStore.set('host.height', '43');
+  kernelStorage.kvStore.set('key.43', 'in the log');
+  await hostStorage.commit();
+  fs.cpSync(at('open'), at('logged'), { recursive: true });
+  await hostStorage.close();
+  fs.rmSync(`${fileIn(at('logged'))}-shm`);
+});
+
+const readBytes = file => (fs.existsSync(file) ? fs.readFileSync(file) : undefined);
+const unfinished = file => leaveUnfinished(fileIn(at('closed')), file);
+const logged = file => {
+  for (const suffix of ['', '-wal']) fs.copyFileSync(`${fileIn(at('logged'))}${suffix}`, `${file}${suffix}`);
+};
+/** Changes some bytes of a file. */
+const change = (file, position, bytes) => {
+  const contents = fs.readFileSync(file);
+  Buffer.from(bytes).copy(contents, position);
+  fs.writeFileSync(file, contents);
+};
+
+/** How each is made, and the height that was committed. */
+const cases = {
+  'a journal to be rolled back': { make: unfinished, height: '42' },
+  'a journal of no length': {
+    make: file => {
+      unfinished(file);
+      fs.truncateSync(`${file}-journal`);
+    },
+    height: NEVER,
+  },
+  'a journal whose header is cleared': {
+    make: file => {
+      unfinished(file);
+      change(`${file}-journal`, 0, Buffer.alloc(28));
+    },
+    height: NEVER,
+  },
+  'a journal that was cut off in its header': {
+    make: file => {
+      fs.copyFileSync(fileIn(at('closed')), file);
+      fs.writeFileSync(`${file}-journal`, Buffer.from('d9d505f920a163d7', 'hex'));
+    },
+    height: '42',
+  },
+  'a journal of several files, whose common one is there': {
+    make: file => {
+      unfinished(file);
+      fs.writeFileSync(`${file}-mj0123459AB`, `${file}-journal\0`);
+      nameSuperJournal(`${file}-journal`, `${file}-mj0123459AB`);
+    },
+    height: '42',
+  },
+  'a journal of several files, whose common one is gone': {
+    make: file => {
+      unfinished(file);
+      nameSuperJournal(`${file}-journal`, `${file}-mj0123459AB`);
+    },
+    height: NEVER,
+  },
+  'a log': { make: logged, height: '43' },
+  'the file without its log': {
+    make: file => {
+      logged(file);
+      fs.rmSync(`${file}-wal`);
+    },
+    height: '42',
+  },
+  'a log that was cut off': {
+    make: file => {
+      logged(file);
+      fs.truncateSync(`${file}-wal`, fs.statSync(`${file}-wal`).size - 1);
+    },
+    height: '42',
+  },
+  'a log of other salts': {
+    make: file => {
+      logged(file);
+      change(`${file}-wal`, 16, 'salt');
+    },
+    height: '42',
+  },
+  'a log of no length': {
+    make: file => {
+      logged(file);
+      fs.truncateSync(`${file}-wal`);
+    },
+    height: '42',
+  },
+  'a journal and a log': {
+    make: file => {
+      unfinished(file);
+      fs.copyFileSync(`${fileIn(at('logged'))}-wal`, `${file}-wal`);
+    },
+  },
+  'a journal beside a link': {
+    make: file => {
+      const target = `${file}-target`;
+      unfinished(target);
+      fs.symlinkSync(target, file);
+    },
+    height: '42',
+  },
+};
+
+/** What plain SQLite reads: it is opened for writing, as it would be by any program. */
+const readPlainly = file => {
+  const db = sqlite3(file);
+  try {
+    const all = table => db.prepare(`SELECT * FROM ${table} ORDER BY 1, 2`).all();
+    return { kv: all('kvStore'), items: all('transcriptItems').length, bundles: all('bundles').length };
+  } finally {
+    db.close();
+  }
+};
+
+/** What our functions read; each gets files of its own. */
+const readers = {
+  exporter: async dir => {
+    const exporter = api.makeSwingStoreExporter(dir, { artifactMode: 'debug' });
+    const height = exporter.getHostKV('host.height');
+    await exporter.close();
+    return height;
+  },
+  export: async dir => {
+    const options = { artifactMode: 'debug' };
+    const { blockHeight } = await api.exportSwingStoreToDirectory(dir, `${dir}-export`, options);
+    return `${blockHeight}`;
+  },
+  verify: async dir => {
+    const { findings } = await api.verifySwingStore(dir, { artifactMode: 'debug' });
+    const errors = findings.filter(({ severity }) => severity === 'error');
+    return errors.length ? NEVER : undefined;
+  },
+  history: async dir => {
+    const history = api.openSwingStoreHistory(dir);
+    try {
+      let count = 0;
+      for await (const item of history.readIncarnation('v1', 0)) if (item) count += 1;
+      return count ? undefined : NEVER;
+    } catch {
+      return NEVER;
+    } finally {
+      await history.close();
+    }
+  },
+  inspect: async dir => `${(await runJson(['inspect', '--state-dir', dir])).blockHeight}`,
+  'open to read': async dir => {
+    let store;
+    try {
+      store = api.openSwingStore(dir, { readonly: true });
+    } catch (error) {
+      // It may write nothing, so SQLite refuses.
+      return /^SQLITE_(READONLY_ROLLBACK|CANTOPEN)$/.test(error.code) ? undefined : `${error.code}`;
+    }
+    const height = store.hostStorage.kvStore.get('host.height');
+    await store.hostStorage.close();
+    return height;
+  },
+  open: async dir => {
+    const { hostStorage } = api.openSwingStore(dir);
+    const height = hostStorage.kvStore.get('host.height');
+    await hostStorage.close();
+    return height;
+  },
+};
+
+for (const [name, { make, height }] of Object.entries(cases)) {
+  test(name, async t => {
+    const dirs = Object.fromEntries(['plain', ...Object.keys(readers)].map(work => [work, at(`${name}-${work}`)]));
+    for (const dir of Object.values(dirs)) {
+      fs.mkdirSync(dir);
+      make(fileIn(dir));
+    }
+    const { kv, items, bundles } = readPlainly(fileIn(dirs.plain));
+    const committed = kv.find(({ key }) => key === 'host.height').value;
+    if (height) t.is(committed, height, 'SQLite itself');
+    for (const [work, read] of Object.entries(readers)) {
+      // A process each.
+      if (work === 'inspect' && !name.startsWith('a journal of several')) continue;
+      const found = await read(dirs[work]);
+      // Some tell a damaged store only.
+      if (found !== undefined || committed !== NEVER) t.is(found ?? committed, committed, work);
+      // Now, or when somebody comes to write.
+      t.deepEqual(readPlainly(fileIn(dirs[work])), { kv, items, bundles }, `${work}: what it left`);
+    }
+  });
+}
+
+test('a store with a log stays as it is when it is read', async t => {
+  const dir = at('left alone');
+  fs.mkdirSync(dir);
+  logged(fileIn(dir));
+  const before = SUFFIXES.map(suffix => readBytes(`${fileIn(dir)}${suffix}`));
+  await api.verifySwingStore(dir);
+  t.deepEqual(
+    SUFFIXES.map(suffix => readBytes(`${fileIn(dir)}${suffix}`)),
+    before,
+  );
+});

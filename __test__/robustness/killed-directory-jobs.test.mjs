@@ -1,0 +1,121 @@
+// Processes that are killed in the middle of an export or an import, at moments that chance picks: what they leave is
+// whole or passes for nothing, and the next one finds its way.
+import test from 'ava';
+
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import * as api from '../../index.mjs';
+import { makeStore, manifestName, readFiles } from '../support/common/cosmic-directory.mjs';
+import { makeKiller } from '../support/torture/kill-at-random.mjs';
+
+const { exportSwingStoreToDirectory, importSwingStoreFromDirectory, isSwingStore } = api;
+const program = fileURLToPath(new URL('../support/robustness/programs/export-or-import.mjs', import.meta.url));
+const rounds = 20;
+
+const killAtManyMoments = makeKiller(program, rounds);
+
+const hidden = dir => (fs.existsSync(dir) ? fs.readdirSync(dir).filter(name => name.startsWith('.')) : []);
+
+const macro = fn => async t => {
+  t.timeout(300_000);
+  const base = fs.mkdtempSync(path.join(os.tmpdir(), 'swing-store-killed-'));
+  t.teardown(() => fs.rmSync(base, { recursive: true, force: true }));
+  const at = name => path.join(base, name);
+  await makeStore(api, at('store'), {}, { items: 200, imageSize: 1_000_000 });
+  await exportSwingStoreToDirectory(at('store'), at('export'), { artifactMode: 'archival' });
+  await fn(t, at);
+};
+
+test.serial(
+  'exports',
+  macro(async (t, at) => {
+    const expected = readFiles(at('export'));
+    let whole = 0;
+    let leftovers = 0;
+    await killAtManyMoments(['export', at('store'), at('to')], async () => {
+      leftovers += hidden(at('to')).length;
+      if (fs.existsSync(path.join(at('to'), manifestName))) {
+        whole += 1;
+        // Killed behind the last step, it has not cleared up yet. Those are counted above.
+        for (const name of hidden(at('to'))) fs.rmSync(path.join(at('to'), name), { recursive: true });
+        const found = readFiles(at('to'));
+        t.deepEqual(found, expected);
+        fs.rmSync(at('to'), { recursive: true });
+      }
+      // Otherwise what is there, be it files that have their names already, is not in the way of the next export.
+    });
+    t.log({ whole, leftovers });
+    // Of twenty moments some are before the end, and the first process of all is left alone.
+    t.true(whole > 0 && leftovers > 0);
+    await exportSwingStoreToDirectory(at('store'), at('to'), { artifactMode: 'archival' });
+    t.deepEqual(readFiles(at('to')), expected);
+  }),
+);
+
+for (const [what, from] of [
+  ['import', 'export'],
+  ['safeImport', 'export'],
+  ['importSwingStore', 'store'],
+]) {
+  test.serial(
+    what,
+    macro(async (t, at) => {
+      const contents = async name => {
+        const dir = at(name);
+        await exportSwingStoreToDirectory(at('to'), dir, { artifactMode: 'archival' });
+        const found = readFiles(dir);
+        fs.rmSync(dir, { recursive: true });
+        return found;
+      };
+      const counts = { whole: 0, none: 0, leftovers: 0 };
+      let expected;
+      await killAtManyMoments([what, at(from), at('to')], async said => {
+        counts.leftovers += hidden(at('to')).length;
+        if (isSwingStore(at('to'))) {
+          counts.whole += 1;
+          expected ||= await contents('found');
+          t.deepEqual(await contents('found'), expected);
+          fs.rmSync(path.join(at('to'), 'swingstore.sqlite'));
+        } else {
+          counts.none += 1;
+          t.false(said.includes('committed'));
+        }
+      });
+      t.log(counts);
+      t.true(counts.none > 0 && counts.whole > 0 && counts.leftovers > 0);
+      // What they left is cleaned up by the next, even by one that comes to nothing.
+      const { hostStorage } = await importSwingStoreFromDirectory(at('export'), at('to'));
+      t.is(hidden(at('to')).length, 1);
+      await hostStorage.close();
+      t.deepEqual(fs.readdirSync(at('to')), []);
+    }),
+  );
+}
+
+test.serial(
+  'an import over a store that is there',
+  macro(async (t, at) => {
+    const old = api.initSwingStore(at('to'));
+    old.kernelStorage.kvStore.set('old', 'yes');
+    await old.hostStorage.commit();
+    await old.hostStorage.close();
+    const file = path.join(at('to'), 'swingstore.sqlite');
+    const before = fs.readFileSync(file);
+    const counts = { old: 0, new: 0 };
+    await killAtManyMoments(['import', at('export'), at('to')], async () => {
+      // It is one or the other, at any moment.
+      const { kernelStorage, hostStorage, debug } = api.openSwingStore(at('to'));
+      const isOld = kernelStorage.kvStore.get('old') === 'yes';
+      counts[isOld ? 'old' : 'new'] += 1;
+      t.is(kernelStorage.kvStore.get('key.2'), isOld ? undefined : '22');
+      t.is(debug.getDatabase().pragma('integrity_check', { simple: true }), 'ok');
+      await hostStorage.close();
+      fs.writeFileSync(file, before);
+    });
+    t.log(counts);
+    t.true(counts.old > 0 && counts.new > 0);
+  }),
+);

@@ -1,0 +1,77 @@
+// Short runs of `npm run torture:leaks` and `npm run soak`, each in a process of its own, and of their way to judge.
+import test from 'ava';
+
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { judge } from '../support/torture/process-figures.mjs';
+import { inTempDir } from '../support/common/world.mjs';
+
+const run = (t, script, args) =>
+  inTempDir(async dir => {
+    if (process.platform !== 'linux') {
+      t.log('only Linux tells what a process holds');
+      return t.pass();
+    }
+    const program = fileURLToPath(new URL(`../torture/${script}`, import.meta.url));
+    // Whatever grows is said on stderr, with a code.
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [program, ...args, '--dir', dir], {
+      timeout: 120_000,
+    });
+    t.is(stderr, '');
+    t.log(stdout.trim().split('\n').at(-1) === '}' ? stdout.slice(stdout.lastIndexOf('\n{')) : stdout);
+  });
+
+test.serial('nothing stays of rounds of impatience', run, 'leaks.mjs', ['--rounds', '60']);
+test.serial('a kernel beside readers, for a few seconds', run, 'soak.mjs', [
+  '--minutes',
+  '0.05',
+  '--idle',
+  '0',
+  '--seed',
+  '7',
+]);
+
+const MIB = 2 ** 20;
+const series = (count, of) => Array.from({ length: count }, (_, i) => ({ rss: of(i) }));
+const bound = { rss: 24 * MIB };
+
+test('a leak is seen, however small, and noise is not', t => {
+  const noise = i => ((i * 7919) % 40) * MIB;
+  t.deepEqual(
+    judge(
+      series(200, i => 100 * MIB + noise(i)),
+      bound,
+    ).grown,
+    [],
+  );
+  t.is(
+    judge(
+      series(200, i => 100 * MIB + noise(i) + i * 0.3 * MIB),
+      bound,
+    ).grown.length,
+    1,
+  );
+  // Caches that fill at the beginning are no leak, nor is what comes and goes.
+  t.deepEqual(
+    judge(
+      series(200, i => (i < 50 ? i : 50) * MIB),
+      bound,
+    ).grown,
+    [],
+  );
+  t.deepEqual(
+    judge(
+      series(200, i => (i % 30 < 10 ? 200 : 140) * MIB),
+      bound,
+    ).grown,
+    [],
+  );
+  t.is(
+    judge(
+      series(12, i => i * 10 * MIB),
+      bound,
+    ).grown.length,
+    1,
+  );
+});

@@ -1,0 +1,146 @@
+// What JavaScript has of a store, and what a store has of JavaScript's, keeps no more than itself.
+import '@endo/init/debug.js';
+
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import v8 from 'node:v8';
+import vm from 'node:vm';
+import test from 'ava';
+
+import { initSwingStore, makeSwingStoreExporter, openSwingStoreHistory } from '../../index.mjs';
+
+v8.setFlagsFromString('--expose-gc');
+const collectGarbage = vm.runInNewContext('gc');
+
+const MIB = 2 ** 20;
+
+const heap = () => {
+  collectGarbage();
+  return process.memoryUsage().heapUsed;
+};
+
+/** How much larger the heap is after some work, and while its result is kept. */
+const growth = async work => {
+  const before = heap();
+  const kept = await work();
+  const after = heap();
+  return { bytes: after - before, kept };
+};
+
+/** How many large texts there are, and how long each is. */
+const COUNT = 150;
+const LENGTH = 200_000;
+
+let made = 0;
+/** A part of a large text, by itself the only thing that keeps it. */
+const piece = (length = 64) => {
+  made += 1;
+  // Made flat, as text is that was read from somewhere.
+  const text = Buffer.alloc(LENGTH, `${made} is the number of this large text. `).toString('latin1');
+  return text.slice(1000, 1000 + length);
+};
+
+const temporaryDirectory = t => {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'swing-store-memory-'));
+  t.teardown(() => fs.rmSync(dir, { recursive: true, force: true }));
+  return dir;
+};
+
+const times = work => Array.from({ length: COUNT }, (_, i) => work(i));
+
+test.serial('pieces of large texts do keep these, or else nothing here tests anything', async t => {
+  const { bytes, kept } = await growth(async () => times(() => piece()));
+  t.true(bytes > (COUNT * LENGTH) / 2, `${bytes}`);
+  t.is(kept.length, COUNT);
+});
+
+for (const [what, use] of Object.entries({
+  set: ({ kvStore }, i) => kvStore.set(`key ${i}`, piece()),
+  'set of a new key': ({ kvStore }) => kvStore.set(piece(), 'value'),
+  'set, then get': ({ kvStore }, i) => {
+    kvStore.set(`key ${i}`, piece());
+    kvStore.get(`key ${i}`);
+  },
+  get: ({ kvStore }) => kvStore.get(piece()),
+  has: ({ kvStore }) => kvStore.has(piece()),
+  delete: ({ kvStore }) => kvStore.delete(piece()),
+  getNextKey: ({ kvStore }) => kvStore.getNextKey(piece()),
+  savepoints: ({ establishCrankSavepoint }) => establishCrankSavepoint(piece()),
+})) {
+  test.serial(`a store keeps no text that what it is given was cut from: ${what}`, async t => {
+    const { kernelStorage, hostStorage } = initSwingStore(null);
+    kernelStorage.startCrank();
+    const { bytes } = await growth(async () => void times(i => use(kernelStorage, i)));
+    t.true(bytes < 4 * MIB, `${bytes}`);
+    await hostStorage.close();
+  });
+}
+
+/** A store with large values and items. */
+const makeLargeStore = async (dir, exportCallback) => {
+  const { kernelStorage, hostStorage } = initSwingStore(dir, { exportCallback });
+  kernelStorage.startCrank();
+  kernelStorage.transcriptStore.initTranscript('v1');
+  for (let i = 0; i < COUNT; i += 1) {
+    const large = `${i} `.repeat(LENGTH / 4);
+    kernelStorage.kvStore.set(`a key that is longer than a dozen characters ${i}`, large);
+    kernelStorage.transcriptStore.addItem('v1', i % 2 === 0 ? large : 'a small item between two that are large');
+  }
+  kernelStorage.endCrank();
+  await hostStorage.commit();
+  return hostStorage;
+};
+
+test.serial('keys that an exportCallback is given do not keep the values', async t => {
+  const keys = [];
+  const dir = temporaryDirectory(t);
+  const { bytes } = await growth(async () => {
+    const { close } = await makeLargeStore(dir, pairs => keys.push(...pairs.map(([key]) => key)));
+    await close();
+  });
+  t.true(keys.length > COUNT);
+  t.true(bytes < 4 * MIB, `${bytes}`);
+});
+
+test.serial('keys of export data do not keep the values, nor items one another', async t => {
+  const dir = temporaryDirectory(t);
+  const { close } = await makeLargeStore(dir);
+  await close();
+  const exporter = makeSwingStoreExporter(dir);
+  const data = await growth(async () => {
+    const keys = [];
+    for await (const [key] of exporter.getExportData()) keys.push(key);
+    return keys;
+  });
+  t.true(data.kept.length > COUNT);
+  t.true(data.bytes < 4 * MIB, `${data.bytes}`);
+  await exporter.close();
+
+  const history = openSwingStoreHistory(dir);
+  const items = await growth(async () => {
+    const small = [];
+    for await (const { item } of history.readItems('v1')) if (item.length < 100) small.push(item);
+    return small;
+  });
+  t.is(items.kept.length, COUNT / 2);
+  t.true(items.bytes < 4 * MIB, `${items.bytes}`);
+  await history.close();
+});
+
+for (const [how, close] of Object.entries({
+  'hostStorage.close': store => store.hostStorage.close(),
+  'Database.close': store => store.debug.getDatabase().close(),
+})) {
+  test.serial(`a closed store remembers no values: ${how}`, async t => {
+    const store = initSwingStore(null);
+    const { kvStore } = store.kernelStorage;
+    const filled = await growth(async () => {
+      for (let i = 0; i < 80; i += 1) kvStore.set(`key ${i}`, `${i} `.repeat(LENGTH / 4));
+    });
+    t.true(filled.bytes > 8 * MIB, `${filled.bytes}`);
+    const { bytes } = await growth(() => close(store));
+    t.true(bytes < -8 * MIB, `${bytes}`);
+    t.throws(() => kvStore.get('key 1'));
+  });
+}

@@ -1,0 +1,62 @@
+// A kernel in a process of its own that does as it is told, and says when it has: `kernel.mjs ours|reference DIR`.
+import process from 'node:process';
+import { useLimits } from '../../small-limits.mjs';
+import { tinyLimits } from '../../settings.mjs';
+
+const [name, dir] = process.argv.slice(2);
+if (name === 'reference') await import('@endo/init/debug.js');
+const api = await import(name === 'reference' ? '@agoric/swing-store' : '../../../../../index.mjs');
+if (name !== 'reference' && tinyLimits) useLimits('tiny');
+
+const { kernelStorage, hostStorage } = api.openSwingStore(dir, { keepSnapshots: true });
+const { kvStore, transcriptStore } = kernelStorage;
+let block = 0;
+
+/** The first write takes the lock, which only the commit lets go of. */
+const write = () => {
+  block += 1;
+  kvStore.set('block', `${block}`);
+  transcriptStore.addItem('v1', `block ${block}`);
+};
+
+/** How long something took, and with which error it was refused, if it was. */
+const attempt = act => {
+  const begun = performance.now();
+  try {
+    act();
+    return { waited: performance.now() - begun };
+  } catch (error) {
+    return {
+      waited: performance.now() - begun,
+      name: error.constructor.name,
+      message: error.message,
+      code: error.code,
+    };
+  }
+};
+
+const orders = {
+  write,
+  commit: hostStorage.commit,
+  get: () => kvStore.get('second'),
+  /** Blocks, one after the other, as fast as it can. */
+  async blocks() {
+    for (let i = 0; i < 50; i += 1) {
+      write();
+      await hostStorage.commit();
+    }
+  },
+  tryToWrite: () => attempt(() => kvStore.set('second', 'tried')),
+  /** Once more, besides the store that it has. */
+  tryToOpen: () => attempt(() => api.openSwingStore(dir).hostStorage.close()),
+  async close() {
+    await hostStorage.close();
+    process.disconnect();
+  },
+};
+
+process.on('message', async order => {
+  const answer = await orders[order]();
+  if (order !== 'close') process.send({ order, answer });
+});
+process.send({ order: 'open' });

@@ -1,8 +1,0 @@
-// A process of its own that changes a store's file by the reference's SQLite: `elsewhere.mjs FILE SQL`.
-import process from 'node:process';
-import sqlite3 from 'better-sqlite3';
-
-const [file, sql] = process.argv.slice(2);
-const db = sqlite3(file);
-db.exec(sql);
-db.close();

@@ -1,0 +1,128 @@
+// Two worlds, one sequence of steps, no model: after each step the two must have
+// done the same and have told their callbacks the same.
+import path from 'node:path';
+import { inspect } from 'node:util';
+import { assertSame, Difference } from '../common/compare.mjs';
+import { exportInMode, glance, look, modes } from '../common/observe.mjs';
+import { bundleOperations } from './operations/bundles.mjs';
+import { kvOperations } from './operations/kv.mjs';
+import { snapshotOperations } from './operations/snapshots.mjs';
+import { sqlOperations } from './operations/sql.mjs';
+import { transcriptOperations } from './operations/transcripts.mjs';
+import { wholeOperations } from './operations/whole.mjs';
+import { attempt } from '../common/outcome.mjs';
+import { makeTempDir, makeWorld, removeDir } from '../common/world.mjs';
+
+export const operations = {
+  ...kvOperations,
+  ...transcriptOperations,
+  ...snapshotOperations,
+  ...bundleOperations,
+  ...wholeOperations,
+  ...sqlOperations,
+};
+
+export const describeStep = ([name, ...args]) => {
+  const shown = args.map(arg => {
+    const text = inspect(arg, { breakLength: Infinity, depth: 4 });
+    return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+  });
+  return `${name}(${shown.join(', ')})`;
+};
+
+/** Do one thing in both worlds, one after the other, and compare. */
+export const doInBoth = async (worlds, thunk, what) => {
+  const outcomes = [];
+  for (const world of worlds) {
+    const outcome = await attempt(() => thunk(world), world.tidy);
+    outcomes.push({ ...outcome, events: world.takeEvents() });
+  }
+  assertSame(outcomes[0], outcomes[1], what);
+  return outcomes[0];
+};
+
+/** Take a list of steps in both worlds, and compare after each. */
+export const perform = async (worlds, steps, lookOften, from = 0) => {
+  for (const [i, step] of steps.entries()) {
+    const [name, ...args] = step;
+    const operation = operations[name];
+    if (!operation) throw Error(`no such operation as ${name}`);
+    const what = `step ${from + i} ${describeStep(step)}`;
+    await doInBoth(worlds, world => operation(world, ...args), what);
+    if (lookOften) {
+      await doInBoth(worlds, glance, `seen after ${what}`);
+    }
+  }
+};
+
+export const compareExports = async (worlds, when) => {
+  for (const mode of modes) {
+    await doInBoth(worlds, world => exportInMode(world, mode), `${mode} export ${when}`);
+  }
+};
+
+/** Each implementation goes on with the store that the other one wrote. */
+const crossOver = async (worlds, config) => {
+  await doInBoth(worlds, world => world.close(), 'close');
+  const [ours, theirs] = worlds;
+  return [makeWorld(ours.impl, theirs.dir, config), makeWorld(theirs.impl, ours.dir, config)];
+};
+
+/** In memory there is no file to swap, but there is its serialized form. */
+const crossOverInMemory = async (worlds, config) => {
+  const [ours, theirs] = worlds;
+  const images = worlds.map(({ store }) => store.debug.serialize());
+  await doInBoth(worlds, world => world.close(), 'close');
+  const next = [makeWorld(ours.impl, null, config), makeWorld(theirs.impl, null, config)];
+  next[0].open({ serialized: images[1] });
+  next[1].open({ serialized: images[0] });
+  return next;
+};
+
+/**
+ * @param {[ours: any, theirs: any]} pair  two implementations
+ * @param {object} example
+ * @param {object} example.config  see world.mjs; memory: no file
+ * @param {boolean} example.lookOften  look at the tables after each step. Not always, for
+ *   reading by SQL makes a store write out what it holds back, which can hide a fault.
+ * @param {any[][]} example.steps
+ * @param {any[][]} [example.tail]  more steps, after the two have swapped files
+ * @param {(worlds: any[]) => Promise<void>} [example.afterwards]  what else to do with them
+ */
+export const runSideBySide = async (pair, example) => {
+  const { config, lookOften, steps, tail = [], afterwards } = example;
+  const base = makeTempDir();
+  const dirs = ['one', 'two'].map(name => (config.memory ? null : path.join(base, name)));
+  let worlds = pair.map((impl, i) => makeWorld(impl, dirs[i], config));
+  try {
+    await doInBoth(worlds, world => world.init(), 'init');
+    await perform(worlds, steps, lookOften);
+    await doInBoth(worlds, look, 'seen at the end');
+    await doInBoth(worlds, operations.commit, 'commit at the end');
+    if (config.memory) {
+      await doInBoth(worlds, look, 'seen after commit');
+      worlds = await crossOverInMemory(worlds, config);
+    } else {
+      await compareExports(worlds, 'at the end');
+      worlds = await crossOver(worlds, config);
+      await doInBoth(worlds, world => world.open(), "open the other's file");
+      await compareExports(worlds, "of the other's file");
+    }
+    await doInBoth(worlds, look, "seen in the other's store");
+    await perform(worlds, tail, lookOften, steps.length);
+    await doInBoth(worlds, look, 'seen after the tail');
+    await doInBoth(worlds, operations.commit, 'commit after the tail');
+    if (!config.memory) await compareExports(worlds, 'after the tail');
+    if (afterwards) await afterwards(worlds);
+  } catch (error) {
+    if (!(error instanceof Difference)) {
+      error.message = `the harness itself failed: ${error.message}`;
+    }
+    throw error;
+  } finally {
+    for (const world of worlds) {
+      await world.close().catch(() => {});
+    }
+    removeDir(base);
+  }
+};

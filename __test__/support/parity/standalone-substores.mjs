@@ -1,0 +1,94 @@
+// The sub-stores made one by one over a database handle, as tools make them, with
+// callbacks that note each call. They stand in a world's store, so that the steps
+// of the other sequences run on them.
+import { Buffer } from 'node:buffer';
+import { gunzipSync } from 'node:zlib';
+import { makeWorld } from '../common/world.mjs';
+
+/**
+ * @param {{ api: any, openDatabase: (file: string) => any }} impl
+ * @param {object} config
+ * @param {boolean} config.transactions  whether ensureTxn begins one, or does nothing
+ * @param {boolean} config.writing  whether noteExport writes to the database too
+ * @param {boolean} [config.keepTranscripts]
+ * @param {boolean} [config.keepSnapshots]
+ * @param {boolean} config.archive
+ */
+export const makeStandaloneWorld = (impl, config) => {
+  const { api, openDatabase } = impl;
+  const { transactions, writing, keepTranscripts, keepSnapshots, archive } = config;
+  const world = makeWorld(impl, null, config);
+  const { takeEvents } = world;
+  // Whether an archiver is called before the notes of the same step or after
+  // them is not said: each kind keeps its own order.
+  world.takeEvents = () => {
+    const events = takeEvents();
+    const isArchive = ([kind]) => kind === 'archive';
+    return [...events.filter(e => !isArchive(e)), ...events.filter(isArchive)];
+  };
+  const db = openDatabase(':memory:');
+  const note = (...event) => world.events.push(event);
+
+  db.exec('CREATE TABLE pendingExports (key TEXT PRIMARY KEY, value TEXT)');
+  const ensureTxn = (...args) => {
+    // To ensure twice is to ensure once: how often in a row does not count.
+    const last = world.events.findLast(([kind]) => kind !== 'archive');
+    if (last?.[0] !== 'ensureTxn') note('ensureTxn', ...args);
+    if (transactions && !db.inTransaction) {
+      db.prepare('BEGIN IMMEDIATE TRANSACTION').run();
+    }
+    return db;
+  };
+  const noteExport = (...args) => {
+    note('noteExport', ...args);
+    if (writing) {
+      db.prepare(
+        'INSERT INTO pendingExports (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value',
+      ).run(args[0], args[1]);
+    }
+  };
+  const trace = (...args) => note('trace', ...args);
+  const archiver = read => async (name, data) => {
+    note('archive', name, read(data));
+  };
+  const archivers = archive
+    ? {
+        archiveTranscript: archiver(items => Buffer.concat([...items])),
+        archiveSnapshot: archiver(data => gunzipSync(data)),
+      }
+    : {};
+  const io = api.makeSnapStoreIO();
+  const measureSeconds = async work => {
+    note('measureSeconds');
+    const { result, duration } = await io.measureSeconds(work);
+    note('measured', typeof duration);
+    return { result, duration: 42 };
+  };
+
+  const kvStore = api.makeKVStore(db, ensureTxn, trace);
+  const transcriptStore = api.makeTranscriptStore(db, ensureTxn, noteExport, {
+    ...(keepTranscripts === undefined ? {} : { keepTranscripts }),
+    ...archivers,
+  });
+  const snapStore = api.makeSnapStore(db, ensureTxn, { measureSeconds }, noteExport, {
+    ...(keepSnapshots === undefined ? {} : { keepSnapshots }),
+    ...archivers,
+  });
+  const bundleStore = api.makeBundleStore(db, ensureTxn, noteExport);
+  const stores = { kvStore, transcriptStore, snapStore, bundleStore };
+  world.store = {
+    kernelStorage: stores,
+    internal: stores,
+    hostStorage: {
+      kvStore,
+      async commit() {
+        if (db.inTransaction) db.prepare('COMMIT').run();
+      },
+      async close() {
+        db.close();
+      },
+    },
+    debug: { getDatabase: () => db },
+  };
+  return world;
+};

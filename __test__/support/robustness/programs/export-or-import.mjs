@@ -1,0 +1,29 @@
+// Exports or imports, as its arguments say, until it is done or killed. Says when it begins and when it is done.
+import {
+  exportSwingStoreToDirectory,
+  importSwingStore,
+  importSwingStoreFromDirectory,
+  makeSwingStoreExporter,
+} from '../../../../index.mjs';
+
+const [, , what, from, to] = process.argv;
+
+const commitAndClose = async ({ hostStorage }) => {
+  await hostStorage.commit();
+  process.send('committed');
+  await hostStorage.close();
+};
+
+const works = {
+  export: () => exportSwingStoreToDirectory(from, to, { artifactMode: 'archival' }),
+  import: async () => commitAndClose(await importSwingStoreFromDirectory(from, to)),
+  safeImport: async () => commitAndClose(await importSwingStoreFromDirectory(from, to, { unsafeFastMode: false })),
+  importSwingStore: async () => {
+    const exporter = makeSwingStoreExporter(from, { artifactMode: 'archival' });
+    await commitAndClose(await importSwingStore(exporter, to, { artifactMode: 'archival' }));
+  },
+};
+
+process.send('begun');
+await works[what]();
+process.send('done', () => process.disconnect());

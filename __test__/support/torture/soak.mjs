@@ -1,0 +1,169 @@
+// A kernel that runs for as long as one likes, on a store that others read and prune meanwhile. What it holds is measured
+// whenever the others have left, and must not grow; nor may the log of changes, once nobody reads from it.
+import fs from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { makeRandom } from '../../../bench/lib/random.mjs';
+import { initSwingStore, makeSwingStoreExporter, verifySwingStore } from '../../../index.mjs';
+import { runBlock } from './random-blocks.mjs';
+import { figures, judge, settle } from './process-figures.mjs';
+import { digestOf, readers } from './soak-readers.mjs';
+
+/** Blocks of a cycle: while others read, and alone. */
+const BUSY = 60;
+const ALONE = 20;
+/** The most that read at a time. */
+const MOST = 3;
+/** A log that is no longer than this may grow: SQLite begins to use it again at 4 MB, or after one large block. */
+const LOG_BYTES = 12 * 2 ** 20;
+/** How many blocks an export may lag behind. */
+const REMEMBERED = 200;
+
+/** A kernel on a new store: what it is told to export is kept, and what each block's export data comes to. */
+const makeKernel = (dir, seed) => {
+  const mirror = new Map();
+  const digests = new Map();
+  const exportCallback = entries => {
+    for (const [key, value] of entries) {
+      if (value === null) mirror.delete(key);
+      else mirror.set(key, value);
+    }
+  };
+  const store = initSwingStore(dir, { exportCallback, keepSnapshots: true });
+  let height = 0;
+  return {
+    mirror,
+    digests,
+    height: () => height,
+    async runBlock() {
+      height += 1;
+      await runBlock(store, seed, height, { told: true });
+      await store.hostStorage.commit();
+      digests.set(height, digestOf(mirror));
+      digests.delete(height - REMEMBERED);
+    },
+    close: store.hostStorage.close,
+  };
+};
+
+/** Those who are reading at present. The first failure of one is thrown by `check`. */
+const makeAudience = makeWorld => {
+  const active = new Set();
+  const waiting = new Set();
+  const counts = Object.fromEntries(Object.keys(readers).map(name => [name, 0]));
+  let passed = 0;
+  let leaving = false;
+  let failure;
+  /** Waits for so many blocks, or until all shall leave. */
+  const blocks = n =>
+    leaving || n <= 0 ? Promise.resolve() : new Promise(resolve => waiting.add({ at: passed + n, resolve }));
+  const wake = () => {
+    for (const waiter of waiting) {
+      if (!leaving && waiter.at > passed) continue;
+      waiting.delete(waiter);
+      waiter.resolve();
+    }
+  };
+  const check = () => {
+    if (failure) throw failure;
+  };
+  return {
+    counts,
+    size: () => active.size,
+    check,
+    admit(name) {
+      const reading = readers[name](makeWorld(blocks))
+        .then(() => (counts[name] += 1))
+        .catch(error => {
+          failure ??= Error(`${name}: ${error.message}`, { cause: error });
+        })
+        .finally(() => active.delete(reading));
+      active.add(reading);
+    },
+    blockHasPassed() {
+      passed += 1;
+      wake();
+      check();
+    },
+    async dismiss() {
+      leaving = true;
+      wake();
+      await Promise.all(active);
+      check();
+      leaving = false;
+    },
+  };
+};
+
+const dataOf = async dir => {
+  const exporter = makeSwingStoreExporter(dir, { artifactMode: 'debug' });
+  const records = [];
+  for await (const record of exporter.getExportData()) records.push([...record]);
+  await exporter.close();
+  return records;
+};
+
+/**
+ * @param {string} base  a directory to work in
+ * @param {{ milliseconds: number, seed: number, idle?: number, onCycle?: (sample: object) => void }} options
+ *   `idle`: how long to rest after each block, in times of what the block took
+ * @returns what was done, and the figures
+ * @throws (rejects) at the first thing that is wrong; at the end, if something has grown
+ */
+export const soak = async (base, { milliseconds, seed, idle = 0, onCycle = () => {} }) => {
+  const dir = path.join(base, 'store');
+  const random = makeRandom(seed);
+  const kernel = makeKernel(dir, seed);
+  const { digests } = kernel;
+  const audience = makeAudience(blocks => ({ base, dir, digests, blocks, random }));
+  const logBytes = () => fs.statSync(path.join(dir, 'swingstore.sqlite-wal')).size;
+  const samples = [];
+
+  const block = async () => {
+    const begun = performance.now();
+    await kernel.runBlock();
+    audience.blockHasPassed();
+    await sleep((performance.now() - begun) * idle);
+  };
+
+  const names = Object.keys(readers);
+  const until = performance.now() + milliseconds;
+  while (performance.now() < until || samples.length < 6) {
+    let longest = 0;
+    for (let i = 0; i < BUSY; i += 1) {
+      await block();
+      if (audience.size() < MOST && random.below(3) === 0) audience.admit(random.pick(names));
+      longest = Math.max(longest, logBytes());
+    }
+    await audience.dismiss();
+    // Exporters that nobody has closed let go of the log, too.
+    await settle();
+    // The first commit may still be written behind all that they have read from; then SQLite begins anew.
+    await block();
+    const before = Math.max(logBytes(), LOG_BYTES);
+    for (let i = 1; i < ALONE; i += 1) await block();
+    if (logBytes() > before) throw Error(`nobody reads, and the log has grown from ${before} to ${logBytes()} bytes`);
+    await settle();
+    samples.push({ ...figures(), log: longest, store: fs.statSync(path.join(dir, 'swingstore.sqlite')).size });
+    onCycle({ cycles: samples.length, height: kernel.height(), ...samples.at(-1) });
+  }
+
+  await kernel.close();
+  if (fs.existsSync(path.join(dir, 'swingstore.sqlite-wal')))
+    throw Error('the store is closed, and the log still there');
+  if (digestOf(await dataOf(dir)) !== digestOf(kernel.mirror))
+    throw Error('the store is not what the callback was told');
+  const { findings } = await verifySwingStore(dir, { artifactMode: 'debug' });
+  if (findings.length > 0) throw Error(`verify has found: ${JSON.stringify(findings.slice(0, 5))}`);
+  const { grown, growths } = judge(samples);
+  if (grown.length > 0) throw Error(grown.join('; '));
+  const longestLog = Math.max(...samples.map(({ log }) => log));
+  return {
+    blocks: kernel.height(),
+    cycles: samples.length,
+    readers: audience.counts,
+    growths,
+    longestLog,
+    last: samples.at(-1),
+  };
+};
