@@ -1,57 +1,60 @@
 /**
  * Types of swing-store-native.
  *
- * Three parties meet at a swing-store: the *host* (the program around the kernel, which decides when a block is
+ * A swing-store has three kinds of users: the *host* (the program around the kernel, which decides when a block is
  * committed), the *kernel* (which reads and writes state while it runs cranks) and *tools* (which export, import and
- * inspect). The types below are grouped the same way.
+ * inspect stores). The types below are grouped in the same way.
  *
- * Every method is a closure: it may be taken out of its object and called without `this`.
+ * Every method is a closure: it can be taken out of its object and called without `this`.
  *
- * Unless a comment says otherwise, methods throw (or reject with) an `Error` whose message is that of
- * `@agoric/swing-store`, and which may carry a `code`; see {@link SwingStoreError}.
+ * Unless a comment says otherwise, methods throw (or reject with) an `Error` with the message of `@agoric/swing-store`.
+ * The error may have a `code`; see {@link SwingStoreError}.
  *
- * Functions that `@agoric/swing-store` has let unknown options pass, as there. Functions of this package alone throw (or
- * reject) before they do anything if an option is unknown or of the wrong type, with `code` `ERR_SWING_STORE_ARGUMENT`; the
- * message names the option that was probably meant.
+ * Functions that `@agoric/swing-store` also has ignore unknown options, as it does. All other functions throw (or
+ * reject) before they do anything if an option is unknown or has the wrong type. The `code` is
+ * `ERR_SWING_STORE_ARGUMENT`, and the message suggests an option with a similar name.
  */
 
 /// <reference types="node" />
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Words used throughout
+// Common types
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** A sequence that `for await` can walk, whether its steps are promises or not. */
+/** A sequence that `for await` can iterate over: synchronous or asynchronous. */
 export type AnyIterable<T> = Iterable<T> | AsyncIterable<T>;
 
-/** A function that takes a thing and returns another of the same shape: a wrapper. */
+/** A function that wraps a value and returns one of the same type. */
 export type Replacer<T> = (input: T) => T;
 
 /**
- * How much history is meant. Each mode holds everything that the one before it holds.
+ * How much history an operation covers. Each mode includes everything that the previous one includes.
  *
- * - `operational`: what the kernel needs to run on: the current span and the snapshot in use of each vat, all bundles.
- * - `replay`: also each span of every vat's current incarnation.
- * - `archival`: also each span of its earlier incarnations.
- * - `debug`: whatever is there, remains of terminated vats included. Nothing is checked for completeness on export.
+ * - `operational`: what a kernel needs to run: the current span and the snapshot in use of each vat, and all bundles.
+ * - `replay`: also every span of each vat's current incarnation.
+ * - `archival`: also every span of earlier incarnations.
+ * - `debug`: everything that is stored, including data of terminated vats. An export does not check completeness.
  */
 export type ArtifactMode = 'operational' | 'replay' | 'archival' | 'debug';
 
 /**
- * The mode of a completeness check, which is any {@link ArtifactMode} but `debug`. The compiler takes any string here,
- * since the type is kept interchangeable with that of `@agoric/swing-store`; a wrong one is refused when it is used.
+ * The mode of a completeness check: any {@link ArtifactMode} except `debug`. The type accepts any string, because it is
+ * compatible with that of `@agoric/swing-store`; an invalid mode throws when it is used.
  */
 export type CheckMode = Omit<ArtifactMode, 'debug'>;
 
 /**
- * One entry of the export data: a key and its value. A value of `null` or `undefined` (or none at all) says that the
- * key was deleted.
+ * An entry of the export data: a key and its value. If the value is `null`, `undefined` or missing, the key was
+ * deleted.
  */
 export type KVPair = readonly [key: string, value?: string | null | undefined];
 
-/** An error of this package. Errors that come from SQLite carry the name of its result code. */
+/** An error of this package. */
 export interface SwingStoreError extends Error {
-  /** A short, stable name of what went wrong, such as `SQLITE_BUSY`. Not every error has one. */
+  /**
+   * A short, stable name for the cause, such as `SQLITE_BUSY`. Errors from SQLite have the name of its result code.
+   * Some errors have no code.
+   */
   code?: string;
 }
 
@@ -60,116 +63,116 @@ export interface SwingStoreError extends Error {
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
- * Strings by string. Keys are ordered by their UTF-8 bytes. Keys that begin with `host.` belong to the host, those that
- * begin with `local.` to this machine's kernel, all others are part of consensus.
+ * A map from strings to strings. Keys are ordered by their UTF-8 bytes. Keys with the prefix `host.` belong to the
+ * host, keys with the prefix `local.` to the kernel on this machine. All other keys are part of consensus.
  */
 export interface KVStore {
   /**
-   * Is there a value for this key?
+   * Whether the key has a value.
    *
    * @throws if `key` is not a string.
    */
   has: (key: string) => boolean;
 
   /**
-   * The value for this key, or `undefined` when there is none.
+   * Returns the value of the key, or `undefined` if there is none.
    *
    * @throws if `key` is not a string.
    */
   get: (key: string) => string | undefined;
 
   /**
-   * The first key that comes after `previousKey`, or `undefined` past the last. `previousKey` itself need not exist.
+   * Returns the first key after `previousKey`, or `undefined` if there is none. `previousKey` itself need not exist.
    *
    * @throws if `previousKey` is not a string.
    */
   getNextKey: (previousKey: string) => string | undefined;
 
   /**
-   * Stores a value for a key, in place of any earlier one. The kernel's store refuses `host.` keys, the host's store
-   * refuses all others.
+   * Sets the value of a key. The kernel's store rejects `host.` keys; the host's store rejects all others.
    *
-   * @param bypassHash  is ignored; it is kept for callers that pass it.
-   * @throws if either argument is not a string, or the key is not for this caller.
+   * @param bypassHash  is ignored; it exists for compatibility.
+   * @throws if an argument is not a string, or the store does not allow the key.
    */
   set: (key: string, value: string, bypassHash?: boolean) => void;
 
   /**
-   * Forgets a key. It is no error if there is nothing to forget.
+   * Deletes a key. Does nothing if the key does not exist.
    *
-   * @throws if `key` is not a string, or not for this caller.
+   * @throws if `key` is not a string, or the store does not allow the key.
    */
   delete: (key: string) => void;
 }
 
-/** Who a key belongs to; see {@link getKeyType}. */
+/** The owner of a key; see {@link getKeyType}. */
 export type KVStoreKeyType = 'consensus' | 'local' | 'host';
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Transcripts
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** Where a transcript span lies and what its items hash to. */
+/** The position of a transcript span, and the hash of its items. */
 export interface SpanBounds {
-  /** Position of the first item. */
+  /** The position of the first item. */
   startPos: number;
-  /** One more than the position of the last item; equal to `startPos` while the span is empty. */
+  /** The end position, exclusive; equal to `startPos` if the span is empty. */
   endPos: number;
-  /** Cumulative SHA-256 over the items, in hex. */
+  /** The cumulative SHA-256 of the items, in hex. */
   hash: string;
-  /** How many times the vat had been upgraded when the span began. */
+  /** The number of upgrades of the vat before this span. */
   incarnation: number;
 }
 
-/** How far a deletion in steps has come. */
+/** The progress of a gradual deletion. */
 export interface DeletionProgress {
-  /** `true` once nothing is left to delete. */
+  /** Whether everything is deleted. */
   done: boolean;
-  /** How many records this call deleted. */
+  /** The number of records that this call deleted. */
   cleanups: number;
 }
 
-/** What the kernel may do with transcripts: a list of items for each vat, cut into spans. */
+/** The kernel's interface to transcripts. Each vat has a list of items, which is divided into spans. */
 export interface TranscriptStore {
   /**
-   * Starts the transcript of a new vat, with an empty span at position 0, incarnation 0.
+   * Starts the transcript of a new vat, with an empty span at position 0 in incarnation 0.
    *
-   * @throws if the vat has one already.
+   * @throws if the vat already has a transcript.
    */
   initTranscript: (vatID: string) => void;
 
   /**
-   * Ends the current span and starts an empty one in the same incarnation. The store has changed by the time the call
-   * returns; the promise also waits for the `archiveTranscript` callback.
+   * Ends the current span and starts an empty one in the same incarnation. The store has changed when the call returns;
+   * the promise also waits for the `archiveTranscript` callback.
    *
-   * @returns a promise of the incarnation's number.
+   * @returns a promise of the incarnation number.
    */
   rolloverSpan: (vatID: string) => Promise<number>;
 
   /**
-   * Ends the current span and starts an empty one in a new incarnation (the vat was upgraded). The store has changed by
-   * the time the call returns; the promise also waits for the `archiveTranscript` callback.
+   * Ends the current span and starts an empty one in a new incarnation, for an upgrade of the vat. The store has
+   * changed when the call returns; the promise also waits for the `archiveTranscript` callback.
    *
-   * @returns a promise of the new incarnation's number.
+   * @returns a promise of the new incarnation number.
    */
   rolloverIncarnation: (vatID: string) => Promise<number>;
 
   /**
-   * The bounds of the current span.
+   * Returns the bounds of the current span.
    *
    * @throws if the vat has no current span.
    */
   getCurrentSpanBounds: (vatID: string) => SpanBounds;
 
   /**
-   * Ends the current span and starts no other: the first step of deleting a vat. Does nothing if there is none.
+   * Ends the current span without starting another: the first step of deleting a vat. Does nothing if there is no
+   * current span.
    */
   stopUsingTranscript: (vatID: string) => Promise<void>;
 
   /**
    * Deletes the spans and items of a vat, newest first.
    *
-   * @param budget  how many spans to delete at most; all of them if absent.
+   * @param budget  the maximum number of spans to delete. Default: no limit.
    * @throws if `budget` is less than 1.
    */
   deleteVatTranscripts: (vatID: string, budget?: number) => DeletionProgress;
@@ -182,42 +185,42 @@ export interface TranscriptStore {
   addItem: (vatID: string, item: string) => void;
 
   /**
-   * The items of one span, in order, as they were when this was called.
+   * Returns the items of a span in order, as they are at the time of the call.
    *
-   * @param startPos  where the span starts; the current span if absent.
-   * @throws at the call if there is no such span; at the end of the walk if items are missing.
+   * @param startPos  the start position of the span. Default: that of the current span.
+   * @throws immediately if there is no such span; at the end of the iteration if items are missing.
    */
   readSpan: (vatID: string, startPos?: number) => IterableIterator<string>;
 }
 
-/** What export, import and repair do with transcripts. */
+/** The methods for export, import and repair of transcripts. */
 export interface TranscriptStoreInternal {
   /**
-   * The bytes of a span artifact, `transcript.{vatID}.{startPos}.{endPos}`: each item and a newline.
+   * Returns the bytes of the span artifact `transcript.{vatID}.{startPos}.{endPos}`: each item followed by a newline.
    *
-   * @throws if the name has another form or there is no such span.
+   * @throws if the name is malformed or there is no such span.
    */
   exportSpan: (name: string) => AsyncIterableIterator<Uint8Array>;
 
-  /** Export-data records of the current spans, or of all spans if `includeHistorical`. */
+  /** Returns the export data records of the current spans, or of all spans if `includeHistorical` is true. */
   getExportRecords: (includeHistorical: boolean) => IterableIterator<readonly [key: string, value: string]>;
 
-  /** The names of the span artifacts that a mode asks for. */
+  /** Returns the names of the span artifacts that a mode includes. */
   getArtifactNames: (artifactMode: ArtifactMode) => AsyncIterableIterator<string>;
 
   /**
-   * Adds the record of a span that has no items yet.
+   * Adds the record of a span, without its items.
    *
    * @param key  `transcript.{vatID}.{startPos}` or `transcript.{vatID}.current`.
    * @param value  the record as JSON.
-   * @throws if a field is missing, key and record disagree, or there is such a record already.
+   * @throws if a field is missing, the key does not match the record, or the record exists.
    */
   importTranscriptSpanRecord: (key: string, value: string) => void;
 
   /**
-   * Fills a span from an artifact. Spans that `artifactMode` does not ask for are passed over.
+   * Adds the items of a span from its artifact. Does nothing if `artifactMode` does not include the span.
    *
-   * @throws (rejects) if there is no record for it, or its length or hash differs from the record's.
+   * @throws (rejects) if the span has no record, or its length or hash does not match the record.
    */
   populateTranscriptSpan: (
     name: string,
@@ -226,39 +229,42 @@ export interface TranscriptStoreInternal {
   ) => Promise<void>;
 
   /**
-   * Checks that every span that the mode asks for has all its items.
+   * Checks that every span that the mode includes has all its items.
    *
-   * @throws if one has not.
+   * @throws if one does not.
    */
   assertComplete: (checkMode: CheckMode) => void;
 
   /**
-   * Adds a span's record if it is missing.
+   * Adds the record of a span if it is missing.
    *
-   * @throws if there is one that differs.
+   * @throws if there is a different record.
    */
   repairTranscriptSpanRecord: (key: string, value: string) => void;
 
-  /** All items of a vat that are still there, of every incarnation, in order. */
+  /** Returns all stored items of a vat, of every incarnation, in order. */
   readFullVatTranscript: (vatID: string) => Iterable<{
-    /** The item's position in the vat's transcript. */
+    /** The position of the item in the vat's transcript. */
     position: number;
     /** The item as it was added. */
     item: string;
   }>;
 }
 
-/** What `debug.dump` uses of transcripts. */
+/** The methods for `debug.dump`. */
 export interface TranscriptStoreDebug {
-  /** Items by vat and position: of the current spans, or of all spans if `includeHistorical` (the default). */
+  /**
+   * Returns items by vat and position: of the current spans, or of all spans if `includeHistorical` is true (the
+   * default).
+   */
   dumpTranscripts: (includeHistorical?: boolean) => { [vatID: string]: { [position: number]: string } };
 }
 
 /**
- * Is called with the contents of each span that ends.
+ * A callback that receives the items of each span that ends.
  *
  * @param spanName  `transcript.{vatID}.{startPos}.{endPos}`.
- * @param entries  the items, each with a newline.
+ * @param entries  the items, each followed by a newline.
  */
 export type TranscriptCallback = (spanName: string, entries: AnyIterable<Uint8Array>) => Promise<void>;
 
@@ -266,101 +272,101 @@ export type TranscriptCallback = (spanName: string, entries: AnyIterable<Uint8Ar
 // Snapshots
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** What saving a snapshot came to. */
+/** The result of saving a snapshot. */
 export interface SnapshotResult {
-  /** SHA-256 of the uncompressed image, in hex. */
+  /** The SHA-256 of the uncompressed heap image, in hex. */
   hash: string;
-  /** Bytes before compression. */
+  /** The uncompressed size in bytes. */
   uncompressedSize: number;
-  /** Bytes as stored. */
+  /** The stored size in bytes. */
   compressedSize: number;
-  /** Seconds spent reading the stream, hashing and compressing. */
+  /** The seconds that reading the stream, hashing and compressing took. */
   compressSeconds: number;
-  /** Seconds spent writing to the database. */
+  /** The seconds that writing to the database took. */
   dbSaveSeconds: number;
-  /** Seconds spent in the `archiveSnapshot` callback; absent or `undefined` without one. */
+  /** The seconds that the `archiveSnapshot` callback took; absent or `undefined` without one. */
   archiveWriteSeconds?: number;
 }
 
-/** What is known of the snapshot that a vat is using, apart from its bytes. */
+/** The record of the snapshot that a vat uses. */
 export interface SnapshotInfo {
-  /** Transcript position at which it was taken. */
+  /** The position of the snapshot in the transcript. */
   snapPos: number;
-  /** SHA-256 of the uncompressed image, in hex. */
+  /** The SHA-256 of the uncompressed heap image, in hex. */
   hash: string;
-  /** Bytes before compression. */
+  /** The uncompressed size in bytes. */
   uncompressedSize: number;
-  /** Bytes as stored. */
+  /** The stored size in bytes. */
   compressedSize: number;
 }
 
-/** What the kernel may do with heap snapshots: at most one of each vat is in use. */
+/** The kernel's interface to heap snapshots. At most one snapshot of each vat is in use. */
 export interface SnapStore {
   /**
-   * The bytes of the snapshot in use. Its hash is checked as it is read.
+   * Returns the heap image of the snapshot in use. Its hash is checked while it is read.
    *
-   * @throws at the first step if the vat has none, at the last if the hash is wrong.
+   * @throws at the first step if the vat has no snapshot in use, at the last if the hash does not match.
    */
   loadSnapshot: (vatID: string) => AsyncIterableIterator<Uint8Array>;
 
   /**
-   * Stores an image, which becomes the one in use. The earlier one becomes historical; its bytes are dropped unless the
-   * store was opened with `keepSnapshots`.
+   * Stores a heap image, which becomes the snapshot in use. The previous snapshot becomes historical; its image is
+   * deleted unless the store was opened with `keepSnapshots`.
    *
-   * @param snapPos  transcript position at which it was taken.
-   * @throws (rejects, with the store unchanged) if the stream throws or yields something that is not bytes.
+   * @param snapPos  the position of the snapshot in the transcript.
+   * @throws (rejects, without changing the store) if the stream throws or yields something other than bytes.
    */
   saveSnapshot: (vatID: string, snapPos: number, snapshotStream: AsyncIterable<Uint8Array>) => Promise<SnapshotResult>;
 
-  /** Deletes the records of all snapshots that are not in use, of all vats. Nothing is noted for export. */
+  /** Deletes the records of all snapshots that are not in use, for all vats. The export data is not updated. */
   deleteAllUnusedSnapshots: () => void;
 
   /**
    * Deletes the snapshots of a vat, newest first.
    *
-   * @param budget  how many to delete at most; all of them if absent.
+   * @param budget  the maximum number of snapshots to delete. Default: no limit.
    * @throws if `budget` is less than 1.
    */
   deleteVatSnapshots: (vatID: string, budget?: number) => DeletionProgress;
 
-  /** Makes the snapshot in use historical, as `saveSnapshot` does, with no other in its place. */
+  /** Makes the snapshot in use historical, as `saveSnapshot` does, without a replacement. */
   stopUsingLastSnapshot: (vatID: string) => void;
 
   /**
-   * What is known of the snapshot in use. For a vat that has none the result is `undefined`; the declared type leaves
-   * that out, as that of `@agoric/swing-store` does, so check before use.
+   * Returns the record of the snapshot in use, or `undefined` if there is none. The declared type omits `undefined` for
+   * compatibility with `@agoric/swing-store`, so check the result.
    */
   getSnapshotInfo: (vatID: string) => SnapshotInfo;
 }
 
-/** What export, import and repair do with snapshots. */
+/** The methods for export, import and repair of snapshots. */
 export interface SnapStoreInternal {
   /**
-   * The uncompressed bytes of a snapshot artifact, `snapshot.{vatID}.{snapPos}`.
+   * Returns the uncompressed heap image of the snapshot artifact `snapshot.{vatID}.{snapPos}`.
    *
-   * @throws at the call if the name has another form, or the store does not hold those bytes.
+   * @throws immediately if the name is malformed, or the image is not stored.
    */
   exportSnapshot: (name: string) => AsyncIterableIterator<Uint8Array>;
 
-  /** Export-data records of the snapshots in use, or of all snapshots if `includeHistorical`. */
+  /** Returns the export data records of the snapshots in use, or of all snapshots if `includeHistorical` is true. */
   getExportRecords: (includeHistorical: boolean) => IterableIterator<readonly [key: string, value: string]>;
 
-  /** The names of the snapshot artifacts that a mode asks for and the store holds. */
+  /** Returns the names of the snapshot artifacts that a mode includes and the store has. */
   getArtifactNames: (artifactMode: ArtifactMode) => AsyncIterableIterator<string>;
 
   /**
-   * Adds the record of a snapshot that has no bytes yet.
+   * Adds the record of a snapshot, without its heap image.
    *
-   * @param key  `snapshot.{vatID}.{snapPos}`; `snapshot.{vatID}.current` is passed over.
+   * @param key  `snapshot.{vatID}.{snapPos}`; `snapshot.{vatID}.current` is ignored.
    * @param value  the record as JSON.
-   * @throws if a field is missing, or there is such a record already.
+   * @throws if a field is missing, or the record exists.
    */
   importSnapshotRecord: (key: string, value: string) => void;
 
   /**
-   * Fills a snapshot from an artifact. A historical one is passed over unless the mode is `debug`.
+   * Adds the heap image of a snapshot from its artifact. Ignores historical snapshots unless the mode is `debug`.
    *
-   * @throws (rejects) if there is no record for it, or its hash differs from the record's.
+   * @throws (rejects) if the snapshot has no record, or the hash does not match the record.
    */
   populateSnapshot: (
     name: string,
@@ -369,79 +375,79 @@ export interface SnapStoreInternal {
   ) => Promise<void>;
 
   /**
-   * Checks that every snapshot in use has its bytes.
+   * Checks that every snapshot in use has its heap image.
    *
-   * @throws if one has not.
+   * @throws if one does not.
    */
   assertComplete: (checkMode: CheckMode) => void;
 
   /**
-   * Adds a snapshot's record if it is missing.
+   * Adds the record of a snapshot if it is missing.
    *
-   * @throws if there is one that differs.
+   * @throws if there is a different record.
    */
   repairSnapshotRecord: (key: string, value: string) => void;
 }
 
-/** One record of the snapshots table, without the bytes. */
+/** A row of the snapshots table, without the heap image. */
 export interface SnapshotRow {
-  /** The vat it was taken of. */
+  /** The ID of the vat. */
   vatID: string;
-  /** Transcript position at which it was taken. */
+  /** The position of the snapshot in the transcript. */
   snapPos: number;
-  /** SHA-256 of the uncompressed image, in hex. */
+  /** The SHA-256 of the uncompressed heap image, in hex. */
   hash?: string;
-  /** 1 for the one in use, else `null`. */
+  /** 1 for the snapshot in use, otherwise `null`. */
   inUse?: number | null;
-  /** Bytes before compression; `null` for a record that was imported and not filled. */
+  /** The uncompressed size in bytes; `null` if the record was imported without its image. */
   uncompressedSize: number;
-  /** Bytes as stored; `null` for a record that was imported and not filled. */
+  /** The stored size in bytes; `null` if the record was imported without its image. */
   compressedSize: number;
 }
 
-/** One snapshot in a dump. */
+/** A snapshot in a dump. */
 export interface SnapshotDump {
-  /** Transcript position at which it was taken. */
+  /** The position of the snapshot in the transcript. */
   snapPos: number;
-  /** SHA-256 of the uncompressed image, in hex. */
+  /** The SHA-256 of the uncompressed heap image, in hex. */
   hash: string;
-  /** The image in gzip; `null` where the bytes are not held. */
+  /** The heap image, compressed with gzip; `null` if it is not stored. */
   compressedSnapshot: Buffer;
-  /** 1 for the one in use, else 0. */
+  /** 1 for the snapshot in use, otherwise 0. */
   inUse: null | 0 | 1;
 }
 
-/** What tests and tools do with snapshots. */
+/** The methods for tests and tools. */
 export interface SnapStoreDebug {
-  /** Does the vat have a snapshot with this hash? */
+  /** Whether the vat has a snapshot with this hash. */
   hasHash: (vatID: string, hash: string) => boolean;
-  /** All records, by vat and position. */
+  /** Returns all records, by vat and position. */
   listAllSnapshots: () => Iterable<SnapshotRow>;
-  /** Snapshots by vat: those in use, or all of them if `includeHistorical` (the default). */
+  /** Returns snapshots by vat: those in use, or all if `includeHistorical` is true (the default). */
   dumpSnapshots: (includeHistorical?: boolean) => Record<string, SnapshotDump[]>;
-  /** Deletes the record with this hash. Nothing is noted for export. */
+  /** Deletes the record with this hash. The export data is not updated. */
   deleteSnapshotByHash: (vatID: string, hash: string) => void;
 }
 
 /**
- * Is called with each snapshot that is saved.
+ * A callback that receives each saved snapshot.
  *
  * @param name  `snapshot.{vatID}.{snapPos}`.
- * @param compressedData  the image in gzip: bytes, or a sequence of them.
+ * @param compressedData  the heap image, compressed with gzip: bytes, or a sequence of chunks.
  */
 export type SnapshotCallback = (name: string, compressedData: Uint8Array | AnyIterable<Uint8Array>) => Promise<void>;
 
-/** Runs a function and tells how many seconds it took. */
+/** Runs a function and measures its duration in seconds. */
 export type MeasureSeconds = <T>(fn: () => Promise<T>) => Promise<{
-  /** What the function's promise resolved to. */
+  /** The result of the function's promise. */
   result: T;
-  /** Seconds until it did. */
+  /** The seconds until the promise resolved. */
   duration: number;
 }>;
 
-/** The outside world as a snapshot store sees it: a clock. */
+/** The external functions that a snapshot store needs: a clock. */
 export interface SnapStoreIO {
-  /** Times a step of `saveSnapshot`. */
+  /** Measures a step of `saveSnapshot`. */
   measureSeconds: MeasureSeconds;
 }
 
@@ -449,9 +455,11 @@ export interface SnapStoreIO {
 // Bundles
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** A script whose completion value is a function that returns the module's exports. Bundle stores refuse this kind. */
+/**
+ * A script whose completion value is a function that returns the module's exports. Bundle stores reject this format.
+ */
 export type GetExportBundle = {
-  /** Tells this kind of bundle from the others. */
+  /** The format of the bundle. */
   moduleFormat: 'getExport';
   /** The script. */
   source: string;
@@ -459,9 +467,9 @@ export type GetExportBundle = {
   sourceMap?: string;
 };
 
-/** A script that carries its modules inside; its ID is `b0-` and the SHA-256 of the bundle as JSON, in hex. */
+/** A script that contains its modules. Its ID is `b0-` and the SHA-256 of the bundle as JSON, in hex. */
 export type NestedEvaluateBundle = {
-  /** Tells this kind of bundle from the others. */
+  /** The format of the bundle. */
   moduleFormat: 'nestedEvaluate';
   /** The script. */
   source: string;
@@ -469,238 +477,239 @@ export type NestedEvaluateBundle = {
   sourceMap?: string;
 };
 
-/** A zip archive of modules; its ID is `b1-` and the SHA-512 of the archive's compartment map, in hex. */
+/** A zip archive of modules. Its ID is `b1-` and the SHA-512 of the archive's compartment map, in hex. */
 export type EndoZipBase64Bundle = {
-  /** Tells this kind of bundle from the others. */
+  /** The format of the bundle. */
   moduleFormat: 'endoZipBase64';
   /** The archive in base64. */
   endoZipBase64: string;
-  /** SHA-512 of the compartment map in the archive, in hex. */
+  /** The SHA-512 of the archive's compartment map, in hex. */
   endoZipBase64Sha512: string;
 };
 
-/** Code in a form that a vat can be made from. */
+/** Code for a vat or a worker. */
 export type Bundle = EndoZipBase64Bundle | GetExportBundle | NestedEvaluateBundle;
 
-/** What the kernel may do with bundles, each stored under the ID that its contents give. */
+/** The kernel's interface to bundles. The ID of a bundle is derived from its content. */
 export interface BundleStore {
   /**
    * Stores a bundle.
    *
-   * @throws if the ID does not belong to the contents, the kind is not one for that ID, or there is one already.
+   * @throws if the ID does not match the content, its prefix does not match the format, or the bundle exists.
    */
   addBundle: (bundleID: string, bundle: Bundle) => void;
 
-  /** Are the contents of this bundle here? */
+  /** Whether the content of this bundle is stored. */
   hasBundle: (bundleID: string) => boolean;
 
   /**
-   * The bundle.
+   * Returns a bundle.
    *
-   * @throws if there is none, or its contents are not here.
+   * @throws if there is no such bundle, or its content is not stored.
    */
   getBundle: (bundleID: string) => Bundle;
 
-  /** Deletes a bundle. It is no error if there is none. */
+  /** Deletes a bundle. Does nothing if there is none. */
   deleteBundle: (bundleID: string) => void;
 }
 
-/** What export, import and repair do with bundles. */
+/** The methods for export, import and repair of bundles. */
 export interface BundleStoreInternal {
   /**
-   * The bytes of a bundle artifact, `bundle.{bundleID}`: JSON for `b0-`, the archive for `b1-`.
+   * Returns the bytes of the bundle artifact `bundle.{bundleID}`: JSON for `b0-`, the archive for `b1-`.
    *
-   * @throws at the first step if the name has another form, or the store does not hold those bytes.
+   * @throws at the first step if the name is malformed, or the content is not stored.
    */
   exportBundle: (name: string) => AsyncIterableIterator<Uint8Array>;
 
   /**
-   * Accepts the record of a bundle that is there.
+   * Checks that the record of a bundle exists.
    *
-   * @throws if it is not.
+   * @throws if it does not.
    */
   repairBundleRecord: (key: string, value: string) => void;
 
   /**
-   * Adds the record of a bundle that has no contents yet.
+   * Adds the record of a bundle, without its content.
    *
    * @param key  `bundle.{bundleID}`.
    * @param value  the ID.
-   * @throws if the two disagree, or there is such a record already.
+   * @throws if key and value do not match, or the record exists.
    */
   importBundleRecord: (key: string, value: string) => void;
 
   /**
-   * Fills a bundle from an artifact, having checked its contents against its ID.
+   * Adds the content of a bundle from its artifact, after checking it against the ID.
    *
-   * @throws (rejects) if there is no record for it, or the contents do not belong to the ID.
+   * @throws (rejects) if the bundle has no record, or the content does not match the ID.
    */
   importBundle: (name: string, dataProvider: () => Promise<Buffer>) => Promise<void>;
 
   /**
-   * Checks that every bundle has its contents.
+   * Checks that every bundle has its content.
    *
-   * @throws if one has not.
+   * @throws if one does not.
    */
   assertComplete: (checkMode: CheckMode) => void;
 
-  /** Export-data records of all bundles. */
+  /** Returns the export data records of all bundles. */
   getExportRecords: () => IterableIterator<readonly [key: string, value: string]>;
 
-  /** The names of all bundle artifacts. */
+  /** Returns the names of all bundle artifacts. */
   getArtifactNames: () => AsyncIterableIterator<string>;
 
-  /** The IDs of all bundles, in order. */
+  /** Returns the IDs of all bundles, in order. */
   getBundleIDs: () => IterableIterator<string>;
 }
 
-/** What `debug.dump` uses of bundles. */
+/** The methods for `debug.dump`. */
 export interface BundleStoreDebug {
-  /** Contents in base64, by bundle ID. */
+  /** Returns the content of bundles in base64, by ID. */
   dumpBundles: () => BundleDump;
 }
 
-/** Contents in base64, by bundle ID. */
+/** The content of bundles in base64, by ID. */
 export type BundleDump = { [bundleID: string]: string };
 
 // ---------------------------------------------------------------------------------------------------------------------
 // A store
 // ---------------------------------------------------------------------------------------------------------------------
 
-/**
- * The kernel's side of a store. Whatever it writes stays uncommitted until the host commits.
- */
+/** The kernel's interface to a store. Changes stay uncommitted until the host commits. */
 export interface SwingStoreKernelStorage {
-  /** Consensus and `local.` keys. */
+  /** Consensus keys and `local.` keys. */
   kvStore: KVStore;
-  /** What was delivered to each vat. */
+  /** The deliveries to each vat. */
   transcriptStore: TranscriptStore;
-  /** Heap snapshots of the vats' workers. */
+  /** The heap snapshots of the vats' workers. */
   snapStore: SnapStore;
-  /** Code that vats are made from. */
+  /** The code of vats. */
   bundleStore: BundleStore;
 
   /**
-   * Begins a crank: a unit of work that can be undone as a whole or in part.
+   * Starts a crank: a unit of work that can be rolled back completely or in part.
    *
-   * @throws if one is going on.
+   * @throws if a crank is in progress.
    */
   startCrank: () => void;
 
   /**
-   * Marks a point in the crank that `rollbackCrank` can go back to.
+   * Sets a savepoint in the crank, for `rollbackCrank`.
    *
-   * @throws outside of a crank.
+   * @throws outside a crank.
    */
   establishCrankSavepoint: (savepoint: string) => void;
 
   /**
-   * Undoes everything that any of the sub-stores was told since that savepoint, and forgets it and those after it.
+   * Reverts all changes in all sub-stores since the savepoint, and releases it and later savepoints.
    *
-   * @throws outside of a crank, or if there is no such savepoint.
+   * @throws outside a crank, or if there is no such savepoint.
    */
   rollbackCrank: (savepoint: string) => void;
 
   /**
-   * Hashes the changes to consensus keys since `startCrank` or the last call, and chains the result into the activity
-   * hash.
+   * Hashes the changes of consensus keys since `startCrank` or the last call, and chains the result into the
+   * activityhash.
    *
    * @returns both hashes, in hex.
    */
   emitCrankHashes: () => {
-    /** SHA-256 over the changes. */
+    /** The SHA-256 of the changes. */
     crankhash: string;
-    /** SHA-256 over the activity hash before, and the crank hash. */
+    /** The SHA-256 of the previous activityhash and the crankhash. */
     activityhash: string;
   };
 
   /**
-   * Ends the crank and hands what it changed to the `exportCallback`.
+   * Ends the crank and passes its changes of the export data to the `exportCallback`.
    *
-   * @throws outside of a crank.
+   * @throws outside a crank.
    */
   endCrank: () => void;
 
-  /** The activity hash in hex; empty before the first `emitCrankHashes`. */
+  /** Returns the activityhash in hex; empty before the first `emitCrankHashes`. */
   getActivityhash: () => string;
 }
 
-/** The host's side of a store. */
+/** The host's interface to a store. */
 export interface SwingStoreHostStorage {
-  /** The keys that begin with `host.`; the others can be read here, but not written. */
+  /** Keys with the prefix `host.`. All other keys can be read, but not written. */
   kvStore: KVStore;
 
   /**
-   * Makes everything written since the last commit permanent, having handed the rest of it to `exportCallback`.
+   * Passes the remaining changes of the export data to `exportCallback`, and commits all changes since the last commit.
    *
-   * @throws (rejects) if the disk fails (`code` `SQLITE_FULL`, `SQLITE_IOERR…`): what was not committed is lost then, also
-   *   if `commit` is called again. Of a store in the unsafe fast mode, and of an import, which can't be undone, every
-   *   further write or commit fails with `ERR_SWING_STORE_TORN`: close it, and import again.
+   * @throws (rejects) if the disk fails (`code` `SQLITE_FULL`, `SQLITE_IOERR…`). The uncommitted changes are lost, even
+   *   if `commit` is called again. In the unsafe fast mode, and in an import, nothing can be rolled back: every further
+   *   write or commit fails with `ERR_SWING_STORE_TORN`. Close the store, and import again.
    */
   commit: () => Promise<void>;
 
   /**
-   * Closes the store. What was not committed is lost.
+   * Closes the store. Uncommitted changes are lost.
    *
-   * @throws (rejects) with `db not initialized` if it is closed already.
+   * @throws (rejects) with `db not initialized` if the store is closed.
    */
   close: () => Promise<void>;
 
-  /** Size of the database file in bytes; 0 for a store in memory. Every store of this package has this method. */
+  /**
+   * Returns the size of the database file in bytes; 0 for a store in memory. Every store of this package has this
+   * method.
+   */
   diskUsage?: () => number;
 
   /**
-   * Adds the records of transcript spans and snapshots that the exporter lists and this store lacks, then closes the
+   * Adds the records of transcript spans and snapshots that the exporter has and the store lacks, then closes the
    * exporter. Nothing is committed.
    *
-   * @throws (rejects) if a record differs from this store's, or one of a bundle is missing here.
+   * @throws (rejects) if a record differs from the store's, or the store lacks the record of a bundle.
    */
   repairMetadata: (exporter: SwingStoreExporter) => Promise<void>;
 }
 
-/** A whole store as plain objects, for tests to compare. */
+/** The content of a store as plain objects, for comparisons in tests. */
 export interface SwingStoreDebugDump {
-  /** All keys, `host.` and `local.` ones too. */
+  /** All keys, including `host.` and `local.` keys. */
   kvEntries: { [key: string]: string };
   /** Items by vat and position. */
   transcripts: { [vatID: string]: { [position: number]: string } };
   /** Snapshots by vat. */
   snapshots: { [vatID: string]: SnapshotDump[] };
-  /** Contents in base64, by bundle ID. */
+  /** The content of bundles in base64, by ID. */
   bundles: BundleDump;
 }
 
-/** What tests and tools do with a store. */
+/** The interface for tests and tools. */
 export interface SwingStoreDebugTools {
-  /** The whole store as objects; without history if `includeHistorical` is false. */
+  /** Returns the content of the store as objects; without history if `includeHistorical` is false. */
   dump: (includeHistorical?: boolean) => SwingStoreDebugDump;
 
   /**
-   * The whole database as bytes, for the `serialized` option of another store.
+   * Returns the database as bytes, for the `serialized` option of another store.
    *
    * @throws if the store is not in memory.
    */
   serialize: () => Buffer;
 
-  /** The database under the store. It sees what is written and not yet committed. */
+  /** Returns the database of the store. It shows uncommitted changes. */
   getDatabase: () => Database;
 }
 
-/** What this package's own tools use of a store. */
+/** The interface for this package's own tools. */
 export interface SwingStoreInternal {
-  /** The directory; `null` for a store in memory or one opened with `asFile`. */
+  /** The directory; `null` for a store in memory or opened with `asFile`. */
   dirPath: string | null;
-  /** Was the path taken as that of the database file? */
+  /** Whether the path is that of the database file. */
   asFile: boolean;
-  /** The database under the store. */
+  /** The database of the store. */
   db: Database;
-  /** All keys: whatever is written here is neither hashed nor noted for export. */
+  /** All keys. Writes through it are neither hashed nor exported. */
   kvStore: KVStore;
-  /** Transcripts, all methods but the dump. */
+  /** All methods for transcripts except the dump. */
   transcriptStore: TranscriptStore & TranscriptStoreInternal;
-  /** Snapshots, all methods but the dump. */
+  /** All methods for snapshots except the dump. */
   snapStore: SnapStore & SnapStoreInternal & Omit<SnapStoreDebug, 'dumpSnapshots'>;
-  /** Bundles, all methods but the dump. */
+  /** All methods for bundles except the dump. */
   bundleStore: BundleStore & BundleStoreInternal;
 }
 
@@ -718,70 +727,72 @@ export interface SwingStore {
 
 /** Options of {@link initSwingStore} and {@link openSwingStore}. */
 export interface SwingStoreOptions {
-  /** Take the path as that of the database file itself, not of the directory around it. Default: false. */
+  /** Interpret the path as that of the database file instead of its directory. Default: false. */
   asFile?: boolean | undefined;
 
-  /** A database as bytes (see `debug.serialize`) that the store in memory begins with. The path must be `null`. */
+  /** The initial content of a store in memory (see `debug.serialize`). The path must be `null`. */
   serialized?: Buffer | undefined;
 
-  /** Do without the journal, so that a crash may ruin the file; for filling a new store fast. Default: false. */
+  /** Disable the journal. Filling a new store is faster, but a crash may destroy the file. Default: false. */
   unsafeFastMode?: boolean | undefined;
 
-  /** Open the database for reading alone. Default: false. */
+  /** Open the database read-only. Default: false. */
   readonly?: boolean | undefined;
 
   /** A file to which every `set` and `delete` of a key is appended. */
   traceFile?: string | undefined;
 
-  /** Keep the bytes of snapshots that are no longer in use. Default: false. */
+  /** Keep the heap images of snapshots that are no longer in use. Default: false. */
   keepSnapshots?: boolean | undefined;
 
   /** Keep the items of spans that are no longer current. Default: true. */
   keepTranscripts?: boolean | undefined;
 
-  /** Is called with each snapshot that is saved, before `saveSnapshot` resolves. */
+  /** Receives each saved snapshot. `saveSnapshot` waits for it. */
   archiveSnapshot?: SnapshotCallback | undefined;
 
-  /** Is called with each span that ends, before the rollover resolves. */
+  /** Receives each span that ends. The rollover waits for it. */
   archiveTranscript?: TranscriptCallback | undefined;
 
   /**
-   * Is called at the end of a crank and at a commit with what has changed in the export data since: one entry a key, in
-   * the order of keys, `null` for a deletion. It is not called when nothing has.
+   * Receives the changes of the export data at the end of a crank and at a commit: one entry per key, in key order,
+   * with `null` for a deletion. It is not called if there are no changes.
    */
   exportCallback?: ((pendingExports: Iterable<[key: string, value: string | null]>) => void) | undefined;
 
-  /** Takes the key-value store before it is put to use and returns the one to use. */
+  /** Wraps the key-value store; the store uses the returned object. */
   wrapKvStore?: Replacer<KVStore> | undefined;
 
-  /** Takes the transcript store before it is put to use and returns the one to use. */
+  /** Wraps the transcript store; the store uses the returned object. */
   wrapTranscriptStore?: Replacer<TranscriptStore & TranscriptStoreInternal & TranscriptStoreDebug> | undefined;
 
-  /** Takes the snapshot store before it is put to use and returns the one to use. */
+  /** Wraps the snapshot store; the store uses the returned object. */
   wrapSnapStore?: Replacer<SnapStore & SnapStoreInternal & SnapStoreDebug> | undefined;
 
-  /** Takes the bundle store before it is put to use and returns the one to use. */
+  /** Wraps the bundle store; the store uses the returned object. */
   wrapBundleStore?: Replacer<BundleStore & BundleStoreInternal & BundleStoreDebug> | undefined;
 }
 
 /**
  * Creates an empty store.
  *
- * @param path  a directory, made if need be; **whatever is there is deleted**. `null` or absent: a store in memory.
- * @throws if somebody has the store open that would be deleted (`code` `ERR_SWING_STORE_IN_USE`); if `path` is neither a string nor nullish, an option has the wrong type, or the file cannot be made.
+ * @param path  a directory, which is created if necessary. **Its previous content is deleted.** `null` or absent: a
+ *   store in memory.
+ * @throws if the store to be deleted is open (`code` `ERR_SWING_STORE_IN_USE`); if `path` is neither a string nor
+ *   nullish; if an option has the wrong type; if the file cannot be created.
  */
 export function initSwingStore(path?: string | null, options?: SwingStoreOptions): SwingStore;
 
 /**
- * Opens a store; makes an empty one where there is none.
+ * Opens a store, or creates an empty one.
  *
- * @param path  the directory that holds the store.
+ * @param path  the directory of the store.
  * @throws if `path` is not a string, an option has the wrong type, or the file is not a store or cannot be opened.
  */
 export function openSwingStore(path: string, options?: SwingStoreOptions): SwingStore;
 
 /**
- * Does this directory hold a store, that is, a file `swingstore.sqlite`?
+ * Whether a directory contains a store, that is, a file `swingstore.sqlite`.
  *
  * @throws if `dirPath` is not a string.
  */
@@ -792,83 +803,84 @@ export function isSwingStore(dirPath: string): boolean;
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
- * A store as seen from outside. {@link makeSwingStoreExporter} makes one from a store on disk, which shows the last
- * commit before it was made however far the live store has gone on since. A program may bring its own, over a directory
- * or a network say, for {@link importSwingStore} to read.
+ * A consistent view of a store for export. {@link makeSwingStoreExporter} creates one for a store on disk; it shows the
+ * last commit before its creation, even if the store changes afterwards. A program may pass its own exporter, for a
+ * directory or a network connection, to {@link importSwingStore}.
  */
 export interface SwingStoreExporter {
   /**
-   * The value of a `host.` key, or `undefined`.
+   * Returns the value of a `host.` key, or `undefined`.
    *
    * @throws if the key is not a host key.
    */
   getHostKV: (key: string) => string | undefined;
 
   /**
-   * The export data: all consensus keys (`kv.{key}`) and the records that artifacts are checked against
-   * (`snapshot.…`, `transcript.…`, `bundle.…`). It is what has to be trusted; all else is validated by it.
+   * Returns the export data: all consensus keys (`kv.{key}`), and the records that validate artifacts (`snapshot.…`,
+   * `transcript.…`, `bundle.…`). The export data must come from a trusted source.
    */
   getExportData: () => AnyIterable<KVPair>;
 
   /**
-   * The names of the artifacts that the mode asks for. Each can be read by `getArtifact`.
+   * Returns the names of the artifacts that the mode includes, for `getArtifact`.
    *
-   * @throws at the call if the store lacks something that the mode asks for.
+   * @throws immediately if the store lacks something that the mode includes.
    */
   getArtifactNames: () => AnyIterable<string>;
 
   /**
-   * The bytes of one artifact: `transcript.{vatID}.{startPos}.{endPos}`, `snapshot.{vatID}.{snapPos}` or
-   * `bundle.{bundleID}`. Where the chunks are cut means nothing.
+   * Returns the bytes of an artifact: `transcript.{vatID}.{startPos}.{endPos}`, `snapshot.{vatID}.{snapPos}` or
+   * `bundle.{bundleID}`. Chunk boundaries have no meaning.
    *
-   * @throws at the call or at the first step if there is no such artifact or its bytes are gone; with
-   *   `ERR_SWING_STORE_OVERTAKEN` if the disk failed, which ended the exporter's view of the store, and the store has gone
-   *   on since: make a new exporter.
+   * @throws immediately or at the first step if there is no such artifact or its content is not stored; with
+   *   `ERR_SWING_STORE_OVERTAKEN` if a disk error ended the exporter's transaction and the store has changed since:
+   *   create a new exporter.
    */
   getArtifact: (name: string) => AnyIterable<Uint8Array>;
 
-  /** Lets go of the store. Sequences that are still being read fail at their next step. */
+  /** Closes the exporter. Sequences that are being read fail at their next step. */
   close: () => Promise<void>;
 }
 
 /** Options of {@link makeSwingStoreExporter}. */
 export interface ExportSwingStoreOptions {
-  /** Which artifacts to list, and to insist on. Default: `operational`. */
+  /** The artifacts to list and to require. Default: `operational`. */
   artifactMode?: ArtifactMode | undefined;
 
   /**
-   * Check at once that the store has all that the mode asks for, and throw from `makeSwingStoreExporter` itself if not,
-   * instead of waiting for `getArtifactNames`. Default: false. `@agoric/swing-store` ignores it.
+   * Check completeness for the mode immediately, and throw from `makeSwingStoreExporter` if something is missing,
+   * instead of in `getArtifactNames`. Default: false. `@agoric/swing-store` ignores this option.
    */
   checkComplete?: boolean | undefined;
 }
 
 /**
- * Opens a store on disk for export, without holding up one that is running on it.
+ * Opens a store on disk for export, without blocking a kernel that uses it.
  *
- * @param dirPath  the directory that holds the store.
+ * @param dirPath  the directory of the store.
  * @throws if `dirPath` is not a string, the mode is unknown, or the file is not a store or cannot be opened; with
  *   `checkComplete`, also if something is missing.
  */
 export function makeSwingStoreExporter(dirPath: string, options?: ExportSwingStoreOptions): SwingStoreExporter;
 
-/** Options of {@link importSwingStore}: its mode, and those of the store that it makes. */
+/** Options of {@link importSwingStore}: the mode, and options of the new store. */
 export interface ImportSwingStoreOptions extends SwingStoreOptions {
-  /** Which artifacts to take, and to insist on (`debug` insists on `operational`). Default: `operational`. */
+  /** The artifacts to import and to require (`debug` requires those of `operational`). Default: `operational`. */
   artifactMode?: ArtifactMode | undefined;
 }
 
 /**
- * Makes a new store from an exporter, checking each artifact against the export data, then closes the exporter.
- * **Nothing is permanent until the caller commits.** To run a kernel on the result, commit, close and open it.
+ * Creates a store from an exporter, validates each artifact against the export data, and closes the exporter. **The new
+ * store is discarded unless the caller commits.** To run a kernel on it, commit, close and open it.
  *
- * Until the commit the new store lies out of sight, so that an import that fails or is killed leaves nothing that opens.
- * The commit puts it in its place; wait for its promise before anything else is done with the store.
+ * The new store is built in a hidden directory, so an import that fails or is killed leaves nothing that opens as a
+ * store. The first commit moves it into place. Await its promise before you use the store again.
  *
- * @param dirPath  a directory, made if need be; **whatever is there is deleted** by the first commit. `null` or absent: a
- *   store in memory. Nobody may have a store open there, in this process or another: the commit then rejects with `code`
- *   `ERR_SWING_STORE_IN_USE`, and may be tried again. If another process has it open, the import rejects at once.
- * @throws (rejects) if the export data is malformed, an artifact does not match it, or something that the mode asks for
+ * @param dirPath  a directory, which is created if necessary. **The first commit deletes its previous content.** `null`
+ *   or absent: a store in memory. If a store there is open at the first commit, the commit rejects with `code`
+ *   `ERR_SWING_STORE_IN_USE`, and may be repeated. If another process has it open at the start, the import rejects
+ *   immediately.
+ * @throws (rejects) if the export data is malformed, an artifact does not match it, or something that the mode includes
  *   is missing.
  */
 export function importSwingStore(
@@ -877,72 +889,74 @@ export function importSwingStore(
   options?: ImportSwingStoreOptions,
 ): Promise<Pick<SwingStore, 'hostStorage' | 'debug'>>;
 
-/** How far long work has come. None of the numbers ever falls. */
+/** The progress of a job. No number ever decreases. */
 export interface WorkProgress {
-  /** What is being done: looking at what there is, the work itself, bringing it to an end, nothing any more. */
+  /** The stage: examining the input, the work itself, completing it, finished. */
   readonly stage: 'preparing' | 'working' | 'finishing' | 'done';
-  /** How many pieces are finished. The function that is called says what they are. */
+  /** The number of finished items. Each function says what it counts. */
   readonly done: number;
-  /** How many pieces there are; 0 while, or where, that is not known. */
+  /** The total number of items; 0 if it is unknown. */
   readonly total: number;
-  /** How many bytes were read or written. */
+  /** The number of bytes that were read or written. */
   readonly bytes: number;
 }
 
-/** How long work is watched and ended. */
+/** Options of all jobs. */
 export interface WorkOptions {
   /**
-   * Is told how far the work has come, at most 20 times a second, and once at the end, also after an abort. What it throws
-   * ends the work, which rejects with it.
+   * Receives the progress, at most 20 times per second, and once at the end, also after an abort. If it throws, the job
+   * ends and rejects with that error.
    */
   onProgress?: ((progress: WorkProgress) => void) | undefined;
 
   /**
-   * Ends the work when it is aborted; the promise rejects with the signal's `reason`. If it is aborted already, nothing is
-   * done at all.
+   * Aborts the job; the promise rejects with the signal's `reason`. If the signal is already aborted, the job does not
+   * start.
    */
   signal?: AbortSignal | undefined;
 }
 
 /** Options of {@link exportSwingStoreToDirectory}. */
 export interface ExportToDirectoryOptions extends WorkOptions {
-  /** Which artifacts to write, and to insist on; `none` writes none. Default: `operational`. */
+  /** The artifacts to write and to require; `none` writes no artifacts. Default: `operational`. */
   artifactMode?: ArtifactMode | 'none' | undefined;
 
   /**
-   * Whether to write the export data: `all` of it, or `skip` it, for a caller that has it from elsewhere. Without it the
-   * directory can't be imported by itself. Default: `all`. (`cosmic-swingset`'s own program skips it unless it is asked.)
+   * Whether to write the export data (`all`) or not (`skip`), for a caller that has it from another source. An export
+   * without export data cannot be imported alone. Default: `all`. (The default of `cosmic-swingset`'s program is
+   * `skip`.)
    */
   exportDataMode?: 'all' | 'skip' | undefined;
 
-  /** The height that the store's host must have noted under `host.height`. Default: any. */
+  /** The required value of `host.height` in the store. Default: any. */
   blockHeight?: number | undefined;
 }
 
-/** What {@link exportSwingStoreToDirectory} has written. */
+/** The result of {@link exportSwingStoreToDirectory}. */
 export interface ExportedDirectory {
-  /** The block height, from the host's key `host.height`; 0 if there is none. It is in the manifest, too. */
+  /** The block height, from the host's key `host.height`; 0 if it is not set. The manifest contains it, too. */
   readonly blockHeight: number;
-  /** How many artifacts were written. */
+  /** The number of artifacts that were written. */
   readonly artifacts: number;
-  /** How many bytes the artifacts and the export data have. */
+  /** The size of the artifacts and the export data in bytes. */
   readonly bytes: number;
 }
 
 /**
- * Writes a store's last commit to a directory, in the layout of `cosmic-swingset`: `export-manifest.json`,
- * `export-data.jsonl`, and a file for each artifact. A kernel may be running on the store meanwhile.
+ * Writes the last commit of a store to a directory, in the layout of `cosmic-swingset`: `export-manifest.json`,
+ * `export-data.jsonl`, and a file for each artifact. A kernel can use the store meanwhile.
  *
- * Once there is a manifest, everything that it names is there, whole, and on the disk. If the export fails, is aborted
- * or killed, there is none; what was in the directory before is never touched.
+ * If there is a manifest, everything that it names is present, complete and on disk. An export that fails, is aborted
+ * or is killed leaves no manifest. Existing files in the directory are never changed.
  *
- * Progress counts files: artifacts, and the one with the export data. An abort removes what was written so far.
+ * Progress counts files: the artifacts, and the export data. An abort removes all files that were written.
  *
- * @param dirPath  the directory that holds the store.
- * @param exportDir  the directory to write to, made if need be. It must neither be, nor lie in, nor hold the store's.
- * @throws (rejects) if `exportDir` has a manifest, or another file that would be in the way (`code` `EEXIST`); if the
- *   store lacks something that the mode asks for, which the message names with what to do; if it is at another block; if
- *   an option has the wrong type.
+ * @param dirPath  the directory of the store.
+ * @param exportDir  the directory to write to, which is created if necessary. It must not be, contain or lie in the
+ *   store's directory.
+ * @throws (rejects) if `exportDir` contains a manifest, or another file with the same name (`code` `EEXIST`); if the
+ *   store lacks something that the mode includes (the message says what, and what to do); if the store is at another
+ *   block; if an option has the wrong type.
  */
 export function exportSwingStoreToDirectory(
   dirPath: string,
@@ -950,50 +964,51 @@ export function exportSwingStoreToDirectory(
   options?: ExportToDirectoryOptions,
 ): Promise<ExportedDirectory>;
 
-/** Options of {@link importSwingStoreFromDirectory}: what to import, and options of the store that it makes. */
+/** Options of {@link importSwingStoreFromDirectory}: what to import, and options of the new store. */
 export interface ImportFromDirectoryOptions extends Omit<SwingStoreOptions, 'readonly' | 'serialized'>, WorkOptions {
   /**
-   * Which artifacts to take, and to insist on (`debug` insists on `operational`). Default: those that the export was made
-   * with, according to its manifest.
+   * The artifacts to import and to require (`debug` requires those of `operational`). Default: the mode in the
+   * manifest.
    */
   artifactMode?: ArtifactMode | undefined;
 
   /**
-   * How to take the export data: `all` of it, into a new store. {@link repairSwingStoreFromDirectory} does what
-   * `cosmic-swingset` calls `repair-metadata`; for artifacts alone, into a store that has their hashes, there is
+   * How to use the export data: `all` of it, in a new store. For `repair-metadata` of `cosmic-swingset`, use
+   * {@link repairSwingStoreFromDirectory}; to add artifacts to a store that has their records, use
    * {@link repopulateSwingStoreFromDirectory}.
    */
   exportDataMode?: 'all' | undefined;
 
-  /** The block height that the manifest must state. Default: any. */
+  /** The required block height in the manifest. Default: any. */
   blockHeight?: number | undefined;
 }
 
-/** What {@link importSwingStoreFromDirectory} has made: what {@link importSwingStore} returns, and the block's height. */
+/** The result of {@link importSwingStoreFromDirectory}: that of {@link importSwingStore}, and the block height. */
 export interface ImportedDirectory extends Pick<SwingStore, 'hostStorage' | 'debug'> {
   /**
-   * The block height that the manifest states. It is not part of the store: a host that keeps it there sets it
+   * The block height in the manifest. It is not stored: a host that keeps it in the store sets it
    * (`hostStorage.kvStore.set('host.height', String(blockHeight))`) before it commits.
    */
   readonly blockHeight: number;
 }
 
 /**
- * Makes a new store from a directory that {@link exportSwingStoreToDirectory} or `cosmic-swingset` has written, checking
- * every artifact as {@link importSwingStore} does. Nothing runs on JavaScript's thread but `onProgress`.
+ * Creates a store from a directory that {@link exportSwingStoreToDirectory} or `cosmic-swingset` wrote, and validates
+ * every artifact as {@link importSwingStore} does. Only `onProgress` runs on JavaScript's thread.
  *
- * **Nothing is permanent until the caller commits.** Until then the new store lies out of sight beside its place, and
- * what is at the place stays as it is; so an import that fails, is aborted or killed leaves nothing that opens. What a
- * killed one leaves behind is removed by the next one to the same place. `wrapKvStore` and the like wrap what is
- * returned; the import itself passes them by, and does not show in `traceFile`.
+ * **The new store is discarded unless the caller commits.** It is built in a hidden directory, and the previous store
+ * stays in place until the first commit. An import that fails, is aborted or is killed leaves nothing that opens as a
+ * store. The next import to the same directory removes what a killed import left. `wrapKvStore` and similar options
+ * wrap the returned store; the import itself does not use the wrappers, and does not write to `traceFile`.
  *
- * Progress counts files, as that of an export does.
+ * Progress counts files, as for an export.
  *
- * @param exportDir  the directory with the export. Whatever its manifest says, no file outside of it is read.
- * @param dirPath  a directory, made if need be; **whatever is there is deleted** by the first commit. The export must not
- *   lie in it. Nobody may have a store open there; see {@link importSwingStore}.
- * @throws (rejects) if somebody has the store open that is at the place (`code` `ERR_SWING_STORE_IN_USE`); if the manifest is malformed, or names files that must not be read, before anything is done; if an
- *   artifact does not match the export data, or something that the mode asks for is missing.
+ * @param exportDir  the directory with the export. No file outside it is read, whatever the manifest says.
+ * @param dirPath  a directory, which is created if necessary. **The first commit deletes its previous content.** It
+ *   must not contain the export, nor an open store; see {@link importSwingStore}.
+ * @throws (rejects) if a store in `dirPath` is open (`code` `ERR_SWING_STORE_IN_USE`); before anything is done, if the
+ *   manifest is malformed or names files that must not be read; if an artifact does not match the export data, or
+ *   something that the mode includes is missing.
  */
 export function importSwingStoreFromDirectory(
   exportDir: string,
@@ -1003,32 +1018,32 @@ export function importSwingStoreFromDirectory(
 
 /** Options of {@link repairSwingStoreFromDirectory}. */
 export interface RepairFromDirectoryOptions extends WorkOptions {
-  /** The height that the manifest must state, and the store's host must have noted. Default: any, but the same in both. */
+  /** The required block height in the manifest and in the store. Default: any, but the same in both. */
   blockHeight?: number | undefined;
 }
 
-/** What {@link repairSwingStoreFromDirectory} has done. */
+/** The result of {@link repairSwingStoreFromDirectory}. */
 export interface RepairedDirectory {
   /** The block height of the store and of the export. */
   readonly blockHeight: number;
-  /** How many records of spans, snapshots and bundles the export has. */
+  /** The number of records of spans, snapshots and bundles in the export. */
   readonly records: number;
-  /** How many of them the store did not have, and has now. */
+  /** The number of records that were added to the store. */
   readonly added: number;
 }
 
 /**
- * Adds records of spans and snapshots that a store lacks, from a directory with an export of the same block, and commits:
- * what `hostStorage.repairMetadata` does with an exporter. Neither key-value entries nor artifacts are looked at. With its
- * record, a span or a snapshot can be filled in later.
+ * Adds missing records of spans and snapshots to a store, from an export of the same block, and commits: like
+ * `hostStorage.repairMetadata`, without an exporter. It reads neither key-value entries nor artifacts. A span or
+ * snapshot that has a record can be filled in later.
  *
- * It is one transaction: if anything goes wrong, nothing was done. No kernel may be running on the store. Progress counts
- * records in place of files.
+ * It is one transaction: if anything fails, nothing changes. No kernel may use the store meanwhile. Progress counts
+ * records instead of files.
  *
  * @param exportDir  the directory with the export, which must have export data.
- * @param dirPath  the directory that holds the store.
- * @throws (rejects) if the two are at different blocks, or contradict each other; if the manifest is malformed; if the
- *   store lacks something that is needed to run.
+ * @param dirPath  the directory of the store.
+ * @throws (rejects) if store and export are at different blocks or contradict each other; if the manifest is malformed;
+ *   if the store lacks something that a kernel needs.
  */
 export function repairSwingStoreFromDirectory(
   exportDir: string,
@@ -1040,65 +1055,65 @@ export function repairSwingStoreFromDirectory(
 // History
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** A value as `JSON.parse` makes it. */
+/** A value that `JSON.parse` can return. */
 export type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
 /**
- * Whether a vat goes on.
+ * The state of a vat.
  *
- * - `terminated`: the kernel lists it in `vats.terminated`, and deletes it, a little in each block.
+ * - `terminated`: the kernel lists it in `vats.terminated`, and deletes a part of it in each block.
  * - `live`: otherwise, if it has a current span.
- * - `gone`: otherwise. Something of it is still there.
+ * - `gone`: otherwise. Some of its data remains.
  */
 export type VatState = 'live' | 'terminated' | 'gone';
 
-/** How much of something is there: all, some or none of it. Of an empty span, all is there. */
+/** How much of the content is stored. The content of an empty span is `all` stored. */
 export type Populated = 'all' | 'some' | 'none';
 
-/** Options of questions whose answers may have sizes in them. */
+/** Options of methods that can report sizes. */
 export interface HistorySizeOptions extends WorkOptions {
   /**
-   * Say how many bytes transcript items have (`bytes`). That visits the row of every item, of the one vat or of all:
-   * seconds for millions of them. What was measured once is remembered until the history is closed. Default: false.
+   * Report the size of transcript items (`bytes`). This visits the row of every item of the vat, or of all vats:
+   * seconds for millions of items. The history caches the result. Default: false.
    */
   sizes?: boolean | undefined;
 }
 
-/** What the store knows of a vat. */
+/** What a store records about a vat. */
 export interface VatHistory {
-  /** Its ID. */
+  /** The ID of the vat. */
   readonly vatID: string;
-  /** Its name: that of a static vat (`vat.name.{name}`), or the one in its options. */
+  /** The name: that of a static vat (`vat.name.{name}`), or the one in the vat's options. */
   readonly name: string | null;
-  /** Whether it came with the kernel, or was made by another vat; `null` if the kernel's state does not say. */
+  /** Whether the vat was created with the kernel or by another vat; `null` if the kernel's state does not say. */
   readonly kind: 'static' | 'dynamic' | null;
-  /** Whether it goes on. */
+  /** The state of the vat. */
   readonly state: VatState;
-  /** Whether the kernel's state has the vat (`{vatID}.o.nextID`). */
+  /** Whether the kernel's state contains the vat (`{vatID}.o.nextID`). */
   readonly inKernel: boolean;
-  /** The number of its current incarnation, or else of the last one that there are spans of. The first one is 0. */
+  /** The current incarnation, or the last one that has spans. The first incarnation is 0. */
   readonly incarnation: number | null;
-  /** Of how many incarnations there are spans. */
+  /** The number of incarnations that have spans. */
   readonly incarnations: number;
-  /** The position behind its last item: how many it ever had. */
+  /** The end position of the transcript, exclusive: the number of items that the vat ever had. */
   readonly endPos: number;
-  /** How many spans it has. */
+  /** The number of spans. */
   readonly spans: number;
-  /** Of how many of them all items are there. */
+  /** The number of spans with all their items. */
   readonly populatedSpans: number;
-  /** How many of its items are there. */
+  /** The number of stored items. */
   readonly items: number;
-  /** How many bytes those items have in the file, if sizes were asked for. */
+  /** The size of these items in the file in bytes, if `sizes` is set. */
   readonly bytes?: number;
-  /** How many snapshots are recorded. */
+  /** The number of recorded snapshots. */
   readonly snapshots: number;
-  /** Of how many of them the image is there. */
+  /** The number of snapshots with their heap image. */
   readonly populatedSnapshots: number;
-  /** How many bytes those images have in the file. */
+  /** The size of these images in the file in bytes. */
   readonly snapshotBytes: number;
-  /** What the kernel starts it from: `{vatID}.source`. */
+  /** The source from which the kernel starts the vat: `{vatID}.source`. */
   readonly source: { readonly [key: string]: JsonValue } | null;
-  /** And with which options: `{vatID}.options`. */
+  /** The options with which the kernel starts the vat: `{vatID}.options`. */
   readonly options: { readonly [key: string]: JsonValue } | null;
 }
 
@@ -1106,178 +1121,180 @@ export interface VatHistory {
 export interface InitializeWorkerEntry {
   /** The pseudo-delivery. */
   readonly kind: 'initialize-worker';
-  /** The vat's bundle; `null` if it has no ID. */
+  /** The ID of the vat's bundle; `null` if it has none. */
   readonly bundleID: string | null;
   /** The worker's type, and in `bundleIDs` the bundles that it loads first: lockdown and supervisor. */
   readonly workerOptions: { readonly [key: string]: JsonValue };
 }
 
-/** A worker was started from a snapshot, or a snapshot was made. */
+/** A worker was started from a snapshot, or a snapshot was saved. */
 export interface SnapshotEntry {
   /** The pseudo-delivery. */
   readonly kind: 'load-snapshot' | 'save-snapshot';
-  /** The snapshot's hash. */
+  /** The hash of the snapshot. */
   readonly snapshotID: string;
 }
 
-/** A worker was shut down, because the vat was upgraded. */
+/** A worker was shut down for an upgrade of the vat. */
 export interface ShutdownWorkerEntry {
   /** The pseudo-delivery. */
   readonly kind: 'shutdown-worker';
 }
 
-/** An ordinary delivery to the vat. */
+/** A delivery to the vat. */
 export interface DeliveryEntry {
   /** Not a pseudo-delivery. */
   readonly kind: 'delivery';
-  /** Which one: `message`, `notify`, `startVat`, … */
+  /** The kind of delivery: `message`, `notify`, `startVat`, … */
   readonly delivery: string;
 }
 
-/** Something that no kernel writes. */
+/** An item that no kernel writes. */
 export interface UnknownEntry {
   /** Neither a delivery nor a pseudo-delivery. */
   readonly kind: 'unknown';
-  /** What is wrong with it. */
+  /** What is wrong with the item. */
   readonly problem: string;
 }
 
-/** An item that is not there. */
+/** An item that is not stored. */
 export interface PrunedEntry {
-  /** It was pruned, or never came with an import. */
+  /** The item was pruned, or its content was never imported. */
   readonly kind: 'pruned';
-  /** The artifact that has it. */
+  /** The artifact that contains the item. */
   readonly artifact: string;
 }
 
-/** What a transcript item says. */
+/** The meaning of a transcript item. */
 export type TranscriptEntry =
   InitializeWorkerEntry | SnapshotEntry | ShutdownWorkerEntry | DeliveryEntry | UnknownEntry | PrunedEntry;
 
-/** An entry at the beginning or the end of a span, and where it is. */
+/** An item at the start or the end of a span, with its place. */
 export type PseudoDelivery = TranscriptEntry & EntryPlace;
 
-/** Where an entry is. */
+/** The place of an item. */
 export interface EntryPlace {
-  /** Its position in the vat's transcript. */
+  /** The position in the vat's transcript. */
   readonly position: number;
-  /** The incarnation that it belongs to. */
+  /** The incarnation of the item. */
   readonly incarnation: number;
-  /** The span that it belongs to, by its first position. */
+  /** The start position of the item's span. */
   readonly spanStart: number;
 }
 
-/** What a vat was between two upgrades. */
+/** An incarnation: the life of a vat between two upgrades. */
 export interface IncarnationHistory {
-  /** Its number. A vat's first one is 0. */
+  /** The number of the incarnation. The first is 0. */
   readonly incarnation: number;
-  /** Its first position. */
+  /** The start position. */
   readonly startPos: number;
-  /** The position behind its last. */
+  /** The end position, exclusive. */
   readonly endPos: number;
-  /** Whether it is the one that goes on. */
+  /** Whether this is the current incarnation. */
   readonly isCurrent: boolean;
-  /** How many spans it has. */
+  /** The number of spans. */
   readonly spans: number;
-  /** Of how many of them all items are there. */
+  /** The number of spans with all their items. */
   readonly populatedSpans: number;
-  /** How many of its items are there. */
+  /** The number of stored items. */
   readonly items: number;
-  /** How many bytes those items have in the file, if sizes were asked for. */
+  /** The size of these items in the file in bytes, if `sizes` is set. */
   readonly bytes?: number;
-  /** Whether all its items are there, and no span's record is missing between two others. */
+  /** Whether all items are stored, and no record of a span is missing. */
   readonly complete: boolean;
-  /** What its first item says: `initialize-worker`, if all is well. `null` if it has none yet. */
+  /** The first item, usually `initialize-worker`; `null` if there is none yet. */
   readonly began: TranscriptEntry | null;
-  /** What its last item says: `shutdown-worker`, if it was upgraded. `null` if it goes on, or never had any. */
+  /**
+   * The last item: `shutdown-worker` after an upgrade. `null` for the current incarnation, or if there are no items.
+   */
   readonly ended: TranscriptEntry | null;
 }
 
 /** A span of a vat's transcript. */
 export interface SpanHistory {
-  /** The vat. */
+  /** The ID of the vat. */
   readonly vatID: string;
-  /** Its first position. */
+  /** The start position. */
   readonly startPos: number;
-  /** The position behind its last. */
+  /** The end position, exclusive. */
   readonly endPos: number;
-  /** The hash over its items. */
+  /** The hash of the items. */
   readonly hash: string;
-  /** Whether the vat goes on adding to it. */
+  /** Whether this is the vat's current span. */
   readonly isCurrent: boolean;
-  /** The incarnation that it belongs to. */
+  /** The incarnation of the span. */
   readonly incarnation: number;
-  /** The artifact that has its items: `transcript.{vatID}.{startPos}.{endPos}`. */
+  /** The artifact that contains the items: `transcript.{vatID}.{startPos}.{endPos}`. */
   readonly artifact: string;
-  /** How many of its items are there. */
+  /** The number of stored items. */
   readonly items: number;
-  /** Whether that is all of them. */
+  /** How many of the items are stored. */
   readonly populated: Populated;
-  /** How many bytes those items have in the file, if sizes were asked for. */
+  /** The size of these items in the file in bytes, if `sizes` is set. */
   readonly bytes?: number;
 }
 
 /** A heap snapshot of a vat. */
 export interface SnapshotHistory {
-  /** The vat. */
+  /** The ID of the vat. */
   readonly vatID: string;
-  /** The position of its `save-snapshot`. The span that begins with loading it starts behind that. */
+  /** The position of the `save-snapshot`. The span that loads the snapshot starts one position later. */
   readonly snapPos: number;
-  /** SHA-256 of the uncompressed image. */
+  /** The SHA-256 of the uncompressed heap image. */
   readonly hash: string;
-  /** Whether the vat's worker is started from it. */
+  /** Whether the vat's worker starts from this snapshot. */
   readonly inUse: boolean;
-  /** Whether its image is there. */
+  /** Whether the heap image is stored. */
   readonly populated: 'all' | 'none';
-  /** How many bytes the image has; known of pruned ones, too, unless they came without it. */
+  /** The uncompressed size in bytes, also after pruning; `null` if the record was imported without its image. */
   readonly uncompressedSize: number | null;
-  /** How many bytes the image has, or had, in the file. */
+  /** The stored size in bytes, also after pruning; `null` if the record was imported without its image. */
   readonly compressedSize: number | null;
-  /** The artifact that has the image: `snapshot.{vatID}.{snapPos}`. */
+  /** The artifact that contains the heap image: `snapshot.{vatID}.{snapPos}`. */
   readonly artifact: string;
 }
 
 /**
- * Where a bundle's contents are: in the bundle store, or in the key-value store (`bundle.{bundleID}`), where kernels kept
- * them before there was a bundle store.
+ * Where the content of a bundle is stored: in the bundle store, or in the key-value store (`bundle.{bundleID}`), where
+ * older kernels kept bundles.
  */
 export type BundlePlace = 'bundleStore' | 'kvStore';
 
 /** A bundle. */
 export interface BundleHistory {
-  /** Its ID. */
+  /** The ID of the bundle. */
   readonly bundleID: string;
-  /** The names under which the kernel knows it (`namedBundleID.{name}`). */
+  /** The names of the bundle in the kernel (`namedBundleID.{name}`). */
   readonly names: readonly string[];
-  /** Where its contents are; `null` if only its record is there. */
+  /** Where the content is stored; `null` if only the record exists. */
   readonly storedIn: BundlePlace | null;
-  /** How many bytes its contents have in the file. */
+  /** The size of the content in the file in bytes. */
   readonly bytes: number | null;
-  /** The artifact that has its contents: `bundle.{bundleID}`. */
+  /** The artifact that contains the content: `bundle.{bundleID}`. */
   readonly artifact: string;
 }
 
 /** An item of a transcript. */
 export interface HistoryItem {
-  /** Its position in the vat's transcript. */
+  /** The position in the vat's transcript. */
   readonly position: number;
-  /** The incarnation that it belongs to. */
+  /** The incarnation of the item. */
   readonly incarnation: number;
   /** The item: the JSON text of a delivery, its system calls and its result. */
   readonly item: string;
 }
 
-/** Options of reading items. */
+/** Options for reading items. */
 export interface ReadItemsOptions {
-  /** Read what is there, instead of failing at the first step if something is missing. Default: false. */
+  /** Skip missing items instead of failing at the first step. Default: false. */
   skipMissing?: boolean | undefined;
 }
 
 /** Options of {@link SwingStoreHistory.readItems}. */
 export interface ReadRangeOptions extends ReadItemsOptions {
-  /** The first position. Default: the vat's first one. */
+  /** The start position. Default: the start of the transcript. */
   start?: number | undefined;
-  /** The position behind the last. Default: that behind the vat's last one. */
+  /** The end position, exclusive. Default: the end of the transcript. */
   end?: number | undefined;
 }
 
@@ -1286,8 +1303,8 @@ export interface ReplayPlanOptions extends HistorySizeOptions {
   /** The incarnation; a vat's first one is 0. Default: the current one. */
   incarnation?: number | undefined;
   /**
-   * Where to begin: at the `start` of the incarnation, from bundles; or, as a kernel does, at its last `snapshot` (at the
-   * start if it has none). Default: `start`.
+   * Where the replay starts: at the `start` of the incarnation, from bundles; or at its last `snapshot`, as in a kernel
+   * (or the start if there is none). Default: `start`.
    */
   from?: 'start' | 'snapshot' | undefined;
 }
@@ -1297,8 +1314,8 @@ export interface ReplayFromBundles extends InitializeWorkerEntry {
   /** The position of the `initialize-worker`. */
   readonly position: number;
   /**
-   * Where that is written: in the `transcript` or, because its item is not there, in the kernel's notes of the vat
-   * (`{vatID}.source` and `{vatID}.options`), which are those of its current incarnation.
+   * The source of this information: the `transcript` or, if the item was pruned, the kernel's entries for the vat
+   * (`{vatID}.source` and `{vatID}.options`), which describe its current incarnation.
    */
   readonly learnedFrom: 'transcript' | 'kvStore';
 }
@@ -1309,164 +1326,167 @@ export interface ReplayFromSnapshot {
   readonly kind: 'load-snapshot';
   /** The position of the `load-snapshot`. */
   readonly position: number;
-  /** The snapshot's hash. */
+  /** The hash of the snapshot. */
   readonly snapshotID: string;
-  /** Where that is written: in the `transcript` or, because its item is not there, in the snapshot's record. */
+  /** The source of this information: the `transcript` or, if the item was pruned, the snapshot's record. */
   readonly learnedFrom: 'transcript' | 'snapshots';
 }
 
-/** Nothing in the store says what to start a worker from; the plan's `problems` say why. */
+/** The store does not say what to start a worker from; the plan's `problems` explain why. */
 export interface ReplayFromUnknown {
-  /** Neither. */
+  /** The start is unknown. */
   readonly kind: 'unknown';
-  /** Where the replay would begin. */
+  /** The position where the replay would start. */
   readonly position: number;
 }
 
-/** What to start a worker from. */
+/** What a worker starts from. */
 export type ReplayStart = ReplayFromBundles | ReplayFromSnapshot | ReplayFromUnknown;
 
-/** A point at which a replay can be compared with the original. */
+/** A position at which a replay can be compared with the original. */
 export interface ReplayCheckpoint {
   /** The position of the `save-snapshot`. */
   readonly position: number;
-  /** The hash that the heap's image had there. */
+  /** The hash of the heap image at that position. */
   readonly snapshotID: string;
 }
 
-/** Something that a plan takes and the store lacks. */
+/** An artifact that a plan needs and the store lacks. */
 export interface MissingArtifact {
-  /** What it is. */
+  /** The kind of artifact. */
   readonly kind: 'transcript' | 'snapshot' | 'bundle';
-  /** The artifact that would fill it. */
+  /** The name of the artifact. */
   readonly artifact: string;
 }
 
-/** A bundle that a worker is started from. */
+/** A bundle that a worker loads. */
 export interface ReplayBundle {
-  /** Its ID. */
+  /** The ID of the bundle. */
   readonly bundleID: string;
-  /** What it is for: the `vat`'s code, or what the `worker` loads before it (lockdown and supervisor). */
+  /** The purpose: the code of the `vat`, or what the `worker` loads before it (lockdown and supervisor). */
   readonly role: 'worker' | 'vat';
-  /** Where its contents are; `null` if they are not there. */
+  /** Where the content is stored; `null` if it is not. */
   readonly storedIn: BundlePlace | null;
-  /** The artifact that has its contents. */
+  /** The artifact that contains the content. */
   readonly artifact: string;
 }
 
-/** What it takes to replay an incarnation of a vat. */
+/** What the replay of an incarnation needs. */
 export interface ReplayPlan {
-  /** The vat. */
+  /** The ID of the vat. */
   readonly vatID: string;
   /** The incarnation. */
   readonly incarnation: number;
-  /** Whether it goes on. */
+  /** Whether the incarnation is the current one. */
   readonly isCurrent: boolean;
-  /** Where the replay was asked to begin. */
+  /** The requested start of the replay. */
   readonly from: 'start' | 'snapshot';
-  /** The first position that is replayed. */
+  /** The start position. */
   readonly startPos: number;
-  /** The position behind the last one. */
+  /** The end position, exclusive. */
   readonly endPos: number;
   /** What to start the worker from. */
   readonly start: ReplayStart;
   /** The spans to feed it, in order. */
   readonly spans: readonly SpanHistory[];
-  /** The bundles to start it from, in the order in which a worker loads them; none for a snapshot, which has them in it. */
+  /** The bundles to load, in order; none if the worker starts from a snapshot, which contains them. */
   readonly bundles: readonly ReplayBundle[];
-  /** The snapshot to start it from, if it is one. */
+  /** The snapshot to start the worker from, if any. */
   readonly snapshots: readonly SnapshotHistory[];
-  /** Where the replay can be compared with the original: the hash that the heap's image had at each `save-snapshot`. */
+  /**
+   * Positions at which the replay can be compared with the original: the hash of the heap image at each
+   * `save-snapshot`.
+   */
   readonly checkpoints: readonly ReplayCheckpoint[];
-  /** What of all that is not in the store, by the artifact that would fill it. */
+  /** The needed artifacts that the store lacks. */
   readonly missing: readonly MissingArtifact[];
-  /** What keeps the plan from being carried out, and no artifact would mend. */
+  /** Problems that prevent the replay and that no artifact solves. */
   readonly problems: readonly string[];
-  /** Whether nothing is missing, and there are no problems. */
+  /** Whether nothing is missing and there are no problems. */
   readonly complete: boolean;
 }
 
 /**
- * A store's history as of one moment: which vats there were, how their transcripts are cut into incarnations and spans,
- * what is there of them, and what it takes to replay them. {@link openSwingStoreHistory} makes one.
+ * A store's history in one consistent view: its vats, their incarnations and spans, what is stored of them, and what a
+ * replay needs. {@link openSwingStoreHistory} opens one.
  *
- * Questions are answered on other threads than JavaScript's. After `close` everything rejects.
+ * All methods work on other threads than JavaScript's. After `close`, they reject.
  */
 export interface SwingStoreHistory {
-  /** All vats that the transcripts, the snapshots or the kernel's state know of, in the order of their numbers. */
+  /** Lists all vats that occur in transcripts, snapshots or the kernel's state, ordered by number. */
   listVats: (options?: HistorySizeOptions) => Promise<readonly VatHistory[]>;
 
   /**
-   * One vat.
+   * Returns a vat.
    *
-   * @throws (rejects) if nothing in the store knows it.
+   * @throws (rejects) if the vat does not occur in the store.
    */
   getVat: (vatID: string, options?: HistorySizeOptions) => Promise<VatHistory>;
 
   /**
-   * A vat's incarnations, the oldest first.
+   * Lists the incarnations of a vat, oldest first.
    *
    * @throws (rejects) if the store has no transcript of the vat.
    */
   listIncarnations: (vatID: string, options?: HistorySizeOptions) => Promise<readonly IncarnationHistory[]>;
 
   /**
-   * A vat's spans, the oldest first.
+   * Lists the spans of a vat, oldest first.
    *
    * @throws (rejects) if the store has no transcript of the vat.
    */
   listSpans: (vatID: string, options?: HistorySizeOptions) => Promise<readonly SpanHistory[]>;
 
   /**
-   * A vat's pseudo-deliveries, in order, by which the kernel notes how workers began and ended. Only the first and the
-   * last item of each span are looked at, which is where they are. The first one is listed whatever it is, the last one
-   * unless it is an ordinary delivery.
+   * Lists the pseudo-deliveries of a vat, which record how workers started and ended, in order. Only the first and the
+   * last item of each span are examined. The first item is always listed, the last one unless it is an ordinary
+   * delivery.
    *
    * @throws (rejects) if the store has no transcript of the vat.
    */
   listPseudoDeliveries: (vatID: string, options?: WorkOptions) => Promise<readonly PseudoDelivery[]>;
 
-  /** The snapshots of a vat, or of all, by vat and position. */
+  /** Lists the snapshots of a vat, or of all vats, by vat and position. */
   listSnapshots: (vatID?: string) => Promise<readonly SnapshotHistory[]>;
 
-  /** All bundles, by ID. */
+  /** Lists all bundles, by ID. */
   listBundles: () => Promise<readonly BundleHistory[]>;
 
   /**
-   * What it takes to replay an incarnation.
+   * Returns what the replay of an incarnation needs.
    *
-   * @throws (rejects) if the store has no transcript of the vat, the vat has no such incarnation or, without one being
-   *   asked for, no current one. What is missing from the store is no error, but part of the plan.
+   * @throws (rejects) if the store has no transcript of the vat, the vat has no such incarnation, or no incarnation is
+   *   given and there is no current one. Missing artifacts are not an error, but part of the plan.
    */
   replayPlan: (vatID: string, options?: ReplayPlanOptions) => Promise<ReplayPlan>;
 
-  /** The block height that the host has noted under `host.height`; 0 if it has not. */
+  /** Returns the value of `host.height`; 0 if it is not set. */
   getBlockHeight: () => Promise<number>;
 
   /**
-   * One item.
+   * Returns an item.
    *
    * @throws (rejects) if the vat has no such position, or the item is missing.
    */
   readItem: (vatID: string, position: number) => Promise<HistoryItem>;
 
   /**
-   * The items of a range of positions. A few hundred KiB of them are held at a time, however many there are.
+   * Returns the items in a range of positions. It holds a few hundred KiB at a time, whatever the size of the range.
    *
-   * @throws (rejects, at the first step) if the store has no transcript of the vat, or the vat has not had all these
-   *   positions; if items are missing, which the message says which artifacts would fill.
+   * @throws (rejects, at the first step) if the store has no transcript of the vat; if the range exceeds the
+   *   transcript; if items are missing (the message names the artifacts that contain them).
    */
   readItems: (vatID: string, options?: ReadRangeOptions) => AsyncIterableIterator<HistoryItem>;
 
   /**
-   * The items of the span that starts at a position, as `readItems` gives them.
+   * Returns the items of the span that starts at a position, like `readItems`.
    *
    * @throws (rejects, at the first step) as `readItems`, and if no span starts there.
    */
   readSpan: (vatID: string, startPos: number, options?: ReadItemsOptions) => AsyncIterableIterator<HistoryItem>;
 
   /**
-   * The items of an incarnation, as `readItems` gives them.
+   * Returns the items of an incarnation, like `readItems`.
    *
    * @throws (rejects, at the first step) as `readItems`, and if there is no such incarnation.
    */
@@ -1476,15 +1496,15 @@ export interface SwingStoreHistory {
     options?: ReadItemsOptions,
   ) => AsyncIterableIterator<HistoryItem>;
 
-  /** Lets go of the store. What is being answered or read fails at its next step. */
+  /** Closes the history. Methods and iterators in progress fail at their next step. */
   close: () => Promise<void>;
 }
 
 /**
- * Opens a store on disk to look at its history, as of its last commit, without holding up a kernel that is running on it,
- * and without writing to it. As long as it is open, SQLite keeps that state, so the store's WAL file may grow.
+ * Opens a store on disk to read its history as of the last commit, without blocking a kernel that uses it, and without
+ * writing. While the history is open, SQLite keeps that state, so the store's WAL file may grow.
  *
- * @param dirPath  the directory that holds the store.
+ * @param dirPath  the directory of the store.
  * @throws if `dirPath` is not a string, there is no store in it, or the file is not a store or cannot be opened.
  */
 export function openSwingStoreHistory(dirPath: string): SwingStoreHistory;
@@ -1492,20 +1512,20 @@ export function openSwingStoreHistory(dirPath: string): SwingStoreHistory;
 /** Options of {@link verifySwingStore}. */
 export interface VerifySwingStoreOptions extends WorkOptions {
   /**
-   * What has to be there. Whatever else is there is checked all the same; in `debug` nothing has to be. Default:
-   * `operational`, which every store fulfils that a kernel can run on, also one that has no history (after state-sync,
-   * say).
+   * What must be present. Everything else that is present is checked, too; `debug` requires nothing. Default:
+   * `operational`, which every store satisfies that a kernel can run on, even one without history (after state-sync,
+   * for example).
    */
   artifactMode?: ArtifactMode | undefined;
 
-  /** Run SQLite's own check of the file, `PRAGMA integrity_check`? Default: true. */
+  /** Run SQLite's `PRAGMA integrity_check`. Default: true. */
   integrityCheck?: boolean | undefined;
 
-  /** How many findings of each kind are listed; the others are counted in `leftOut`. Default: 1000. */
+  /** The maximum number of listed findings of each kind; `leftOut` counts the others. Default: 1000. */
   findingsPerKind?: number | undefined;
 }
 
-/** What kind of thing a verification found. Each is explained in `docs/reference/verify.md`. */
+/** The kind of a finding. `docs/reference/verify.md` explains each kind. */
 export type VerificationKind =
   | 'sqlite-integrity'
   | 'unreadable'
@@ -1542,262 +1562,262 @@ export type VerificationKind =
   | 'bundle-invalid'
   | 'incomplete';
 
-/** Something that is not as it should be. */
+/** A fault that a verification found. */
 export interface VerificationFinding {
-  /** What kind of thing it is: a stable word. There may be more in later versions. */
+  /** The kind, a stable name. Later versions may have more kinds. */
   readonly kind: VerificationKind;
-  /** `error`: damaged, or missing though it is needed. `warning`: all is there, but not as a kernel writes it. */
+  /**
+   * `error`: something is damaged, or missing although it is needed. `warning`: nothing is missing or damaged, but no
+   * kernel writes the store like this.
+   */
   readonly severity: 'error' | 'warning';
-  /** The table that it is in; `undefined` for the file as a whole. */
+  /** The table; `undefined` for the file as a whole. */
   readonly table?: string | undefined;
-  /** The key, or the ID of the vat or bundle, of the row that it concerns. Very long ones are cut off. */
+  /** The key of the row, or the ID of the vat or bundle. Very long ones are truncated. */
   readonly id?: string | undefined;
-  /** The position of the span, item or snapshot that it concerns. */
+  /** The position of the span, item or snapshot. */
   readonly position?: number | undefined;
-  /** The name of the artifact that it concerns. */
+  /** The name of the artifact. */
   readonly artifact?: string | undefined;
   /** What was found, what was expected, and what to do. */
   readonly message: string;
 }
 
-/** How much there is of something, and how much of that was checked. */
+/** The number of records of a kind, and how many were checked. */
 export interface VerificationTally {
-  /** How many records there are. */
+  /** The number of records. */
   readonly total: number;
-  /** How many of them have contents, which were checked. */
+  /** The number of records whose content is stored and was checked. */
   readonly checked: number;
-  /** How many of them have no contents any more. */
+  /** The number of records whose content was pruned. */
   readonly pruned: number;
-  /** How many bytes were hashed: of items, of uncompressed images, of bundles. */
+  /** The number of bytes that were hashed: of items, uncompressed images or bundles. */
   readonly bytes: number;
 }
 
-/** What {@link verifySwingStore} has found out. */
+/** The result of {@link verifySwingStore}. */
 export interface VerificationReport {
-  /** Is nothing wrong at all? */
+  /** Whether there are no findings. */
   readonly ok: boolean;
-  /** The mode whose completeness was checked. */
+  /** The artifact mode of the completeness check. */
   readonly artifactMode: ArtifactMode;
-  /** The block height, from the host's key `host.height`; `undefined` if there is none. */
+  /** The block height, from the host's key `host.height`; `undefined` if it is not set. */
   readonly blockHeight?: number | undefined;
-  /** What is wrong, in the order of tables, IDs and positions. */
+  /** The findings, ordered by table, ID and position. */
   readonly findings: readonly VerificationFinding[];
-  /** How many findings of a kind there are that are not listed. */
+  /** The number of findings of each kind that are not listed. */
   readonly leftOut: Readonly<Partial<Record<VerificationKind, number>>>;
   /** Transcript spans. */
   readonly spans: VerificationTally;
-  /** How many transcript items lie in spans. */
+  /** The number of transcript items in spans. */
   readonly items: number;
   /** Heap snapshots. */
   readonly snapshots: VerificationTally;
   /** Bundles. */
   readonly bundles: VerificationTally;
-  /** How many keys the kvStore has, those of the host included. */
+  /** The number of keys in the kvStore, including those of the host. */
   readonly keys: number;
-  /** How many changes of the export data the host has yet to be told. That some are left is nothing bad. */
+  /** The number of changes of the export data that the host has not received yet. They are not a fault. */
   readonly pendingExports: number;
 }
 
 /**
- * Looks through a whole store: recomputes every hash of what is there, and checks that nothing is missing that
- * `artifactMode` needs, that records fit together, that spans and snapshots belong together, and that SQLite finds
- * nothing wrong with the file. Only reads, as of the store's last commit, on threads of its own; a kernel may go on
- * running on the store.
+ * Verifies a store: recomputes every hash, and checks that nothing is missing that `artifactMode` includes, that
+ * records are consistent with each other and with the kernel's state, and that SQLite's integrity check succeeds. It
+ * only reads the last commit, on its own threads; a kernel can use the store meanwhile.
  *
- * Progress counts spans, snapshots, bundles, the kvStore, and SQLite's own check of the file; bytes are those of keys,
- * values, items, uncompressed images and bundles.
+ * Progress counts spans, snapshots, bundles, the kvStore, and the integrity check; bytes are those of keys, values,
+ * items, uncompressed images and bundles.
  *
- * @param dirPath  the directory that has `swingstore.sqlite` in it
- * @throws (rejects) if there is no store. A store that is damaged is one, and gives a report.
+ * @param dirPath  the directory of the store.
+ * @throws (rejects) if there is no store. A damaged store does not reject, but has a report.
  */
 export function verifySwingStore(dirPath: string, options?: VerifySwingStoreOptions): Promise<VerificationReport>;
 
 /** Options of {@link diffSwingStores}. */
 export interface DiffSwingStoresOptions extends WorkOptions {
   /**
-   * Which artifacts of a store count. Default: those of the mode that the other was exported in; if both are stores, all
-   * that are there (`debug`).
+   * Which artifacts of a store to compare. Default: those of the mode of the other side's export, or all stored ones
+   * (`debug`) if both are stores.
    */
   artifactMode?: ArtifactMode | undefined;
 
-  /** Compare artifacts byte for byte, too, where their records are equal? Default: false. */
+  /** Also compare the bytes of artifacts whose records are equal. Default: false. */
   contents?: boolean | undefined;
 
-  /** Compare keys that are not exported, too (`host.` and `local.`)? Both must be stores then. Default: false. */
+  /** Also compare keys that are not exported (`host.` and `local.`). Both sides must be stores. Default: false. */
   localKeys?: boolean | undefined;
 
-  /** How many differences are listed; the others are counted in `leftOut`. Default: 1000. */
+  /** The maximum number of listed differences; `leftOut` counts the others. Default: 1000. */
   limit?: number | undefined;
 }
 
-/** Something that two stores, or exports, do not have in common. */
+/** A difference between two stores or exports. */
 export interface SwingStoreDifference {
   /** A record of the export data, a key that is not exported, or an artifact. */
   readonly subject: 'record' | 'local-key' | 'artifact';
-  /** Does only the first have it, or only the second, or both, but not the same? */
+  /** Whether only the first has it, only the second, or both with different values. */
   readonly in: 'a' | 'b' | 'both';
-  /** The key, or the artifact's name. Very long ones are cut off. */
+  /** The key, or the name of the artifact. Very long ones are truncated. */
   readonly name: string;
-  /** The first's value of a record or key. Long ones are cut off, and say how long they are. */
+  /** The value of the record or key in the first. Long values are truncated, with their length. */
   readonly a?: string | undefined;
-  /** The second's value of a record or key. */
+  /** The value of the record or key in the second. */
   readonly b?: string | undefined;
   /** How the bytes of an artifact differ. */
   readonly detail?: string | undefined;
 }
 
-/** How much of one kind of thing there is, and how much of it differs. */
+/** The number of objects of a kind, and how many differ. */
 export interface DifferenceCounts {
-  /** How many the first has. */
+  /** The number in the first. */
   readonly a: number;
-  /** How many the second has. */
+  /** The number in the second. */
   readonly b: number;
-  /** How many only the first has. */
+  /** The number only in the first. */
   readonly onlyA: number;
-  /** How many only the second has. */
+  /** The number only in the second. */
   readonly onlyB: number;
-  /** How many both have, but not the same. */
+  /** The number in both with different values. */
   readonly differing: number;
 }
 
-/** What {@link diffSwingStores} has found out. */
+/** The result of {@link diffSwingStores}. */
 export interface SwingStoreDiff {
-  /** Is everything the same that was compared? */
+  /** Whether everything that was compared is equal. */
   readonly same: boolean;
-  /** The block heights of both; `undefined` where it is not known. */
+  /** The block heights of both; `undefined` if unknown. */
   readonly blockHeights: readonly [a: number | undefined, b: number | undefined];
-  /** What differs: records, then local keys, then artifacts, each by key or name. */
+  /** The differences: records, then local keys, then artifacts, each by key or name. */
   readonly differences: readonly SwingStoreDifference[];
-  /** How many more differences there are than are listed. */
+  /** The number of differences that are not listed. */
   readonly leftOut: number;
-  /** Of the export data; `undefined` if an export was made without it, so that nothing could be compared. */
+  /** Counts of records; `undefined` if an export has no export data. */
   readonly records?: DifferenceCounts | undefined;
-  /** Of keys that are not exported; `undefined` if they were not asked for. */
+  /** Counts of keys that are not exported; `undefined` without `localKeys`. */
   readonly localKeys?: DifferenceCounts | undefined;
-  /** Of artifacts; `undefined` if an export was made without any. */
+  /** Counts of artifacts; `undefined` if an export has none. */
   readonly artifacts?: DifferenceCounts | undefined;
-  /** How many artifacts were compared byte for byte. */
+  /** The number of artifacts whose bytes were compared. */
   readonly contents: number;
 }
 
 /**
- * Compares two stores, two exports in directories, or one of each: records by key, artifacts by name (and byte for byte on
- * request). Only reads; a store is taken at its last commit, and a kernel may go on running on it.
+ * Compares two stores, two exports, or a store and an export: records by key, and artifacts by name (optionally byte
+ * for byte). It only reads; a store is read at its last commit, and a kernel can use it meanwhile.
  *
- * Progress counts artifacts that are compared byte for byte.
+ * Progress counts artifacts whose bytes are compared.
  *
- * @param a  a directory that has `swingstore.sqlite` or `export-manifest.json` in it
- * @param b  another one
- * @throws (rejects) if there is neither a store nor an export, or both of them, or an export is malformed.
+ * @param a  a directory with `swingstore.sqlite` or `export-manifest.json`.
+ * @param b  another one.
+ * @throws (rejects) if a directory has neither a store nor an export, or has both, or if an export is malformed.
  */
 export function diffSwingStores(a: string, b: string, options?: DiffSwingStoresOptions): Promise<SwingStoreDiff>;
 
-/** How work beside a kernel held the lock that lets one connection write at a time, and waited for it. */
+/** How a job that ran alongside a kernel held and waited for SQLite's write lock. */
 export interface LockingReport {
-  /** How many transactions there were. */
+  /** The number of transactions. */
   readonly transactions: number;
-  /** How long the longest one held the lock, in milliseconds: that long a kernel may have had to wait. */
+  /** The longest time that a transaction held the lock, in milliseconds. A kernel may have waited that long. */
   readonly longest: number;
-  /** How long was spent waiting for others, in milliseconds. */
+  /** The total time that the job waited for others, in milliseconds. */
   readonly waited: number;
 }
 
-/** What a store's file takes up. */
+/** The disk usage of a store. */
 export interface StoreSpace {
-  /** Bytes of the file. */
+  /** The size of the file in bytes. */
   readonly fileBytes: number;
-  /** Bytes of pages in the file that hold nothing. SQLite uses them again before the file grows. */
+  /** The size of free pages in the file in bytes. SQLite reuses them before the file grows. */
   readonly freeBytes: number;
-  /** Bytes of the log beside it, `swingstore.sqlite-wal`. */
+  /** The size of the log `swingstore.sqlite-wal` in bytes. */
   readonly logBytes: number;
 }
 
-/** Where {@link repopulateSwingStore} gets artifacts from: an exporter, or less. */
+/** A source of artifacts for {@link repopulateSwingStore}: an exporter, or the part of one that is needed. */
 export interface ArtifactProvider extends Pick<SwingStoreExporter, 'getArtifactNames' | 'getArtifact'> {
-  /** Is called when all artifacts were read. */
+  /** Is called after all artifacts have been read. */
   close?: (() => Promise<void>) | undefined;
 }
 
 /** Options of {@link repopulateSwingStore} and {@link repopulateSwingStoreFromDirectory}. */
 export interface RepopulateOptions extends WorkOptions {
   /**
-   * Which artifacts to take: `replay`: every span of each vat's current incarnation; `archival`: every span of vats that
-   * are not terminated; `debug`: all spans and snapshots that the store has records of. Every mode takes current spans and
-   * snapshots and bundles that are missing, too, though no sound store lacks any; `operational` takes only those.
-   * Default: `archival`.
+   * The artifacts to add. `replay`: every span of each vat's current incarnation; `archival`: every span of vats that
+   * are not terminated; `debug`: all spans and snapshots that have records. Every mode also adds missing current spans,
+   * snapshots in use and bundles, which no valid store lacks; `operational` adds only those. Default: `archival`.
    */
   artifactMode?: ArtifactMode | undefined;
 
-  /** The longest artifact to take, in bytes, uncompressed. Default: 536870912 (512 MiB). */
+  /** The maximum size of an artifact in bytes, uncompressed. Default: 536870912 (512 MiB). */
   maxArtifactBytes?: number | undefined;
 
   /**
-   * Insert a span that has more bytes in several transactions of about so many. A kernel waits less then, but if the work
-   * is killed between two of them the span has some of its items: it counts as pruned as before, and the next run fills
-   * it. Default: every span is inserted in one transaction.
+   * Insert a larger span in several transactions of about this many bytes. A kernel waits less, but if the job is
+   * killed in between, the span has only some of its items. It still counts as pruned, and the next run adds the rest.
+   * Default: one transaction for each span.
    */
   maxTransactionBytes?: number | undefined;
 
   /**
-   * Also replace contents that are there but are not what their record says: items or an image that do not have its hash
-   * or sizes, a bundle that is not what its ID says. They are replaced whatever `artifactMode` is, each in one transaction,
-   * by an artifact that has the hash. Every artifact's counterpart in the store is read and hashed for that. Of a current
-   * span the artifact may come from a node at another block. Only artifacts that are offered are looked for:
-   * {@link verifySwingStore} tells whether anything is damaged still. Default: false.
+   * Also replace content that does not match its record: items or an image with another hash or size, a bundle that
+   * does not match its ID. It is replaced in any mode, each artifact in one transaction, if the new artifact has the
+   * right hash. To find it, the stored content of every given artifact is read and hashed. For a current span, the
+   * artifact may be from a node at another block. Damage without a given artifact is not found: use
+   * {@link verifySwingStore} afterwards. Default: false.
    */
   replaceDamaged?: boolean | undefined;
 }
 
-/** An artifact that was not taken, and why. */
+/** An artifact that was rejected. */
 export interface RefusedArtifact {
-  /** Its name. */
+  /** The name of the artifact. */
   readonly name: string;
-  /** A stable name for the reason, like the `code` of errors; empty if a stream failed with an error that has none. */
+  /** A stable name for the reason, like the `code` of errors; empty if a stream failed with an error without a code. */
   readonly code: string;
-  /** The reason, in words. */
+  /** The reason in words. */
   readonly reason: string;
 }
 
-/** What a repopulation has done. */
+/** The result of a repopulation. */
 export interface RepopulationReport {
-  /** The names of the artifacts that were filled in. */
+  /** The names of the artifacts that were added. */
   readonly filled: readonly string[];
-  /** The names of the artifacts that took the place of damaged contents. */
+  /** The names of the artifacts that replaced damaged content. */
   readonly replaced: readonly string[];
-  /** How many bytes all these have. */
+  /** The size of these artifacts in bytes. */
   readonly bytes: number;
-  /** How many artifacts were in the store already. */
+  /** The number of artifacts that the store already had. */
   readonly present: number;
-  /** How many artifacts the mode does not ask for. */
+  /** The number of artifacts that the mode does not include. */
   readonly unwanted: number;
-  /** How many artifacts were refused. */
+  /** The number of artifacts that were rejected. */
   readonly refusedCount: number;
-  /** The artifacts that were refused; of more than a thousand, the first thousand. */
+  /** The artifacts that were rejected; at most the first thousand. */
   readonly refused: readonly RefusedArtifact[];
-  /** The names of those artifacts that the mode asks for and the store still lacks. */
+  /** The names of the artifacts that the mode includes and the store still lacks. */
   readonly missing: readonly string[];
   /** How the lock was held and waited for. */
   readonly locking: LockingReport;
 }
 
 /**
- * Fills in spans and snapshots that were pruned, from artifacts that need not be trusted: each is checked against the hash
- * that the store has kept. All of an artifact is taken or nothing. What is there already is left alone, or with
- * `replaceDamaged` replaced if it is damaged.
+ * Restores pruned spans and snapshots from artifacts, which need not be trusted: each is validated against the hash in
+ * the store. Each artifact is added completely or not at all. Existing content is kept, or with `replaceDamaged`
+ * replaced if it is damaged.
  *
- * **A kernel may be running on the store meanwhile**, in this process or another, of this package or of
- * `@agoric/swing-store`. Artifacts are read and checked first, and inserted in a short transaction each. Between its
- * blocks, and only then, the kernel has to leave room for that: a store on which a transaction is open all the time is
- * waited for, without end.
+ * **A kernel can use the store meanwhile**, in this process or another, with this package or `@agoric/swing-store`.
+ * Artifacts are read and validated first, and inserted in one short transaction each. The kernel must leave time
+ * between its transactions: if a transaction is always open, the job waits without end.
  *
- * An artifact that is wrong, or whose stream fails, is refused, and does not end the work. What `getArtifactNames` throws
- * does; what was filled in before stays. In the end, unless something failed, the exporter is closed, if it has a `close`.
+ * A bad artifact, or one whose stream fails, is rejected, and the job continues. If `getArtifactNames` throws, the job
+ * ends; what was added stays. At the end, unless the job failed, it calls the exporter's `close`, if there is one.
  *
- * Progress counts artifacts that were looked at. After an abort what was filled in stays, and another call goes on.
+ * Progress counts artifacts that were examined. After an abort, what was added stays, and another call continues.
  *
- * @param exporter  such as {@link makeSwingStoreExporter} makes; export data is not asked for.
- * @param dirPath  the directory that holds the store.
- * @throws (rejects) if there is no store (`code` `ERR_SWING_STORE_OPEN`), if it is running in the unsafe fast mode
+ * @param exporter  for example, one of {@link makeSwingStoreExporter}; its export data is not used.
+ * @param dirPath  the directory of the store.
+ * @throws (rejects) if there is no store (`code` `ERR_SWING_STORE_OPEN`), if it is open in the unsafe fast mode
  *   (`ERR_SWING_STORE_IN_USE`), or if the disk fails.
  */
 export function repopulateSwingStore(
@@ -1807,15 +1827,17 @@ export function repopulateSwingStore(
 ): Promise<RepopulationReport>;
 
 /**
- * Like {@link repopulateSwingStore}, from a directory, on other threads than JavaScript's, several artifacts at a time.
+ * Does the same as {@link repopulateSwingStore}, from a directory, on other threads than JavaScript's, several
+ * artifacts at a time.
  *
- * Progress counts artifacts that were looked at. After an abort what was filled in stays, and another call goes on.
+ * Progress counts artifacts that were examined. After an abort, what was added stays, and another call continues.
  *
- * @param directory  an export (then its manifest lists the artifacts; nothing outside of the directory is read); an archive
- *   as {@link makeArchiveSnapshot} and {@link makeArchiveTranscript} fill it, with a file `NAME.gz` for each artifact; or
- *   files by the artifacts' names.
- * @param dirPath  the directory that holds the store.
- * @throws (rejects) as there; also if the directory has no artifacts (`code` `ENOENT`) or its manifest is malformed.
+ * @param directory  an export (its manifest lists the artifacts; no file outside the directory is read); an archive of
+ *   {@link makeArchiveSnapshot} and {@link makeArchiveTranscript}, with a file `NAME.gz` for each artifact; or files
+ *   with the names of artifacts.
+ * @param dirPath  the directory of the store.
+ * @throws (rejects) as {@link repopulateSwingStore}; also if the directory has no artifacts (`code` `ENOENT`) or its
+ *   manifest is malformed.
  */
 export function repopulateSwingStoreFromDirectory(
   directory: string,
@@ -1826,8 +1848,8 @@ export function repopulateSwingStoreFromDirectory(
 /** Options of {@link pruneSwingStore}. */
 export interface PruneOptions extends WorkOptions {
   /**
-   * What stays: the spans and snapshots that an export in this mode carries; or a mode for each of the two, where
-   * `debug` keeps all. What is current always stays.
+   * What to keep: the spans and snapshots that an export in this mode contains; or a separate mode for each, where
+   * `debug` keeps all. Current spans and snapshots in use are always kept.
    */
   keep:
     | ArtifactMode
@@ -1838,45 +1860,47 @@ export interface PruneOptions extends WorkOptions {
         snapshots: ArtifactMode;
       };
 
-  /** The most items to delete in one transaction, which ends sooner if it takes long. Default: 1000. */
+  /**
+   * The maximum number of items to delete in one transaction, which may end earlier to limit its time. Default: 1000.
+   */
   budget?: number | undefined;
 
-  /** The most items to delete in all, to the nearest whole span. Default: no limit. */
+  /** The maximum number of items to delete in total, rounded to a whole span. Default: no limit. */
   limit?: number | undefined;
 
-  /** Only find out what there is to delete. Default: false. */
+  /** Only report what would be deleted. Default: false. */
   dryRun?: boolean | undefined;
 }
 
-/** What {@link pruneSwingStore} has deleted or, with `dryRun`, would delete. */
+/** The result of {@link pruneSwingStore}, or what it would delete with `dryRun`. */
 export interface PruneReport {
-  /** How many spans have no items any more. */
+  /** The number of spans whose items were deleted. */
   readonly spans: number;
-  /** How many items were deleted. */
+  /** The number of items that were deleted. */
   readonly items: number;
-  /** How many snapshots lost their contents. */
+  /** The number of snapshots whose content was deleted. */
   readonly snapshots: number;
-  /** How many bytes these contents had, compressed. */
+  /** The compressed size of this content in bytes. */
   readonly snapshotBytes: number;
   /** Whether nothing is left to delete; false if `limit` was reached. */
   readonly done: boolean;
-  /** What the file takes up now. */
+  /** The disk usage afterwards. */
   readonly space: StoreSpace;
   /** How the lock was held and waited for. */
   readonly locking: LockingReport;
 }
 
 /**
- * Deletes the items of historical spans, and the contents of historical snapshots. Their records stay, with the hashes: the
- * export data does not change, and {@link repopulateSwingStore} can fill them in again.
+ * Deletes the items of historical spans and the content of historical snapshots. Their records and hashes remain: the
+ * export data does not change. Deleted history can only be restored from a copy, by {@link repopulateSwingStore}.
  *
- * **A kernel may be running on the store meanwhile**, as there. The oldest items go first, in small transactions. However
- * the work ends, what is left of each vat is the younger part of its history, without gaps; another call goes on. The file
- * gets no smaller: see {@link reclaimSwingStoreSpace}.
+ * **A kernel can use the store meanwhile.** The oldest items are deleted first, in small transactions. However the job
+ * ends, each vat keeps the newer part of its history, without gaps; another call continues. The file does not shrink:
+ * see {@link reclaimSwingStoreSpace}.
  *
- * Progress counts spans and snapshots. After an abort what was pruned stays so, and another call goes on.
+ * Progress counts spans and snapshots. After an abort, what was deleted stays deleted, and another call continues.
  *
- * @param dirPath  the directory that holds the store.
+ * @param dirPath  the directory of the store.
  * @throws (rejects) as {@link repopulateSwingStore}; if an option is missing or has the wrong type.
  */
 export function pruneSwingStore(dirPath: string, options: PruneOptions): Promise<PruneReport>;
@@ -1884,133 +1908,130 @@ export function pruneSwingStore(dirPath: string, options: PruneOptions): Promise
 /** Options of {@link reclaimSwingStoreSpace}. */
 export interface ReclaimOptions extends WorkOptions {
   /**
-   * `rewrite`: write the whole file anew (`VACUUM`), which nobody else may have open meanwhile. `incremental`: cut off free
-   * pages in small transactions, beside a kernel; only for a file that was made with `auto_vacuum`, which this package and
-   * `@agoric/swing-store` don't do.
+   * `rewrite`: rewrite the file (`VACUUM`), while nobody else has the store open. `incremental`: truncate free pages in
+   * small transactions, while a kernel runs; only for a file with `auto_vacuum`, which neither this package nor
+   * `@agoric/swing-store` creates.
    */
   method?: 'rewrite' | 'incremental' | undefined;
 
-  /** Only look; then there need not be a `method`. Default: false. */
+  /** Only report the free space; `method` is then optional. Default: false. */
   dryRun?: boolean | undefined;
 }
 
-/** What {@link reclaimSwingStoreSpace} has done. */
+/** The result of {@link reclaimSwingStoreSpace}. */
 export interface ReclaimReport {
-  /** What the file took up before. */
+  /** The disk usage before. */
   readonly before: StoreSpace;
-  /** What it takes up now. */
+  /** The disk usage afterwards. */
   readonly after: StoreSpace;
   /** How the lock was held and waited for, with `incremental`. */
   readonly locking: LockingReport;
 }
 
 /**
- * Gives space that pruning has freed inside of the file back to the file system. Most stores need not: SQLite uses free
- * pages again.
+ * Returns the free pages that pruning leaves in the file to the file system. Most stores do not need this, because
+ * SQLite reuses free pages.
  *
- * Rewriting reads and writes everything twice, and needs room for it as often: in SQLite's temporary directory
- * (`SQLITE_TMPDIR`, `TMPDIR`, `/var/tmp`), and beside the store. If it fails, is aborted or killed, the store is as it was.
- * The file's format stays as it is.
+ * Rewriting reads the content once and writes it twice, and needs disk space for both copies: in SQLite's temporary
+ * directory (`SQLITE_TMPDIR`, `TMPDIR`, `/var/tmp`), and next to the store. If it fails, is aborted or is killed, the
+ * store is unchanged. The file format does not change.
  *
- * @param dirPath  the directory that holds the store.
- * @throws (rejects) if somebody else has the store open, in this process or another (`code` `ERR_SWING_STORE_IN_USE`); if
- *   there is too little room (`ENOSPC`, or SQLite's `SQLITE_FULL`); if the method is not possible.
+ * @param dirPath  the directory of the store.
+ * @throws (rejects) if the store is open elsewhere, in this process or another (`code` `ERR_SWING_STORE_IN_USE`); if
+ *   there is too little disk space (`ENOSPC`, or SQLite's `SQLITE_FULL`); if the method is not possible.
  */
 export function reclaimSwingStoreSpace(dirPath: string, options: ReclaimOptions): Promise<ReclaimReport>;
 
-/** The parts of `node:fs`, `node:path` and the package `tmp` that archiving needs. */
+/** The functions of `node:fs`, `node:path` and the package `tmp` that archivers need. */
 export interface ArchivePowers {
-  /** Of `node:fs`. */
+  /** From `node:fs`. */
   fs: Pick<typeof import('node:fs'), 'createWriteStream' | 'mkdirSync' | 'renameSync'>;
-  /** Of `node:path`. */
+  /** From `node:path`. */
   path: Pick<typeof import('node:path'), 'join'>;
-  /** Of `tmp`. */
+  /** From `tmp`. */
   tmp: {
-    /** Makes an empty file with a name of its own and opens it. */
+    /** Creates and opens an empty file with a unique name. */
     fileSync: (options: { tmpdir?: string; prefix?: string; postfix?: string; detachDescriptor?: boolean }) => {
-      /** The file's path. */
+      /** The path of the file. */
       name: string;
-      /** Its open descriptor. */
+      /** The open descriptor. */
       fd: number;
-      /** Removes it. */
+      /** Removes the file. */
       removeCallback: () => void;
     };
   };
 }
 
 /**
- * Powers for {@link makeArchiveSnapshot} and {@link makeArchiveTranscript} that let stores of this package write the
- * archives' files in native code, on other threads. Only this very object does; an object that is made of its parts is
- * used like any other powers. Whoever calls such an archiver as a function gets its file written by Node.js.
+ * Powers for {@link makeArchiveSnapshot} and {@link makeArchiveTranscript} with which stores of this package write the
+ * files in native code, on other threads. This applies only to this object itself; a copy of it is used like any other
+ * powers. If an archiver is called as a function, Node.js writes its file.
  */
 export const nativeArchivePowers: ArchivePowers;
 
 /**
- * Makes an `archiveSnapshot` callback that keeps each snapshot as `{dirPath}/{name}.gz`. A file has that name only once
- * it is whole.
+ * Creates an `archiveSnapshot` callback that writes each snapshot to `{dirPath}/{name}.gz`, atomically.
  *
- * The powers are used as they are given. With {@link nativeArchivePowers}, a store of this package that is given this very
- * callback does not call it, but writes the file itself, on another thread.
+ * The callback uses the given powers. With {@link nativeArchivePowers}, a store of this package does not call the
+ * callback, but writes the file itself, on another thread.
  *
- * @throws if the directory cannot be made. The callback rejects if a file cannot be written.
+ * @throws if the directory cannot be created. The callback rejects if a file cannot be written.
  */
 export function makeArchiveSnapshot(dirPath: string, powers: ArchivePowers): SnapshotCallback;
 
 /**
- * Makes an `archiveTranscript` callback that keeps each span as `{dirPath}/{spanName}.gz`. A file has that name only
- * once it is whole.
+ * Creates an `archiveTranscript` callback that writes each span to `{dirPath}/{spanName}.gz`, atomically.
  *
- * The powers are used as they are given. With {@link nativeArchivePowers}, a store of this package that is given this very
- * callback does not call it, but writes the file itself: the items go from the database to the file on another thread.
+ * The callback uses the given powers. With {@link nativeArchivePowers}, a store of this package does not call the
+ * callback, but writes the items from the database to the file on another thread.
  *
- * @throws if the directory cannot be made. The callback rejects if a file cannot be written.
+ * @throws if the directory cannot be created. The callback rejects if a file cannot be written.
  */
 export function makeArchiveTranscript(dirPath: string, powers: ArchivePowers): TranscriptCallback;
 
 /** Options of {@link archiveSwingStore}. */
 export interface ArchiveSwingStoreOptions extends WorkOptions {
   /**
-   * Which spans and snapshots to archive. `debug` takes all that there are. Any other mode takes those that an export in it
-   * has, and fails if one is missing. Default: `debug`.
+   * Which spans and snapshots to archive. `debug`: all that are stored. Any other mode: those that an export in this
+   * mode contains; the job fails if one is missing. Default: `debug`.
    */
   artifactMode?: ArtifactMode | undefined;
 
   /**
-   * Whether to archive current spans, too, as they are at the last commit. They go on growing, and have another name once
-   * they have. Default: `false`.
+   * Whether to archive current spans, as of the last commit. They continue to grow, and then have another name.
+   * Default: `false`.
    */
   currentSpans?: boolean | undefined;
 
-  /** Whether to compare files that are there already with the store, and to replace those that differ. Default: `false`. */
+  /** Whether to compare existing files with the store, and to replace those that differ. Default: `false`. */
   checkExisting?: boolean | undefined;
 }
 
-/** What {@link archiveSwingStore} has done. */
+/** The result of {@link archiveSwingStore}. */
 export interface ArchivedSwingStore {
-  /** How many files were written. */
+  /** The number of files that were written. */
   readonly written: number;
-  /** How many of them took the place of a file that was not what it should be. */
+  /** The number of written files that replaced a damaged one. */
   readonly replaced: number;
-  /** How many files were there already, and left alone. */
+  /** The number of files that already existed and were kept. */
   readonly existing: number;
-  /** How many artifacts have a name that no file can have, and were left out. */
+  /** The number of artifacts that were skipped because no file can have their name. */
   readonly unnamable: number;
-  /** How many bytes were written, compressed. */
+  /** The number of bytes that were written, compressed. */
   readonly bytes: number;
 }
 
 /**
- * Writes the spans and snapshots that a store has to a directory, each as `{archiveDir}/{name}.gz`, as the callbacks of
- * {@link makeArchiveTranscript} and {@link makeArchiveSnapshot} do when they come into being. Files that are there already
- * are left alone: doing it again completes what was interrupted, and adds what is new. A kernel may be running on the store
- * meanwhile, and archiving to the same directory.
+ * Writes the spans and snapshots of a store to a directory, each as `{archiveDir}/{name}.gz`, like the callbacks of
+ * {@link makeArchiveTranscript} and {@link makeArchiveSnapshot}. Existing files are kept: repeating the job completes
+ * an interrupted run and adds new artifacts. A kernel can use the store meanwhile, and archive to the same directory.
  *
- * A file has its name only once it is whole and on the disk; files that are finished stay when the work fails or is
- * aborted. Progress counts files, and bytes before they are compressed (of snapshots, after).
+ * Files are written atomically and synced; finished files remain if the job fails or is aborted. Progress counts files,
+ * and uncompressed bytes (compressed bytes of snapshots).
  *
- * @param dirPath  the directory that holds the store.
- * @param archiveDir  the directory to write to, made if need be. It must not be the store's own.
- * @throws (rejects) if the store lacks something that the mode asks for; if a file cannot be written.
+ * @param dirPath  the directory of the store.
+ * @param archiveDir  the directory to write to, which is created if necessary. It must not be the store's directory.
+ * @throws (rejects) if the store lacks something that the mode includes; if a file cannot be written.
  */
 export function archiveSwingStore(
   dirPath: string,
@@ -2023,7 +2044,7 @@ export function archiveSwingStore(
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
- * A key-value store over a database, for tools.
+ * Creates a key-value store over a database, for tools.
  *
  * @param db  a {@link Database}, or an in-memory handle of better-sqlite3 (see {@link ForeignDatabase}).
  * @param ensureTxn  is called before each write; it should begin a transaction if none is open.
@@ -2036,11 +2057,11 @@ export function makeKVStore(
 ): KVStore;
 
 /**
- * A transcript store over a database, for tools.
+ * Creates a transcript store over a database, for tools.
  *
  * @param db  a {@link Database}, or an in-memory handle of better-sqlite3 (see {@link ForeignDatabase}).
  * @param ensureTxn  is called before each write; it should begin a transaction if none is open.
- * @param noteExport  is told each change to the export data; `undefined` for a deletion.
+ * @param noteExport  receives each change of the export data; `undefined` for a deletion.
  */
 export function makeTranscriptStore(
   db: Database | ForeignDatabase,
@@ -2050,12 +2071,12 @@ export function makeTranscriptStore(
 ): TranscriptStore & TranscriptStoreInternal & TranscriptStoreDebug;
 
 /**
- * A snapshot store over a database, for tools.
+ * Creates a snapshot store over a database, for tools.
  *
  * @param db  a {@link Database}, or an in-memory handle of better-sqlite3 (see {@link ForeignDatabase}).
  * @param ensureTxn  is called before each write; it should begin a transaction if none is open.
  * @param io  see {@link makeSnapStoreIO}.
- * @param noteExport  is told each change to the export data; `undefined` for a deletion.
+ * @param noteExport  receives each change of the export data; `undefined` for a deletion.
  */
 export function makeSnapStore(
   db: Database | ForeignDatabase,
@@ -2065,15 +2086,15 @@ export function makeSnapStore(
   options?: Pick<SwingStoreOptions, 'keepSnapshots' | 'archiveSnapshot'>,
 ): SnapStore & SnapStoreInternal & SnapStoreDebug;
 
-/** A clock for {@link makeSnapStore}. */
+/** Returns a clock for {@link makeSnapStore}. */
 export function makeSnapStoreIO(): SnapStoreIO;
 
 /**
- * A bundle store over a database, for tools.
+ * Creates a bundle store over a database, for tools.
  *
  * @param db  a {@link Database}, or an in-memory handle of better-sqlite3 (see {@link ForeignDatabase}).
  * @param ensureTxn  is called before each write; it should begin a transaction if none is open.
- * @param noteExport  is told each change to the export data; `undefined` for a deletion.
+ * @param noteExport  receives each change of the export data; `undefined` for a deletion.
  */
 export function makeBundleStore(
   db: Database | ForeignDatabase,
@@ -2082,83 +2103,83 @@ export function makeBundleStore(
 ): BundleStore & BundleStoreInternal & BundleStoreDebug;
 
 /**
- * The bundle ID in an artifact name: `b1-…` for `bundle.b1-…`.
+ * Returns the bundle ID in an artifact name: `b1-…` for `bundle.b1-…`.
  *
- * @throws if `name` is not of that form.
+ * @throws if `name` is malformed.
  */
 export function bundleIDFromName(name: string): string;
 
 /**
- * Who a key belongs to, by how it begins: `host.`, `local.`, or anything else (`consensus`).
+ * Returns the owner of a key, according to its prefix: `host.`, `local.`, or any other (`consensus`).
  *
  * @throws if `key` is not a string.
  */
 export function getKeyType(key: string): KVStoreKeyType;
 
-/** {@link getKeyType}, by the name that it has in later versions of `@agoric/swing-store`. */
+/** An alias of {@link getKeyType}, with the name that later versions of `@agoric/swing-store` use. */
 export function getKVStoreKeyType(key: string): KVStoreKeyType;
 
 // ---------------------------------------------------------------------------------------------------------------------
 // The database
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** What a statement that returns no rows came to. */
+/** The result of a statement that returns no rows. */
 export interface RunResult {
-  /** How many rows it inserted, changed or deleted. */
+  /** The number of rows that were inserted, changed or deleted. */
   changes: number;
-  /** The rowid of the row that was inserted last on this connection. */
+  /** The rowid of the last inserted row on this connection. */
   lastInsertRowid: number | bigint;
 }
 
-/** One column of a statement's result. */
+/** A column of a statement's result. */
 export interface ColumnDefinition {
-  /** Its name in the result. */
+  /** The name in the result. */
   name: string;
-  /** The column of a table that it comes from; `null` for an expression. */
+  /** The column of the table; `null` for an expression. */
   column: string | null;
-  /** The table that it comes from; `null` for an expression. */
+  /** The table; `null` for an expression. */
   table: string | null;
-  /** The database that it comes from; `null` for an expression. */
+  /** The database; `null` for an expression. */
   database: string | null;
-  /** The type that the table declares for it; `null` for an expression. */
+  /** The declared type in the table; `null` for an expression. */
   type: string | null;
 }
 
 /**
  * A prepared statement.
  *
- * Parameters are given in order, as arguments or arrays of them, for `?`; by name, in an object, for `:x`, `@x` and
- * `$x`; or both. A value is a string, a number, a bigint, `null` or bytes.
+ * Parameters for `?` are passed as arguments or arrays; parameters for `:x`, `@x` and `$x` in an object; or both. A
+ * value is a string, a number, a bigint, `null` or bytes.
  *
- * Its methods throw if a parameter is missing, is one too many or cannot be stored; if the statement is of the other
- * kind (`run` is for those without rows, `get`, `all` and `iterate` for those with); if the database is closed; and
- * whenever SQLite does.
+ * Methods throw if a parameter is missing, superfluous or cannot be stored; if the method does not suit the statement
+ * (`run` is for statements without rows, `get`, `all` and `iterate` for those with rows); if the database is closed;
+ * and on all errors of SQLite.
  */
 export interface Statement<BindParameters extends unknown[] = unknown[], Result = unknown> {
-  /** The database that it belongs to. */
+  /** The database of the statement. */
   readonly database: Database;
-  /** Its SQL. */
+  /** The SQL text. */
   readonly source: string;
-  /** Does it return rows? */
+  /** Whether the statement returns rows. */
   readonly reader: boolean;
-  /** Does it leave the database as it is? */
+  /** Whether the statement does not change the database. */
   readonly readonly: boolean;
-  /** Are its rows being iterated over? */
+  /** Whether an iteration over its rows is in progress. */
   readonly busy: boolean;
 
   /** Executes a statement that returns no rows. */
   run(...params: BindParameters): RunResult;
-  /** The first row, or `undefined` if there is none. */
+  /** Returns the first row, or `undefined` if there is none. */
   get(...params: BindParameters): Result | undefined;
-  /** All rows. */
+  /** Returns all rows. */
   all(...params: BindParameters): Result[];
-  /** The rows one by one. Leaving a `for` loop early ends the query. */
+  /** Returns the rows one by one. Leaving a `for` loop early ends the query. */
   iterate(...params: BindParameters): IterableIterator<Result>;
-  /** From now on (or no longer, if `false`) return the first column instead of a row. Returns this statement. */
+  /** Returns the first column instead of a row from now on, or no longer if `false`. Returns this statement. */
   pluck(toggleState?: boolean): this;
-  /** From now on (or no longer, if `false`) return rows as arrays instead of objects. Returns this statement. */
+  /** Returns rows as arrays instead of objects from now on, or no longer if `false`. Returns this statement. */
   raw(toggleState?: boolean): this;
-  /** The columns of the result. */
+  /** Returns the columns of the result. */
   columns(): ColumnDefinition[];
 
   /** Not available; declared so that this fits better-sqlite3's type. @throws always. */
@@ -2170,74 +2191,77 @@ export interface Statement<BindParameters extends unknown[] = unknown[], Result 
 }
 
 /**
- * The parameters of a function, in the form in which better-sqlite3's types have them.
+ * The parameters of a function, as better-sqlite3's types declare them.
  *
- * @typeParam F  the function's own type
+ * @typeParam F  the type of the function
  */
 type ArgumentsOf<F extends (...params: any[]) => unknown> = F extends (...args: infer A) => unknown ? A : never;
 
 /**
- * A function that runs inside a transaction: committed when it returns, rolled back when it throws. Inside another
- * transaction it is a savepoint of that one. The variants say how the transaction begins; plain calls are `deferred`.
+ * A function that runs in a transaction, which is committed when the function returns and rolled back when it throws.
+ * Within another transaction, it uses a savepoint. The variants differ in how the transaction begins; plain calls are
+ * `deferred`.
  *
- * @typeParam F  the function's own type
+ * @typeParam F  the type of the function
  */
 export interface Transaction<F extends (...params: any[]) => unknown> {
   (...params: ArgumentsOf<F>): ReturnType<F>;
-  /** The plain call. */
+  /** The same as a plain call. */
   default(...params: ArgumentsOf<F>): ReturnType<F>;
-  /** Takes no lock until the first statement needs one. */
+  /** Takes no lock until a statement needs one. */
   deferred(...params: ArgumentsOf<F>): ReturnType<F>;
-  /** Takes the write lock at once. */
+  /** Takes the write lock immediately. */
   immediate(...params: ArgumentsOf<F>): ReturnType<F>;
-  /** Takes the write lock at once, as `immediate` does in WAL mode. */
+  /** Takes the write lock immediately, like `immediate` in WAL mode. */
   exclusive(...params: ArgumentsOf<F>): ReturnType<F>;
 }
 
-/** Options of a pragma call. */
+/** Options of `pragma`. */
 export interface PragmaOptions {
-  /** Return the first column of the first row alone. Default: false. */
+  /** Return only the first column of the first row. Default: false. */
   simple?: boolean | undefined;
 }
 
 /** Options of {@link Database}. */
 export interface DatabaseOptions {
-  /** Open for reading alone. Default: false. */
+  /** Open the database read-only. Default: false. */
   readonly?: boolean | undefined;
-  /** Throw where there is no file, instead of making one. Default: false. */
+  /** Throw if the file does not exist, instead of creating it. Default: false. */
   fileMustExist?: boolean | undefined;
-  /** How many milliseconds to wait for another connection's lock before giving up with `SQLITE_BUSY`. Default: 5000. */
+  /**
+   * The time to wait for another connection's lock before failing with `SQLITE_BUSY`, in milliseconds. Default: 5000.
+   */
   timeout?: number | undefined;
-  /** better-sqlite3's option, which this package refuses: statements are not reported. */
+  /** An option of better-sqlite3 that this package rejects: statements are not reported. */
   verbose?: undefined;
-  /** better-sqlite3's binary. It is ignored, since this package has its own. */
+  /** The path of better-sqlite3's binary. It is ignored, because this package has its own. */
   nativeBinding?: string | undefined;
 }
 
 /**
- * A connection to a SQLite database, with the part of better-sqlite3's interface that tools around swing-stores use. It fits
- * better-sqlite3's type of the same name.
+ * A connection to a SQLite database, with the part of better-sqlite3's interface that tools for swing-stores use. It is
+ * compatible with better-sqlite3's type of the same name.
  *
- * Do not open one file with this and with another SQLite library in the same process: file locks belong to processes, and
- * the one library's `close` removes the other's. A file that another one has open is refused
+ * Do not open a file with this package and with another SQLite library in the same process: file locks belong to
+ * processes, and one library's `close` releases the other's locks. Opening a file that another library has open throws
  * (`ERR_SWING_STORE_OTHER_LIBRARY`).
  */
 export interface Database {
-  /** Is the database in memory, or a temporary one? */
+  /** Whether the database is in memory or temporary. */
   readonly memory: boolean;
-  /** Was it opened for reading alone? */
+  /** Whether the database was opened read-only. */
   readonly readonly: boolean;
-  /** The file name as given; `:memory:` for one in memory. */
+  /** The file name as given; `:memory:` for a database in memory. */
   readonly name: string;
-  /** `false` once it is closed. */
+  /** Whether the connection is open. */
   readonly open: boolean;
-  /** Is a transaction open? */
+  /** Whether a transaction is open. */
   readonly inTransaction: boolean;
 
   /**
-   * Compiles one SQL statement.
+   * Compiles an SQL statement.
    *
-   * @throws if it is not valid, not just one, or the database is closed.
+   * @throws if the SQL is invalid or has several statements, or the database is closed.
    */
   prepare<BindParameters extends unknown[] | {} = unknown[], Result = unknown>(
     source: string,
@@ -2246,29 +2270,29 @@ export interface Database {
   /**
    * Wraps a function in a transaction; see {@link Transaction}.
    *
-   * @typeParam F  the function's own type
+   * @typeParam F  the type of the function
    * @throws if `fn` is not a function.
    */
   transaction<F extends (...params: any[]) => unknown>(fn: F): Transaction<F>;
 
   /**
-   * Executes any number of SQL statements and drops their results. Returns this database.
+   * Executes any number of SQL statements and discards their results. Returns this database.
    *
-   * @throws at the first that fails; those before it stay done.
+   * @throws at the first statement that fails; earlier ones remain in effect.
    */
   exec(source: string): this;
 
   /**
    * Executes a pragma, given without the word `PRAGMA`.
    *
-   * @returns its rows as objects, or with `simple` the one value.
+   * @returns its rows as objects, or with `simple` the single value.
    */
   pragma(source: string, options?: PragmaOptions): unknown;
 
-  /** The whole database as bytes, from which `new Database(bytes)` makes one in memory. */
+  /** Returns the database as bytes; `new Database(bytes)` creates a database in memory from them. */
   serialize(options?: { attached?: 'main' | undefined }): Buffer;
 
-  /** Closes the connection; an open transaction is rolled back. Once closed, it does nothing. Returns this database. */
+  /** Closes the connection and rolls back an open transaction. Does nothing if it is closed. Returns this database. */
   close(): this;
 
   /** Not available; declared so that this fits better-sqlite3's type. @throws always. */
@@ -2288,40 +2312,44 @@ export interface Database {
 }
 
 /**
- * What the `make…Store` functions need of a handle of better-sqlite3, whose type this fits. It must be in memory: one on
- * a file is refused. Its contents move into a {@link Database}, and its methods are those of that database from then on, so
- * that its owner and the sub-store see the same rows in the same transaction.
+ * The part of a better-sqlite3 handle that the `make…Store` functions use. The handle must be in memory: handles on
+ * files are rejected. Its content moves into a {@link Database}, and its methods become those of that database, so that
+ * the handle's owner and the sub-store see the same rows in the same transaction.
  */
 export interface ForeignDatabase {
-  /** Is it in memory? If not, it is refused. */
+  /** Whether the database is in memory. If not, it is rejected. */
   readonly memory: boolean;
-  /** Is a transaction open? The first sub-store over a handle must be made before. */
+  /** Whether a transaction is open. The first sub-store must be created while none is. */
   readonly inTransaction: boolean;
-  /** Compiles one SQL statement. Statements that were prepared before the first sub-store was made fail afterwards. */
+  /**
+   * Compiles an SQL statement. Statements that were prepared before the first sub-store was created fail afterwards.
+   */
   prepare(source: string): unknown;
   /** Executes SQL statements. */
   exec(source: string): unknown;
   /** Executes a pragma. */
   pragma(source: string): unknown;
-  /** All of it as bytes. */
+  /** Returns the database as bytes. */
   serialize(): Uint8Array;
-  /** Closes it, and the database that it was moved to. */
+  /** Closes the handle and the database to which its content moved. */
   close(): unknown;
 }
 
-/** The type of {@link Database} as a value: a class that may also be called as a function. */
+/** The type of the value {@link Database}: a class that can also be called as a function. */
 export interface DatabaseConstructor {
   /**
-   * @param filenameOrBuffer  a file, made if need be; `:memory:` (or nothing, or an empty string) for a database that
-   *   lasts as long as the connection; or the bytes of a database (see `serialize`) to work on in memory.
-   * @throws if the file cannot be opened, or an option is unknown or of the wrong type.
+   * Opens a database.
+   *
+   * @param filenameOrBuffer  a file, which is created if necessary; `:memory:`, an empty string or nothing for a
+   *   database that lasts as long as the connection; or the bytes of a database (see `serialize`) to use in memory.
+   * @throws if the file cannot be opened, or an option is unknown or has the wrong type.
    */
   new (filenameOrBuffer?: string | Buffer, options?: DatabaseOptions): Database;
   /** The same without `new`. */
   (filenameOrBuffer?: string | Buffer, options?: DatabaseOptions): Database;
-  /** What `instanceof` looks for. */
+  /** The prototype, for `instanceof`. */
   readonly prototype: Database;
 }
 
-/** Opens SQLite databases; the same with and without `new`. */
+/** Opens SQLite databases, with or without `new`. */
 export const Database: DatabaseConstructor;
