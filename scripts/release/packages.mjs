@@ -40,7 +40,7 @@ const packageJson = ({ name, version, license, engines }, platform) => {
 const readme = ({ name }, platform) =>
   `# ${name}-${platform.name}\n\n` +
   `The binary of \`${name}\` for \`${platform.target}\`. ` +
-  `npm installs it along with that package where it fits; there is no need to ask for it.\n`;
+  `npm installs it together with that package on matching platforms.\n`;
 
 /** What Cargo needs to build the addon; it wants the benchmark that its manifest names, too. */
 export const cargoFiles = [...addonSources, 'benches'];
