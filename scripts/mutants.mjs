@@ -1,0 +1,277 @@
+/**
+ * Changes the store's code in small ways, one at a time, and reports which changes no test notices.
+ *
+ *     npm run mutants -- [--area NAME]... [--file PATH]... [--shard K/N] [--jobs N] [--minutes N]
+ *                        [--budget SECONDS] [--again] [--list-survivors] [--summary]
+ *
+ * cargo-mutants says which changes there are. Most are built at once, in a copy of the checkout under `target/mutants`,
+ * and chosen by an environment variable when a test runs; the others are built one by one. A first run without any change
+ * shows which tests reach which mutant, and only those are asked, the most promising first, until one fails.
+ *
+ * Results are kept in `target/mutants/*.jsonl`, so a run can be ended at any time, and the next one goes on. A result
+ * holds until the function changes. `--again` asks about survivors once more, with the tests that there are now;
+ * `--budget` says for how long tests are asked about one mutant (0: all of them); `--list-survivors` and `--summary` only
+ * look at results. Survivors that make no difference are listed in `scripts/mutants/accepted.json`, with the reason.
+ */
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+import { MutantsError, areas, listMutants } from './mutants/list.mjs';
+import { makeAccepted, makeResults } from './mutants/results.mjs';
+import { ask, findTests, stopAll, suitesFor, traceTests } from './mutants/suites.mjs';
+import { makeTree, stopCompiling } from './mutants/tree.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const directory = path.join(root, 'target', 'mutants');
+
+const { values } = parseArgs({
+  options: {
+    area: { type: 'string', multiple: true, default: Object.keys(areas) },
+    file: { type: 'string', multiple: true, default: [] },
+    shard: { type: 'string', default: '1/1' },
+    jobs: { type: 'string', default: '2' },
+    minutes: { type: 'string', default: 'Infinity' },
+    budget: { type: 'string', default: '90' },
+    again: { type: 'boolean', default: false },
+    'list-survivors': { type: 'boolean', default: false },
+    summary: { type: 'boolean', default: false },
+  },
+});
+
+const begun = performance.now();
+const say = text => console.log(`${Math.round((performance.now() - begun) / 1000)} s: ${text}`);
+
+const [shard, shards] = values.shard.split('/').map(Number);
+if (!(shard >= 1 && shard <= shards)) throw new MutantsError(`--shard ${values.shard}: K/N is wanted, such as 1/4`);
+const results = makeResults(directory, `results-${shard}-of-${shards}.jsonl`);
+const accepted = makeAccepted();
+const outcomeOf = ({ key }) => results.get(key)?.outcome;
+
+const placeOf = ({ file, line, functionName, name, where }) =>
+  `${file}:${line}: ${name}${functionName ? ` in ${functionName}` : ''}\n    ${where}`;
+
+const listSurvivors = mutants => {
+  for (const mutant of mutants) {
+    if (outcomeOf(mutant) !== 'survived' || accepted.reasonFor(mutant)) continue;
+    const { suites, left } = results.get(mutant.key);
+    console.log(placeOf(mutant));
+    console.log(
+      `    asked: ${suites.length}${suites.length === 0 ? ' (no test reaches it)' : ''}, left: ${left.length}`,
+    );
+  }
+};
+
+const summarize = (mutants, everything) => {
+  const rows = values.area.map(area => {
+    const own = mutants.filter(mutant => mutant.area === area);
+    const count = wanted => own.filter(wanted).length;
+    const survived = own.filter(mutant => outcomeOf(mutant) === 'survived');
+    const fine = survived.filter(accepted.reasonFor).length;
+    const row = {
+      area,
+      mutants: own.length,
+      unviable: count(mutant => outcomeOf(mutant) === 'unviable'),
+      caught: count(mutant => outcomeOf(mutant) === 'caught'),
+      survived: survived.length - fine,
+      accepted: fine,
+      'not run': count(mutant => !outcomeOf(mutant)),
+    };
+    const judged = row.caught + row.survived;
+    return { ...row, 'caught %': judged ? Math.round((1000 * row.caught) / judged) / 10 : '' };
+  });
+  console.table(rows);
+  if (everything) {
+    for (const entry of accepted.stale(mutants, outcomeOf)) {
+      console.log(`accepted.json has an entry that is needed no more: ${JSON.stringify(entry)}`);
+      process.exitCode = 1;
+    }
+  }
+};
+
+/** How likely a suite is to catch a mutant of a file, for each second that it takes: from what it did so far. */
+const makeRanking = () => {
+  const counts = new Map();
+  const countsOf = (file, id) => {
+    const key = `${file} ${id}`;
+    if (!counts.has(key)) counts.set(key, { asked: 0, caught: 0 });
+    return counts.get(key);
+  };
+  const note = (file, id, caught) => {
+    const found = countsOf(file, id);
+    found.asked += 1;
+    found.caught += Number(caught);
+  };
+  for (const { file, by, suites = [] } of results.all()) {
+    for (const id of suites) note(file, id, id === by);
+  }
+  const worth = (file, { id, ms }) => {
+    const { asked, caught } = countsOf(file, id);
+    return (caught + 0.5) / (asked + 2) / (ms + 300);
+  };
+  return { note, sort: (file, suites) => suites.toSorted((a, b) => worth(file, b) - worth(file, a)) };
+};
+
+const ending = { asked: false };
+const isOver = () => ending.asked || performance.now() - begun > Number(values.minutes) * 60_000;
+
+/** Asks suites about a mutant until one fails, and keeps what came of it. */
+const judge = async (mutant, suites, { tree, programs, number, ranking }) => {
+  const start = performance.now();
+  const { key, area, file, functionName, name, where } = mutant;
+  const asked = [];
+  let by;
+  let timedOut = false;
+  const budget = Number(values.budget) * 1000 || Infinity;
+  const queue = ranking.sort(file, suites);
+  let spent = 0;
+  while (queue.length > 0 && by === undefined) {
+    // One suite is always asked; a survivor's list says which were not.
+    if (asked.length > 0 && spent + queue[0].ms > budget) break;
+    const suite = queue.shift();
+    const found = await ask(tree, suite, programs, number);
+    if (ending.asked) return undefined;
+    spent += found.ms;
+    asked.push(suite.id);
+    ranking.note(file, suite.id, found.caught);
+    if (found.caught) {
+      by = suite.id;
+      timedOut = found.timedOut;
+    }
+  }
+  const outcome = by === undefined ? 'survived' : 'caught';
+  results.add({
+    key,
+    area,
+    file,
+    function: functionName,
+    name,
+    where,
+    outcome,
+    ...(by === undefined ? { left: queue.map(({ id }) => id) } : { by, timedOut }),
+    suites: asked,
+    ms: Math.round(performance.now() - start),
+    at: Date.now(),
+  });
+  return outcome;
+};
+
+const runCampaign = async mutants => {
+  const copy = makeTree(root, directory);
+  copy.sync();
+  say(`${mutants.length} mutants are compiled`);
+  const { switched, unviable, numberOf } = await copy.buildSwitches(mutants, say);
+  for (const mutant of unviable) {
+    const { key, area, file, functionName, name, where } = mutant;
+    if (outcomeOf(mutant) === 'unviable') continue;
+    results.add({ key, area, file, function: functionName, name, where, outcome: 'unviable', at: Date.now() });
+  }
+  const singles = mutants.filter(mutant => !switched.includes(mutant) && !unviable.includes(mutant));
+  say(`${switched.length} are in one build, ${unviable.length} do not compile, ${singles.length} are built one by one`);
+  const programs = await copy.build();
+  if (!programs) throw new MutantsError('The tests do not compile with the mutants beside the code');
+
+  const tests = findTests(copy.tree, programs);
+  const traceFile = path.join(directory, 'trace.json');
+  const allKeys = new Set(mutants.map(({ key }) => key));
+  const old = existsSync(traceFile) ? JSON.parse(readFileSync(traceFile, 'utf8')) : { keys: [], traced: {} };
+  const isKnown = mutants.every(({ key }) => old.keys.includes(key));
+  say(`${tests.length} tests run without a mutant`);
+  const traced = await traceTests(copy.tree, tests, {
+    jobs: Number(values.jobs),
+    keyOf: number => mutants[number - 1]?.key,
+    known: isKnown ? old.traced : {},
+    onProgress: (done, all, { id, file }, { ok, ms, reached }) => {
+      if (!ok) say(`${id} fails without a mutant, and is not asked`);
+      if (file || done % 100 === 0) say(`${done}/${all} ${id}: ${ms} ms, ${reached.length} reached`);
+    },
+  });
+  if (ending.asked) return;
+  writeFileSync(traceFile, JSON.stringify({ keys: [...allKeys], traced }));
+  const reachedBy = new Map(tests.map(({ id }) => [id, new Set(traced[id].reached)]));
+  const functionOf = ({ file, functionStart }) => `${file} ${functionStart}`;
+  const byFunction = new Map();
+  for (const mutant of switched) {
+    const list = byFunction.get(functionOf(mutant)) ?? [];
+    list.push(mutant.key);
+    byFunction.set(functionOf(mutant), list);
+  }
+  const ranking = makeRanking();
+  const isWanted = mutant => {
+    const outcome = outcomeOf(mutant);
+    return !outcome || (values.again && outcome === 'survived' && !accepted.reasonFor(mutant));
+  };
+  const report = (mutant, outcome, left) => {
+    if (outcome) say(`${outcome}${outcome === 'survived' ? ` (${left} to go) ${placeOf(mutant)}` : ''}`);
+  };
+
+  const queue = switched.filter(isWanted);
+  say(`${queue.length} mutants are tried`);
+  await Promise.all(
+    Array.from({ length: Number(values.jobs) }, async () => {
+      while (queue.length > 0 && !isOver()) {
+        const mutant = queue.shift();
+        const suites = suitesFor(tests, traced, id => reachedBy.get(id).has(mutant.key));
+        const number = numberOf(mutant);
+        const outcome = await judge(mutant, suites, { tree: copy.tree, programs, number, ranking });
+        if (outcome === 'survived') report(mutant, outcome, queue.length);
+      }
+    }),
+  );
+
+  const rest = singles.filter(isWanted);
+  say(`${rest.length} mutants are built one by one`);
+  for (const [index, mutant] of rest.entries()) {
+    if (isOver()) break;
+    const own = await copy.buildOne(mutant);
+    const { key, area, file, functionName, name, where } = mutant;
+    if (!own) {
+      results.add({ key, area, file, function: functionName, name, where, outcome: 'unviable', at: Date.now() });
+      continue;
+    }
+    // Without a switch in its function nobody knows which tests reach it: all of them may.
+    const near = byFunction.get(functionOf(mutant));
+    const suites = suitesFor(tests, traced, id => !near || near.some(each => reachedBy.get(id).has(each)));
+    report(mutant, await judge(mutant, suites, { tree: copy.tree, programs: own, ranking }), rest.length - index - 1);
+  }
+};
+
+/** One run at a time: there is one tree. */
+const lock = path.join(directory, 'pid');
+const isAlive = pid => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+try {
+  const all = listMutants(root, { areaNames: values.area, files: values.file });
+  const everything = values.area.length === Object.keys(areas).length && values.file.length === 0;
+  const mutants = all.filter((_, index) => index % shards === shard - 1);
+  if (!values['list-survivors'] && !values.summary) {
+    if (existsSync(lock) && isAlive(Number(readFileSync(lock, 'utf8')))) {
+      throw new MutantsError(`Another run is going on: process ${readFileSync(lock, 'utf8')}`);
+    }
+    writeFileSync(lock, `${process.pid}`);
+    for (const signal of ['SIGINT', 'SIGTERM']) {
+      process.once(signal, () => {
+        ending.asked = true;
+        stopCompiling();
+        stopAll();
+      });
+    }
+    await runCampaign(mutants);
+    rmSync(lock, { force: true });
+  }
+  if (values['list-survivors']) listSurvivors(mutants);
+  summarize(mutants, everything && shards === 1);
+} catch (error) {
+  if (!(error instanceof MutantsError)) throw error;
+  console.error(error.message);
+  process.exitCode = 1;
+}

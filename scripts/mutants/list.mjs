@@ -1,0 +1,123 @@
+/** Which mutants there are. cargo-mutants finds them; here each gets a key that outlives moves and comments. */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+
+import { tokensOf } from './rust-text.mjs';
+
+/** What decides whether a store is correct, in the order in which it is worth the time. */
+export const areas = {
+  buffer: ['src/store/buffer', 'src/store/journaled.rs'],
+  crank: ['src/store/crank.rs'],
+  kv: ['src/store/kv.rs'],
+  transcripts: ['src/store/transcripts.rs'],
+  prune: ['src/store/prune.rs'],
+  completeness: ['src/store/completeness.rs'],
+  import: ['record_import', 'span_import', 'span_lines', 'saved_items', 'item_changes'].map(
+    name => `src/store/${name}.rs`,
+  ),
+  directory: ['src/store/directory'],
+  repopulate: ['src/store/repopulate'],
+  verify: ['src/store/verify'],
+  snapshots: ['src/store/snapshots.rs'],
+  gzip: ['src/store/gzip'],
+};
+
+export class MutantsError extends Error {}
+
+/** A position of cargo-mutants, whose columns are characters from 1, as an offset. */
+const offsets = text => {
+  const lines = [0];
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) lines.push(at + 1);
+  return ({ line, column }) => {
+    const start = lines[line - 1];
+    const end = lines[line] ?? text.length;
+    return start + [...text.slice(start, end)].slice(0, column - 1).join('').length;
+  };
+};
+
+const codeOf = (tokens, start, end) =>
+  tokens
+    .filter(token => token.start >= start && token.end <= end)
+    .map(({ text }) => text)
+    .join(' ');
+
+/** A source with what is looked up in it again and again. */
+const makeSource = (root, file) => {
+  const text = readFileSync(path.join(root, file), 'utf8');
+  return { text, tokens: tokensOf(text), offsetOf: offsets(text) };
+};
+
+/** One mutant in the terms of this command. */
+const describe = (source, { file, function: fn, genre, name, replacement, span }) => {
+  const [start, end] = [span.start, span.end].map(source.offsetOf);
+  const body = fn && [fn.span.start, fn.span.end].map(source.offsetOf);
+  const what = name.slice(name.indexOf(': ') + 2);
+  const line = source.text.slice(source.text.lastIndexOf('\n', start) + 1).split('\n', 1)[0];
+  return {
+    file,
+    line: span.start.line,
+    start,
+    end,
+    functionStart: body?.[0],
+    functionName: fn?.function_name ?? null,
+    returns: fn?.return_type ?? '',
+    genre,
+    replacement,
+    // What a person calls it: the same wherever the file is.
+    name: fn ? what.replace(new RegExp(` in ${fn.function_name.replace(/[^\w]/g, '\\$&')}$`), '') : what,
+    where: line.trim(),
+    identity: [
+      fn ? [fn.function_name, codeOf(source.tokens, ...body)] : line.trim(),
+      fn ? codeOf(source.tokens, body[0], start).length : span.start.column,
+      codeOf(source.tokens, start, end),
+      genre,
+      replacement,
+    ],
+  };
+};
+
+/** The numbers of a constant's size are no decision: whatever they are, the result is the same. */
+const isSize = ({ functionName, genre }) => functionName === null && genre === 'BinaryOperator';
+
+/** The mutants of files, or of all areas; each with its area. */
+export const listMutants = (root, { areaNames = Object.keys(areas), files = [] } = {}) => {
+  const { status, stdout, stderr, error } = spawnSync('cargo', ['mutants', '--list', '--json'], {
+    cwd: root,
+    encoding: 'utf8',
+    maxBuffer: 2 ** 30,
+  });
+  if (error || /no such (?:sub)?command/.test(stderr)) {
+    throw new MutantsError('cargo-mutants is missing. Install it: cargo install --locked cargo-mutants');
+  }
+  if (status !== 0) throw new MutantsError(`cargo mutants failed:\n${stderr}`);
+  const found = JSON.parse(stdout);
+  const sources = new Map();
+  const seen = new Map();
+  return areaNames.flatMap(area => {
+    const places = areas[area];
+    if (!places) throw new MutantsError(`There is no area ${area}. There are: ${Object.keys(areas).join(', ')}`);
+    for (const place of places) {
+      if (!found.some(({ file }) => file === place || file.startsWith(`${place}/`))) {
+        throw new MutantsError(
+          `${place}, of the area ${area}, has no mutants. Was it moved? See scripts/mutants/list.mjs`,
+        );
+      }
+    }
+    return found
+      .filter(({ file }) => places.some(place => file === place || file.startsWith(`${place}/`)))
+      .filter(({ file }) => files.length === 0 || files.includes(file))
+      .map(mutant => {
+        if (!sources.has(mutant.file)) sources.set(mutant.file, makeSource(root, mutant.file));
+        return { area, ...describe(sources.get(mutant.file), mutant) };
+      })
+      .filter(mutant => !isSize(mutant))
+      .map(({ identity, ...mutant }) => {
+        const hash = createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 16);
+        const nth = seen.get(hash) ?? 0;
+        seen.set(hash, nth + 1);
+        return { key: nth ? `${hash}-${nth}` : hash, ...mutant };
+      });
+  });
+};

@@ -1,0 +1,48 @@
+/** What became of each mutant, and which survivors are accepted. */
+import { appendFileSync, existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const acceptedFile = fileURLToPath(new URL('accepted.json', import.meta.url));
+
+/** The results in a directory, from any number of files, shards' too: the last of a mutant counts. */
+export const makeResults = (directory, name) => {
+  mkdirSync(directory, { recursive: true });
+  const results = new Map();
+  for (const file of readdirSync(directory).filter(each => each.endsWith('.jsonl'))) {
+    for (const line of readFileSync(path.join(directory, file), 'utf8').split('\n')) {
+      if (!line) continue;
+      const result = JSON.parse(line);
+      const old = results.get(result.key);
+      if (!old || old.at <= result.at) results.set(result.key, result);
+    }
+  }
+  const own = path.join(directory, name);
+  return {
+    get: key => results.get(key),
+    all: () => [...results.values()],
+    add: result => {
+      results.set(result.key, result);
+      appendFileSync(own, `${JSON.stringify(result)}\n`);
+    },
+  };
+};
+
+/**
+ * The accepted survivors: `{ function, mutation, where, reason }`, where `mutation` and `where` are what the list of
+ * survivors shows: the mutation's name and the line that it changes. `function` is null outside of one.
+ */
+export const makeAccepted = () => {
+  const entries = existsSync(acceptedFile) ? JSON.parse(readFileSync(acceptedFile, 'utf8')) : [];
+  const fits = (entry, mutant) =>
+    entry.function === mutant.functionName && entry.mutation === mutant.name && entry.where === mutant.where;
+  return {
+    reasonFor: mutant => entries.find(entry => fits(entry, mutant))?.reason,
+    /** Those that are about no mutant any more, or about one that a test catches. */
+    stale: (mutants, outcomeOf) =>
+      entries.filter(entry => {
+        const found = mutants.filter(mutant => fits(entry, mutant));
+        return found.length === 0 || found.every(mutant => ['caught', 'unviable'].includes(outcomeOf(mutant)));
+      }),
+  };
+};

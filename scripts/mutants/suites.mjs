@@ -1,0 +1,166 @@
+/** Which tests there are, which of them reach a mutant, and whether they notice it. */
+import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { freemem, tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { TRACE_VARIABLE, VARIABLE } from './switches.mjs';
+
+/** Test files that say nothing about what the store does, or take too long to ask them about every mutant. */
+const LEFT_OUT = [
+  'bench',
+  'differential-harness',
+  'docs',
+  'docs-harness',
+  'docs-text',
+  'loading',
+  'packages',
+  'types',
+  'workflows',
+].map(name => `${name}.test.mjs`);
+
+/** A test of a Rust program that takes longer than this is asked by itself. */
+const SLOW_MS = 1500;
+/** A mutant that takes all memory, or fills the disk, must not take the machine along. */
+const LEAST_FREE_MEMORY = 1.5 * 2 ** 30;
+const LIMITS = 'ulimit -f 4000000; exec "$@"';
+
+const fast = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+
+const running = new Set();
+
+/** Ends all tests that run. */
+export const stopAll = () => {
+  for (const stop of running) stop();
+};
+
+/** Runs a program with a time limit: whether it succeeded, and how long it took. What it leaves is deleted. */
+const run = (command, args, { cwd, env, limit }) =>
+  new Promise(resolve => {
+    const temporary = mkdtempSync(path.join(fast, 'mutants-'));
+    const begun = performance.now();
+    const child = spawn('sh', ['-c', LIMITS, 'sh', command, ...args], {
+      cwd,
+      env: { ...process.env, CARGO_MANIFEST_DIR: cwd, TMPDIR: temporary, ...env },
+      stdio: 'ignore',
+      detached: true,
+    });
+    let timedOut = false;
+    const stop = () => {
+      timedOut = true;
+      try {
+        process.kill(-child.pid, 'SIGKILL');
+      } catch {
+        // It has ended.
+      }
+    };
+    running.add(stop);
+    const watch = setInterval(() => {
+      if (performance.now() - begun > limit || freemem() < LEAST_FREE_MEMORY) stop();
+    }, 250);
+    child.on('close', status => {
+      clearInterval(watch);
+      running.delete(stop);
+      try {
+        process.kill(-child.pid, 'SIGKILL');
+      } catch {
+        // No process of it is left.
+      }
+      rmSync(temporary, { recursive: true, force: true, maxRetries: 3 });
+      resolve({ ok: status === 0, timedOut, ms: Math.round(performance.now() - begun) });
+    });
+  });
+
+const inParallel = async (jobs, items, work) => {
+  const queue = [...items];
+  await Promise.all(
+    Array.from({ length: jobs }, async () => {
+      while (queue.length > 0) await work(queue.shift());
+    }),
+  );
+};
+
+/** All tests of a tree, one by one for Rust and by file for JavaScript: `{ id, program?, test?, file?, hash }`. */
+export const findTests = (tree, programs) => {
+  const rust = Object.entries(programs).flatMap(([name, program]) => {
+    const { stdout } = spawnSync(program, ['--list', '--format', 'terse'], { cwd: tree, encoding: 'utf8' });
+    return stdout
+      .split('\n')
+      .filter(line => line.endsWith(': test'))
+      .map(line => line.slice(0, -': test'.length))
+      .map(test => ({ id: `${name} ${test}`, name, program, test }));
+  });
+  const ava = readdirSync(path.join(tree, '__test__'))
+    .filter(name => name.endsWith('.test.mjs') && !LEFT_OUT.includes(name))
+    .map(name => {
+      const file = path.join('__test__', name);
+      const hash = createHash('sha256')
+        .update(readFileSync(path.join(tree, file)))
+        .digest('hex');
+      return { id: file, file, hash };
+    });
+  return [...rust, ...ava];
+};
+
+const avaArguments = file => ['node_modules/ava/entrypoints/cli.mjs', '--fail-fast', '--timeout=10m', file];
+
+/**
+ * Runs each test once, with no mutant, to see which mutants it reaches and how long it takes. `known` is what an
+ * earlier run returned: files in JavaScript that are as they were are not run again.
+ */
+export const traceTests = async (tree, tests, { jobs, keyOf, known = {}, onProgress }) => {
+  const traced = {};
+  let done = 0;
+  const trace = async test => {
+    if (test.hash && known[test.id]?.hash === test.hash) {
+      traced[test.id] = known[test.id];
+    } else {
+      const directory = mkdtempSync(path.join(fast, 'mutants-trace-'));
+      const file = path.join(directory, 'reached');
+      writeFileSync(file, '', { mode: 0o666 });
+      const [command, args] = test.file
+        ? [process.execPath, avaArguments(test.file)]
+        : [test.program, ['--exact', test.test]];
+      const { ok, ms } = await run(command, args, { cwd: tree, env: { [TRACE_VARIABLE]: file }, limit: 600_000 });
+      const numbers = new Set(readFileSync(file, 'utf8').split('\n').filter(Boolean).map(Number));
+      rmSync(directory, { recursive: true, force: true });
+      traced[test.id] = { ok, ms, hash: test.hash, reached: [...numbers].map(keyOf).filter(Boolean) };
+    }
+    done += 1;
+    onProgress?.(done, tests.length, test, traced[test.id]);
+  };
+  await inParallel(jobs, tests, trace);
+  return traced;
+};
+
+/** What to ask about a mutant: the quick tests of each Rust program at once, slow ones and files in JavaScript singly. */
+export const suitesFor = (tests, traced, reaches) => {
+  const suites = [];
+  const groups = new Map();
+  for (const test of tests) {
+    const { ok, ms } = traced[test.id] ?? {};
+    if (!ok || !reaches(test.id)) continue;
+    if (test.file) {
+      suites.push({ id: test.file, ms, file: test.file });
+    } else if (ms > SLOW_MS) {
+      suites.push({ id: test.id, ms, name: test.name, tests: [test.test] });
+    } else {
+      const group = groups.get(test.name) ?? { id: test.name, ms: 0, name: test.name, tests: [] };
+      group.ms += ms / 2;
+      group.tests.push(test.test);
+      groups.set(test.name, group);
+    }
+  }
+  return [...groups.values(), ...suites];
+};
+
+/** Asks one suite about a mutant: whether it fails. */
+export const ask = async (tree, suite, programs, number) => {
+  const [command, args] = suite.file
+    ? [process.execPath, avaArguments(suite.file)]
+    : [programs[suite.name], ['--exact', ...suite.tests]];
+  const env = number === undefined ? {} : { [VARIABLE]: `${number}` };
+  const { ok, timedOut, ms } = await run(command, args, { cwd: tree, env, limit: 20_000 + suite.ms * 8 });
+  return { caught: !ok, timedOut, ms };
+};
