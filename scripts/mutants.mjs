@@ -77,7 +77,7 @@ const summarize = (mutants, everything) => {
       caught: count(mutant => outcomeOf(mutant) === 'caught'),
       survived: survived.length - fine,
       accepted: fine,
-      'not run': count(mutant => !outcomeOf(mutant)),
+      'not run': count(mutant => [undefined, 'pending'].includes(outcomeOf(mutant))),
     };
     const judged = row.caught + row.survived;
     return { ...row, 'caught %': judged ? Math.round((1000 * row.caught) / judged) / 10 : '' };
@@ -117,45 +117,45 @@ const makeRanking = () => {
 const ending = { asked: false };
 const isOver = () => ending.asked || performance.now() - begun > Number(values.minutes) * 60_000;
 
-/** Asks suites about a mutant until one fails, and keeps what came of it. */
-const judge = async (mutant, suites, { tree, programs, number, ranking }) => {
+const patience = Number(values.budget) * 1000 || Infinity;
+
+/** Keeps what became of a mutant. */
+const note = ({ key, area, file, functionName, name, where }, outcome) => {
+  const result = { key, area, file, function: functionName, name, where, ...outcome, at: Date.now() };
+  results.add(result);
+  return result;
+};
+
+/**
+ * Asks suites about a mutant until one fails, and keeps what came of it. `before`: those that were asked already;
+ * unless `isLast`, more will be.
+ */
+const judge = async (
+  mutant,
+  suites,
+  { tree, programs, number, ranking, budget = patience, before = [], isLast = true },
+) => {
   const start = performance.now();
-  const { key, area, file, functionName, name, where } = mutant;
   const asked = [];
-  let by;
-  let timedOut = false;
-  const budget = Number(values.budget) * 1000 || Infinity;
-  const queue = ranking.sort(file, suites);
+  const queue = ranking.sort(mutant.file, suites);
+  let caught;
   let spent = 0;
-  while (queue.length > 0 && by === undefined) {
-    // One suite is always asked; a survivor's list says which were not.
-    if (asked.length > 0 && spent + queue[0].ms > budget) break;
+  // One suite is always asked; a survivor's list says which were not.
+  while (queue.length > 0 && !caught && (asked.length === 0 || spent + queue[0].ms <= budget)) {
     const suite = queue.shift();
     const found = await ask(tree, suite, programs, number);
     if (ending.asked) return undefined;
     spent += found.ms;
     asked.push(suite.id);
-    ranking.note(file, suite.id, found.caught);
-    if (found.caught) {
-      by = suite.id;
-      timedOut = found.timedOut;
-    }
+    ranking.note(mutant.file, suite.id, found.caught);
+    if (found.caught) caught = { by: suite.id, timedOut: found.timedOut };
   }
-  const outcome = by === undefined ? 'survived' : 'caught';
-  results.add({
-    key,
-    area,
-    file,
-    function: functionName,
-    name,
-    where,
-    outcome,
-    ...(by === undefined ? { left: queue.map(({ id }) => id) } : { by, timedOut }),
-    suites: asked,
+  return note(mutant, {
+    outcome: caught ? 'caught' : isLast ? 'survived' : 'pending',
+    ...(caught ?? { left: queue.map(({ id }) => id) }),
+    suites: [...before, ...asked],
     ms: Math.round(performance.now() - start),
-    at: Date.now(),
   });
-  return outcome;
 };
 
 const runCampaign = async mutants => {
@@ -164,77 +164,92 @@ const runCampaign = async mutants => {
   say(`${mutants.length} mutants are compiled`);
   const { switched, unviable, numberOf } = await copy.buildSwitches(mutants, say);
   for (const mutant of unviable) {
-    const { key, area, file, functionName, name, where } = mutant;
-    if (outcomeOf(mutant) === 'unviable') continue;
-    results.add({ key, area, file, function: functionName, name, where, outcome: 'unviable', at: Date.now() });
+    if (outcomeOf(mutant) !== 'unviable') note(mutant, { outcome: 'unviable' });
   }
   const singles = mutants.filter(mutant => !switched.includes(mutant) && !unviable.includes(mutant));
   say(`${switched.length} are in one build, ${unviable.length} do not compile, ${singles.length} are built one by one`);
   const programs = await copy.build();
   if (!programs) throw new MutantsError('The tests do not compile with the mutants beside the code');
 
-  const tests = findTests(copy.tree, programs);
   const traceFile = path.join(directory, 'trace.json');
-  const allKeys = new Set(mutants.map(({ key }) => key));
   const old = existsSync(traceFile) ? JSON.parse(readFileSync(traceFile, 'utf8')) : { keys: [], traced: {} };
   const isKnown = mutants.every(({ key }) => old.keys.includes(key));
-  say(`${tests.length} tests run without a mutant`);
-  const traced = await traceTests(copy.tree, tests, {
-    jobs: Number(values.jobs),
-    keyOf: number => mutants[number - 1]?.key,
-    known: isKnown ? old.traced : {},
-    onProgress: (done, all, { id, file }, { ok, ms, reached }) => {
-      if (!ok) say(`${id} fails without a mutant, and is not asked`);
-      if (file || done % 100 === 0) say(`${done}/${all} ${id}: ${ms} ms, ${reached.length} reached`);
-    },
-  });
-  if (ending.asked) return;
-  writeFileSync(traceFile, JSON.stringify({ keys: [...allKeys], traced }));
-  const reachedBy = new Map(tests.map(({ id }) => [id, new Set(traced[id].reached)]));
   const functionOf = ({ file, functionStart }) => `${file} ${functionStart}`;
-  const byFunction = new Map();
+  const near = new Map();
   for (const mutant of switched) {
-    const list = byFunction.get(functionOf(mutant)) ?? [];
-    list.push(mutant.key);
-    byFunction.set(functionOf(mutant), list);
+    near.set(functionOf(mutant), [...(near.get(functionOf(mutant)) ?? []), mutant.key]);
   }
   const ranking = makeRanking();
+  const allTests = findTests(copy.tree, programs);
+  const traced = {};
+
+  /** Runs tests without a mutant, and returns the suites of them that reach any of some keys. */
+  const look = async tests => {
+    say(`${tests.length} tests run without a mutant`);
+    const found = await traceTests(copy.tree, tests, {
+      jobs: Number(values.jobs),
+      keyOf: number => mutants[number - 1]?.key,
+      known: isKnown ? old.traced : {},
+      isOver: () => ending.asked,
+      onProgress: (done, all, { id, file }, { ok, ms, reached }) => {
+        if (!ok) say(`${id} fails without a mutant, and is not asked`);
+        if (file || done % 100 === 0) say(`${done}/${all} ${id}: ${ms} ms, ${reached.length} reached`);
+      },
+    });
+    if (ending.asked) return undefined;
+    Object.assign(traced, found);
+    const reachedBy = new Map(tests.map(({ id }) => [id, new Set(traced[id].reached)]));
+    writeFileSync(traceFile, JSON.stringify({ keys: mutants.map(({ key }) => key), traced }));
+    return keys => suitesFor(tests, traced, id => keys.some(key => reachedBy.get(id).has(key)));
+  };
   const isWanted = mutant => {
     const outcome = outcomeOf(mutant);
-    return !outcome || (values.again && outcome === 'survived' && !accepted.reasonFor(mutant));
+    return !outcome || outcome === 'pending' || (values.again && outcome === 'survived' && !accepted.reasonFor(mutant));
   };
-  const report = (mutant, outcome, left) => {
-    if (outcome) say(`${outcome}${outcome === 'survived' ? ` (${left} to go) ${placeOf(mutant)}` : ''}`);
+  const wanted = { switched: switched.filter(isWanted), singles: singles.filter(isWanted) };
+
+  /** Asks suites about each of several mutants; returns those that survive. */
+  const tryAll = async (queue, suitesOf, { before, budget, isLast }) => {
+    const survivors = [];
+    say(`${queue.length} mutants are tried`);
+    await Promise.all(
+      Array.from({ length: Number(values.jobs) }, async () => {
+        while (queue.length > 0 && !isOver()) {
+          const mutant = queue.shift();
+          const number = numberOf(mutant);
+          const given = { tree: copy.tree, programs, number, ranking, before: before?.get(mutant), budget, isLast };
+          const result = await judge(mutant, suitesOf([mutant.key]), given);
+          if (!result || result.outcome === 'caught') continue;
+          survivors.push([mutant, result.suites]);
+          say(`${result.outcome} (${queue.length} to go) ${placeOf(mutant)}`);
+        }
+      }),
+    );
+    return new Map(survivors);
   };
 
-  const queue = switched.filter(isWanted);
-  say(`${queue.length} mutants are tried`);
-  await Promise.all(
-    Array.from({ length: Number(values.jobs) }, async () => {
-      while (queue.length > 0 && !isOver()) {
-        const mutant = queue.shift();
-        const suites = suitesFor(tests, traced, id => reachedBy.get(id).has(mutant.key));
-        const number = numberOf(mutant);
-        const outcome = await judge(mutant, suites, { tree: copy.tree, programs, number, ranking });
-        if (outcome === 'survived') report(mutant, outcome, queue.length);
-      }
-    }),
-  );
+  // Rust's tests are the quicker ones, and leave few mutants for those in JavaScript.
+  const rustSuites = await look(allTests.filter(({ file }) => !file));
+  const left = rustSuites && (await tryAll(wanted.switched, rustSuites, { budget: patience / 3, isLast: false }));
+  if (isOver()) return;
+  const avaSuites = await look(allTests.filter(({ file }) => file));
+  if (!avaSuites) return;
+  await tryAll([...left.keys()], avaSuites, { before: left, isLast: true });
 
-  const rest = singles.filter(isWanted);
-  say(`${rest.length} mutants are built one by one`);
-  for (const [index, mutant] of rest.entries()) {
+  say(`${wanted.singles.length} mutants are built one by one`);
+  for (const mutant of wanted.singles) {
     if (isOver()) break;
     const own = await copy.buildOne(mutant);
-    const { key, area, file, functionName, name, where } = mutant;
     if (!own) {
-      results.add({ key, area, file, function: functionName, name, where, outcome: 'unviable', at: Date.now() });
+      note(mutant, { outcome: 'unviable' });
       continue;
     }
-    // Without a switch in its function nobody knows which tests reach it: all of them may.
-    const near = byFunction.get(functionOf(mutant));
-    const suites = suitesFor(tests, traced, id => !near || near.some(each => reachedBy.get(id).has(each)));
-    report(mutant, await judge(mutant, suites, { tree: copy.tree, programs: own, ranking }), rest.length - index - 1);
+    // Without a switch in its function nobody knows which tests reach it: those do that reach its file.
+    const keys =
+      near.get(functionOf(mutant)) ?? switched.filter(({ file }) => file === mutant.file).map(({ key }) => key);
+    const suites = [...rustSuites(keys), ...avaSuites(keys)];
+    const result = await judge(mutant, suites, { tree: copy.tree, programs: own, ranking });
+    if (result?.outcome === 'survived') say(`survived ${placeOf(mutant)}`);
   }
 };
 

@@ -1,7 +1,7 @@
 /** Which tests there are, which of them reach a mutant, and whether they notice it. */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { freemem, tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -23,8 +23,11 @@ const LEFT_OUT = [
 /** A test of a Rust program that takes longer than this is asked by itself. */
 const SLOW_MS = 1500;
 /** A mutant that takes all memory, or fills the disk, must not take the machine along. */
-const LEAST_FREE_MEMORY = 1.5 * 2 ** 30;
-const LIMITS = 'ulimit -f 4000000; exec "$@"';
+const LEAST_FREE_BYTES = 1.5 * 2 ** 30;
+const isNearlyFull = () => {
+  const { bavail, bsize } = statfsSync(fast);
+  return Math.min(freemem(), bavail * bsize) < LEAST_FREE_BYTES;
+};
 
 const fast = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
@@ -40,7 +43,7 @@ const run = (command, args, { cwd, env, limit }) =>
   new Promise(resolve => {
     const temporary = mkdtempSync(path.join(fast, 'mutants-'));
     const begun = performance.now();
-    const child = spawn('sh', ['-c', LIMITS, 'sh', command, ...args], {
+    const child = spawn(command, args, {
       cwd,
       env: { ...process.env, CARGO_MANIFEST_DIR: cwd, TMPDIR: temporary, ...env },
       stdio: 'ignore',
@@ -57,7 +60,7 @@ const run = (command, args, { cwd, env, limit }) =>
     };
     running.add(stop);
     const watch = setInterval(() => {
-      if (performance.now() - begun > limit || freemem() < LEAST_FREE_MEMORY) stop();
+      if (performance.now() - begun > limit || isNearlyFull()) stop();
     }, 250);
     child.on('close', status => {
       clearInterval(watch);
@@ -83,22 +86,21 @@ const inParallel = async (jobs, items, work) => {
 
 /** All tests of a tree, one by one for Rust and by file for JavaScript: `{ id, program?, test?, file?, hash }`. */
 export const findTests = (tree, programs) => {
+  const hashOf = file => createHash('sha256').update(readFileSync(file)).digest('hex');
   const rust = Object.entries(programs).flatMap(([name, program]) => {
+    const hash = hashOf(program);
     const { stdout } = spawnSync(program, ['--list', '--format', 'terse'], { cwd: tree, encoding: 'utf8' });
     return stdout
       .split('\n')
       .filter(line => line.endsWith(': test'))
       .map(line => line.slice(0, -': test'.length))
-      .map(test => ({ id: `${name} ${test}`, name, program, test }));
+      .map(test => ({ id: `${name} ${test}`, name, program, test, hash }));
   });
   const ava = readdirSync(path.join(tree, '__test__'))
     .filter(name => name.endsWith('.test.mjs') && !LEFT_OUT.includes(name))
     .map(name => {
       const file = path.join('__test__', name);
-      const hash = createHash('sha256')
-        .update(readFileSync(path.join(tree, file)))
-        .digest('hex');
-      return { id: file, file, hash };
+      return { id: file, file, hash: hashOf(path.join(tree, file)) };
     });
   return [...rust, ...ava];
 };
@@ -107,13 +109,14 @@ const avaArguments = file => ['node_modules/ava/entrypoints/cli.mjs', '--fail-fa
 
 /**
  * Runs each test once, with no mutant, to see which mutants it reaches and how long it takes. `known` is what an
- * earlier run returned: files in JavaScript that are as they were are not run again.
+ * earlier run returned: tests of files that are as they were are not run again.
  */
-export const traceTests = async (tree, tests, { jobs, keyOf, known = {}, onProgress }) => {
+export const traceTests = async (tree, tests, { jobs, keyOf, known = {}, isOver, onProgress }) => {
   const traced = {};
   let done = 0;
   const trace = async test => {
-    if (test.hash && known[test.id]?.hash === test.hash) {
+    if (isOver()) return;
+    if (known[test.id]?.hash === test.hash) {
       traced[test.id] = known[test.id];
     } else {
       const directory = mkdtempSync(path.join(fast, 'mutants-trace-'));
@@ -161,6 +164,6 @@ export const ask = async (tree, suite, programs, number) => {
     ? [process.execPath, avaArguments(suite.file)]
     : [programs[suite.name], ['--exact', ...suite.tests]];
   const env = number === undefined ? {} : { [VARIABLE]: `${number}` };
-  const { ok, timedOut, ms } = await run(command, args, { cwd: tree, env, limit: 20_000 + suite.ms * 8 });
+  const { ok, timedOut, ms } = await run(command, args, { cwd: tree, env, limit: 10_000 + suite.ms * 8 });
   return { caught: !ok, timedOut, ms };
 };
