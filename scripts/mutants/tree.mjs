@@ -8,7 +8,7 @@ import { libraryName } from '../release/platforms.mjs';
 import { MutantsError } from './list.mjs';
 import { switchBefore, switchModule, withMutant, withSwitches } from './switches.mjs';
 
-const { NAME, platformName } = createRequire(import.meta.url)('../../js/platform.js');
+const { NAME, platformName } = createRequire(import.meta.url)('../../js/addon/platform.js');
 
 const filesOf = root => {
   const { stdout } = spawnSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {

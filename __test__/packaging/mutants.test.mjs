@@ -2,11 +2,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
-import { areas } from '../scripts/mutants/list.mjs';
-import { operationAt, tokensOf } from '../scripts/mutants/rust-text.mjs';
-import { withSwitches } from '../scripts/mutants/switches.mjs';
+import { areas } from '../../scripts/mutants/list.mjs';
+import { operationAt, tokensOf } from '../../scripts/mutants/rust-text.mjs';
+import { withSwitches } from '../../scripts/mutants/switches.mjs';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
 
 test('every place that is to be changed exists', t => {
   for (const place of Object.values(areas).flat()) t.true(existsSync(`${root}${place}`), place);
