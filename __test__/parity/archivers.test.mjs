@@ -18,6 +18,7 @@ import { fillStore } from '../support/common/cosmic-directory.mjs';
 import { reference, subject } from '../support/common/implementations.mjs';
 import { subjectIsReference } from '../support/common/settings.mjs';
 import { inTempDir } from '../support/common/world.mjs';
+import { needing } from '../support/common/requirements.mjs';
 
 const program = fileURLToPath(new URL('../support/parity/programs/archive-spans.mjs', import.meta.url));
 const powers = { fs, path, tmp };
@@ -193,7 +194,11 @@ const failures = {
 };
 // Whoever runs the tests may write anywhere else.
 const readOnly = '/sys/kernel';
-(fs.existsSync(readOnly) ? test : test.skip)('failures: a directory that is read-only', async t => {
+needing(
+  test,
+  'sysfs',
+  fs.existsSync(readOnly),
+)('failures: a directory that is read-only', async t => {
   const codes = [];
   for (const { api } of [subject, reference]) {
     const { kernelStorage, hostStorage } = api.initSwingStore(null, archivers(api, readOnly));

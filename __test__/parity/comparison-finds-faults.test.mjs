@@ -5,11 +5,28 @@ import '@endo/init/debug.js';
 import fc from 'fast-check';
 import test from 'ava';
 import { Buffer } from 'node:buffer';
+import { spawnSync } from 'node:child_process';
+import process from 'node:process';
 import { Difference, firstDifference } from '../support/common/compare.mjs';
 import { faults } from '../support/parity/faulty-references.mjs';
 import { reference } from '../support/common/implementations.mjs';
 import { seed } from '../support/common/settings.mjs';
 import { suites } from '../support/parity/suites.mjs';
+
+test('what a test needs may be missing, but in CI only if that is said', t => {
+  const program = `
+    const { leaveOut } = await import(${JSON.stringify(new URL('../support/common/requirements.mjs', import.meta.url))});
+    leaveOut({ log() {}, pass: () => console.log('left out'), fail: text => console.log(text) }, 'root');`;
+  const said = settings => {
+    const env = { ...process.env, CI: '', SWING_STORE_TEST_WITHOUT: '', ...settings };
+    return spawnSync(process.execPath, ['--input-type=module', '-e', program], { env, encoding: 'utf8' });
+  };
+  t.is(said({}).stdout, 'left out\n');
+  t.regex(said({ CI: 'true' }).stdout, /^CI has to run this test, which needs the rights of root/);
+  t.regex(said({ CI: 'true', SWING_STORE_TEST_WITHOUT: 'bash compiler' }).stdout, /^CI has to run this test/);
+  t.is(said({ CI: 'true', SWING_STORE_TEST_WITHOUT: 'bash root' }).stdout, 'left out\n');
+  t.regex(said({ SWING_STORE_TEST_WITHOUT: 'rot' }).stderr, /nothing that tests need is called "rot"/);
+});
 
 test('the comparer is strict', t => {
   const error = { error: true, constructor: 'Error', name: 'Error', message: 'x' };

@@ -109,7 +109,7 @@ test.serial('a store that a real kernel wrote', async t => {
     const dirs = ['one', 'two'].map(name => path.join(base, name));
     const missing = await unpackRealStore(dirs);
     if (missing) {
-      leaveOut(t, missing);
+      leaveOut(t, 'real-store', missing);
       return;
     }
     await backAndForth(base, dirs, {

@@ -9,13 +9,13 @@ import process, { env } from 'node:process';
 import { fileURLToPath } from 'node:url';
 
 import { runOnSmallDisk, whyNoDisk } from '../support/robustness/small-disks.mjs';
+import { needing } from '../support/common/requirements.mjs';
 
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'swing-store-disk-'));
 test.after.always(() => fs.rmSync(dir, { recursive: true, force: true }));
 
 const reason = whyNoDisk(dir);
-const onSmallDisk = reason ? test.skip : test;
-if (reason) console.warn(`Full disks are not tried: ${reason}`);
+const onSmallDisk = needing(test, 'user-namespaces', !reason, reason);
 
 /** What a program of `support/robustness/disk` prints that has a small disk for itself. */
 const onDisk = async (t, name, ...args) => {

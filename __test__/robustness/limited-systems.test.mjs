@@ -7,24 +7,16 @@ import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
+import { compileLibrary, needing } from '../support/common/requirements.mjs';
 
 const here = name => fileURLToPath(new URL(name, import.meta.url));
 const scratch = fs.mkdtempSync(path.join(tmpdir(), 'swing-store-odd-'));
 test.after.always(() => fs.rmSync(scratch, { recursive: true, force: true }));
 
-/** The library that makes it so; `undefined` where it can't be compiled. */
-const library = (() => {
-  if (process.platform !== 'linux') return undefined;
-  const file = path.join(scratch, 'odd-system.so');
-  const args = ['-O1', '-shared', '-fPIC', '-o', file, here('../support/robustness/limited-system.c'), '-ldl'];
-  const { status, error, stderr } = spawnSync('cc', args, { encoding: 'utf8' });
-  if (status === 0) return file;
-  if (process.env.CI) throw Error(`These tests need a C compiler: ${error?.message ?? stderr}`);
-  console.warn('There is no C compiler, so nothing is tested on systems that lack something.');
-  return undefined;
-})();
-
-const odd = library ? test : test.skip;
+/** The library that makes it so. */
+const library = path.join(scratch, 'odd-system.so');
+const reason = compileLibrary(here('../support/robustness/limited-system.c'), library);
+const odd = needing(test, 'compiler', !reason, reason);
 
 let count = 0;
 

@@ -13,6 +13,7 @@ import { run, runOnReadOnlyDisk, whyNoDisk } from '../support/robustness/small-d
 import { makeStore } from '../support/common/cosmic-directory.mjs';
 import { subject } from '../support/common/implementations.mjs';
 import { program } from '../support/common/cli.mjs';
+import { needing } from '../support/common/requirements.mjs';
 
 // In memory, if possible: nothing in it need last.
 const base = fs.existsSync('/dev/shm') ? '/dev/shm' : os.tmpdir();
@@ -32,8 +33,7 @@ const isUnix = process.platform !== 'win32';
 const onUnix = isUnix ? test : test.skip;
 if (!isUnix) console.warn('Permissions are not tried: this system has others.');
 const reason = whyNoDisk(dir);
-const onReadOnlyDisk = reason ? test.skip : test;
-if (reason) console.warn(`Read-only disks are not tried: ${reason}`);
+const onReadOnlyDisk = needing(test, 'user-namespaces', !reason, reason);
 
 /** Which codes of SQLite are one and the same to better-sqlite3, which does not know all of them. */
 const wordsOf = said => said.replace(/^UNKNOWN_SQLITE_ERROR_1544:/, 'SQLITE_READONLY_DIRECTORY:');

@@ -12,6 +12,7 @@ import { makeStore } from '../support/common/cosmic-directory.mjs';
 import { subject } from '../support/common/implementations.mjs';
 import { program, runCli } from '../support/common/cli.mjs';
 import { run } from '../support/robustness/small-disks.mjs';
+import { isRoot, needing } from '../support/common/requirements.mjs';
 
 const { api } = subject;
 const base = fs.mkdtempSync(path.join(os.tmpdir(), 'swing-store-rights-'));
@@ -22,9 +23,7 @@ const at = name => path.join(base, name);
 const fileIn = dir => path.join(dir, 'swingstore.sqlite');
 const isUnix = process.platform !== 'win32';
 const onUnix = isUnix ? test : test.skip;
-const isRoot = isUnix && process.getuid() === 0;
-const asRoot = isRoot ? test : test.skip;
-if (!isRoot) console.warn('Other users are not tried: this process is not root.');
+const asRoot = needing(test, 'root', isRoot);
 
 const SUFFIXES = ['-journal', '-wal', '-shm'];
 const OTHER = 1234;

@@ -14,6 +14,7 @@ import { makeStore, manifestName } from '../support/common/cosmic-directory.mjs'
 import { makeHistoryStore } from '../support/common/history-store.mjs';
 import { subject } from '../support/common/implementations.mjs';
 import { inTempDir } from '../support/common/world.mjs';
+import { needing } from '../support/common/requirements.mjs';
 
 const {
   archiveSwingStore,
@@ -264,7 +265,7 @@ test('work that is interrupted says what was done, and goes on when it is done a
   });
 });
 
-const onFull = fs.existsSync('/dev/full') ? test : test.skip;
+const onFull = needing(test, 'dev-full', fs.existsSync('/dev/full'));
 onFull('what can not be written is a failure, unless nobody reads any more', async t => {
   await inDir(async at => {
     await makeHistoryStore(subject.api, at('store'));
@@ -319,7 +320,7 @@ const completedByBash = async (script, lines, cwd) => {
   return { code, stderr, answers: answers.map(answer => answer.split('\n').filter(word => word !== '')) };
 };
 
-const onBash = spawnSync('bash', ['--version']).status === 0 ? test : test.skip;
+const onBash = needing(test, 'bash', spawnSync('bash', ['--version']).status === 0);
 onBash('bash completes commands, options and values', async t => {
   await inDir(async at => {
     fs.writeFileSync(at('script'), (await runCli(['completions', 'bash'])).stdout);

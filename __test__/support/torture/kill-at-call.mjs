@@ -1,19 +1,18 @@
 // Processes that are killed before a certain one of their calls that change files. On Linux, where there is a compiler.
-import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { compileLibrary, mayLack } from '../common/requirements.mjs';
 
 const source = fileURLToPath(new URL('./kill-at-call.c', import.meta.url));
 
 /** Compiles it in a directory and returns the file; `undefined` where that is not possible, which in CI is a failure. */
 export const compileKiller = dir => {
-  if (process.platform !== 'linux') return undefined;
   const file = path.join(dir, 'kill-at-call.so');
-  const { status } = spawnSync('cc', ['-O1', '-shared', '-fPIC', '-o', file, source, '-ldl'], { stdio: 'ignore' });
-  if (status !== 0 && process.env.CI) throw Error('cc, the C compiler, could not compile kill-at-call.c');
-  return status === 0 ? file : undefined;
+  const reason = compileLibrary(source, file);
+  if (reason && !mayLack('compiler')) throw Error(`kill-at-call.c could not be compiled: ${reason}`);
+  return reason ? undefined : file;
 };
 
 /**
