@@ -344,8 +344,9 @@ test("better-sqlite3's handle in memory becomes ours, with what it has", async t
   t.throws(() => db.function('f', nothing), { message: /not available/ });
   db.close();
   t.false(db.open);
-  t.throws(() => kvStore.get('b'));
-  t.throws(() => makeKVStore(db, nothing, nothing));
+  const message = 'The database connection is not open';
+  t.throws(() => kvStore.get('b'), { message });
+  t.throws(() => makeKVStore(db, nothing, nothing), { message });
 
   // A transaction that an older statement begins is noticed.
   const other = new BetterSqlite3();

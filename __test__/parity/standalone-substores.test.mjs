@@ -88,6 +88,29 @@ test('wrapped sub-stores', async t => {
   await checkProperty(t, examples, check, { runs: 60 });
 });
 
+// The random sequences make the two alike.
+test('of a span, the archiver is called before the record is noted by ours, and after that by the reference', async t => {
+  for (const impl of pair) {
+    const world = makeStandaloneWorld(impl, { transactions: true, writing: true, archive: true });
+    const { transcriptStore } = world.store.kernelStorage;
+    transcriptStore.initTranscript('v1');
+    transcriptStore.addItem('v1', 'item');
+    world.events = [];
+    await transcriptStore.rolloverSpan('v1');
+    const [archived, noted] = ['archive transcript.v1.0.1', 'noteExport transcript.v1.0'];
+    t.deepEqual(
+      world.events.map(([kind, what]) => (kind === 'ensureTxn' ? kind : `${kind} ${what}`)),
+      [
+        'ensureTxn',
+        ...(impl.name === 'ours' ? [archived, noted] : [noted, archived]),
+        'noteExport transcript.v1.current',
+      ],
+      impl.name,
+    );
+    await world.close();
+  }
+});
+
 test('the io of a snapStore measures, whatever it says', async t => {
   for (const impl of pair) {
     const world = makeStandaloneWorld(impl, { archive: true });
