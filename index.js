@@ -59,6 +59,5 @@ exports.bundleIDFromName = bundleIDFromName;
 
 exports.Database = Database;
 
-// Under a lockdown that came first, the exports are hardened like everything else. Without one,
-// or before it, they are frozen.
+// Hardens the exports if a lockdown has happened, and freezes them otherwise.
 harden(exports);

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 'use strict';
 
-/** Ends with an error in one line, as the command line itself does. */
+/** Prints an error on one line and sets the exit code, as the command line itself does. */
 const fail = error => {
   const message = error.message.replaceAll(/\s*\n\s*/g, ' ');
   console.error(`error: ${message}`);
@@ -19,8 +19,8 @@ const run = async () => {
       .map(argument => `${argument}\0`)
       .join(''),
   );
-  // The first signal lets the work end cleanly. Whatever is half done when the second one ends the process is in a
-  // hidden directory, or in a transaction that was not committed.
+  // The first signal ends the work cleanly. A second one ends the process; unfinished work is then in a hidden directory
+  // or in an uncommitted transaction.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.once(signal, () => commandLine.abort());
   }

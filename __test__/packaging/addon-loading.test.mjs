@@ -63,7 +63,7 @@ const linux = process.platform === 'linux' ? test : test.skip;
 test('without a binary it says how to get one', t => {
   const outcome = load(install());
   failsWith(t, outcome, new RegExp(`: there is no binary for ${own}\\.`), new RegExp(`npm install ${NAME}-${own}`));
-  t.notRegex(outcome.said, /can't be loaded|noexec|cut off|bundle/);
+  t.notRegex(outcome.said, /can't be loaded|noexec|truncated|bundle/);
 });
 
 linux('a file that is no binary for this process is described', t => {
@@ -72,20 +72,20 @@ linux('a file that is no binary for this process is described', t => {
   other.writeUInt16LE(process.arch === 'x64' ? 183 : 62, 18);
   for (const [contents, expected] of [
     ['', /the file is empty/],
-    ['no library', /the file is cut off/],
-    ['x'.repeat(5000), /the file is no library of Linux/],
-    [whole.subarray(0, whole.length / 2), /the file is cut off, at \d+ of \d+ bytes/],
-    [other, new RegExp(`the file is for (arm64|x64), and this Node.js for ${process.arch}`)],
+    ['no library', /the file is truncated/],
+    ['x'.repeat(5000), /the file is not a Linux library/],
+    [whole.subarray(0, whole.length / 2), /the file is truncated: \d+ of \d+ bytes/],
+    [other, new RegExp(`the file is for (arm64|x64), but this Node.js is for ${process.arch}`)],
   ]) {
     const outcome = load(install(binaryOf(contents)));
-    failsWith(t, outcome, expected, /install again/);
+    failsWith(t, outcome, expected, /and reinstall/);
     t.notRegex(outcome.said, /there is no binary|Rust/);
   }
 });
 
 test('a binary of another version is not used', t => {
   const outcome = load(install(binaryOf(readFileSync(addon), { version: '0.0.0' })));
-  failsWith(t, outcome, new RegExp(`has version 0\\.0\\.0, but ${NAME} has version ${version}`), /install again/);
+  failsWith(t, outcome, new RegExp(`has version 0\\.0\\.0, but ${NAME} has version ${version}`), /and reinstall/);
 });
 
 test('a package with the source that has built nothing is named', t => {
@@ -96,14 +96,14 @@ test('a package with the source that has built nothing is named', t => {
 test('where addons are not allowed it says so', t => {
   const directory = install();
   const whole = { SWING_STORE_NATIVE_PATH: addon };
-  failsWith(t, load(directory, { flags: ['--no-addons'], env: whole }), /--no-addons/, /out of its command line/);
+  failsWith(t, load(directory, { flags: ['--no-addons'], env: whole }), /--no-addons/, /from its command line/);
   const options = { NODE_OPTIONS: '--no-addons', ...whole };
-  failsWith(t, load(directory, { env: options }), /--no-addons/, /out of NODE_OPTIONS/);
+  failsWith(t, load(directory, { env: options }), /--no-addons/, /from NODE_OPTIONS/);
   const permission = process.allowedNodeEnvironmentFlags.has('--permission')
     ? '--permission'
     : '--experimental-permission';
   const flags = [permission, '--allow-fs-read=*'];
-  failsWith(t, load(directory, { flags, env: whole }), /with permissions/, /add --allow-addons/);
+  failsWith(t, load(directory, { flags, env: whole }), /the permission model/, /add --allow-addons/);
   const allowed = load(directory, { flags: [...flags, '--allow-addons'], env: whole });
   t.is(allowed.stdout, 'loaded\n', allowed.stderr);
 });
@@ -126,16 +126,11 @@ test('the environment may name the binary, and nothing else is tried then', t =>
   failsWith(
     t,
     outcome,
-    /, which SWING_STORE_NATIVE_PATH names: the file is empty/,
-    /let SWING_STORE_NATIVE_PATH name a whole binary/,
+    /addon from SWING_STORE_NATIVE_PATH: the file is empty/,
+    /set SWING_STORE_NATIVE_PATH to an intact binary/,
   );
   const none = load(directory, { env: { SWING_STORE_NATIVE_PATH: '/nowhere/it.node' } });
-  failsWith(
-    t,
-    none,
-    /, which SWING_STORE_NATIVE_PATH names: there is no such file: \/nowhere\/it\.node/,
-    /or do without it/,
-  );
+  failsWith(t, none, /addon from SWING_STORE_NATIVE_PATH: \/nowhere\/it\.node does not exist/, /or unset it/);
 });
 
 test('each of the system’s reasons has its own words', t => {
@@ -144,17 +139,21 @@ test('each of the system’s reasons has its own words', t => {
     loadFailure([{ file, error: Object.assign(Error(message), { code }) }], own).message;
   for (const [message, expected, remedy] of [
     ["/lib/libc.so.6: version `GLIBC_2.28' not found (required by it.node)", /needs glibc 2\.28 or later/, /-source/],
-    ['libc.musl-x86_64.so.1: cannot open shared object file: No such file', /is for musl/, /install again/],
-    ['Error relocating it.node: __cxa_thread_atexit_impl: symbol not found', /is for glibc/, /install again/],
-    [`${file}: failed to map segment from shared object`, /\(noexec\)/, /SWING_STORE_NATIVE_PATH/],
-    [`${file}: cannot open shared object file: Permission denied`, /may not read/, /right to read/],
-    [`${file}: cannot open shared object file: Too many open files`, /as many files open/, /ulimit -n/],
-    ['something else', /: something else\./, /install again/],
+    ['libc.musl-x86_64.so.1: cannot open shared object file: No such file', /is for musl/, /and reinstall/],
+    ['Error relocating it.node: __cxa_thread_atexit_impl: symbol not found', /is for glibc/, /and reinstall/],
+    [`${file}: failed to map segment from shared object`, /mounted noexec/, /SWING_STORE_NATIVE_PATH/],
+    [
+      `${file}: cannot open shared object file: Permission denied`,
+      /no permission to read/,
+      /grant this user read permission/,
+    ],
+    [`${file}: cannot open shared object file: Too many open files`, /reached its limit of open files/, /ulimit -n/],
+    ['something else', /: something else\./, /and reinstall/],
   ]) {
     t.regex(say(message), expected);
     t.regex(say(message), remedy);
   }
-  t.regex(say('denied', 'ERR_ACCESS_DENIED'), /may not read .*--allow-fs-read/);
+  t.regex(say('denied', 'ERR_ACCESS_DENIED'), /forbids reading .*--allow-fs-read/);
 });
 
 test('a command line without its addon fails in one line, and not as if it had found something', t => {
@@ -232,7 +231,12 @@ test('in a bundle the message says what to do, and the environment names the bin
   mkdirSync(dist, { recursive: true });
   const code = `require(${JSON.stringify(bundle(dist))})`;
   const outcome = load(directory, { code });
-  failsWith(t, outcome, /it is part of a bundle \(.*bundle\.js\)/, /external.*SWING_STORE_NATIVE_PATH name the binary/);
+  failsWith(
+    t,
+    outcome,
+    /it is part of a bundle \(.*bundle\.js\)/,
+    /external.*set SWING_STORE_NATIVE_PATH to the path of the binary/,
+  );
   t.is(load(directory, { code, env: { SWING_STORE_NATIVE_PATH: addon } }).stdout, 'loaded\n');
   // What is installed beside it is found, too.
   const where = path.join(directory, 'node_modules', `${NAME}-${own}`);

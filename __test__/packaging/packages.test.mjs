@@ -82,7 +82,7 @@ test('a binary that can not be loaded is named with the reason', t => {
   writeFileSync(path.join(directory, 'node_modules', `${NAME}-${own}`, path.basename(addon)), 'no library');
   const { status, stderr } = loading(directory);
   t.is(status, 1);
-  t.regex(stderr, /can't load its addon: the file is cut off: .*\.node/);
+  t.regex(stderr, /can't load its addon: the file is truncated: .*\.node/);
 });
 
 /** What the package with the source does where `cargo` is this program. */

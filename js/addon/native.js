@@ -7,13 +7,13 @@ const path = require('node:path');
 const { VARIABLE, loadFailure, problemWith } = require('./load-failure.js');
 const { NAME, platformName } = require('./platform.js');
 
-// What is required here is known only when it is looked for, which bundlers can't do with a plain `require`.
+// The names are computed, so that bundlers leave these calls alone.
 const requireHere = createRequire(path.join(__dirname, 'native.js'));
 
 /** The directory of this package. In a bundle it is some directory above the bundle. */
 const PACKAGE = path.join(__dirname, '..', '..');
 
-/** Loads a file as an addon, whatever its name. */
+/** Loads a file of any name as an addon. */
 const open = file => {
   const made = { exports: {} };
   process.dlopen(made, path.toNamespacedPath(file));
@@ -52,7 +52,7 @@ const fileOf = name => {
   }
 };
 
-/** The binary that the package with the source has built. */
+/** The binary that the source package has built, or else the package's `index.js`, which says why there is none. */
 const sourceFile = () => {
   const index = fileOf(`${NAME}-source`);
   if (!index) return undefined;
@@ -61,8 +61,10 @@ const sourceFile = () => {
 };
 
 /**
- * Loads the addon: the file that the environment names; otherwise the one that was built in this package, or else the
- * one of the package for this platform, or else the one that the package with the source has built.
+ * Loads the addon. If `SWING_STORE_NATIVE_PATH` is set, only that file is tried. Otherwise the order is: the binary built
+ * in this package, the package for this platform, the binary built by the source package.
+ *
+ * @throws `ERR_SWING_STORE_ADDON` if none can be loaded
  */
 const load = () => {
   const named = process.env[VARIABLE];

@@ -2,10 +2,10 @@
 
 const fs = require('node:fs');
 
-/** What the addon's file and the packages with prebuilt ones are called by. */
+/** The name of this package, with which the names of the addon's file and of the packages with binaries begin. */
 const NAME = 'swing-store-native';
 
-/** How much of a program to search for the name of the dynamic linker that starts it. */
+/** How many bytes of a program to search for the name of its dynamic linker. */
 const HEAD_BYTES = 64 * 1024;
 
 const tryTo = read => {
@@ -16,7 +16,7 @@ const tryTo = read => {
   }
 };
 
-/** The first bytes of a file. */
+/** Reads the first bytes of a file, or all of it if it is shorter. */
 const headOf = (file, bytes) => {
   const fd = fs.openSync(file, 'r');
   try {
@@ -28,11 +28,11 @@ const headOf = (file, bytes) => {
 };
 
 /**
- * Whether this process runs on musl instead of glibc, as on Alpine Linux. Asking `process.report` would wait for every
- * worker that is in native code, and some runtimes have none.
+ * Whether this process runs on musl instead of glibc, as on Alpine Linux. `process.report` would tell, but it waits for
+ * every worker that runs native code, and some runtimes lack it.
  */
 const isMusl = () => {
-  // Node.js is started by the C library's own linker, whose name is in the program.
+  // The program contains the path of its dynamic linker, which belongs to the C library.
   const program = tryTo(() => headOf(process.execPath, HEAD_BYTES).toString('latin1')) ?? '';
   if (program.includes('/ld-musl-')) return true;
   if (/\/ld-linux|\/ld64\.so/.test(program)) return false;

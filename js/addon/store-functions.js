@@ -5,19 +5,18 @@ const native = require('./native.js');
 const names = native.storeFunctionNames();
 
 /**
- * The addon's functions for one store. There are many, and most stores use few, so each is made
- * when it is first called. What callers get to see is a function of JavaScript, which hardens
- * faster than one of the addon.
+ * Makes the addon's functions for one store. Most stores use few of them, so each native function is made by its first
+ * call. The JavaScript functions around them harden faster than native functions.
  *
- * @param {(name: string) => (...args: any[]) => any} bind makes the function of that name
- * @returns {any}
+ * @param {(name: string) => (...args: any[]) => any} bind makes the native function of that name
+ * @returns {any} an object with a function for each name
  */
 const storeFunctions = bind =>
   Object.fromEntries(
     names.map(name => {
       let made;
-      // None takes more. Rest and spread would go through the array iterator, which is slow
-      // where lockdown has replaced its parts.
+      // No function takes more than six arguments. Rest and spread would use the array iterator, which is slow after
+      // lockdown has replaced its parts.
       const call = (a, b, c, d, e, f) => {
         made ||= bind(name);
         return made(a, b, c, d, e, f);

@@ -1,26 +1,26 @@
 'use strict';
 
-/** A batch without elements. */
+/** An empty batch. */
 const nothing = () => undefined;
 
 /**
- * An async iterator over the elements of the batches that `nextBatch` promises.
+ * Makes an async iterator over the elements of the batches that `nextBatch` fetches.
  *
- * It behaves as an async generator with the same elements does, but while there are elements
- * left of a batch it answers at once: a generator takes three turns of the queue for each.
+ * It behaves like an async generator that yields the same elements, but answers at once while the current batch has
+ * elements left: a generator takes three turns of the microtask queue for each element.
  *
  * @template T
- * @param {() => Promise<(() => T | undefined) | undefined>} nextBatch  promises a function that
- *   returns the next element of a batch; `undefined` at the end
- * @param {() => void} checkOpen  throws when there must be no further element
- * @param {() => void} close  lets go of what the batches come from; may be called twice
+ * @param {() => Promise<(() => T | undefined) | undefined>} nextBatch resolves to a function that returns the next
+ *   element of a batch, and `undefined` after its last; resolves to `undefined` after the last batch
+ * @param {() => void} checkOpen throws if the iterator must not yield another element
+ * @param {() => void} close releases the source of the batches; may be called twice
  * @returns {AsyncIterableIterator<T>}
  */
 const makeBatchIterator = (nextBatch, checkOpen, close) => {
   /** @type {() => T | undefined} */
   let nextOfBatch = nothing;
   let isDone = false;
-  // Calls that have yet to be answered: they are, in the order in which they were made.
+  // Pending calls are answered in the order in which they were made.
   let queue = Promise.resolve();
   let waiting = 0;
 
@@ -30,7 +30,7 @@ const makeBatchIterator = (nextBatch, checkOpen, close) => {
     close();
   };
 
-  /** The next element, from a new batch if need be. */
+  /** Takes the next element, fetching a batch if necessary. */
   const advance = async () => {
     try {
       for (;;) {

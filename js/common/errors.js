@@ -2,11 +2,11 @@
 
 const native = require('../addon/native.js');
 
-/** An error of SQLite itself; `code` is SQLite's name for it, such as `SQLITE_BUSY`. */
+/** An error that SQLite reports. `code` is SQLite's name for it, such as `SQLITE_BUSY`. */
 class SqliteError extends Error {
   constructor(message, code) {
     super(message);
-    // As better-sqlite3 has them: out of sight of comparisons.
+    // Not enumerable, as in better-sqlite3, so that comparisons ignore it.
     Object.defineProperty(this, 'code', { value: `${code}`, writable: true, configurable: true });
   }
 }
@@ -16,7 +16,7 @@ Object.defineProperty(SqliteError.prototype, 'name', {
   configurable: true,
 });
 
-/** Whether SES hides values in messages, as it does unless its error taming is `unsafe`. */
+/** Whether SES hides values in messages. It does unless its error taming is `unsafe`. */
 const hidesValues = () => {
   const { assert } = globalThis;
   if (typeof assert !== 'function' || typeof assert.Fail !== 'function') return false;
@@ -28,12 +28,12 @@ const hidesValues = () => {
   return false;
 };
 
-/** Whether the addon makes its errors in another realm than this: jest has one for each test file. */
-const isElsewhere = !(native instanceof Object);
+/** Whether the addon makes its errors in another realm than this one: jest has one for each test file. */
+const isOtherRealm = !(native instanceof Object);
 
 const classes = { Error, RangeError, SyntaxError, TypeError };
 
-/** An error of this realm that says the same. */
+/** Copies an error of another realm into this realm. */
 const localError = error => {
   if (error instanceof Error) return error;
   const Class = Object.hasOwn(classes, error.name) ? classes[error.name] : Error;
@@ -44,8 +44,8 @@ const localError = error => {
 };
 
 /**
- * Lets whoever reads the console see what a message hides: SES prints the note below the error, as
- * it prints the hidden values of its own errors.
+ * Shows the full message on the console: SES prints the note below the error, as it prints the hidden values of its own
+ * errors.
  */
 const addNote = (error, shown) => {
   const { assert } = globalThis;
@@ -53,11 +53,14 @@ const addNote = (error, shown) => {
   assert.note(error, assert.details(Object.assign([shown], { raw: [shown] })));
 };
 
-/** The addon may be that of another realm's copy of this file, too; whoever opens a store last has it. */
+/** Identifies this copy of the module: copies in other realms share the addon, and the last to open a store configures it. */
 const self = {};
 let taming;
 
-/** Lets the addon word its errors as SES would. A lockdown may come later than this package. */
+/**
+ * Makes the addon word its errors as SES would. Every function that may report an error calls this first, since a lockdown
+ * may happen after this package was loaded.
+ */
 const followTaming = () => {
   const { assert } = globalThis;
   if (taming && taming.assert === assert && native.configuredBy === self) return;
@@ -69,10 +72,10 @@ const followTaming = () => {
     if (hides) addNote(local, shown);
     return local;
   };
-  native.configure(hides, SqliteError, hides || isElsewhere ? finish : undefined);
+  native.configure(hides, SqliteError, hides || isOtherRealm ? finish : undefined);
 };
 
-/** A value as a message of the reference shows it: a string that begins with a bracket is put into another pair. */
+/** Quotes a value as the reference's messages do, which put a string that begins with a bracket into another pair. */
 const quote = value => {
   if (value === undefined) return '"[undefined]"';
   const bracketed = typeof value === 'string' && value.startsWith('[') ? `[${value}]` : value;
@@ -83,7 +86,7 @@ const quote = value => {
   }
 };
 
-/** Throws because of an argument. */
+/** Throws an error with the code `ERR_SWING_STORE_ARGUMENT`. */
 const refuse = (message, Class = Error) => {
   const error = new Class(message);
   Object.defineProperty(error, 'code', {
@@ -96,6 +99,8 @@ const refuse = (message, Class = Error) => {
 };
 
 /**
+ * Throws an error with the code `ERR_SWING_STORE_ARGUMENT` unless the condition is truthy.
+ *
  * @param {unknown} condition
  * @param {string} message
  * @returns {asserts condition}
@@ -107,10 +112,10 @@ const check = (condition, message) => {
 /** Throws unless an argument is a string. */
 const checkString = (name, value) => check(typeof value === 'string', `${name} must be a string`);
 
-/** Throws unless an argument is a path: a string that says something. */
+/** Throws unless an argument is a path: a string that is not empty. */
 const checkPath = (name, value) => checkString(name, value === '' ? undefined : value);
 
-/** Throws unless an option that may be left out is a positive whole number. */
+/** Throws unless an optional value is a positive whole number or undefined. */
 const checkPositive = (name, number) =>
   check(
     number === undefined || (Number.isSafeInteger(number) && number > 0),

@@ -1,13 +1,13 @@
 'use strict';
 
 /**
- * Reads an exporter's records and sorts them out: kvStore entries are handed on as they come, of
- * all others the last one of a key counts, and a nullish value takes a record away. If `takeKV`
- * returns a promise, it is waited for before the next record is asked for.
+ * Reads an exporter's records. Passes each kvStore entry to `takeKV` as it arrives, and collects all other records: the
+ * last record of a key counts, and a nullish value deletes the key's record. If `takeKV` returns a promise, the next
+ * record is read after it resolves.
  *
  * @param {{ getExportData: () => any }} exporter
- * @param {(key: string, value: string | null | undefined) => void | Promise<void>} takeKV
- * @returns {Promise<Map<string, string>>}
+ * @param {(key: string, value: string | null | undefined) => void | Promise<void>} takeKV takes the key without its prefix
+ * @returns {Promise<Map<string, string>>} the records that are not kvStore entries, by key
  */
 const collectRecords = async (exporter, takeKV) => {
   const records = new Map();
@@ -24,7 +24,7 @@ const collectRecords = async (exporter, takeKV) => {
   return records;
 };
 
-/** What kind of record or artifact a name stands for. */
+/** The kind of a record or an artifact: the part of its name before the first dot. */
 const kindOf = name => name.split('.', 1)[0];
 
 module.exports = { collectRecords, kindOf };

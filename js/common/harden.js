@@ -1,8 +1,7 @@
 'use strict';
 
 /**
- * Freezes a value and everything that its own properties lead to. Bytes can't be frozen and stay
- * as they are.
+ * Freezes a value and everything reachable through own properties. Views of bytes can't be frozen and are skipped.
  *
  * @param {unknown} value
  * @param {Set<unknown>} seen
@@ -21,8 +20,8 @@ const freezeDeeply = (value, seen) => {
 };
 
 /**
- * Hardens a value where there is a SES lockdown, and freezes it where there is none. The lockdown
- * may come after this package, so it is looked for at every call.
+ * Hardens a value after a SES lockdown, and freezes it deeply without one. Checks at each call, since the lockdown may
+ * happen after this package was loaded.
  *
  * @template T
  * @param {T} value

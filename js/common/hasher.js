@@ -4,9 +4,11 @@ const native = require('../addon/native.js');
 const { harden } = require('./harden.js');
 
 /**
- * A SHA-256 in progress, as hexadecimal digits.
+ * Starts a SHA-256 hash, whose results are hexadecimal digits.
  *
- * @param {string | Uint8Array} [initial]
+ * @param {string | Uint8Array} [initial] the first data to hash
+ * @returns {{ add: (more: string | Uint8Array) => any, finish: () => string, sample: () => string }} `sample` returns the
+ *   hash so far; `finish` also ends it
  */
 const createSHA256 = initial => {
   const hasher = native.makeHasher();

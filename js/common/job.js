@@ -2,10 +2,10 @@
 
 const { harden } = require('./harden.js');
 
-/** How often progress is told, in milliseconds. */
+/** The time between two calls of `onProgress`, in milliseconds. */
 const REPORT_INTERVAL = 50;
 
-/** Calls `onProgress` whenever a job has come further. If that throws, the job is ended. */
+/** Calls `onProgress` when a job has progressed. If `onProgress` throws, the job is aborted and `check` throws the error. */
 const makeReporter = (job, onProgress) => {
   let last;
   let failed = false;
@@ -32,13 +32,14 @@ const makeReporter = (job, onProgress) => {
 };
 
 /**
- * Runs a native job that can be watched and ended.
+ * Runs a native job, reports its progress, and aborts it when the signal is aborted.
  *
  * @template T
- * @param {any} job
+ * @param {any} job has `progress()` and `abort()`
  * @param {{ onProgress?: (progress: any) => void, signal?: AbortSignal }} options
- * @param {() => Promise<T>} run
- * @returns {Promise<T>}
+ * @param {() => Promise<T>} run does the work
+ * @returns {Promise<T>} what `run` resolves to
+ * @throws the signal's reason if it was aborted; what `onProgress` threw
  */
 const runJob = async (job, { onProgress, signal }, run) => {
   if (signal) signal.throwIfAborted();
@@ -54,10 +55,10 @@ const runJob = async (job, { onProgress, signal }, run) => {
     }
     return result;
   } catch (error) {
-    // What a caller's signal or exporter throws may be anything.
+    // A caller's signal or exporter may throw any value.
     const { code } = Object(error);
     if (signal && signal.aborted && code === 'ABORT_ERR') {
-      // What was done up to here may stay done, so it is told.
+      // The work done so far may be permanent, so it is reported.
       if (reporter) reporter.report();
       throw signal.reason;
     }

@@ -3,10 +3,10 @@
 const { validateArtifactMode } = require('./artifact-mode.js');
 const { check, checkPositive, quote, refuse } = require('./errors.js');
 
-/** A name without what people get wrong first: capitals, hyphens and underscores. */
+/** A name in lower case, without hyphens, underscores and spaces. */
 const plain = name => name.toLowerCase().replace(/[-_\s]/g, '');
 
-/** How many letters have to be added, removed, replaced or swapped to make one word of another. */
+/** The number of letters to add, remove, replace or swap to turn one word into another. */
 const distance = (from, to) => {
   const rows = [Array.from({ length: to.length + 1 }, (_, at) => at)];
   for (let i = 1; i <= from.length; i += 1) {
@@ -23,17 +23,18 @@ const distance = (from, to) => {
   return rows[from.length][to.length];
 };
 
-/** No name is longer. What is, is near to none. */
+/** Longer than any option's name: a longer name is not compared. */
 const LONGEST_NAME = 40;
 
-/** What other programs call what has another name here. */
+/** Names that other programs use for options of this package. */
 const OTHER_WORDS = { from: 'start', to: 'end', progress: 'onProgress', abort: 'signal', abortSignal: 'signal' };
 
 /**
- * Of some names, the one that was meant by another; `undefined` if none is near.
+ * Finds the name that a caller probably meant.
  *
  * @param {string} name
  * @param {string[]} names
+ * @returns {string | undefined} one of `names`; `undefined` if none is similar
  */
 const nearest = (name, names) => {
   if (name.length > LONGEST_NAME) return undefined;
@@ -48,35 +49,35 @@ const nearest = (name, names) => {
     .filter(({ known, by }) => by <= Math.max(1, Math.floor(plain(known).length / 3)))
     .sort((a, b) => a.by - b.by);
   if (closest) return closest.known;
-  // `mode` for `artifactMode`, say.
+  // For example `mode` for `artifactMode`.
   return wanted.length < 3 ? undefined : names.find(known => plain(known).endsWith(wanted));
 };
 
-/** Whether a value is an object as `{ … }` makes it, in whichever realm, and no instance of a class. */
+/** Whether a value is an object as `{ … }` makes it, in any realm, and not an instance of a class. */
 const isPlainObject = value => {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
   const prototype = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 };
 
-/** How a message shows a property's name. */
+/** Quotes a property's name for a message. */
 const show = key => (typeof key === 'symbol' ? String(key) : quote(key));
 
 /**
- * The options of a function that the reference does not have, read once. Throws for an option that the function does not
- * have, so that a misspelled one can't pass for one that was left out, and for a value of the wrong type.
+ * Reads the options of a function that the reference does not have. Reads each property once.
  *
- * @param {string} owner  what takes the options, for messages
+ * @param {string} owner the function's name, for messages
  * @param {unknown} options
- * @param {Record<string, (name: string, value: any) => void>} known  for each option a function that throws unless its
- *   value, which is not `undefined`, is right
- * @param {ErrorConstructor} [Class] of the errors
- * @returns {Record<string, any>}
+ * @param {Record<string, (name: string, value: any) => void>} known maps each option to a function that throws if the
+ *   option's value is invalid; it is not called for `undefined`
+ * @param {ErrorConstructor} [Class] the class of the errors
+ * @returns {Record<string, any>} the options that are not `undefined`
+ * @throws for an unknown option, so that a misspelled option is not taken for an omitted one, and for an invalid value
  */
 const takeOptions = (owner, options, known, Class = Error) => {
   if (options === undefined) return {};
   const names = Object.keys(known);
-  const list = names.length > 0 ? `The options are ${names.join(', ')}` : 'There are none';
+  const list = names.length > 0 ? `The options are ${names.join(', ')}` : 'It has no options';
   if (!isPlainObject(options)) {
     refuse(`the options of ${owner} must be a plain object, such as { ${names[0] ?? ''}: … }. ${list}`, Class);
   }
@@ -96,17 +97,17 @@ const takeOptions = (owner, options, known, Class = Error) => {
   return taken;
 };
 
-/** Throws if a function that takes no options, or no more arguments, was given some. */
+/** Throws if a function was called with more arguments than it takes. */
 const takeNothingElse = (owner, others) =>
   check(
     others.every(other => other === undefined),
-    `${owner} takes no options, and no other argument`,
+    `${owner} takes no options and no further arguments`,
   );
 
 const aBoolean = (name, value) => check(typeof value === 'boolean', `${name} must be a boolean`);
 const aNumber = (name, value) => check(Number.isFinite(value), `${name} must be a number`);
 
-/** The height of a block. */
+/** Checks the height of a block. */
 const aHeight = (name, value) => {
   check(typeof value === 'number', `${name} must be a number`);
   const isHeight = Number.isSafeInteger(value) && value >= 0;
@@ -115,10 +116,10 @@ const aHeight = (name, value) => {
 const aString = (name, value) => check(typeof value === 'string', `${name} must be a string`);
 const aMode = (name, value) => validateArtifactMode(value);
 const aFunction = (name, value) => check(typeof value === 'function', `${name} must be a function`);
-/** For what is looked at elsewhere. */
+/** Accepts any value: for options that are checked elsewhere. */
 const anything = () => {};
 
-/** The options of all work that can be watched and ended. */
+/** The options of every function that reports progress and can be aborted. */
 const WORK = {
   onProgress: aFunction,
   signal: (name, value) => check(value instanceof AbortSignal, `${name} must be an AbortSignal`),

@@ -2,24 +2,23 @@
 
 const { ownCopy } = require('./own-copy.js');
 
-/** The length of what is `null`. */
+/** Stands for the length of `null`. */
 const NULL = 0xffffffff;
 
-/** The length of what comes by itself. */
+/** Stands for the length of a long string, which is passed separately. */
 const ALONE = 0xfffffffe;
 
 /**
- * What the addon packs many strings into: the short ones in one, the lengths of all, and the long ones.
+ * Many strings, packed by the addon: one string of all short ones, the lengths of all in UTF-16 units, and the long ones.
  *
  * @typedef {[text: string, lengths: Uint32Array, alone: string[]]} Packed
  */
 
 /**
- * Cuts strings, any of which may be `null`, out of what the addon packs them into. Returns a function that returns the
- * next one; it must not be called after the last.
+ * Unpacks strings, any of which may be `null`.
  *
  * @param {Packed} packed
- * @returns {() => string | null}
+ * @returns {() => string | null} returns the next string; must not be called after the last
  */
 const cutter = ([text, lengths, alone]) => {
   let next = 0;
@@ -40,14 +39,11 @@ const cutter = ([text, lengths, alone]) => {
 };
 
 /**
- * Cuts pairs of strings, of which the second may be `null`, out of what the addon packs many strings into. Returns a
- * function that returns the next pair, and `undefined` after the last.
- *
- * Pairs are cut when they are wanted: objects that live from one step of a consumer to the next
- * cost the garbage collector far more than those that don't.
+ * Unpacks pairs of strings, whose second may be `null`. Makes each pair on demand: objects that outlive a consumer's step
+ * cost the garbage collector far more than short-lived ones.
  *
  * @param {Packed} packed
- * @returns {() => [string, string | null] | undefined}
+ * @returns {() => [string, string | null] | undefined} returns the next pair, and `undefined` after the last
  */
 const pairCutter = packed => {
   const cut = cutter(packed);
@@ -60,9 +56,10 @@ const pairCutter = packed => {
 };
 
 /**
- * All pairs of pieces that the addon packs many strings into.
+ * Unpacks all pairs of several packs.
  *
  * @param {Packed[]} pieces
+ * @returns {[string, string | null][]}
  */
 const unpackPairs = pieces => {
   const pairs = [];
@@ -74,11 +71,11 @@ const unpackPairs = pieces => {
 };
 
 /**
- * Cuts a vat's items out of runs of items that follow one another, each with the incarnation and
- * the first one's position. Returns a function that returns the next item, and `undefined` after
- * the last.
+ * Unpacks a vat's items from runs of consecutive items.
  *
- * @param {[number, number, Packed][]} runs
+ * @param {[incarnation: number, firstPosition: number, items: Packed][]} runs
+ * @returns {() => { position: number, incarnation: number, item: string | null } | undefined} returns the next item, and
+ *   `undefined` after the last
  */
 const itemCutter = runs => {
   let run = -1;
@@ -99,13 +96,13 @@ const itemCutter = runs => {
   };
 };
 
-/** Packs pairs of strings for the addon, as the addon does for us: `null` stands for no second one. */
+/** Packs pairs of strings for the addon. The second string of a pair may be `null`. */
 const makePacker = () => {
   let texts = [];
   let lengths = [];
   let size = 0;
   return {
-    /** Adds a pair, and returns how many characters there are by now, roughly. */
+    /** Adds a pair. Returns the approximate number of characters added so far. */
     add(key, value) {
       texts.push(key);
       lengths.push(key.length);
@@ -115,11 +112,11 @@ const makePacker = () => {
         texts.push(value);
         lengths.push(value.length);
       }
-      // A pair without a character takes room, too.
+      // Empty pairs take memory, too.
       size += key.length + (value === null ? 0 : value.length) + 1;
       return size;
     },
-    /** Takes out what was added: one string, and the lengths as bytes. */
+    /** Removes and returns what was added: one string, and the lengths as bytes. */
     take() {
       const packed = [texts.join(''), new Uint8Array(Uint32Array.from(lengths).buffer)];
       texts = [];

@@ -5,11 +5,11 @@ const path = require('node:path');
 
 const { checkString } = require('./errors.js');
 
-/** The database file of the store in a directory. */
+/** The path of the database file of the store in a directory. */
 const dbFileInDirectory = dirPath => path.resolve(dirPath, 'swingstore.sqlite');
 
 /**
- * Whether a directory holds a store.
+ * Whether a directory contains a store.
  *
  * @param {string} dirPath
  * @returns {boolean}

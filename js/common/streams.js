@@ -3,9 +3,10 @@
 const { CLOSED } = require('../addon/cache-signal.js');
 
 /**
- * An iterator over what `Readable.from` would take: an iterable of chunks, or one chunk.
+ * Makes an iterator over anything that `Readable.from` accepts: an iterable of chunks, or one chunk.
  *
  * @param {AsyncIterable<Uint8Array> | Iterable<Uint8Array> | Uint8Array | string} stream
+ * @throws a TypeError for anything else
  */
 const iteratorOver = stream => {
   const source = typeof stream === 'string' || stream instanceof Uint8Array ? [stream] : stream;
@@ -17,17 +18,17 @@ const iteratorOver = stream => {
 };
 
 /**
- * Hands every chunk of a caller's stream to a native sink, which works them off on another
- * thread. While it does, the next chunks are read; but no faster than they are worked off.
+ * Passes every chunk of a caller's stream to a native sink, which processes them on another thread. Reads the next chunks
+ * meanwhile, but no faster than the sink processes them.
  *
- * The iterator's `return` is called at the end, too, as `Readable.from` does: the kernel's
- * snapshot stream is one half of a tee, whose other half waits for that.
+ * Calls the iterator's `return` at the end, too, as `Readable.from` does: the kernel's snapshot stream is one half of a
+ * tee, whose other half waits for that call.
  *
- * If the stream fails, what the sink has stored is taken back before the error goes on.
+ * If the stream fails, removes what the sink has stored before it throws the error.
  *
  * @param {Parameters<typeof iteratorOver>[0]} stream
  * @param {any} sink
- * @param {() => void} [whenRead]  called when the stream was read to its end
+ * @param {() => void} [whenRead] called once the stream was read to its end
  */
 const drain = async (stream, sink, whenRead) => {
   let iterator;
@@ -40,7 +41,7 @@ const drain = async (stream, sink, whenRead) => {
       if (sink.add(await value)) {
         await flushing;
         flushing = sink.flush();
-        // It is awaited later; until then its failure is not unhandled.
+        // Awaited later; this prevents an unhandled rejection until then.
         flushing.catch(() => {});
       }
     }
@@ -49,7 +50,7 @@ const drain = async (stream, sink, whenRead) => {
     await flushing;
     await sink.finish();
   } catch (error) {
-    // Not awaited: a stream that has failed need not answer.
+    // Not awaited: a failed stream may never answer.
     Promise.resolve(iterator)
       .then(failed => failed?.return?.())
       .catch(() => {});
@@ -60,11 +61,11 @@ const drain = async (stream, sink, whenRead) => {
 };
 
 /**
- * Yields what a native source reads on another thread, one chunk ahead of the consumer, and lets
- * go of it when the consumer stops early.
+ * Yields the chunks that a native source reads on another thread, one chunk ahead of the consumer. Closes the source at
+ * the end, and when the consumer stops early.
  *
  * @param {any} source
- * @param {() => void} [checkOpen] throws when there must be no further chunk
+ * @param {() => void} [checkOpen] throws if no further chunk may be yielded
  */
 async function* chunks(source, checkOpen = () => {}) {
   try {
@@ -101,11 +102,11 @@ const buffer = async (stream, most = Infinity) => {
   return Buffer.concat(parts);
 };
 
-/** How the addon makes arrays of many values. */
+/** Makes an array of its arguments: the addon calls it to build large arrays. */
 const arrayOf = (...values) => values;
 
 /**
- * The elements of the batches that a native reader returns.
+ * Yields the elements of the batches that a native reader returns.
  *
  * @param {any} reader
  */
@@ -116,8 +117,8 @@ function* elements(reader) {
 }
 
 /**
- * The elements of the batches that a native reader returns, as long as its database is open. A loop that is left early
- * ends the reader, which otherwise keeps a read transaction until it is collected.
+ * Yields the elements of the batches that a native reader returns while its database is open. Closes the reader when the
+ * consumer stops early; otherwise the reader would hold its read transaction until it is garbage-collected.
  *
  * @param {any} reader
  * @param {Int32Array} cacheSignal see `addon/cache-signal.js`
@@ -125,9 +126,9 @@ function* elements(reader) {
 function* items(reader, cacheSignal) {
   try {
     for (let batch = reader.next(arrayOf); batch !== undefined; batch = reader.next(arrayOf)) {
-      // Not by the array's iterator, which is slow where lockdown has replaced its parts.
+      // Not the array's iterator, which is slow after lockdown has replaced its parts.
       for (let i = 0; i < batch.length; i += 1) {
-        // Then there is nothing more to be had, and the addon says so.
+        // Makes the addon throw its error about the closed database.
         if (cacheSignal[CLOSED] === 1) reader.next(arrayOf);
         yield batch[i];
       }

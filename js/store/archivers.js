@@ -8,8 +8,8 @@ const { pipeline } = require('node:stream/promises');
 const { createGzip } = require('node:zlib');
 
 /**
- * Powers that ask for the addon: a store of this package that is given an archiver with this very object has the addon
- * write its files. Everyone else who calls such an archiver gets what these functions of Node.js do.
+ * Powers that select the addon: a store of this package whose archiver was made with this very object lets the addon write
+ * the archive's files. Any other caller of such an archiver uses these functions of Node.js.
  */
 const nativeArchivePowers = Object.freeze({
   fs: Object.freeze({
@@ -28,28 +28,28 @@ const nativeArchivePowers = Object.freeze({
 });
 
 /**
- * Of archivers whose files the addon writes in their place: what they archive, and where.
+ * What is archived, and where, by the archivers whose files the addon writes.
  *
  * @type {WeakMap<Function, { kind: 'snapshot' | 'transcript', dirPath: string }>}
  */
-const natives = new WeakMap();
+const nativeArchivers = new WeakMap();
 
 /**
- * The directory of an archiver that was made here with `nativeArchivePowers`; `undefined` for every other callback, which
- * has to be called.
+ * The directory of an archiver that was made with `nativeArchivePowers`.
  *
  * @param {Function | undefined} archiver
  * @param {'snapshot' | 'transcript'} kind
+ * @returns {string | undefined} `undefined` for every other callback, which must be called
  */
 const directoryOf = (archiver, kind) => {
-  const found = archiver && natives.get(archiver);
+  const found = archiver && nativeArchivers.get(archiver);
   return found && found.kind === kind ? nodePath.resolve(found.dirPath) : undefined;
 };
 
-/** How many bytes of small pieces are compressed at a time: each time takes a turn of another thread. */
+/** The number of bytes to collect before they are compressed: each compression takes a turn of another thread. */
 const BATCH_BYTES = 1 << 16;
 
-/** The same bytes in fewer pieces. What is not bytes is passed on as it is, for the stream to refuse. */
+/** Joins small pieces. Passes on a piece that is not bytes, so that the stream refuses it. */
 async function* inBatches(data) {
   let pieces = [];
   let size = 0;
@@ -73,16 +73,15 @@ async function* inBatches(data) {
 const isOnePiece = data => typeof data === 'string' || data instanceof Uint8Array;
 
 /**
- * Makes a callback that writes `NAME.gz` in a directory. It writes under a temporary name and
- * renames, so that a file of that name is always whole.
+ * Makes a callback that writes `NAME.gz` in a directory atomically: under a temporary name, which it then renames.
  *
- * The powers are used as they are given. Only if they are `nativeArchivePowers` does a store of this package have the
- * addon write the file instead of calling the callback.
+ * The callback uses the given powers. With `nativeArchivePowers`, a store of this package lets the addon write the file
+ * instead of calling the callback.
  *
  * @param {'snapshot' | 'transcript'} kind
  * @param {string} dirPath
  * @param {{ fs: any, path: any, tmp: any }} powers
- * @param {() => import('node:stream').Transform[]} encoders
+ * @param {() => import('node:stream').Transform[]} encoders makes the streams that the data passes through
  */
 const makeArchiver = (kind, dirPath, powers, encoders) => {
   const { fs, path, tmp } = powers;
@@ -95,23 +94,23 @@ const makeArchiver = (kind, dirPath, powers, encoders) => {
       detachDescriptor: true,
     });
     try {
-      // `flush` makes the contents durable before the name.
+      // `flush` makes the contents durable before the rename.
       const writer = fs.createWriteStream('', { fd: file.fd, flush: true });
       await pipeline(Readable.from(isOnePiece(data) ? data : inBatches(data)), ...encoders(), writer);
       fs.renameSync(file.name, path.join(dirPath, `${name}.gz`));
     } finally {
-      // Renamed, there is nothing left to remove, which is no error.
+      // After the rename the temporary file does not exist, which is not an error.
       file.removeCallback();
     }
   };
-  if (typeof dirPath === 'string' && powers === nativeArchivePowers) natives.set(archive, { kind, dirPath });
+  if (typeof dirPath === 'string' && powers === nativeArchivePowers) nativeArchivers.set(archive, { kind, dirPath });
   return archive;
 };
 
-/** An `archiveSnapshot` callback that writes snapshots, which are gzip files already. */
+/** Makes an `archiveSnapshot` callback. Snapshots are gzip files already. */
 const makeArchiveSnapshot = (dirPath, powers) => makeArchiver('snapshot', dirPath, powers, () => []);
 
-/** An `archiveTranscript` callback that compresses spans. */
+/** Makes an `archiveTranscript` callback, which compresses spans. */
 const makeArchiveTranscript = (dirPath, powers) => makeArchiver('transcript', dirPath, powers, () => [createGzip()]);
 
 module.exports = { directoryOf, makeArchiveSnapshot, makeArchiveTranscript, nativeArchivePowers };

@@ -8,7 +8,7 @@ const { elements } = require('../common/streams.js');
 const { borrowedPowers } = require('./substore-powers.js');
 
 /**
- * The ID in the name of a bundle artifact.
+ * The bundle ID in the name of a bundle artifact.
  *
  * @param {string} name
  * @returns {string}
@@ -16,7 +16,7 @@ const { borrowedPowers } = require('./substore-powers.js');
 const bundleIDFromName = name => native.bundleIDFromName(name);
 
 /**
- * The bundleStore's functions.
+ * Makes the functions of a bundleStore.
  *
  * @param {import('./substore-powers.js').Powers} powers
  */
@@ -51,8 +51,7 @@ const bundleStoreOver = ({ fns, writes }) => {
 
     addBundle(bundleID, bundle) {
       const { moduleFormat, endoZipBase64, endoZipBase64Sha512 } = bundle;
-      // The JSON text of a script is what its ID is the hash of; that of an archive is not
-      // needed, and large.
+      // The ID of a script is the hash of its JSON text. The text of an archive is large and not needed.
       const json = moduleFormat === 'nestedEvaluate' ? JSON.stringify(bundle) : undefined;
       add(bundleID, moduleFormat, quote(moduleFormat), json, endoZipBase64, endoZipBase64Sha512);
     },
@@ -70,7 +69,7 @@ const bundleStoreOver = ({ fns, writes }) => {
       );
     },
     deleteBundle(bundleID) {
-      // Where there is nothing to delete there is no need for a transaction.
+      // Begins no transaction if there is nothing to delete.
       if (fns.hasBundle(bundleID)) remove(bundleID);
     },
 
@@ -85,11 +84,11 @@ const bundleStoreOver = ({ fns, writes }) => {
 };
 
 /**
- * A bundleStore over a database.
+ * Makes a bundleStore over a database.
  *
- * @param {unknown} db
- * @param {() => void} ensureTxn
- * @param {(key: string, value: string | undefined) => void} [noteExport]
+ * @param {unknown} db a Database, or an in-memory handle of better-sqlite3
+ * @param {() => void} ensureTxn begins a transaction unless there is one
+ * @param {(key: string, value: string | undefined) => void} [noteExport] receives changes of the export data
  */
 const makeBundleStore = (db, ensureTxn, noteExport = () => {}) =>
   bundleStoreOver(borrowedPowers(db, 'bundles', ensureTxn, noteExport));

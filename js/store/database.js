@@ -5,12 +5,12 @@ const { check, followTaming } = require('../common/errors.js');
 const { takeOptions } = require('../common/options.js');
 const { clearCachesOf } = require('./kv-cache.js');
 
-/** Throws, in better-sqlite3's words, unless an option is true or false. */
+/** Throws better-sqlite3's error unless an option is a boolean. */
 const aBoolean = (name, value) => {
   if (typeof value !== 'boolean') throw new TypeError(`Expected the "${name}" option to be a boolean`);
 };
 
-/** The options of a Database, which are those of better-sqlite3. */
+/** Checks the options of a Database, which are those of better-sqlite3. */
 const OPTIONS = {
   readonly: aBoolean,
   fileMustExist: aBoolean,
@@ -23,11 +23,11 @@ const OPTIONS = {
   verbose(name, value) {
     if (value === null) return;
     throw new TypeError(
-      'The option "verbose" is one of better-sqlite3 that this Database does not have: it reports no statements. ' +
-        'Leave it out',
+      'This Database does not support better-sqlite3\'s option "verbose": it does not report statements. ' +
+        'Omit the option',
     );
   },
-  // The binary of better-sqlite3. This Database has its own, so there is nothing to choose.
+  // The path of better-sqlite3's binary. This Database uses its own and ignores the option.
   nativeBinding(name, value) {
     if (value !== null && typeof value !== 'string' && typeof value !== 'object') {
       throw new TypeError('Expected the "nativeBinding" option to be a string or addon object');
@@ -35,24 +35,25 @@ const OPTIONS = {
   },
 };
 
-/** Throws for another database than the main one, which is the only one that there can be. */
+/** Throws unless the database is the main one: no other can be serialized. */
 const isMain = (name, value) => {
-  if (value !== 'main') throw new TypeError('Expected the "attached" option to be "main": no other can be serialized');
+  if (value !== 'main')
+    throw new TypeError('Expected the "attached" option to be "main": only the main database can be serialized');
 };
 
-/** As better-sqlite3 words it. */
+/** Throws better-sqlite3's error unless the options are an object or undefined. */
 const checkObject = options => {
   if (options !== undefined && (typeof options !== 'object' || options === null)) {
     throw new TypeError('Expected second argument to be an options object');
   }
 };
 
-/** Throws, in better-sqlite3's words, unless a method's argument is true or false. */
+/** Throws better-sqlite3's error unless a method's argument is a boolean. */
 const checkToggle = on => {
   if (typeof on !== 'boolean') throw new TypeError('Expected first argument to be a boolean');
 };
 
-/** What belongs to a Database: the addon's object for it, and what it was opened with. */
+/** For each Database, the addon's object for it and what it was opened with. */
 const secrets = new WeakMap();
 
 const secretsOf = db => {
@@ -65,6 +66,7 @@ const secretsOf = db => {
  * The addon's object for a Database.
  *
  * @param {unknown} db
+ * @throws if `db` is not a Database
  */
 const handleOf = db => {
   const found = typeof db === 'object' && db !== null ? secrets.get(db) : undefined;
@@ -72,7 +74,7 @@ const handleOf = db => {
   return found.handle;
 };
 
-/** Takes a statement's arguments apart: values for `?`, and one object of named ones. */
+/** Splits a statement's arguments into positional values, names, and the values of these names. */
 const parameters = args => {
   const positional = [];
   let named;
@@ -91,7 +93,7 @@ const parameters = args => {
   return [positional, named && Object.keys(named), named && Object.keys(named).map(name => named[name])];
 };
 
-/** The rows of a statement, one by one. */
+/** Iterates over the rows of a statement. */
 class Rows {
   #native;
 
@@ -132,16 +134,16 @@ class Rows {
   }
 }
 
-/** Makes a method of better-sqlite3 that this package does not have. */
+/** Makes a method that throws, in place of a better-sqlite3 method that this package lacks. */
 const unavailable = name =>
   function notAvailable() {
     throw new TypeError(
       `${name}() of better-sqlite3 is not available in swing-store-native: open a copy of the file with ` +
-        'better-sqlite3, or the file once no store has it open',
+        'better-sqlite3, or the file itself when no store has it open',
     );
   };
 
-/** The methods of better-sqlite3's databases that this package does not have. */
+/** The methods of better-sqlite3's databases that this package lacks. */
 const UNAVAILABLE = ['function', 'aggregate', 'table', 'backup', 'loadExtension', 'defaultSafeIntegers', 'unsafeMode'];
 
 /** A prepared statement. */
@@ -238,15 +240,15 @@ class Statement {
 }
 
 /**
- * Makes the function that `Database.prototype.transaction` returns, for one way to begin.
+ * Makes a function that runs `fn` in a transaction, and rolls back if `fn` throws.
  *
  * @param {Database} db
  * @param {(...args: any[]) => any} fn
- * @param {string} begin
+ * @param {string} begin the statement that begins the transaction
  */
 const inTransaction = (db, fn, begin) =>
   function transaction(...args) {
-    // Within a transaction, a savepoint does for one.
+    // Within a transaction, a savepoint takes the place of a nested one.
     const nested = db.inTransaction;
     db.exec(nested ? 'SAVEPOINT `\t_swing.\t`' : begin);
     try {
@@ -262,8 +264,8 @@ const inTransaction = (db, fn, begin) =>
   };
 
 /**
- * A connection to an SQLite database, with the part of better-sqlite3's interface that store
- * tools use. May be called without `new`.
+ * A connection to an SQLite database, with the part of better-sqlite3's interface that store tools use. May be called
+ * without `new`.
  */
 function Database(filename = '', options = undefined) {
   if (new.target === undefined) return new Database(filename, options);
@@ -295,11 +297,12 @@ function Database(filename = '', options = undefined) {
 }
 
 /**
- * A Database over one that the addon has opened.
+ * Makes a Database for a connection that the addon has opened.
  *
- * @param {any} handle
- * @param {string} name  its file
+ * @param {any} handle the addon's object
+ * @param {string} name the path of the database file
  * @param {boolean} readonly
+ * @returns {Database}
  */
 const databaseOver = (handle, name, readonly) => {
   const db = Object.create(Database.prototype);

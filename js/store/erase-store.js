@@ -6,13 +6,13 @@ const process = require('node:process');
 const { check } = require('../common/errors.js');
 const { dbFileInDirectory } = require('../common/paths.js');
 
-/** What SQLite adds to the name of a database file. */
+/** The suffixes that SQLite adds to a database file's name. */
 const SIDECARS = ['-journal', '-wal', '-shm'];
 
 const isUnix = process.platform !== 'win32';
 
-/** What is at a path, links not followed; `undefined` if nothing is, or if that can't be seen. */
-const look = at => {
+/** The status of a path, without following links; `undefined` if it does not exist or can't be read. */
+const statusOf = at => {
   try {
     return fs.lstatSync(at, { throwIfNoEntry: false });
   } catch {
@@ -21,31 +21,32 @@ const look = at => {
 };
 
 /**
- * Erases what is at a store's path. Returns what was there, for `restoreRights`.
+ * Erases what is at a store's path.
  *
  * @param {string} storePath
- * @param {boolean} asFile
+ * @param {boolean} asFile whether `storePath` is the database file instead of the store's directory
+ * @returns {{ directory?: fs.Stats, file?: fs.Stats }} the status of what was erased, for `recreateStorePath`
  */
 const eraseStore = (storePath, asFile) => {
   const file = asFile ? storePath : dbFileInDirectory(storePath);
   if (asFile) {
-    // SQLite would refuse it once the store is gone.
-    for (const beside of SIDECARS.map(suffix => `${file}${suffix}`)) {
-      const found = look(beside);
-      check(!found || found.isFile(), `opening ${beside}: it is not a regular file`);
+    // Checked before the store is erased: SQLite would refuse such a sidecar afterwards.
+    for (const sidecar of SIDECARS.map(suffix => `${file}${suffix}`)) {
+      const found = statusOf(sidecar);
+      check(!found || found.isFile(), `opening ${sidecar}: it is not a regular file`);
     }
   }
-  const place = look(storePath);
+  const place = statusOf(storePath);
   const directory = !asFile && place?.isDirectory() ? place : undefined;
-  const found = asFile ? place : directory && look(file);
-  // The file before its log: without its log it may be damaged, and without the file nobody takes the log for anything.
+  const found = asFile ? place : directory && statusOf(file);
+  // The file before its log: a file without its log may be damaged, but a log without its file is ignored.
   if (directory && found) fs.rmSync(file, { recursive: true, force: true });
   fs.rmSync(storePath, { recursive: true, force: true });
   return { directory, file: found?.isFile() ? found : undefined };
 };
 
-/** Gives what is at a path the owner and the permissions of what was there before, but nobody more than those allowed. */
-const giveRights = (fd, { uid, gid, mode }, mask) => {
+/** Restores an owner, a group and permissions as far as this user may, and grants nobody more than the old permissions. */
+const restoreOwnership = (fd, { uid, gid, mode }, mask) => {
   const found = fs.fstatSync(fd);
   let allowed = mode & mask;
   if (found.gid !== gid) {
@@ -60,12 +61,12 @@ const giveRights = (fd, { uid, gid, mode }, mask) => {
     try {
       fs.fchownSync(fd, uid, -1);
     } catch {
-      // Only root may.
+      // Only root may change the owner.
     }
   }
 };
 
-const atOpened = (at, flags, act) => {
+const withOpened = (at, flags, act) => {
   const fd = fs.openSync(at, flags, 0o600);
   try {
     act(fd);
@@ -75,19 +76,20 @@ const atOpened = (at, flags, act) => {
 };
 
 /**
- * Makes the place of a store again after `eraseStore`, so that whoever could not read the old one can't read the new one.
+ * Recreates a store's directory, and an empty database file, with the ownership and permissions of the erased ones, so
+ * that users who could not read the old store can't read the new one.
  *
  * @param {string} storePath
  * @param {boolean} asFile
- * @param {{ directory?: fs.Stats, file?: fs.Stats }} old
+ * @param {{ directory?: fs.Stats, file?: fs.Stats }} old what `eraseStore` returned
  */
 const recreateStorePath = (storePath, asFile, { directory, file }) => {
   if (!asFile) fs.mkdirSync(storePath, { recursive: true, mode: directory && isUnix ? 0o700 : undefined });
   if (!isUnix) return;
-  // SQLite takes an empty file for a new database, and gives its own files the rights of the database.
+  // SQLite treats an empty file as a new database, and gives its sidecars the permissions of the database.
   const dbFile = asFile ? storePath : dbFileInDirectory(storePath);
-  if (file) atOpened(dbFile, 'wx', fd => giveRights(fd, file, 0o777));
-  if (directory) atOpened(storePath, 'r', fd => giveRights(fd, directory, 0o7777));
+  if (file) withOpened(dbFile, 'wx', fd => restoreOwnership(fd, file, 0o777));
+  if (directory) withOpened(storePath, 'r', fd => restoreOwnership(fd, directory, 0o7777));
 };
 
 module.exports = { eraseStore, recreateStorePath };

@@ -3,7 +3,7 @@
 const { check } = require('../common/errors.js');
 const { Database, UNAVAILABLE } = require('./database.js');
 
-/** What a handle of better-sqlite3 must have to be taken over. */
+/** Whether a value has the members of a better-sqlite3 handle that `takeOver` needs. */
 const isHandle = db =>
   typeof db === 'object' &&
   db !== null &&
@@ -19,12 +19,12 @@ const REPLACEMENT =
 const checkInMemory = handle => {
   check(
     handle.memory && handle.pragma('database_list').every(({ file }) => !file),
-    'db must be a Database of swing-store-native: this is a handle of another SQLite library on a file, and two of ' +
-      `them in one process undo each other's file locks. ${REPLACEMENT}`,
+    "db must be a Database of swing-store-native: this is another SQLite library's handle on a file, and two SQLite " +
+      `libraries in one process release each other's file locks. ${REPLACEMENT}`,
   );
 };
 
-/** Removes the tables of a database whose contents have moved, so that old statements fail and do not mislead. */
+/** Drops all tables of a database whose contents were moved, so that old statements fail instead of reading old rows. */
 const clear = handle => {
   const names = handle
     .prepare(
@@ -35,9 +35,8 @@ const clear = handle => {
 };
 
 /**
- * Takes over an in-memory handle of better-sqlite3: its contents move into a database of this package, and from then on the
- * handle's methods are those of that database. So the sub-stores and the handle's owner see the same rows and the same
- * transaction.
+ * Takes over an in-memory handle of better-sqlite3: moves its contents into a database of this package, and replaces the
+ * handle's methods by those of that database. The sub-stores and the handle's owner then share rows and transactions.
  *
  * @param {any} handle
  * @returns {{ database: Database, checkTransaction: () => void }}
@@ -45,11 +44,11 @@ const clear = handle => {
 const takeOver = handle => {
   check(
     Object.isExtensible(handle),
-    `db is a handle of another SQLite library that is frozen or hardened, so it can't be taken over. ${REPLACEMENT}`,
+    `db is a frozen or hardened handle of another SQLite library, so this package can't take it over. ${REPLACEMENT}`,
   );
   check(
     !handle.inTransaction,
-    'db is a handle of another SQLite library with an open transaction: make the sub-store first, or commit',
+    "db is another SQLite library's handle with an open transaction: commit first, or begin after making the sub-store",
   );
   const { exec, close } = handle;
   const contents = handle.serialize();
@@ -61,29 +60,29 @@ const takeOver = handle => {
     throw error;
   }
 
-  /** `inTransaction` is the one property that can't be replaced: the empty database has a transaction when ours has. */
-  const follow = () => {
+  /** `inTransaction` can't be replaced: this begins or ends a transaction of the emptied database to match ours. */
+  const syncTransaction = () => {
     if (database.inTransaction === handle.inTransaction) return;
     Reflect.apply(exec, handle, [database.inTransaction ? 'BEGIN' : 'ROLLBACK']);
   };
-  const following =
+  const syncing =
     fn =>
     (...args) => {
       try {
         return fn(...args);
       } finally {
-        follow();
+        syncTransaction();
       }
     };
   const methods = {
     prepare(sql) {
       const statement = database.prepare(sql);
       const own = { database: handle };
-      if (!statement.reader) own.run = following(statement.run.bind(statement));
+      if (!statement.reader) own.run = syncing(statement.run.bind(statement));
       for (const [name, value] of Object.entries(own)) Object.defineProperty(statement, name, { value });
       return statement;
     },
-    exec: following(sql => {
+    exec: syncing(sql => {
       database.exec(sql);
       return handle;
     }),
@@ -102,8 +101,8 @@ const takeOver = handle => {
   const checkTransaction = () =>
     check(
       database.inTransaction === handle.inTransaction,
-      'the transaction was begun or ended by a statement that was prepared before the sub-store was made: prepare it ' +
-        'afterwards',
+      'a statement that was prepared before the sub-store was made has begun or ended the transaction: prepare it ' +
+        'after making the sub-store',
     );
   return { database, checkTransaction };
 };
@@ -113,11 +112,11 @@ const taken = new WeakMap();
 const nothing = () => {};
 
 /**
- * The database that a sub-store is made over, and a function that throws if its transaction is not that of the caller's
- * handle.
+ * The database for a sub-store. Takes over a handle of better-sqlite3 at its first use.
  *
  * @param {unknown} db a Database, or an in-memory handle of better-sqlite3
- * @returns {{ database: unknown, checkTransaction: () => void }}
+ * @returns {{ database: unknown, checkTransaction: () => void }} `checkTransaction` throws if the database and the caller's
+ *   handle disagree about having a transaction
  */
 const databaseOf = db => {
   if (db instanceof Database || !isHandle(db)) return { database: db, checkTransaction: nothing };

@@ -4,53 +4,51 @@ const { GENERATION, HELD } = require('../addon/cache-signal.js');
 const native = require('../addon/native.js');
 const { ownCopy } = require('../common/own-copy.js');
 
-/** About how many bytes an entry takes besides the characters of its key and its value: two strings' and a map's part. */
+/** The approximate overhead of an entry, in bytes: two string headers and a map's slot. */
 const ENTRY_BYTES = 96;
 
-/** How many bytes a character takes at the most. */
+/** The largest size of a UTF-16 unit, in bytes. */
 const CHARACTER_BYTES = 2;
 
-/** What there is to say of a key that has no value. */
+/** Stands for the value of a key that has none. */
 const ABSENT = Symbol('absent');
 
-// Taken before anyone can change it. An old lockdown may have removed it.
+// Saved before other code can replace it. An old lockdown may have removed it.
 const { isWellFormed } = String.prototype;
 const hasLoneSurrogate = isWellFormed
   ? text => !Reflect.apply(isWellFormed, text, [])
   : text => /\p{Surrogate}/u.test(text);
 
-/** What to call when a database is closed, by the addon's handle of it. */
+/** For each handle of the addon, the functions to call when the database is closed. */
 const closers = new WeakMap();
 
 /**
- * Frees what is remembered of a database, which is closed.
+ * Frees the caches of a closed database.
  *
- * @param {any} handle the addon's handle of the database
+ * @param {any} handle the addon's object for the database
  */
 const clearCachesOf = handle => {
   for (const clear of closers.get(handle) ?? []) clear();
 };
 
 /**
- * A kvStore that remembers what was read and written, since a call of the addon costs several times
- * what a lookup here does.
+ * Makes a kvStore that caches what was read and written: a call of the addon costs several times as much as a lookup.
  *
  * The addon says through `cacheSignal` whether the copies are valid (see `addon/cache-signal.js`). Outside this store's
  * own transaction, `handle.refresh` first looks for commits of other connections.
  *
- * It keeps copies of its own: a caller's string may be a slice, which keeps all of the string that it was cut from.
+ * The cache holds copies of its own: a caller's string may be a slice, which keeps the whole original string in memory.
  *
- * In the calls of a real kernel (docs/project/performance.md), the remembering makes a block's calls 1.3 times as fast.
+ * For the calls of a real kernel (docs/project/performance.md), the cache makes a block 1.3 times as fast.
  *
  * @param {any} fns the addon's functions for one store
- * @param {any} handle the addon's handle of the database
+ * @param {any} handle the addon's object for the database
  */
 const makeKVCache = (fns, handle) => {
   const { cacheSignal } = handle;
   const half = native.kvCacheBytes() / 2;
   let generation = cacheSignal[GENERATION];
-  // What was used lately is in `recent`. When that is full, it becomes `older`, and what was in
-  // there and has not been used since is forgotten.
+  // `recent` has the entries used last. When it is full, it replaces `older`, whose unused entries are dropped.
   let recent = new Map();
   let older = new Map();
   let size = 0;
@@ -62,7 +60,7 @@ const makeKVCache = (fns, handle) => {
     generation = cacheSignal[GENERATION];
   };
 
-  /** Keeps a value: as it is if it is the addon's, which made a string for us, or else a copy. */
+  /** Caches a value. Copies a caller's string; the addon's own strings are not shared. */
   const keep = (key, value, isCallers = false) => {
     const characters = key.length + (value === ABSENT ? 0 : value.length);
     const bytes = characters * CHARACTER_BYTES + ENTRY_BYTES;
@@ -77,11 +75,11 @@ const makeKVCache = (fns, handle) => {
       recent = new Map();
       size = bytes;
     }
-    // An entry that is there keeps the key that it has.
+    // An existing entry keeps its own copy of the key.
     recent.set(recent.has(key) ? key : ownCopy(key), isCallers && value !== ABSENT ? ownCopy(value) : value);
   };
 
-  /** What is known of a key: its value, `ABSENT`, or nothing. */
+  /** Looks a key up: returns its value, `ABSENT`, or `undefined` if the key is not cached. */
   const find = key => {
     if (cacheSignal[HELD] === 0) handle.refresh();
     if (cacheSignal[GENERATION] !== generation) clear();
@@ -100,16 +98,16 @@ const makeKVCache = (fns, handle) => {
     return value;
   };
 
-  // Who asks for a key often wants its value next.
+  // A caller that asks for a key often reads its value next.
   const has = key => get(key) !== undefined;
 
-  /** Takes note of what was written. The transaction has begun, so nobody else can any more. */
+  /** Caches a written value. The transaction has begun, so no other connection can write. */
   const note = (key, value) => {
     if (cacheSignal[GENERATION] !== generation) clear();
     keep(key, value, true);
   };
 
-  /** Forgets keys whose values may be others now. */
+  /** Drops keys whose values may have changed. */
   const forget = keys => {
     for (let i = 0; i < keys.length; i += 1) {
       recent.delete(keys[i]);
@@ -117,15 +115,15 @@ const makeKVCache = (fns, handle) => {
     }
   };
 
-  /** A function of the addon that sets a key, followed by a note of it. */
+  /** Makes a function that sets a key through the addon and then caches the value. */
   const setter = set => (key, value) => {
     set(key, value);
-    // A lone surrogate comes back from the file as something else.
+    // The file does not store a lone surrogate as it was given.
     if (hasLoneSurrogate(value)) note(key, fns.kvGet(key));
     else note(key, value);
   };
 
-  /** A function of the addon that deletes a key, followed by a note of it. */
+  /** Makes a function that deletes a key through the addon and then caches its absence. */
   const deleter = remove => key => {
     remove(key);
     note(key, ABSENT);

@@ -4,14 +4,14 @@ const native = require('../addon/native.js');
 const { borrowedPowers } = require('./substore-powers.js');
 
 /**
- * Whom a key belongs to.
+ * The type of a key, by its prefix: who owns it and whether it is part of consensus.
  *
  * @param {string} key
  * @returns {'local' | 'host' | 'consensus'}
  */
 const getKeyType = key => native.keyType(key);
 
-/** A kvStore of a whole store, without the hashing and exporting that the kernel's adds. */
+/** Makes the kvStore of a whole store, without the hashing and exporting that `kernelKVStore` adds. */
 const baseKVStore = (fns, cache) => ({
   has: cache.has,
   get: cache.get,
@@ -21,11 +21,11 @@ const baseKVStore = (fns, cache) => ({
 });
 
 /**
- * A kvStore over a database.
+ * Makes a kvStore over a database.
  *
- * @param {unknown} db
- * @param {() => void} ensureTxn
- * @param {(...args: string[]) => void} trace
+ * @param {unknown} db a Database, or an in-memory handle of better-sqlite3
+ * @param {() => void} ensureTxn begins a transaction unless there is one
+ * @param {(...args: string[]) => void} trace receives each write
  */
 const makeKVStore = (db, ensureTxn, trace) => {
   const { fns, ensureTxn: begin } = borrowedPowers(db, 'kv', ensureTxn, () => {});
@@ -34,7 +34,7 @@ const makeKVStore = (db, ensureTxn, trace) => {
     get: fns.kvGet,
     getNextKey: fns.kvGetNextKey,
     set(key, value) {
-      // A wrong type is the addon's to complain of, before anything else happens.
+      // The addon throws for a wrong type, before a transaction begins.
       if (typeof key !== 'string' || typeof value !== 'string') return fns.kvSet(key, value);
       begin();
       fns.kvSet(key, value);
@@ -49,7 +49,7 @@ const makeKVStore = (db, ensureTxn, trace) => {
   };
 };
 
-/** The kernel's view: host keys are refused, consensus keys hashed and exported. */
+/** Makes the kernel's kvStore: it refuses host keys, and hashes and exports consensus keys. */
 const kernelKVStore = (fns, cache, kvStore, isWrapped) => {
   if (!isWrapped) {
     return {
@@ -73,7 +73,7 @@ const kernelKVStore = (fns, cache, kvStore, isWrapped) => {
   };
 };
 
-/** The host's view: only host keys. */
+/** Makes the host's kvStore: it writes only host keys. */
 const hostKVStore = (fns, cache, kvStore, isWrapped) => {
   if (!isWrapped) {
     return { ...kvStore, set: cache.setter(fns.hostSet), delete: cache.deleter(fns.hostDelete) };

@@ -4,12 +4,12 @@ const native = require('../addon/native.js');
 const { collectRecords, kindOf } = require('../common/export-records.js');
 
 /**
- * Compares a store's records with those of an exporter, and adds those that are missing. Neither
- * kvStore entries nor artifacts are looked at.
+ * Compares a store's records with those of an exporter, and adds the missing ones. Ignores kvStore entries and artifacts.
  *
- * @param {any} internal
+ * @param {any} internal the store's sub-stores
  * @param {any} exporter
  * @param {(internal: any, mode: string) => void} assertComplete
+ * @throws if the store and the exporter contradict each other
  */
 const repairMetadata = async (internal, exporter, assertComplete) => {
   const { bundleStore, snapStore, transcriptStore } = internal;

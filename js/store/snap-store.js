@@ -9,7 +9,7 @@ const { chunks, drain, elements } = require('../common/streams.js');
 const { directoryOf } = require('./archivers.js');
 const { borrowedPowers } = require('./substore-powers.js');
 
-/** What a snapStore needs besides its database: a way to measure how long something takes. */
+/** Makes the `io` of a snapStore, which measures how long a function takes. */
 const makeSnapStoreIO = () => ({
   async measureSeconds(fn) {
     const start = performance.now();
@@ -19,7 +19,7 @@ const makeSnapStoreIO = () => ({
 });
 
 /**
- * The snapStore's functions.
+ * Makes the functions of a snapStore.
  *
  * @param {import('./substore-powers.js').Powers} powers
  * @param {ReturnType<typeof makeSnapStoreIO>} io
@@ -29,7 +29,7 @@ const snapStoreOver = ({ fns, writes, ensureTxn }, { measureSeconds }, { archive
   const save = writes(fns.saveSnapshot);
   const populate = writes(fns.populateSnapshot);
 
-  /** Archives a snapshot that was saved. Our own archiver's file is written by the addon, on another thread. */
+  /** Archives a saved snapshot. For an archiver of this package, the addon writes the file on another thread. */
   const archive = async (sink, name) => {
     const directory = directoryOf(archiveSnapshot, 'snapshot');
     const archived = directory === undefined ? null : sink.archive(name, directory);
@@ -107,12 +107,12 @@ const snapStoreOver = ({ fns, writes, ensureTxn }, { measureSeconds }, { archive
 };
 
 /**
- * A snapStore over a database.
+ * Makes a snapStore over a database.
  *
- * @param {unknown} db
- * @param {() => void} ensureTxn
+ * @param {unknown} db a Database, or an in-memory handle of better-sqlite3
+ * @param {() => void} ensureTxn begins a transaction unless there is one
  * @param {ReturnType<typeof makeSnapStoreIO>} io
- * @param {(key: string, value: string | undefined) => void} [noteExport]
+ * @param {(key: string, value: string | undefined) => void} [noteExport] receives changes of the export data
  * @param {{ keepSnapshots?: boolean, archiveSnapshot?: any }} [options]
  */
 const makeSnapStore = (db, ensureTxn, io, noteExport = () => {}, options = {}) =>

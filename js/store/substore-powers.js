@@ -8,21 +8,21 @@ const { handleOf } = require('./database.js');
 const { databaseOf } = require('./foreign-handle.js');
 
 /**
- * What the JavaScript side of a sub-store works with.
+ * What the JavaScript part of a sub-store uses.
  *
  * @typedef {object} Powers
  * @property {any} fns the addon's functions for one store
- * @property {<F extends (...args: any[]) => any>(fn: F) => F} writes makes a function of the
- *   addon into one that first begins a transaction and then reports changes of the export data
- * @property {() => void} ensureTxn
+ * @property {<F extends (...args: any[]) => any>(fn: F) => F} writes wraps a function of the addon: the result begins a
+ *   transaction first, and reports changes of the export data afterwards
+ * @property {() => void} ensureTxn begins a transaction unless there is one
  * @property {Int32Array} cacheSignal see `addon/cache-signal.js`
  */
 
 /**
- * Powers for the sub-stores of a whole store, where the addon does all of it by itself.
+ * Makes powers for the sub-stores of a whole store, where the addon itself begins transactions and reports changes.
  *
- * @param {any} fns
- * @param {any} handle the addon's handle of the database
+ * @param {any} fns the addon's functions for the store
+ * @param {any} handle the addon's object for the database
  * @returns {Powers}
  */
 const ownPowers = (fns, handle) => ({
@@ -32,7 +32,7 @@ const ownPowers = (fns, handle) => ({
   cacheSignal: handle.cacheSignal,
 });
 
-/** Reports changes of the export data, one by one. What was not taken is reported the next time. */
+/** Reports changes of the export data, one by one. If `noteExport` throws, the next call reports the remaining ones. */
 const reportNotes = (fns, noteExport) => {
   const notes = fns.takeNotes();
   if (!notes) return;
@@ -51,8 +51,7 @@ const reportNotes = (fns, noteExport) => {
 };
 
 /**
- * Powers for one sub-store over a database of the caller's, whose transactions and whose export
- * data are the caller's business.
+ * Makes powers for one sub-store over a caller's database: the caller manages transactions and export data.
  *
  * @param {unknown} db a Database, or an in-memory handle of better-sqlite3
  * @param {'kv' | 'transcripts' | 'snapshots' | 'bundles'} part
@@ -79,8 +78,7 @@ const borrowedPowers = (db, part, ensureTxn, noteExport, options = {}) => {
       try {
         return fn(...args);
       } finally {
-        // What was noted before something failed is reported, too, as it would have been if it
-        // had been reported as it came.
+        // Changes before a failure are reported, too, as if each had been reported at once.
         reportNotes(fns, noteExport);
       }
     };

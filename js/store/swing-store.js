@@ -22,10 +22,10 @@ const { transcriptStoreOver } = require('./transcript-store.js');
 
 const MEMORY = ':memory:';
 
-/** The options of a store, for functions of our own. Those of the reference let unknown ones pass. */
+/** Checks the options of a store, for functions that the reference lacks. The reference's functions accept unknown options. */
 const STORE_OPTIONS = {
   asFile: aBoolean,
-  // These have words of the reference's, and are looked at where the store is made.
+  // `checkOptions` checks these and throws the reference's errors.
   serialized: anything,
   exportCallback: anything,
   unsafeFastMode: aBoolean,
@@ -41,7 +41,7 @@ const STORE_OPTIONS = {
   wrapBundleStore: aFunction,
 };
 
-/** The methods of each sub-store that the kernel gets to see. */
+/** The methods of each sub-store that the kernel gets. */
 const KERNEL_FACING = {
   transcriptStore: [
     'initTranscript',
@@ -72,7 +72,7 @@ const pick = (object, names) =>
     }),
   );
 
-/** Fails unless a store has all that an export in this mode needs. */
+/** Throws unless a store is complete for an export in this mode. */
 const assertComplete = ({ bundleStore, transcriptStore, snapStore }, checkMode) => {
   bundleStore.assertComplete(checkMode);
   transcriptStore.assertComplete(checkMode);
@@ -80,8 +80,10 @@ const assertComplete = ({ bundleStore, transcriptStore, snapStore }, checkMode) 
 };
 
 /**
- * Makes room for a store at `storePath` and returns the path of its database file. Fails if anybody has a store open that
- * would be erased.
+ * Prepares `storePath` for a store, erasing the old store if `forceReset` is set.
+ *
+ * @returns {string} the path of the database file, or `:memory:`
+ * @throws if a store that would be erased is open anywhere
  */
 const prepareFile = (storePath, forceReset, asFile) => {
   if (!storePath) return MEMORY;
@@ -113,10 +115,11 @@ const checkOptions = (storePath, { serialized, exportCallback }) => {
 };
 
 /**
- * Opens a store, or makes one. Also returns a function that begins a transaction.
+ * Opens a store, creating it if necessary. Also returns functions for imports: `begin` begins a transaction, and `setMany`
+ * stores many kvStore entries on another thread.
  *
- * @param {string | null} storePath
- * @param {boolean} forceReset whether to erase what is there
+ * @param {string | null} storePath null for a store in memory
+ * @param {boolean} forceReset whether to erase the existing store first
  * @param {Record<string, any>} options
  * @param {Staging} [staging] where to build the store; without it, the store is built at `storePath`
  */
@@ -177,14 +180,14 @@ const makeSwingStore = (storePath, forceReset, options, staging) => {
   const { dumpSnapshots, ...snapStore } = wrapSnapStore(snapStoreOver(powers, makeSnapStoreIO(), { archiveSnapshot }));
   const { dumpBundles, ...bundleStore } = wrapBundleStore(bundleStoreOver(powers));
 
-  /** The activityhash is set without the kvStore. */
+  /** The addon writes the activityhash without the kvStore. */
   const emitCrankHashes = () => {
     const hashes = fns.emitCrankHashes();
     cache.note('activityhash', hashes.activityhash);
     return hashes;
   };
 
-  /** The activityhash is kept in the kvStore, so a wrapped one gets to see it, too. */
+  /** The activityhash is a key of the kvStore, so that a wrapped kvStore sees it, too. */
   const emitCrankHashesWrapped = () => {
     const crankhash = fns.takeCrankhash();
     try {
@@ -216,7 +219,7 @@ const makeSwingStore = (storePath, forceReset, options, staging) => {
     bundleStore,
   });
 
-  /** Gives the callback changes of the export data. If it fails, they are given to it again the next time. */
+  /** Passes changes of the export data to the callback. If it throws, the next call passes them again. */
   const deliver = exports => {
     try {
       exportCallback(unpackPairs(exports));
@@ -236,7 +239,7 @@ const makeSwingStore = (storePath, forceReset, options, staging) => {
     rollbackCrank: savepoint => cache.forget(fns.rollbackCrank(savepoint)),
     emitCrankHashes: isWrapped ? emitCrankHashesWrapped : emitCrankHashes,
     endCrank() {
-      // The callback may use the store, and may fail; the crank ends after it.
+      // The callback may use the store, and may throw: the crank ends after it.
       const exports = fns.endCrank();
       if (!exports) return;
       deliver(exports);
@@ -288,9 +291,9 @@ const makeSwingStore = (storePath, forceReset, options, staging) => {
 };
 
 /**
- * Makes a new store, erasing what is at `storePath`.
+ * Creates a store, erasing what is at `storePath`.
  *
- * @param {string | null} [storePath]
+ * @param {string | null} [storePath] null for a store in memory
  * @param {Record<string, any>} [options]
  */
 const initSwingStore = (storePath = null, options = {}) => {
@@ -299,7 +302,7 @@ const initSwingStore = (storePath = null, options = {}) => {
 };
 
 /**
- * Opens a store, making it if there is none.
+ * Opens a store, creating it if it does not exist.
  *
  * @param {string} storePath
  * @param {Record<string, any>} [options]

@@ -7,7 +7,7 @@ const { directoryOf } = require('./archivers.js');
 const { borrowedPowers } = require('./substore-powers.js');
 
 /**
- * The transcriptStore's functions.
+ * Makes the functions of a transcriptStore.
  *
  * @param {import('./substore-powers.js').Powers} powers
  * @param {{ archiveTranscript?: (name: string, entries: Buffer[]) => Promise<void> }} options
@@ -17,13 +17,13 @@ const transcriptStoreOver = ({ fns, writes, ensureTxn, cacheSignal }, { archiveT
   const stopUsing = writes(fns.stopUsingTranscript);
 
   /**
-   * Begins to archive a vat's current span, if it has one; returns a function that waits for it. What the archiver of
-   * this package would write is written by the addon, on another thread and straight from the database.
+   * Begins to archive a vat's current span, if it has one. Returns a function that finishes it. For an archiver of this
+   * package, the addon writes the file on another thread, directly from the database.
    */
   const beginArchive = vatID => {
     const directory = directoryOf(archiveTranscript, 'transcript');
     const native = directory === undefined ? null : fns.beginSpanArchive(vatID);
-    // Not before the span has ended, since two threads can't be at one database.
+    // Written after the span has ended, since two threads can't use one connection at the same time.
     if (native !== null) return async () => native?.write(directory);
     const span = fns.currentSpanArchive(vatID);
     const archived = span && archiveTranscript(...span);
@@ -31,8 +31,8 @@ const transcriptStoreOver = ({ fns, writes, ensureTxn, cacheSignal }, { archiveT
   };
 
   /**
-   * Ends the current span by `end`. An archive is begun before, while the items are there, and
-   * awaited afterwards, so that all changes of the store are made synchronously.
+   * Ends the current span by calling `end`. Begins the archive before, while the items exist, and awaits it afterwards, so
+   * that all changes of the store happen synchronously.
    */
   const endSpan = async (vatID, end) => {
     if (!archiveTranscript) return end();
@@ -41,7 +41,7 @@ const transcriptStoreOver = ({ fns, writes, ensureTxn, cacheSignal }, { archiveT
     try {
       return end();
     } finally {
-      // Even if the span could not be ended, the archiver's failure is the caller's to hear of.
+      // Reports the archiver's failure even if the span could not be ended.
       await finishArchive();
     }
   };
@@ -95,11 +95,11 @@ const transcriptStoreOver = ({ fns, writes, ensureTxn, cacheSignal }, { archiveT
 };
 
 /**
- * A transcriptStore over a database.
+ * Makes a transcriptStore over a database.
  *
- * @param {unknown} db
- * @param {() => void} ensureTxn
- * @param {(key: string, value: string | undefined) => void} [noteExport]
+ * @param {unknown} db a Database, or an in-memory handle of better-sqlite3
+ * @param {() => void} ensureTxn begins a transaction unless there is one
+ * @param {(key: string, value: string | undefined) => void} [noteExport] receives changes of the export data
  * @param {{ keepTranscripts?: boolean, archiveTranscript?: any }} [options]
  */
 const makeTranscriptStore = (db, ensureTxn, noteExport = () => {}, options = {}) =>

@@ -12,10 +12,10 @@ const { WORK, aBoolean, aMode, aPositive, takeOptions } = require('../common/opt
 const OPTIONS = { artifactMode: aMode, contents: aBoolean, localKeys: aBoolean, limit: aPositive, ...WORK };
 
 /**
- * Compares two stores, or exports of stores.
+ * Compares two stores or exports.
  *
- * @param {string} a
- * @param {string} b
+ * @param {string} a the directory of a store or of an export
+ * @param {string} b likewise
  * @param {Record<string, any>} [options]
  */
 const diffSwingStores = async (a, b, options) => {

@@ -9,7 +9,7 @@ const { WORK, aBoolean, aNumber, takeNothingElse, takeOptions } = require('../co
 const { itemCutter } = require('../common/packed.js');
 const { chunks } = require('../common/streams.js');
 
-/** Throws unless it is one. */
+/** Throws unless a vat ID is a string. */
 const checkVatID = vatID => checkString('vatID', vatID);
 
 const SIZES = { sizes: aBoolean, ...WORK };
@@ -20,15 +20,15 @@ const PLAN = {
   from: (name, from) =>
     check(
       from === 'start' || from === 'snapshot',
-      `invalid from ${quote(from)}: a replay begins at the incarnation's "start" or at its last "snapshot"`,
+      `invalid from ${quote(from)}: a replay starts from the incarnation's "start" or its last "snapshot"`,
     ),
   ...SIZES,
 };
 
 /**
- * The history of the store in a directory, as of its last commit.
+ * Opens the history of a store, as of its last commit.
  *
- * @param {string} dirPath
+ * @param {string} dirPath the store's directory
  */
 const openSwingStoreHistory = (dirPath, ...more) => {
   checkString('dirPath', dirPath);
@@ -36,13 +36,13 @@ const openSwingStoreHistory = (dirPath, ...more) => {
   takeNothingElse('openSwingStoreHistory', more);
   const history = native.openHistory(dirPath);
 
-  // What is read ahead must not be given out after the history was closed.
+  // Nothing read ahead may be yielded after the history was closed.
   let isOpen = true;
   const checkOpen = () => {
     if (!isOpen) history.checkOpen();
   };
 
-  /** The answer that a job gives, with the options that were taken. */
+  /** Runs a job and parses the JSON text that it returns. */
   const answer = async (taken, job) => {
     const text = await runJob(job, taken, () => job.run());
     checkOpen();
@@ -56,7 +56,7 @@ const openSwingStoreHistory = (dirPath, ...more) => {
       return answer(taken, ask(vatID, !!taken.sizes));
     };
 
-  /** An async iterator over items. */
+  /** Makes an async iterator over a selection of a vat's items. */
   const items = (vatID, { skipMissing = false }, ...selection) => {
     checkVatID(vatID);
     const source = history.items(vatID, skipMissing, ...selection);

@@ -13,22 +13,22 @@ const KEEP = { transcripts: aMode, snapshots: aMode };
 const PRUNE = { keep: anything, budget: aPositive, limit: aPositive, dryRun: aBoolean, ...WORK };
 const RECLAIM = { method: anything, dryRun: aBoolean, ...WORK };
 
-/** The two modes that `keep` names. */
+/** The two artifact modes that `keep` stands for. */
 const modesOf = keep => {
-  check(keep !== undefined, 'keep must say what is to stay: an artifact mode, or { transcripts, snapshots }');
+  check(keep !== undefined, 'keep must say what to keep: an artifact mode, or { transcripts, snapshots }');
   if (typeof keep !== 'object' || keep === null) return { transcripts: keep, snapshots: keep };
   const { transcripts, snapshots } = takeOptions('keep', keep, KEEP);
   check(
     transcripts !== undefined && snapshots !== undefined,
-    'keep must say what is to stay of both: { transcripts, snapshots }. A mode "debug" keeps all',
+    'keep must say what to keep of both: { transcripts, snapshots }. The mode "debug" keeps everything',
   );
   return { transcripts, snapshots };
 };
 
 /**
- * Deletes the contents of what is historical from a store.
+ * Deletes the contents of historical spans and snapshots from a store.
  *
- * @param {string} dirPath
+ * @param {string} dirPath the store's directory
  * @param {Record<string, any>} options
  */
 const pruneSwingStore = async (dirPath, options) => {
@@ -49,9 +49,9 @@ const pruneSwingStore = async (dirPath, options) => {
 };
 
 /**
- * Makes a store's file smaller.
+ * Returns unused space in a store's file to the file system.
  *
- * @param {string} dirPath
+ * @param {string} dirPath the store's directory
  * @param {Record<string, any>} options
  */
 const reclaimSwingStoreSpace = async (dirPath, options) => {
@@ -61,7 +61,7 @@ const reclaimSwingStoreSpace = async (dirPath, options) => {
   const { method, dryRun = false } = taken;
   check(
     method === 'rewrite' || method === 'incremental' || (method === undefined && dryRun),
-    `invalid method ${quote(method)}: there are "rewrite" and "incremental"`,
+    `invalid method ${quote(method)}: use "rewrite" or "incremental"`,
   );
   const job = native.makeReclaiming(path.resolve(dirPath), dryRun ? undefined : method);
   return harden(await runJob(job, taken, () => job.run()));

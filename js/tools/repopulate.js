@@ -18,7 +18,7 @@ const OPTIONS = {
   ...WORK,
 };
 
-/** The options as the addon takes them. */
+/** The options as arguments of the addon. */
 const nativeOptions = ({
   artifactMode = 'archival',
   maxArtifactBytes,
@@ -26,7 +26,7 @@ const nativeOptions = ({
   replaceDamaged = false,
 }) => [...modeArguments(artifactMode), maxArtifactBytes, maxTransactionBytes, replaceDamaged];
 
-/** A promise that rejects when the signal is aborted, and what lets go of the signal. */
+/** Makes a promise that rejects when the signal is aborted, and a function that stops listening to the signal. */
 const whenAborted = signal => {
   let listener;
   const aborted = new Promise((_, reject) => {
@@ -37,8 +37,8 @@ const whenAborted = signal => {
   return { aborted, forget: () => signal?.removeEventListener('abort', listener) };
 };
 
-/** Brings one artifact to the store, if that needs it. What is wrong with it is noted. */
-const take = async (job, exporter, name) => {
+/** Imports one artifact if the store needs it. A faulty artifact is recorded in the report. */
+const importArtifact = async (job, exporter, name) => {
   if (!(await job.look(name))) return;
   const sink = job.sink();
   try {
@@ -52,10 +52,10 @@ const take = async (job, exporter, name) => {
 };
 
 /**
- * Fills what was pruned from a store with what an exporter gives.
+ * Restores a store's pruned spans and snapshots from an exporter.
  *
  * @param {any} exporter
- * @param {string} dirPath
+ * @param {string} dirPath the store's directory
  * @param {Record<string, any>} [options]
  */
 const repopulateSwingStore = async (exporter, dirPath, options) => {
@@ -66,13 +66,13 @@ const repopulateSwingStore = async (exporter, dirPath, options) => {
   const { aborted, forget } = whenAborted(taken.signal);
   const work = async () => {
     await job.open();
-    for await (const name of exporter.getArtifactNames()) await take(job, exporter, name);
+    for await (const name of exporter.getArtifactNames()) await importArtifact(job, exporter, name);
     const report = await job.finish();
     await exporter.close?.();
     return report;
   };
   try {
-    // An exporter that does not answer must not keep the caller waiting.
+    // An exporter that never answers must not block an abort.
     return harden(await runJob(job, taken, () => Promise.race([work(), aborted])));
   } finally {
     forget();
@@ -81,10 +81,10 @@ const repopulateSwingStore = async (exporter, dirPath, options) => {
 };
 
 /**
- * Fills what was pruned from a store with artifacts from a directory.
+ * Restores a store's pruned spans and snapshots from a directory.
  *
- * @param {string} directory
- * @param {string} dirPath
+ * @param {string} directory an export or an archive
+ * @param {string} dirPath the store's directory
  * @param {Record<string, any>} [options]
  */
 const repopulateSwingStoreFromDirectory = async (directory, dirPath, options) => {

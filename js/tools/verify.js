@@ -12,9 +12,9 @@ const { WORK, aBoolean, aMode, aPositive, takeOptions } = require('../common/opt
 const OPTIONS = { artifactMode: aMode, integrityCheck: aBoolean, findingsPerKind: aPositive, ...WORK };
 
 /**
- * Looks through a whole store for what is damaged or missing.
+ * Searches a store for damaged and missing data.
  *
- * @param {string} dirPath
+ * @param {string} dirPath the store's directory
  * @param {Record<string, any>} [options]
  */
 const verifySwingStore = async (dirPath, options) => {

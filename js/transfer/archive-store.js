@@ -11,9 +11,9 @@ const { WORK, aBoolean, aMode, takeOptions } = require('../common/options.js');
 const OPTIONS = { artifactMode: aMode, currentSpans: aBoolean, checkExisting: aBoolean, ...WORK };
 
 /**
- * Writes the spans and snapshots that a store has to a directory, each as `NAME.gz`.
+ * Writes all spans and snapshots of a store to a directory, each as `NAME.gz`.
  *
- * @param {string} dirPath
+ * @param {string} dirPath the store's directory
  * @param {string} archiveDir
  * @param {Record<string, any>} [options]
  */

@@ -29,18 +29,18 @@ const IMPORT = {
     check(
       mode === 'all',
       `invalid exportDataMode ${quote(mode)}: an import takes "all". To repair a store's metadata, ` +
-        'call repairSwingStoreFromDirectory; to fill in artifacts, repopulateSwingStoreFromDirectory',
+        'call repairSwingStoreFromDirectory; to restore artifacts, call repopulateSwingStoreFromDirectory',
     ),
   ...REPAIR,
   ...STORE_OPTIONS,
-  readonly: (name, value) => check(!value, 'a store that is to be imported must not be readonly'),
-  serialized: (name, value) => check(!value, 'a store that is to be imported must not be serialized'),
+  readonly: (name, value) => check(!value, 'an imported store must not be readonly'),
+  serialized: (name, value) => check(!value, 'an imported store must not be serialized'),
 };
 
 /**
- * Writes a store's last commit to a directory.
+ * Exports a store to a directory, as of its last commit.
  *
- * @param {string} dirPath
+ * @param {string} dirPath the store's directory
  * @param {string} exportDir
  * @param {Record<string, any>} [options]
  */
@@ -61,10 +61,10 @@ const exportSwingStoreToDirectory = async (dirPath, exportDir, options) => {
 };
 
 /**
- * Makes a new store from a directory with an export. Nothing is permanent until the caller commits.
+ * Creates a store from a directory with an export. Nothing is permanent until the caller commits.
  *
  * @param {string} exportDir
- * @param {string} dirPath
+ * @param {string} dirPath the store's path
  * @param {Record<string, any>} [options]
  */
 const importSwingStoreFromDirectory = async (exportDir, dirPath, options) => {
@@ -92,10 +92,10 @@ const importSwingStoreFromDirectory = async (exportDir, dirPath, options) => {
       await job.run(staging.staged);
       return found;
     });
-    // The last report may have failed, or the signal come too late for the job.
+    // The signal may have been aborted after the job's end.
     if (signal) signal.throwIfAborted();
     const { store, begin } = makeSwingStore(dirPath, true, storeOptions, staging);
-    // As after any import there is something to commit.
+    // As after any import, the caller commits the imported store.
     begin();
     const { hostStorage, debug } = store;
     return harden({ hostStorage, debug, blockHeight: height });
@@ -106,10 +106,10 @@ const importSwingStoreFromDirectory = async (exportDir, dirPath, options) => {
 };
 
 /**
- * Adds the records that a store lacks, from a directory with an export of the same block, and commits.
+ * Adds a store's missing records from a directory with an export of the same block, and commits.
  *
  * @param {string} exportDir
- * @param {string} dirPath
+ * @param {string} dirPath the store's directory
  * @param {Record<string, any>} [options]
  */
 const repairSwingStoreFromDirectory = async (exportDir, dirPath, options) => {

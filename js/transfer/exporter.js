@@ -9,16 +9,16 @@ const { pairCutter } = require('../common/packed.js');
 const { chunks } = require('../common/streams.js');
 
 /**
- * An exporter of the store in a directory, as of its last commit.
+ * Makes an exporter of a store, as of its last commit.
  *
- * @param {string} dirPath
+ * @param {string} dirPath the store's directory
  * @param {{ artifactMode?: string, checkComplete?: boolean }} [options]
  */
 const makeSwingStoreExporter = (dirPath, options = {}) => {
   checkString('dirPath', dirPath);
   followTaming();
   const { artifactMode = 'operational', checkComplete = false } = options;
-  // The other options are the reference's, which lets unknown ones pass.
+  // The other options are not checked: the reference accepts unknown ones.
   check(typeof checkComplete === 'boolean', 'checkComplete must be a boolean');
   const exporter = native.makeExporter(dirPath, ...modeArguments(artifactMode));
   if (checkComplete) {
@@ -30,8 +30,8 @@ const makeSwingStoreExporter = (dirPath, options = {}) => {
     }
   }
 
-  // What is read ahead must not be given out after the exporter was closed. This is asked for
-  // every record, so the addon is troubled only when it has something to say.
+  // Nothing read ahead may be yielded after the exporter was closed. Since this runs for every record, it calls the addon
+  // only to throw the error.
   let isOpen = true;
   const checkOpen = () => {
     if (!isOpen) exporter.checkOpen();

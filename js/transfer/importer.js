@@ -13,8 +13,8 @@ const { assertComplete, checkOptions, makeSwingStore } = require('../store/swing
 const { makeStaging } = require('./staging.js');
 
 /**
- * Takes kvStore entries, which are many. Unless the caller has wrapped the kvStore, and so has to
- * see each of them, they are stored some at a time on another thread, while the next are read.
+ * Stores kvStore entries in batches on another thread, while the next ones are read. If the caller has wrapped the kvStore,
+ * sets each entry through the wrapper instead.
  */
 const makeEntryTaker = ({ kvStore }, setMany) => {
   const takeOne = (key, value) => {
@@ -24,41 +24,41 @@ const makeEntryTaker = ({ kvStore }, setMany) => {
   if (!setMany) return { take: takeOne, finish: async () => {} };
 
   const batchSize = native.chunkBytes();
-  /** A pair of more characters may not fit into one string with what is packed already. */
+  /** A pair with more characters may not fit into one string with those packed before. */
   const longest = MAX_STRING_LENGTH - batchSize;
   const packer = makePacker();
   let storing;
-  /** Hands on what there is, once all before it is stored. */
-  const handOn = async () => {
+  /** Starts to store the packed entries, after all earlier ones are stored. */
+  const storeBatch = async () => {
     await storing;
     storing = setMany(...packer.take());
-    // It is awaited later; until then its failure is not unhandled.
+    // Awaited later; this prevents an unhandled rejection until then.
     storing.catch(() => {});
   };
   const finish = async () => {
-    await handOn();
+    await storeBatch();
     await storing;
   };
   return {
     take(key, value) {
-      // The store has something to say about what is no string, in its turn; and what is packed is one string.
+      // The store throws for a value that is not a string, in the entry's turn. A very long pair does not fit into a pack.
       if (value !== null && (typeof value !== 'string' || key.length + value.length > longest)) {
         return finish().then(() => takeOne(key, value));
       }
-      return packer.add(key, value) < batchSize ? undefined : handOn();
+      return packer.add(key, value) < batchSize ? undefined : storeBatch();
     },
     finish,
   };
 };
 
-/** Adds what the records tell of, yet without contents. */
+/** Imports the export data: kvStore entries, and records of artifacts that have no contents yet. */
 const importRecords = async (exporter, { kernelStorage, internal }, setMany) => {
   const entries = makeEntryTaker(kernelStorage, setMany);
   let records;
   try {
     records = await collectRecords(exporter, (key, value) => entries.take(key, value ?? null));
   } finally {
-    // Should the exporter have failed, an entry that came before may have, too, and counts.
+    // If the exporter failed, the error of an earlier entry counts instead.
     await entries.finish();
   }
   const { bundleStore, snapStore, transcriptStore } = internal;
@@ -71,25 +71,25 @@ const importRecords = async (exporter, { kernelStorage, internal }, setMany) => 
   }
 };
 
-/** How many artifacts may be in work although they were read to their end. */
+/** How many artifacts that were read to their end may still be in process. */
 const UNFINISHED = 2;
 
 /**
- * Fills in the contents that the mode wants, each checked against its record.
+ * Imports the artifacts that the mode requires, and checks each against its record.
  *
- * Artifacts are read one after the other, as exporters expect. But while a snapshot is being compressed or a bundle
- * checked, the next is read already. If several fail, the first counts.
+ * Reads artifacts one after the other, as exporters expect, but reads the next while a snapshot is being compressed or a
+ * bundle checked. If several fail, throws the error of the first.
  */
 const importArtifacts = async (exporter, { internal }, artifactMode) => {
   const { bundleStore, snapStore, transcriptStore } = internal;
 
-  /** Imports an artifact; tells by `whenRead` when its exporter is no longer needed. */
+  /** Imports an artifact. Calls `whenRead` when it no longer needs the exporter. */
   const importArtifact = async (name, whenRead) => {
     const getChunks = () => exporter.getArtifact(name);
     const kind = kindOf(name);
     if (kind === 'bundle') {
       const read = async () => {
-        // More than a bundle may have is refused, and a stream may have no end.
+        // A larger bundle is refused, and a stream may be endless.
         const data = await buffer(getChunks(), native.maxBundleBytes());
         whenRead();
         return data;
@@ -98,8 +98,8 @@ const importArtifacts = async (exporter, { internal }, artifactMode) => {
     } else if (kind === 'snapshot') {
       await snapStore.populateSnapshot(name, getChunks, { artifactMode, whenRead });
     } else if (kind === 'transcript') {
-      // It is finished before the next one begins: whether an item too many takes the place of another must not
-      // depend on how far the span that follows has come.
+      // Finished before the next artifact begins: whether a surplus item replaces another must not depend on how much of
+      // the next span was imported.
       await transcriptStore.populateTranscriptSpan(name, getChunks, { artifactMode });
     } else {
       native.refuseArtifact(name);
@@ -108,7 +108,7 @@ const importArtifacts = async (exporter, { internal }, artifactMode) => {
 
   const unfinished = [];
   let hasFailed = false;
-  /** Waits for the oldest until no more than `limit` are left. */
+  /** Waits for the oldest until at most `limit` are left. */
   const finish = async limit => {
     try {
       while (unfinished.length > limit) await unfinished.shift();
@@ -121,7 +121,7 @@ const importArtifacts = async (exporter, { internal }, artifactMode) => {
     for await (const name of exporter.getArtifactNames()) {
       await new Promise(resolve => {
         const work = importArtifact(name, resolve);
-        // Whether it failed is looked at in its turn.
+        // `finish` throws a failure in its turn.
         work.then(resolve, resolve);
         unfinished.push(work);
       });
@@ -129,18 +129,17 @@ const importArtifacts = async (exporter, { internal }, artifactMode) => {
     }
     await finish(0);
   } catch (error) {
-    // If it was the exporter that failed, an artifact may have failed before.
+    // If the exporter failed, the error of an earlier artifact counts instead.
     if (!hasFailed) await finish(0);
     throw error;
   } finally {
-    // Nothing may go on with a store that is about to be closed.
+    // No work may continue on a store that is about to be closed.
     await Promise.allSettled(unfinished);
   }
 };
 
 /**
- * Makes a new store from what an exporter gives. Once the caller commits, it is in its place, and what was there is
- * gone.
+ * Creates a store from an exporter. The caller's first commit publishes it at `dirPath`, where it replaces what was there.
  *
  * @param {any} exporter
  * @param {string | null} [dirPath]
@@ -161,11 +160,11 @@ const importSwingStore = async (exporter, dirPath = null, options = {}) => {
     store = made.store;
     await importRecords(exporter, store, made.setMany);
     await importArtifacts(exporter, store, artifactMode);
-    // What is needed to run must be there even if only `debug` was asked for.
+    // The mode `debug` still requires what a kernel needs to run.
     assertComplete(store.internal, artifactMode === 'debug' ? 'operational' : artifactMode);
     await exporter.close();
   } catch (error) {
-    // What was imported so far must not pass for a store.
+    // A partial import must not be taken for a store.
     if (store) await store.hostStorage.close();
     else if (staging) await staging.discard();
     throw error;

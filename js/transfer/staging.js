@@ -7,14 +7,14 @@ const { dbFileInDirectory } = require('../common/paths.js');
 const { databaseOver } = require('../store/database.js');
 
 /**
- * A new database for the store at `storePath`, which lies out of sight until it is published.
- *
- * Nobody may have the store open that it replaces.
+ * Makes a database in a hidden directory for the store at `storePath`. Publishing it replaces the store, which must not be
+ * open anywhere.
  *
  * @param {string} storePath
  * @param {{ asFile?: boolean, readonly?: boolean }} options
- * @param {boolean} mayCloseIt  whether this process may still have it open, if it closes it before it is published: what
- *   is imported may be an export of that store
+ * @param {boolean} mayCloseIt whether this process may have the old store open now, provided that it closes the store
+ *   before publishing: the exporter may belong to that store
+ * @returns {Promise<import('../store/swing-store.js').Staging & { staged: any }>} `staged` is the addon's object
  */
 const makeStaging = async (storePath, { asFile = false, readonly = false }, mayCloseIt) => {
   const resolved = path.resolve(storePath);
@@ -30,7 +30,7 @@ const makeStaging = async (storePath, { asFile = false, readonly = false }, mayC
     currentFile: staged.currentFile,
     relax: staged.relax,
 
-    /** Moves what was committed into place, the first time; after a failure, again. */
+    /** Moves the committed database to its path. Later calls do nothing, unless the first one failed. */
     async publish(unsafeFastMode) {
       publishing ||= staged.publish(unsafeFastMode);
       try {
@@ -40,7 +40,7 @@ const makeStaging = async (storePath, { asFile = false, readonly = false }, mayC
         throw error;
       }
     },
-    /** Does away with it, unless it was published, or is about to be. */
+    /** Deletes the database unless it was published or is being published. */
     async discard() {
       await Promise.allSettled([publishing]);
       await staged.discard();
