@@ -76,7 +76,99 @@ testScenarios(test, [subject, reference], {
     await store.hostStorage.close();
     return seen;
   },
+
+  // The table of pending changes has rows. They are delivered, and the rollback brings them back.
+  async 'changes of the export data that SQL has seen, and a rollback after they were handed out'({
+    api,
+    dir,
+    attempt,
+  }) {
+    const seen = [];
+    let act = () => {};
+    const store = api.initSwingStore(dir, {
+      exportCallback(entries) {
+        seen.push([...entries].map(pair => [...pair]));
+        return act();
+      },
+    });
+    const { kvStore, startCrank, establishCrankSavepoint, rollbackCrank, endCrank } = store.kernelStorage;
+    const rows = store.debug.getDatabase().prepare('SELECT * FROM pendingExports ORDER BY key');
+    const acts = {
+      'rolls back': () => rollbackCrank('x'),
+      'fails, and then there is a rollback': () => {
+        throw Error('the callback fails');
+      },
+    };
+    for (const [name, one] of Object.entries(acts)) {
+      startCrank();
+      kvStore.set('before', name);
+      seen.push(name, rows.all());
+      establishCrankSavepoint('x');
+      kvStore.set('after', name);
+      act = one;
+      seen.push(await attempt(() => store.hostStorage.commit()));
+      act = () => {};
+      seen.push(await attempt(() => rollbackCrank('x')));
+      seen.push(await attempt(() => endCrank()));
+      kvStore.set('later', name);
+      seen.push(await attempt(() => store.hostStorage.commit()), await seeEverything(store));
+      seen.push(await attempt(() => endCrank()), await attempt(() => store.hostStorage.commit()));
+    }
+    await store.hostStorage.close();
+    return seen;
+  },
 });
+
+// A key that an export callback sets during a commit is noted for the next one. That commit stores the note in a table, so the
+// note is there again after the next commit fails.
+for (const crank of ['without a crank', 'in a crank', 'in a crank with a savepoint']) {
+  test(`changes of the export data are delivered after a commit that failed: ${crank}`, async t => {
+    await playScenario(subject, async ({ api, dir, attempt }) => {
+      const calls = [];
+      let act = () => {};
+      const store = api.initSwingStore(dir, {
+        exportCallback(entries) {
+          calls.push([...entries].map(pair => [...pair]));
+          act();
+        },
+      });
+      const { kvStore, startCrank, establishCrankSavepoint, endCrank } = store.kernelStorage;
+      const { commit, close } = store.hostStorage;
+      const db = store.debug.getDatabase();
+      // SQL of a tool resets what the store knows about the table, so there is none from here to the end.
+      db.pragma(`max_page_count = ${db.pragma('page_count', { simple: true }) + 30}`);
+      kvStore.set('first', '1');
+      act = () => kvStore.set('meanwhile', '1');
+      await commit();
+      act = () => {};
+      if (crank !== 'without a crank') startCrank();
+      if (crank === 'in a crank with a savepoint') establishCrankSavepoint('x');
+      kvStore.set('lost', '1');
+      // Not exported, so there is room for all that is.
+      store.hostStorage.kvStore.set('host.large', 'x'.repeat(500_000));
+      const { rejects } = await attempt(() => commit());
+      t.is(rejects?.code, 'SQLITE_FULL');
+      kvStore.set('last', '1');
+      if (crank === 'in a crank') endCrank();
+      if (crank === 'in a crank with a savepoint') t.throws(endCrank, { message: 'no such savepoint: t0' });
+      await commit();
+      t.deepEqual(calls, [
+        [['kv.first', '1']],
+        [
+          ['kv.lost', '1'],
+          ['kv.meanwhile', '1'],
+        ],
+        [
+          ['kv.last', '1'],
+          ['kv.meanwhile', '1'],
+        ],
+      ]);
+      t.deepEqual(db.prepare('SELECT * FROM pendingExports').all(), []);
+      t.deepEqual(walk(kvStore), ['first', 'last', 'meanwhile']);
+      await close();
+    });
+  });
+}
 
 test('a full database loses the transaction as a whole', async t => {
   await playScenario(subject, async ({ api, dir, attempt }) => {

@@ -85,10 +85,11 @@ const files = {
 };
 
 /** A member as ours are, whose header says how long it is; or says so of other bytes. */
-const member = (contents, { hidden = Buffer.alloc(0), length, size } = {}) => {
+const member = (contents, { hidden = Buffer.alloc(0), length, size, checksum } = {}) => {
   const plain = gzipSync(contents);
   const footer = Buffer.from(plain.subarray(-8));
   if (size !== undefined) footer.writeUInt32LE(size, 4);
+  if (checksum !== undefined) footer.writeUInt32LE(checksum, 0);
   const deflated = plain.subarray(10, -8);
   const header = Buffer.from([0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 0xff, 8, 0, 0x53, 0x57, 4, 0, 0, 0, 0, 0]);
   header.writeUInt32LE(length ?? header.length + deflated.length + hidden.length + 8, 16);
@@ -124,6 +125,8 @@ const images = {
   'too small a size': Buffer.concat([member(first, { size: 1 }), member(second)]),
   'too large a size': Buffer.concat([member(first), member(second, { size: second.length + 1 })]),
   'an enormous size': Buffer.concat([member(first), member(second, { size: 0xffff_ffff })]),
+  'a wrong checksum of the first': Buffer.concat([member(first, { checksum: 7 }), member(second)]),
+  'a wrong checksum of the last': Buffer.concat([member(first), member(second, { checksum: 7 })]),
   'an empty member': Buffer.concat([member(first), member(Buffer.alloc(0)), member(second)]),
   'zeros between members': Buffer.concat([member(first), Buffer.alloc(5), member(second)]),
 };

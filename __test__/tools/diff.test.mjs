@@ -12,12 +12,19 @@ import { modes } from '../support/common/observe.mjs';
 import { subjectIsReference } from '../support/common/settings.mjs';
 import { inTempDir } from '../support/common/world.mjs';
 
-const { diffSwingStores, openSwingStore, exportSwingStoreToDirectory } = subject.api;
+const { Database, diffSwingStores, openSwingStore, exportSwingStoreToDirectory } = subject.api;
 
 // The reference has no such function.
 const check = subjectIsReference ? test.skip : test;
 
 const inBase = fn => t => inTempDir(base => fn(t, name => path.join(base, name)));
+
+const readOne = (dir, sql) => {
+  const db = new Database(path.join(dir, 'swingstore.sqlite'), { readonly: true });
+  const row = db.prepare(sql).get();
+  db.close();
+  return row;
+};
 
 const noneOf = (count, more = {}) => ({ a: count, b: count, onlyA: 0, onlyB: 0, differing: 0, ...more });
 
@@ -102,6 +109,115 @@ check(
       /^> record kv\.more: "yes"\n! record kv\.v1\.vs\.7\n {4}A ".*"\n {4}B "x+…"\nand 4 more differences\n/,
     );
     t.is((await runCli(['diff', at('a'), at('a'), '--contents'])).code, 0);
+  }),
+);
+
+const opposite = { a: 'b', b: 'a', both: 'both' };
+
+/** The report that is expected when the two are given in the other order. */
+const mirrored = report => {
+  const swap = counts => counts && { ...counts, a: counts.b, b: counts.a, onlyA: counts.onlyB, onlyB: counts.onlyA };
+  const words = { first: 'second', second: 'first' };
+  return {
+    ...report,
+    blockHeights: report.blockHeights.toReversed(),
+    records: swap(report.records),
+    localKeys: swap(report.localKeys),
+    artifacts: swap(report.artifacts),
+    differences: report.differences.map(({ in: where, a, b, detail, ...rest }) => ({
+      ...rest,
+      in: opposite[where],
+      ...(b === undefined ? {} : { a: b }),
+      ...(a === undefined ? {} : { b: a }),
+      ...(detail === undefined ? {} : { detail: detail.replace(/\b(first|second)\b/g, word => words[word]) }),
+    })),
+  };
+};
+
+check(
+  'whatever only one of the two has is found on either side',
+  inBase(async (t, at) => {
+    await makeAsKernel(subject.api, at('plain'));
+    await exportSwingStoreToDirectory(at('plain'), at('plain export'), { artifactMode: 'debug' });
+    const { bundle } = readOne(at('plain'), 'SELECT max(bundleID) AS bundle FROM bundles');
+
+    /** By name: a change of a store, and the differences that are reported when that store is the second one. */
+    const changes = {
+      'the first key': ["INSERT INTO kvStore VALUES ('', 'new')", ['record b kv.']],
+      'the last key': ["INSERT INTO kvStore VALUES ('\u{1F600}', 'new')", ['record b kv.\u{1F600}']],
+      'no keys': ["DELETE FROM kvStore WHERE key LIKE 'v1.vs.%' OR key LIKE 'vat%'", undefined],
+      'the first local key': ["INSERT INTO kvStore VALUES ('host.', 'new')", ['local-key b host.']],
+      'the last local key': ["INSERT INTO kvStore VALUES ('local.z', 'new')", ['local-key b local.z']],
+      'the last vat': [
+        `INSERT INTO transcriptSpans VALUES ('v9', 0, 0, '${'0'.repeat(64)}', 1, 0)`,
+        ['record b transcript.v9.current', 'artifact b transcript.v9.0.0'],
+      ],
+      'the last snapshot': [
+        `INSERT INTO snapshots SELECT 'v9', 7, NULL, hash, uncompressedSize, compressedSize, compressedSnapshot
+         FROM snapshots WHERE inUse = 1 LIMIT 1`,
+        ['record b snapshot.v9.7', 'artifact b snapshot.v9.7'],
+      ],
+      'the last bundle': [
+        "INSERT INTO bundles VALUES ('b1-z', x'00')",
+        ['record b bundle.b1-z', 'artifact b bundle.b1-z'],
+      ],
+      'contents of a bundle': [
+        `UPDATE bundles SET bundle = x'00' WHERE bundleID = '${bundle}'`,
+        [`artifact both bundle.${bundle}`],
+      ],
+    };
+    const tellOf = ({ differences }) =>
+      differences.map(({ subject: what, in: where, name }) => `${what} ${where} ${name}`);
+    const contents = true;
+    for (const [name, [sql, expected]] of Object.entries(changes)) {
+      fs.cpSync(at('plain'), at(name), { recursive: true });
+      const db = new Database(path.join(at(name), 'swingstore.sqlite'));
+      db.exec(sql);
+      db.close();
+      const options = { contents, localKeys: true };
+      const report = await diffSwingStores(at('plain'), at(name), options);
+      if (expected) t.deepEqual(tellOf(report), expected, name);
+      else t.true(report.records.onlyA > 100 && report.records.onlyB === 0, name);
+      t.deepEqual(await diffSwingStores(at(name), at('plain'), options), mirrored(report), `${name}, on the left`);
+      // The same in an export, which has its records in a file.
+      await exportSwingStoreToDirectory(at(name), at(`${name} export`), { artifactMode: 'debug' });
+      const exported = await diffSwingStores(at('plain'), at(`${name} export`), { contents });
+      t.deepEqual([exported.records, exported.artifacts], [report.records, report.artifacts], name);
+      const isExported = difference => !difference.startsWith('local-key');
+      t.deepEqual(tellOf(exported), tellOf(report).filter(isExported), `${name}, exported`);
+      const left = await diffSwingStores(at(`${name} export`), at('plain'), { contents });
+      t.deepEqual(left, mirrored(exported), `${name}, exported, on the left`);
+    }
+
+    /** By name: a change of an artifact's file, and the detail that is reported when it is the second one's. */
+    const file = 'transcript.v3.14.20';
+    const spoilings = {
+      longer: [text => `${text}x`, /^the first ends after \d+ bytes, the second goes on$/],
+      shorter: [text => text.slice(0, -1), /^the second ends after \d+ bytes, the first goes on$/],
+      empty: [() => '', /^the second ends after 0 bytes, the first goes on$/],
+      different: [text => `${text.slice(0, 7)}\n${text.slice(8)}`, /^the bytes differ from byte 7 on$/],
+    };
+    for (const [name, [spoil, detail]] of Object.entries(spoilings)) {
+      fs.cpSync(at('plain export'), at(name), { recursive: true });
+      const spoiled = path.join(at(name), file);
+      fs.writeFileSync(spoiled, spoil(fs.readFileSync(spoiled, 'utf8')));
+      for (const other of ['plain', 'plain export']) {
+        const report = await diffSwingStores(at(other), at(name), { contents });
+        t.deepEqual(tellOf(report), [`artifact both ${file}`], name);
+        t.regex(report.differences[0].detail, detail, name);
+        t.is(report.artifacts.differing, 1);
+        t.deepEqual(await diffSwingStores(at(name), at(other), { contents }), mirrored(report), `${name}, on the left`);
+      }
+    }
+
+    fs.cpSync(at('plain'), at('damaged'), { recursive: true });
+    const db = new Database(path.join(at('damaged'), 'swingstore.sqlite'));
+    db.exec("UPDATE snapshots SET compressedSnapshot = x'00' WHERE vatID = 'v3' AND inUse = 1");
+    db.close();
+    const report = await diffSwingStores(at('plain'), at('damaged'), { contents });
+    t.is(report.differences.length, 1);
+    t.regex(report.differences[0].detail, /^that of the second can't be read: /);
+    t.deepEqual(await diffSwingStores(at('damaged'), at('plain'), { contents }), mirrored(report));
   }),
 );
 

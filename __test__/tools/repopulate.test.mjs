@@ -314,6 +314,67 @@ test('spans that are filled in several transactions, and those that lack a part'
   });
 });
 
+test('an artifact whose record changes meanwhile is refused, and nobody waits for it', async t => {
+  await inDir(async at => {
+    const full = await makeFull(at);
+    await pruneSwingStore(at('store'), { keep: 'operational' });
+    const kernel = openSwingStore(at('store'));
+    const db = kernel.debug.getDatabase();
+    const wanted = [...full.keys()].filter(name => /^(transcript|snapshot)\.v1\./.test(name));
+    const parts = [];
+    const change = (name, sql) => {
+      const contents = full.get(name);
+      return async function* stream() {
+        yield contents.subarray(0, 1);
+        // The record was read before the first byte, and is read again after the last one.
+        t.is(db.prepare(sql).run().changes, 1, sql);
+        parts.push(name);
+        yield contents.subarray(1);
+      };
+    };
+    const [[snapshot], spans] = ['snapshot', 'transcript'].map(kind => wanted.filter(name => name.startsWith(kind)));
+    const position = name => name.split('.')[2];
+    const artifacts = new Map();
+    artifacts.set(
+      spans[0],
+      change(
+        spans[0],
+        `UPDATE transcriptSpans SET incarnation = incarnation + 7
+      WHERE vatID = 'v1' AND startPos = ${position(spans[0])}`,
+      ),
+    );
+    artifacts.set(
+      snapshot,
+      change(
+        snapshot,
+        `UPDATE snapshots SET uncompressedSize = 7
+      WHERE vatID = 'v1' AND snapPos = ${position(snapshot)}`,
+      ),
+    );
+    // The other artifacts follow. A kernel commits meanwhile.
+    let committed = 0;
+    for (const [name, contents] of full) {
+      if (artifacts.has(name)) continue;
+      artifacts.set(name, async function* stream() {
+        if (parts.length === 2) {
+          kernel.kernelStorage.kvStore.set('key', name);
+          await kernel.hostStorage.commit();
+          committed += 1;
+        }
+        yield contents;
+      });
+    }
+    const { missing, refused } = await repopulateSwingStore(offer(artifacts), at('store'), { artifactMode: 'debug' });
+    t.deepEqual(
+      refused.map(({ name, code }) => [name, code]).sort(),
+      [snapshot, spans[0]].map(name => [name, 'ERR_SWING_STORE_INVALID']),
+    );
+    t.deepEqual(missing.toSorted(), [snapshot, spans[0]]);
+    t.true(committed > 5);
+    await kernel.hostStorage.close();
+  });
+});
+
 test('what an exporter throws, signals, and arguments', async t => {
   await inDir(async at => {
     const artifacts = await makeFull(at);

@@ -224,6 +224,58 @@ check('whatever is altered is found', async t => {
   });
 });
 
+check("what shows at a vat's end is found in each vat, the last as well as the first", async t => {
+  await inTempDir(async base => {
+    const original = path.join(base, 'original');
+    await makeAsKernel(reference.api, original, { keepSnapshots: true });
+    const dir = path.join(base, 'altered');
+    fs.mkdirSync(dir);
+    const vats = ['v1', 'v2', 'v3', 'v4'];
+    const living = ['v1', 'v2', 'v3'];
+    /** By kind of finding: the vats that can have it, and the statements that cause it. */
+    const damages = {
+      'stray-item': [
+        vats,
+        `INSERT INTO transcriptItems (vatID, position, item, incarnation)
+         SELECT @vatID, MAX(endPos) + 2, 'stray', 1 FROM transcriptSpans WHERE vatID = @vatID`,
+      ],
+      'current-span-missing': [living, 'UPDATE transcriptSpans SET isCurrent = NULL WHERE vatID = @vatID'],
+      'current-span-not-last': [
+        living,
+        'UPDATE transcriptSpans SET isCurrent = NULL WHERE vatID = @vatID',
+        'UPDATE transcriptSpans SET isCurrent = 1 WHERE vatID = @vatID AND startPos = 14',
+      ],
+    };
+    for (const [kind, [where, ...statements]] of Object.entries(damages)) {
+      for (const vatID of where) {
+        // Also where it is the only vat.
+        for (const others of ['with others', 'alone']) {
+          fs.copyFileSync(fileIn(original), fileIn(dir));
+          if (others === 'alone') {
+            for (const table of ['transcriptItems', 'transcriptSpans', 'snapshots'])
+              alter(dir, `DELETE FROM ${table} WHERE vatID <> ?`, vatID);
+            alter(
+              dir,
+              'DELETE FROM kvStore WHERE key IN (?, ?)',
+              'vat.names',
+              vatID === 'v1' ? '' : 'vat.name.bootstrap',
+            );
+            alter(dir, "UPDATE kvStore SET value = ? WHERE key = 'vat.dynamicIDs'", JSON.stringify([vatID]));
+          }
+          for (const sql of statements) alter(dir, sql, ...(sql.includes('@') ? [{ vatID }] : []));
+          const { ok, findings } = await verifySwingStore(dir, { artifactMode: 'operational' });
+          t.false(ok);
+          t.deepEqual(
+            findings.filter(found => found.kind === kind).map(({ id }) => id),
+            [vatID],
+            `${kind} in ${vatID}, ${others}: ${JSON.stringify(findings)}`,
+          );
+        }
+      }
+    }
+  });
+});
+
 check('a kernel goes on meanwhile', async t => {
   await inTempDir(async base => {
     const dir = path.join(base, 'store');
