@@ -1,0 +1,109 @@
+/** Which test files reach which mutants, and how long each file takes. Measured once, kept, and measured again when the test changes. */
+import { createHash } from 'node:crypto';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+
+/** A test file that takes longer is not run against mutants. */
+const LONGEST_MS = 5 * 60_000;
+
+/**
+ * Test files that say nothing about `js/`, or whose outcome depends on the machine: torture, documentation, packages,
+ * measurements.
+ */
+const LEFT_OUT = [
+  /^bench\./,
+  /^crash/,
+  /^cli-html\./,
+  /^differential-harness\./,
+  /^directory-killed\./,
+  /^disk-full\./,
+  /^docs/,
+  /^durable\./,
+  /^hostile/,
+  /^odd-system\./,
+  /^packages\./,
+  /^types\./,
+  /^workflows\./,
+];
+
+/** All test files below a directory, as paths relative to the tree. */
+export const testFiles = tree => {
+  const found = readdirSync(path.join(tree, '__test__'), { recursive: true })
+    .filter(name => name.endsWith('.test.mjs') && !/node_modules|fixtures/.test(name))
+    .filter(name => !LEFT_OUT.some(pattern => pattern.test(path.basename(name))));
+  return found.sort().map(name => path.posix.join('__test__', name.split(path.sep).join('/')));
+};
+
+const readCoverage = (directory, mutants) => {
+  const processes = readdirSync(directory).map(file => JSON.parse(readFileSync(path.join(directory, file), 'utf8')));
+  const ids = new Set(processes.flatMap(({ reached }) => reached));
+  return {
+    reached: mutants.filter(({ id }) => ids.has(id)).map(({ name }) => name),
+    cpu: Math.round(processes.reduce((sum, { cpu }) => sum + cpu, 0)),
+  };
+};
+
+/**
+ * @typedef {object} TestFile
+ * @property {string} file
+ * @property {string} version  changes with its contents
+ * @property {number} ms  how long it took
+ * @property {number} cpu  how many milliseconds of that it computed, which depends less on what else the machine does
+ * @property {(mutant: import('./mutants.mjs').Mutant) => boolean} reaches
+ */
+
+/**
+ * @param {ReturnType<typeof import('./copy.mjs').makeCopy>} copy
+ * @param {import('./mutants.mjs').Mutant[]} mutants
+ * @param {{ store: string, workers: number, again: boolean }} options  `store`: the file that keeps what was measured
+ * @returns {Promise<TestFile[]>}
+ */
+export const measureCoverage = async (copy, mutants, { store, workers, again }) => {
+  const kept = !again && existsSync(store) ? JSON.parse(readFileSync(store, 'utf8')) : {};
+  const files = testFiles(copy.tree).map(file => ({
+    file,
+    name: path.basename(file),
+    version: createHash('sha256')
+      .update(readFileSync(path.join(copy.tree, file)))
+      .digest('hex')
+      .slice(0, 12),
+  }));
+  const todo = files.filter(({ name, version }) => kept[name]?.version !== version);
+  const measure = async () => {
+    for (let next = todo.shift(); next; next = todo.shift()) {
+      const directory = mkdtempSync(path.join(os.tmpdir(), 'swing-store-coverage-'));
+      chmodSync(directory, 0o777);
+      const { outcome, ms, why } = await copy.run(next.file, { coverage: directory, limit: LONGEST_MS });
+      const { reached, cpu } = readCoverage(directory, mutants);
+      rmSync(directory, { recursive: true, force: true });
+      kept[next.name] = { version: next.version, outcome, ms, cpu, reached };
+      writeFileSync(store, `${JSON.stringify(kept)}\n`);
+      console.log(`${next.name}: ${outcome}, reaches ${reached.length} mutants in ${(ms / 1000).toFixed(1)} s`, why);
+    }
+  };
+  await Promise.all(Array.from({ length: workers }, measure));
+
+  // Mutants that were not there when it was measured: of a function, or a file, that was.
+  const known = new Set(files.flatMap(({ name }) => kept[name].reached));
+  const withins = new Set([...known].map(name => name.slice(0, name.indexOf(': '))));
+  return files
+    .filter(({ name }) => kept[name].outcome === 'passed')
+    .map(({ file, name, version }) => {
+      const reached = new Set(kept[name].reached);
+      const reachedWithin = new Set(kept[name].reached.map(mutant => mutant.slice(0, mutant.indexOf(': '))));
+      const reachedFiles = new Set([...reachedWithin].map(within => within.split(' ')[0]));
+      return {
+        file,
+        name,
+        version,
+        ms: kept[name].ms,
+        cpu: kept[name].cpu,
+        reaches(mutant) {
+          if (known.has(mutant.name)) return reached.has(mutant.name);
+          if (withins.has(mutant.within)) return reachedWithin.has(mutant.within);
+          return reachedFiles.has(mutant.file);
+        },
+      };
+    });
+};

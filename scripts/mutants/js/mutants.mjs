@@ -1,0 +1,128 @@
+/** Makes the mutants of source files, and gives each a name that stays the same when files move. */
+import { createHash } from 'node:crypto';
+import path from 'node:path';
+
+import { messages } from './messages.mjs';
+
+/** How many characters of an expression a name has. */
+const SHOWN = 90;
+
+const hash = text => createHash('sha256').update(text).digest('hex');
+
+/** A text in one line; a long one is cut, with a hash that stands for all of it. */
+const short = text => {
+  const line = text.replace(/\s+/g, ' ').trim();
+  return line.length <= SHOWN ? line : `${line.slice(0, SHOWN)}… ${hash(line).slice(0, 6)}`;
+};
+
+const nameOf = key => key.name ?? key.id?.name ?? String(key.value ?? 'computed');
+
+/** The name that a node gives to what is in it. */
+const givenName = ({ node, parent, scope }) => {
+  switch (node.type) {
+    case 'FunctionDeclaration':
+    case 'ClassDeclaration':
+      return node.id.name;
+    case 'ObjectMethod':
+    case 'ClassMethod':
+    case 'ClassPrivateMethod':
+    case 'ClassPrivateProperty':
+      return nameOf(node.key);
+    case 'ObjectProperty':
+      return /Function|Call/.test(node.value.type) ? (node.value.id?.name ?? nameOf(node.key)) : undefined;
+    case 'VariableDeclarator': {
+      const named = node.id.type === 'Identifier' && node.init;
+      const isOuter = parent.type === 'VariableDeclaration' && scope.block.type === 'Program';
+      return named && (isOuter || /Function/.test(node.init.type)) ? node.id.name : undefined;
+    }
+    default:
+      return undefined;
+  }
+};
+
+/** Finds the named functions of a file, and its text without comments. */
+const outline = (babel, name, content) => {
+  const ast = babel.parseSync(content, { filename: name, configFile: false, babelrc: false, sourceType: 'script' });
+  const named = [];
+  babel.traverse(ast, {
+    enter(at) {
+      const given = givenName(at);
+      if (given !== undefined) named.push({ name: given, start: at.node.start, end: at.node.end });
+    },
+  });
+  const code = (from, to) => {
+    let text = '';
+    let next = from;
+    for (const { start, end } of ast.comments) {
+      if (end <= next || start >= to) continue;
+      text += content.slice(next, start);
+      next = end;
+    }
+    return text + content.slice(next, to);
+  };
+  return { named, code };
+};
+
+const lineStarts = content => {
+  const starts = [0];
+  for (let at = content.indexOf('\n'); at >= 0; at = content.indexOf('\n', at + 1)) starts.push(at + 1);
+  return starts;
+};
+
+/**
+ * @typedef {object} Mutant
+ * @property {string} id  its number in the instrumented files
+ * @property {string} name  names it in results and in the list of accepted ones
+ * @property {string} file  the file's name without its directory
+ * @property {string} place  `file:line`
+ * @property {string} within  the function that it is in
+ * @property {string} version  changes with the code of that function
+ * @property {boolean} isWeak  a test that kills the others of its expression most likely kills it, too
+ */
+
+/**
+ * Instruments files: each has all of its mutants then, and the environment says which one is active.
+ *
+ * @param {{ Instrumenter: any, babel: any }} tool
+ * @param {{ name: string, content: string }[]} files
+ * @returns {Promise<{ files: { name: string, content: string }[], mutants: Mutant[], left: number }>}
+ */
+export const makeMutants = async ({ Instrumenter, babel }, files) => {
+  const quiet = () => {};
+  const logger = { debug: quiet, info: quiet, warn: console.warn, isDebugEnabled: () => false };
+  const made = await new Instrumenter(logger).instrument(
+    files.map(file => ({ ...file, mutate: true })),
+    { plugins: null, excludedMutations: [], ignorers: [messages], noHeader: false },
+  );
+  const sources = new Map(
+    files.map(({ name, content }) => [
+      name,
+      { ...outline(babel, name, content), starts: lineStarts(content), content },
+    ]),
+  );
+  const seen = new Map();
+  const ours = made.mutants.filter(({ status }) => status !== 'Ignored');
+  const mutants = ours.map(({ id, fileName, location, mutatorName, replacement }) => {
+    const { named, code, starts, content } = sources.get(fileName);
+    const [from, to] = [location.start, location.end].map(({ line, column }) => starts[line] + column);
+    const around = named.filter(({ start, end }) => start <= from && to <= end);
+    const inner = around.at(-1) ?? { start: 0, end: content.length };
+    const file = path.basename(fileName);
+    const within = `${file} ${around.map(({ name }) => name).join('.') || '(module)'}`;
+    const change = `${short(code(from, to))} → ${short(replacement)}`;
+    const unnumbered = `${within}: ${change}`;
+    const count = (seen.get(unnumbered) ?? 0) + 1;
+    seen.set(unnumbered, count);
+    return {
+      id,
+      name: count === 1 ? unnumbered : `${unnumbered} (${count})`,
+      file,
+      place: `${fileName}:${location.start.line + 1}`,
+      within,
+      // A module's own code is short pieces: each of them stands for itself.
+      version: hash(around.length ? code(inner.start, inner.end).replace(/\s+/g, ' ') : code(from, to)).slice(0, 12),
+      isWeak: mutatorName === 'EqualityOperator' && /[!=]==/.test(replacement),
+    };
+  });
+  return { files: made.files, mutants, left: made.mutants.length - ours.length };
+};
