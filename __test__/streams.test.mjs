@@ -1,0 +1,281 @@
+// How streams of callers reach the addon, and what it reads reaches callers: what is read ahead, what is waited for, and what
+// is closed after a failure. With sinks and sources made here, which can be as slow and as faulty as need be.
+import test from 'ava';
+import { setImmediate as turn } from 'node:timers/promises';
+
+import { internal } from './support/internals.mjs';
+
+const { chunks, drain, elements, items } = internal('streams.js');
+
+/** A promise that is settled from outside. */
+const makeGate = () => {
+  const gate = {};
+  gate.promise = new Promise((resolve, reject) => Object.assign(gate, { open: resolve, fail: reject }));
+  return gate;
+};
+
+/** A sink that logs its calls; `full` says after which chunks it wants to be flushed, `flush` what a flush does. */
+const makeSink = (log, { full = () => true, flush = async () => {} } = {}) => ({
+  add(chunk) {
+    log.push(`add ${chunk}`);
+    return full(chunk);
+  },
+  async flush() {
+    log.push('flush');
+    await flush();
+    log.push('flushed');
+  },
+  async finish() {
+    await turn();
+    log.push('finish');
+  },
+  async abandon() {
+    await turn();
+    log.push('abandon');
+  },
+});
+
+/** An iterator over chunks that logs its calls. */
+const makeStream = (log, parts, { ends = async () => {} } = {}) => {
+  const left = [...parts];
+  return {
+    [Symbol.asyncIterator]: () => ({
+      async next() {
+        const [part] = left.splice(0, 1);
+        if (part instanceof Error) throw part;
+        return part === undefined ? { value: undefined, done: true } : { value: part, done: false };
+      },
+      return() {
+        log.push('return');
+        return ends();
+      },
+    }),
+  };
+};
+
+/** Fails if a promise is rejected while nobody looks. */
+const noteUnhandled = t => {
+  const unhandled = [];
+  const note = reason => unhandled.push(`${reason}`);
+  process.on('unhandledRejection', note);
+  t.teardown(() => process.off('unhandledRejection', note));
+  return async () => {
+    await turn();
+    await turn();
+    t.deepEqual(unhandled, []);
+  };
+};
+
+test.serial('drain: the next chunk is read while one is worked off, but no further', async t => {
+  const log = [];
+  const gates = [makeGate(), makeGate(), makeGate()];
+  let flushes = 0;
+  const flush = () => {
+    flushes += 1;
+    return gates[flushes - 1].promise;
+  };
+  const work = drain(makeStream(log, ['a', 'b', 'c']), makeSink(log, { flush }), () => log.push('read'));
+  await turn();
+  t.deepEqual(log, ['add a', 'flush', 'add b']);
+  gates[0].open();
+  await turn();
+  t.deepEqual(log.splice(0), ['add a', 'flush', 'add b', 'flushed', 'flush', 'add c']);
+  gates[1].open();
+  await turn();
+  // It has been read to its end, which is told before the rest is worked off; the sink is finished after that.
+  t.deepEqual(log.splice(0), ['flushed', 'flush', 'return', 'read']);
+  gates[2].open();
+  await work;
+  t.deepEqual(log, ['flushed', 'finish']);
+});
+
+test.serial('drain: the sink says when it is flushed', async t => {
+  const log = [];
+  await drain(makeStream(log, ['a', 'b', 'c']), makeSink(log, { full: chunk => chunk === 'b' }));
+  t.deepEqual(log, ['add a', 'add b', 'flush', 'flushed', 'add c', 'return', 'finish']);
+});
+
+test.serial('drain: a sink that fails', async t => {
+  const check = noteUnhandled(t);
+  const log = [];
+  const gate = makeGate();
+  const stream = (async function* () {
+    try {
+      yield 'a';
+      await gate.promise;
+      yield 'b';
+      yield 'c';
+    } finally {
+      log.push('left');
+    }
+  })();
+  const flush = async () => {
+    throw Error('the disk is full');
+  };
+  const work = drain(stream, makeSink(log, { flush }), () => log.push('read'));
+  await check();
+  // Nobody has waited for it yet.
+  t.deepEqual(log, ['add a', 'flush']);
+  gate.open();
+  await t.throwsAsync(work, { message: 'the disk is full' });
+  t.deepEqual(log, ['add a', 'flush', 'add b', 'left', 'abandon']);
+  await check();
+});
+
+test.serial('drain: a stream that fails', async t => {
+  const check = noteUnhandled(t);
+  const log = [];
+  const gate = makeGate();
+  // It never says that it has ended.
+  const stream = makeStream(log, ['a', Error('lost')], { ends: () => new Promise(() => {}) });
+  const work = drain(stream, makeSink(log, { flush: () => gate.promise }), () => log.push('read'));
+  const failed = t.throwsAsync(work, { message: 'lost' });
+  await turn();
+  t.deepEqual(log, ['add a', 'flush', 'return']);
+  gate.open();
+  await failed;
+  // What the sink is at is waited for, and then taken back, before the failure is told.
+  t.deepEqual(log, ['add a', 'flush', 'return', 'flushed', 'abandon']);
+
+  // That it fails again at its end, and the flush as well, is nobody's business.
+  const ends = async () => {
+    throw Error('and lost again');
+  };
+  const flushAlso = async () => {
+    await turn();
+    throw Error('the disk is full');
+  };
+  const again = drain(makeStream([], ['a', Error('lost')], { ends }), makeSink([], { flush: flushAlso }));
+  await t.throwsAsync(again, { message: 'lost' });
+  await check();
+});
+
+test.serial('drain: whatever Readable.from takes', async t => {
+  const take = async stream => {
+    const log = [];
+    await drain(stream, makeSink(log, { full: () => false }));
+    return log;
+  };
+  t.deepEqual(await take('text'), ['add text', 'finish']);
+  t.deepEqual(await take(new Uint8Array([1, 2])), ['add 1,2', 'finish']);
+  t.deepEqual(await take(['a', Promise.resolve('b')]), ['add a', 'add b', 'finish']);
+  const both = {
+    [Symbol.iterator]: () => ['sync'][Symbol.iterator](),
+    async *[Symbol.asyncIterator]() {
+      yield 'async';
+    },
+  };
+  t.deepEqual(await take(both), ['add async', 'finish']);
+  const log = [];
+  for (const wrong of [{}, 7, true]) {
+    await t.throwsAsync(drain(wrong, makeSink(log)), {
+      instanceOf: TypeError,
+      message: 'a stream must be an iterable or async iterable of Uint8Arrays',
+    });
+  }
+  t.deepEqual(log, ['abandon', 'abandon', 'abandon']);
+});
+
+/** A native source of these chunks, which logs its calls. */
+const makeSource = (log, parts) => {
+  const left = [...parts];
+  return {
+    async next() {
+      const [part] = left.splice(0, 1);
+      log.push(`next ${part}`);
+      if (part instanceof Error) throw part;
+      return part;
+    },
+    close: () => log.push('close'),
+  };
+};
+
+test.serial('chunks: one is read ahead, and the source is closed', async t => {
+  const check = noteUnhandled(t);
+  const log = [];
+  const reader = chunks(makeSource(log, ['a', 'b']));
+  t.deepEqual(log, []);
+  t.deepEqual(await reader.next(), { value: 'a', done: false });
+  t.deepEqual(log, ['next a', 'next b']);
+  t.deepEqual(await reader.next(), { value: 'b', done: false });
+  t.deepEqual(await reader.next(), { value: undefined, done: true });
+  t.deepEqual(log, ['next a', 'next b', 'next undefined', 'close']);
+
+  // One that is left early.
+  log.length = 0;
+  for await (const chunk of chunks(makeSource(log, ['a', Error('lost')]))) {
+    t.is(chunk, 'a');
+    await check();
+    break;
+  }
+  t.deepEqual(log, ['next a', 'next Error: lost', 'close']);
+
+  // What failed ahead is told in its turn.
+  const failing = chunks(makeSource(log, ['a', Error('lost')]));
+  t.is((await failing.next()).value, 'a');
+  await t.throwsAsync(failing.next(), { message: 'lost' });
+  t.is(log.at(-1), 'close');
+});
+
+test.serial('chunks: nothing is given out once the owner is closed', async t => {
+  let isOpen = true;
+  const checkOpen = () => {
+    if (!isOpen) throw Error('closed');
+  };
+  const log = [];
+  const between = chunks(makeSource(log, ['a', 'b']), checkOpen);
+  await between.next();
+  isOpen = false;
+  await t.throwsAsync(between.next(), { message: 'closed' });
+  t.deepEqual(log, ['next a', 'next b', 'close']);
+
+  isOpen = true;
+  const meanwhile = chunks(makeSource(log, ['a']), checkOpen);
+  const pending = meanwhile.next();
+  isOpen = false;
+  await t.throwsAsync(pending, { message: 'closed' });
+  t.is(log.at(-1), 'close');
+});
+
+test.serial('elements and items: batches one by one, and the reader is closed', t => {
+  const makeReader = batches => {
+    const left = [...batches];
+    const reader = {
+      calls: 0,
+      closed: 0,
+      next(make) {
+        reader.calls += 1;
+        const [batch] = left.splice(0, 1);
+        return batch && (make ? make(...batch) : batch);
+      },
+      close: () => (reader.closed += 1),
+    };
+    return reader;
+  };
+  const batches = [['a', 'b'], [], ['c']];
+  t.deepEqual([...elements(makeReader(batches))], ['a', 'b', 'c']);
+
+  const open = new Int32Array([0, 0, 0]);
+  const whole = makeReader(batches);
+  t.deepEqual([...items(whole, open)], ['a', 'b', 'c']);
+  t.deepEqual([whole.calls, whole.closed], [4, 1]);
+
+  const left = makeReader(batches);
+  for (const item of items(left, open)) {
+    t.is(item, 'a');
+    break;
+  }
+  t.deepEqual([left.calls, left.closed], [1, 1]);
+
+  // The addon is asked once the database is closed, though there are items left.
+  const signal = new Int32Array([0, 0, 0]);
+  const closed = makeReader(batches);
+  const reading = items(closed, signal);
+  t.is(reading.next().value, 'a');
+  signal[2] = 1;
+  closed.next = () => {
+    throw Error('closed');
+  };
+  t.throws(() => reading.next(), { message: 'closed' });
+  t.is(closed.closed, 1);
+});
