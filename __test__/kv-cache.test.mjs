@@ -21,18 +21,24 @@ const valueOf = bytes => 'v'.repeat((bytes - ENTRY) / 2 - 2);
 const makeCache = (contents = {}) => {
   useLimits('tiny');
   const { makeKVCache, clearCachesOf } = internal('kv-cache.js');
+  const { GENERATION, HELD } = internal('cache-signal.js');
   const read = [];
   const kvGet = key => {
     read.push(key);
     return contents[key];
   };
   const handle = {
-    signal: new Int32Array([0, 1, 0]),
+    cacheSignal: new Int32Array(3),
+    /** As the addon says it when something else has been written. */
+    changeGeneration: () => (handle.cacheSignal[GENERATION] += 1),
+    /** As the addon says it when the store's own transaction begins or ends. */
+    setHeld: isHeld => (handle.cacheSignal[HELD] = isHeld ? 1 : 0),
     refreshed: 0,
     refresh() {
       handle.refreshed += 1;
     },
   };
+  handle.setHeld(true);
   const cache = makeKVCache({ kvGet }, handle);
   /** Whether a key is answered without the addon. */
   const knows = key => {
@@ -115,14 +121,14 @@ check('all is forgotten when the addon says that something else was written', t 
   const set = setter(() => {});
   get('k0');
   get('k1');
-  handle.signal[0] += 1;
+  handle.changeGeneration();
   contents.k0 = 'changed';
   t.is(get('k0'), 'changed');
   t.is(get('k1'), 'one');
   t.deepEqual(read, ['k0', 'k1', 'k0', 'k1']);
 
   // A write that comes first is not forgotten with the rest.
-  handle.signal[0] += 1;
+  handle.changeGeneration();
   contents.k1 = 'changed';
   set('k0', 'written');
   t.is(get('k0'), 'written');
@@ -138,16 +144,16 @@ check('the addon looks for other writers only while there can be some', t => {
   get('k0');
   get('k0');
   t.is(handle.refreshed, 0);
-  handle.signal[1] = 0;
+  handle.setHeld(false);
   get('k0');
   get('k0');
   t.is(handle.refreshed, 2);
   // What it finds counts at once.
   const found = makeCache({ k0: 'zero' });
   found.get('k0');
-  found.handle.signal[1] = 0;
+  found.handle.setHeld(false);
   found.handle.refresh = () => {
-    found.handle.signal[0] += 1;
+    found.handle.changeGeneration();
     found.contents.k0 = 'changed';
   };
   t.is(found.get('k0'), 'changed');

@@ -6,6 +6,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { internal } from './support/internals.mjs';
 
 const { chunks, drain, elements, items } = internal('streams.js');
+const { CLOSED } = internal('cache-signal.js');
 
 /** A promise that is settled from outside. */
 const makeGate = () => {
@@ -255,7 +256,7 @@ test.serial('elements and items: batches one by one, and the reader is closed', 
   const batches = [['a', 'b'], [], ['c']];
   t.deepEqual([...elements(makeReader(batches))], ['a', 'b', 'c']);
 
-  const open = new Int32Array([0, 0, 0]);
+  const open = new Int32Array(3);
   const whole = makeReader(batches);
   t.deepEqual([...items(whole, open)], ['a', 'b', 'c']);
   t.deepEqual([whole.calls, whole.closed], [4, 1]);
@@ -268,11 +269,11 @@ test.serial('elements and items: batches one by one, and the reader is closed', 
   t.deepEqual([left.calls, left.closed], [1, 1]);
 
   // The addon is asked once the database is closed, though there are items left.
-  const signal = new Int32Array([0, 0, 0]);
+  const signal = new Int32Array(3);
   const closed = makeReader(batches);
   const reading = items(closed, signal);
   t.is(reading.next().value, 'a');
-  signal[2] = 1;
+  signal[CLOSED] = 1;
   closed.next = () => {
     throw Error('closed');
   };

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { internal } from './support/internals.mjs';
 import { runsFor, seed } from './support/settings.mjs';
 
-const { makeBatchIterator } = internal('record-iterator.js');
+const { makeBatchIterator } = internal('batch-iterator.js');
 
 /** Batches that come a turn late, or fail, and a note of when they are closed. */
 const makeSource = batches => {
