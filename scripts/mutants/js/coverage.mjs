@@ -35,6 +35,13 @@ export const testFiles = tree => {
   return found.sort().map(name => path.posix.join('__test__', name.split(path.sep).join('/')));
 };
 
+/** Changes with a test file, except when it only imports from other places. */
+export const versionOf = text =>
+  createHash('sha256')
+    .update(text.replace(/(from|import|import\() *'[^']*'/g, '').replace(/new URL\('[^']*'/g, ''))
+    .digest('hex')
+    .slice(0, 12);
+
 const readCoverage = (directory, mutants) => {
   const processes = readdirSync(directory).map(file => JSON.parse(readFileSync(path.join(directory, file), 'utf8')));
   const ids = new Set(processes.flatMap(({ reached }) => reached));
@@ -64,10 +71,7 @@ export const measureCoverage = async (copy, mutants, { store, workers, again }) 
   const files = testFiles(copy.tree).map(file => ({
     file,
     name: path.basename(file),
-    version: createHash('sha256')
-      .update(readFileSync(path.join(copy.tree, file)))
-      .digest('hex')
-      .slice(0, 12),
+    version: versionOf(readFileSync(path.join(copy.tree, file), 'utf8')),
   }));
   const todo = files.filter(({ name, version }) => kept[name]?.version !== version);
   const measure = async () => {
