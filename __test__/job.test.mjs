@@ -1,0 +1,207 @@
+// What a caller is told of work that the addon does on another thread, and what ends it. With a job made here, which goes
+// where it is told to.
+import test from 'ava';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { internal } from './support/internals.mjs';
+
+const { runJob } = internal('job.js');
+
+/** A job whose progress and end are set from outside. */
+const makeJob = () => {
+  const job = {
+    at: { stage: 'first', done: 0 },
+    asked: 0,
+    aborted: 0,
+    progress() {
+      job.asked += 1;
+      return { ...job.at };
+    },
+    abort: () => (job.aborted += 1),
+  };
+  job.work = new Promise((resolve, reject) => Object.assign(job, { end: resolve, fail: reject }));
+  job.run = () => job.work;
+  return job;
+};
+
+const abortError = () => Object.assign(Error('the work was ended'), { code: 'ABORT_ERR' });
+
+/** What a promise is rejected with, which may be anything. */
+const reasonOf = promise =>
+  promise.then(
+    value => {
+      throw Error(`it is not rejected, but comes to ${value}`);
+    },
+    reason => reason,
+  );
+
+/** Waits until something holds. */
+const until = async condition => {
+  while (!condition()) await sleep(5);
+};
+
+test('progress is told when there is some, and at the end', async t => {
+  const job = makeJob();
+  const told = [];
+  const onProgress = progress => {
+    t.true(Object.isFrozen(progress));
+    told.push(progress);
+  };
+  const work = runJob(job, { onProgress }, job.run);
+  await until(() => job.asked > 2);
+  t.deepEqual(told, [{ stage: 'first', done: 0 }]);
+  // One of several numbers is enough.
+  job.at.done = 1;
+  await until(() => told.length === 2);
+  job.at.stage = 'second';
+  await until(() => told.length === 3);
+  t.deepEqual(told.slice(1), [
+    { stage: 'first', done: 1 },
+    { stage: 'second', done: 1 },
+  ]);
+  // What comes between the last look and the end is told before the work has ended.
+  job.at.done = 2;
+  job.end('result');
+  t.is(await work, 'result');
+  t.deepEqual(told[3], { stage: 'second', done: 2 });
+  const { asked } = job;
+  await sleep(150);
+  t.is(job.asked, asked);
+  t.is(job.aborted, 0);
+});
+
+test('without anybody to tell, nothing is asked', async t => {
+  const job = makeJob();
+  const work = runJob(job, {}, job.run);
+  await sleep(120);
+  job.end('result');
+  t.is(await work, 'result');
+  t.is(job.asked, 0);
+});
+
+test('a callback that throws ends the work, and its error is the outcome', async t => {
+  for (const [what, end] of Object.entries({
+    'the job hears of it': job => job.fail(abortError()),
+    'it comes too late for the job': job => job.end('result'),
+  })) {
+    const job = makeJob();
+    const failure = { not: 'an error' };
+    let calls = 0;
+    const onProgress = () => {
+      calls += 1;
+      throw failure;
+    };
+    const work = runJob(job, { onProgress }, job.run);
+    await until(() => job.aborted > 0);
+    job.at.done = 1;
+    const { asked } = job;
+    await sleep(120);
+    // It is not asked again, nor told again.
+    t.deepEqual([job.asked, job.aborted, calls], [asked, 1, 1], what);
+    end(job);
+    t.is(await reasonOf(work), failure, what);
+    t.is(calls, 1);
+  }
+  // One that throws `undefined` has failed, too; and the last report may be the one that fails.
+  const job = makeJob();
+  const work = runJob(
+    job,
+    {
+      onProgress() {
+        throw undefined;
+      },
+    },
+    job.run,
+  );
+  job.end('result');
+  t.is(await reasonOf(work), undefined);
+  // What the job fails with by itself counts.
+  const other = makeJob();
+  const quiet = runJob(other, { onProgress: () => {} }, other.run);
+  other.fail(Error('the disk is full'));
+  await t.throwsAsync(quiet, { message: 'the disk is full' });
+  const both = makeJob();
+  const failing = runJob(
+    both,
+    {
+      onProgress() {
+        throw Error('from the callback');
+      },
+    },
+    both.run,
+  );
+  await until(() => both.aborted > 0);
+  both.fail(Error('the disk is full'));
+  await t.throwsAsync(failing, { message: 'the disk is full' });
+});
+
+test('a signal ends the work, with its reason', async t => {
+  const job = makeJob();
+  const controller = new AbortController();
+  const told = [];
+  const options = { signal: controller.signal, onProgress: progress => told.push(progress) };
+  const work = runJob(job, options, job.run);
+  await until(() => told.length > 0);
+  t.is(job.aborted, 0);
+  controller.abort('enough');
+  t.is(job.aborted, 1);
+  job.at.done = 5;
+  job.fail(abortError());
+  t.is(await reasonOf(work), 'enough');
+  // What was done up to there is told.
+  t.deepEqual(told.at(-1), { stage: 'first', done: 5 });
+
+  // A signal alone.
+  const alone = makeJob();
+  const second = new AbortController();
+  const ended = runJob(alone, { signal: second.signal }, alone.run);
+  second.abort('enough again');
+  alone.fail(abortError());
+  t.is(await reasonOf(ended), 'enough again');
+});
+
+test('a signal that comes too early, too late, or beside a failure', async t => {
+  // Too early: nothing is begun.
+  const early = makeJob();
+  const run = () => t.fail();
+  const work = runJob(early, { signal: AbortSignal.abort('before'), onProgress: () => t.fail() }, run);
+  t.is(await reasonOf(work), 'before');
+
+  // Too late: the work is whole. Later still, the job is not troubled any more.
+  const late = makeJob();
+  const controller = new AbortController();
+  const listeners = [];
+  const { signal } = controller;
+  for (const name of ['addEventListener', 'removeEventListener']) {
+    const original = signal[name].bind(signal);
+    signal[name] = (type, listener, options) => {
+      listeners.push(`${name} ${type} ${options?.once ?? ''}`.trim());
+      return original(type, listener, options);
+    };
+  }
+  const whole = runJob(late, { signal }, late.run);
+  late.end('result');
+  t.is(await whole, 'result');
+  controller.abort();
+  t.is(late.aborted, 0);
+  t.deepEqual(listeners, ['addEventListener abort true', 'removeEventListener abort']);
+
+  // The job failed by itself before it heard of the signal.
+  const failed = makeJob();
+  const other = new AbortController();
+  const failing = runJob(failed, { signal: other.signal }, failed.run);
+  other.abort();
+  failed.fail(Error('the disk is full'));
+  await t.throwsAsync(failing, { message: 'the disk is full' });
+
+  // It was ended, but not by the signal.
+  const strange = makeJob();
+  const ended = runJob(strange, { signal: new AbortController().signal }, strange.run);
+  strange.fail(abortError());
+  await t.throwsAsync(ended, { code: 'ABORT_ERR' });
+  for (const reason of [undefined, null, 'text']) {
+    const job = makeJob();
+    job.fail(reason);
+    t.is(await reasonOf(runJob(job, { onProgress: () => {} }, job.run)), reason);
+  }
+});
