@@ -12,28 +12,22 @@ const LONGEST_MS = 5 * 60_000;
  * measurements.
  */
 const LEFT_OUT = [
-  /^bench\./,
-  /^crash/,
-  /^cli-html\./,
-  /^differential-harness\./,
-  /^directory-killed\./,
-  /^disk-full\./,
-  /^docs/,
-  /^durable\./,
-  /^hostile/,
-  /^odd-system\./,
-  /^packages\./,
-  /^types\./,
-  /^workflows\./,
+  /^cli\/html-report\./,
+  /^docs\//,
+  /^external\//,
+  /^packaging\/(?!addon-loading\.)/,
+  /^torture\//,
+  /^api\/types\./,
+  /^parity\/comparison-finds-faults\./,
+  /^robustness\/(decompression-bombs|full-disk|hostile-|killed-|limited-systems|sync-order)/,
 ];
 
-/** All test files below a directory, as paths relative to the tree. */
-export const testFiles = tree => {
-  const found = readdirSync(path.join(tree, '__test__'), { recursive: true })
-    .filter(name => name.endsWith('.test.mjs') && !/node_modules|fixtures/.test(name))
-    .filter(name => !LEFT_OUT.some(pattern => pattern.test(path.basename(name))));
-  return found.sort().map(name => path.posix.join('__test__', name.split(path.sep).join('/')));
-};
+/** All test files, as paths below `__test__`. */
+export const testFiles = tree =>
+  readdirSync(path.join(tree, '__test__'), { recursive: true })
+    .map(name => name.split(path.sep).join('/'))
+    .filter(name => name.endsWith('.test.mjs') && !LEFT_OUT.some(pattern => pattern.test(name)))
+    .sort();
 
 /** Changes with a test file, except when it only imports from other places. */
 export const versionOf = text =>
@@ -68,11 +62,10 @@ const readCoverage = (directory, mutants) => {
  */
 export const measureCoverage = async (copy, mutants, { store, workers, again }) => {
   const kept = !again && existsSync(store) ? JSON.parse(readFileSync(store, 'utf8')) : {};
-  const files = testFiles(copy.tree).map(file => ({
-    file,
-    name: path.basename(file),
-    version: versionOf(readFileSync(path.join(copy.tree, file), 'utf8')),
-  }));
+  const files = testFiles(copy.tree).map(name => {
+    const file = path.posix.join('__test__', name);
+    return { file, name, version: versionOf(readFileSync(path.join(copy.tree, file), 'utf8')) };
+  });
   const todo = files.filter(({ name, version }) => kept[name]?.version !== version);
   const measure = async () => {
     for (let next = todo.shift(); next; next = todo.shift()) {

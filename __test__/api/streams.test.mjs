@@ -3,7 +3,7 @@
 import test from 'ava';
 import { setImmediate as turn } from 'node:timers/promises';
 
-import { internal } from './support/internals.mjs';
+import { internal } from '../support/common/internals.mjs';
 
 const { chunks, drain, elements, items } = internal('streams.js');
 const { CLOSED } = internal('cache-signal.js');

@@ -3,7 +3,7 @@
 import test from 'ava';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { internal } from './support/internals.mjs';
+import { internal } from '../support/common/internals.mjs';
 
 const { runJob } = internal('job.js');
 

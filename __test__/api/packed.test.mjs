@@ -2,8 +2,8 @@
 import test from 'ava';
 import fc from 'fast-check';
 
-import { internal } from './support/internals.mjs';
-import { runsFor, seed } from './support/settings.mjs';
+import { internal } from '../support/common/internals.mjs';
+import { runsFor, seed } from '../support/common/settings.mjs';
 
 const { itemCutter, makePacker, pairCutter, unpackPairs } = internal('packed.js');
 const { ownCopy } = internal('own-copy.js');

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const require = createRequire(import.meta.url);
-const directory = fileURLToPath(new URL('../../js', import.meta.url));
+const directory = fileURLToPath(new URL('../../../js', import.meta.url));
 
 /** The path of the file of this name. */
 export const internalFile = name => {

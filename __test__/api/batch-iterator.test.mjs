@@ -3,8 +3,8 @@
 import test from 'ava';
 import fc from 'fast-check';
 
-import { internal } from './support/internals.mjs';
-import { runsFor, seed } from './support/settings.mjs';
+import { internal } from '../support/common/internals.mjs';
+import { runsFor, seed } from '../support/common/settings.mjs';
 
 const { makeBatchIterator } = internal('batch-iterator.js');
 

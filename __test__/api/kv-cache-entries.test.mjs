@@ -2,9 +2,9 @@
 // slower or with more memory, so it is tested by itself.
 import test from 'ava';
 
-import { internal } from './support/internals.mjs';
-import { useLimits } from './support/limits.mjs';
-import { subjectIsReference } from './support/settings.mjs';
+import { internal } from '../support/common/internals.mjs';
+import { useLimits } from '../support/common/small-limits.mjs';
+import { subjectIsReference } from '../support/common/settings.mjs';
 
 const check = subjectIsReference ? test.skip : test;
 
