@@ -1,8 +1,9 @@
 // Which entries the cache of the key-value store keeps, and when it asks the addon. Stores behave the same without it, only
 // slower or with more memory, so it is tested by itself.
+import { createRequire } from 'node:module';
 import test from 'ava';
 
-import { internal } from '../support/common/internals.mjs';
+import { internal, internalFile } from '../support/common/internals.mjs';
 import { useLimits } from '../support/common/small-limits.mjs';
 import { subjectIsReference } from '../support/common/settings.mjs';
 
@@ -18,9 +19,8 @@ const ENTRY = 96;
 const valueOf = bytes => 'v'.repeat((bytes - ENTRY) / 2 - 2);
 
 /** A cache over values that it reads from `contents`, with lists of what it asked for. */
-const makeCache = (contents = {}) => {
+const makeCache = (contents = {}, { makeKVCache, clearCachesOf } = internal('kv-cache.js')) => {
   useLimits('tiny');
-  const { makeKVCache, clearCachesOf } = internal('kv-cache.js');
   const { GENERATION, HELD } = internal('cache-signal.js');
   const read = [];
   const kvGet = key => {
@@ -105,15 +105,37 @@ check('what is written is known, and need not be read', t => {
   t.deepEqual(read, []);
 });
 
+/** The cache as it is where an old lockdown came first, which knows nothing of `isWellFormed`. */
+const withoutIsWellFormed = () => {
+  const { isWellFormed } = String.prototype;
+  const file = internalFile('kv-cache.js');
+  const { cache } = createRequire(import.meta.url);
+  const kept = cache[file];
+  delete cache[file];
+  delete String.prototype.isWellFormed;
+  try {
+    return internal('kv-cache.js');
+  } finally {
+    Object.defineProperty(String.prototype, 'isWellFormed', {
+      value: isWellFormed,
+      writable: true,
+      configurable: true,
+    });
+    cache[file] = kept;
+  }
+};
+
 check('a lone surrogate is read back, and nothing else is', t => {
-  const { get, setter, read, contents } = makeCache();
-  const set = setter((key, value) => (contents[key] = value.toWellFormed()));
-  set('k0', 'half \ud800');
-  t.deepEqual(read, ['k0']);
-  t.is(get('k0'), 'half \ufffd');
-  set('k1', 'whole \ud83d\ude00');
-  t.is(get('k1'), 'whole \ud83d\ude00');
-  t.deepEqual(read, ['k0']);
+  for (const loaded of [internal('kv-cache.js'), withoutIsWellFormed()]) {
+    const { get, setter, read, contents } = makeCache({}, loaded);
+    const set = setter((key, value) => (contents[key] = value.toWellFormed()));
+    set('k0', 'half \ud800');
+    t.deepEqual(read, ['k0']);
+    t.is(get('k0'), 'half \ufffd');
+    set('k1', 'whole \ud83d\ude00');
+    t.is(get('k1'), 'whole \ud83d\ude00');
+    t.deepEqual(read, ['k0']);
+  }
 });
 
 check('all is forgotten when the addon says that something else was written', t => {
