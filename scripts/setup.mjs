@@ -162,17 +162,26 @@ const install = async () => {
   writeFileSync(installedFor, process.versions.modules);
 };
 
-/** Does one thing and says so in one line: what it is at once, how long it took when it is done. */
+/** Builds the addon. */
+const build = async () => {
+  checkCargo();
+  await npm(['run', 'build'], buildAdvice);
+  const file = addon();
+  if (!file) throw new SetupError('The build went through, but left no addon for this platform.');
+  // If cargo found that nothing had to be compiled after all, the file may have kept its time.
+  utimesSync(file, new Date(), new Date());
+};
+
+/** Does one thing, and says in one line what it was and how long it took. */
 const step = async (what, quiet, act) => {
   const start = performance.now();
-  if (!quiet) process.stdout.write(`${what} ... `);
   try {
     await act();
   } catch (error) {
-    if (!quiet) process.stdout.write('failed\n');
+    if (!quiet) console.log(`${what}: failed`);
     throw error;
   }
-  if (!quiet) process.stdout.write(`${seconds(start)}\n`);
+  if (!quiet) console.log(`${what}: ${seconds(start)}`);
 };
 
 // --- One at a time ---------------------------------------------------------------------------------------------------
@@ -239,18 +248,16 @@ export const setup = async ({ quiet = false } = {}) => {
   if (!needsInstall() && !needsBuild()) return;
   await alone(quiet, async () => {
     // Asked again, for the run that this one may have waited for has perhaps done it all.
-    if (needsInstall()) {
-      await step('installing npm dependencies (npm ci)', quiet, install);
-    }
-    if (needsBuild()) {
-      checkCargo();
-      const what = 'building the addon (npm run build; some minutes the first time)';
-      await step(what, quiet, () => npm(['run', 'build'], buildAdvice));
-      const file = addon();
-      if (!file) throw new SetupError('The build went through, but left no addon for this platform.');
-      // If cargo found that nothing had to be compiled after all, the file may have kept its time.
-      utimesSync(file, new Date(), new Date());
-    }
+    const works = [];
+    if (needsInstall()) works.push(['installing npm dependencies (npm ci)', install]);
+    if (needsBuild()) works.push(['building the addon (npm run build; some minutes the first time)', build]);
+    if (!quiet) for (const [what] of works) console.log(`${what} ...`);
+    // Concurrently: neither needs the other, and each uses one core for most of its time.
+    const outcomes = await Promise.allSettled(works.map(([what, act]) => step(what, quiet, act)));
+    const failures = outcomes.filter(({ status }) => status === 'rejected').map(({ reason }) => reason);
+    const unexpected = failures.find(error => !(error instanceof SetupError));
+    if (unexpected) throw unexpected;
+    if (failures.length > 0) throw new SetupError(failures.map(({ message }) => message).join('\n\n'));
   });
 };
 
