@@ -289,8 +289,11 @@ test('everything at once, with and without history', async t => {
   );
   await store.hostStorage.close();
 
-  // Opened again it is the same, and made again it is empty.
+  // Opened again it is the same, also by several at once, and made again it is empty.
   const again = openSwingStore(dir);
+  const reader = openSwingStore(dir, { readonly: true });
+  t.is(reader.kernelStorage.kvStore.get('v1.key'), 'value');
+  await reader.hostStorage.close();
   t.deepEqual(again.debug.dump(), whole);
   await again.hostStorage.close();
   const made = initSwingStore(dir);

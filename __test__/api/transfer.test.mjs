@@ -1,0 +1,449 @@
+// Exports, imports and the tools, each with what it returns and leaves on disk, in a process without SES and without the
+// reference. It is quick, and says of most faults in js/transfer and js/tools where they are.
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import test from 'ava';
+
+import * as api from '../../index.mjs';
+import { useLimits } from '../support/common/small-limits.mjs';
+
+const temporaryDirectory = t => {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'swing-store-transfer-'));
+  t.teardown(() => fs.rmSync(dir, { recursive: true, force: true }));
+  return (...parts) => path.join(dir, ...parts);
+};
+
+const sha256 = data => createHash('sha256').update(data).digest('hex');
+const script = { moduleFormat: 'nestedEvaluate', source: '1 + 1', sourceMap: '' };
+const scriptID = `b0-${sha256(JSON.stringify(script))}`;
+
+/** A store with two spans, two snapshots and a bundle. */
+const makeStore = async (dir, options = { keepSnapshots: true }) => {
+  const { kernelStorage, hostStorage } = api.initSwingStore(dir, options);
+  const { kvStore, transcriptStore, snapStore, bundleStore } = kernelStorage;
+  kvStore.set('key', 'value');
+  kvStore.set('local.key', 'kept');
+  hostStorage.kvStore.set('host.height', '7');
+  transcriptStore.initTranscript('v1');
+  transcriptStore.addItem('v1', 'zero');
+  await snapStore.saveSnapshot('v1', 1, [Buffer.from('snapshot one')]);
+  await transcriptStore.rolloverSpan('v1');
+  transcriptStore.addItem('v1', 'one');
+  await snapStore.saveSnapshot('v1', 2, [Buffer.from('snapshot two')]);
+  await transcriptStore.rolloverSpan('v1');
+  transcriptStore.addItem('v1', 'two');
+  bundleStore.addBundle(scriptID, script);
+  await hostStorage.commit();
+  await hostStorage.close();
+};
+
+const NAMES = {
+  operational: ['snapshot.v1.2', 'transcript.v1.2.3', `bundle.${scriptID}`],
+  archival: ['snapshot.v1.2', 'transcript.v1.0.1', 'transcript.v1.1.2', 'transcript.v1.2.3', `bundle.${scriptID}`],
+  debug: [
+    'snapshot.v1.1',
+    'snapshot.v1.2',
+    'transcript.v1.0.1',
+    'transcript.v1.1.2',
+    'transcript.v1.2.3',
+    `bundle.${scriptID}`,
+  ],
+};
+
+const all = async source => {
+  const found = [];
+  for await (const each of source) found.push(each);
+  return found;
+};
+
+/** An export as plain data. */
+const readExport = async (dir, artifactMode) => {
+  const exporter = api.makeSwingStoreExporter(dir, { artifactMode });
+  const records = await all(exporter.getExportData());
+  const artifacts = [];
+  for (const name of await all(exporter.getArtifactNames())) {
+    artifacts.push([name, Buffer.concat(await all(exporter.getArtifact(name)))]);
+  }
+  await exporter.close();
+  return { records, artifacts };
+};
+
+/** An exporter of plain data that logs what it is asked. */
+const exporterOf = ({ records, artifacts }, log = []) => ({
+  async *getExportData() {
+    for (const record of records) {
+      if (record instanceof Error) throw record;
+      yield record;
+    }
+    log.push('records');
+  },
+  async *getArtifactNames() {
+    for (const [name] of artifacts) yield name;
+  },
+  async *getArtifact(name) {
+    log.push(`begin ${name}`);
+    const [, data] = artifacts.find(([known]) => known === name);
+    for (const part of [data].flat()) {
+      if (part instanceof Error) throw part;
+      yield part;
+    }
+    log.push(`end ${name}`);
+  },
+  async close() {
+    log.push('close');
+  },
+});
+
+/** A store's contents, from outside. */
+const dumpOf = async dir => {
+  const { debug, hostStorage } = api.openSwingStore(dir, { readonly: true });
+  const dump = debug.dump();
+  await hostStorage.close();
+  return dump;
+};
+
+test('an exporter', async t => {
+  const at = temporaryDirectory(t);
+  await makeStore(at('store'));
+  for (const [artifactMode, names] of Object.entries(NAMES)) {
+    const exporter = api.makeSwingStoreExporter(at('store'), { artifactMode });
+    t.true(Object.isFrozen(exporter));
+    t.deepEqual((await all(exporter.getArtifactNames())).sort(), [...names].sort());
+    await exporter.close();
+  }
+  const exporter = api.makeSwingStoreExporter(at('store'));
+  t.deepEqual((await all(exporter.getArtifactNames())).sort(), [...NAMES.operational].sort());
+  t.is(exporter.getHostKV('host.height'), '7');
+  t.is(exporter.getHostKV('host.other'), undefined);
+  const keys = (await all(exporter.getExportData())).map(([key]) => key);
+  t.deepEqual(
+    keys.filter(key => key.startsWith('kv.')),
+    ['kv.key'],
+  );
+  t.is(`${Buffer.concat(await all(exporter.getArtifact('snapshot.v1.2')))}`, 'snapshot two');
+  t.is(`${Buffer.concat(await all(exporter.getArtifact('transcript.v1.2.3')))}`, 'two\n');
+
+  // What is under way when it is closed, and what begins later.
+  const records = exporter.getExportData();
+  const artifact = exporter.getArtifact('snapshot.v1.2');
+  const names = exporter.getArtifactNames();
+  for (const iterator of [records, artifact, names]) t.false((await iterator.next()).done);
+  await exporter.close();
+  const message = 'The database connection is not open';
+  for (const iterator of [records, artifact, names]) await t.throwsAsync(iterator.next(), { message });
+  t.throws(() => exporter.getHostKV('host.height'), { message });
+  t.throws(() => exporter.getArtifactNames(), { message });
+  t.throws(() => exporter.getArtifact('snapshot.v1.2'), { message });
+  await t.throwsAsync(all(exporter.getExportData()), { message });
+  for (const wrong of [undefined, 7]) {
+    t.throws(() => api.makeSwingStoreExporter(wrong), { message: 'dirPath must be a string' });
+  }
+  t.throws(() => api.makeSwingStoreExporter(at('store'), { artifactMode: 'most' }), { message: /most/ });
+});
+
+test('an import has what was exported, and takes its place by a commit', async t => {
+  const at = temporaryDirectory(t);
+  await makeStore(at('store'));
+  for (const [mode, expected] of Object.entries({
+    operational: [['two'], 1],
+    archival: [['zero', 'one', 'two'], 1],
+    debug: [['zero', 'one', 'two'], 2],
+  })) {
+    const dir = at(mode);
+    await makeStore(dir);
+    const exporter = api.makeSwingStoreExporter(at('store'), { artifactMode: mode });
+    const { hostStorage, debug, ...others } = await api.importSwingStore(exporter, dir, {
+      artifactMode: mode,
+      keepSnapshots: true,
+    });
+    t.deepEqual(others, {});
+    const { kvEntries, transcripts, snapshots, bundles } = debug.dump();
+    t.deepEqual(kvEntries, { key: 'value' });
+    t.deepEqual(Object.values(transcripts.v1), expected[0], mode);
+    t.is(snapshots.v1.filter(({ compressedSnapshot }) => compressedSnapshot).length, expected[1], mode);
+    t.deepEqual(Object.keys(bundles), [scriptID]);
+    // The old store is there until then.
+    t.is((await dumpOf(dir)).kvEntries['host.height'], '7');
+    t.true(hostStorage.diskUsage() > 0);
+    await hostStorage.commit();
+    t.is(hostStorage.diskUsage(), fs.statSync(path.join(dir, 'swingstore.sqlite')).size);
+    t.is((await dumpOf(dir)).kvEntries['host.height'], undefined);
+    hostStorage.kvStore.set('host.height', '8');
+    await hostStorage.commit();
+    await hostStorage.close();
+    t.is((await dumpOf(dir)).kvEntries['host.height'], '8');
+    // The exporter was closed.
+    t.throws(() => exporter.getHostKV('host.height'), { message: /not open/ });
+  }
+  t.deepEqual(fs.readdirSync(at('.')).sort(), ['archival', 'debug', 'operational', 'store']);
+
+  // In memory, with the fast mode unless it is not wanted.
+  for (const [options, synchronous] of [
+    [{}, 1],
+    [{ unsafeFastMode: false }, 2],
+  ]) {
+    const memory = await api.importSwingStore(api.makeSwingStoreExporter(at('store')), null, options);
+    t.deepEqual(memory.debug.dump().kvEntries, { key: 'value' });
+    t.is(memory.debug.getDatabase().pragma('synchronous', { simple: true }), synchronous);
+    await memory.hostStorage.close();
+  }
+  const unnamed = await api.importSwingStore(api.makeSwingStoreExporter(at('store')));
+  t.is(unnamed.hostStorage.diskUsage(), 0);
+  await unnamed.hostStorage.close();
+});
+
+test('an import that is closed without a commit leaves what was there', async t => {
+  const at = temporaryDirectory(t);
+  await makeStore(at('store'));
+  const before = await dumpOf(at('store'));
+  const files = () => fs.readdirSync(at('.'), { recursive: true }).sort();
+  const found = files();
+  const exporter = api.makeSwingStoreExporter(at('store'));
+  const { hostStorage } = await api.importSwingStore(exporter, at('store'));
+  await hostStorage.close();
+  t.deepEqual(await dumpOf(at('store')), before);
+  t.deepEqual(files(), found);
+  for (const wrong of [7, {}, true]) {
+    await t.throwsAsync(api.importSwingStore(exporter, wrong), { message: 'dirPath must be a string' });
+  }
+  await t.throwsAsync(api.importSwingStore(exporterOf({}), at('store'), { artifactMode: 'most' }), { message: /most/ });
+  await t.throwsAsync(api.importSwingStore(exporterOf({}), at('store'), { exportCallback: 7 }), {
+    message: 'export callback must be a function',
+  });
+  t.deepEqual(files(), found);
+});
+
+test('artifacts are read one after the other, and the exporter is closed at the end', async t => {
+  const at = temporaryDirectory(t);
+  await makeStore(at('store'));
+  const plain = await readExport(at('store'), 'archival');
+  const log = [];
+  const { hostStorage } = await api.importSwingStore(exporterOf(plain, log), null, { artifactMode: 'archival' });
+  t.deepEqual(log, ['records', ...plain.artifacts.flatMap(([name]) => [`begin ${name}`, `end ${name}`]), 'close']);
+  await hostStorage.close();
+
+  // An artifact that is not wanted is not read.
+  log.length = 0;
+  const some = await api.importSwingStore(exporterOf(plain, log), null, { artifactMode: 'operational' });
+  t.deepEqual(
+    log.filter(line => line.startsWith('begin')),
+    ['snapshot.v1.2', 'transcript.v1.2.3', `bundle.${scriptID}`].map(name => `begin ${name}`),
+  );
+  await some.hostStorage.close();
+});
+
+test('what is wrong with an export', async t => {
+  const at = temporaryDirectory(t);
+  await makeStore(at('store'));
+  const plain = await readExport(at('store'), 'operational');
+  const attempt = async (change, message, options = {}) => {
+    const { records, artifacts } = change(structuredClone(plain));
+    const log = [];
+    await t.throwsAsync(api.importSwingStore(exporterOf({ records, artifacts }, log), at('into'), options), {
+      message,
+    });
+    // Nobody gets a store, nor a part of one, and the exporter is its caller's to close.
+    t.deepEqual(
+      fs.readdirSync(at('.'), { recursive: true }).filter(name => /sqlite/.test(name)),
+      [path.join('store', 'swingstore.sqlite')],
+    );
+    t.false(log.includes('close'));
+  };
+  const withRecord =
+    (...more) =>
+    ({ records, artifacts }) => ({ records: [...records, ...more], artifacts });
+  const withArtifacts =
+    change =>
+    ({ records, artifacts }) => ({ records, artifacts: change(artifacts) });
+  await attempt(withRecord(['other.thing', 'value']), /other\.thing|unknown/);
+  await attempt(withRecord(['kv.key', 7]), /must be a string/);
+  await attempt(withRecord(Error('lost')), 'lost');
+  // What came before counts.
+  await attempt(withRecord(['kv.key', 7], Error('lost')), /must be a string/);
+  await attempt(
+    withArtifacts(artifacts => [['other.v1', Buffer.from('x')], ...artifacts]),
+    /other\.v1|unknown/,
+  );
+  await attempt(
+    withArtifacts(() => []),
+    /incomplete|missing/,
+  );
+  await attempt(
+    withArtifacts(() => []),
+    /incomplete|missing/,
+    { artifactMode: 'debug' },
+  );
+  for (const { length, ...at1 } of [plain.artifacts]) {
+    for (const index of Object.keys(at1).map(Number)) {
+      t.true(index < length);
+      await attempt(
+        withArtifacts(artifacts =>
+          artifacts.map(([name, data], i) => [name, i === index ? Buffer.from('spoiled') : data]),
+        ),
+        /hash|spoiled|JSON|mismatch|corrupt/,
+      );
+      await attempt(
+        withArtifacts(artifacts => artifacts.map(([name, data], i) => [name, i === index ? Error('lost') : data])),
+        'lost',
+      );
+    }
+  }
+  // The first failure counts: that of a snapshot, which comes to light after its stream has been read to its end.
+  const spoilFirst = artifacts =>
+    artifacts.map(([name, data], i) => [
+      name,
+      name.startsWith('snapshot') ? Buffer.from('spoiled') : i > 0 ? Error('lost') : data,
+    ]);
+  await attempt(withArtifacts(spoilFirst), /hash/);
+});
+
+test('records that come more than once, and records that are taken away', async t => {
+  const at = temporaryDirectory(t);
+  await makeStore(at('store'));
+  const plain = await readExport(at('store'), 'operational');
+  const records = [
+    ['kv.key', 'first'],
+    ['kv.gone', 'value'],
+    ['bundle.b0-none', 'b0-none'],
+    ['bundle.b1-none', 'b1-none'],
+    ...plain.records.filter(([key]) => key !== 'kv.key'),
+    ['kv.gone', null],
+    ['kv.never', undefined],
+    ['bundle.b0-none', null],
+    ['bundle.b1-none', undefined],
+    ['kv.key', 'last'],
+    ['kv.kv.key', 'nested'],
+    ['kv.', 'no key'],
+    ['kv', 'no key at all'],
+  ];
+  const seen = [];
+  const wrapKvStore = base => ({
+    ...base,
+    set: (key, value) => (seen.push([key, value]), base.set(key, value)),
+    delete: key => (seen.push([key]), base.delete(key)),
+  });
+  const expected = { key: 'last', 'kv.key': 'nested', '': 'no key at all' };
+  for (const limits of ['tiny', 'default']) {
+    useLimits(limits);
+    for (const options of [{}, { wrapKvStore }]) {
+      const { debug, hostStorage } = await api.importSwingStore(exporterOf({ ...plain, records }), null, options);
+      t.deepEqual(debug.dump().kvEntries, expected);
+      t.deepEqual(Object.keys(debug.dump().bundles), [scriptID]);
+      await hostStorage.close();
+    }
+  }
+  const wrapped = [
+    ['key', 'first'],
+    ['gone', 'value'],
+    ['gone'],
+    ['never'],
+    ['key', 'last'],
+    ['kv.key', 'nested'],
+    ['', 'no key'],
+    ['', 'no key at all'],
+  ];
+  t.deepEqual(seen, [...wrapped, ...wrapped]);
+});
+
+test('many entries are stored while the next are read, in order', async t => {
+  useLimits('tiny');
+  const entries = Array.from({ length: 300 }, (_, i) => [`key.${i % 100}`, `${i}`]);
+  const records = entries.map(([key, value]) => [`kv.${key}`, value]);
+  const { debug, hostStorage } = await api.importSwingStore(exporterOf({ records, artifacts: [] }), null);
+  t.deepEqual(debug.dump().kvEntries, Object.fromEntries(entries));
+  await hostStorage.close();
+  useLimits('default');
+  // One that fails is heard of, though others follow.
+  await t.throwsAsync(
+    api.importSwingStore(
+      exporterOf({
+        records: [
+          ['kv.a', 'b'],
+          ['kv.host.key', 'c'],
+          ['kv.d', 'e'],
+        ],
+        artifacts: [],
+      }),
+      null,
+    ),
+    { message: /host/ },
+  );
+});
+
+test('missing records are added from an export, and nothing else is', async t => {
+  const at = temporaryDirectory(t);
+  await makeStore(at('store'));
+  const plain = await readExport(at('store'), 'operational');
+  const store = api.openSwingStore(at('store'));
+  const db = store.debug.getDatabase();
+  db.exec('DELETE FROM transcriptSpans WHERE isCurrent IS NULL OR isCurrent = 0');
+  db.exec('DELETE FROM snapshots WHERE inUse IS NULL');
+  const log = [];
+  const spansOf = () => [...store.internal.transcriptStore.getExportRecords()].length;
+  const snapshotsOf = () => [...store.internal.snapStore.getExportRecords()].length;
+  t.deepEqual([spansOf(), snapshotsOf()], [1, 2]);
+  await store.hostStorage.repairMetadata(
+    exporterOf({ ...plain, records: [...plain.records, ['kv.other', 'value']] }, log),
+  );
+  t.deepEqual([spansOf(), snapshotsOf()], [3, 3]);
+  t.false(store.kernelStorage.kvStore.has('other'));
+  t.deepEqual(log, ['records', 'close']);
+  // One that says something else, and one of a kind that does not exist.
+  const wrong = plain.records.map(([key, value]) => [key, value.replace(/"hash":"../, '"hash":"zz')]);
+  await t.throwsAsync(store.hostStorage.repairMetadata(exporterOf({ ...plain, records: wrong }, log)), {
+    message: /mismatch|differ|repair/,
+  });
+  await t.throwsAsync(
+    store.hostStorage.repairMetadata(exporterOf({ records: [['other.thing', '']], artifacts: [] }, log)),
+    {
+      message: /other\.thing|unknown/,
+    },
+  );
+  for (const [key, value] of plain.records.filter(([name]) => /^(bundle|snapshot|transcript)/.test(name))) {
+    await store.hostStorage.repairMetadata(exporterOf({ records: [[key, value]], artifacts: [] }, log));
+  }
+  t.deepEqual(log.filter(line => line === 'close').length, 1 + plain.records.length - 1);
+  // A store that lacks contents is told of.
+  db.exec('DELETE FROM transcriptItems');
+  await t.throwsAsync(store.hostStorage.repairMetadata(exporterOf({ records: [], artifacts: [] }, log)), {
+    message: /incomplete/,
+  });
+  await store.hostStorage.close();
+});
+
+test('a directory and back', async t => {
+  const at = temporaryDirectory(t);
+  await makeStore(at('store'));
+  await t.throwsAsync(api.exportSwingStoreToDirectory(at('store'), at('export'), { blockHeight: 8 }), {
+    code: 'ERR_SWING_STORE_HEIGHT',
+  });
+  const told = [];
+  const report = await api.exportSwingStoreToDirectory(at('store'), at('export'), {
+    artifactMode: 'debug',
+    onProgress: progress => told.push(progress),
+  });
+  t.true(told.length > 0);
+  t.is(fs.readdirSync(at('export')).filter(name => NAMES.debug.includes(name)).length, NAMES.debug.length, `${report}`);
+  await makeStore(at('into'));
+  const imported = await api.importSwingStoreFromDirectory(at('export'), at('into'), {
+    artifactMode: 'debug',
+    keepSnapshots: true,
+  });
+  t.deepEqual(Object.keys(imported), ['hostStorage', 'debug', 'blockHeight']);
+  t.true(Object.isFrozen(imported));
+  t.is(imported.blockHeight, 7);
+  t.is(imported.debug.getDatabase().pragma('synchronous', { simple: true }), 0);
+  t.true(imported.debug.getDatabase().inTransaction);
+  t.is((await dumpOf(at('into'))).kvEntries['host.height'], '7');
+  await imported.hostStorage.commit();
+  await imported.hostStorage.close();
+  const { kvEntries, ...contents } = await dumpOf(at('store'));
+  t.truthy(kvEntries);
+  t.like(await dumpOf(at('into')), contents);
+  t.deepEqual(fs.readdirSync(at('.')).sort(), ['export', 'into', 'store']);
+  t.true((await api.diffSwingStores(at('store'), at('into'), { artifactMode: 'debug', contents: true })).equal);
+  t.true((await api.diffSwingStores(at('store'), at('export'), { artifactMode: 'debug', contents: true })).equal);
+  await api.repairSwingStoreFromDirectory(at('export'), at('into'));
+});
