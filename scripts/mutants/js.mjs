@@ -10,7 +10,7 @@
 //              meets the other tests when a later run has a larger one
 //   --workers  how many test files run at a time
 //   --list     runs nothing; says how many were killed in each file, and which survived
-//   --coverage measures again which tests reach which mutants
+//   --coverage measures again which mutants the changed test files reach
 //   --results  another directory for results
 //
 // A mutant that makes tests hang counts as killed. Survivors that make no difference are in scripts/mutants/accepted-js.json

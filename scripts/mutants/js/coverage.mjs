@@ -1,4 +1,4 @@
-/** Which test files reach which mutants, and how long each file takes. Measured once, kept, and measured again when the test changes. */
+/** Which test files reach which mutants, and how long each file takes. Measured once and kept. */
 import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
@@ -57,16 +57,17 @@ const readCoverage = (directory, mutants) => {
 /**
  * @param {ReturnType<typeof import('./copy.mjs').makeCopy>} copy
  * @param {import('./mutants.mjs').Mutant[]} mutants
- * @param {{ store: string, workers: number, again: boolean }} options  `store`: the file that keeps what was measured
+ * @param {{ store: string, workers: number, again: boolean }} options  `store`: the file that keeps what was
+ *   measured; `again`: whether to measure changed test files again
  * @returns {Promise<TestFile[]>}
  */
 export const measureCoverage = async (copy, mutants, { store, workers, again }) => {
-  const kept = !again && existsSync(store) ? JSON.parse(readFileSync(store, 'utf8')) : {};
+  const kept = existsSync(store) ? JSON.parse(readFileSync(store, 'utf8')) : {};
   const files = testFiles(copy.tree).map(name => {
     const file = path.posix.join('__test__', name);
     return { file, name, version: versionOf(readFileSync(path.join(copy.tree, file), 'utf8')) };
   });
-  const todo = files.filter(({ name, version }) => kept[name]?.version !== version);
+  const todo = files.filter(({ name, version }) => !kept[name] || (again && kept[name].version !== version));
   const measure = async () => {
     for (let next = todo.shift(); next; next = todo.shift()) {
       const directory = mkdtempSync(path.join(os.tmpdir(), 'swing-store-coverage-'));

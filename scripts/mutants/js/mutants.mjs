@@ -9,9 +9,12 @@ const SHOWN = 90;
 
 const hash = text => createHash('sha256').update(text).digest('hex');
 
+/** Code without the words of its messages, which may change while it stays the same. */
+const withoutWords = code => code.replace(/(['"`])(?:(?!\1)[^\\]|\\.)* (?:(?!\1)[^\\]|\\.)*\1/g, '$1…$1');
+
 /** A text in one line; a long one is cut, with a hash that stands for all of it. */
 const short = text => {
-  const line = text.replace(/\s+/g, ' ').trim();
+  const line = withoutWords(text).replace(/\s+/g, ' ').trim();
   return line.length <= SHOWN ? line : `${line.slice(0, SHOWN)}… ${hash(line).slice(0, 6)}`;
 };
 
@@ -120,7 +123,9 @@ export const makeMutants = async ({ Instrumenter, babel }, files) => {
       place: `${fileName}:${location.start.line + 1}`,
       within,
       // A module's own code is short pieces: each of them stands for itself.
-      version: hash(around.length ? code(inner.start, inner.end).replace(/\s+/g, ' ') : code(from, to)).slice(0, 12),
+      version: hash(
+        withoutWords(around.length ? code(inner.start, inner.end) : code(from, to)).replace(/\s+/g, ' '),
+      ).slice(0, 12),
       isWeak: mutatorName === 'EqualityOperator' && /[!=]==/.test(replacement),
     };
   });
