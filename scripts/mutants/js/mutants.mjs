@@ -10,7 +10,10 @@ const SHOWN = 90;
 const hash = text => createHash('sha256').update(text).digest('hex');
 
 /** Code without the words of its messages, which may change while it stays the same. */
-const withoutWords = code => code.replace(/(['"`])(?:(?!\1)[^\\]|\\.)* (?:(?!\1)[^\\]|\\.)*\1/g, '$1…$1');
+const withoutWords = code =>
+  code.replace(/(['"`])((?:(?!\1)[^\\]|\\.)*)\1/g, (whole, quote, text) =>
+    text.includes(' ') ? `${quote}…${quote}` : whole,
+  );
 
 /** A text in one line; a long one is cut, with a hash that stands for all of it. */
 const short = text => {
