@@ -1,2 +1,2 @@
-// What `import` sees is what `require` sees: the same functions, the same types.
+// `import` and `require` return the same functions, with the same types.
 export * from './index.js';

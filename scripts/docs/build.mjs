@@ -1,6 +1,6 @@
 /**
- * Makes the API's documentation: `target/typedoc` of `index.d.ts` and the pages in `docs/`, `target/doc` of the crate.
- * A warning is an error, and so is an export, an option or a field without a comment.
+ * Builds the API documentation: `target/typedoc` from `index.d.ts` and the pages in `docs/`, and `target/doc` from the crate.
+ * A warning is an error, and so is an undocumented export, option or field.
  */
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
@@ -14,7 +14,7 @@ const strict = { RUSTDOCFLAGS: '-D warnings' };
 
 const steps = [
   [process.execPath, [typedoc, '--options', 'scripts/docs/typedoc.json']],
-  // What others see must not link to what only we see, so the crate is documented without its inside, then with it.
+  // Public documentation must not link to private items, so the crate is documented first without them, then with them.
   ['cargo', ['doc', '--locked', '--no-deps'], strict],
   ['cargo', ['doc', '--locked', '--no-deps', '--document-private-items'], strict],
 ];
