@@ -26,4 +26,6 @@ pub mod cli;
 // A test binary has no Node.js to register with; the addon is tested from JavaScript.
 #[cfg(all(feature = "node", not(test)))]
 mod node;
+#[cfg(feature = "report")]
+mod report;
 pub mod store;

@@ -5,42 +5,21 @@
 //! says which arguments there are, hands them to `store`, and words what comes of it. [`Session`]
 //! is what a subcommand sees of the terminal.
 
-mod archive;
-mod artifact_mode;
-mod completions;
-mod diff;
-mod export;
-mod former;
-mod import;
-mod inspect;
-mod interrupt;
-mod outcome;
-mod output;
-mod progress;
-mod prune;
-mod reclaim;
-mod replay_plan;
-mod repopulate;
-mod session;
-mod signals;
-mod state_dir;
-mod table;
-mod text;
-mod transcript;
-mod verify;
-
+pub(crate) mod arguments;
+pub(crate) mod commands;
+pub(crate) mod terminal;
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-pub use interrupt::Interrupt;
-pub use outcome::{Failure, Outcome, Result};
-pub use progress::ProgressStyle;
-pub use session::{Session, Streams};
+pub use terminal::exit::{Failure, Outcome, Result};
+pub use terminal::interrupt::Interrupt;
+pub use terminal::progress::ProgressStyle;
+pub use terminal::session::{Session, Streams};
 
-use crate::store::Error;
+use crate::store::encoding::printable::printable;
 
 /// Options that every command has stand apart from its own.
 const OUTPUT: &str = "Output";
@@ -85,35 +64,35 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Export(export::ExportArgs),
-    Import(import::ImportArgs),
-    Archive(archive::ArchiveArgs),
-    Inspect(inspect::InspectArgs),
-    Transcript(transcript::TranscriptArgs),
-    ReplayPlan(replay_plan::ReplayPlanArgs),
-    Verify(verify::VerifyArgs),
-    Diff(diff::DiffArgs),
-    Prune(prune::PruneArgs),
-    Repopulate(repopulate::RepopulateArgs),
-    Reclaim(reclaim::ReclaimArgs),
-    Completions(completions::CompletionsArgs),
+    Export(commands::export::ExportArgs),
+    Import(commands::import::ImportArgs),
+    Archive(commands::archive::ArchiveArgs),
+    Inspect(commands::inspect::InspectArgs),
+    Transcript(commands::transcript::TranscriptArgs),
+    ReplayPlan(commands::replay_plan::ReplayPlanArgs),
+    Verify(commands::verify::VerifyArgs),
+    Diff(commands::diff::DiffArgs),
+    Prune(commands::prune::PruneArgs),
+    Repopulate(commands::repopulate::RepopulateArgs),
+    Reclaim(commands::reclaim::ReclaimArgs),
+    Completions(commands::completions::CompletionsArgs),
 }
 
 impl Command {
     fn run(self, session: &Session) -> Result<Outcome> {
         match self {
-            Command::Export(args) => export::run(args, session),
-            Command::Import(args) => import::run(args, session),
-            Command::Archive(args) => archive::run(args, session),
-            Command::Inspect(args) => inspect::run(args, session),
-            Command::Transcript(args) => transcript::run(args, session),
-            Command::ReplayPlan(args) => replay_plan::run(args, session),
-            Command::Verify(args) => verify::run(args, session),
-            Command::Diff(args) => diff::run(args, session),
-            Command::Prune(args) => prune::run(args, session),
-            Command::Repopulate(args) => repopulate::run(args, session),
-            Command::Reclaim(args) => reclaim::run(args, session),
-            Command::Completions(args) => completions::run(args, session),
+            Command::Export(args) => commands::export::run(args, session),
+            Command::Import(args) => commands::import::run(args, session),
+            Command::Archive(args) => commands::archive::run(args, session),
+            Command::Inspect(args) => commands::inspect::run(args, session),
+            Command::Transcript(args) => commands::transcript::run(args, session),
+            Command::ReplayPlan(args) => commands::replay_plan::run(args, session),
+            Command::Verify(args) => commands::verify::run(args, session),
+            Command::Diff(args) => commands::diff::run(args, session),
+            Command::Prune(args) => commands::prune::run(args, session),
+            Command::Repopulate(args) => commands::repopulate::run(args, session),
+            Command::Reclaim(args) => commands::reclaim::run(args, session),
+            Command::Completions(args) => commands::completions::run(args, Cli::command(), session),
         }
     }
 }
@@ -123,7 +102,7 @@ impl Command {
 /// started goes on when its terminal is gone.
 pub fn main() -> u8 {
     let interrupt = Arc::new(Interrupt::default());
-    signals::handle(&interrupt);
+    terminal::signals::handle(&interrupt);
     survive_file_limit();
     run(std::env::args_os(), Streams::of_process(), interrupt)
 }
@@ -154,7 +133,7 @@ pub fn run(
         Err(mut error) => {
             // The same mistake with arguments that no terminal obeys.
             let shown = arguments.iter().map(|argument| {
-                OsString::from(text::printable(&argument.to_string_lossy()).into_owned())
+                OsString::from(printable(&argument.to_string_lossy()).into_owned())
             });
             let shown: Vec<OsString> = shown.collect();
             if shown != arguments
@@ -162,9 +141,9 @@ pub fn run(
             {
                 error = other;
             }
-            former::suggest(&mut error, &shown);
+            arguments::deprecated_options::suggest(&mut error, &Cli::command(), &shown);
             let json = arguments.iter().any(|argument| argument == "--json");
-            return outcome::refuse(&error, json, streams);
+            return terminal::exit::refuse(&error, json, streams);
         }
     };
     let session = Session::new(streams, cli.json, cli.progress, interrupt);
@@ -173,40 +152,12 @@ pub fn run(
     session.finish(outcome)
 }
 
-/// Takes the height of a block, as an argument: 0 to the largest whole number of JavaScript.
-fn block_height() -> impl clap::builder::TypedValueParser<Value = u64> {
-    clap::value_parser!(u64).range(..1 << 53)
-}
-
-/// A number for a document: a whole one without a fraction, as JavaScript prints it.
-fn number(number: f64) -> serde_json::Value {
-    match number as i64 {
-        whole if whole as f64 == number => whole.into(),
-        _ => number.into(),
-    }
-}
-
-/// A value as a document.
-fn document(value: &impl serde::Serialize) -> Result<serde_json::Value> {
-    serde_json::to_value(value).map_err(|error| Error::Internal(error.to_string()).into())
-}
-
-/// Adds the fields of a document to those of another one.
-fn merge(document: &mut serde_json::Value, other: serde_json::Value) {
-    if let (Some(document), serde_json::Value::Object(other)) = (document.as_object_mut(), other) {
-        document.extend(other);
-    }
-}
-
-/// The command line as clap has it, for completions.
-fn command() -> clap::Command {
-    Cli::command()
-}
-
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     #[test]
     fn the_arguments_make_sense() {
-        super::command().debug_assert();
+        crate::cli::Cli::command().debug_assert();
     }
 }

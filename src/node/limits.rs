@@ -1,7 +1,9 @@
 //! The limits of memory, for tests to lower.
 
-use super::raw::{Call, Reply, Value};
-use crate::store::{Limits, MAX_BUNDLE_BYTES, Result, limits, set_limits};
+use crate::node::raw::{Call, Reply, Value};
+use crate::store::error::Result;
+use crate::store::substores::bundles::MAX_BUNDLE_BYTES;
+use crate::store::tasks::limits::{Limits, limits, set_limits};
 
 /// `setLimits(kvCache, kvBuffer, itemBatch, recordBatch, chunk, gzipBlock, value, pinnedLog)`, all in
 /// bytes; what is left out has its default again.

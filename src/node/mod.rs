@@ -4,30 +4,11 @@
 //! database, a store over it, an exporter, and the two ends of streams. Their methods are raw
 //! Node-API callbacks (see [`raw`]).
 
-mod archive;
-#[cfg(feature = "cli")]
-mod command_line;
-mod database;
-mod diff;
-mod directory;
-mod errors;
-mod exporter;
-mod hasher;
-mod history;
-mod job;
+pub(crate) mod jobs;
 mod limits;
-mod packed;
 mod raw;
-mod repopulate;
-mod sink;
-mod source;
-mod span_archive;
-mod span_reader;
-mod staging;
-mod store;
+pub(crate) mod store;
 mod threads;
-mod upkeep;
-mod verify;
 
 use std::sync::Arc;
 
@@ -37,48 +18,48 @@ use raw::{Function, add_functions};
 
 /// What the addon exports.
 const EXPORTS: &[Function<()>] = &[
-    ("configure", errors::configure),
-    ("openDatabase", database::open),
-    ("initializeStore", store::initialize),
-    ("createTables", store::create_tables),
-    ("makeStore", store::make),
-    ("storeFunctionNames", store::function_names),
-    ("keyType", store::key_type_of),
-    ("checkKernelKey", store::check_kernel_key),
-    ("checkHostKey", store::check_host_key),
-    ("refuseRecord", store::refuse_record),
-    ("refuseArtifact", store::refuse_artifact),
-    ("refuseRepair", store::refuse_repair),
-    ("bundleIDFromName", store::bundle_id_of_name),
-    ("parseArtifactMode", store::check_artifact_mode),
-    ("makeExporter", exporter::make),
-    ("openHistory", history::open),
-    ("makeDirectoryExport", directory::make_export),
-    ("makeDirectoryImport", directory::make_import),
-    ("makeDirectoryRepair", directory::make_repair),
-    ("makeArchiving", archive::make),
-    ("makeVerification", verify::make),
-    ("makeComparison", diff::make),
-    ("makeRepopulation", repopulate::make),
+    ("configure", raw::errors::configure),
+    ("openDatabase", store::database::open),
+    ("initializeStore", store::store::initialize),
+    ("createTables", store::store::create_tables),
+    ("makeStore", store::store::make),
+    ("storeFunctionNames", store::store::function_names),
+    ("keyType", store::store::key_type_of),
+    ("checkKernelKey", store::store::check_kernel_key),
+    ("checkHostKey", store::store::check_host_key),
+    ("refuseRecord", store::store::refuse_record),
+    ("refuseArtifact", store::store::refuse_artifact),
+    ("refuseRepair", store::store::refuse_repair),
+    ("bundleIDFromName", store::store::bundle_id_of_name),
+    ("parseArtifactMode", store::store::check_artifact_mode),
+    ("makeExporter", store::exporter::make),
+    ("openHistory", jobs::history::open),
+    ("makeDirectoryExport", jobs::directory::make_export),
+    ("makeDirectoryImport", jobs::directory::make_import),
+    ("makeDirectoryRepair", jobs::directory::make_repair),
+    ("makeArchiving", jobs::archive::make),
+    ("makeVerification", jobs::verify::make),
+    ("makeComparison", jobs::diff::make),
+    ("makeRepopulation", jobs::repopulate::make),
     (
         "makeRepopulationFromDirectory",
-        repopulate::make_from_directory,
+        jobs::repopulate::make_from_directory,
     ),
-    ("makePruning", upkeep::make_pruning),
-    ("makeReclaiming", upkeep::make_reclaiming),
-    ("checkUnused", staging::check_unused),
-    ("clearStaging", staging::clear),
-    ("makeStaging", staging::make),
-    ("makeSnapshotSink", sink::for_snapshot),
-    ("makeBundleSink", sink::for_bundle),
-    ("makeHasher", hasher::make),
+    ("makePruning", jobs::upkeep::make_pruning),
+    ("makeReclaiming", jobs::upkeep::make_reclaiming),
+    ("checkUnused", store::staging::check_unused),
+    ("clearStaging", store::staging::clear),
+    ("makeStaging", store::staging::make),
+    ("makeSnapshotSink", store::sink::for_snapshot),
+    ("makeBundleSink", store::sink::for_bundle),
+    ("makeHasher", store::hasher::make),
     ("setLimits", limits::set),
     ("cacheSignalIndices", raw::signal_indices),
     ("kvCacheBytes", limits::kv_cache_bytes),
     ("chunkBytes", limits::chunk_bytes),
     ("maxBundleBytes", limits::max_bundle_bytes),
     #[cfg(feature = "cli")]
-    ("makeCommandLine", command_line::make),
+    ("makeCommandLine", jobs::command_line::make),
 ];
 
 #[napi_derive::module_init]

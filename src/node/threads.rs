@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError};
 
 use tokio::runtime::{Builder, Runtime};
 
-use crate::store::{Error, Result};
+use crate::store::error::{Error, Result};
 
 /// The runtime, which has no thread of its own. It is never dropped: work may outlive an environment
 /// of Node.js.
@@ -35,7 +35,7 @@ fn runtime() -> Result<&'static Runtime> {
 ///
 /// # Errors
 /// The work, with [`Error::Io`] and the code `EAGAIN`, if there is no thread to do it.
-pub(super) fn start<T: Send + 'static>(work: T, run: fn(T)) -> std::result::Result<(), (T, Error)> {
+pub(crate) fn start<T: Send + 'static>(work: T, run: fn(T)) -> std::result::Result<(), (T, Error)> {
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => return Err((work, error)),

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use napi::sys;
 
 use super::{Call, check};
-use crate::store::{Class, Error, Result, SqlValue, from_utf16, has_replacement};
+use crate::store::database::tool_statement::SqlValue;
+use crate::store::encoding::wtf8::{from_utf16, has_replacement};
+use crate::store::error::{Class, Error, Result};
 
 /// Strings up to this many bytes are read without asking for their length first.
 const SHORT_STRING: usize = 16 * 1024;

@@ -9,6 +9,7 @@
 #![allow(unsafe_code)]
 
 mod arguments;
+pub(crate) mod errors;
 mod shared;
 mod values;
 
@@ -20,10 +21,10 @@ use std::sync::Arc;
 use napi::bindgen_prelude::Unknown;
 use napi::{Env, JsDeferred, JsValue, sys};
 
-pub use self::shared::{add_signal, signal_indices};
-pub use self::values::{Value, array, new_object, property, set_property, text_to_js, to_js};
-use super::{errors, threads};
-use crate::store::{Error, Result};
+use crate::node::threads;
+use crate::store::error::{Error, Result};
+pub use shared::{add_signal, signal_indices};
+pub use values::{Value, array, new_object, property, set_property, text_to_js, to_js};
 
 /// The most arguments that a function takes.
 const MAX_ARGUMENTS: usize = 8;
@@ -124,7 +125,7 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
 }
 
 /// Makes `status` an error.
-pub(super) fn check(status: sys::napi_status, doing: &str) -> Result<()> {
+pub(crate) fn check(status: sys::napi_status, doing: &str) -> Result<()> {
     if status == sys::Status::napi_ok {
         return Ok(());
     }

@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use napi::sys;
 
 use super::{Call, Reply, Value, check, set_property};
-use crate::store::{Numbers, Result, Signal, SignalView};
+use crate::store::database::cache_signal::{Numbers, Signal, SignalView};
+use crate::store::error::Result;
 
 /// The index of [`Numbers::generation`] in the array.
 const GENERATION: usize = 0;
@@ -70,7 +71,7 @@ struct Shown {
 /// exists.
 ///
 /// # Errors
-/// [`Error::Internal`](crate::store::Error::Internal) if Node-API makes no buffer.
+/// [`Error::Internal`](crate::store::error::Error::Internal) if Node-API makes no buffer.
 pub fn add_signal(env: sys::napi_env, object: sys::napi_value, signal: Arc<Signal>) -> Result<()> {
     extern "C" fn finalize(env: sys::napi_env, data: *mut c_void, _: *mut c_void) {
         // SAFETY: made by `Box::into_raw` below, and given back once, here: when the object was

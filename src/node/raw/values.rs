@@ -7,7 +7,7 @@ use std::sync::Arc;
 use napi::sys;
 
 use super::check;
-use crate::store::Result;
+use crate::store::error::Result;
 
 /// A value on its way to JavaScript.
 #[derive(Debug, Clone)]

@@ -9,13 +9,13 @@ use std::sync::Mutex;
 use super::difference::{Counts, Difference, Differences, Subject, Which};
 use super::place::Place;
 use super::sorted::Sorted;
-use crate::store::Artifact;
-use crate::store::artifact::{self, ArtifactMode};
 use crate::store::error::{Error, Result};
-use crate::store::limits::limits;
-use crate::store::locks;
-use crate::store::pool;
-use crate::store::progress::Monitor;
+use crate::store::records::mode::ArtifactMode;
+use crate::store::records::names;
+use crate::store::tasks::limits::limits;
+use crate::store::tasks::monitor::Monitor;
+use crate::store::tasks::{lock, parallel};
+use crate::store::transfer::exporter::Artifact;
 
 /// Compares which artifacts there are; returns those that both have.
 pub(super) fn compare_names(
@@ -64,10 +64,10 @@ fn of_artifact(which: Which, name: &[u8], detail: Option<String>) -> Difference 
 pub(super) fn with_same_records(names: Vec<Vec<u8>>, sorted: &Sorted) -> Result<Vec<Vec<u8>>> {
     let mut kept = Vec::new();
     for name in names {
-        let differs = match artifact::parse_span_name(&name) {
+        let differs = match names::parse_span_name(&name) {
             Some((vat_id, start_pos, _)) => {
                 let key = [b"transcript".as_slice(), vat_id, start_pos].join(&b'.');
-                let current = artifact::span_key(vat_id, 0, true);
+                let current = names::span_key(vat_id, 0, true);
                 sorted.is_differing(&key)? || sorted.is_differing(&current)?
             }
             None => sorted.is_differing(&name)?,
@@ -91,15 +91,15 @@ pub(super) fn compare_contents(
     let compare = |index: usize| {
         monitor.check()?;
         if let Some(detail) = compare_one(places, &names[index], monitor)? {
-            let mut found = locks::lock(&found);
+            let mut found = lock::lock(&found);
             found.push((index, detail));
         }
         monitor.finish_piece();
         Ok(())
     };
     // Both exporters are shared by all threads; what they read goes on without them.
-    pool::run(names.len(), compare, || Ok(()))?;
-    let mut found = locks::unlocked(found);
+    parallel::run(names.len(), compare, || Ok(()))?;
+    let mut found = lock::unlocked(found);
     found.sort();
     for (index, detail) in &found {
         let detail = Some(detail.clone());

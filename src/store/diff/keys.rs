@@ -2,7 +2,7 @@
 
 use super::sorted::{Cursor, RowCursor};
 use crate::store::error::Result;
-use crate::store::kv::{KeyType, key_type};
+use crate::store::substores::kv::{KeyType, key_type};
 
 /// Which keys of the kvStore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

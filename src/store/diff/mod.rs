@@ -18,10 +18,10 @@ use std::path::Path;
 
 pub use difference::{Counts, DiffReport, Difference, Subject, Which};
 
-use super::artifact::ArtifactMode;
-use super::error::Result;
-use super::locate::no_store;
-use super::progress::{Monitor, Stage};
+use crate::store::database::locate::no_store;
+use crate::store::error::Result;
+use crate::store::records::mode::ArtifactMode;
+use crate::store::tasks::monitor::{Monitor, Stage};
 use difference::{Differences, cut};
 use keys::Keys;
 use place::Place;
@@ -60,11 +60,11 @@ impl Default for DiffOptions {
 /// a directory with both; [`Directory`] for an export that is malformed; [`Aborted`]; [`Io`];
 /// SQLite's errors.
 ///
-/// [`NoStore`]: super::Error::NoStore
-/// [`BadArgument`]: super::Error::BadArgument
-/// [`Directory`]: super::Error::Directory
-/// [`Aborted`]: super::Error::Aborted
-/// [`Io`]: super::Error::Io
+/// [`NoStore`]: crate::store::error::Error::NoStore
+/// [`BadArgument`]: crate::store::error::Error::BadArgument
+/// [`Directory`]: crate::store::error::Error::Directory
+/// [`Aborted`]: crate::store::error::Error::Aborted
+/// [`Io`]: crate::store::error::Error::Io
 pub fn diff_stores(
     a: &Path,
     b: &Path,

@@ -6,14 +6,17 @@ use std::path::{Path, PathBuf};
 use super::artifacts::Bytes;
 use super::keys::{Keys, KeysOf, Nothing};
 use super::sorted::{Cursor, RowCursor, Side, Sorted};
-use crate::store::artifact::{ArtifactMode, bundle_name, kind};
-use crate::store::directory::{Contents, HEIGHT_KEY, MANIFEST_NAME, known_height};
+use crate::store::database::locate::{FILE_NAME, file_in_directory, no_store};
+use crate::store::database::read_view::View;
+use crate::store::database::{Database, SharedDatabase};
+use crate::store::encoding::wtf8;
 use crate::store::error::{Error, Result};
-use crate::store::kv::RECORD_PREFIX;
-use crate::store::locate::{file_in_directory, no_store};
-use crate::store::progress::Monitor;
-use crate::store::view::View;
-use crate::store::{Database, Exporter, FILE_NAME, SharedDatabase, regular, text};
+use crate::store::fs::open;
+use crate::store::records::mode::ArtifactMode;
+use crate::store::records::names::{RECORD_PREFIX, bundle_name, kind};
+use crate::store::tasks::monitor::Monitor;
+use crate::store::transfer::directory::{Contents, HEIGHT_KEY, MANIFEST_NAME, known_height};
+use crate::store::transfer::exporter::Exporter;
 
 /// A store or an export.
 pub(super) enum Place {
@@ -131,7 +134,7 @@ impl Place {
                     let mut bytes = 0;
                     for (key, value) in &batch {
                         bytes += key.len() + value.len();
-                        let (key, value) = (text::as_read(key), text::as_read(value));
+                        let (key, value) = (wtf8::as_read(key), wtf8::as_read(value));
                         sorted.set(side, &key, Some(&value))?;
                     }
                     monitor.count(bytes)?;
@@ -206,7 +209,7 @@ impl Place {
                 let path = files
                     .get(name)
                     .ok_or_else(|| Error::Internal("an artifact got lost".into()))?;
-                let file = regular::open(path)
+                let file = open::open(path)
                     .map_err(|error| Error::io(format!("opening {}", path.display()), &error))?;
                 Ok(Bytes::File(file, path.clone()))
             }

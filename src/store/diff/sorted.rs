@@ -3,8 +3,8 @@
 
 use rusqlite::{Connection, Rows, params};
 
+use crate::store::database::sql_text::SqlText;
 use crate::store::error::Result;
-use crate::store::span_reader::SqlText;
 
 /// How much of it is kept in memory, in KiB.
 const CACHE_KIB: u32 = 16_000;
@@ -130,7 +130,9 @@ impl Cursor for RowCursor<'_> {
         self.key.extend_from_slice(row.get_ref(0)?.as_bytes()?);
         self.value.clear();
         self.value
-            .extend_from_slice(&crate::store::text::as_read(row.get_ref(1)?.as_bytes()?));
+            .extend_from_slice(&crate::store::encoding::wtf8::as_read(
+                row.get_ref(1)?.as_bytes()?,
+            ));
         Ok(true)
     }
 

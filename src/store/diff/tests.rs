@@ -4,9 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::store::directory::{DATA_NAME, ExportOptions, MANIFEST_NAME, export_to_directory};
+use crate::store::database::locate::file_in_directory;
+use crate::store::database::{Location, OpenOptions};
 use crate::store::error::Error;
-use crate::store::{Compressor, Location, OpenOptions, Store, StoreOptions, file_in_directory};
+use crate::store::gzip::Compressor;
+use crate::store::substores::{Store, StoreOptions};
+use crate::store::transfer::directory::{
+    DATA_NAME, ExportOptions, MANIFEST_NAME, export_to_directory,
+};
 
 struct Base(tempfile::TempDir);
 
@@ -289,6 +294,6 @@ fn a_store_that_lacks_tables_has_nothing_in_them() {
         readonly: true,
         ..OpenOptions::default()
     };
-    let db = crate::store::SharedDatabase::open(location, &readonly).unwrap();
+    let db = crate::store::database::SharedDatabase::open(location, &readonly).unwrap();
     assert!(db.lock().execute("SELECT * FROM snapshots").is_err());
 }

@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, Weak};
 
-use super::helpers::{self, COMPRESSING};
-use super::member::{self, Encoder, MAX_BLOCK_BYTES};
+use super::helpers::COMPRESSING;
+use super::member::{Encoder, MAX_BLOCK_BYTES};
+use super::{helpers, member};
+use crate::store::encoding::hash::Sha256;
 use crate::store::error::{Error, Result};
-use crate::store::hash::Sha256;
-use crate::store::limits::{limits, value_bytes};
-use crate::store::locks;
+use crate::store::tasks::limits::{limits, value_bytes};
+use crate::store::tasks::lock;
 
 /// Images up to this size, which are those of tests, become the very same files as those of
 /// other gzip programs: callers know how long they are.
@@ -211,7 +212,7 @@ impl Line {
 fn help(queue: &Queue) {
     let mut encoder = Encoder::new();
     let next = || {
-        let queue = locks::lock(queue);
+        let queue = lock::lock(queue);
         queue.recv()
     };
     while let Ok(Job { block, reply }) = next() {

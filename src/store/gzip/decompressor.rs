@@ -4,9 +4,9 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use super::helpers::DECOMPRESSING;
 use super::inflate::Inflate;
+use crate::store::encoding::hash::Sha256;
 use crate::store::error::{Error, Result};
-use crate::store::hash::Sha256;
-use crate::store::limits::limits;
+use crate::store::tasks::limits::limits;
 
 /// How many chunks a helper has ready, besides the one that it works on.
 const AHEAD: usize = 2;
@@ -60,7 +60,7 @@ impl Decompressor {
     /// [`Decompressor::new`] reads members of ours with a decoder that is twice as fast. It takes a few
     /// faults of compressed data, such as codes that are not complete, which no encoder makes and
     /// which leave the contents as they are.
-    pub(in crate::store) fn strict(compressed: Vec<u8>) -> Decompressor {
+    pub(crate) fn strict(compressed: Vec<u8>) -> Decompressor {
         let inflate = Inflate::strictly(compressed, limits().chunk_bytes.max(1));
         Decompressor::of(inflate, None)
     }

@@ -27,13 +27,13 @@ pub(super) const MAX_BLOCK_BYTES: usize = 16 << 20;
 const LEVEL: i32 = 6;
 
 /// Compresses blocks. It holds about a megabyte, so it is made once and used for many.
-pub(in crate::store) struct Encoder {
+pub(crate) struct Encoder {
     deflate: libdeflater::Compressor,
     scratch: Vec<u8>,
 }
 
 impl Encoder {
-    pub(in crate::store) fn new() -> Encoder {
+    pub(crate) fn new() -> Encoder {
         let level = CompressionLvl::new(LEVEL).unwrap_or_default();
         Encoder {
             deflate: libdeflater::Compressor::new(level),
@@ -45,7 +45,7 @@ impl Encoder {
     ///
     /// # Errors
     /// [`Error::Internal`] if it does not fit where everything fits.
-    pub(in crate::store) fn append(&mut self, block: &[u8], file: &mut Vec<u8>) -> Result<()> {
+    pub(crate) fn append(&mut self, block: &[u8], file: &mut Vec<u8>) -> Result<()> {
         let internal = |what: &str| Error::Internal(format!("compressing a block: {what}"));
         let bound = self.deflate.deflate_compress_bound(block.len());
         if self.scratch.len() < bound {

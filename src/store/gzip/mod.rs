@@ -17,9 +17,9 @@ mod helpers;
 mod inflate;
 mod member;
 
-pub use self::compressor::{Compressed, Compressor};
-pub use self::decompressor::Decompressor;
-pub(super) use self::member::Encoder;
+pub use compressor::{Compressed, Compressor};
+pub use decompressor::Decompressor;
+pub(crate) use member::Encoder;
 
 #[cfg(test)]
 mod tests;

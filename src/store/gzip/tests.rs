@@ -11,8 +11,8 @@ use flate2::write::GzEncoder;
 use super::inflate::Inflate;
 use super::member::Member;
 use super::{Compressed, Compressor, Decompressor};
+use crate::store::encoding::hash::Sha256;
 use crate::store::error::{Error, Result};
-use crate::store::hash::Sha256;
 
 const BLOCK: usize = 1000;
 

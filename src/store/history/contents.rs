@@ -5,11 +5,12 @@ use serde::Serialize;
 
 use super::spans::Populated;
 use super::{History, readable};
-use crate::store::artifact;
+use crate::store::database::Database;
+use crate::store::database::sql_text::SqlText;
+use crate::store::encoding::wtf8;
 use crate::store::error::Result;
-use crate::store::kernel_keys::{BUNDLE_PREFIX, NAMED_BUNDLE_PREFIX};
-use crate::store::span_reader::SqlText;
-use crate::store::{Database, text};
+use crate::store::records::names;
+use crate::store::substores::kernel_keys::{BUNDLE_PREFIX, NAMED_BUNDLE_PREFIX};
 
 /// A heap snapshot.
 #[derive(Debug, Clone, Serialize)]
@@ -40,10 +41,10 @@ impl SnapshotInfo {
                            uncompressedSize, compressedSize";
 
     fn from_row(row: &Row<'_>) -> rusqlite::Result<SnapshotInfo> {
-        let vat_id = text::as_read(row.get_ref(0)?.as_bytes()?).into_owned();
+        let vat_id = wtf8::as_read(row.get_ref(0)?.as_bytes()?).into_owned();
         let snap_pos = row.get(1)?;
         Ok(SnapshotInfo {
-            artifact: readable(&artifact::snapshot_name(&vat_id, snap_pos)),
+            artifact: readable(&names::snapshot_name(&vat_id, snap_pos)),
             vat_id: readable(&vat_id),
             snap_pos,
             hash: readable(row.get_ref(2)?.as_bytes()?),
@@ -144,7 +145,7 @@ impl History {
     /// The snapshots of a vat, or of all, by vat and position.
     ///
     /// # Errors
-    /// [`Error::History`](crate::store::Error::History) after [`History::close`]; SQLite's errors.
+    /// [`Error::History`](crate::store::error::Error::History) after [`History::close`]; SQLite's errors.
     pub fn snapshots(&self, vat_id: Option<&str>) -> Result<Vec<SnapshotInfo>> {
         let columns = SnapshotInfo::COLUMNS;
         self.ask(|db| match vat_id {
@@ -165,7 +166,7 @@ impl History {
     /// in the key-value store.
     ///
     /// # Errors
-    /// [`Error::History`](crate::store::Error::History) after [`History::close`]; SQLite's errors.
+    /// [`Error::History`](crate::store::error::Error::History) after [`History::close`]; SQLite's errors.
     pub fn bundles(&self) -> Result<Vec<BundleInfo>> {
         self.ask(|db| {
             let mut ids = db.bundle_ids()?;
@@ -186,7 +187,7 @@ impl History {
                         names: of_this.map(|(_, name)| readable(name)).collect(),
                         stored_in: found.map(|(place, _)| place),
                         bytes: found.map(|(_, bytes)| bytes),
-                        artifact: readable(&artifact::bundle_name(&id)),
+                        artifact: readable(&names::bundle_name(&id)),
                         bundle_id: readable(&id),
                     })
                 })

@@ -7,12 +7,13 @@ use serde_json::value::RawValue;
 
 use super::spans::SpanInfo;
 use super::{History, readable};
-use crate::store::Database;
-use crate::store::delivery::{self, Delivery};
+use crate::store::database::Database;
+use crate::store::database::sql_text::SqlText;
+use crate::store::encoding::json::Json;
 use crate::store::error::Result;
-use crate::store::js_json::Json;
-use crate::store::progress::{Monitor, Stage};
-use crate::store::span_reader::SqlText;
+use crate::store::substores::delivery;
+use crate::store::substores::delivery::Delivery;
+use crate::store::tasks::monitor::{Monitor, Stage};
 
 /// The longest item that is looked into, in bytes. The kernel's pseudo-deliveries have hundreds.
 const MAX_BYTES: i64 = 1 << 20;
@@ -172,7 +173,7 @@ impl History {
     /// one of a single item.
     ///
     /// # Errors
-    /// [`Error::History`](crate::store::Error::History) after [`History::close`]; SQLite's errors.
+    /// [`Error::History`](crate::store::error::Error::History) after [`History::close`]; SQLite's errors.
     pub fn ends_of(&self, span: &SpanInfo) -> Result<(Option<Entry>, Option<Entry>)> {
         let read = |position| self.ask(|db| Entry::read(db, span, position)).map(Some);
         match span.ends() {
@@ -187,7 +188,7 @@ impl History {
     /// the kernel would not have put one, at the beginning of a span.
     ///
     /// # Errors
-    /// [`Error::History`](crate::store::Error::History) if the store has no transcript of the vat;
+    /// [`Error::History`](crate::store::error::Error::History) if the store has no transcript of the vat;
     /// SQLite's errors.
     pub fn pseudo_deliveries(
         &self,

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::spans::{Populated, SpanInfo};
 use super::{Entry, History};
 use crate::store::error::Result;
-use crate::store::progress::Monitor;
+use crate::store::tasks::monitor::Monitor;
 
 /// An incarnation of a vat.
 #[derive(Debug, Clone, Serialize)]
@@ -53,8 +53,8 @@ impl History {
     /// The incarnations of a vat, the oldest first.
     ///
     /// # Errors
-    /// [`Error::History`](crate::store::Error::History) if the store has no transcript of the vat;
-    /// [`Error::Aborted`](crate::store::Error::Aborted); SQLite's errors.
+    /// [`Error::History`](crate::store::error::Error::History) if the store has no transcript of the vat;
+    /// [`Error::Aborted`](crate::store::error::Error::Aborted); SQLite's errors.
     pub fn incarnations(&self, vat_id: &str, monitor: &Monitor) -> Result<Vec<Incarnation>> {
         let spans = self.spans(vat_id, monitor)?;
         self.incarnations_with(&spans, usize::MAX, monitor)

@@ -10,11 +10,13 @@ use std::sync::{Arc, Mutex};
 
 use super::incarnations::first_gap;
 use super::spans::{Populated, SpanInfo};
-use super::{History, HistoryFault, check_open};
+use super::{History, check_open};
+use crate::store::error::history::HistoryFault;
 use crate::store::error::{Error, Result};
-use crate::store::locks;
-use crate::store::progress::Monitor;
-use crate::store::span_reader::{ItemBatch, SpanReader};
+use crate::store::records::item_batch::ItemBatch;
+use crate::store::substores::span_reader::SpanReader;
+use crate::store::tasks::lock;
+use crate::store::tasks::monitor::Monitor;
 
 /// Which items of a vat to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +99,7 @@ impl ItemsReader {
     /// missing, or the history was closed; SQLite's errors. After an error the reader is at its
     /// end.
     pub fn next_run(&self) -> Result<Option<ItemsRun>> {
-        let mut state = locks::lock_sound(&self.state)?;
+        let mut state = lock::lock_sound(&self.state)?;
         let next = self.advance(&mut state);
         if !matches!(next, Ok(Some(_))) {
             *state = State::Ended;

@@ -6,8 +6,8 @@ use rusqlite::params;
 
 use super::{History, readable};
 use crate::store::error::Result;
-use crate::store::kernel_keys::{BUNDLE_PREFIX, vat_of_key};
-use crate::store::progress::{Monitor, Stage};
+use crate::store::substores::kernel_keys::{BUNDLE_PREFIX, vat_of_key};
+use crate::store::tasks::monitor::{Monitor, Stage};
 
 /// How many rows are visited before others may use the database, and the work may end.
 const ROWS_AT_A_TIME: i64 = 2000;
@@ -93,8 +93,8 @@ impl History {
     /// million in a second, without reading long values. `monitor` counts rows.
     ///
     /// # Errors
-    /// [`Error::History`](crate::store::Error::History) after [`History::close`];
-    /// [`Error::Aborted`](crate::store::Error::Aborted); SQLite's errors.
+    /// [`Error::History`](crate::store::error::Error::History) after [`History::close`];
+    /// [`Error::Aborted`](crate::store::error::Error::Aborted); SQLite's errors.
     pub fn measure_keys(&self, monitor: &Monitor) -> Result<KeySizes> {
         let last: Option<Option<i64>> =
             self.ask(|db| db.peek_value("SELECT MAX(rowid) FROM kvStore", []))?;

@@ -2,11 +2,12 @@
 
 use serde::Serialize;
 
+use super::History;
 use super::incarnations::{by_incarnation, first_gap};
 use super::spans::{Populated, SpanInfo};
-use super::{History, HistoryFault};
-use crate::store::artifact::ArtifactMode;
+use crate::store::error::history::HistoryFault;
 use crate::store::error::{Error, Result};
+use crate::store::records::mode::ArtifactMode;
 
 /// How many artifacts are named of those that are missing.
 const MOST_ARTIFACTS: usize = 100;

@@ -9,7 +9,6 @@
 
 mod contents;
 mod entry;
-mod fault;
 mod incarnations;
 mod items;
 mod keys;
@@ -23,16 +22,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::advice::Advised;
-use super::directory::{HEIGHT_KEY, height_of};
-use super::error::{Error, Result};
-use super::progress::Monitor;
-use super::view::View;
-use super::{Database, SharedDatabase, Space, text};
+use crate::store::database::hints::Advised;
+use crate::store::database::read_view::View;
+use crate::store::database::shared_writer::Space;
+use crate::store::database::{Database, SharedDatabase};
+use crate::store::encoding::wtf8;
+use crate::store::error::{Error, Result};
+use crate::store::tasks::monitor::Monitor;
+use crate::store::transfer::directory::{HEIGHT_KEY, height_of};
 
+pub use crate::store::error::history::HistoryFault;
 pub use contents::{BundleInfo, BundlePlace, SnapshotInfo};
 pub use entry::{Entry, JsonText, PseudoDelivery};
-pub use fault::HistoryFault;
 pub use incarnations::Incarnation;
 pub use items::{ItemsReader, ItemsRun, Selection};
 pub use keys::{KeyKind, KeySizes, KeyTally};
@@ -138,7 +139,7 @@ fn check_open(closed: &AtomicBool) -> Result<()> {
 
 /// A text of the file as JavaScript reads it.
 fn readable(text: &[u8]) -> String {
-    String::from_utf8_lossy(&text::as_read(text)).into_owned()
+    String::from_utf8_lossy(&wtf8::as_read(text)).into_owned()
 }
 
 /// A value that is to become JSON text, for `JSON.parse` or for a program's output.

@@ -11,10 +11,10 @@ use std::sync::{Mutex, MutexGuard};
 use rusqlite::params;
 
 use super::{History, SpanInfo};
+use crate::store::database::sql_text::SqlText;
 use crate::store::error::Result;
-use crate::store::locks;
-use crate::store::progress::{Monitor, Stage};
-use crate::store::span_reader::SqlText;
+use crate::store::tasks::lock;
+use crate::store::tasks::monitor::{Monitor, Stage};
 
 /// How many rows are visited before others may use the database, and the work may end.
 const ROWS_AT_A_TIME: i64 = 2000;
@@ -34,7 +34,7 @@ struct Measured {
 
 impl Sizes {
     fn lock(&self) -> MutexGuard<'_, Measured> {
-        locks::lock(&self.0)
+        lock::lock(&self.0)
     }
 
     /// Adds to spans what is known of their sizes.
@@ -91,8 +91,8 @@ impl History {
     /// the spans of the one vat.
     ///
     /// # Errors
-    /// [`Error::History`](crate::store::Error::History) after [`History::close`];
-    /// [`Error::Aborted`](crate::store::Error::Aborted); SQLite's errors.
+    /// [`Error::History`](crate::store::error::Error::History) after [`History::close`];
+    /// [`Error::Aborted`](crate::store::error::Error::Aborted); SQLite's errors.
     pub fn measure(&self, vat_id: Option<&str>, monitor: &Monitor) -> Result<()> {
         let known = {
             let measured = self.sizes.lock();

@@ -3,12 +3,13 @@
 use rusqlite::params;
 use serde::Serialize;
 
-use super::{History, HistoryFault, readable};
-use crate::store::artifact;
+use super::{History, readable};
+use crate::store::database::sql_text::SqlText;
 use crate::store::error::Result;
-use crate::store::progress::{Monitor, Stage};
-use crate::store::record::SpanRecord;
-use crate::store::span_reader::SqlText;
+use crate::store::error::history::HistoryFault;
+use crate::store::records::names;
+use crate::store::records::record::SpanRecord;
+use crate::store::tasks::monitor::{Monitor, Stage};
 
 /// How much of something is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -63,7 +64,7 @@ pub struct SpanInfo {
 
 impl SpanInfo {
     fn new(record: SpanRecord) -> SpanInfo {
-        let artifact = artifact::span_name(&record.vat_id, record.start_pos, record.end_pos);
+        let artifact = names::span_name(&record.vat_id, record.start_pos, record.end_pos);
         SpanInfo {
             vat_id: readable(&record.vat_id),
             start_pos: record.start_pos,
@@ -133,8 +134,8 @@ impl History {
     /// The spans of all vats, by vat and position, with what is there of them.
     ///
     /// # Errors
-    /// [`Error::History`](crate::store::Error::History) after [`History::close`];
-    /// [`Error::Aborted`](crate::store::Error::Aborted); SQLite's errors.
+    /// [`Error::History`](crate::store::error::Error::History) after [`History::close`];
+    /// [`Error::Aborted`](crate::store::error::Error::Aborted); SQLite's errors.
     pub fn all_spans(&self, monitor: &Monitor) -> Result<Vec<SpanInfo>> {
         let mut spans = self.all_span_records()?;
         self.complete_spans(&mut spans, monitor)?;
@@ -158,8 +159,8 @@ impl History {
     /// The spans of a vat, the oldest first. Items are counted in an index, without being read.
     ///
     /// # Errors
-    /// [`Error::History`](crate::store::Error::History) if the store has no transcript of the vat;
-    /// [`Error::Aborted`](crate::store::Error::Aborted); SQLite's errors.
+    /// [`Error::History`](crate::store::error::Error::History) if the store has no transcript of the vat;
+    /// [`Error::Aborted`](crate::store::error::Error::Aborted); SQLite's errors.
     pub fn spans(&self, vat_id: &str, monitor: &Monitor) -> Result<Vec<SpanInfo>> {
         let mut spans = self.span_records(vat_id)?;
         self.complete_spans(&mut spans, monitor)?;

@@ -7,10 +7,11 @@ use serde::Serialize;
 use super::entry::JsonText;
 use super::incarnations::by_incarnation;
 use super::spans::{Populated, SpanInfo};
-use super::{History, HistoryFault, SnapshotInfo, readable};
+use super::{History, SnapshotInfo, readable};
+use crate::store::encoding::json::Json;
+use crate::store::error::history::HistoryFault;
 use crate::store::error::{Error, Result};
-use crate::store::js_json::Json;
-use crate::store::progress::Monitor;
+use crate::store::tasks::monitor::Monitor;
 
 /// Whether a vat goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -22,6 +23,17 @@ pub enum VatState {
     Terminated,
     /// Neither, but something of it is still there.
     Gone,
+}
+
+impl VatState {
+    /// The state's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            VatState::Live => "live",
+            VatState::Terminated => "terminated",
+            VatState::Gone => "gone",
+        }
+    }
 }
 
 /// How a vat came into being.

@@ -5,9 +5,11 @@ use rusqlite::types::ValueRef;
 use super::check::{Check, check_id, text};
 use super::finding::{Finding, Kind, Table, brief};
 use super::jobs::Job;
-use crate::store::artifact::{self, ArtifactMode};
+use crate::store::database::Database;
 use crate::store::error::Result;
-use crate::store::{BundleContents, Database, check_bundle_artifact};
+use crate::store::records::mode::ArtifactMode;
+use crate::store::records::names;
+use crate::store::substores::bundles::{BundleContents, check_bundle_artifact};
 
 /// A bundle whose contents are to be checked.
 pub(super) struct BundleJob {
@@ -60,7 +62,7 @@ fn about(kind: Kind, id: &[u8], message: String) -> Finding {
 }
 
 fn place(finding: Finding, id: &[u8]) -> Finding {
-    finding.of(id).artifact(artifact::bundle_name(id))
+    finding.of(id).artifact(names::bundle_name(id))
 }
 
 /// Checks a bundle's contents.
@@ -104,7 +106,7 @@ fn check_contents(check: &Check<'_>, db: &Database, job: &BundleJob) -> Result<(
         "It can't be imported, and may run other code than it should. {}",
         check.remedies.replace()
     );
-    let message = match check_bundle_artifact(&artifact::bundle_name(&job.id), bytes.to_vec()) {
+    let message = match check_bundle_artifact(&names::bundle_name(&job.id), bytes.to_vec()) {
         Err(error) => format!(
             "the contents are not those of bundle {}: {error}. {advice}",
             brief(&job.id)

@@ -10,10 +10,10 @@ use super::finding::{Finding, Kind, Table, brief};
 use super::findings::Findings;
 use super::remedy::{RESTORE, Remedies};
 use super::report::Totals;
-use crate::store::ArtifactMode;
 use crate::store::error::{Error, Result};
-use crate::store::locks;
-use crate::store::progress::Monitor;
+use crate::store::records::mode::ArtifactMode;
+use crate::store::tasks::lock;
+use crate::store::tasks::monitor::Monitor;
 
 /// A verification under way.
 pub(super) struct Check<'a> {
@@ -49,7 +49,7 @@ impl Check<'_> {
 
     /// Changes the totals.
     pub(super) fn count(&self, change: impl FnOnce(&mut Totals)) {
-        change(&mut locks::lock(&self.totals));
+        change(&mut lock::lock(&self.totals));
     }
 
     /// Turns a failure to read into the finding that `place` makes of nothing but its place, so

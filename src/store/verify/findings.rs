@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use super::finding::{Finding, Kind, Severity};
-use crate::store::locks;
+use crate::store::tasks::lock;
 
 /// Of each kind the first findings, in their order, and the number of the others.
 pub(super) struct Findings {
@@ -29,7 +29,7 @@ impl Findings {
     }
 
     pub(super) fn add(&self, finding: Finding) {
-        let mut kinds = locks::lock(&self.kinds);
+        let mut kinds = lock::lock(&self.kinds);
         let kept = kinds.entry(finding.kind).or_default();
         kept.first.insert(finding);
         if kept.first.len() > self.limit {
@@ -40,13 +40,13 @@ impl Findings {
 
     /// Whether anything was found that is damaged or missing.
     pub(super) fn has_errors(&self) -> bool {
-        let kinds = locks::lock(&self.kinds);
+        let kinds = lock::lock(&self.kinds);
         kinds.keys().any(|kind| kind.severity() == Severity::Error)
     }
 
     /// The findings in order, and how many of which kind were left out.
     pub(super) fn finish(self) -> (Vec<Finding>, Vec<(Kind, u64)>) {
-        let kinds = locks::unlocked(self.kinds);
+        let kinds = lock::unlocked(self.kinds);
         let mut findings = Vec::new();
         let mut left_out = Vec::new();
         for (kind, kept) in kinds {
@@ -62,8 +62,8 @@ impl Findings {
 
 #[cfg(test)]
 mod tests {
-    use super::super::finding::Table;
     use super::*;
+    use crate::store::verify::finding::Table;
 
     #[test]
     fn the_first_of_each_kind_are_kept_whatever_the_order() {

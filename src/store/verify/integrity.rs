@@ -3,7 +3,7 @@
 use super::check::Check;
 use super::finding::{Finding, Kind, Table, brief};
 use super::remedy::RESTORE;
-use crate::store::Database;
+use crate::store::database::Database;
 use crate::store::error::Result;
 
 /// Runs `PRAGMA integrity_check`. It is one long call, which the connection's progress handler

@@ -16,9 +16,9 @@ use super::integrity::check_integrity;
 use super::keys::check_keys;
 use super::snapshots::{SnapshotJob, check_snapshot};
 use super::span::{SpanJob, check_span};
-use crate::store::Database;
+use crate::store::database::Database;
 use crate::store::error::{Error, Result};
-use crate::store::locks;
+use crate::store::tasks::lock;
 
 /// How many jobs wait for a thread.
 const AHEAD: usize = 64;
@@ -80,7 +80,7 @@ pub(super) fn run(
     let failure = Mutex::new(None);
     let fail = |error| {
         // Who ends because others failed has nothing to say.
-        let mut failure = locks::lock(&failure);
+        let mut failure = lock::lock(&failure);
         failure.get_or_insert(error);
         check.stop.store(true, Ordering::Relaxed);
     };
@@ -119,7 +119,7 @@ pub(super) fn run(
         }
         drop(sender);
     });
-    match locks::unlocked(failure) {
+    match lock::unlocked(failure) {
         Some(error) => Err(error),
         None => Ok(()),
     }
@@ -127,7 +127,7 @@ pub(super) fn run(
 
 fn work(check: &Check<'_>, db: &Database, jobs: &Mutex<Receiver<Job>>) -> Result<()> {
     loop {
-        let next = locks::lock(jobs).recv();
+        let next = lock::lock(jobs).recv();
         match next {
             Ok(job) => job.run(check, db)?,
             Err(_) => return Ok(()),

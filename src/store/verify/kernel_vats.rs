@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use super::check::Check;
 use super::finding::{Finding, Kind, Table, brief};
-use crate::store::Database;
+use crate::store::database::Database;
+use crate::store::encoding::json::Json;
 use crate::store::error::Result;
-use crate::store::js_json::Json;
 
 /// Vats that should have a current span.
 pub(super) struct KernelVats(BTreeSet<Vec<u8>>);

@@ -4,8 +4,9 @@ use rusqlite::types::ValueRef;
 
 use super::check::{Check, is_hash, text};
 use super::finding::{Finding, Kind, Table, brief};
+use crate::store::database::Database;
 use crate::store::error::Result;
-use crate::store::{ACTIVITYHASH, Database};
+use crate::store::substores::crank::ACTIVITYHASH;
 
 /// Looks at every key and value.
 pub(super) fn check_keys(check: &Check<'_>, db: &Database) -> Result<()> {

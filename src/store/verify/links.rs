@@ -10,11 +10,11 @@ use super::check::{Check, integer, text};
 use super::finding::{Finding, Kind, Table, brief};
 use super::span::SpanJob;
 use super::transcripts::place;
-use crate::store::Database;
-use crate::store::artifact;
-use crate::store::delivery::{Delivery, LOAD_SNAPSHOT};
+use crate::store::database::Database;
+use crate::store::database::sql_text::SqlText;
 use crate::store::error::Result;
-use crate::store::span_reader::SqlText;
+use crate::store::records::names;
+use crate::store::substores::delivery::{Delivery, LOAD_SNAPSHOT};
 
 /// No entry that loads a snapshot is nearly as long.
 const MOST_BYTES: usize = 64 << 10;
@@ -192,7 +192,7 @@ fn add_unused(check: &Check<'_>, span: &SpanJob, snap_pos: i64, message: String)
     let message = format!("{message}. {ADVICE}");
     let finding = Finding::new(Kind::SnapshotUnmatched, Table::Snapshots, message);
     let finding = finding.of(&span.vat_id).at(snap_pos);
-    check.add(finding.artifact(artifact::snapshot_name(&span.vat_id, snap_pos)));
+    check.add(finding.artifact(names::snapshot_name(&span.vat_id, snap_pos)));
 }
 
 #[cfg(test)]

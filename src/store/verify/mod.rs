@@ -33,20 +33,17 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
-pub(super) use remedy::fill_command;
-
 pub use finding::{Finding, Kind, Severity, Table};
 pub use report::{Report, Tally, Totals};
 
-use super::Database;
-use super::advice::Advised;
-use super::artifact::ArtifactMode;
-use super::directory::{HEIGHT_KEY, known_height};
-use super::error::{Error, Result};
-use super::pool;
-use super::progress::{Monitor, Stage};
-use super::view::View;
-use crate::store::locks;
+use crate::store::database::Database;
+use crate::store::database::hints::Advised;
+use crate::store::database::read_view::View;
+use crate::store::error::{Error, Result};
+use crate::store::records::mode::ArtifactMode;
+use crate::store::tasks::monitor::{Monitor, Stage};
+use crate::store::tasks::{lock, parallel};
+use crate::store::transfer::directory::{HEIGHT_KEY, known_height};
 use check::Check;
 use findings::Findings;
 use jobs::Job;
@@ -84,7 +81,7 @@ pub fn verify_store(
     monitor: &Monitor,
 ) -> Result<Report> {
     // One thread more than there are cores walks over the records.
-    let outcome = verify(directory, options, monitor, pool::threads() + 1);
+    let outcome = verify(directory, options, monitor, parallel::threads() + 1);
     // Whatever SQLite was doing when it was interrupted, this is the reason.
     monitor.check()?;
     let report = outcome.about_store(directory)?;
@@ -154,7 +151,7 @@ fn verify(
         block_height,
         findings,
         left_out,
-        totals: locks::unlocked(check.totals),
+        totals: lock::unlocked(check.totals),
     })
 }
 

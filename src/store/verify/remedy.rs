@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use crate::store::artifact::ArtifactMode;
+use crate::store::encoding::shell::quoted;
+use crate::store::records::mode::ArtifactMode;
+use crate::store::transfer::shortfall::repopulate_command;
 
 /// What has to be done where nothing in the store says what is right.
 pub(super) const RESTORE: &str = "Nothing but another copy of the store mends that: restore it \
@@ -32,7 +34,7 @@ impl Remedies {
     pub(super) fn fill(&self) -> String {
         format!(
             "Fill it in: run `{}`, where DIR has an export, or an archive, of any node that has it",
-            fill(&self.store, self.mode)
+            repopulate_command(&self.store, self.mode)
         )
     }
 
@@ -42,7 +44,7 @@ impl Remedies {
             "Replace it: run `{} --replace-damaged`, where DIR has an export, or an archive, of any \
              node that has it. If that is refused, the record was changed, and the store must be \
              restored",
-            fill(&self.store, self.mode)
+            repopulate_command(&self.store, self.mode)
         )
     }
 
@@ -65,24 +67,6 @@ impl Remedies {
              Without such an export, restore the store",
             self.store
         )
-    }
-}
-
-fn fill(store: &str, mode: &str) -> String {
-    format!("swing-store repopulate --state-dir {store} --from DIR --artifact-mode {mode}")
-}
-
-/// The command that fills in what a store lacks for a mode; `DIR` stands for where it is.
-pub(in crate::store) fn fill_command(directory: &Path, mode: ArtifactMode) -> String {
-    fill(&quoted(&directory.to_string_lossy()), mode.name())
-}
-
-/// A word for a shell.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-+:@%,".contains(c);
-    match !word.is_empty() && word.chars().all(is_plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a verification comes to.
 
 use super::finding::{Finding, Kind};
-use crate::store::ArtifactMode;
+use crate::store::records::mode::ArtifactMode;
 
 /// How much there is of something, and how much of it was looked into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -7,11 +7,11 @@ use rusqlite::Connection;
 
 use super::check::Check;
 use super::finding::{Finding, Kind, Table};
-use crate::store::declared::{self, Difference, Harm};
+use crate::store::database::locate::other_database;
+use crate::store::database::schema::{Part, squeeze};
+use crate::store::database::schema_check::{Difference, Harm};
+use crate::store::database::{Database, schema_check};
 use crate::store::error::Result;
-use crate::store::locate::other_database;
-use crate::store::schema::squeeze;
-use crate::store::{Database, Part};
 
 /// What a database declares, as far as it matters here.
 struct Schema {
@@ -100,11 +100,11 @@ pub(super) struct Outcome {
 /// Compares the schema with a store's, with findings about all of it.
 ///
 /// # Errors
-/// [`Error::NoStore`](crate::store::Error::NoStore) where there is no table of a store at all; SQLite's errors.
+/// [`Error::NoStore`](crate::store::error::Error::NoStore) where there is no table of a store at all; SQLite's errors.
 pub(super) fn check_schema(check: &Check<'_>, db: &Database) -> Result<Outcome> {
     let read = || {
         let connection = db.connection()?;
-        let differences = declared::differences(connection)?;
+        let differences = schema_check::differences(connection)?;
         let replaced = |table: &Table| {
             let is_this = |difference: &&Difference| {
                 difference.harm == Harm::Reads && difference.table == table.name()

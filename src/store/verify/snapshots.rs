@@ -6,10 +6,13 @@ use super::check::{Check, MAX_POSITION, bad_mark, check_id, integer, is_hash, ma
 use super::finding::{Finding, Kind, Table, brief};
 use super::jobs::Job;
 use super::remedy::RESTORE;
-use crate::store::artifact::{self, ArtifactMode};
+use crate::store::database::Database;
+use crate::store::database::sql_text::SqlText;
+use crate::store::encoding::hash::Sha256;
 use crate::store::error::{Error, Result};
-use crate::store::span_reader::SqlText;
-use crate::store::{Database, Decompressor, Sha256};
+use crate::store::gzip::Decompressor;
+use crate::store::records::mode::ArtifactMode;
+use crate::store::records::names;
 
 /// A snapshot whose contents are to be checked.
 pub(super) struct SnapshotJob {
@@ -130,7 +133,7 @@ pub(super) fn walk(
 
 fn place(finding: Finding, vat_id: &[u8], snap_pos: i64) -> Finding {
     let finding = finding.of(vat_id).at(snap_pos);
-    finding.artifact(artifact::snapshot_name(vat_id, snap_pos))
+    finding.artifact(names::snapshot_name(vat_id, snap_pos))
 }
 
 /// A row that lacks what makes it a record.

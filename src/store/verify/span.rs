@@ -7,13 +7,15 @@ use rusqlite::types::ValueRef;
 
 use super::check::{Check, integer, is_hash};
 use super::finding::{Finding, Kind, Table, brief};
-use super::links::{self, Entry};
+use super::links;
+use super::links::Entry;
 use super::remedy::RESTORE;
 use super::transcripts::place;
+use crate::store::database::Database;
+use crate::store::database::sql_text::SqlText;
+use crate::store::encoding::hash::{Sha256, SpanHash};
+use crate::store::encoding::wtf8;
 use crate::store::error::Result;
-use crate::store::hash::SpanHash;
-use crate::store::span_reader::SqlText;
-use crate::store::{Database, Sha256, text};
 
 /// How much is hashed before it is asked whether to go on.
 const STEP_BYTES: usize = 256 << 10;
@@ -291,7 +293,7 @@ impl Items {
             Ok(_) => Cow::Borrowed(item),
             Err(_) => {
                 self.not_unicode.add(position);
-                text::for_hash(item)
+                wtf8::for_hash(item)
             }
         };
         if hashed.len() <= STEP_BYTES {

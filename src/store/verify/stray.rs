@@ -6,9 +6,9 @@ use rusqlite::{Params, params};
 use super::check::Check;
 use super::finding::{Finding, Kind, Table, brief};
 use super::remedy::RESTORE;
-use crate::store::Database;
+use crate::store::database::Database;
+use crate::store::database::sql_text::SqlText;
 use crate::store::error::Result;
-use crate::store::span_reader::SqlText;
 
 /// Reports the items of a vat that a condition finds, as one.
 pub(super) fn report_strays(

@@ -11,10 +11,11 @@ use super::jobs::Job;
 use super::kernel_vats::KernelVats;
 use super::span::SpanJob;
 use super::stray::{report_strays, report_vats_without_spans};
-use crate::store::Database;
-use crate::store::artifact::{self, ArtifactMode};
+use crate::store::database::Database;
+use crate::store::database::sql_text::SqlText;
 use crate::store::error::Result;
-use crate::store::span_reader::SqlText;
+use crate::store::records::mode::ArtifactMode;
+use crate::store::records::names;
 
 /// Where the walk is in a vat.
 struct Vat {
@@ -112,7 +113,7 @@ fn walk_spans(
 /// Says which span a finding is about.
 pub(super) fn place(finding: Finding, vat_id: &[u8], start_pos: i64, end_pos: i64) -> Finding {
     let finding = finding.of(vat_id).at(start_pos);
-    finding.artifact(artifact::span_name(vat_id, start_pos, end_pos))
+    finding.artifact(names::span_name(vat_id, start_pos, end_pos))
 }
 
 impl Vat {

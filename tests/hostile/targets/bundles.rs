@@ -1,6 +1,6 @@
 //! Bundles, which are checked before anybody says what is in them.
 
-use swing_store::store::js_json::{self, Json};
+use swing_store::store::json::{self, Json};
 use swing_store::store::{BundleContents, check_bundle_artifact};
 
 use super::json::WORDS as JSON_WORDS;
@@ -122,7 +122,7 @@ fn script_id(value: &Json) -> String {
     let properties = ["moduleFormat", "source", "sourceMap"].into_iter();
     let texts = properties.filter_map(|name| {
         let value = value.get(name)?.stringify();
-        Some([js_json::quote(name.as_bytes()), value].join(&b':'))
+        Some([json::quote(name.as_bytes()), value].join(&b':'))
     });
     let text = texts.collect::<Vec<_>>().join(&b',');
     b0_id(&[b"{", &text[..], b"}"].concat())
@@ -131,7 +131,7 @@ fn script_id(value: &Json) -> String {
 fn run_script(input: &[u8]) {
     assert!(!check(&b0_id(b"another"), input));
     let text = String::from_utf8_lossy(input);
-    match js_json::parse(text.as_bytes()) {
+    match json::parse(text.as_bytes()) {
         Err(_) | Ok(Json::Null) => assert!(!check(&b0_id(input), input)),
         // JSON.stringify runs out of stack some thousand levels deep.
         Ok(value) if value.is_deeper_than(1000) => drop(check(&script_id(&value), input)),

@@ -1,6 +1,6 @@
 //! JSON, as records, manifests and bundles have it.
 
-use swing_store::store::js_json;
+use swing_store::store::json;
 
 use super::Target;
 
@@ -57,7 +57,7 @@ fn seeds() -> Vec<Vec<u8>> {
 
 /// What is read and printed is read again as the same.
 fn run(input: &[u8]) {
-    let Ok(value) = js_json::parse(input) else {
+    let Ok(value) = json::parse(input) else {
         // What a well-known parser takes, which knows neither half pairs nor depth, is JSON.
         assert!(
             serde_json::from_slice::<serde_json::Value>(input).is_err(),
@@ -66,7 +66,7 @@ fn run(input: &[u8]) {
         return;
     };
     let printed = value.stringify();
-    let again = js_json::parse(&printed).expect("what is printed is JSON");
+    let again = json::parse(&printed).expect("what is printed is JSON");
     assert!(again.stringify() == printed || !is_text(&printed));
 }
 

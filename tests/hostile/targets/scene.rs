@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use sha2::{Digest, Sha256, Sha512};
-use swing_store::store::check_bundle::encode_base64;
+use swing_store::store::bundle_check::encode_base64;
 use swing_store::store::directory::{ExportOptions, export_to_directory};
 use swing_store::store::{
     ArtifactMode, Compressor, Location, Monitor, NewBundle, OpenOptions, Store, StoreOptions,

@@ -7,9 +7,10 @@ use serde::Serialize;
 
 use super::incarnations::first_gap;
 use super::items::of_incarnation;
-use super::{History, HistoryFault, SnapshotInfo, SpanInfo};
+use super::{History, SnapshotInfo, SpanInfo};
 use crate::store::error::Result;
-use crate::store::progress::Monitor;
+use crate::store::error::history::HistoryFault;
+use crate::store::tasks::monitor::Monitor;
 
 use parts::missing_parts;
 pub use parts::{MissingPart, PlanBundle};
@@ -77,7 +78,7 @@ impl History {
     /// for.
     ///
     /// # Errors
-    /// [`Error::History`](crate::store::Error::History) if the store has no transcript of the vat,
+    /// [`Error::History`](crate::store::error::Error::History) if the store has no transcript of the vat,
     /// the vat has no such incarnation, or no current one; SQLite's errors.
     pub fn replay_plan(
         &self,

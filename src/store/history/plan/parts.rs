@@ -5,10 +5,11 @@ use std::collections::HashSet;
 use serde::Serialize;
 
 use super::ReplayStart;
-use crate::store::artifact;
+use crate::store::encoding::json;
+use crate::store::encoding::json::Json;
 use crate::store::error::Result;
 use crate::store::history::{BundlePlace, History, Populated, SnapshotInfo, SpanInfo, readable};
-use crate::store::js_json::{self, Json};
+use crate::store::records::names;
 
 /// A bundle that the plan takes.
 #[derive(Debug, Clone, Serialize)]
@@ -50,7 +51,7 @@ impl History {
         else {
             return Ok(Vec::new());
         };
-        let options = js_json::parse(worker_options.get().as_bytes()).ok();
+        let options = json::parse(worker_options.get().as_bytes()).ok();
         let option = |name| options.as_ref().and_then(|options| options.get(name));
         let ids = option("bundleIDs").and_then(Json::as_array);
         if ids.is_none() && option("type").and_then(Json::as_str) == Some(b"xsnap") {
@@ -70,7 +71,7 @@ impl History {
             .map(|(bundle_id, role)| {
                 let found = self.ask(|db| db.find_bundle(bundle_id.as_bytes()))?;
                 Ok(PlanBundle {
-                    artifact: readable(&artifact::bundle_name(bundle_id.as_bytes())),
+                    artifact: readable(&names::bundle_name(bundle_id.as_bytes())),
                     stored_in: found.map(|(place, _)| place),
                     bundle_id,
                     role,

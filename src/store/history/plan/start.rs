@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
+use crate::store::encoding::json::Json;
 use crate::store::error::Result;
 use crate::store::history::entry::JsonText;
 use crate::store::history::{Entry, History, SpanInfo, readable};
-use crate::store::js_json::Json;
 
 /// What says what a worker is started from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -7,10 +7,12 @@ mod records;
 use std::path::Path;
 
 use super::*;
+use crate::store::database::locate::file_in_directory;
+use crate::store::database::{Location, OpenOptions};
+use crate::store::encoding::hash::Sha256;
 use crate::store::gzip::Compressor;
-use crate::store::{
-    BundleContents, Location, OpenOptions, Sha256, Store, StoreOptions, file_in_directory,
-};
+use crate::store::substores::bundles::BundleContents;
+use crate::store::substores::{Store, StoreOptions};
 
 const BUNDLE: &str = r#"{"moduleFormat":"nestedEvaluate","source":"1"}"#;
 
@@ -36,7 +38,7 @@ fn entry(kind: &str, options: &str) -> String {
     format!(r#"{{"d":["{kind}",{options}],"sc":[],"r":{{"status":"ok"}}}}"#)
 }
 
-fn image(seed: u8) -> crate::store::Compressed {
+fn image(seed: u8) -> crate::store::gzip::Compressed {
     let mut compressor = Compressor::default();
     let bytes: Vec<u8> = (0..20_000_u32)
         .map(|at| ((at * at) >> 5) as u8 ^ seed)

@@ -1,0 +1,52 @@
+//! `completions`: what a shell needs to complete our command lines.
+
+use clap_complete::Shell;
+use serde_json::json;
+
+use crate::cli::terminal::exit::{Outcome, Result};
+use crate::cli::terminal::session::Session;
+
+/// Print a script that lets a shell complete swing-store's commands and options.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  swing-store completions bash > ~/.local/share/bash-completion/completions/swing-store
+  swing-store completions zsh > ~/.zfunc/_swing-store
+  swing-store completions fish > ~/.config/fish/completions/swing-store.fish")]
+pub struct CompletionsArgs {
+    /// The shell.
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+/// Prints the script for a command line.
+///
+/// # Errors
+/// [`Failure::Output`](crate::cli::terminal::exit::Failure::Output).
+pub fn run(
+    args: CompletionsArgs,
+    mut command: clap::Command,
+    session: &Session,
+) -> Result<Outcome> {
+    // clap panics where it can't write, so it writes to memory.
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut command, "swing-store", &mut script);
+    if args.shell == Shell::Bash {
+        script = mend_bash(&script);
+    }
+    let document = json!({
+        "command": "completions",
+        "shell": args.shell.to_string(),
+        "script": String::from_utf8_lossy(&script),
+    });
+    session.answer(&document, |out| out.write_all(&script))?;
+    Ok(Outcome::Success)
+}
+
+/// Mends what clap_complete makes of a program's name with a hyphen: it looks for a subcommand under
+/// another name than the one under which it has found it.
+fn mend_bash(script: &[u8]) -> Vec<u8> {
+    let script = String::from_utf8_lossy(script);
+    let script = script.replace("swing__subcmd__store__subcmd__", "swing__store__subcmd__");
+    script.into_bytes()
+}

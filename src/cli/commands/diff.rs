@@ -1,0 +1,215 @@
+//! `diff`: what two stores, or exports of stores, do not have in common.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::Instant;
+
+use indicatif::HumanCount;
+use serde_json::{Value, json};
+
+use crate::cli::arguments::artifact_mode::Mode;
+use crate::cli::terminal::exit::{Failure, Outcome, Result};
+use crate::cli::terminal::session::Session;
+use crate::store::diff::{
+    Counts, DiffOptions, DiffReport, Difference, Subject, Which, diff_stores,
+};
+use crate::store::encoding::printable::printable;
+use crate::store::encoding::wtf8;
+
+/// How much of a value is printed.
+const MOST_CHARS: usize = 240;
+
+/// Compare two stores, two exports, or one of each: records by key, artifacts by name.
+///
+/// A directory is a store if it holds swingstore.sqlite, and an export if it holds
+/// export-manifest.json. Kernels may be running on stores meanwhile; each is taken at its last
+/// commit.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The exit code is 0 if nothing differs, and 1 if something does. Lines begin with < for what only A
+has, > for what only B has, and ! for what both have, but not the same.
+
+Examples:
+  swing-store diff /var/lib/agoric/data/agoric /other/data/agoric
+      what two validators do not agree on
+  swing-store diff /backup/export ~/.agoric/data/agoric --contents
+      whether an export is what the store has, byte for byte
+  swing-store diff --json A B | jq '.records'")]
+pub struct DiffArgs {
+    /// The first: a store's directory, or an export's.
+    #[arg(value_name = "A")]
+    a: PathBuf,
+
+    /// The second.
+    #[arg(value_name = "B")]
+    b: PathBuf,
+
+    /// Which artifacts of a store count [default: those of the mode that the other was exported in;
+    /// all that are there, if both are stores].
+    #[arg(long, value_name = "MODE", value_enum)]
+    artifact_mode: Option<Mode>,
+
+    /// Compare artifacts byte for byte, too, where their records are equal.
+    #[arg(long)]
+    contents: bool,
+
+    /// Compare keys that are not exported, too: host.* and local.* of two stores.
+    #[arg(long)]
+    local_keys: bool,
+
+    /// How many differences to list; the others are counted.
+    #[arg(long, value_name = "NUMBER", default_value_t = 100)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+}
+
+/// Compares.
+///
+/// # Errors
+/// As [`diff_stores`].
+pub fn run(args: DiffArgs, session: &Session) -> Result<Outcome> {
+    let mode = match args.artifact_mode {
+        Some(Mode::None) => {
+            return Err(Failure::Usage(
+                "--artifact-mode none leaves no artifacts to compare; leave it out".into(),
+            ));
+        }
+        mode => mode.and_then(Mode::artifacts),
+    };
+    let options = DiffOptions {
+        mode,
+        contents: args.contents,
+        local_keys: args.local_keys,
+        limit: args.limit as usize,
+    };
+    let monitor = session.monitor();
+    let begin = Instant::now();
+    let report = session.watch("Comparing", &monitor, || {
+        diff_stores(&args.a, &args.b, &options, &monitor)
+    })?;
+    let seconds = begin.elapsed().as_secs_f64();
+    let [height_a, height_b] = report
+        .block_heights
+        .map(|height| height.map(crate::cli::terminal::document::number));
+    let document = json!({
+        "command": "diff",
+        "a": args.a.to_string_lossy(),
+        "b": args.b.to_string_lossy(),
+        "same": report.is_same(),
+        "blockHeights": [height_a, height_b],
+        "differences": report.differences.iter().map(difference).collect::<Vec<_>>(),
+        "leftOut": report.left_out,
+        "records": report.records.map(counts),
+        "localKeys": report.local_keys.map(counts),
+        "artifacts": report.artifacts.map(counts),
+        "contents": report.contents,
+        "seconds": seconds,
+    });
+    session.answer(&document, |out| print(out, &report, seconds))?;
+    if report.records.is_none() {
+        session.note("note: an export without export data has no records to compare");
+    }
+    if report.artifacts.is_none() {
+        session.note("note: an export without artifacts has none to compare");
+    }
+    Ok(match report.is_same() {
+        true => Outcome::Success,
+        false => Outcome::Findings,
+    })
+}
+
+fn shown(text: &[u8]) -> String {
+    String::from_utf8_lossy(&wtf8::as_read(text)).into_owned()
+}
+
+fn difference(difference: &Difference) -> Value {
+    let [a, b] = &difference.values;
+    json!({
+        "subject": difference.subject.name(),
+        "in": difference.which.name(),
+        "name": shown(&difference.name),
+        "a": a.as_deref().map(shown),
+        "b": b.as_deref().map(shown),
+        "detail": difference.detail,
+    })
+}
+
+fn counts(counts: Counts) -> Value {
+    json!({
+        "a": counts.a,
+        "b": counts.b,
+        "onlyA": counts.only_a,
+        "onlyB": counts.only_b,
+        "differing": counts.differing,
+    })
+}
+
+/// A value on one line.
+fn short(value: &Option<Vec<u8>>) -> String {
+    let text = shown(value.as_deref().unwrap_or_default());
+    let mut short: String = text.chars().take(MOST_CHARS).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    printable(&format!("{short:?}")).into_owned()
+}
+
+fn print(out: &mut dyn Write, report: &DiffReport, seconds: f64) -> io::Result<()> {
+    for difference in &report.differences {
+        let sign = match difference.which {
+            Which::A => '<',
+            Which::B => '>',
+            Which::Both => '!',
+        };
+        let subject = match difference.subject {
+            Subject::Record => "record",
+            Subject::LocalKey => "local key",
+            Subject::Artifact => "artifact",
+        };
+        write!(
+            out,
+            "{sign} {subject} {}",
+            printable(&shown(&difference.name))
+        )?;
+        match (&difference.values, &difference.detail) {
+            (_, Some(detail)) => writeln!(out, ": {}", printable(detail))?,
+            ([a @ Some(_), b @ Some(_)], None) => {
+                writeln!(out, "\n    A {}\n    B {}", short(a), short(b))?
+            }
+            ([Some(_), None], None) => writeln!(out, ": {}", short(&difference.values[0]))?,
+            ([None, Some(_)], None) => writeln!(out, ": {}", short(&difference.values[1]))?,
+            ([None, None], None) => writeln!(out)?,
+        }
+    }
+    if report.left_out > 0 {
+        writeln!(out, "and {} more differences", HumanCount(report.left_out))?;
+    }
+    for (what, counts) in [
+        ("records", report.records),
+        ("local keys", report.local_keys),
+        ("artifacts", report.artifacts),
+    ] {
+        let Some(counts) = counts else { continue };
+        writeln!(
+            out,
+            "{what}: {} in A, {} in B; {} only in A, {} only in B, {} not the same",
+            HumanCount(counts.a),
+            HumanCount(counts.b),
+            HumanCount(counts.only_a),
+            HumanCount(counts.only_b),
+            HumanCount(counts.differing),
+        )?;
+    }
+    if report.contents > 0 {
+        let contents = HumanCount(report.contents);
+        writeln!(out, "{contents} artifacts were compared byte for byte")?;
+    }
+    let heights = match report.block_heights {
+        [Some(a), Some(b)] => format!(" (block {a} and block {b})"),
+        _ => String::new(),
+    };
+    match report.is_same() {
+        true => writeln!(out, "Nothing differs{heights} ({seconds:.1} s)"),
+        false => writeln!(out, "They differ{heights} ({seconds:.1} s)"),
+    }
+}

@@ -1,0 +1,123 @@
+//! `export`: a store as a directory.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::ValueEnum;
+use indicatif::HumanBytes;
+use serde_json::json;
+
+use crate::cli::arguments::artifact_mode::Mode;
+use crate::cli::arguments::state_dir::StateDirArgs;
+use crate::cli::terminal::exit::{Outcome, Result};
+use crate::cli::terminal::session::Session;
+use crate::store::transfer::directory::{ExportOptions, export_to_directory};
+
+/// Whether to write the export data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ExportDataMode {
+    /// All of it: what an import needs
+    All,
+    /// None: artifacts only, for whoever has the export data from elsewhere
+    Skip,
+}
+
+/// Write a store's last commit to a directory, for state-sync, a backup or a debugger.
+///
+/// A kernel may be running on the store meanwhile. Options, defaults and files are those of
+/// cosmic-swingset's export-kernel-db, whose imports take them, too.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  swing-store export --export-dir /backup/export --export-data-mode all
+      what a new node needs, from ~/.agoric/data/agoric
+  swing-store export --home /var/lib/agoric --export-dir /backup/full --export-data-mode all \\
+      --artifact-mode archival --check-block-height 17000000
+      all history, if the store is at that block")]
+pub struct ExportArgs {
+    #[command(flatten)]
+    store: StateDirArgs,
+
+    /// The directory to write to, made if need be. Nothing in it is overwritten.
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath, default_value = ".")]
+    #[arg(env = "AG_CHAIN_COSMOS_EXPORT_DIR", hide_env_values = true)]
+    export_dir: PathBuf,
+
+    /// Which artifacts to write, and to insist on.
+    #[arg(long, value_name = "MODE", default_value = "operational", value_enum)]
+    #[arg(env = "AG_CHAIN_COSMOS_ARTIFACT_MODE", hide_env_values = true)]
+    artifact_mode: Mode,
+
+    /// Whether to write the export data, without which nothing can be imported.
+    #[arg(long, value_name = "MODE", default_value = "skip", value_enum)]
+    #[arg(env = "AG_CHAIN_COSMOS_EXPORT_DATA_MODE", hide_env_values = true)]
+    export_data_mode: ExportDataMode,
+
+    /// Fail unless the store is at this block [default: any; 0 is any, too].
+    #[arg(long, value_name = "HEIGHT")]
+    #[arg(env = "AG_CHAIN_COSMOS_CHECK_BLOCK_HEIGHT", hide_env_values = true)]
+    #[arg(value_parser = crate::cli::arguments::block_height())]
+    check_block_height: Option<u64>,
+
+    /// Name each file on stderr as it is written.
+    #[arg(long)]
+    verbose: bool,
+}
+
+/// Exports.
+///
+/// # Errors
+/// As [`export_to_directory`].
+pub fn run(args: ExportArgs, session: &Session) -> Result<Outcome> {
+    let store = args.store.store()?;
+    let with_data = args.export_data_mode == ExportDataMode::All;
+    let options = ExportOptions {
+        mode: args.artifact_mode.artifacts(),
+        with_data,
+        // As there, zero does not count.
+        block_height: args
+            .check_block_height
+            .filter(|height| *height > 0)
+            .map(|height| height as f64),
+    };
+    let monitor = session.telling_monitor(args.verbose);
+    let begin = Instant::now();
+    let exported = session.watch("Exporting", &monitor, || {
+        export_to_directory(&store, &args.export_dir, &options, &monitor)
+    })?;
+    let seconds = begin.elapsed().as_secs_f64();
+    let mode = args.artifact_mode.name();
+    let document = json!({
+        "command": "export",
+        "stateDir": store.to_string_lossy(),
+        "exportDir": args.export_dir.to_string_lossy(),
+        "blockHeight": crate::cli::terminal::document::number(exported.block_height),
+        "artifactMode": mode,
+        "exportDataMode": if with_data { "all" } else { "skip" },
+        "artifacts": exported.artifacts,
+        "bytes": exported.bytes,
+        "seconds": seconds,
+    });
+    session.answer(&document, |out| {
+        writeln!(
+            out,
+            "Exported block {} in mode {mode} to {}: {} artifacts{}, {} in {seconds:.1} s",
+            exported.block_height,
+            crate::store::encoding::printable::printable(&args.export_dir.to_string_lossy()),
+            exported.artifacts,
+            if with_data {
+                " and the export data"
+            } else {
+                ""
+            },
+            HumanBytes(exported.bytes),
+        )
+    })?;
+    if !with_data {
+        session.note(
+            "note: no export data was written, without which nothing can be imported. To have it, \
+             give --export-data-mode all",
+        );
+    }
+    Ok(Outcome::Success)
+}

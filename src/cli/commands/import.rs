@@ -1,0 +1,219 @@
+//! `import`: a store from a directory.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::ValueEnum;
+use indicatif::HumanBytes;
+use serde_json::json;
+
+use super::repopulate;
+use crate::cli::arguments::artifact_mode::Mode;
+use crate::cli::arguments::state_dir::StateDirArgs;
+use crate::cli::terminal::exit::{Failure, Outcome, Result};
+use crate::cli::terminal::session::Session;
+use crate::store::transfer::directory::{
+    ImportOptions, RepairOptions, import_from_directory, repair_metadata,
+};
+
+/// How to take the export data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ExportDataMode {
+    /// All of it, into a new store
+    All,
+    /// Into the store that is there: records of spans and snapshots that it lacks, without their
+    /// contents
+    RepairMetadata,
+    /// Not at all: artifacts only, into the store that is there, as repopulate does
+    Skip,
+}
+
+/// Make a store from a directory that export, or cosmic-swingset, has written.
+///
+/// The new store replaces whatever is in the store's directory, once all of it was checked and is on
+/// the disk; until then what is there stays as it is. That must not be open anywhere, so stop the
+/// kernel first; and if it is of a later block, it takes --force. The new file has the owner and the
+/// permissions of the old one. Options and defaults are those of
+/// cosmic-swingset's import-kernel-db.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  swing-store import --export-dir /backup/export
+      a new store in ~/.agoric/data/agoric, which must be there
+  swing-store import --state-dir /var/lib/agoric/data/agoric --export-dir /backup/full \\
+      --artifact-mode replay --check-block-height 17000000
+      only what replaying vats takes, if the export is of that block
+  swing-store import --export-dir /backup/full --export-data-mode repair-metadata \\
+      --artifact-mode none
+      the records of history that the store lacks; prune and repopulate look after the history")]
+pub struct ImportArgs {
+    #[command(flatten)]
+    store: StateDirArgs,
+
+    /// The directory with the export.
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath, default_value = ".")]
+    #[arg(env = "AG_CHAIN_COSMOS_EXPORT_DIR", hide_env_values = true)]
+    export_dir: PathBuf,
+
+    /// Which artifacts to take, and to insist on [default: those that the export was made with].
+    #[arg(long, value_name = "MODE", value_enum)]
+    #[arg(env = "AG_CHAIN_COSMOS_ARTIFACT_MODE", hide_env_values = true)]
+    artifact_mode: Option<Mode>,
+
+    /// How to take the export data.
+    #[arg(long, value_name = "MODE", default_value = "all", value_enum)]
+    #[arg(env = "AG_CHAIN_COSMOS_EXPORT_DATA_MODE", hide_env_values = true)]
+    export_data_mode: ExportDataMode,
+
+    /// Fail unless the export (and the store, when it is repaired) is of this block [default: any].
+    #[arg(long, value_name = "HEIGHT")]
+    #[arg(env = "AG_CHAIN_COSMOS_CHECK_BLOCK_HEIGHT", hide_env_values = true)]
+    #[arg(value_parser = crate::cli::arguments::block_height())]
+    check_block_height: Option<u64>,
+
+    /// Replace the store that is there even if it is of a later block than the export.
+    #[arg(long)]
+    force: bool,
+
+    /// Name each artifact on stderr as it is imported.
+    #[arg(long)]
+    verbose: bool,
+}
+
+impl ImportArgs {
+    fn block_height(&self) -> Option<f64> {
+        self.check_block_height.map(|height| height as f64)
+    }
+}
+
+/// Imports, or repairs.
+///
+/// # Errors
+/// As [`import_from_directory`], [`repair_metadata`] and [`repopulate::run`].
+pub fn run(args: ImportArgs, session: &Session) -> Result<Outcome> {
+    match args.export_data_mode {
+        ExportDataMode::All => import(&args, &args.store.directory()?, session),
+        ExportDataMode::RepairMetadata => repair(&args, &args.store.store()?, session),
+        ExportDataMode::Skip => fill(&args, &args.store.store()?, session),
+    }
+}
+
+fn import(args: &ImportArgs, store: &Path, session: &Session) -> Result<Outcome> {
+    if args.artifact_mode == Some(Mode::None) {
+        return Err(Failure::Usage(
+            "a store needs at least the operational artifacts: give another --artifact-mode than \
+             none, or none at all"
+                .into(),
+        ));
+    }
+    let options = ImportOptions {
+        mode: args.artifact_mode.and_then(Mode::artifacts),
+        block_height: args.block_height(),
+        note_exports: false,
+        go_back: args.force,
+    };
+    let monitor = session.telling_monitor(args.verbose);
+    let begin = Instant::now();
+    let imported = session.watch("Importing", &monitor, || {
+        import_from_directory(&args.export_dir, store, &options, &monitor)
+    })?;
+    let seconds = begin.elapsed().as_secs_f64();
+    let document = json!({
+        "command": "import",
+        "stateDir": store.to_string_lossy(),
+        "exportDir": args.export_dir.to_string_lossy(),
+        "blockHeight": crate::cli::terminal::document::number(imported.block_height),
+        "artifactMode": imported.mode.name(),
+        "exportDataMode": "all",
+        "artifacts": imported.artifacts,
+        "bytes": imported.bytes,
+        "replaced": imported.replaced.map(|replaced| json!({
+            "blockHeight": replaced.block_height.map(crate::cli::terminal::document::number),
+            "fileBytes": replaced.file_bytes,
+        })),
+        "seconds": seconds,
+    });
+    session.answer(&document, |out| {
+        if let Some(replaced) = imported.replaced {
+            let size = HumanBytes(replaced.file_bytes);
+            match replaced.block_height {
+                Some(height) => writeln!(out, "Replaced a store of block {height}, {size}")?,
+                None => writeln!(out, "Replaced a store of an unknown block, {size}")?,
+            }
+        }
+        writeln!(
+            out,
+            "Imported block {} in mode {} to {}: {} artifacts and the export data, {} in \
+             {seconds:.1} s",
+            imported.block_height,
+            imported.mode.name(),
+            crate::store::encoding::printable::printable(&store.to_string_lossy()),
+            imported.artifacts,
+            HumanBytes(imported.bytes),
+        )
+    })?;
+    Ok(Outcome::Success)
+}
+
+/// Fills in artifacts whose records the store has already.
+fn fill(args: &ImportArgs, store: &Path, session: &Session) -> Result<Outcome> {
+    if args.check_block_height.is_some_and(|height| height > 0) {
+        return Err(Failure::Usage(
+            "artifacts may be of any block, each is checked against its hash: leave out \
+             --check-block-height"
+                .into(),
+        ));
+    }
+    let options = repopulate::options(args.artifact_mode)?;
+    let heading = json!({
+        "command": "import",
+        "exportDir": args.export_dir.to_string_lossy(),
+        "exportDataMode": "skip",
+    });
+    repopulate::fill(
+        store,
+        &args.export_dir,
+        options,
+        heading,
+        args.verbose,
+        session,
+    )
+}
+
+fn repair(args: &ImportArgs, store: &Path, session: &Session) -> Result<Outcome> {
+    if args.artifact_mode.is_some_and(|mode| mode != Mode::None) {
+        return Err(Failure::Usage(
+            "artifacts can't be restored while metadata is repaired: give --artifact-mode none, or \
+             none at all"
+                .into(),
+        ));
+    }
+    let options = RepairOptions {
+        block_height: args.block_height(),
+    };
+    let monitor = session.telling_monitor(args.verbose);
+    let repaired = session.watch("Repairing", &monitor, || {
+        repair_metadata(&args.export_dir, store, &options, &monitor)
+    })?;
+    let document = json!({
+        "command": "import",
+        "stateDir": store.to_string_lossy(),
+        "exportDir": args.export_dir.to_string_lossy(),
+        "blockHeight": crate::cli::terminal::document::number(repaired.block_height),
+        "artifactMode": "none",
+        "exportDataMode": "repair-metadata",
+        "records": repaired.records,
+        "added": repaired.added,
+    });
+    session.answer(&document, |out| {
+        writeln!(
+            out,
+            "Compared {} records of block {} with those of {}, and added {} that were missing",
+            repaired.records,
+            repaired.block_height,
+            crate::store::encoding::printable::printable(&store.to_string_lossy()),
+            repaired.added,
+        )
+    })?;
+    Ok(Outcome::Success)
+}

@@ -1,0 +1,103 @@
+//! `inspect` without a vat: all vats, and the bundles.
+
+use crate::store::encoding::printable::printable;
+use std::io::{self, Write};
+use std::path::Path;
+
+use crate::cli::terminal::table::{Field, Table, human_bytes, human_count, short};
+use crate::store::history::{BundleInfo, BundlePlace, History, VatInfo};
+use crate::store::tasks::monitor::Monitor;
+
+/// A store.
+pub(super) struct All {
+    pub(super) block_height: f64,
+    pub(super) vats: Vec<VatInfo>,
+    pub(super) bundles: Vec<BundleInfo>,
+}
+
+impl All {
+    pub(super) fn find(
+        store: &Path,
+        sizes: bool,
+        monitor: &Monitor,
+    ) -> crate::store::error::Result<All> {
+        let history = History::open(store)?;
+        if sizes {
+            history.measure(None, monitor)?;
+        }
+        Ok(All {
+            block_height: history.block_height()?,
+            vats: history.vats(monitor)?,
+            bundles: history.bundles()?,
+        })
+    }
+
+    pub(super) fn print(&self, store: &Path, out: &mut dyn Write) -> io::Result<()> {
+        let sum = |of: fn(&VatInfo) -> i64| self.vats.iter().map(of).fold(0, i64::saturating_add);
+        let count = |of: fn(&VatInfo) -> usize| -> i64 {
+            i64::try_from(self.vats.iter().map(of).sum::<usize>()).unwrap_or(i64::MAX)
+        };
+        let images = sum(|vat| vat.snapshot_bytes);
+        writeln!(
+            out,
+            "{} at block {}: {} in {}, {} of {} with their image ({}), {}\n",
+            printable(&store.to_string_lossy()),
+            self.block_height,
+            human_count(sum(|vat| vat.items), "item"),
+            human_count(count(|vat| vat.spans), "span"),
+            count(|vat| vat.populated_snapshots),
+            human_count(count(|vat| vat.snapshots), "snapshot"),
+            human_bytes(images),
+            human_count(i64::try_from(self.bundles.len()).unwrap_or(0), "bundle"),
+        )?;
+        let mut vats = Table::new(&[
+            "VAT",
+            "NAME",
+            "STATE",
+            "INCARNATION",
+            "POSITIONS",
+            "ITEMS",
+            "SIZE",
+            "SPANS",
+            "PRUNED",
+            "SNAPSHOTS",
+            "IMAGES",
+            "IMAGE SIZE",
+        ]);
+        for vat in &self.vats {
+            vats.add([
+                Field::text(&vat.vat_id),
+                vat.name.as_ref().map_or(Field::Nothing, Field::text),
+                Field::text(vat.state.name()),
+                vat.incarnation.map_or(Field::Nothing, Field::Number),
+                Field::Number(vat.end_pos),
+                Field::Number(vat.items),
+                Field::measured(vat.bytes),
+                Field::count(vat.spans),
+                Field::count(vat.spans - vat.populated_spans),
+                Field::count(vat.snapshots),
+                Field::count(vat.populated_snapshots),
+                Field::Bytes(vat.snapshot_bytes),
+            ]);
+        }
+        vats.write(out)?;
+        if self.bundles.is_empty() {
+            return Ok(());
+        }
+        writeln!(out)?;
+        let mut bundles = Table::new(&["BUNDLE", "STORED", "SIZE", "NAMES"]);
+        for bundle in &self.bundles {
+            bundles.add([
+                Field::Text(short(&printable(&bundle.bundle_id))),
+                Field::text(match bundle.stored_in {
+                    Some(BundlePlace::BundleStore) => "yes",
+                    Some(BundlePlace::KvStore) => "in kvStore",
+                    None => "pruned",
+                }),
+                Field::bytes(bundle.bytes),
+                Field::text(bundle.names.join(", ")),
+            ]);
+        }
+        bundles.write(out)
+    }
+}

@@ -1,0 +1,129 @@
+//! `inspect --html`: writes the report.
+
+use std::path::{Path, PathBuf};
+use std::time::{Instant, SystemTime};
+
+use serde_json::json;
+
+use crate::cli::arguments::artifact_mode::Needed;
+use crate::cli::terminal::exit::{Failure, Outcome, Result};
+use crate::cli::terminal::session::Session;
+use crate::cli::terminal::{document, table};
+use crate::report::{Findings, Look, MOST_OF_A_KIND, page};
+use crate::store::error::Error;
+use crate::store::fs::atomic_file::NewFile;
+use crate::store::transfer::destination::check_no_store_file;
+use crate::store::verify::{VerifyOptions, verify_store};
+
+/// What is asked of a page.
+#[derive(Debug, clap::Args)]
+pub(crate) struct HtmlArgs {
+    /// Write a page to this file, for a browser: sizes, time lines, what is pruned, and what a
+    /// verification finds. It needs no network and no other file.
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    html: Option<PathBuf>,
+
+    /// Replace the file if it is there.
+    #[arg(long, requires = "html")]
+    force: bool,
+
+    /// Leave out the verification, which reads all of a store.
+    #[arg(long, requires = "html")]
+    no_verify: bool,
+
+    /// What the verification takes to be needed.
+    #[arg(
+        long,
+        value_name = "MODE",
+        default_value = "operational",
+        value_enum,
+        requires = "html"
+    )]
+    artifact_mode: Needed,
+}
+
+impl HtmlArgs {
+    /// Where a page is to be written, if one is.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.html.as_deref()
+    }
+}
+
+/// Writes the page of a store, or of one vat.
+///
+/// # Errors
+/// [`Failure::Usage`] if the file is there; as [`History::open`](crate::store::history::History::open),
+/// [`verify_store`] and [`NewFile`].
+pub(crate) fn run(
+    args: &HtmlArgs,
+    file: &Path,
+    store: &Path,
+    vat_id: Option<&str>,
+    session: &Session,
+) -> Result<Outcome> {
+    let begin = Instant::now();
+    // What comes takes time, so what can be refused is refused before.
+    let explained = |error| match error {
+        Error::Io { code, .. } if code == "EEXIST" => is_there(file),
+        other => Failure::Store(other),
+    };
+    check_no_store_file(store, file)?;
+    let new_file = NewFile::begin(file, args.force).map_err(explained)?;
+    let monitor = session.monitor();
+    let look = session.watch("Looking", &monitor, || Look::at(store, vat_id, &monitor))?;
+    let verified = match args.no_verify {
+        true => None,
+        false => {
+            let options = VerifyOptions {
+                mode: args.artifact_mode.mode(),
+                integrity_check: true,
+                findings_per_kind: MOST_OF_A_KIND,
+            };
+            let monitor = session.monitor();
+            let verify = || verify_store(store, &options, &monitor);
+            Some(session.watch("Verifying", &monitor, verify)?)
+        }
+    };
+    let findings = verified.as_ref().map(|report| Findings::of(report, vat_id));
+    let findings = findings.map(|findings| findings.count());
+    let monitor = session.monitor();
+    let page = session.watch("Writing", &monitor, || {
+        page::write(&look, store, verified.as_ref(), SystemTime::now(), &monitor)
+    })?;
+    new_file.publish(page.as_bytes()).map_err(explained)?;
+    let document = json!({
+        "command": "inspect",
+        "stateDir": store.to_string_lossy(),
+        "html": file.to_string_lossy(),
+        "bytes": page.len(),
+        "blockHeight": document::number(look.block_height),
+        "findings": findings,
+        "seconds": begin.elapsed().as_secs_f64(),
+    });
+    session.answer(&document, |out| {
+        let found = match findings {
+            None => "not verified".into(),
+            Some(0) => "nothing is wrong".into(),
+            Some(count) => table::human_count(i64::try_from(count).unwrap_or(i64::MAX), "finding"),
+        };
+        let size = table::human_bytes(i64::try_from(page.len()).unwrap_or(i64::MAX));
+        writeln!(
+            out,
+            "Wrote {} ({size}): block {}, {found} ({:.1} s)",
+            file.display(),
+            look.block_height,
+            begin.elapsed().as_secs_f64(),
+        )
+    })?;
+    Ok(match findings {
+        None | Some(0) => Outcome::Success,
+        Some(_) => Outcome::Findings,
+    })
+}
+
+fn is_there(file: &Path) -> Failure {
+    Failure::Usage(format!(
+        "{} is there already: name another file, or give --force to replace it",
+        file.display()
+    ))
+}

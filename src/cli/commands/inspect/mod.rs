@@ -1,0 +1,95 @@
+//! `inspect`: what is in a store.
+
+mod all;
+#[cfg(feature = "report")]
+mod html;
+mod one;
+
+use serde_json::json;
+
+use crate::cli::arguments::state_dir::StateDirArgs;
+use crate::cli::terminal::document::document;
+use crate::cli::terminal::exit::{Outcome, Result};
+use crate::cli::terminal::session::Session;
+use crate::store::history::History;
+use all::All;
+#[cfg(feature = "report")]
+use html::HtmlArgs;
+use one::One;
+
+/// Show what is in a store: vats, incarnations, spans, snapshots, bundles, and what was pruned.
+///
+/// A kernel may be running on the store meanwhile; nothing is changed.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  swing-store inspect
+      all vats, and the bundles, of ~/.agoric/data/agoric
+  swing-store inspect --vat v9 --sizes
+      the incarnations, spans and snapshots of one vat
+  swing-store inspect --html report.html
+      a page with all of it, and what a verification finds
+  swing-store inspect --json | jq '.vats[] | select(.state == \"terminated\") | .vatID'")]
+pub struct InspectArgs {
+    #[command(flatten)]
+    store: StateDirArgs,
+
+    /// One vat in depth, by its ID or its name.
+    #[arg(long, value_name = "VAT")]
+    vat: Option<String>,
+
+    /// Say how large transcripts are, which takes a look at the row of every item.
+    #[arg(long)]
+    sizes: bool,
+
+    #[cfg(feature = "report")]
+    #[command(flatten)]
+    html: HtmlArgs,
+}
+
+/// Shows it.
+///
+/// # Errors
+/// Those of [opening a history](crate::store::history::History::open), of the questions that it
+/// answers, and of writing the page.
+pub fn run(args: InspectArgs, session: &Session) -> Result<Outcome> {
+    let store = args.store.store()?;
+    let called = |vat: &String| History::open(&store)?.vat_called(vat, &session.monitor());
+    let vat = args.vat.as_ref().map(called).transpose()?;
+    #[cfg(feature = "report")]
+    if let Some(file) = args.html.file() {
+        return html::run(&args.html, file, &store, vat.as_deref(), session);
+    }
+    let monitor = session.monitor();
+    match &vat {
+        None => {
+            let all = session.watch("Looking", &monitor, || {
+                All::find(&store, args.sizes, &monitor)
+            })?;
+            let answer = json!({
+                "command": "inspect",
+                "stateDir": store.to_string_lossy(),
+                "blockHeight": crate::cli::terminal::document::number(all.block_height),
+                "vats": document(&all.vats)?,
+                "bundles": document(&all.bundles)?,
+            });
+            session.answer(&answer, |out| all.print(&store, out))?;
+        }
+        Some(vat_id) => {
+            let one = session.watch("Looking", &monitor, || {
+                One::find(&store, vat_id, args.sizes, &monitor)
+            })?;
+            let answer = json!({
+                "command": "inspect",
+                "stateDir": store.to_string_lossy(),
+                "vat": document(&one.vat)?,
+                "incarnations": document(&one.incarnations)?,
+                "spans": document(&one.spans)?,
+                "snapshots": document(&one.snapshots)?,
+                "pseudoDeliveries": document(&one.entries)?,
+            });
+            session.answer(&answer, |out| one.print(out))?;
+        }
+    }
+    Ok(Outcome::Success)
+}

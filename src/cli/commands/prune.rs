@@ -1,0 +1,199 @@
+//! `prune`: less history.
+
+use std::time::Instant;
+
+use clap::ValueEnum;
+use indicatif::{HumanBytes, HumanCount};
+use serde_json::{Value, json};
+
+use crate::cli::arguments::state_dir::StateDirArgs;
+use crate::cli::terminal::exit::{Failure, Outcome, Result};
+use crate::cli::terminal::session::Session;
+use crate::store::database::shared_writer::{Space, Transacted};
+use crate::store::maintenance::prune::{DEFAULT_BUDGET, PruneOptions, Pruned, prune_into};
+use crate::store::records::mode::ArtifactMode;
+
+/// What is said of work that was cut short.
+pub(crate) const GOES_ON: &str = "That stays as it is; the same command goes on from there";
+
+/// What stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Kept {
+    /// What is needed to run, which always stays: current spans, and snapshots in use
+    Operational,
+    /// And every span of each vat's current incarnation
+    Replay,
+    /// And every span of earlier incarnations
+    Archival,
+    /// Everything
+    Debug,
+}
+
+impl Kept {
+    fn mode(self) -> ArtifactMode {
+        match self {
+            Kept::Operational => ArtifactMode::Operational,
+            Kept::Replay => ArtifactMode::Replay,
+            Kept::Archival => ArtifactMode::Archival,
+            Kept::Debug => ArtifactMode::Debug,
+        }
+    }
+}
+
+/// Delete the contents of old spans and snapshots, and keep their hashes.
+///
+/// A kernel may be running on the store meanwhile: it waits for milliseconds. Interrupted, it goes
+/// on where it was when it is called again. What is deleted can be filled in again, from anywhere,
+/// by repopulate. The file does not get smaller, but its free pages are used again; see reclaim.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  swing-store prune --keep operational --dry-run
+      what could go, if only what is needed to run is to stay
+  swing-store prune --keep replay
+      everything but the current incarnations' spans, and what is needed to run
+  swing-store prune --keep-transcripts debug --keep-snapshots operational
+      all transcripts stay, unused snapshots go")]
+pub struct PruneArgs {
+    #[command(flatten)]
+    store: StateDirArgs,
+
+    /// What stays: all that an export in this mode carries.
+    #[arg(long, value_name = "MODE", value_enum)]
+    #[arg(required_unless_present_all = ["keep_transcripts", "keep_snapshots"])]
+    keep: Option<Kept>,
+
+    /// Which spans stay [default: those of --keep]; debug keeps all.
+    #[arg(long, value_name = "MODE", value_enum)]
+    keep_transcripts: Option<Kept>,
+
+    /// Which snapshots stay [default: those of --keep]; debug keeps all.
+    #[arg(long, value_name = "MODE", value_enum)]
+    keep_snapshots: Option<Kept>,
+
+    /// The most items to delete in one transaction.
+    #[arg(long, value_name = "ITEMS", default_value_t = DEFAULT_BUDGET)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    budget: u64,
+
+    /// The most items to delete in all, to the nearest whole span [default: no limit].
+    #[arg(long, value_name = "ITEMS")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    limit: Option<u64>,
+
+    /// Only say what would be deleted.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Prunes.
+///
+/// # Errors
+/// As [`prune`](crate::store::maintenance::prune::prune).
+pub fn run(args: PruneArgs, session: &Session) -> Result<Outcome> {
+    let store = args.store.store()?;
+    let kept = |mode: Option<Kept>| -> Result<ArtifactMode> {
+        let missing = || Failure::Usage("say what stays: give --keep".into());
+        mode.or(args.keep).map(Kept::mode).ok_or_else(missing)
+    };
+    let options = PruneOptions {
+        keep_transcripts: kept(args.keep_transcripts)?,
+        keep_snapshots: kept(args.keep_snapshots)?,
+        budget: args.budget,
+        limit: args.limit,
+        dry_run: args.dry_run,
+    };
+    let monitor = session.monitor();
+    let begin = Instant::now();
+    let mut pruned = Pruned::default();
+    session
+        .watch("Pruning", &monitor, || {
+            prune_into(&store, &options, &monitor, &mut pruned)
+        })
+        .map_err(|error| match pruned.items + pruned.snapshots {
+            0 => Failure::Store(error),
+            _ => Failure::Begun(
+                error,
+                format!("Until then it has deleted {}. {GOES_ON}", what(&pruned)),
+            ),
+        })?;
+    let seconds = begin.elapsed().as_secs_f64();
+    let document = json!({
+        "command": "prune",
+        "stateDir": store.to_string_lossy(),
+        "keep": {
+            "transcripts": options.keep_transcripts.name(),
+            "snapshots": options.keep_snapshots.name(),
+        },
+        "dryRun": args.dry_run,
+        "spans": pruned.spans,
+        "items": pruned.items,
+        "snapshots": pruned.snapshots,
+        "snapshotBytes": pruned.snapshot_bytes,
+        "done": pruned.done,
+        "space": space_document(pruned.space),
+        "locking": locking_document(pruned.transacted),
+        "seconds": seconds,
+    });
+    session.answer(&document, |out| {
+        let what = what(&pruned);
+        if args.dry_run {
+            return writeln!(out, "Would delete {what}");
+        }
+        writeln!(out, "Deleted {what} in {seconds:.1} s")?;
+        if !pruned.done {
+            writeln!(out, "There is more to delete: call it again")?;
+        }
+        writeln!(
+            out,
+            "Of {}, {} are free now and will be used again",
+            HumanBytes(pruned.space.file_bytes),
+            HumanBytes(pruned.space.free_bytes),
+        )?;
+        tell_locking(out, pruned.transacted)
+    })?;
+    Ok(Outcome::Success)
+}
+
+/// What was deleted, in words.
+fn what(pruned: &Pruned) -> String {
+    format!(
+        "{} items of {} spans, and the contents of {} snapshots ({})",
+        HumanCount(pruned.items),
+        HumanCount(pruned.spans),
+        HumanCount(pruned.snapshots),
+        HumanBytes(pruned.snapshot_bytes),
+    )
+}
+
+/// What a file takes up, in a document.
+pub(crate) fn space_document(space: Space) -> Value {
+    json!({
+        "fileBytes": space.file_bytes,
+        "freeBytes": space.free_bytes,
+        "logBytes": space.log_bytes,
+    })
+}
+
+/// How the lock was held and waited for, in a document.
+pub(crate) fn locking_document(done: Transacted) -> Value {
+    json!({
+        "transactions": done.transactions,
+        "longest": done.longest.as_secs_f64() * 1000.0,
+        "waited": done.waited.as_secs_f64() * 1000.0,
+    })
+}
+
+/// Says how the lock was held and waited for.
+pub(crate) fn tell_locking(out: &mut dyn std::io::Write, done: Transacted) -> std::io::Result<()> {
+    if done.transactions == 0 {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "{} transactions, the longest of {:.1} ms; waited {:.1} s for others",
+        HumanCount(done.transactions),
+        done.longest.as_secs_f64() * 1000.0,
+        done.waited.as_secs_f64(),
+    )
+}

@@ -1,0 +1,180 @@
+//! `replay-plan`: what it takes to replay an incarnation of a vat.
+
+use crate::store::encoding::printable::printable;
+use std::io::{self, Write};
+
+use serde_json::json;
+
+use crate::cli::arguments::state_dir::StateDirArgs;
+use crate::cli::terminal::document::document;
+use crate::cli::terminal::exit::{Outcome, Result};
+use crate::cli::terminal::session::Session;
+use crate::cli::terminal::table::{Field, Table, human_count};
+use crate::store::history::{History, LearnedFrom, Populated, ReplayFrom, ReplayPlan, ReplayStart};
+
+/// Say what it takes to replay an incarnation of a vat, and what of it is missing.
+///
+/// That is: what to start a worker from, which spans to feed it in which order, and the hashes that
+/// its heap must have on the way. Whatever the store lacks is named by the artifact that would fill
+/// it; the exit code is 1 then.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  swing-store replay-plan --vat v9
+      of the current incarnation, from its beginning
+  swing-store replay-plan --vat v9 --incarnation 0
+      of the first one
+  swing-store replay-plan --vat v9 --from-snapshot
+      from the last heap snapshot, as a kernel does it")]
+pub struct ReplayPlanArgs {
+    #[command(flatten)]
+    store: StateDirArgs,
+
+    /// The vat, by its ID or its name.
+    #[arg(long, value_name = "VAT")]
+    vat: String,
+
+    /// The incarnation; a vat's first one is 0 [default: the current one].
+    #[arg(long, value_name = "NUMBER")]
+    incarnation: Option<i64>,
+
+    /// Begin at the incarnation's last heap snapshot, if it has one, instead of at its beginning.
+    #[arg(long)]
+    from_snapshot: bool,
+}
+
+/// Makes the plan.
+///
+/// # Errors
+/// As [`History::open`] and [`History::replay_plan`].
+pub fn run(args: ReplayPlanArgs, session: &Session) -> Result<Outcome> {
+    let store = args.store.store()?;
+    let from = match args.from_snapshot {
+        true => ReplayFrom::Snapshot,
+        false => ReplayFrom::Start,
+    };
+    let monitor = session.monitor();
+    let plan = session.watch("Looking", &monitor, || {
+        let history = History::open(&store)?;
+        let vat = history.vat_called(&args.vat, &monitor)?;
+        history.replay_plan(&vat, args.incarnation, from, &monitor)
+    })?;
+    let mut answer = json!({ "command": "replay-plan", "stateDir": store.to_string_lossy() });
+    crate::cli::terminal::document::merge(&mut answer, document(&plan)?);
+    session.answer(&answer, |out| print(&plan, out))?;
+    Ok(match plan.complete {
+        true => Outcome::Success,
+        false => Outcome::Findings,
+    })
+}
+
+fn print(plan: &ReplayPlan, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "To replay incarnation {} of {}, positions {} up to, not including, {}{}:\n",
+        plan.incarnation,
+        printable(&plan.vat_id),
+        plan.start_pos,
+        plan.end_pos,
+        if plan.is_current { " so far" } else { "" },
+    )?;
+    let learned = |from| match from {
+        LearnedFrom::Transcript => "",
+        LearnedFrom::KvStore => ", according to the kernel's notes of the vat",
+        LearnedFrom::Snapshots => ", according to the snapshot's record",
+    };
+    match &plan.start {
+        ReplayStart::InitializeWorker {
+            worker_options,
+            learned_from,
+            ..
+        } => {
+            writeln!(
+                out,
+                "start a worker from these bundles, in this order{};\nits options are {}\n",
+                learned(*learned_from),
+                printable(worker_options.get()),
+            )?;
+            let mut table = Table::new(&["FOR", "STORED", "ARTIFACT"]);
+            for bundle in &plan.bundles {
+                table.add([
+                    Field::text(bundle.role),
+                    Field::text(match bundle.stored_in {
+                        Some(_) => "yes",
+                        None => "MISSING",
+                    }),
+                    Field::text(&bundle.artifact),
+                ]);
+            }
+            table.write(out)?;
+        }
+        ReplayStart::LoadSnapshot {
+            snapshot_id,
+            learned_from,
+            ..
+        } => {
+            writeln!(
+                out,
+                "start a worker from the snapshot {}{}\n",
+                printable(snapshot_id),
+                learned(*learned_from)
+            )?;
+            let mut table = Table::new(&["STORED", "SIZE", "ARTIFACT"]);
+            for snapshot in &plan.snapshots {
+                table.add([
+                    Field::text(stored(snapshot.populated)),
+                    Field::bytes(snapshot.uncompressed_size),
+                    Field::text(&snapshot.artifact),
+                ]);
+            }
+            table.write(out)?;
+        }
+        ReplayStart::Unknown { .. } => writeln!(out, "what to start a worker from is not known")?,
+    }
+    writeln!(out, "\nand feed it these spans\n")?;
+    let mut table = Table::new(&["STORED", "ITEMS", "ARTIFACT", "HEAP AT ITS END"]);
+    for span in &plan.spans {
+        let last = span.end_pos.saturating_sub(1);
+        let checkpoint = plan.checkpoints.iter().find(|one| one.position == last);
+        table.add([
+            Field::text(stored(span.populated)),
+            Field::Number(span.end_pos.saturating_sub(span.start_pos)),
+            Field::text(&span.artifact),
+            checkpoint.map_or(Field::Nothing, |one| Field::text(&one.snapshot_id)),
+        ]);
+    }
+    table.write(out)?;
+    writeln!(out)?;
+    for problem in &plan.problems {
+        writeln!(out, "Problem: {}", printable(problem))?;
+    }
+    match plan.missing.len() {
+        0 if plan.problems.is_empty() => writeln!(out, "All of it is in the store."),
+        0 => Ok(()),
+        missing => {
+            let count = i64::try_from(missing).unwrap_or(i64::MAX);
+            let (verb, them) = match count {
+                1 => ("is", "it"),
+                _ => ("are", "them"),
+            };
+            writeln!(
+                out,
+                "{} {verb} missing. An archive may have {them}, or an export (archival for spans, \
+                 debug for snapshots):",
+                human_count(count, "artifact"),
+            )?;
+            for part in &plan.missing {
+                writeln!(out, "  {}", printable(&part.artifact))?;
+            }
+            Ok(())
+        }
+    }
+}
+
+fn stored(populated: Populated) -> &'static str {
+    match populated {
+        Populated::All => "yes",
+        Populated::Some => "IN PART",
+        Populated::None => "MISSING",
+    }
+}

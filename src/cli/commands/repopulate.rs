@@ -1,0 +1,229 @@
+//! `repopulate`: more history.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use indicatif::{HumanBytes, HumanCount};
+use serde_json::{Value, json};
+
+use super::prune::{GOES_ON, locking_document, tell_locking};
+use crate::cli::arguments::artifact_mode::{Mode, Taken};
+use crate::cli::arguments::state_dir::StateDirArgs;
+use crate::cli::terminal::exit::{Failure, Outcome, Result};
+use crate::cli::terminal::session::Session;
+use crate::store::encoding::printable::printable;
+use crate::store::maintenance::repopulate::{
+    DEFAULT_MAX_ARTIFACT_BYTES, RepopulateOptions, Repopulated, repopulate_from_directory_into,
+};
+
+/// How many names are shown of each kind; a document has all.
+const SHOWN: usize = 10;
+
+/// Fill in old spans and snapshots that were pruned, from artifacts that need not be trusted.
+///
+/// Each artifact is checked against the hash that the store has kept, and taken whole or not at all.
+/// What is there already is left alone, unless it is damaged and is to be replaced. A kernel may be
+/// running on the store meanwhile. Called again, it goes on where it was.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Exits with 1 if an artifact was refused, or something that the mode asks for is still missing.
+
+Examples:
+  swing-store repopulate --from /archive
+      every span of live vats from an archive of NAME.gz files
+  swing-store repopulate --from /backup/export --artifact-mode debug
+      everything that an export has, unused snapshots too
+  swing-store repopulate --from /backup/export --artifact-mode operational --replace-damaged
+      what verify calls damaged, and what is needed to run")]
+pub struct RepopulateArgs {
+    #[command(flatten)]
+    store: StateDirArgs,
+
+    /// The directory with the artifacts: an export with a manifest, an archive, or files by the
+    /// artifacts' names.
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    from: PathBuf,
+
+    /// Which artifacts to take.
+    #[arg(long, value_name = "MODE", default_value = "archival", value_enum)]
+    artifact_mode: Taken,
+
+    /// The longest artifact to take, in bytes, uncompressed.
+    #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_MAX_ARTIFACT_BYTES)]
+    max_artifact_bytes: u64,
+
+    /// Insert longer spans in several transactions of about so many bytes [default: one each].
+    #[arg(long, value_name = "BYTES")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    max_transaction_bytes: Option<u64>,
+
+    /// Also replace what is there, but does not have its hash: damaged spans, snapshots and bundles,
+    /// whatever the mode. Of a current span the artifact may come from a node at another block.
+    #[arg(long)]
+    replace_damaged: bool,
+
+    /// Name each artifact on stderr that is filled in, replaced or refused.
+    #[arg(long)]
+    verbose: bool,
+}
+
+/// Repopulates.
+///
+/// # Errors
+/// As [`repopulate_from_directory`](crate::store::maintenance::repopulate::repopulate_from_directory).
+pub fn run(args: RepopulateArgs, session: &Session) -> Result<Outcome> {
+    let store = args.store.store()?;
+    let options = RepopulateOptions {
+        max_artifact_bytes: args.max_artifact_bytes,
+        max_transaction_bytes: args.max_transaction_bytes,
+        replace_damaged: args.replace_damaged,
+        ..RepopulateOptions::new(args.artifact_mode.mode())
+    };
+    let heading = json!({ "command": "repopulate", "from": args.from.to_string_lossy() });
+    fill(&store, &args.from, options, heading, args.verbose, session)
+}
+
+/// The options for a mode.
+pub(crate) fn options(mode: Option<Mode>) -> Result<RepopulateOptions> {
+    match mode.unwrap_or(Mode::Archival).artifacts() {
+        Some(mode) => Ok(RepopulateOptions::new(mode)),
+        None => Err(Failure::Usage(
+            "without artifacts there is nothing to fill in: give another --artifact-mode than none"
+                .into(),
+        )),
+    }
+}
+
+/// Fills a store, and tells of it in a document that begins with `heading`.
+pub(crate) fn fill(
+    store: &Path,
+    from: &Path,
+    options: RepopulateOptions,
+    heading: Value,
+    verbose: bool,
+    session: &Session,
+) -> Result<Outcome> {
+    let mode = options.mode;
+    let monitor = session.telling_monitor(verbose);
+    let begin = Instant::now();
+    let replace = options.replace_damaged;
+    let mut done = Repopulated::default();
+    session
+        .watch("Repopulating", &monitor, || {
+            repopulate_from_directory_into(from, store, options, &monitor, &mut done)
+        })
+        .map_err(|error| match done.filled.len() + done.replaced.len() {
+            0 => Failure::Store(error),
+            _ => Failure::Begun(
+                error,
+                format!("Until then it has {}. {GOES_ON}", what(&done)),
+            ),
+        })?;
+    let seconds = begin.elapsed().as_secs_f64();
+    let mut document = heading;
+    if let Value::Object(fields) = &mut document
+        && let Value::Object(more) = json!({
+            "stateDir": store.to_string_lossy(),
+            "artifactMode": mode.name(),
+            "filled": names(&done.filled),
+            "replaceDamaged": replace,
+            "replaced": names(&done.replaced),
+            "bytes": done.bytes,
+            "present": done.present,
+            "unwanted": done.unwanted,
+            "refusedCount": done.refused_count,
+            "refused": refused(&done),
+            "missing": names(&done.missing),
+            "locking": locking_document(done.transacted),
+            "seconds": seconds,
+        })
+    {
+        fields.extend(more);
+    }
+    session.answer(&document, |out| {
+        writeln!(
+            out,
+            "Filled in {} artifacts, {} in {seconds:.1} s; {} were there already, {} are not asked \
+             for in mode {}",
+            HumanCount(done.filled.len() as u64),
+            HumanBytes(done.bytes),
+            HumanCount(done.present),
+            HumanCount(done.unwanted),
+            mode.name(),
+        )?;
+        if replace {
+            let count = HumanCount(done.replaced.len() as u64);
+            writeln!(out, "Replaced {count} that were damaged")?;
+        }
+        tell_locking(out, done.transacted)?;
+        if done.refused_count > 0 {
+            writeln!(out, "Refused {}:", HumanCount(done.refused_count))?;
+            for refused in done.refused.iter().take(SHOWN) {
+                writeln!(
+                    out,
+                    "  {}: {}",
+                    text(&refused.name),
+                    printable(&refused.reason)
+                )?;
+            }
+            tell_rest(out, done.refused_count as usize)?;
+        }
+        if !done.missing.is_empty() {
+            let count = HumanCount(done.missing.len() as u64);
+            writeln!(out, "Still missing for mode {}: {count}", mode.name())?;
+            for name in done.missing.iter().take(SHOWN) {
+                writeln!(out, "  {}", text(name))?;
+            }
+            tell_rest(out, done.missing.len())?;
+        }
+        Ok(())
+    })?;
+    Ok(match done.refused_count == 0 && done.missing.is_empty() {
+        true => Outcome::Success,
+        false => Outcome::Findings,
+    })
+}
+
+/// What was done, in words.
+fn what(done: &Repopulated) -> String {
+    let filled = HumanCount(done.filled.len() as u64);
+    let bytes = HumanBytes(done.bytes);
+    match done.replaced.len() as u64 {
+        0 => format!("filled in {filled} artifacts, {bytes}"),
+        replaced => format!(
+            "filled in {filled} artifacts, and replaced {} that were damaged, {bytes}",
+            HumanCount(replaced)
+        ),
+    }
+}
+
+fn tell_rest(out: &mut dyn std::io::Write, count: usize) -> std::io::Result<()> {
+    match count.saturating_sub(SHOWN) {
+        0 => Ok(()),
+        rest => writeln!(out, "  and {} more", HumanCount(rest as u64)),
+    }
+}
+
+fn text(name: &[u8]) -> String {
+    printable(&String::from_utf8_lossy(name)).into_owned()
+}
+
+fn names(names: &[Vec<u8>]) -> Vec<String> {
+    names
+        .iter()
+        .map(|name| String::from_utf8_lossy(name).into_owned())
+        .collect()
+}
+
+fn refused(done: &Repopulated) -> Vec<Value> {
+    done.refused
+        .iter()
+        .map(|refused| {
+            json!({
+                "name": String::from_utf8_lossy(&refused.name),
+                "code": refused.code,
+                "reason": refused.reason,
+            })
+        })
+        .collect()
+}

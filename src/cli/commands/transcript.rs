@@ -1,0 +1,175 @@
+//! `transcript`: a vat's deliveries.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::cli::arguments::state_dir::StateDirArgs;
+use crate::cli::terminal::exit::{Failure, Outcome, Result};
+use crate::cli::terminal::session::Session;
+use crate::store::encoding::{printable, wtf8};
+use crate::store::error::Error;
+use crate::store::history::{History, ItemsReader, Selection};
+use crate::store::tasks::monitor::Monitor;
+
+/// Print a vat's transcript, one JSON object a line: position, incarnation, and item.
+///
+/// Without a choice of what to print it is all of it. Lines are the same with --json. If items are
+/// missing from the store, nothing is printed, and the message says which artifacts have them.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  swing-store transcript --vat v9 --incarnation 0
+      of a vat that was upgraded, what it did before
+  swing-store transcript --vat v9 --start 1000 --end 1010 | jq .item.d
+      ten deliveries
+  swing-store transcript --vat v9 --span 1200 --raw | sha256sum
+      a span as an export has it")]
+pub struct TranscriptArgs {
+    #[command(flatten)]
+    store: StateDirArgs,
+
+    /// The vat, by its ID or its name.
+    #[arg(long, value_name = "VAT")]
+    vat: String,
+
+    /// Only this incarnation; a vat's first one is 0.
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["start", "end", "span"])]
+    incarnation: Option<i64>,
+
+    /// Only from this position on.
+    #[arg(long, value_name = "POSITION", conflicts_with = "span")]
+    start: Option<i64>,
+
+    /// Only up to, not including, this position.
+    #[arg(long, value_name = "POSITION", conflicts_with = "span")]
+    end: Option<i64>,
+
+    /// Only the span that starts at this position.
+    #[arg(long, value_name = "POSITION")]
+    span: Option<i64>,
+
+    /// Print items as an export has them, each on a line, without position and incarnation.
+    #[arg(long)]
+    raw: bool,
+
+    /// Print what is there, instead of failing if something is missing.
+    #[arg(long)]
+    skip_missing: bool,
+}
+
+/// A line of output.
+#[derive(Serialize)]
+struct Line<'a> {
+    position: i64,
+    incarnation: i64,
+    item: Item<'a>,
+}
+
+/// An item in a line: as the JSON that it is or, if it is none, as a string.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Item<'a> {
+    Json(&'a RawValue),
+    Text(&'a str),
+}
+
+impl<'a> Item<'a> {
+    fn new(text: &'a str) -> Item<'a> {
+        let one_line = memchr::memchr2(b'\n', b'\r', text.as_bytes()).is_none();
+        match serde_json::from_str(text) {
+            Ok(json) if one_line && text.starts_with('{') => Item::Json(json),
+            _ => Item::Text(text),
+        }
+    }
+}
+
+/// Prints.
+///
+/// # Errors
+/// As [`History::open`] and [`ItemsReader::next_run`].
+pub fn run(args: TranscriptArgs, session: &Session) -> Result<Outcome> {
+    let history = Arc::new(History::open(&args.store.store()?)?);
+    let selection = match (args.span, args.incarnation) {
+        (Some(start_pos), _) => Selection::Span(start_pos),
+        (_, Some(incarnation)) => Selection::Incarnation(incarnation),
+        _ => Selection::Range {
+            start: args.start,
+            end: args.end,
+        },
+    };
+    let monitor = session.monitor();
+    let vat = history.vat_called(&args.vat, &monitor)?;
+    let reader = history.read_items(&vat, selection, args.skip_missing);
+    let work = || print(&reader, args.raw, session, &monitor);
+    // On a terminal the items themselves show how far it has come.
+    match session.is_terminal() {
+        true => work(),
+        false => session.watch("Reading", &monitor, work),
+    }?;
+    Ok(Outcome::Success)
+}
+
+fn print(reader: &ItemsReader, raw: bool, session: &Session, monitor: &Monitor) -> Result<()> {
+    let mut stdout = session.stdout();
+    while let Some(run) = reader.next_run()? {
+        for (position, item) in run.items.iter() {
+            monitor.count(item.len())?;
+            let item = wtf8::as_read(item);
+            if raw && session.is_terminal() {
+                stdout.write_all(printable::lines(&String::from_utf8_lossy(&item)).as_bytes())?;
+            } else if raw {
+                stdout.write_all(&item)?;
+            } else {
+                let text = String::from_utf8_lossy(&item);
+                let line = Line {
+                    position,
+                    incarnation: run.incarnation,
+                    item: Item::new(&text),
+                };
+                write_json(&mut *stdout, &line)?;
+            }
+            stdout.write_all(b"\n")?;
+            monitor.finish_piece();
+        }
+    }
+    Ok(())
+}
+
+fn write_json(out: &mut (impl Write + ?Sized), line: &Line<'_>) -> Result<()> {
+    let document = serde_json::to_string(line)
+        .map_err(|error| Failure::from(Error::Internal(error.to_string())))?;
+    Ok(out.write_all(printable::json(&document).as_bytes())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn items_are_json_where_they_can_be() {
+        for (item, expected) in [
+            ("{\"d\":[1, 2]}", "{\"d\":[1, 2]}"),
+            ("{\"a\":\"\\ud800\"}", "{\"a\":\"\\ud800\"}"),
+            ("7", "\"7\""),
+            ("{", "\"{\""),
+            ("{\n}", "\"{\\n}\""),
+            ("\u{e9}", "\"\u{e9}\""),
+        ] {
+            let mut out = Vec::new();
+            let line = Line {
+                position: 1,
+                incarnation: 0,
+                item: Item::new(item),
+            };
+            write_json(&mut out, &line).unwrap();
+            let text = String::from_utf8(out).unwrap();
+            assert_eq!(
+                text,
+                format!("{{\"position\":1,\"incarnation\":0,\"item\":{expected}}}")
+            );
+        }
+    }
+}

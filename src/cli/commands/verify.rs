@@ -1,0 +1,179 @@
+//! `verify`: whether a store is what its hashes say, and has what it should have.
+
+use std::io::{self, Write};
+use std::time::Instant;
+
+use indicatif::{HumanBytes, HumanCount};
+use serde_json::{Map, Value, json};
+
+use crate::cli::arguments::artifact_mode::Needed;
+use crate::cli::arguments::state_dir::StateDirArgs;
+use crate::cli::terminal::exit::{Outcome, Result};
+use crate::cli::terminal::session::Session;
+use crate::store::encoding::{printable, wtf8};
+use crate::store::verify::{Finding, Report, Tally, VerifyOptions, verify_store};
+
+/// Look through a store for what is damaged or missing, without changing anything.
+///
+/// Every span, snapshot and bundle that is there is checked against its hash, in any mode; so are
+/// the records, and the file itself. A kernel may be running on the store meanwhile.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The exit code is 0 if nothing was found, and 1 if something was.
+
+Examples:
+  swing-store verify
+      whether ~/.agoric/data/agoric has all that a kernel needs, undamaged
+  swing-store verify --home /var/lib/agoric --artifact-mode archival
+      and all history
+  swing-store verify --json --no-integrity-check | jq -r '.findings[].artifact'")]
+pub struct VerifyArgs {
+    #[command(flatten)]
+    store: StateDirArgs,
+
+    /// What has to be there.
+    #[arg(long, value_name = "MODE", default_value = "operational", value_enum)]
+    artifact_mode: Needed,
+
+    /// Leave out SQLite's own check of the file, which reads all of it on one thread.
+    #[arg(long)]
+    no_integrity_check: bool,
+
+    /// How many findings of each kind to list; the others are counted.
+    #[arg(long, value_name = "NUMBER", default_value_t = 100)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+}
+
+/// Verifies.
+///
+/// # Errors
+/// As [`verify_store`].
+pub fn run(args: VerifyArgs, session: &Session) -> Result<Outcome> {
+    let store = args.store.store()?;
+    let options = VerifyOptions {
+        mode: args.artifact_mode.mode(),
+        integrity_check: !args.no_integrity_check,
+        findings_per_kind: args.limit as usize,
+    };
+    let monitor = session.monitor();
+    let begin = Instant::now();
+    let report = session.watch("Verifying", &monitor, || {
+        verify_store(&store, &options, &monitor)
+    })?;
+    let seconds = begin.elapsed().as_secs_f64();
+    let mut document = document(&report);
+    document.insert("command".into(), "verify".into());
+    document.insert("stateDir".into(), store.to_string_lossy().into());
+    document.insert("seconds".into(), seconds.into());
+    session.answer(&document.into(), |out| print(out, &report, seconds))?;
+    Ok(match report.is_sound() {
+        true => Outcome::Success,
+        false => Outcome::Findings,
+    })
+}
+
+fn shown(text: &[u8]) -> String {
+    String::from_utf8_lossy(&wtf8::as_read(text)).into_owned()
+}
+
+/// A text without characters that would do something to a terminal.
+fn printable(name: &[u8]) -> String {
+    printable::printable(&shown(name)).into_owned()
+}
+
+fn document(report: &Report) -> Map<String, Value> {
+    let totals = report.totals;
+    let left_out = report.left_out.iter();
+    let left_out: Map<_, _> = left_out
+        .map(|(kind, count)| (kind.name().to_owned(), (*count).into()))
+        .collect();
+    let tally = |tally: Tally| {
+        json!({
+            "total": tally.total,
+            "checked": tally.checked,
+            "pruned": tally.pruned,
+            "bytes": tally.bytes,
+        })
+    };
+    let document = json!({
+        "ok": report.is_sound(),
+        "artifactMode": report.mode.name(),
+        "blockHeight": report.block_height.map(crate::cli::terminal::document::number),
+        "findings": report.findings.iter().map(finding).collect::<Vec<_>>(),
+        "leftOut": left_out,
+        "spans": tally(totals.spans),
+        "items": totals.items,
+        "snapshots": tally(totals.snapshots),
+        "bundles": tally(totals.bundles),
+        "keys": totals.keys,
+        "pendingExports": totals.pending_exports,
+    });
+    match document {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
+}
+
+fn finding(finding: &Finding) -> Value {
+    json!({
+        "kind": finding.kind.name(),
+        "severity": finding.severity().name(),
+        "table": finding.table.name(),
+        "id": finding.id.as_deref().map(shown),
+        "position": finding.position,
+        "artifact": finding.artifact.as_deref().map(shown),
+        "message": finding.message,
+    })
+}
+
+fn print(out: &mut dyn Write, report: &Report, seconds: f64) -> io::Result<()> {
+    for finding in &report.findings {
+        let severity = finding.severity().name();
+        write!(out, "{severity}: {}", finding.kind.name())?;
+        if let Some(artifact) = &finding.artifact {
+            write!(out, ": {}", printable(artifact))?;
+        } else if let Some(table) = finding.table.name() {
+            write!(out, ": {table}")?;
+            if let Some(id) = &finding.id {
+                write!(out, " {}", printable(id))?;
+            }
+        }
+        writeln!(out, ": {}", printable::printable(&finding.message))?;
+    }
+    for (kind, count) in &report.left_out {
+        writeln!(out, "and {} more of {}", HumanCount(*count), kind.name())?;
+    }
+    let totals = report.totals;
+    for (what, tally) in [
+        ("spans", totals.spans),
+        ("snapshots", totals.snapshots),
+        ("bundles", totals.bundles),
+    ] {
+        writeln!(
+            out,
+            "{:>9} {what}: {} checked ({}), {} pruned",
+            HumanCount(tally.total).to_string(),
+            HumanCount(tally.checked),
+            HumanBytes(tally.bytes),
+            HumanCount(tally.pruned),
+        )?;
+    }
+    writeln!(out, "{:>9} items", HumanCount(totals.items).to_string())?;
+    writeln!(out, "{:>9} keys", HumanCount(totals.keys).to_string())?;
+    let height = report
+        .block_height
+        .map_or(String::new(), |height| format!(" of block {height}"));
+    let mode = report.mode.name();
+    match report.count() {
+        0 => writeln!(
+            out,
+            "Nothing is wrong with the store{height}, in mode {mode} ({seconds:.1} s)"
+        ),
+        count => writeln!(
+            out,
+            "{} findings in the store{height}, in mode {mode} ({seconds:.1} s)",
+            HumanCount(count)
+        ),
+    }
+}

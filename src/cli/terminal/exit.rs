@@ -1,0 +1,156 @@
+//! How a command ends: with which exit code, and which words if it fails.
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+use serde_json::json;
+
+use super::session::Streams;
+use crate::store::encoding::printable;
+use crate::store::error::Error;
+
+/// What a command returns.
+pub type Result<T> = std::result::Result<T, Failure>;
+
+/// The exit code of an interrupted command: as a shell has it for a process that Ctrl-C ended.
+pub(crate) const INTERRUPTED: u8 = 130;
+
+/// How a command ended that did what it was asked to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// There is nothing more to say: exit code 0.
+    Success,
+    /// It was to look for something, and has found some: faults, differences, gaps. Exit code 1.
+    Findings,
+}
+
+impl Outcome {
+    pub(crate) fn exit_code(self) -> u8 {
+        match self {
+            Outcome::Success => 0,
+            Outcome::Findings => 1,
+        }
+    }
+}
+
+/// Why a command could not do what it was asked to.
+#[derive(Debug)]
+pub enum Failure {
+    /// The arguments contradict each other, or what is there: exit code 2. The message says what to
+    /// do.
+    Usage(String),
+    /// The store, or the disk, failed: exit code 3, or 130 if the work was interrupted.
+    Store(Error),
+    /// As [`Failure::Store`], of work that is done step by step; the second is what was done until then,
+    /// and that it goes on from there.
+    Begun(Error, String),
+    /// What came of it could not be written: exit code 3. If nobody reads any more, that is no
+    /// failure.
+    Output(io::Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure::Store(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Failure {
+        Failure::Output(error)
+    }
+}
+
+impl Failure {
+    /// For a defect of this program, whose message is on stderr already.
+    pub(crate) fn panicked() -> Failure {
+        Error::Internal("the command panicked. This is a defect: please report it".into()).into()
+    }
+
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Failure::Usage(_) => 2,
+            Failure::Store(Error::Aborted) | Failure::Begun(Error::Aborted, _) => INTERRUPTED,
+            Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
+            Failure::Store(_) | Failure::Begun(..) | Failure::Output(_) => 3,
+        }
+    }
+
+    fn code(&self) -> &str {
+        match self {
+            Failure::Usage(_) => "ERR_SWING_STORE_ARGUMENT",
+            Failure::Store(error) | Failure::Begun(error, _) => error.code(),
+            Failure::Output(_) => "ERR_SWING_STORE_OUTPUT",
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Failure::Usage(message) => message.clone(),
+            Failure::Store(Error::Aborted) => "interrupted".into(),
+            Failure::Store(error) => error.to_string(),
+            Failure::Begun(Error::Aborted, done) => format!("interrupted. {done}"),
+            Failure::Begun(error, done) => format!("{error}. {done}"),
+            Failure::Output(error) => format!("writing the output: {error}"),
+        }
+    }
+
+    /// Says it: on stderr, and for other programs on stdout.
+    pub(crate) fn tell(&self, json: bool, stdout: &mut dyn Write, stderr: &mut dyn Write) {
+        if matches!(self, Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe) {
+            return;
+        }
+        // There is nobody to tell that nobody can be told.
+        drop(writeln!(
+            stderr,
+            "error: {}",
+            printable::printable(&self.message())
+        ));
+        if json && !matches!(self, Failure::Output(_)) {
+            let error = json!({ "error": { "code": self.code(), "message": self.message() } });
+            let document = format!("{error:#}");
+            drop(writeln!(stdout, "{}", printable::json(&document)).and_then(|()| stdout.flush()));
+        }
+    }
+}
+
+/// Shows what clap has to say about a command line that it did not take: what is wrong with it, or
+/// the help that was asked for. Returns the exit code.
+pub(crate) fn refuse(error: &clap::Error, json: bool, mut streams: Streams) -> u8 {
+    let rendered = error.render();
+    let plain = rendered.to_string();
+    let show = |colors: bool| match printable::lines(&plain) {
+        Cow::Borrowed(_) if colors => rendered.ansi().to_string(),
+        // An argument that a terminal would obey is shown without colors.
+        shown => shown.into_owned(),
+    };
+    if error.use_stderr() {
+        let text = show(streams.stderr_is_terminal && colors_are_wanted());
+        drop(streams.stderr.write_all(text.as_bytes()));
+        drop(streams.stderr.flush());
+        if json {
+            let message = rendered.to_string();
+            let message = message.trim_end().trim_start_matches("error: ");
+            let error = json!({
+                "error": { "code": "ERR_SWING_STORE_ARGUMENT", "message": message },
+            });
+            let document = format!("{error:#}");
+            drop(writeln!(streams.stdout, "{}", printable::json(&document)));
+            drop(streams.stdout.flush());
+        }
+    } else {
+        let text = show(streams.stdout_is_terminal && colors_are_wanted());
+        let written = streams.stdout.write_all(text.as_bytes());
+        if let Err(error) = written.and_then(|()| streams.stdout.flush()) {
+            let failure = Failure::Output(error);
+            failure.tell(false, &mut *streams.stdout, &mut *streams.stderr);
+            return failure.exit_code();
+        }
+    }
+    u8::try_from(error.exit_code()).unwrap_or(2)
+}
+
+/// Whether the environment has nothing against colors (<https://no-color.org>).
+fn colors_are_wanted() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}

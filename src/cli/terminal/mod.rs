@@ -1,0 +1,10 @@
+//! What a command sees of the terminal: output, progress, tables, interrupts and exit codes.
+
+pub(crate) mod document;
+pub(crate) mod exit;
+pub(crate) mod interrupt;
+pub(crate) mod output;
+pub(crate) mod progress;
+pub(crate) mod session;
+pub(crate) mod signals;
+pub(crate) mod table;

@@ -1,0 +1,173 @@
+//! Showing how far work has come: a bar for people, lines now and then for logs.
+
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clap::ValueEnum;
+use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget};
+
+use super::session::Stderr;
+use crate::store::tasks::monitor::{Monitor, Progress, Stage};
+
+/// A progress bar that is on the terminal.
+pub(crate) type Watched = ProgressBar;
+
+/// How often the bar is drawn.
+const DRAW_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How often a line is written.
+const LINE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How to show progress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ProgressStyle {
+    /// A bar on a terminal, lines elsewhere
+    Auto,
+    /// A bar
+    Bar,
+    /// A line every five seconds
+    Lines,
+    /// Not at all
+    None,
+}
+
+impl ProgressStyle {
+    /// What it comes to, where stderr is a terminal or not.
+    pub(crate) fn resolve(self, is_terminal: bool) -> ProgressStyle {
+        match (self, is_terminal) {
+            (ProgressStyle::Auto, true) => ProgressStyle::Bar,
+            (ProgressStyle::Auto, false) => ProgressStyle::Lines,
+            (style, _) => style,
+        }
+    }
+}
+
+/// Does `work`, and shows how far it has come.
+pub(crate) fn watch<T>(
+    style: ProgressStyle,
+    stderr: &Stderr,
+    label: &str,
+    monitor: &Monitor,
+    work: impl FnOnce() -> T,
+) -> T {
+    let (bar, interval) = match style {
+        ProgressStyle::None => return work(),
+        ProgressStyle::Bar => (Some(new_bar(label)), DRAW_INTERVAL),
+        ProgressStyle::Auto | ProgressStyle::Lines => (None, LINE_INTERVAL),
+    };
+    let begin = Instant::now();
+    stderr.show(bar.clone());
+    let show = |progress: Progress| {
+        let text = describe(&progress, begin.elapsed());
+        match &bar {
+            Some(bar) => draw(bar, &progress, text),
+            None => stderr.line(&format!("{label}: {text}")),
+        }
+    };
+    let result = thread::scope(|scope| {
+        // Dropped when the work is over, in whichever way.
+        let (_working, over) = channel::<()>();
+        let thread = thread::Builder::new().name("swing-store".into());
+        // Without that thread nothing is shown.
+        let spawned = thread.spawn_scoped(scope, move || {
+            while over.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
+                show(monitor.progress());
+            }
+        });
+        drop(spawned);
+        work()
+    });
+    stderr.show(None);
+    if let Some(bar) = &bar {
+        bar.finish_and_clear();
+    }
+    result
+}
+
+fn new_bar(label: &str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    bar.set_prefix(label.to_owned());
+    bar
+}
+
+fn draw(bar: &ProgressBar, progress: &Progress, text: String) {
+    // A template that is not one leaves the bar as it is.
+    let template = match progress.total {
+        0 => "{prefix} {spinner} {msg}",
+        _ => "{prefix} [{wide_bar}] {msg}",
+    };
+    if let Ok(style) = indicatif::ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    if progress.total > 0 {
+        bar.set_length(progress.total);
+    }
+    bar.set_position(progress.done);
+    bar.set_message(text);
+    bar.tick();
+}
+
+/// How far the work has come, in words: `30 of 52, 12.34 MiB (4.11 MiB/s), 3s left`.
+fn describe(progress: &Progress, elapsed: Duration) -> String {
+    match progress.stage {
+        Stage::Preparing if progress.bytes == 0 && progress.done == 0 => {
+            return "looking at what there is to do".into();
+        }
+        Stage::Finishing => return format!("finishing, {}", HumanBytes(progress.bytes)),
+        _ => {}
+    }
+    let mut text = match progress.total {
+        0 => format!("{}", HumanCount(progress.done)),
+        total => format!("{} of {}", HumanCount(progress.done), HumanCount(total)),
+    };
+    if progress.bytes > 0 {
+        let rate = progress.bytes as f64 / elapsed.as_secs_f64().max(0.001);
+        text += &format!(
+            ", {} ({}/s)",
+            HumanBytes(progress.bytes),
+            HumanBytes(rate as u64)
+        );
+    }
+    if progress.done > 0 && progress.total > progress.done {
+        let left = elapsed.mul_f64((progress.total - progress.done) as f64 / progress.done as f64);
+        text += &format!(", {:#} left", HumanDuration(left));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_in_words() {
+        let progress = |stage, done, total, bytes| Progress {
+            stage,
+            done,
+            total,
+            bytes,
+        };
+        let elapsed = Duration::from_secs(4);
+        for (progress, expected) in [
+            (
+                progress(Stage::Preparing, 0, 0, 0),
+                "looking at what there is to do",
+            ),
+            (progress(Stage::Working, 7, 0, 0), "7"),
+            (
+                progress(Stage::Working, 1000, 3000, 8 << 20),
+                "1,000 of 3,000, 8.00 MiB (2.00 MiB/s), 8s left",
+            ),
+            (
+                progress(Stage::Finishing, 3, 3, 1 << 10),
+                "finishing, 1.00 KiB",
+            ),
+            (progress(Stage::Done, 3, 3, 0), "3 of 3"),
+        ] {
+            assert_eq!(describe(&progress, elapsed), expected);
+        }
+        // Nothing has an end that can't be told.
+        describe(&progress(Stage::Working, 1, u64::MAX, 1), Duration::ZERO);
+    }
+}

@@ -1,0 +1,168 @@
+//! Tables for people: columns, and nothing between them.
+
+use std::io::{self, Write};
+
+use crate::store::encoding::printable::printable;
+use comfy_table::{Cell, CellAlignment, ColumnConstraint, Table as Layout, presets};
+use indicatif::{HumanBytes, HumanCount};
+
+/// How many characters of a hash, or of a bundle's ID, are shown where there is little room.
+const SHORT: usize = 15;
+
+/// A table.
+pub(crate) struct Table {
+    layout: Layout,
+    /// Whether anything is known that belongs into a column.
+    known: Vec<bool>,
+}
+
+/// What is in a row.
+pub(crate) enum Field {
+    /// Words, from whoever wrote the store.
+    Text(String),
+    /// A number, to the right of its column.
+    Number(i64),
+    /// A number of bytes, likewise.
+    Bytes(i64),
+    /// Nothing.
+    Nothing,
+    /// Nothing, and the column need not be shown if it is so everywhere.
+    Unknown,
+}
+
+impl Field {
+    /// Words, or nothing.
+    pub(crate) fn text(text: impl AsRef<str>) -> Field {
+        Field::Text(printable(text.as_ref()).into_owned())
+    }
+
+    /// A number of things.
+    pub(crate) fn count(count: usize) -> Field {
+        Field::Number(i64::try_from(count).unwrap_or(i64::MAX))
+    }
+
+    /// A number of bytes, if there is one.
+    pub(crate) fn bytes(bytes: Option<i64>) -> Field {
+        bytes.map_or(Field::Nothing, Field::Bytes)
+    }
+
+    /// A number of bytes that was measured, or not.
+    pub(crate) fn measured(bytes: Option<u64>) -> Field {
+        let bytes = bytes.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
+        bytes.map_or(Field::Unknown, Field::Bytes)
+    }
+}
+
+impl Table {
+    /// A table whose columns have these titles.
+    pub(crate) fn new(titles: &[&str]) -> Table {
+        let mut layout = Layout::new();
+        layout.load_style(presets::NOTHING);
+        layout.set_header(titles);
+        Table {
+            layout,
+            known: vec![false; titles.len()],
+        }
+    }
+
+    /// Adds a row.
+    pub(crate) fn add(&mut self, fields: impl IntoIterator<Item = Field>) {
+        let mut column = 0;
+        let cells = fields.into_iter().map(|field| {
+            if !matches!(field, Field::Unknown)
+                && let Some(known) = self.known.get_mut(column)
+            {
+                *known = true;
+            }
+            column += 1;
+            match field {
+                Field::Text(text) => Cell::new(text),
+                Field::Number(number) => right(number.to_string()),
+                Field::Bytes(bytes) => right(human_bytes(bytes)),
+                Field::Nothing | Field::Unknown => Cell::new(""),
+            }
+        });
+        self.layout.add_row(cells);
+    }
+
+    /// Writes the table, beginning at the left edge; one without rows is nothing.
+    pub(crate) fn write(mut self, out: &mut dyn Write) -> io::Result<()> {
+        if self.layout.is_empty() {
+            return Ok(());
+        }
+        for (column, known) in self.known.iter().enumerate() {
+            if let Some(column) = self.layout.column_mut(column).filter(|_| !known) {
+                column.set_constraint(ColumnConstraint::Hidden);
+            }
+        }
+        for line in self.layout.lines() {
+            let line = line.strip_prefix(' ').unwrap_or(&line);
+            writeln!(out, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+fn right(text: String) -> Cell {
+    Cell::new(text).set_alignment(CellAlignment::Right)
+}
+
+/// A number of bytes in words.
+pub(crate) fn human_bytes(bytes: i64) -> String {
+    HumanBytes(u64::try_from(bytes).unwrap_or(0)).to_string()
+}
+
+/// A number of things in words: `1 span`, `2,000 spans`.
+pub(crate) fn human_count(count: i64, one: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    let number = HumanCount(u64::try_from(count).unwrap_or(0));
+    format!("{number} {one}{plural}")
+}
+
+/// The beginning of a hash, or of a bundle's ID.
+pub(crate) fn short(hash: &str) -> String {
+    let mut beginning: String = hash.chars().take(SHORT).collect();
+    if beginning.len() < hash.len() {
+        beginning.push('…');
+    }
+    beginning
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_plain_text() {
+        let mut table = Table::new(&["VAT", "ITEMS", "LENGTH", "SIZE"]);
+        table.add([
+            Field::text("v1\u{1b}[31m"),
+            Field::Number(7),
+            Field::measured(None),
+            Field::bytes(Some(2048)),
+        ]);
+        table.add([
+            Field::text("v2"),
+            Field::count(12345),
+            Field::measured(None),
+            Field::bytes(None),
+        ]);
+        let mut out = Vec::new();
+        table.write(&mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!(
+            text,
+            "VAT           ITEMS  SIZE\n\
+             v1\\u{1b}[31m      7  2.00 KiB\n\
+             v2            12345\n"
+        );
+    }
+
+    #[test]
+    fn counts_and_hashes() {
+        assert_eq!(human_count(1, "span"), "1 span");
+        assert_eq!(human_count(2000, "span"), "2,000 spans");
+        assert_eq!(short("0123456789abcdef0"), "0123456789abcde…");
+        assert_eq!(short("0123"), "0123");
+    }
+}

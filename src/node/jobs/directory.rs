@@ -1,0 +1,132 @@
+//! Export to, and import from, a directory, for JavaScript: jobs that run on other threads, and
+//! that JavaScript looks at and ends.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use super::job;
+use super::job::Job;
+use crate::node::raw::{Call, Function, Reply, Value, functions};
+use crate::node::store::database::path_from;
+use crate::node::store::exporter::artifact_mode;
+use crate::node::store::staging;
+use crate::store::error::{Error, Result};
+use crate::store::records::mode::ArtifactMode;
+use crate::store::tasks::lock;
+use crate::store::tasks::monitor::{Monitor, Stage};
+use crate::store::transfer::directory::{
+    ExportDirectory, ExportOptions, ImportOptions, RepairOptions, export_to_directory,
+    repair_metadata,
+};
+
+/// An export that is to be read.
+struct Import {
+    directory: PathBuf,
+    store: PathBuf,
+    options: ImportOptions,
+    /// What was found in the directory.
+    found: Mutex<Option<ExportDirectory>>,
+    monitor: Monitor,
+}
+
+impl Job for Import {
+    fn monitor(&self) -> &Monitor {
+        &self.monitor
+    }
+}
+
+const IMPORT_METHODS: &[Function<Import>] = &[
+    ("open", open_import),
+    ("run", run_import),
+    ("progress", job::progress),
+    ("abort", job::abort),
+];
+
+/// `makeDirectoryExport(dirPath, exportDir, artifactMode, quotedMode, withData, blockHeight)`; the
+/// mode may be `none`. Its `run()` is a promise of what was exported.
+pub fn make_export(call: &Call<'_, ()>) -> Result<Reply> {
+    let store = path_from(call.text(0, "dirPath")?)?;
+    let directory = path_from(call.text(1, "exportDir")?)?;
+    let options = ExportOptions {
+        mode: match call.optional_text(2).as_deref() {
+            Some(b"none") => None,
+            _ => Some(artifact_mode(call, 2)?),
+        },
+        with_data: call.is_true(4),
+        block_height: call.number(5),
+    };
+    job::make(call, move |monitor| {
+        let done = export_to_directory(&store, &directory, &options, monitor)?;
+        Ok(Value::Object(vec![
+            ("blockHeight", Value::Number(done.block_height)),
+            ("artifacts", Value::Number(done.artifacts as f64)),
+            ("bytes", Value::Number(done.bytes as f64)),
+        ]))
+    })
+}
+
+/// `makeDirectoryImport(exportDir, dirPath, artifactMode, quotedMode, blockHeight, noteExports)`;
+/// without a mode it is the export's own.
+pub fn make_import(call: &Call<'_, ()>) -> Result<Reply> {
+    let mode: Option<ArtifactMode> = match call.optional_text(2) {
+        None => None,
+        Some(_) => Some(artifact_mode(call, 2)?),
+    };
+    let import = Arc::new(Import {
+        directory: path_from(call.text(0, "exportDir")?)?,
+        store: path_from(call.text(1, "dirPath")?)?,
+        options: ImportOptions {
+            mode,
+            block_height: call.number(4),
+            note_exports: call.is_true(5),
+            // What is replaced is its caller's business, who commits.
+            go_back: true,
+        },
+        found: Mutex::new(None),
+        monitor: Monitor::default(),
+    });
+    functions(call.env(), &import, IMPORT_METHODS).map(Reply::Js)
+}
+
+/// `makeDirectoryRepair(exportDir, dirPath, blockHeight)`: its `run()` is a promise of what was
+/// repaired.
+pub fn make_repair(call: &Call<'_, ()>) -> Result<Reply> {
+    let directory = path_from(call.text(0, "exportDir")?)?;
+    let store = path_from(call.text(1, "dirPath")?)?;
+    let options = RepairOptions {
+        block_height: call.number(2),
+    };
+    job::make(call, move |monitor| {
+        let done = repair_metadata(&directory, &store, &options, monitor)?;
+        Ok(Value::Object(vec![
+            ("blockHeight", Value::Number(done.block_height)),
+            ("records", Value::Number(done.records as f64)),
+            ("added", Value::Number(done.added as f64)),
+        ]))
+    })
+}
+
+/// `open()`: a promise of the export's block height, once its manifest was looked at.
+fn open_import(call: &Call<'_, Import>) -> Result<Reply> {
+    let import = call.target.clone();
+    call.promise(move || {
+        let found = ExportDirectory::open(&import.directory, &import.store, &import.options)?;
+        let block_height = found.block_height();
+        *lock::lock(&import.found) = Some(found);
+        Ok(Value::Number(block_height))
+    })
+}
+
+/// `run(staging)`: a promise that all of it is in a staged database.
+fn run_import(call: &Call<'_, Import>) -> Result<Reply> {
+    let staged = staging::argument(call, 0)?;
+    let import = call.target.clone();
+    call.promise(move || {
+        let found = lock::lock(&import.found).take();
+        let found = found.ok_or_else(|| Error::Internal("the export was not opened".into()))?;
+        found.import(&staged, &import.monitor)?;
+        // The rest is for a commit to do.
+        import.monitor.begin(Stage::Done);
+        Ok(Value::Undefined)
+    })
+}

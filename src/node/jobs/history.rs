@@ -1,0 +1,212 @@
+//! A store's history for JavaScript: questions that are answered on other threads, each a job
+//! that JavaScript looks at and ends; and readers of items.
+//!
+//! Answers are JSON texts, which JavaScript turns into objects several times as fast as Node-API
+//! makes them.
+
+use std::sync::Arc;
+
+use super::job;
+use crate::node::raw::{Call, Function, Reply, Value, functions};
+use crate::node::store::packed::Packed;
+use crate::node::store::source;
+use crate::node::store::source::Origin;
+use crate::store::error::{Error, Result};
+use crate::store::history::{History, ItemsRun, ReplayFrom, Selection, to_json};
+use crate::store::tasks::monitor::{Monitor, Stage};
+
+const METHODS: &[Function<History>] = &[
+    ("vats", |call| ask(call, About::Vats)),
+    ("vat", |call| ask_of_vat(call, About::Vat)),
+    ("incarnations", |call| ask_of_vat(call, About::Incarnations)),
+    ("spans", |call| ask_of_vat(call, About::Spans)),
+    ("pseudoDeliveries", |call| {
+        ask_of_vat(call, About::PseudoDeliveries)
+    }),
+    ("snapshots", |call| {
+        let vat_id = match call.is_text(0) {
+            true => Some(vat_id(call)?),
+            false => None,
+        };
+        ask(call, About::Snapshots(vat_id))
+    }),
+    ("bundles", |call| ask(call, About::Bundles)),
+    ("replayPlan", replay_plan),
+    ("blockHeight", |call| ask(call, About::BlockHeight)),
+    ("items", items),
+    ("checkOpen", |call| {
+        call.target.check_open()?;
+        Ok(Value::Undefined.into())
+    }),
+    ("close", |call| {
+        // What is being asked ends first, which may take a moment.
+        let history = call.target.clone();
+        call.promise_of_end(move || {
+            history.close()?;
+            Ok(Value::Undefined)
+        })
+    }),
+];
+
+/// What a question is about.
+enum About {
+    Vats,
+    Vat(String),
+    Incarnations(String),
+    Spans(String),
+    PseudoDeliveries(String),
+    Snapshots(Option<String>),
+    Bundles,
+    Plan(String, Option<i64>, ReplayFrom),
+    BlockHeight,
+}
+
+/// A question that is to be answered.
+struct Question {
+    history: Arc<History>,
+    about: About,
+    /// Whether sizes are wanted, too.
+    sizes: bool,
+}
+
+impl Question {
+    fn answer(&self, monitor: &Monitor) -> Result<String> {
+        let Question { history, .. } = self;
+        if self.sizes {
+            history.measure(self.about.vat_id(), monitor)?;
+        }
+        let answer = match &self.about {
+            About::Vats => to_json(&history.vats(monitor)?),
+            About::Vat(vat_id) => to_json(&history.vat(vat_id, monitor)?),
+            About::Incarnations(vat_id) => to_json(&history.incarnations(vat_id, monitor)?),
+            About::Spans(vat_id) => to_json(&history.spans(vat_id, monitor)?),
+            About::PseudoDeliveries(vat_id) => {
+                to_json(&history.pseudo_deliveries(vat_id, monitor)?)
+            }
+            About::Snapshots(vat_id) => to_json(&history.snapshots(vat_id.as_deref())?),
+            About::Bundles => to_json(&history.bundles()?),
+            About::Plan(vat_id, incarnation, from) => {
+                to_json(&history.replay_plan(vat_id, *incarnation, *from, monitor)?)
+            }
+            About::BlockHeight => to_json(&history.block_height()?),
+        }?;
+        monitor.begin(Stage::Done);
+        Ok(answer)
+    }
+}
+
+impl About {
+    /// The vat that the question is about, if it is about one.
+    fn vat_id(&self) -> Option<&str> {
+        match self {
+            About::Vat(vat_id)
+            | About::Incarnations(vat_id)
+            | About::Spans(vat_id)
+            | About::PseudoDeliveries(vat_id)
+            | About::Plan(vat_id, ..) => Some(vat_id),
+            About::Vats | About::Snapshots(_) | About::Bundles | About::BlockHeight => None,
+        }
+    }
+}
+
+/// `openHistory(dirPath)`.
+pub fn open(call: &Call<'_, ()>) -> Result<Reply> {
+    let directory = crate::node::store::database::path_from(call.text(0, "dirPath")?)?;
+    let history = Arc::new(History::open(&directory)?);
+    functions(call.env(), &history, METHODS).map(Reply::Js)
+}
+
+/// The first argument.
+fn vat_id(call: &Call<'_, History>) -> Result<String> {
+    let vat_id = call.text(0, "vatID")?;
+    Ok(String::from_utf8_lossy(&vat_id).into_owned())
+}
+
+/// A job that answers a question; whether sizes are wanted is the second argument.
+fn ask(call: &Call<'_, History>, about: About) -> Result<Reply> {
+    call.target.check_open()?;
+    let question = Question {
+        history: call.target.clone(),
+        about,
+        sizes: call.is_true(1),
+    };
+    job::make(call, move |monitor| {
+        question.answer(monitor).map(Value::text)
+    })
+}
+
+fn ask_of_vat(call: &Call<'_, History>, about: fn(String) -> About) -> Result<Reply> {
+    ask(call, about(vat_id(call)?))
+}
+
+fn optional_whole_number(
+    call: &Call<'_, History>,
+    index: usize,
+    what: &'static str,
+) -> Result<Option<i64>> {
+    match call.number(index) {
+        Some(_) => call.whole_number(index, what).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// `replayPlan(vatID, sizes, incarnation, fromSnapshot)`; without an incarnation it is the
+/// current one.
+fn replay_plan(call: &Call<'_, History>) -> Result<Reply> {
+    let incarnation = optional_whole_number(call, 2, "incarnation")?;
+    let from = match call.is_true(3) {
+        true => ReplayFrom::Snapshot,
+        false => ReplayFrom::Start,
+    };
+    ask(call, About::Plan(vat_id(call)?, incarnation, from))
+}
+
+/// `items(vatID, skipMissing, 'range', start, end)`, either of which may be missing;
+/// `items(vatID, skipMissing, 'span', startPos)`; `items(vatID, skipMissing, 'incarnation', n)`.
+/// A source of packed runs.
+fn items(call: &Call<'_, History>) -> Result<Reply> {
+    let history = call.target;
+    history.check_open()?;
+    let vat_id = vat_id(call)?;
+    let selection = match call.optional_text(2).as_deref() {
+        Some(b"range") => Selection::Range {
+            start: optional_whole_number(call, 3, "start")?,
+            end: optional_whole_number(call, 4, "end")?,
+        },
+        Some(b"span") => Selection::Span(call.whole_number(3, "startPos")?),
+        Some(b"incarnation") => Selection::Incarnation(call.whole_number(3, "incarnation")?),
+        _ => return Err(Error::Internal("an unknown selection of items".into())),
+    };
+    let reader = history.read_items(&vat_id, selection, call.is_true(1));
+    source::make(call, Origin::Items(Box::new(reader)))
+}
+
+/// Items for `js/common/packed.js`: an array of `[incarnation, position, ...packed]`, each with items
+/// that follow one another from a position on.
+pub fn packed_run(run: ItemsRun) -> Value {
+    let mut pieces = Vec::new();
+    let mut open: Option<(i64, i64, Packed)> = None;
+    for (position, item) in run.items.iter() {
+        match &mut open {
+            Some((_, next, packed)) if *next == position => {
+                packed.add(Some(item));
+                *next = position.saturating_add(1);
+            }
+            _ => {
+                let mut packed = Packed::default();
+                packed.add(Some(item));
+                let piece = open.replace((position, position.saturating_add(1), packed));
+                pieces.extend(piece);
+            }
+        }
+    }
+    pieces.extend(open);
+    let pieces = pieces.into_iter().map(|(first, _, packed)| {
+        Value::Array(vec![
+            Value::Number(run.incarnation as f64),
+            Value::Number(first as f64),
+            packed.into_value(),
+        ])
+    });
+    Value::Array(pieces.collect())
+}

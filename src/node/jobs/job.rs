@@ -1,0 +1,71 @@
+//! Long work that JavaScript looks at and ends.
+
+use std::sync::Arc;
+
+use crate::node::raw::{Call, Function, Reply, Value, functions};
+use crate::store::error::Result;
+use crate::store::tasks::monitor::Monitor;
+
+/// Work that is watched through a [`Monitor`].
+pub trait Job {
+    /// Through which it is watched.
+    fn monitor(&self) -> &Monitor;
+}
+
+/// `progress()`: how far it has come.
+pub fn progress<T: Job>(call: &Call<'_, T>) -> Result<Reply> {
+    let progress = call.target.monitor().progress();
+    Ok(Value::Object(vec![
+        ("stage", Value::text(progress.stage.name())),
+        ("done", Value::Number(progress.done as f64)),
+        ("total", Value::Number(progress.total as f64)),
+        ("bytes", Value::Number(progress.bytes as f64)),
+    ])
+    .into())
+}
+
+/// `abort()`: ends the work at its next step.
+pub fn abort<T: Job>(call: &Call<'_, T>) -> Result<Reply> {
+    call.target.monitor().abort();
+    Ok(Value::Undefined.into())
+}
+
+/// What a job does.
+type Work = dyn Fn(&Monitor) -> Result<Value> + Send + Sync;
+
+/// A job that is done in one go.
+struct Run {
+    work: Box<Work>,
+    monitor: Monitor,
+}
+
+impl Job for Run {
+    fn monitor(&self) -> &Monitor {
+        &self.monitor
+    }
+}
+
+const METHODS: &[Function<Run>] = &[
+    ("run", |call| {
+        let run = call.target.clone();
+        call.promise(move || (run.work)(&run.monitor))
+    }),
+    ("progress", progress),
+    ("abort", abort),
+];
+
+/// A JavaScript object whose `run()` is a promise of what `work` returns, which is done on another
+/// thread; with `progress` and `abort`.
+///
+/// # Errors
+/// [`Error::Internal`](crate::store::error::Error::Internal) if Node-API makes no object.
+pub fn make<T: 'static>(
+    call: &Call<'_, T>,
+    work: impl Fn(&Monitor) -> Result<Value> + Send + Sync + 'static,
+) -> Result<Reply> {
+    let run = Arc::new(Run {
+        work: Box::new(work),
+        monitor: Monitor::default(),
+    });
+    functions(call.env(), &run, METHODS).map(Reply::Js)
+}

@@ -1,0 +1,243 @@
+//! Repopulating a store, for JavaScript: from a directory, or artifact by artifact from streams.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use super::job;
+use super::job::Job;
+use super::upkeep::locking;
+use crate::node::raw::{Call, Function, Reply, Value, functions};
+use crate::node::store::database::path_from;
+use crate::node::store::exporter::artifact_mode;
+use crate::node::store::sink;
+use crate::node::store::sink::Work;
+use crate::store::error::{Error, Result};
+use crate::store::maintenance::repopulate::{
+    Incoming, Refused, RepopulateOptions, Repopulated, Repopulation, repopulate_from_directory,
+};
+use crate::store::tasks::lock;
+use crate::store::tasks::monitor::Monitor;
+
+/// A repopulation from streams, one artifact after the other.
+pub struct FromStreams {
+    store: PathBuf,
+    options: RepopulateOptions,
+    monitor: Monitor,
+    /// Between `open` and `close`.
+    work: Mutex<Option<Arc<Repopulation>>>,
+    /// The artifact that is next, until there is a sink for it.
+    next: Mutex<Option<Incoming>>,
+    /// What became of the one that a sink took.
+    fate: Mutex<Fate>,
+}
+
+/// What became of an artifact whose stream was not read to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// Nothing yet.
+    Open,
+    /// It was refused, which is in the report.
+    Refused,
+    /// The work can't go on.
+    Fatal,
+}
+
+impl Job for FromStreams {
+    fn monitor(&self) -> &Monitor {
+        &self.monitor
+    }
+}
+
+const STREAM_METHODS: &[Function<FromStreams>] = &[
+    ("open", open),
+    ("look", look),
+    ("sink", make_sink),
+    ("passOver", pass_over),
+    ("finish", finish),
+    ("close", close),
+    ("progress", job::progress),
+    ("abort", job::abort),
+];
+
+/// The options from some argument on: `artifactMode, quotedMode, maxArtifactBytes,
+/// maxTransactionBytes, replaceDamaged`.
+fn options(call: &Call<'_, ()>, index: usize) -> Result<RepopulateOptions> {
+    let mut options = RepopulateOptions::new(artifact_mode(call, index)?);
+    if let Some(bytes) = call.number(index + 2) {
+        options.max_artifact_bytes = bytes as u64;
+    }
+    options.max_transaction_bytes = call.number(index + 3).map(|bytes| bytes as u64);
+    options.replace_damaged = call.is_true(index + 4);
+    Ok(options)
+}
+
+/// `makeRepopulationFromDirectory(from, dirPath, …options)`: its `run()` is a promise of the report.
+pub fn make_from_directory(call: &Call<'_, ()>) -> Result<Reply> {
+    let from = path_from(call.text(0, "directory")?)?;
+    let store = path_from(call.text(1, "dirPath")?)?;
+    let options = options(call, 2)?;
+    job::make(call, move |monitor| {
+        repopulate_from_directory(&from, &store, options.clone(), monitor).map(report)
+    })
+}
+
+/// `makeRepopulation(dirPath, …options)`.
+pub fn make(call: &Call<'_, ()>) -> Result<Reply> {
+    let job = Arc::new(FromStreams {
+        store: path_from(call.text(0, "dirPath")?)?,
+        options: options(call, 1)?,
+        monitor: Monitor::default(),
+        work: Mutex::default(),
+        next: Mutex::default(),
+        fate: Mutex::new(Fate::Open),
+    });
+    functions(call.env(), &job, STREAM_METHODS).map(Reply::Js)
+}
+
+impl FromStreams {
+    /// The repopulation. After `close` there is none for what was still under way, because its
+    /// caller did not wait for it.
+    fn work(&self) -> Result<Arc<Repopulation>> {
+        self.slot().clone().ok_or(Error::DatabaseClosed)
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Option<Arc<Repopulation>>> {
+        lock::lock(&self.work)
+    }
+
+    fn fate(&self) -> MutexGuard<'_, Fate> {
+        lock::lock(&self.fate)
+    }
+
+    fn next(&self) -> MutexGuard<'_, Option<Incoming>> {
+        lock::lock(&self.next)
+    }
+
+    /// Takes bytes of an artifact. After an error the artifact is gone.
+    pub fn add(&self, incoming: &mut Option<Box<Incoming>>, bytes: &[u8]) -> Result<()> {
+        let Some(artifact) = incoming else {
+            return Err(Error::Internal("the artifact was given up".into()));
+        };
+        let taken = artifact
+            .add(bytes)
+            .and_then(|()| self.monitor.count(bytes.len()));
+        if let Err(error) = &taken
+            && let Some(artifact) = incoming.take()
+        {
+            let given_up = self
+                .work()?
+                .give_up(*artifact, error.clone(), &self.monitor);
+            *self.fate() = match given_up {
+                Ok(()) => Fate::Refused,
+                Err(_) => Fate::Fatal,
+            };
+        }
+        taken
+    }
+
+    /// Checks and stores an artifact.
+    pub fn end(&self, incoming: Option<Box<Incoming>>) -> Result<()> {
+        let Some(artifact) = incoming else {
+            return Err(Error::Internal("the artifact was given up".into()));
+        };
+        let ended = self.work()?.end(*artifact, &self.monitor);
+        if ended.is_err() {
+            *self.fate() = Fate::Fatal;
+        }
+        ended
+    }
+}
+
+/// `open()`: a promise that the store is open.
+fn open(call: &Call<'_, FromStreams>) -> Result<Reply> {
+    let job = call.target.clone();
+    call.promise(move || {
+        let work = Repopulation::open(&job.store, job.options.clone(), &job.monitor)?;
+        *job.slot() = Some(Arc::new(work));
+        Ok(Value::Undefined)
+    })
+}
+
+/// `look(name)`: a promise of whether the artifact is needed.
+fn look(call: &Call<'_, FromStreams>) -> Result<Reply> {
+    let name = call.text(0, "artifact name")?;
+    let job = call.target.clone();
+    call.promise(move || {
+        let incoming = job.work()?.begin(&name, &job.monitor)?;
+        let is_needed = incoming.is_some();
+        *job.next() = incoming;
+        *job.fate() = Fate::Open;
+        Ok(Value::Bool(is_needed))
+    })
+}
+
+/// `sink()`: a sink for the artifact that is needed.
+fn make_sink(call: &Call<'_, FromStreams>) -> Result<Reply> {
+    let incoming = call.target.next().take();
+    let incoming = incoming.ok_or_else(|| Error::Internal("no artifact is needed".into()))?;
+    let work = Work::Artifact(call.target.clone(), Some(Box::new(incoming)));
+    sink::make(call, work, None)
+}
+
+/// `passOver(name, code, reason)`: takes note that an artifact's stream failed, unless the artifact
+/// was refused before. False if the work can't go on.
+fn pass_over(call: &Call<'_, FromStreams>) -> Result<Reply> {
+    let job = call.target;
+    if *job.fate() == Fate::Open {
+        let text = |index| {
+            let text = call.optional_text(index).unwrap_or_default();
+            String::from_utf8_lossy(&text).into_owned()
+        };
+        let refused = Refused {
+            name: call.text(0, "artifact name")?,
+            code: text(1),
+            reason: text(2),
+        };
+        job.work()?.note_refused(refused, &job.monitor);
+    }
+    Ok(Value::Bool(*job.fate() != Fate::Fatal).into())
+}
+
+/// `finish()`: a promise of the report.
+fn finish(call: &Call<'_, FromStreams>) -> Result<Reply> {
+    let job = call.target.clone();
+    call.promise(move || job.work()?.finish(&job.monitor).map(report))
+}
+
+/// `close()`: a promise that the store is closed.
+fn close(call: &Call<'_, FromStreams>) -> Result<Reply> {
+    let job = call.target.clone();
+    call.promise_of_end(move || {
+        // What is in work ends first, at its next step.
+        job.monitor.abort();
+        job.next().take();
+        let work = job.slot().take();
+        drop(work);
+        Ok(Value::Undefined)
+    })
+}
+
+fn report(done: Repopulated) -> Value {
+    let names = |names: Vec<Vec<u8>>| Value::Array(names.into_iter().map(Value::Text).collect());
+    let refused = |refused: Refused| {
+        Value::Object(vec![
+            ("name", Value::Text(refused.name)),
+            ("code", Value::text(refused.code)),
+            ("reason", Value::text(refused.reason)),
+        ])
+    };
+    Value::Object(vec![
+        ("filled", names(done.filled)),
+        ("replaced", names(done.replaced)),
+        ("bytes", Value::Number(done.bytes as f64)),
+        ("present", Value::Number(done.present as f64)),
+        ("unwanted", Value::Number(done.unwanted as f64)),
+        ("refusedCount", Value::Number(done.refused_count as f64)),
+        (
+            "refused",
+            Value::Array(done.refused.into_iter().map(refused).collect()),
+        ),
+        ("missing", names(done.missing)),
+        ("locking", locking(done.transacted)),
+    ])
+}

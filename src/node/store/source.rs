@@ -1,0 +1,120 @@
+//! The giving end of a stream: chunks and records that are read, and decompressed, on another
+//! thread, one promise at a time.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use super::packed::Packed;
+use crate::node::raw::{Call, Function, Reply, Value, functions};
+use crate::store::error::{Error, Result};
+use crate::store::gzip::Decompressor;
+use crate::store::history::ItemsReader;
+use crate::store::substores::span_reader::SpanReader;
+use crate::store::tasks::lock;
+use crate::store::transfer::exporter::{Artifact, ExportRecords, Exporter};
+
+/// Where chunks come from.
+pub enum Origin {
+    /// A snapshot.
+    Snapshot(Box<Decompressor>),
+    /// A span, as an artifact.
+    Span(SpanReader),
+    /// One chunk.
+    Bytes(Vec<u8>),
+    /// Export records.
+    Records(ExportRecords),
+    /// A vat's items.
+    Items(Box<ItemsReader>),
+    /// An artifact of an exporter, to be opened with the first chunk.
+    Artifact(Arc<Exporter>, Vec<u8>),
+    /// Nothing any more.
+    Ended,
+}
+
+/// A source.
+pub struct Source {
+    origin: Mutex<Origin>,
+    closed: AtomicBool,
+}
+
+const METHODS: &[Function<Source>] = &[("next", next), ("close", close)];
+
+/// A JavaScript object that gives what comes from `origin`.
+pub fn make<T: 'static>(call: &Call<'_, T>, origin: Origin) -> Result<Reply> {
+    let source = Arc::new(Source {
+        origin: Mutex::new(origin),
+        closed: AtomicBool::new(false),
+    });
+    functions(call.env(), &source, METHODS).map(Reply::Js)
+}
+
+/// The next batch of export records, keys and values in turn; `None` at the end.
+fn packed(records: &ExportRecords) -> Result<Option<Value>> {
+    let mut packed = Packed::default();
+    let more = records.next_batch_with(|key, value| {
+        packed.add(Some(key));
+        packed.add(Some(value));
+    })?;
+    Ok(more.then(|| packed.into_value()))
+}
+
+/// A batch of export records as an array of pairs.
+pub fn pairs(records: Vec<(Vec<u8>, Vec<u8>)>) -> Value {
+    Value::Array(
+        records
+            .into_iter()
+            .map(|(key, value)| Value::Array(vec![Value::Text(key), Value::Text(value)]))
+            .collect(),
+    )
+}
+
+impl Source {
+    fn next(&self) -> Result<Value> {
+        let mut origin = lock::lock_sound(&self.origin)?;
+        if self.closed.load(Ordering::Acquire) {
+            *origin = Origin::Ended;
+        }
+        if let Origin::Artifact(exporter, name) = &*origin {
+            *origin = match exporter.artifact(name)? {
+                Artifact::Snapshot(decompressor) => Origin::Snapshot(decompressor),
+                Artifact::Span(reader) => Origin::Span(reader),
+                Artifact::Bundle(bytes) => Origin::Bytes(bytes),
+            };
+        }
+        let chunk = match &mut *origin {
+            Origin::Snapshot(decompressor) => decompressor.next_chunk()?.map(Value::Bytes),
+            Origin::Span(reader) => reader.next_chunk()?.map(Value::Bytes),
+            Origin::Records(records) => packed(records)?,
+            Origin::Items(items) => items
+                .next_run()?
+                .map(crate::node::jobs::history::packed_run),
+            Origin::Bytes(bytes) => {
+                let bytes = std::mem::take(bytes);
+                *origin = Origin::Ended;
+                Some(Value::Bytes(bytes))
+            }
+            Origin::Artifact(..) => return Err(Error::Internal("an unopened artifact".into())),
+            Origin::Ended => None,
+        };
+        // It may have been closed while this chunk was in work.
+        if chunk.is_none() || self.closed.load(Ordering::Acquire) {
+            *origin = Origin::Ended;
+        }
+        Ok(chunk.unwrap_or(Value::Undefined))
+    }
+}
+
+/// `next()`: a promise of the next chunk, or of `undefined` at the end.
+fn next(call: &Call<'_, Source>) -> Result<Reply> {
+    let source = call.target.clone();
+    call.promise(move || source.next())
+}
+
+/// `close()`: lets go of what the source holds, now or when the chunk in work is done.
+fn close(call: &Call<'_, Source>) -> Result<Reply> {
+    call.target.closed.store(true, Ordering::Release);
+    if let Ok(mut origin) = call.target.origin.try_lock() {
+        *origin = Origin::Ended;
+    }
+    Ok(Value::Undefined.into())
+}

@@ -1,0 +1,103 @@
+//! A database that comes into being out of sight, for JavaScript.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use napi::sys;
+
+use super::database;
+use crate::node::raw::{Call, Function, Reply, Value, add_functions, new_object, tie};
+use crate::store::database::OpenOptions;
+use crate::store::database::staging::{Staged, StorePlace};
+use crate::store::error::{Error, Result};
+use crate::store::fs::open_files::Unused;
+
+/// Marks the JavaScript objects that are tied to a [`Staged`].
+const TAG: sys::napi_type_tag = sys::napi_type_tag {
+    lower: 0x7377_696e_672d_7374,
+    upper: 0x6f72_652d_7374_6167,
+};
+
+const METHODS: &[Function<Staged>] = &[
+    ("database", |call| {
+        database::handle(call.env(), call.target.database().clone())
+    }),
+    ("currentFile", |call| Ok(path(&call.target.current_file()))),
+    ("relax", |call| {
+        call.target.relax()?;
+        Ok(Value::Undefined.into())
+    }),
+    ("publish", publish),
+    ("discard", discard),
+];
+
+/// The directory, or the file, that a store is to be in.
+fn place(call: &Call<'_, ()>) -> Result<StorePlace> {
+    let path = database::path_from(call.text(0, "path")?)?;
+    Ok(match call.is_true(1) {
+        true => StorePlace::File(path),
+        false => StorePlace::Directory(path),
+    })
+}
+
+/// `clearStaging(path, asFile, entirely)`: a promise that nobody has the store open that is there, but
+/// for this process unless `entirely`; and that nothing is left of killed imports to that place.
+pub fn clear(call: &Call<'_, ()>) -> Result<Reply> {
+    let place = place(call)?;
+    let how = match call.is_true(2) {
+        true => Unused::Entirely,
+        false => Unused::ByOthers,
+    };
+    call.promise(move || {
+        place.check_unused(how)?;
+        place.remove_leftovers();
+        Ok(Value::Undefined)
+    })
+}
+
+/// `checkUnused(path, asFile)`: fails if anybody has the store open that is there.
+pub fn check_unused(call: &Call<'_, ()>) -> Result<Reply> {
+    place(call)?.check_unused(Unused::Entirely)?;
+    Ok(Value::Undefined.into())
+}
+
+/// `makeStaging(path, asFile, readonly)`: an empty database for a store in the directory, or the
+/// file, `path`.
+pub fn make(call: &Call<'_, ()>) -> Result<Reply> {
+    let place = place(call)?;
+    let options = OpenOptions {
+        readonly: call.is_true(2),
+        ..OpenOptions::default()
+    };
+    let staged = Arc::new(Staged::new(&place, &options)?);
+    let object = new_object(call.env())?;
+    tie(call.env(), object, &staged, &TAG)?;
+    add_functions(call.env(), object, &staged, METHODS)?;
+    Ok(Reply::Js(object))
+}
+
+/// The staged database that an argument is tied to.
+pub fn argument<T: 'static>(call: &Call<'_, T>, index: usize) -> Result<Arc<Staged>> {
+    call.target_of::<Staged>(index, &TAG)
+        .ok_or_else(|| Error::Internal("not a staged database".into()))
+}
+
+fn path(path: &Path) -> Reply {
+    Value::text(path.to_string_lossy().into_owned()).into()
+}
+
+/// `publish(unsafeFastMode)`: a promise that the database is in its place.
+fn publish(call: &Call<'_, Staged>) -> Result<Reply> {
+    let fast = call.is_true(0);
+    let staged = call.target.clone();
+    call.promise(move || staged.publish(fast).map(|()| Value::Undefined))
+}
+
+/// `discard()`: a promise that nothing is left of the database, unless it is in its place.
+fn discard(call: &Call<'_, Staged>) -> Result<Reply> {
+    let staged = call.target.clone();
+    call.promise_of_end(move || {
+        staged.discard();
+        Ok(Value::Undefined)
+    })
+}

@@ -1,0 +1,112 @@
+//! The table of bundles, and who uses them.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::report::look::Look;
+use crate::report::vats::Amount;
+use crate::report::words;
+use crate::store::history::{BundlePlace, VatInfo};
+
+/// How many bundles a page lists.
+pub(super) const MOST_BUNDLES: usize = 1_000;
+
+/// How many names, and how many vats, are named of one bundle.
+const MOST_NAMED: usize = 12;
+
+/// A row.
+pub(super) struct BundleRow {
+    pub(super) id: String,
+    pub(super) stored: &'static str,
+    pub(super) is_missing: bool,
+    pub(super) size: Amount,
+    pub(super) names: String,
+    /// The vats whose code it is.
+    pub(super) vats: String,
+    /// The vats whose workers load it first.
+    pub(super) workers: String,
+}
+
+/// The bundles of a page.
+pub(super) struct Bundles {
+    pub(super) rows: Vec<BundleRow>,
+    /// How many others there are.
+    pub(super) others: Option<String>,
+}
+
+/// Which vats use a bundle, by their places in the order of vats.
+#[derive(Default)]
+struct Users {
+    vats: BTreeSet<usize>,
+    workers: BTreeSet<usize>,
+}
+
+impl Bundles {
+    pub(super) fn of(look: &Look) -> Bundles {
+        let users = users(&look.vats);
+        let mut listed: Vec<_> = look.bundles.iter().collect();
+        if look.one.is_some() {
+            listed.retain(|bundle| users.contains_key(&bundle.bundle_id));
+        }
+        listed.sort_by_key(|bundle| std::cmp::Reverse(bundle.bytes));
+        let rest = listed.split_off(listed.len().min(MOST_BUNDLES));
+        let none = Users::default();
+        let rows = listed.into_iter().map(|bundle| {
+            let users = users.get(&bundle.bundle_id).unwrap_or(&none);
+            let named = |places: &BTreeSet<usize>| {
+                let vats = places.iter().filter_map(|place| look.vats.get(*place));
+                list(vats.map(|vat| vat.vat_id.as_str()), places.len())
+            };
+            let size = u64::try_from(bundle.bytes.unwrap_or(0)).unwrap_or(0);
+            BundleRow {
+                id: words::text(&bundle.bundle_id),
+                stored: match bundle.stored_in {
+                    Some(BundlePlace::BundleStore) => "yes",
+                    Some(BundlePlace::KvStore) => "in the key-value store",
+                    None => "missing",
+                },
+                is_missing: bundle.stored_in.is_none(),
+                size: Amount::bytes(size),
+                names: list(bundle.names.iter().map(String::as_str), bundle.names.len()),
+                vats: named(&users.vats),
+                workers: named(&users.workers),
+            }
+        });
+        Bundles {
+            rows: rows.collect(),
+            others: (!rest.is_empty()).then(|| words::count(rest.len())),
+        }
+    }
+}
+
+/// The first of `count` texts, and how many more there are.
+fn list<'a>(texts: impl Iterator<Item = &'a str>, count: usize) -> String {
+    let named: Vec<_> = texts.take(MOST_NAMED).map(words::text).collect();
+    match count.saturating_sub(MOST_NAMED) {
+        0 => named.join(", "),
+        more => format!("{} and {} more", named.join(", "), words::count(more)),
+    }
+}
+
+/// Who uses which bundle now, as the kernel has noted it.
+fn users(vats: &[VatInfo]) -> HashMap<String, Users> {
+    let mut found: HashMap<String, Users> = HashMap::new();
+    let parsed = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
+    for (place, vat) in vats.iter().enumerate() {
+        let source = vat.source.as_ref().and_then(|text| parsed(text.get()));
+        if let Some(id) = source.as_ref().and_then(|json| json["bundleID"].as_str()) {
+            found.entry(id.to_owned()).or_default().vats.insert(place);
+        }
+        let options = vat.options.as_ref().and_then(|text| parsed(text.get()));
+        let ids = options
+            .as_ref()
+            .and_then(|json| json["workerOptions"]["bundleIDs"].as_array());
+        for id in ids.into_iter().flatten().filter_map(|id| id.as_str()) {
+            found
+                .entry(id.to_owned())
+                .or_default()
+                .workers
+                .insert(place);
+        }
+    }
+    found
+}

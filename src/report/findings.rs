@@ -1,0 +1,115 @@
+//! The findings of a verification, by kind.
+
+use crate::report::explain::{Marked, explain};
+use crate::report::words;
+use crate::store::encoding::wtf8;
+use crate::store::verify::{Finding, Report, Severity};
+
+/// How many findings of each kind are listed.
+pub(crate) const MOST_OF_A_KIND: usize = 50;
+
+/// The longest message that is shown, in characters.
+const LONGEST: usize = 600;
+
+/// The findings of one kind.
+pub(crate) struct Kind {
+    pub(crate) name: &'static str,
+    pub(crate) severity: &'static str,
+    pub(crate) count: String,
+    pub(crate) meaning: Marked,
+    pub(crate) remedy: Marked,
+    pub(crate) findings: Vec<Found>,
+    /// How many are not listed.
+    pub(crate) left_out: Option<String>,
+}
+
+/// A finding.
+pub(crate) struct Found {
+    pub(crate) place: String,
+    pub(crate) message: String,
+}
+
+/// What a verification came to.
+pub(crate) struct Findings {
+    pub(crate) kinds: Vec<Kind>,
+    pub(crate) errors: u64,
+    pub(crate) warnings: u64,
+    /// Findings that are about something else than the vat that the report is about.
+    pub(crate) elsewhere: u64,
+}
+
+impl Findings {
+    /// Of the whole store, or of one vat.
+    pub(crate) fn of(report: &Report, one: Option<&str>) -> Findings {
+        let mut found = Findings {
+            kinds: Vec::new(),
+            errors: 0,
+            warnings: 0,
+            elsewhere: 0,
+        };
+        let concerns = |finding: &Finding| match one {
+            Some(vat_id) => finding.id.as_deref() == Some(vat_id.as_bytes()),
+            None => true,
+        };
+        for kind in crate::store::verify::Kind::ALL {
+            let of_kind = report.findings.iter().filter(|one| one.kind == *kind);
+            let (here, elsewhere): (Vec<_>, Vec<_>) = of_kind.partition(|one| concerns(one));
+            let left_out = report.left_out.iter().find(|(of, _)| of == kind);
+            let mut left_out = left_out.map_or(0, |(_, count)| *count);
+            found.elsewhere += elsewhere.len() as u64;
+            if one.is_some() {
+                // Whose these are is not known.
+                found.elsewhere += std::mem::take(&mut left_out);
+            }
+            if here.is_empty() {
+                continue;
+            }
+            let count = here.len() as u64 + left_out;
+            match kind.severity() {
+                Severity::Error => found.errors += count,
+                Severity::Warning => found.warnings += count,
+            }
+            let (meaning, remedy) = explain(*kind);
+            found.kinds.push(Kind {
+                name: kind.name(),
+                severity: kind.severity().name(),
+                count: words::count(count),
+                meaning,
+                remedy,
+                findings: here.into_iter().map(Found::of).collect(),
+                left_out: (left_out > 0).then(|| words::count(left_out)),
+            });
+        }
+        // The worst first; kinds are in their order otherwise.
+        found
+            .kinds
+            .sort_by_key(|kind| kind.severity != Severity::Error.name());
+        found
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.errors + self.warnings
+    }
+}
+
+impl Found {
+    fn of(finding: &Finding) -> Found {
+        let shown = |text: &[u8]| {
+            let text = wtf8::as_read(text);
+            words::text(&String::from_utf8_lossy(&text))
+        };
+        let table = finding.table.name().unwrap_or("the file");
+        let place = match (&finding.artifact, &finding.id) {
+            (Some(artifact), _) => shown(artifact),
+            (None, Some(id)) => match finding.position {
+                Some(position) => format!("{table} {} at {position}", shown(id)),
+                None => format!("{table} {}", shown(id)),
+            },
+            (None, None) => table.to_owned(),
+        };
+        Found {
+            place,
+            message: words::cut_text(&finding.message, LONGEST),
+        }
+    }
+}

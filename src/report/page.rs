@@ -1,0 +1,366 @@
+//! The page: everything on it, in words.
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use askama::Template;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use sha2::{Digest, Sha256};
+
+use crate::report::bundles::Bundles;
+use crate::report::data::{Data, Room};
+use crate::report::findings::{Findings, MOST_OF_A_KIND};
+use crate::report::look::{Look, MODES};
+use crate::report::space::{KeyRow, Kind, Pruning, key_rows, kinds, prunings};
+use crate::report::vats::{MOST_VATS, Vats, count_states};
+use crate::report::words;
+use crate::store::error::{Error, Result};
+use crate::store::records::mode::ArtifactMode;
+use crate::store::tasks::monitor::Monitor;
+use crate::store::verify::Report;
+
+const STYLE: &str = include_str!("assets/page.css");
+
+/// In this order; each adds to what those before it have made.
+const SCRIPTS: [&str; 5] = [
+    include_str!("assets/make.js"),
+    include_str!("assets/pieces.js"),
+    include_str!("assets/lanes.js"),
+    include_str!("assets/table.js"),
+    include_str!("assets/vats.js"),
+];
+
+/// A number that a reader wants to see first.
+pub(super) struct Fact {
+    label: &'static str,
+    value: String,
+    note: String,
+}
+
+/// Whether the store has all that a mode needs.
+struct Completeness {
+    mode: &'static str,
+    carries: &'static str,
+    is_complete: bool,
+    problems: Vec<String>,
+    artifacts: Vec<String>,
+    more_artifacts: Option<String>,
+}
+
+/// In one line, how the store is.
+struct Verdict {
+    class: &'static str,
+    words: String,
+    details: String,
+}
+
+#[derive(Template)]
+#[template(path = "page.html", whitespace = "minimize")]
+struct Page<'a> {
+    version: &'static str,
+    made: String,
+    store: String,
+    vat: Option<String>,
+    height: String,
+    style: &'a str,
+    style_hash: String,
+    scripts: &'a [String],
+    script_hashes: String,
+    verdict: Verdict,
+    facts: Vec<Fact>,
+    kinds: Vec<Kind>,
+    whole: String,
+    key_rows: Vec<KeyRow>,
+    modes: Vec<Completeness>,
+    prunings: Vec<Pruning>,
+    vats: &'a Vats<'a>,
+    bundles: Bundles,
+    findings: Option<Findings>,
+    verified_mode: &'static str,
+    cuts: Vec<String>,
+    data: String,
+}
+
+/// The page about what was seen. `verified` is what came of a verification.
+///
+/// # Errors
+/// SQLite's errors; [`Error::Aborted`].
+pub(crate) fn write(
+    look: &Look,
+    store: &Path,
+    verified: Option<&Report>,
+    made: SystemTime,
+    monitor: &Monitor,
+) -> Result<String> {
+    let vats = Vats::of(look);
+    let room = match look.one {
+        None => Room::OF_ALL,
+        Some(_) => Room::OF_ONE,
+    };
+    let cut = Data::of(look, &vats.listed, room, monitor)?;
+    let findings = verified.map(|report| Findings::of(report, look.one.as_deref()));
+    let style = STYLE.replace("\r\n", "\n");
+    let scripts = SCRIPTS.map(|script| script.replace("\r\n", "\n"));
+    let is_all = look.one.is_none();
+    let page = Page {
+        version: env!("CARGO_PKG_VERSION"),
+        made: humantime::format_rfc3339_seconds(made)
+            .to_string()
+            .replace('T', " ")
+            .replace('Z', " UTC"),
+        store: words::text(&store.to_string_lossy()),
+        vat: look.one.as_deref().map(words::text),
+        height: look.block_height.to_string(),
+        style_hash: csp_hash(&style),
+        script_hashes: scripts.each_ref().map(|one| csp_hash(one)).join(" "),
+        style: &style,
+        scripts: &scripts,
+        verdict: verdict(verified, findings.as_ref()),
+        facts: facts(look, verified),
+        kinds: if is_all { kinds(look) } else { Vec::new() },
+        whole: words::bytes(look.space.file_bytes),
+        key_rows: if is_all { key_rows(look) } else { Vec::new() },
+        modes: completeness(look),
+        prunings: prunings(look),
+        bundles: Bundles::of(look),
+        findings,
+        verified_mode: verified.map_or("", |report| report.mode.name()),
+        cuts: cuts(&vats, &cut, verified),
+        data: cut.data.script()?,
+        vats: &vats,
+    };
+    page.render()
+        .map_err(|error| Error::Internal(error.to_string()))
+}
+
+/// By which a policy allows a style or a script.
+fn csp_hash(text: &str) -> String {
+    let hash = BASE64_STANDARD.encode(Sha256::digest(text));
+    format!("'sha256-{hash}'")
+}
+
+fn verdict(verified: Option<&Report>, findings: Option<&Findings>) -> Verdict {
+    let (Some(report), Some(findings)) = (verified, findings) else {
+        return Verdict {
+            class: "open",
+            words: "Not verified".into(),
+            details: "This report was made without looking whether contents have their hashes \
+                      (--no-verify)."
+                .into(),
+        };
+    };
+    let totals = report.totals;
+    let checked = format!(
+        "{}, {} and {} were checked against their hashes, {} in all.",
+        words::things(totals.spans.checked, "span"),
+        words::things(totals.snapshots.checked, "snapshot"),
+        words::things(totals.bundles.checked, "bundle"),
+        words::bytes(totals.spans.bytes + totals.snapshots.bytes + totals.bundles.bytes),
+    );
+    match (findings.count(), findings.errors) {
+        (0, _) => Verdict {
+            class: "good",
+            words: "Nothing is wrong".into(),
+            details: match findings.elsewhere {
+                0 => checked,
+                some => format!(
+                    "{checked} Of the rest of the store there {} {}.",
+                    if some == 1 { "is" } else { "are" },
+                    words::things(some, "finding"),
+                ),
+            },
+        },
+        (count, errors) => Verdict {
+            class: if errors > 0 { "bad" } else { "fair" },
+            words: words::things(count, "finding"),
+            details: format!(
+                "{}, {}. {checked}",
+                words::things(errors, "error"),
+                words::things(findings.warnings, "warning")
+            ),
+        },
+    }
+}
+
+fn facts(look: &Look, verified: Option<&Report>) -> Vec<Fact> {
+    let vats = &look.vats;
+    let sum = |of: fn(&crate::store::history::VatInfo) -> usize| vats.iter().map(of).sum::<usize>();
+    let items = vats
+        .iter()
+        .fold(0i64, |sum, vat| sum.saturating_add(vat.items));
+    let (spans, whole) = (sum(|vat| vat.spans), sum(|vat| vat.populated_spans));
+    let (snapshots, images) = (sum(|vat| vat.snapshots), sum(|vat| vat.populated_snapshots));
+    let mut facts = vec![Fact {
+        label: "Block height",
+        value: look.block_height.to_string(),
+        note: match verified.and_then(|report| report.block_height) {
+            Some(height) if height != look.block_height => {
+                format!("verified as of block {height}")
+            }
+            _ => "the last commit".into(),
+        },
+    }];
+    let complete = MODES.iter().zip(&look.lacking);
+    let complete = complete
+        .take_while(|(_, lacking)| lacking.is_nothing())
+        .last();
+    facts.push(Fact {
+        label: "Complete for",
+        value: complete.map_or("no mode", |(mode, _)| mode.name()).into(),
+        note: match complete {
+            None => "it lacks what a kernel needs".into(),
+            Some((ArtifactMode::Archival, _)) => "all history is there".into(),
+            Some(_) => "what is missing stands below".into(),
+        },
+    });
+    if let Some(vat) = vats.first().filter(|_| look.one.is_some()) {
+        facts.push(Fact {
+            label: "State",
+            value: vat.state.name().into(),
+            note: if vat.in_kernel {
+                "the kernel's state has it".into()
+            } else {
+                "not in the kernel's state".into()
+            },
+        });
+        facts.push(Fact {
+            label: "Incarnation",
+            value: vat.incarnation.map_or("none".into(), |one| one.to_string()),
+            note: format!("of {}; the first is 0", words::count(vat.incarnations)),
+        });
+    } else {
+        facts.push(Fact {
+            label: "File",
+            value: words::bytes(look.space.file_bytes),
+            note: match look.space.log_bytes {
+                0 => format!("{} of it free", words::bytes(look.space.free_bytes)),
+                log => format!(
+                    "{} of it free; {} of log beside it",
+                    words::bytes(look.space.free_bytes),
+                    words::bytes(log)
+                ),
+            },
+        });
+        facts.push(Fact {
+            label: "Vats",
+            value: words::count(vats.len()),
+            note: count_states(vats),
+        });
+    }
+    facts.push(Fact {
+        label: "Transcript items",
+        value: words::count(items),
+        note: format!(
+            "in {}, {} of them pruned",
+            words::things(spans, "span"),
+            words::count(spans.saturating_sub(whole))
+        ),
+    });
+    facts.push(Fact {
+        label: "Snapshots",
+        value: words::count(snapshots),
+        note: format!("{} with their image", words::count(images)),
+    });
+    facts
+}
+
+fn completeness(look: &Look) -> Vec<Completeness> {
+    let modes = MODES.iter().zip(&look.lacking);
+    let modes = modes.map(|(mode, lacking)| {
+        let mut problems = Vec::new();
+        if lacking.spans > 0 {
+            problems.push(format!(
+                "{} of {} {} {}.",
+                words::things(lacking.spans, "span"),
+                words::things(lacking.vats, "vat"),
+                if lacking.spans == 1 { "lacks" } else { "lack" },
+                words::things(lacking.items, "item"),
+            ));
+        }
+        problems.extend(
+            lacking
+                .problems
+                .iter()
+                .map(|text| words::cut_text(text, 600)),
+        );
+        if lacking.more_problems > 0 {
+            let more = words::count(lacking.more_problems);
+            problems.push(format!("and {more} more of this kind"));
+        }
+        let more = lacking.spans.saturating_sub(lacking.artifacts.len());
+        Completeness {
+            mode: mode.name(),
+            carries: match mode {
+                ArtifactMode::Operational => "What a kernel needs to run",
+                ArtifactMode::Replay => "And each vat's current incarnation, to replay it",
+                ArtifactMode::Archival | ArtifactMode::Debug => "And all earlier incarnations",
+            },
+            is_complete: lacking.is_nothing(),
+            problems,
+            artifacts: lacking
+                .artifacts
+                .iter()
+                .map(|name| words::text(name))
+                .collect(),
+            more_artifacts: (more > 0).then(|| words::count(more)),
+        }
+    });
+    modes.collect()
+}
+
+/// What the page leaves out, so that it stays small.
+fn cuts(vats: &Vats<'_>, cut: &crate::report::data::Cut, verified: Option<&Report>) -> Vec<String> {
+    let mut cuts = Vec::new();
+    if vats.others.is_some() {
+        cuts.push(format!(
+            "The {} largest vats are listed.",
+            words::count(MOST_VATS)
+        ));
+    }
+    if cut.merged_vats > 0 {
+        cuts.push(format!(
+            "Of {} with more than {}, spans are put together into pieces. \
+             inspect --vat VATID --html shows one vat in more of them.",
+            words::things(cut.merged_vats, "vat"),
+            words::things(cut.pieces_of_one, "span"),
+        ));
+    }
+    if cut.incarnations_left_out > 0 {
+        cuts.push(format!(
+            "Of some vats only the last incarnations are listed; {} are not.",
+            words::count(cut.incarnations_left_out)
+        ));
+    }
+    if verified.is_some_and(|report| !report.left_out.is_empty()) {
+        cuts.push(format!(
+            "Of each kind of finding the first {} are listed.",
+            words::count(MOST_OF_A_KIND)
+        ));
+    }
+    cuts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn style_and_scripts_can_stand_in_a_page() {
+        for text in SCRIPTS.iter().chain([&STYLE]) {
+            let text = text.to_ascii_lowercase();
+            for end in ["</script", "</style", "<!--", "<script"] {
+                assert!(!text.contains(end), "{end}");
+            }
+        }
+        assert!(!STYLE.contains("url(") && !STYLE.contains("@import"));
+    }
+
+    #[test]
+    fn a_hash_as_browsers_have_it() {
+        assert_eq!(
+            csp_hash("alert('Hello, world.');"),
+            "'sha256-qznLcsROx4GACP2dm0UCKCzCG+HiZ1guq6ZZDob/Tng='"
+        );
+    }
+}

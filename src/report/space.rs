@@ -1,0 +1,171 @@
+//! Where a store's bytes go, and how to have some of them back.
+
+use crate::report::look::Look;
+use crate::report::sums::{Sizes, prunable};
+use crate::report::vats::{Amount, BarPart, bar};
+use crate::report::words;
+use crate::store::history::KeyKind;
+use crate::store::records::mode::ArtifactMode;
+
+/// A kind of contents of the file.
+pub(super) struct Kind {
+    pub(super) class: &'static str,
+    pub(super) label: &'static str,
+    pub(super) contents: String,
+    pub(super) size: Amount,
+    pub(super) percent: String,
+    pub(super) bar: Vec<BarPart>,
+}
+
+/// What the file holds, the largest kind first. All kinds together are the whole file.
+pub(super) fn kinds(look: &Look) -> Vec<Kind> {
+    let mut sizes = Sizes::default();
+    look.vats
+        .iter()
+        .for_each(|vat| sizes.add(Sizes::of(vat, look)));
+    // The keys of all vats are some of them.
+    let keys = look.keys.total.bytes;
+    let stored = look
+        .bundles
+        .iter()
+        .filter_map(|bundle| match bundle.stored_in {
+            Some(crate::store::history::BundlePlace::BundleStore) => bundle.bytes,
+            _ => None,
+        });
+    let bundles = stored.fold(0u64, |sum, bytes| sum.saturating_add(bytes.max(0) as u64));
+    let free = look.space.free_bytes;
+    let whole = look.space.file_bytes;
+    let known = [sizes.transcripts, sizes.snapshots, keys, bundles, free];
+    let known = known
+        .iter()
+        .fold(0u64, |sum, part| sum.saturating_add(*part));
+    let count = |of: fn(&crate::store::history::VatInfo) -> u64| look.vats.iter().map(of).sum();
+    let items: u64 = count(|vat| vat.items.unsigned_abs());
+    let images: u64 = count(|vat| vat.populated_snapshots as u64);
+    let mut kinds = [
+        (
+            "transcripts",
+            "Transcripts",
+            words::things(items, "item"),
+            sizes.transcripts,
+        ),
+        (
+            "snapshots",
+            "Heap snapshots",
+            format!("{}, compressed", words::things(images, "image")),
+            sizes.snapshots,
+        ),
+        (
+            "keys",
+            "Key-value store",
+            words::things(look.keys.total.keys, "key"),
+            keys,
+        ),
+        (
+            "bundles",
+            "Bundles",
+            words::things(look.bundles.len(), "bundle"),
+            bundles,
+        ),
+        (
+            "rest",
+            "Indexes and the rest",
+            "indexes, records, and what SQLite adds to each row".into(),
+            whole.saturating_sub(known),
+        ),
+        (
+            "free",
+            "Free",
+            "will be used again; reclaim gives it back to the disk".into(),
+            free,
+        ),
+    ];
+    kinds[..4].sort_by_key(|kind| std::cmp::Reverse(kind.3));
+    let whole = whole.max(known);
+    let mut parts: Vec<_> = kinds.iter().map(|kind| (kind.0, kind.3)).collect();
+    let kinds = kinds.into_iter().map(|(class, label, contents, bytes)| {
+        // Behind those that come before it.
+        for part in &mut parts {
+            if part.0 == class {
+                break;
+            }
+            part.0 = "";
+        }
+        Kind {
+            bar: bar(&parts, whole)
+                .into_iter()
+                .filter(|part| part.class == class)
+                .collect(),
+            class,
+            label,
+            contents,
+            percent: words::percent(bytes, whole),
+            size: Amount::bytes(bytes),
+        }
+    });
+    kinds.collect()
+}
+
+/// What the keys of the key-value store are for.
+pub(super) struct KeyRow {
+    pub(super) label: &'static str,
+    pub(super) keys: String,
+    pub(super) size: Amount,
+    pub(super) percent: String,
+}
+
+/// The key-value store by what its keys are for, the largest kind first.
+pub(super) fn key_rows(look: &Look) -> Vec<KeyRow> {
+    let mut kinds: Vec<_> = look.keys.kinds.iter().collect();
+    kinds.sort_by_key(|(_, tally)| std::cmp::Reverse(tally.bytes));
+    let row = |(kind, tally): (&KeyKind, &crate::store::history::KeyTally)| KeyRow {
+        label: match kind {
+            KeyKind::VatStore => "what vats keep (vNN.vs.…)",
+            KeyKind::CList => "what vats know (vNN.c.…)",
+            KeyKind::Vat => "other notes on vats (vNN.…)",
+            KeyKind::Object => "objects (koNN.…)",
+            KeyKind::Promise => "promises (kpNN.…)",
+            KeyKind::Bundle => "bundles, as older kernels kept them (bundle.…)",
+            KeyKind::Host => "the host's (host.…)",
+            KeyKind::Local => "this machine's (local.…)",
+            KeyKind::Kernel => "everything else, the kernel's",
+        },
+        keys: words::count(tally.keys),
+        size: Amount::bytes(tally.bytes),
+        percent: words::percent(tally.bytes, look.keys.total.bytes),
+    };
+    kinds.into_iter().map(row).collect()
+}
+
+/// What pruning would free.
+pub(super) struct Pruning {
+    pub(super) mode: &'static str,
+    pub(super) keeps: &'static str,
+    pub(super) items: String,
+    pub(super) images: String,
+    pub(super) size: Amount,
+}
+
+/// What can be pruned, keeping more and more.
+pub(super) fn prunings(look: &Look) -> Vec<Pruning> {
+    let modes = [
+        (ArtifactMode::Operational, "only what a kernel needs to run"),
+        (ArtifactMode::Replay, "each vat's current incarnation"),
+        (ArtifactMode::Archival, "all but vats that were terminated"),
+    ];
+    let prunings = modes.into_iter().map(|(mode, keeps)| {
+        let found = prunable(look, mode);
+        Pruning {
+            mode: mode.name(),
+            keeps,
+            items: format!(
+                "{} of {}",
+                words::things(found.items, "item"),
+                words::things(found.spans, "span")
+            ),
+            images: words::things(found.snapshots, "image"),
+            size: Amount::bytes(found.item_bytes.saturating_add(found.image_bytes)),
+        }
+    });
+    prunings.collect()
+}

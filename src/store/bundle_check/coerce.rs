@@ -1,0 +1,98 @@
+//! Values that stand where JavaScript wants a string, and becomes one.
+
+use std::borrow::Cow;
+
+use crate::store::encoding::json::{Json, number_to_string};
+use crate::store::error::refusal::Refusal;
+
+/// How deeply nested a value V8 can print as JSON before its stack is full.
+///
+/// V8 recurses, and at this depth its stack is full, or for frozen arrays at half of it. No more
+/// than that can be said, but it is far beyond any bundle that was made to be used.
+pub(super) const STRINGIFY_LEVELS: usize = 4_100;
+
+/// How deeply nested an array V8 can join into a string.
+const JOIN_LEVELS: usize = 3_100;
+
+/// The string that JavaScript's `String()` makes of a value.
+///
+/// # Errors
+/// As in JavaScript, a `TypeError` for an object with a `toString` property of its own, since no
+/// value in JSON is a function, and a `RangeError` for arrays too deep to be joined.
+pub(super) fn to_string(value: &Json) -> Result<Cow<'_, [u8]>, Refusal> {
+    let items = match value {
+        Json::String(string) => return Ok(Cow::Borrowed(string)),
+        Json::Null => return Ok(Cow::Borrowed(b"null")),
+        Json::Bool(true) => return Ok(Cow::Borrowed(b"true")),
+        Json::Bool(false) => return Ok(Cow::Borrowed(b"false")),
+        Json::Number(number) => return Ok(Cow::Owned(number_to_string(*number).into_bytes())),
+        Json::Object(_) => std::slice::from_ref(value),
+        Json::Array(items) => items,
+    };
+    let mut text = Vec::new();
+    // The arrays that are being joined, and whether an item of each was written.
+    let mut open = vec![(items.iter(), false)];
+    while let Some((items, begun)) = open.last_mut() {
+        let Some(item) = items.next() else {
+            open.pop();
+            continue;
+        };
+        if *begun {
+            text.push(b',');
+        }
+        *begun = true;
+        match item {
+            Json::Null => {}
+            Json::Array(items) => {
+                if open.len() >= JOIN_LEVELS {
+                    return Err(Refusal::stack_overflow());
+                }
+                open.push((items.iter(), false));
+            }
+            Json::Object(object) if object.get(b"toString").is_some() => {
+                return Err(Refusal::type_error(
+                    "Cannot convert object to primitive value",
+                ));
+            }
+            Json::Object(_) => text.extend_from_slice(b"[object Object]"),
+            scalar => text.extend_from_slice(&to_string(scalar)?),
+        }
+    }
+    Ok(Cow::Owned(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::encoding::json::parse;
+    use crate::store::error::Class;
+
+    #[test]
+    fn values_become_strings_as_in_javascript() {
+        for (json, string) in [
+            (r#""a""#, "a"),
+            ("null", "null"),
+            ("true", "true"),
+            ("1e21", "1e+21"),
+            ("1e999", "Infinity"),
+            ("[]", ""),
+            (r#"[["a"]]"#, "a"),
+            (
+                r#"[null,[1,[]],{},"x",false]"#,
+                ",1,,[object Object],x,false",
+            ),
+            (r#"{"valueOf":1}"#, "[object Object]"),
+        ] {
+            let value = parse(json.as_bytes()).unwrap();
+            assert_eq!(to_string(&value).unwrap(), string.as_bytes());
+        }
+    }
+
+    #[test]
+    fn some_values_do_not() {
+        let value = parse(br#"[{"toString":null}]"#).unwrap();
+        assert_eq!(to_string(&value).unwrap_err().class(), Class::TypeError);
+        let value = parse(&[b"[".repeat(9000), b"]".repeat(9000)].concat()).unwrap();
+        assert_eq!(to_string(&value).unwrap_err().class(), Class::RangeError);
+    }
+}

@@ -1,0 +1,152 @@
+//! Tells JavaScript whether its copies of values still hold.
+//!
+//! JavaScript (`js/store/kv-cache.js`) reads these numbers in memory of its own instead of asking, because a
+//! call costs more than the rest of a cached read. The numbers belong to the database; every view of them
+//! is brought up to date whenever one changes, on whatever thread that happens.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use crate::store::tasks::lock;
+
+/// What a database says of the copies of its values.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Numbers {
+    /// Changes when copies made before no longer hold.
+    pub generation: i32,
+    /// Whether nobody but this store can change a value, and this store says so when it does.
+    pub held: bool,
+    /// Whether the database is closed.
+    pub closed: bool,
+}
+
+/// Shows the numbers to somebody who does not ask.
+pub trait SignalView: Send + Sync {
+    /// Shows the numbers as they are now.
+    fn show(&self, numbers: Numbers);
+}
+
+/// The numbers, and those who see them.
+#[derive(Default)]
+pub struct Signal {
+    state: Mutex<State>,
+    held: AtomicBool,
+}
+
+#[derive(Default)]
+struct State {
+    numbers: Numbers,
+    views: Vec<Arc<dyn SignalView>>,
+}
+
+impl fmt::Debug for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Signal")
+            .field(&self.state().numbers)
+            .finish()
+    }
+}
+
+impl Signal {
+    /// Shows the numbers in `view` from now on.
+    pub fn show_in(&self, view: Arc<dyn SignalView>) {
+        let mut state = self.state();
+        view.show(state.numbers);
+        state.views.push(view);
+    }
+
+    /// Leaves `view` alone from now on: nothing is shown in it once this has returned.
+    pub fn stop_showing_in(&self, view: &Arc<dyn SignalView>) {
+        self.state().views.retain(|other| !Arc::ptr_eq(other, view));
+    }
+
+    /// Makes all copies void.
+    pub(crate) fn outdate(&self) {
+        self.change(|numbers| numbers.generation = numbers.generation.wrapping_add(1));
+    }
+
+    /// Which copies hold.
+    #[cfg(test)]
+    pub(crate) fn generation(&self) -> i32 {
+        self.state().numbers.generation
+    }
+
+    /// Says whether nobody else can change a value.
+    pub(crate) fn hold(&self, held: bool) {
+        self.held.store(held, Ordering::Release);
+        self.change(|numbers| numbers.held = held);
+    }
+
+    /// Says that the database is closed.
+    pub(crate) fn close(&self) {
+        self.change(|numbers| numbers.closed = true);
+    }
+
+    /// Whether nobody else can change a value.
+    pub(crate) fn is_held(&self) -> bool {
+        self.held.load(Ordering::Acquire)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Numbers)) {
+        let mut state = self.state();
+        let before = state.numbers;
+        change(&mut state.numbers);
+        if state.numbers != before {
+            for view in &state.views {
+                view.show(state.numbers);
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing in here leaves the numbers half changed.
+        lock::lock(&self.state)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Seen(Mutex<Vec<Numbers>>);
+
+    impl SignalView for Seen {
+        fn show(&self, numbers: Numbers) {
+            self.0.lock().unwrap().push(numbers);
+        }
+    }
+
+    #[test]
+    fn a_view_shows_every_change_until_it_is_left_alone() {
+        let signal = Signal::default();
+        signal.hold(true);
+        let seen = Arc::new(Seen::default());
+        let view: Arc<dyn SignalView> = seen.clone();
+        signal.show_in(view.clone());
+        signal.hold(true);
+        signal.outdate();
+        signal.hold(false);
+        signal.close();
+        signal.stop_showing_in(&view);
+        signal.outdate();
+        let held = Numbers {
+            held: true,
+            ..Numbers::default()
+        };
+        let outdated = Numbers {
+            generation: 1,
+            ..held
+        };
+        let free = Numbers {
+            held: false,
+            ..outdated
+        };
+        let closed = Numbers {
+            closed: true,
+            ..free
+        };
+        assert_eq!(*seen.0.lock().unwrap(), [held, outdated, free, closed]);
+    }
+}

@@ -1,0 +1,200 @@
+//! Reading keys in order, some at a time.
+//!
+//! `getNextKey` asks for one key after another. Whoever does so in a row is served from a batch
+//! that grows as they go on; whoever asks once costs one key.
+
+use std::collections::VecDeque;
+
+use super::Database;
+use super::sql_text::SqlText;
+use crate::store::encoding::wtf8;
+use crate::store::error::Result;
+use crate::store::tasks::limits::limits;
+
+/// The most keys to read at a time.
+const MAX_BATCH: usize = 256;
+
+/// By how much the next batch is larger.
+const GROWTH: usize = 4;
+
+/// Keys of the kvStore table that come next, without those whose deletion is buffered.
+#[derive(Default)]
+pub(crate) struct ScanAhead {
+    /// Between this key and the first of `keys` there is no other. `None`: nothing is known.
+    from: Option<Vec<u8>>,
+    keys: VecDeque<Vec<u8>>,
+    /// The last key that was read.
+    to: Vec<u8>,
+    /// Whether the table has nothing after `to`.
+    is_end: bool,
+    batch: usize,
+}
+
+impl ScanAhead {
+    /// Forgets all keys, because the table has changed.
+    pub(crate) fn forget(&mut self) {
+        self.from = None;
+        self.keys.clear();
+    }
+
+    /// The first key behind `previous`, if that is known: `Some(None)` where there is none.
+    fn after(&mut self, previous: &[u8]) -> Option<Option<&[u8]>> {
+        let from = self.from.as_deref()?;
+        if previous < from {
+            self.forget();
+            return None;
+        }
+        while self
+            .keys
+            .front()
+            .is_some_and(|key| key.as_slice() <= previous)
+        {
+            self.from = self.keys.pop_front();
+        }
+        match self.keys.front() {
+            Some(key) => Some(Some(key)),
+            None => self.is_end.then_some(None),
+        }
+    }
+
+    /// Passes over the first key, because its deletion is buffered: so whoever deletes keys and
+    /// asks for the first one again and again is not shown any of them twice.
+    fn pass_over(&mut self, key: &[u8]) {
+        if self.keys.front().is_some_and(|front| front == key) {
+            self.keys.pop_front();
+        }
+    }
+
+    /// After which key to read on in order to find the one after `previous`, and how many keys to
+    /// read: more if that goes on from what was read last.
+    fn next_batch(&mut self, previous: &[u8]) -> (Vec<u8>, usize) {
+        if self.from.is_some() && previous <= self.to.as_slice() {
+            self.batch = (self.batch * GROWTH).clamp(1, MAX_BATCH);
+            (self.to.clone(), self.batch)
+        } else {
+            self.batch = 1;
+            self.from = Some(previous.to_vec());
+            (previous.to_vec(), self.batch)
+        }
+    }
+}
+
+impl Database {
+    /// The first key of the table behind `previous`. What is buffered is not looked at.
+    pub(crate) fn peek_key_after(&self, previous: &[u8]) -> Result<Option<Vec<u8>>> {
+        self.notice_others();
+        let mut buffer = self.buffer.borrow_mut();
+        let scan = &mut buffer.scan;
+        if let Some(known) = scan.after(previous) {
+            return Ok(known.map(<[u8]>::to_vec));
+        }
+        let (start, batch) = scan.next_batch(previous);
+        drop(buffer);
+
+        let byte_limit = limits().record_batch_bytes;
+        let mut keys = VecDeque::new();
+        let mut bytes = 0;
+        let mut statement =
+            self.prepare_directly("SELECT key FROM kvStore WHERE key > ? ORDER BY key")?;
+        let mut rows = self.checked(statement.query([SqlText(&start)]))?;
+        let mut is_end = false;
+        while keys.is_empty() || (keys.len() < batch && bytes < byte_limit) {
+            let Some(row) = self.checked(rows.next())? else {
+                is_end = true;
+                break;
+            };
+            let key = wtf8::in_column(self.checked(row.get_ref(0))?)?;
+            bytes += key.len();
+            keys.push_back(key.to_vec());
+        }
+        let first = keys.front().cloned();
+        let mut buffer = self.buffer.borrow_mut();
+        let scan = &mut buffer.scan;
+        scan.to = keys.back().cloned().unwrap_or(start);
+        scan.keys = keys;
+        scan.is_end = is_end;
+        Ok(first)
+    }
+
+    /// As [`Database::peek_key_after`], of which `key` was the result, but `key` and what was
+    /// passed over before are left out from now on, because their deletion is buffered.
+    pub(crate) fn peek_key_after_deleted(
+        &self,
+        previous: &[u8],
+        key: &[u8],
+    ) -> Result<Option<Vec<u8>>> {
+        self.buffer.borrow_mut().scan.pass_over(key);
+        self.peek_key_after(previous)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::store::substores::{Store, StoreOptions};
+
+    #[test]
+    fn keys_come_in_order_whatever_is_written_on_the_way() {
+        let mut store = Store::in_memory(StoreOptions::default()).unwrap();
+        let key = |n: u32| format!("k{n:04}").into_bytes();
+        for n in 0..1000 {
+            store.kernel_set(&key(n * 2), b"v").unwrap();
+        }
+        store.commit().unwrap();
+        let mut seen = Vec::new();
+        let mut previous = Vec::new();
+        while let Some(next) = store.kv_get_next_key(&previous).unwrap() {
+            let n: u32 = std::str::from_utf8(&next[1..]).unwrap().parse().unwrap();
+            // Set and deleted ahead and behind, in the buffer and, now and then, in the table.
+            match n % 10 {
+                0 => store.kernel_set(&key(n + 1), b"new").unwrap(),
+                4 => store.kernel_delete(&key(n + 2)).unwrap(),
+                8 => store.kernel_delete(&key(n)).unwrap(),
+                _ => {}
+            }
+            if n.is_multiple_of(94) {
+                store.commit().unwrap();
+            }
+            seen.push(n);
+            previous = next;
+        }
+        let expected: Vec<u32> = (0..2000)
+            .filter(|n| matches!(n % 10, 0 | 1 | 2 | 4 | 8))
+            .collect();
+        assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn keys_that_are_deleted_on_the_way_are_not_seen_again() {
+        let mut store = Store::in_memory(StoreOptions::default()).unwrap();
+        let key = |n: u32| format!("k{n:04}").into_bytes();
+        for n in 0..1000 {
+            store.kernel_set(&key(n), b"v").unwrap();
+        }
+        store.commit().unwrap();
+        store.start_crank().unwrap();
+        let next = |store: &Store| store.kv_get_next_key(b"k").unwrap();
+        let delete_first = |store: &mut Store, count: u32, first: u32| {
+            for n in first..first + count {
+                assert_eq!(next(store).as_deref(), Some(key(n).as_slice()));
+                store.kernel_delete(&key(n)).unwrap();
+            }
+        };
+        delete_first(&mut store, 150, 0);
+        store.establish_crank_savepoint(b"s").unwrap();
+        delete_first(&mut store, 30, 150);
+        // What was passed over is there again.
+        store.kernel_set(&key(160), b"new").unwrap();
+        assert_eq!(next(&store), Some(key(160)));
+        store.kernel_delete(&key(160)).unwrap();
+        assert_eq!(next(&store), Some(key(180)));
+        store.rollback_crank(b"s").unwrap();
+        delete_first(&mut store, 850, 150);
+        assert_eq!(next(&store), None);
+        store.kernel_set(&key(3), b"new").unwrap();
+        assert_eq!(next(&store), Some(key(3)));
+        store.end_crank().unwrap();
+        store.finish_crank();
+        store.commit().unwrap();
+        assert_eq!(store.kv_dump().unwrap().len(), 1);
+    }
+}

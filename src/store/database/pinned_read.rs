@@ -1,0 +1,113 @@
+//! Reading a store as of one moment, even if SQLite ends the read transaction.
+//!
+//! When the disk fails while something is read, SQLite ends the whole transaction. Whoever asks
+//! again would be shown the state of that later time, and not notice. So a database that is to be
+//! read as of one moment begins its transaction anew, and looks whether anybody has committed
+//! meanwhile.
+
+use rusqlite::Connection;
+
+use super::Database;
+use crate::store::error::{Error, Result};
+
+/// Which state of the database is read.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) enum Moment {
+    /// Whichever there is.
+    #[default]
+    Any,
+    /// The one that SQLite had this number for; `None` if it could not be asked.
+    Fixed(Option<i64>),
+}
+
+impl Database {
+    /// From now on, reads nothing but the state that the open read transaction sees.
+    pub(crate) fn fix_moment(&self) {
+        let version = self.peek_value("PRAGMA data_version", []).ok().flatten();
+        self.moment.set(Moment::Fixed(version));
+    }
+
+    /// Ends the read transaction, if SQLite has not.
+    ///
+    /// # Errors
+    /// [`Error::DatabaseClosed`]; SQLite's errors.
+    pub(crate) fn end_moment(&self) -> Result<()> {
+        self.moment.set(Moment::Any);
+        let connection = self.connection()?;
+        match connection.is_autocommit() {
+            true => Ok(()),
+            false => self.execute("ROLLBACK"),
+        }
+    }
+}
+
+/// Sees to it that the connection is in a transaction that sees the moment's state.
+///
+/// # Errors
+/// [`Error::MomentLost`]; SQLite's errors.
+pub(crate) fn check(moment: Moment, connection: &Connection) -> Result<()> {
+    match moment {
+        Moment::Fixed(version) if connection.is_autocommit() => return_to(version, connection),
+        _ => Ok(()),
+    }
+}
+
+fn return_to(version: Option<i64>, connection: &Connection) -> Result<()> {
+    connection.execute_batch("BEGIN")?;
+    let read = || {
+        // The transaction begins with the first look at the file.
+        connection.query_row("SELECT COUNT(*) FROM sqlite_schema", [], |_| Ok(()))?;
+        connection.query_row("PRAGMA data_version", [], |row| row.get(0))
+    };
+    let outcome = match read() {
+        Ok(now) if version == Some(now) => return Ok(()),
+        Ok::<i64, _>(_) => Err(Error::MomentLost),
+        Err(error) => Err(Error::from(error)),
+    };
+    if !connection.is_autocommit() {
+        connection.execute_batch("ROLLBACK")?;
+    }
+    outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::database::{Location, OpenOptions};
+    use crate::store::records::mode::ArtifactMode;
+    use crate::store::substores::{Store, StoreOptions};
+    use crate::store::transfer::exporter::Exporter;
+
+    #[test]
+    fn a_lost_transaction_is_begun_anew_or_missed() {
+        let directory = tempfile::tempdir().unwrap();
+        let location = Location::File(
+            directory
+                .path()
+                .join(crate::store::database::locate::FILE_NAME),
+        );
+        let options = StoreOptions::default();
+        let mut store = Store::open(location, &OpenOptions::default(), false, options).unwrap();
+        store.host_set(b"host.height", b"1").unwrap();
+        store.commit().unwrap();
+        let exporter = Exporter::open(directory.path(), ArtifactMode::Operational).unwrap();
+        // As SQLite does when it can't read.
+        let lose = || {
+            let db = exporter.database().lock();
+            db.connection().unwrap().execute_batch("ROLLBACK").unwrap();
+        };
+        let height = || exporter.get_host_kv(b"host.height");
+        lose();
+        assert_eq!(height().unwrap().unwrap(), b"1");
+        assert!(exporter.database().lock().in_transaction());
+        store.host_set(b"host.height", b"2").unwrap();
+        store.commit().unwrap();
+        assert_eq!(height().unwrap().unwrap(), b"1", "it sees its own state");
+        lose();
+        for _ in 0..2 {
+            assert!(matches!(height(), Err(Error::MomentLost)));
+        }
+        exporter.close().unwrap();
+        assert!(matches!(exporter.close(), Err(Error::DatabaseClosed)));
+    }
+}

@@ -1,0 +1,491 @@
+//! One state of a store on several connections, which only read.
+//!
+//! Each connection is in a read transaction, and all of them see the same commit, so that work may
+//! be cut up among threads while a kernel goes on committing. SQLite has no call that gives a
+//! second connection the state of the first (but for one that takes a build option and unsafe
+//! code). So all begin one after the other, and the WAL-index says whether anybody has committed
+//! meanwhile: then they begin anew. Blocks are seconds apart, and beginning takes microseconds.
+
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::hints::Advised;
+use super::locate::{explain, find_file};
+use super::schema::Part;
+use super::wal_version::{WalClock, is_in_wal_mode};
+use super::{DEFAULT_BUSY_TIMEOUT, Database, Location, open_error, schema_check};
+use crate::store::error::{Error, Result};
+use crate::store::fs::sidecar::sidecar;
+use crate::store::fs::{open, open_files};
+use crate::store::tasks::monitor::Monitor;
+
+/// How often to begin anew before making do with one connection.
+const ATTEMPTS: u32 = 100;
+
+/// After how many steps of SQLite's machine it is asked whether to go on. A step takes less than
+/// a microsecond, or a page's reading.
+const STEPS: i32 = 2000;
+
+/// SQLite's page cache of each connection, in KiB. Most pages are read once.
+const CACHE_KIB: u32 = 4000;
+
+/// A state of a store.
+pub(crate) struct View {
+    connections: Vec<Database>,
+}
+
+/// How to open the file, such that it stays as it is.
+#[derive(Debug, Clone, Copy)]
+enum Access {
+    /// For reading and writing, of which no use is made, except that SQLite rolls back a
+    /// transaction that was not finished: a writable connection removes the log that it has to
+    /// make.
+    Tidy,
+    /// For reading alone.
+    Read,
+    /// As a file that nobody changes, where no log can be made, and neither a log nor a journal
+    /// is left. SQLite would read neither.
+    Unchanging,
+}
+
+impl View {
+    /// The last commit of the store in a directory, on as many connections as are wanted; on one
+    /// if others commit all the time. `stop` makes whatever SQLite is doing end with
+    /// `SQLITE_INTERRUPT`, as aborting does.
+    ///
+    /// # Errors
+    /// [`Error::NoStore`] where there is no SQLite file; [`Error::UnreadableLog`];
+    /// [`Error::UnfinishedTransaction`]; [`Error::Aborted`]; SQLite's errors.
+    pub(crate) fn open(
+        directory: &Path,
+        wanted: usize,
+        monitor: &Monitor,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<View> {
+        View::begin(directory, wanted, monitor, stop).about_store(directory)
+    }
+
+    fn begin(
+        directory: &Path,
+        wanted: usize,
+        monitor: &Monitor,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<View> {
+        let file = open::real(&find_file(directory)?);
+        let (access, first) = open_first(&file).map_err(|error| explain(error, directory))?;
+        let mut connections = vec![first];
+        while connections.len() < wanted.max(1) {
+            connections.push(open(&file, access)?);
+        }
+        for connection in &mut connections {
+            // It fails where the schema can't be read, which whoever reads on hears of again.
+            drop(connection.execute_batch(&format!("PRAGMA cache_size=-{CACHE_KIB}")));
+            let (abort, stop) = (monitor.abort_flag(), stop.clone());
+            let ended = move || abort.load(Ordering::Relaxed) || stop.load(Ordering::Relaxed);
+            connection.progress_handler(STEPS, Some(ended))?;
+        }
+        begin_together(&mut connections, monitor)?;
+        let over = |connection| Database::over(connection, Location::File(file.clone()));
+        Ok(View {
+            connections: connections.into_iter().map(over).collect(),
+        })
+    }
+
+    /// The last commit of the store in a directory, on one connection, which has empty tables for
+    /// those that an old store may lack.
+    ///
+    /// # Errors
+    /// As [`View::open`]; [`Error::NoStore`] for another database, too.
+    pub(crate) fn open_one(directory: &Path, monitor: &Monitor) -> Result<Database> {
+        let mut connections = View::open(directory, 1, monitor, &Arc::default())?.connections;
+        let db = connections
+            .pop()
+            .ok_or_else(|| Error::Internal("no connection".into()))?;
+        db.check_is_store(directory).about_store(directory)?;
+        db.check_tables().about_store(directory)?;
+        db.check_columns_of(directory, &Part::STORED)
+            .about_store(directory)?;
+        db.make_missing_tables().about_store(directory)?;
+        db.fix_moment();
+        Ok(db)
+    }
+
+    /// The connections; at least one.
+    pub(crate) fn into_connections(self) -> Vec<Database> {
+        self.connections
+    }
+}
+
+fn open_first(file: &Path) -> Result<(Access, Connection)> {
+    let is_there = |suffix| sidecar(file, suffix).symlink_metadata().is_ok();
+    let mut access = if is_there("-wal") || is_there("-journal") {
+        Access::Read
+    } else {
+        Access::Tidy
+    };
+    let mut opened = open(file, access).and_then(touch);
+    if has_code(&opened, "SQLITE_READONLY_ROLLBACK") {
+        roll_back(file)?;
+        opened = open(file, access).and_then(touch);
+    }
+    if is_forbidden(&opened) {
+        if is_log_left(file) {
+            // If the file itself can't be opened, that is what is wrong.
+            drop(open(file, Access::Read)?);
+            return Err(Error::UnreadableLog(file.to_owned()));
+        }
+        if is_journal_left(file) {
+            drop(open(file, Access::Read)?);
+            return Err(Error::UnfinishedTransaction(file.to_owned()));
+        }
+        access = Access::Unchanging;
+        opened = open(file, access).and_then(touch);
+    }
+    match opened {
+        Ok(connection) => Ok((access, connection)),
+        // The rest of a file whose schema can't be read is there all the same.
+        Err(Error::Sqlite { code, .. }) if code.starts_with("SQLITE_CORRUPT") => {
+            Ok((Access::Read, open(file, Access::Read)?))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Rolls back the transaction that a process without a log did not finish, as SQLite does whenever
+/// the file is opened for writing: before that, the file may hold a state that was never committed.
+///
+/// # Errors
+/// [`Error::UnfinishedTransaction`] where this user may not do so; SQLite's errors.
+fn roll_back(file: &Path) -> Result<()> {
+    // In a directory that can't be written to SQLite would change the file and then fail, since
+    // it could not remove the journal.
+    if may_remove(file) {
+        let opened = open(file, Access::Tidy).and_then(touch);
+        if !is_forbidden(&opened) {
+            return opened.map(drop);
+        }
+    }
+    Err(Error::UnfinishedTransaction(file.to_owned()))
+}
+
+/// Whether this user may remove files from the directory of a file, as far as can be told.
+fn may_remove(file: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use rustix::fs::{Access, AtFlags, CWD, accessat};
+        let access = Access::WRITE_OK | Access::EXEC_OK;
+        let directory = file.parent().unwrap_or(Path::new("."));
+        accessat(CWD, directory, access, AtFlags::EACCESS).is_ok()
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = file;
+        true
+    }
+}
+
+/// Whether there may be commits in a log, or somebody may be about to make some.
+fn is_log_left(file: &Path) -> bool {
+    let look = |suffix| sidecar(file, suffix).symlink_metadata();
+    look("-wal").is_ok_and(|found| found.len() > 0 || look("-shm").is_ok())
+}
+
+/// Whether there is a journal that may have to be rolled back: SQLite clears the beginning of one
+/// that is done with, or cuts it off.
+fn is_journal_left(file: &Path) -> bool {
+    let mut first = [0];
+    match open::open(&sidecar(file, "-journal")) {
+        Ok(mut journal) => !matches!(journal.read(&mut first), Ok(0)) && first != [0],
+        Err(error) => error.kind() != ErrorKind::NotFound,
+    }
+}
+
+fn has_code<T>(outcome: &Result<T>, expected: &str) -> bool {
+    matches!(outcome, Err(Error::Sqlite { code, .. }) if *code == expected)
+}
+
+/// Whether SQLite may not write to the file, or to those beside it. That it can't for a moment, or
+/// can't find them, is another matter.
+fn is_forbidden<T>(outcome: &Result<T>) -> bool {
+    const OTHERS: [&str; 6] = ["EMFILE", "ENFILE", "ENOMEM", "EIO", "ELOOP", "ENAMETOOLONG"];
+    matches!(outcome, Err(Error::Sqlite { code, system, .. })
+        if (code.starts_with("SQLITE_CANTOPEN") || code.starts_with("SQLITE_READONLY"))
+            && !system.is_some_and(|system| OTHERS.contains(&system)))
+}
+
+fn open(file: &Path, access: Access) -> Result<Connection> {
+    open::check_database(file)?;
+    let open = |name: &Path, more: OpenFlags| -> Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
+        let opened = Connection::open_with_flags(name, flags);
+        let connection = opened.map_err(|error| open_error(error, name))?;
+        schema_check::distrust(&connection)?;
+        Ok(connection)
+    };
+    let open = |name: &Path, more| open_files::open(file, || open(name, more));
+    let connection = match access {
+        Access::Tidy => {
+            let connection = open(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+            connection.execute_batch("PRAGMA query_only=1")?;
+            connection
+        }
+        Access::Read => open(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?,
+        Access::Unchanging => open(
+            Path::new(&uri_of_unchanging(file)),
+            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
+        )?,
+    };
+    connection.busy_timeout(DEFAULT_BUSY_TIMEOUT)?;
+    Ok(connection)
+}
+
+/// Reads something, with which SQLite opens the file in earnest.
+fn touch(connection: Connection) -> Result<Connection> {
+    read_something(&connection)?;
+    Ok(connection)
+}
+
+fn read_something(connection: &Connection) -> Result<()> {
+    connection.query_row("SELECT COUNT(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    Ok(())
+}
+
+fn uri_of_unchanging(file: &Path) -> String {
+    let mut uri = "file:".to_owned();
+    for byte in file.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
+                uri.push(char::from(*byte));
+            }
+            _ => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri + "?immutable=1"
+}
+
+/// Begins a read transaction on each connection, such that all of them see the same state.
+fn begin_together(connections: &mut Vec<Connection>, monitor: &Monitor) -> Result<()> {
+    let logged = connections.first().is_some_and(is_in_wal_mode);
+    let look = |connections: &[Connection]| {
+        let first = connections.first().filter(|_| logged);
+        first.and_then(WalClock::read)
+    };
+    for attempt in 0..ATTEMPTS {
+        monitor.check()?;
+        let before = look(connections);
+        for connection in connections.iter() {
+            begin(connection)?;
+        }
+        // Where there is no log, the first one's lock keeps everybody from committing.
+        if connections.len() < 2 || before == look(connections) {
+            return Ok(());
+        }
+        for connection in connections.iter() {
+            connection.execute_batch("ROLLBACK")?;
+        }
+        thread::sleep(Duration::from_micros(u64::from(attempt) * 50));
+    }
+    connections.truncate(1);
+    connections.iter().try_for_each(begin)
+}
+
+fn begin(connection: &Connection) -> Result<()> {
+    connection.execute_batch("BEGIN")?;
+    match read_something(connection) {
+        // Whoever reads on hears of it again.
+        Err(Error::Sqlite { code, .. }) if code.starts_with("SQLITE_CORRUPT") => Ok(()),
+        outcome => outcome,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::database::OpenOptions;
+    use crate::store::database::locate::file_in_directory;
+    use crate::store::substores::{Store, StoreOptions};
+    use std::fs;
+    use std::path::PathBuf;
+
+    fn store_in(directory: &Path) -> Store {
+        let location = Location::File(file_in_directory(directory));
+        let options = StoreOptions::default();
+        Store::open(location, &OpenOptions::default(), false, options).unwrap()
+    }
+
+    fn view(directory: &Path, wanted: usize) -> Result<Vec<Database>> {
+        View::open(directory, wanted, &Monitor::default(), &Arc::default())
+            .map(View::into_connections)
+    }
+
+    #[test]
+    fn all_connections_see_the_same_commit() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut store = store_in(directory.path());
+        store.kernel_set(b"n", b"0").unwrap();
+        store.commit().unwrap();
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut number = 0;
+                while !done.load(Ordering::Relaxed) {
+                    number += 1;
+                    store
+                        .kernel_set(b"n", number.to_string().as_bytes())
+                        .unwrap();
+                    store.commit().unwrap();
+                }
+            });
+            for _ in 0..50 {
+                let connections = view(directory.path(), 4).unwrap();
+                let read = |db: &Database| db.kv_get(b"n", |value| value.map(<[u8]>::to_vec));
+                let values: Vec<_> = connections.iter().map(|db| read(db).unwrap()).collect();
+                assert!(values.iter().all(|value| *value == values[0]), "{values:?}");
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+    }
+
+    #[test]
+    fn a_store_at_rest_stays_as_it_is() {
+        let directory = tempfile::tempdir().unwrap();
+        store_in(directory.path()).close().unwrap();
+        let file = file_in_directory(directory.path());
+        let before = fs::read(&file).unwrap();
+        drop(view(directory.path(), 3).unwrap());
+        assert_eq!(fs::read(&file).unwrap(), before);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_log_that_was_left_is_read_and_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let copy = tempfile::tempdir().unwrap();
+        let mut store = store_in(directory.path());
+        store.kernel_set(b"n", b"in the log").unwrap();
+        store.commit().unwrap();
+        for name in ["swingstore.sqlite", "swingstore.sqlite-wal"] {
+            fs::copy(directory.path().join(name), copy.path().join(name)).unwrap();
+        }
+        let contents = |name: &str| fs::read(copy.path().join(name)).unwrap();
+        let before = (
+            contents("swingstore.sqlite"),
+            contents("swingstore.sqlite-wal"),
+        );
+        for db in view(copy.path(), 2).unwrap() {
+            let value = db.kv_get(b"n", |value| value.map(<[u8]>::to_vec)).unwrap();
+            assert_eq!(value.unwrap(), b"in the log");
+        }
+        assert_eq!(
+            (
+                contents("swingstore.sqlite"),
+                contents("swingstore.sqlite-wal")
+            ),
+            before
+        );
+    }
+
+    /// The files of a store without a log in the middle of a transaction that has changed the file,
+    /// in which `n` was "committed" before.
+    fn leave_journal(directory: &Path) -> PathBuf {
+        let living = tempfile::tempdir().unwrap();
+        let mut store = store_in(living.path());
+        store.kernel_set(b"n", b"committed").unwrap();
+        store.commit().unwrap();
+        store.close().unwrap();
+        let from = file_in_directory(living.path());
+        let connection = Connection::open(&from).unwrap();
+        connection
+            .execute_batch(
+                "PRAGMA journal_mode=DELETE; PRAGMA cache_size=1; BEGIN;
+                 UPDATE kvStore SET value = 'never' WHERE key = 'n';
+                 INSERT INTO bundles VALUES ('large', zeroblob(1000000));",
+            )
+            .unwrap();
+        let to = file_in_directory(directory);
+        for suffix in ["", "-journal"] {
+            fs::copy(sidecar(&from, suffix), sidecar(&to, suffix)).unwrap();
+        }
+        let unchanging = open(&to, Access::Unchanging).unwrap();
+        let sql = "SELECT value FROM kvStore WHERE key = 'n'";
+        let value: String = unchanging.query_row(sql, [], |row| row.get(0)).unwrap();
+        assert_eq!(value, "never");
+        to
+    }
+
+    fn value_in(directory: &Path) -> Vec<u8> {
+        let connections = view(directory, 2).unwrap();
+        let read = |db: &Database| db.kv_get(b"n", |value| value.unwrap().to_vec()).unwrap();
+        let values: Vec<_> = connections.iter().map(read).collect();
+        assert_eq!(values[0], values[1]);
+        values[0].clone()
+    }
+
+    #[test]
+    fn a_transaction_that_was_not_finished_is_rolled_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = leave_journal(directory.path());
+        assert_eq!(value_in(directory.path()), b"committed");
+        assert!(!is_journal_left(&file));
+
+        // Through a link: the journal lies beside what it leads to.
+        #[cfg(unix)]
+        {
+            let linked = tempfile::tempdir().unwrap();
+            let file = leave_journal(directory.path());
+            std::os::unix::fs::symlink(&file, file_in_directory(linked.path())).unwrap();
+            assert_eq!(value_in(linked.path()), b"committed");
+        }
+    }
+
+    #[test]
+    fn a_journal_that_is_done_with_is_none() {
+        let directory = tempfile::tempdir().unwrap();
+        store_in(directory.path()).close().unwrap();
+        let file = file_in_directory(directory.path());
+        let journal = sidecar(&file, "-journal");
+        assert!(!is_journal_left(&file));
+        for (contents, is_left) in [(&b""[..], false), (&[0; 600], false), (&[0xd9; 600], true)] {
+            fs::write(&journal, contents).unwrap();
+            assert_eq!(is_journal_left(&file), is_left);
+        }
+        // Nor is an empty log one with commits in it.
+        let log = sidecar(&file, "-wal");
+        fs::write(&log, "").unwrap();
+        assert!(!is_log_left(&file));
+        fs::write(&log, "x").unwrap();
+        assert!(is_log_left(&file));
+    }
+
+    #[test]
+    fn a_file_whose_name_means_something_in_a_uri() {
+        let base = tempfile::tempdir().unwrap();
+        // Windows has no file names with a question mark.
+        let mark = if cfg!(windows) { "&" } else { "?" };
+        let directory = base.path().join(format!("a{mark}b#c%20 d"));
+        fs::create_dir(&directory).unwrap();
+        store_in(&directory).close().unwrap();
+        let connection = open(&file_in_directory(&directory), Access::Unchanging).unwrap();
+        read_something(&connection).unwrap();
+    }
+
+    #[test]
+    fn what_is_no_store_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let refused = |directory: &Path, words: &str| {
+            let error = view(directory, 1).err().unwrap();
+            assert!(matches!(error, Error::NoStore { .. }), "{error:?}");
+            assert!(error.to_string().contains(words), "{error}");
+        };
+        refused(&directory.path().join("missing"), "no such directory");
+        refused(directory.path(), "has no swingstore.sqlite");
+        fs::write(file_in_directory(directory.path()), b"text".repeat(1000)).unwrap();
+        refused(directory.path(), "not a database");
+    }
+}

@@ -1,0 +1,137 @@
+//! Items that span readers have yet to read and that are about to disappear from the store.
+//!
+//! They go to a temporary database of SQLite's: it holds what fits into its page cache in memory and
+//! the rest in a file without a name, and it uses the room of what was deleted again. All readers of a
+//! store share one, and items that several readers need are saved once.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use rusqlite::{Connection, params};
+
+use crate::store::error::{Error, Result};
+use crate::store::tasks::limits::limits;
+use crate::store::tasks::lock;
+
+/// The least that SQLite's page cache gets, in KiB.
+const MIN_CACHE_KIB: usize = 64;
+
+/// A temporary database of items.
+pub(crate) struct SavedItems(Mutex<Connection>);
+
+/// Items of one range of positions. Dropping the last reference deletes them.
+pub(crate) struct SavedRange {
+    items: Arc<SavedItems>,
+    number: i64,
+}
+
+impl SavedItems {
+    /// A new, empty one.
+    ///
+    /// # Errors
+    /// SQLite's errors.
+    pub(crate) fn new() -> Result<Arc<SavedItems>> {
+        // The empty name is SQLite's for a temporary database.
+        let connection = Connection::open("")?;
+        let cache_kib = (limits().item_batch_bytes / 1024).max(MIN_CACHE_KIB);
+        // Nothing has to survive a failure: a range that could not be saved whole is not used.
+        connection.execute_batch(&format!(
+            "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-{cache_kib};
+             CREATE TABLE ranges (number INTEGER PRIMARY KEY);
+             CREATE TABLE items (
+               number INTEGER, position INTEGER, item BLOB, PRIMARY KEY (number, position)
+             )"
+        ))?;
+        Ok(Arc::new(SavedItems(Mutex::new(connection))))
+    }
+
+    /// How many items there are.
+    #[cfg(test)]
+    pub(crate) fn count(&self) -> i64 {
+        let connection = self.lock();
+        connection
+            .query_row("SELECT COUNT(*) FROM items", [], |row| row.get(0))
+            .unwrap_or(-1)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        lock::lock(&self.0)
+    }
+}
+
+impl SavedRange {
+    /// Saves the items that `give` hands to the function that it gets.
+    ///
+    /// # Errors
+    /// What `give` says; SQLite's errors.
+    pub(crate) fn new(
+        items: &Arc<SavedItems>,
+        give: impl FnOnce(&mut dyn FnMut(i64, &[u8]) -> Result<()>) -> Result<()>,
+    ) -> Result<Arc<SavedRange>> {
+        let connection = items.lock();
+        connection.execute("INSERT INTO ranges DEFAULT VALUES", [])?;
+        let number = connection.last_insert_rowid();
+        connection.execute_batch("BEGIN")?;
+        let saved = connection
+            .prepare_cached("INSERT INTO items VALUES (?, ?, ?)")
+            .map_err(Error::from)
+            .and_then(|mut insert| {
+                give(&mut |position, item| {
+                    insert.execute(params![number, position, item])?;
+                    Ok(())
+                })
+            });
+        let ended = connection.execute_batch("COMMIT").map_err(Error::from);
+        drop(connection);
+        // Dropping it, after a failure, deletes what it has.
+        let range = Arc::new(SavedRange {
+            items: items.clone(),
+            number,
+        });
+        saved.and(ended).map(|()| range)
+    }
+
+    /// Gives `take` the items from position `start` up to, not including, `end`, in order, until it
+    /// returns false. Returns whether it was given all.
+    ///
+    /// # Errors
+    /// SQLite's errors.
+    pub(crate) fn read(
+        &self,
+        start: i64,
+        end: i64,
+        mut take: impl FnMut(i64, &[u8]) -> bool,
+    ) -> Result<bool> {
+        let connection = self.items.lock();
+        let mut statement = connection.prepare_cached(
+            "SELECT position, item FROM items
+             WHERE number = ? AND ? <= position AND position < ? ORDER BY position",
+        )?;
+        let mut rows = statement.query(params![self.number, start, end])?;
+        while let Some(row) = rows.next()? {
+            if !take(
+                row.get(0)?,
+                row.get_ref(1)?.as_bytes().map_err(rusqlite::Error::from)?,
+            ) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+impl Drop for SavedRange {
+    fn drop(&mut self) {
+        if Arc::strong_count(&self.items) == 1 {
+            // The whole database is dropped, which is sooner done.
+            return;
+        }
+        let connection = self.items.lock();
+        // What can't be deleted goes with the database.
+        for sql in [
+            "DELETE FROM items WHERE number = ?",
+            "DELETE FROM ranges WHERE number = ?",
+        ] {
+            drop(connection.execute(sql, [self.number]));
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! The file format: six tables and an index, as the reference declares them.
+//!
+//! There are two versions of the `snapshots` table in the field. The older one has the extra
+//! constraint `CHECK(compressedSnapshot is not null or inUse is null)`; as the tables are only
+//! made where they are missing, such a file is used as it is.
+//!
+//! `isCurrent` and `inUse` are 1 or NULL, never 0: the UNIQUE constraints let a vat have one
+//! current span and one snapshot in use, but any number of historical ones.
+//!
+//! A file whose tables lack a column, as those of stores from before incarnations were recorded do, is
+//! refused before anything is written to it.
+
+use super::Database;
+use super::locate::no_store;
+use crate::store::error::{Error, Result};
+use std::path::Path;
+
+/// What the older `snapshots` table has besides.
+pub(crate) const OLDER_SNAPSHOTS_CONSTRAINT: &str =
+    "CHECK(compressedSnapshot is not null or inUse is null)";
+
+/// A sub-store's part of the schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// key-value state
+    Kv,
+    /// transcript items and spans
+    Transcripts,
+    /// heap snapshots
+    Snapshots,
+    /// code bundles
+    Bundles,
+    /// changes to the export data that the callback has yet to be told
+    PendingExports,
+}
+
+/// SQL without comments and white space, in lower case.
+pub(crate) fn squeeze(sql: &str) -> String {
+    sql.lines()
+        .map(|line| line.split("--").next().unwrap_or_default())
+        .flat_map(str::chars)
+        .filter(|c| !c.is_whitespace())
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
+impl Part {
+    /// All parts, in the order in which the reference makes them.
+    pub const ALL: [Part; 5] = [
+        Part::PendingExports,
+        Part::Kv,
+        Part::Transcripts,
+        Part::Snapshots,
+        Part::Bundles,
+    ];
+
+    /// The parts that an export is made of.
+    pub(crate) const STORED: [Part; 4] =
+        [Part::Kv, Part::Transcripts, Part::Snapshots, Part::Bundles];
+
+    /// The statements that make this part where it is missing.
+    pub fn sql(self) -> &'static str {
+        match self {
+            Part::Kv => {
+                "CREATE TABLE IF NOT EXISTS kvStore (
+                   key TEXT,
+                   value TEXT,
+                   PRIMARY KEY (key)
+                 )"
+            }
+            Part::Transcripts => {
+                "CREATE TABLE IF NOT EXISTS transcriptItems (
+                   vatID TEXT,
+                   position INTEGER,
+                   item TEXT,
+                   incarnation INTEGER,
+                   PRIMARY KEY (vatID, position)
+                 );
+                 CREATE TABLE IF NOT EXISTS transcriptSpans (
+                   vatID TEXT,
+                   startPos INTEGER, -- the first position of the span
+                   endPos INTEGER, -- the position behind its last
+                   hash TEXT, -- over all of its items
+                   isCurrent INTEGER CHECK (isCurrent = 1),
+                   incarnation INTEGER,
+                   PRIMARY KEY (vatID, startPos),
+                   UNIQUE (vatID, isCurrent)
+                 );
+                 CREATE INDEX IF NOT EXISTS currentTranscriptIndex
+                 ON transcriptSpans (vatID, isCurrent)"
+            }
+            Part::Snapshots => {
+                "CREATE TABLE IF NOT EXISTS snapshots (
+                   vatID TEXT,
+                   snapPos INTEGER,
+                   inUse INTEGER CHECK(inUse = 1),
+                   hash TEXT,
+                   uncompressedSize INTEGER,
+                   compressedSize INTEGER,
+                   compressedSnapshot BLOB,
+                   PRIMARY KEY (vatID, snapPos),
+                   UNIQUE (vatID, inUse)
+                 )"
+            }
+            Part::Bundles => {
+                "CREATE TABLE IF NOT EXISTS bundles (
+                   bundleID TEXT,
+                   bundle BLOB,
+                   PRIMARY KEY (bundleID)
+                 )"
+            }
+            Part::PendingExports => {
+                "CREATE TABLE IF NOT EXISTS pendingExports (
+                   key TEXT,
+                   value TEXT,
+                   PRIMARY KEY (key)
+                 )"
+            }
+        }
+    }
+
+    /// Statements that can be prepared where this part's tables have all columns, in the order in which
+    /// the reference finds one missing.
+    fn probes(self) -> &'static [&'static str] {
+        match self {
+            Part::Kv => &["SELECT value, key FROM kvStore"],
+            Part::Transcripts => &[
+                "SELECT incarnation, startPos, endPos, isCurrent, vatID FROM transcriptSpans",
+                "INSERT INTO transcriptSpans (vatID, startPos, endPos, hash, isCurrent, incarnation)
+                 VALUES (?, ?, ?, ?, ?, ?)",
+                "SELECT item, position, vatID FROM transcriptItems",
+                "INSERT INTO transcriptItems (vatID, item, position, incarnation)
+                 VALUES (?, ?, ?, ?)",
+            ],
+            Part::Snapshots => &[
+                "SELECT hash, compressedSnapshot, snapPos, inUse, vatID FROM snapshots",
+                "INSERT INTO snapshots (vatID, snapPos, inUse, hash, uncompressedSize,
+                   compressedSize, compressedSnapshot)
+                 VALUES (?, ?, ?, ?, ?, ?, ?)",
+            ],
+            Part::Bundles => &["INSERT INTO bundles (bundleID, bundle) VALUES (?, ?)"],
+            Part::PendingExports => &["INSERT INTO pendingExports (key, value) VALUES (?, ?)"],
+        }
+    }
+}
+
+impl Database {
+    /// Fails if a table of these parts lacks a column. A table that is missing altogether is in order:
+    /// it is made later. Nothing is written.
+    ///
+    /// # Errors
+    /// SQLite's, in the reference's words, such as `no such column: incarnation`.
+    pub(crate) fn check_columns(&self, parts: &[Part]) -> Result<()> {
+        let connection = self.connection()?;
+        for sql in parts.iter().flat_map(|part| part.probes()) {
+            match connection.prepare(sql).map(drop).map_err(Error::from) {
+                Err(Error::Sqlite { message, .. }) if message.starts_with("no such table") => {}
+                outcome => outcome?,
+            }
+        }
+        Ok(())
+    }
+
+    /// As [`Database::check_columns`], for functions that the reference does not have.
+    ///
+    /// # Errors
+    /// [`Error::NoStore`], which says what is missing; SQLite's errors.
+    pub(crate) fn check_columns_of(&self, directory: &Path, parts: &[Part]) -> Result<()> {
+        self.check_columns(parts).map_err(|error| match error {
+            Error::Sqlite {
+                code: "SQLITE_ERROR",
+                message,
+                ..
+            } => no_store(
+                directory,
+                format!(
+                    "its {} has tables of another version ({message}), which @agoric/swing-store does \
+                     not open either. Nothing was changed. Restore the store from a backup of a later \
+                     time, or by state-sync",
+                    super::locate::FILE_NAME
+                ),
+            ),
+            other => other,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::database::{Location, OpenOptions};
+
+    #[test]
+    fn every_column_is_missed() {
+        let mut tried = 0;
+        for part in Part::ALL {
+            let db = || Database::open(Location::Memory, &OpenOptions::default()).unwrap();
+            db().check_columns(&Part::ALL).unwrap();
+            let whole = db();
+            whole.create(part).unwrap();
+            whole.check_columns(&Part::ALL).unwrap();
+            let columns = whole
+                .rows(
+                    "SELECT t.name, c.name FROM sqlite_schema t, pragma_table_info(t.name) c
+                     WHERE t.type = 'table'",
+                    [],
+                    |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)),
+                )
+                .unwrap();
+            for (table, column) in columns {
+                let lacking = db();
+                lacking.create(part).unwrap();
+                let sql = format!("ALTER TABLE {table} RENAME COLUMN {column} TO another");
+                lacking.execute(&sql).unwrap();
+                let error = lacking.check_columns(&[part]).unwrap_err();
+                let said = error.to_string();
+                assert!(
+                    said.contains(&format!("column: {column}"))
+                        || said.ends_with(&format!("column named {column}")),
+                    "{said}"
+                );
+                tried += 1;
+            }
+        }
+        assert_eq!(tried, 23);
+    }
+}

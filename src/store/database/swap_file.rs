@@ -1,0 +1,169 @@
+//! Putting a database file where another one may be, in one step.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{Database, Location, OpenOptions};
+use crate::store::error::system::is_in_use;
+use crate::store::error::{Error, Result};
+use crate::store::fs::ownership::keep_rights;
+use crate::store::fs::rename::rename;
+use crate::store::fs::sidecar::{SIDECARS, sidecar};
+use crate::store::fs::{open, open_files};
+
+/// Moves a database file, which is closed, to where another store may be, which leaves its
+/// permissions and its owner to the new one. `aside` is a directory on the same file system, which
+/// nobody else may use, for what must go before.
+///
+/// # Errors
+/// [`Error::StoreHeld`] while somebody has the other store open, or on Windows
+/// [`Error::StoreInUse`]; [`Error::Io`]; with everything as it was.
+pub(crate) fn put_in_place(from: &Path, to: &Path, aside: &Path) -> Result<()> {
+    let doing = || format!("moving the new store to {}", to.display());
+    let failed = |error: &io::Error| match is_in_use(error) {
+        true => Error::StoreInUse(
+            "on Windows its file can't be replaced while somebody has it open. Close it wherever it \
+             is open, be it in this process, and try again",
+        ),
+        false => Error::io(doing(), error),
+    };
+    if !sidecars_of(from).is_empty() {
+        return Err(Error::Internal(
+            "the imported database did not close".into(),
+        ));
+    }
+    // It is claimed twice, because whoever brings in the log closes the file.
+    drop(open_files::claim(to)?);
+    if !sidecars_of(to).is_empty() {
+        bring_in_log(to);
+    }
+    let _claim = open_files::claim(to)?;
+    // SQLite gives its files beside the database the rights of the database.
+    open::open_own(File::options().write(true), from)
+        .and_then(|new| keep_rights(&new, to))
+        .map_err(|error| Error::io(doing(), &error))?;
+    // Where there is no more than a file, one step replaces it. The new file must never meet the
+    // old one's log, though, which SQLite would take for its own; nor the old file be without it.
+    let old = sidecars_of(to);
+    let mut moved = Vec::new();
+    if !old.is_empty() || to.is_dir() {
+        let replaced = aside.join("replaced");
+        fs::create_dir_all(&replaced).map_err(|error| Error::io(doing(), &error))?;
+        let whole = to.symlink_metadata().is_ok().then(|| to.to_owned());
+        for path in whole.into_iter().chain(old) {
+            let kept = replaced.join(path.file_name().unwrap_or_default());
+            if let Err(error) = rename(&path, &kept) {
+                put_back(moved);
+                return Err(failed(&error));
+            }
+            moved.push((kept, path));
+        }
+    }
+    rename(from, to).map_err(|error| {
+        put_back(moved);
+        failed(&error)
+    })
+}
+
+/// What is under the names that SQLite uses beside a file, links that lead nowhere included.
+fn sidecars_of(file: &Path) -> Vec<PathBuf> {
+    let paths = SIDECARS.iter().map(|suffix| sidecar(file, suffix));
+    let is_there = |path: &PathBuf| path.symlink_metadata().is_ok();
+    paths.filter(is_there).collect()
+}
+
+/// Brings the log of a store that was not closed into its file, and does away with the log, as
+/// whoever opens and closes it does. If the store is in use, or damaged, the log stays.
+fn bring_in_log(file: &Path) {
+    let options = OpenOptions {
+        must_exist: true,
+        busy_timeout: Duration::ZERO,
+        ..OpenOptions::default()
+    };
+    if let Ok(mut db) = Database::open(Location::File(file.to_owned()), &options) {
+        drop(db.execute("PRAGMA wal_checkpoint(TRUNCATE)"));
+        db.close();
+    }
+}
+
+/// Undoes moves, the last one first.
+fn put_back(moves: Vec<(PathBuf, PathBuf)>) {
+    for (now, before) in moves.into_iter().rev() {
+        drop(rename(&now, &before));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(file: &Path) -> Database {
+        Database::open(Location::File(file.to_owned()), &OpenOptions::default()).unwrap()
+    }
+
+    #[test]
+    fn the_log_of_a_store_that_was_not_closed_goes_into_its_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let living = directory.path().join("living");
+        let mut db = open(&living);
+        db.set_unsafe_fast_mode(false).unwrap();
+        db.execute("CREATE TABLE t (x)").unwrap();
+        // As a kill leaves it.
+        let dead = directory.path().join("dead");
+        for suffix in ["", "-wal"] {
+            fs::copy(sidecar(&living, suffix), sidecar(&dead, suffix)).unwrap();
+        }
+        bring_in_log(&dead);
+        assert!(sidecars_of(&dead).is_empty());
+        open(&dead).execute("INSERT INTO t VALUES (1)").unwrap();
+
+        // Of one that is in use the log stays.
+        bring_in_log(&living);
+        assert!(!sidecars_of(&living).is_empty());
+        db.execute("INSERT INTO t VALUES (1)").unwrap();
+        db.close();
+
+        // What is no database stays what it is.
+        let other = directory.path().join("other");
+        fs::write(&other, "something else".repeat(100)).unwrap();
+        fs::write(sidecar(&other, "-wal"), "a log").unwrap();
+        bring_in_log(&other);
+        assert!(fs::read(&other).unwrap().starts_with(b"something"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_new_store_has_the_rights_of_the_old_one() {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+        let directory = tempfile::tempdir().unwrap();
+        let [from, to, aside] = ["from", "to", "aside"].map(|name| directory.path().join(name));
+        let mut db = open(&to);
+        db.execute("CREATE TABLE t (x)").unwrap();
+        db.close();
+        fs::set_permissions(&to, fs::Permissions::from_mode(0o600)).unwrap();
+        for is_linked in [false, true] {
+            // Links under names of SQLite's are out of the way, wherever they lead.
+            if is_linked {
+                for suffix in SIDECARS {
+                    symlink("nowhere", sidecar(&to, suffix)).unwrap();
+                }
+            }
+            let mut db = open(&from);
+            db.execute("CREATE TABLE new (x)").unwrap();
+            db.close();
+            put_in_place(&from, &to, &aside).unwrap();
+            assert_eq!(to.metadata().unwrap().mode() & 0o777, 0o600);
+            assert!(sidecars_of(&to).is_empty());
+            let mut db = open(&to);
+            db.set_unsafe_fast_mode(false).unwrap();
+            db.execute("INSERT INTO new VALUES (1)").unwrap();
+            for suffix in ["-wal", "-shm"] {
+                let mode = sidecar(&to, suffix).metadata().unwrap().mode();
+                assert_eq!(mode & 0o777, 0o600);
+            }
+            db.close();
+        }
+    }
+}

@@ -1,0 +1,576 @@
+//! What was written but has yet to reach SQLite.
+//!
+//! A kernel overwrites a few keys over and over, notes every change of its export data, and
+//! marks savepoints that it hardly ever returns to. A [`Buffer`] keeps all of that in memory and
+//! lets SQLite see the outcome: at a commit, when it grows too large, or when SQL is about to
+//! look at what it holds. Savepoints, too, are made in SQL only when something is about to be
+//! written there. Until then returning to one is a matter of memory alone.
+//!
+//! The rule that keeps this right: **no statement reaches SQLite but through [`Database`]'s
+//! functions**, and of those
+//! - the ones without a further word settle first: savepoints are made and everything buffered
+//!   is written, so that the statement sees, and adds to, what it would without a buffer;
+//! - the ones that end in `_beside` are for tables that are not buffered: savepoints are made,
+//!   so that the statement can be undone, and the buffer stays;
+//! - the ones that begin with `peek` read what is not buffered, or merge it.
+//!
+//! Returning to a savepoint undoes SQL's part if the savepoint was made there, and the buffer's
+//! part by its journal, which brings back what was buffered at the time but has been written
+//! since.
+
+mod external_commits;
+mod pending_exports;
+mod plain_tables;
+mod savepoints;
+pub(crate) mod undo_map;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+
+use rusqlite::params;
+
+use super::item_changes::ItemChanges;
+use super::key_prefetch::ScanAhead;
+use super::sql_text::SqlText;
+use super::wal_version::WalClock;
+use super::{Database, Trust};
+use crate::store::error::{Error, Result};
+use crate::store::records::names::RECORD_PREFIX;
+use crate::store::records::span::Span;
+use crate::store::tasks::limits::limits;
+use undo_map::{Journaled, Size};
+
+use savepoints::Savepoint;
+
+/// A value, or `None` for one that was deleted.
+type Written = Option<Arc<[u8]>>;
+
+impl Size for Written {
+    fn bytes(&self) -> usize {
+        self.as_deref().map_or(0, <[u8]>::len)
+    }
+}
+
+/// A vat's current span, and whether SQL has yet to learn of it.
+#[derive(Debug, Clone)]
+pub(crate) struct BufferedSpan {
+    pub(crate) span: Span,
+    pub(crate) is_dirty: bool,
+}
+
+impl Size for BufferedSpan {
+    fn bytes(&self) -> usize {
+        self.span.hash.len()
+    }
+}
+
+/// How many times as much the pending exports may take up as the entries: the host gets them all at
+/// once at the crank's end, and their values are those of entries.
+const PENDING_SHARE: usize = 8;
+
+/// How to find out that another connection has changed the database.
+#[derive(Debug, Clone, Copy, Default)]
+enum Others {
+    /// Yet to be found out.
+    #[default]
+    Unknown,
+    /// There can be none.
+    None,
+    /// By the WAL-index, which was like this when we last looked.
+    Wal(WalClock),
+    /// Not at all.
+    Unnoticed,
+}
+
+/// What a database's one store has written and SQLite has not.
+#[derive(Default)]
+pub(crate) struct Buffer {
+    /// Whether anything is buffered here at all.
+    is_on: bool,
+    /// Whether a transaction is open as far as we know; SQLite ends one by itself when it fails
+    /// in certain ways.
+    in_transaction: bool,
+    /// Whether the transaction is known to hold the lock of writers, so that what is written now
+    /// can be written later. One that a tool began may have yet to get it, and may fail to.
+    may_defer: bool,
+    kv: Journaled<Written>,
+    /// How much memory `kv` may take up, and how much its undo log.
+    kv_limit: usize,
+    pending: Journaled<Written>,
+    /// Whether there may be pending exports in the table, too.
+    pending_in_table: bool,
+    /// What was handed out of them, unless it has arrived: where to say that it was undone, and how many
+    /// savepoints there were.
+    handed_out: Vec<(Weak<AtomicBool>, usize)>,
+    spans: Journaled<BufferedSpan>,
+    /// The savepoints, the oldest first, and how many of them SQL knows of.
+    savepoints: Vec<Savepoint>,
+    savepoints_in_sql: usize,
+    /// Whether something was written since there are savepoints that the journals know nothing of.
+    has_unjournaled: bool,
+    /// Whether to write everything before the next savepoint is set: see
+    /// [`Database::set_savepoint`].
+    settles_before_mark: bool,
+    pub(crate) scan: ScanAhead,
+    pub(crate) item_changes: ItemChanges,
+    others: Others,
+    /// SQLite's data version when the transaction began.
+    data_version: Option<i64>,
+    /// SQLite's data version when the schema was last looked at.
+    schema_version: Option<i64>,
+    /// Whether the journal mode is WAL, if that is known.
+    is_wal: Option<bool>,
+    /// Whether SQLite takes every row that is not too long, if that is known.
+    is_plain: Option<bool>,
+    /// Whether there is no journal, so that SQL can't undo anything.
+    is_without_journal: bool,
+}
+
+const UPSERT: &str = "INSERT INTO kvStore (key, value) VALUES (?, ?)
+                      ON CONFLICT DO UPDATE SET value = excluded.value";
+const DELETE: &str = "DELETE FROM kvStore WHERE key = ?";
+
+impl Buffer {
+    /// A key's value, or its deletion, if either is buffered.
+    pub(crate) fn kv(&self, key: &[u8]) -> Option<Option<&[u8]>> {
+        self.kv.get(key).map(Option::as_deref)
+    }
+
+    /// The first key behind `previous` that was set. `None` if more than `limit` deleted ones
+    /// lie before it.
+    pub(crate) fn key_after(&self, previous: &[u8], limit: usize) -> Option<Option<Vec<u8>>> {
+        let mut keys = self.kv.after(previous);
+        for _ in 0..=limit {
+            match keys.next() {
+                Some((key, Some(_))) => return Some(Some(key.to_vec())),
+                Some((_, None)) => {}
+                None => return Some(None),
+            }
+        }
+        None
+    }
+
+    /// Says that what was handed out with more than so many savepoints was undone.
+    fn undo_handed_out(&mut self, savepoints: usize) {
+        self.handed_out.retain(|(is_void, there_were)| {
+            let is_undone = *there_were > savepoints;
+            if let Some(is_void) = is_void.upgrade().filter(|_| is_undone) {
+                is_void.store(true, Ordering::Release);
+            }
+            !is_undone
+        });
+    }
+
+    /// There is no transaction any more, and nothing that could go to one.
+    fn end_transaction(&mut self) {
+        self.in_transaction = false;
+        self.may_defer = false;
+        self.kv.clear();
+        self.settles_before_mark = false;
+        self.pending.clear();
+        self.spans.clear();
+        self.item_changes.clear();
+        self.forget_savepoints_from(0);
+    }
+}
+
+impl Database {
+    /// Buffers from now on what the store over this database writes. For a store that begins its
+    /// own transactions, over a database that may be written.
+    pub(crate) fn buffer_writes(&self) {
+        let mut buffer = self.buffer.borrow_mut();
+        buffer.is_on = true;
+        buffer.kv_limit = limits().kv_buffer_bytes;
+        buffer.pending_in_table = true;
+    }
+
+    /// Whether writes are buffered.
+    pub(crate) fn is_buffered(&self) -> bool {
+        self.buffer.borrow().is_on
+    }
+
+    /// Whether what is written now of a vat's current span is buffered: not without a transaction,
+    /// in which it could be written later.
+    pub(crate) fn is_buffering(&self, vat_id: &[u8]) -> bool {
+        let buffer = self.buffer.borrow();
+        let can_wait = buffer.is_on && buffer.in_transaction;
+        drop(buffer);
+        // A record of it has the vat's name, up to six times as long, and a hash.
+        can_wait && plain_tables::fits(6 * vat_id.len() + 400) && self.is_plain()
+    }
+
+    /// Whether an entry, and the change of the export data that goes with it, can be written later,
+    /// because SQLite can't refuse them.
+    pub(crate) fn can_wait(&self, key: &[u8], value: Option<&Arc<[u8]>>) -> bool {
+        let bytes = key.len() + value.map_or(0, |value| value.len());
+        let buffer = self.buffer.borrow();
+        buffer.is_on
+            && buffer.in_transaction
+            && buffer.may_defer
+            && bytes <= buffer.kv_limit
+            && plain_tables::fits(bytes + RECORD_PREFIX.len())
+    }
+
+    /// Sets a key, or deletes it. If that fails, nothing has changed.
+    pub(crate) fn kv_write(&self, key: &[u8], value: Option<&Arc<[u8]>>) -> Result<()> {
+        if !self.can_wait(key, value) {
+            return self.kv_write_through(key, value.map(|value| &**value));
+        }
+        let buffer = self.buffer.borrow();
+        let is_full = buffer.kv.bytes() > buffer.kv_limit;
+        drop(buffer);
+        if is_full {
+            // Before the entry is there, which a failure would leave behind.
+            self.settle()?;
+        }
+        self.buffer.borrow_mut().kv.set(key, value.cloned());
+        Ok(())
+    }
+
+    /// As [`Database::kv_write`], but SQLite gets it at once.
+    pub(crate) fn kv_write_through(&self, key: &[u8], value: Option<&[u8]>) -> Result<()> {
+        match value {
+            Some(value) => self.run(UPSERT, params![SqlText(key), SqlText(value)])?,
+            None => self.run(DELETE, params![SqlText(key)])?,
+        };
+        let is_plain = self.is_buffered() && self.is_plain();
+        let mut buffer = self.buffer.borrow_mut();
+        buffer.scan.forget();
+        buffer.may_defer = buffer.in_transaction && is_plain;
+        buffer.has_unjournaled |= buffer.has_crank_savepoints();
+        Ok(())
+    }
+
+    /// A vat's current span as it was buffered.
+    pub(crate) fn buffered_span(&self, vat_id: &[u8]) -> Option<Span> {
+        let buffer = self.buffer.borrow();
+        buffer.spans.get(vat_id).map(|found| found.span.clone())
+    }
+
+    /// Remembers a vat's current span: one that was read, or one that SQL has yet to learn of.
+    /// Without a transaction it is not remembered, since others may change it.
+    pub(crate) fn buffer_span(&self, vat_id: &[u8], span: &Span, is_dirty: bool) {
+        let mut buffer = self.buffer.borrow_mut();
+        if buffer.is_on && buffer.in_transaction {
+            let span = span.clone();
+            buffer.spans.set(vat_id, BufferedSpan { span, is_dirty });
+        }
+    }
+
+    /// Writes everything that SQL is to see: all but pending exports, which only tools look for.
+    pub(crate) fn settle(&self) -> Result<()> {
+        let buffer = self.buffer.borrow();
+        if !buffer.is_on {
+            return Ok(());
+        }
+        drop(buffer);
+        let settled = self
+            .make_savepoints()
+            .and_then(|()| self.write_kv())
+            .and_then(|()| self.write_spans());
+        settled.inspect_err(|_| self.notice_lost_transaction())
+    }
+
+    fn write_kv(&self) -> Result<()> {
+        let buffer = self.buffer.borrow();
+        if buffer.kv.is_empty() {
+            return Ok(());
+        }
+        let mut upsert = self.prepare_directly(UPSERT)?;
+        let mut delete = self.prepare_directly(DELETE)?;
+        // In the order of the keys, in which SQLite finds their pages soonest.
+        for (key, value) in buffer.kv.iter() {
+            self.checked(match value {
+                Some(value) => upsert.execute(params![SqlText(key), SqlText(value)]),
+                None => delete.execute(params![SqlText(key)]),
+            })?;
+        }
+        drop(buffer);
+        let mut buffer = self.buffer.borrow_mut();
+        buffer.kv.drop_all();
+        if buffer.kv.undo_bytes() > buffer.kv_limit {
+            // A crank that adds keys without end. Nothing else keeps its undo log from growing.
+            buffer.kv.forget_additions();
+            buffer.has_unjournaled = true;
+        }
+        buffer.scan.forget();
+        Ok(())
+    }
+
+    pub(crate) fn update_current_span(
+        &self,
+        vat_id: &[u8],
+        end_pos: i64,
+        hash: &[u8],
+    ) -> Result<()> {
+        let mut update = self.prepare_directly(
+            "UPDATE transcriptSpans SET endPos = ?, hash = ? WHERE vatID = ? AND isCurrent = 1",
+        )?;
+        self.checked(update.execute(params![end_pos, SqlText(hash), SqlText(vat_id)]))?;
+        Ok(())
+    }
+
+    fn write_spans(&self) -> Result<()> {
+        let buffer = self.buffer.borrow();
+        if buffer.spans.is_empty() {
+            return Ok(());
+        }
+        for (vat_id, BufferedSpan { span, is_dirty }) in buffer.spans.iter() {
+            if *is_dirty {
+                self.update_current_span(vat_id, span.end_pos, &span.hash)?;
+            }
+        }
+        drop(buffer);
+        self.buffer.borrow_mut().spans.drop_all();
+        Ok(())
+    }
+
+    /// Writes everything there is: a tool's SQL is to see it, or it is to be committed.
+    pub(crate) fn settle_entirely(&self) -> Result<()> {
+        if !self.is_buffered() || !self.is_open() {
+            return Ok(());
+        }
+        self.settle()?;
+        self.spill_pending()
+    }
+
+    /// Takes note that a tool may have changed anything.
+    pub(crate) fn after_tools(&self) {
+        let in_transaction = self.in_transaction();
+        let mut buffer = self.buffer.borrow_mut();
+        buffer.others = Others::Unknown;
+        buffer.is_wal = None;
+        if !in_transaction {
+            buffer.item_changes.clear();
+        }
+        if buffer.is_on {
+            buffer.in_transaction = in_transaction;
+            if !in_transaction {
+                buffer.forget_savepoints_from(0);
+            }
+            buffer.has_unjournaled |= buffer.has_crank_savepoints();
+            buffer.may_defer = false;
+            buffer.is_plain = None;
+            buffer.pending_in_table = true;
+            buffer.spans.drop_all();
+            buffer.scan.forget();
+            self.signal.hold(false);
+        }
+        self.signal.outdate();
+    }
+
+    /// Takes note that there is a transaction; `is_new` if it has just begun, with the lock of
+    /// writers.
+    pub(crate) fn transaction_began(&self, is_new: bool) {
+        if !self.is_buffered() {
+            return;
+        }
+        self.notice_others();
+        let version = self.data_version();
+        let mut buffer = self.buffer.borrow_mut();
+        buffer.data_version = version;
+        if version.is_none() || buffer.schema_version != version {
+            // Others may have changed the schema.
+            buffer.is_plain = None;
+            buffer.schema_version = version;
+        }
+        drop(buffer);
+        let is_plain = self.is_plain();
+        let mut buffer = self.buffer.borrow_mut();
+        buffer.in_transaction = true;
+        buffer.may_defer |= is_new && is_plain;
+        self.signal.hold(true);
+    }
+
+    /// Takes note that the transaction has been committed.
+    pub(crate) fn transaction_ended(&self) {
+        let mut buffer = self.buffer.borrow_mut();
+        if !buffer.is_on {
+            return;
+        }
+        buffer.end_transaction();
+        self.signal.hold(false);
+        let version = buffer.data_version.take();
+        if matches!(buffer.others, Others::Wal(_))
+            && version.is_some()
+            && let Ok(connection) = self.connection()
+        {
+            // Our own commit has changed the WAL-index. If no other one has since the transaction
+            // began, what was read before still holds. SQLite knows, though at a price that is
+            // too high for every read; what it says goes for the time between two equal looks.
+            drop(buffer);
+            let now = WalClock::read(connection);
+            let is_ours = self.data_version() == version && WalClock::read(connection) == now;
+            if let Some(now) = now.filter(|_| is_ours) {
+                self.buffer.borrow_mut().others = Others::Wal(now);
+            }
+        }
+    }
+
+    /// Forgets everything, because SQLite has undone the transaction.
+    pub(crate) fn transaction_lost(&self) {
+        let mut buffer = self.buffer.borrow_mut();
+        for (is_void, _) in buffer.handed_out.drain(..) {
+            if let Some(is_void) = is_void.upgrade() {
+                is_void.store(true, Ordering::Release);
+            }
+        }
+        buffer.end_transaction();
+        buffer.scan.forget();
+        buffer.pending_in_table = true;
+        self.signal.hold(false);
+        self.signal.outdate();
+    }
+
+    /// Passes on what SQLite said, having looked whether it undid the transaction.
+    pub(crate) fn checked<T>(&self, result: rusqlite::Result<T>) -> Result<T> {
+        result.map_err(|error| {
+            let error = Error::from(error);
+            self.notice_damage(&error);
+            self.notice_lost_transaction();
+            error
+        })
+    }
+
+    /// Looks whether an error leaves what can't be undone: without a journal not even the
+    /// statement that failed is.
+    fn notice_damage(&self, error: &Error) {
+        let is_failure = matches!(error, Error::Sqlite { code, .. }
+            if ["SQLITE_FULL", "SQLITE_IOERR", "SQLITE_NOMEM"].iter().any(|of| code.starts_with(of)));
+        if is_failure && self.is_without_journal() && self.in_transaction() {
+            self.trust.set(Trust::Torn);
+        }
+    }
+
+    /// False, too, while the buffer is in use by those who look afterwards.
+    pub(crate) fn is_without_journal(&self) -> bool {
+        let buffer = self.buffer.try_borrow();
+        buffer.is_ok_and(|buffer| buffer.is_without_journal)
+    }
+
+    /// Looks whether SQLite has undone the transaction by itself, as it does when the disk is
+    /// full, for example.
+    pub(crate) fn notice_lost_transaction(&self) {
+        // Where the buffer is in use, whoever uses it looks afterwards.
+        let is_lost = self
+            .buffer
+            .try_borrow_mut()
+            .is_ok_and(|buffer| buffer.in_transaction)
+            && !self.in_transaction();
+        if is_lost {
+            if self.is_without_journal() {
+                self.trust.set(Trust::Torn);
+            }
+            self.transaction_lost();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::substores::{Store, StoreOptions};
+
+    fn changes(store: &Store) -> i64 {
+        let db = store.database().lock();
+        db.peek_value("SELECT total_changes()", [])
+            .unwrap()
+            .unwrap_or(0)
+    }
+
+    fn value(store: &Store, key: &[u8]) -> Option<Vec<u8>> {
+        store.kv_get(key).unwrap()
+    }
+
+    #[test]
+    fn a_crank_that_adds_keys_without_end_holds_few_of_them() {
+        let mut store = Store::in_memory(StoreOptions::default()).unwrap();
+        store.kernel_set(b"first", b"before").unwrap();
+        store.start_crank().unwrap();
+        store.establish_crank_savepoint(b"s").unwrap();
+        store.kernel_set(b"first", b"after").unwrap();
+        let key = |n: u32| format!("k{n}").into_bytes();
+        for n in 0..60_000 {
+            store.kernel_set(&key(n), b"v").unwrap();
+            let db = store.database().lock();
+            let buffer = db.buffer.borrow();
+            let bytes = buffer.kv.bytes() + buffer.kv.undo_bytes();
+            assert!(bytes < 3 * buffer.kv_limit, "{bytes} bytes");
+            let bytes = buffer.pending.bytes() + buffer.pending.undo_bytes();
+            assert!(
+                bytes < (PENDING_SHARE + 1) * buffer.kv_limit,
+                "{bytes} bytes"
+            );
+        }
+        let generation = store.database().lock().signal.generation();
+        let told = store.rollback_crank(b"s").unwrap();
+        assert!(told.is_empty());
+        assert_ne!(store.database().lock().signal.generation(), generation);
+        assert_eq!(value(&store, b"first").unwrap(), b"before");
+        assert_eq!(value(&store, &key(0)), None);
+        assert_eq!(value(&store, &key(59_999)), None);
+        let exports = store.end_crank().unwrap().notes;
+        assert_eq!(exports.len(), 1);
+        assert_eq!(exports[0].0, b"kv.first");
+    }
+
+    #[test]
+    fn cranks_that_are_rolled_back_do_not_write_the_block_again() {
+        const KEYS: i64 = 3000;
+        let mut store = Store::in_memory(StoreOptions::default()).unwrap();
+        store.commit().unwrap();
+        for n in 0..KEYS {
+            store
+                .host_set(format!("host.{n}").as_bytes(), b"v")
+                .unwrap();
+        }
+        let before = changes(&store);
+        for crank in 0..20 {
+            store.start_crank().unwrap();
+            store.establish_crank_savepoint(b"s").unwrap();
+            // SQL gets its savepoint without the entries, and then the entries.
+            store.database().lock().make_savepoints().unwrap();
+            store
+                .init_transcript(format!("v{crank}").as_bytes())
+                .unwrap();
+            store.rollback_crank(b"s").unwrap();
+            store.end_crank().unwrap();
+            store.finish_crank();
+        }
+        let written = changes(&store) - before;
+        assert!(written < 3 * KEYS, "{written} rows");
+        assert_eq!(value(&store, b"host.7").unwrap(), b"v");
+        store.commit().unwrap();
+        assert_eq!(store.kv_dump().unwrap().len() as i64, KEYS);
+    }
+
+    #[test]
+    fn overwriting_does_not_fill_the_buffer() {
+        let mut store = Store::in_memory(StoreOptions::default()).unwrap();
+        store.commit().unwrap();
+        store.begin().unwrap();
+        let before = changes(&store);
+        for n in 0..50_000 {
+            let value = format!("{n} {}", "x".repeat(100));
+            store.host_set(b"host.key", value.as_bytes()).unwrap();
+        }
+        assert_eq!(changes(&store), before);
+    }
+
+    #[test]
+    fn a_rollback_tells_few_keys_and_makes_all_copies_void_for_many() {
+        for (keys, tells) in [(10, true), (5000, false)] {
+            let mut store = Store::in_memory(StoreOptions::default()).unwrap();
+            store.start_crank().unwrap();
+            store.establish_crank_savepoint(b"s").unwrap();
+            for n in 0..keys {
+                store.kernel_set(format!("k{n}").as_bytes(), b"v").unwrap();
+            }
+            let generation = store.database().lock().signal.generation();
+            let told = store.rollback_crank(b"s").unwrap();
+            assert_eq!(told.len(), if tells { keys } else { 0 });
+            let is_void = store.database().lock().signal.generation() != generation;
+            assert_eq!(is_void, !tells);
+        }
+    }
+}

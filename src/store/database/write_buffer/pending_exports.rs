@@ -1,0 +1,153 @@
+//! Changes of the export data that the host has yet to be told.
+
+use std::sync::Arc;
+
+use rusqlite::params;
+
+use super::PENDING_SHARE;
+use super::plain_tables::fits;
+use crate::store::database::Database;
+use crate::store::database::sql_text::SqlText;
+use crate::store::error::Result;
+use crate::store::records::change::{Exports, Note};
+
+impl Database {
+    /// Notes a change of the export data, in place of an older one for the same key.
+    pub(crate) fn note_pending(&self, key: &[u8], value: Option<Arc<[u8]>>) -> Result<()> {
+        if !self.is_buffered() {
+            return self.note_pending_in_table(key, value.as_deref());
+        }
+        let bytes = key.len() + value.as_ref().map_or(0, |value| value.len());
+        if fits(bytes) && self.is_plain() {
+            let mut buffer = self.buffer.borrow_mut();
+            buffer.pending.set(key, value);
+            let limit = buffer.kv_limit.saturating_mul(PENDING_SHARE);
+            let is_full = buffer.pending.bytes() > limit;
+            drop(buffer);
+            // What it is noted of has been written. If there is no room for it now, there may be
+            // later, unless the transaction is gone.
+            if is_full
+                && let Err(error) = self.spill_pending()
+                && !self.in_transaction()
+            {
+                return Err(error);
+            }
+            return Ok(());
+        }
+        // SQLite may refuse it. What is buffered is older.
+        self.spill_pending()?;
+        self.make_savepoints()?;
+        self.note_pending_in_table(key, value.as_deref())?;
+        self.buffer.borrow_mut().pending_in_table = true;
+        Ok(())
+    }
+
+    /// As [`Database::note_pending`], but SQLite gets it at once.
+    pub(crate) fn note_pending_in_table(&self, key: &[u8], value: Option<&[u8]>) -> Result<()> {
+        let mut statement = self.prepare_directly(
+            "INSERT INTO pendingExports (key, value) VALUES (?, ?)
+             ON CONFLICT DO UPDATE SET value = excluded.value",
+        )?;
+        self.checked(statement.execute(params![SqlText(key), value.map(SqlText)]))?;
+        Ok(())
+    }
+
+    /// Takes all noted changes of the export data, sorted by key.
+    pub(crate) fn take_pending(&self) -> Result<Vec<Note>> {
+        if !self.is_buffered() {
+            return self.take_pending_from_table();
+        }
+        if self.buffer.borrow().pending_in_table {
+            // What was noted since is newer than what the table has for the same key.
+            self.spill_pending()?;
+            let pending = self.take_pending_from_table()?;
+            // With a savepoint to return to, the table may have rows again.
+            let mut buffer = self.buffer.borrow_mut();
+            buffer.pending_in_table = !buffer.savepoints.is_empty();
+            return Ok(pending);
+        }
+        let taken = self.buffer.borrow_mut().pending.take_all();
+        Ok(taken)
+    }
+
+    /// Watches whether what was handed out is undone.
+    pub(crate) fn watch_exports(&self, exports: &Exports) {
+        let mut buffer = self.buffer.borrow_mut();
+        let savepoints = buffer.savepoints.len();
+        buffer
+            .handed_out
+            .retain(|(is_void, _)| is_void.strong_count() > 0);
+        let is_void = Arc::downgrade(&exports.is_void);
+        buffer.handed_out.push((is_void, savepoints));
+    }
+
+    /// Notes again what was handed out, unless something newer is noted for the same key.
+    pub(crate) fn give_back_pending(&self, notes: Vec<Note>) -> Result<()> {
+        let is_in_table = {
+            let buffer = self.buffer.borrow();
+            !buffer.is_on || buffer.pending_in_table
+        };
+        if is_in_table {
+            // What is newer may be in the table or in the buffer; afterwards it is in the table.
+            self.spill_pending()?;
+            self.make_savepoints()?;
+            let mut statement = self.prepare_directly(
+                "INSERT INTO pendingExports (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING",
+            )?;
+            for (key, value) in &notes {
+                let value = value.as_deref().map(SqlText);
+                self.checked(statement.execute(params![SqlText(key), value]))?;
+            }
+            return Ok(());
+        }
+        let mut buffer = self.buffer.borrow_mut();
+        for (key, value) in notes {
+            if buffer.pending.get(&key).is_none() {
+                buffer.pending.set(&key, value);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn take_pending_from_table(&self) -> Result<Vec<Note>> {
+        let pending = self.peek_rows(
+            "SELECT key, value FROM pendingExports ORDER BY key",
+            [],
+            |row| {
+                Ok((
+                    row.get_ref(0)?.as_bytes()?.to_vec(),
+                    row.get_ref(1)?.as_bytes_or_null()?.map(Arc::from),
+                ))
+            },
+        )?;
+        if !pending.is_empty() {
+            self.run_beside("DELETE FROM pendingExports", [])?;
+        }
+        Ok(pending)
+    }
+
+    /// Writes pending changes of the export data to their table.
+    pub(super) fn spill_pending(&self) -> Result<()> {
+        if self.buffer.borrow().pending.is_empty() {
+            return Ok(());
+        }
+        self.make_savepoints()?;
+        self.write_pending()
+            .inspect_err(|_| self.notice_lost_transaction())?;
+        let mut buffer = self.buffer.borrow_mut();
+        buffer.pending.drop_all();
+        if buffer.pending.undo_bytes() > buffer.kv_limit {
+            buffer.pending.forget_additions();
+        }
+        buffer.pending_in_table = true;
+        Ok(())
+    }
+
+    pub(super) fn write_pending(&self) -> Result<()> {
+        let buffer = self.buffer.borrow();
+        for (key, value) in buffer.pending.iter() {
+            self.note_pending_in_table(key, value.as_deref())?;
+        }
+        Ok(())
+    }
+}

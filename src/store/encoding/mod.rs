@@ -1,0 +1,10 @@
+//! Text formats: JSON and strings as JavaScript has them, hashes, and quoting for messages, terminals
+//! and shells.
+
+pub(crate) mod hash;
+pub mod json;
+pub(crate) mod number;
+pub(crate) mod printable;
+pub(crate) mod quote;
+pub(crate) mod shell;
+pub(crate) mod wtf8;

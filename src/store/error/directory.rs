@@ -1,0 +1,133 @@
+//! What can be wrong with an export's directory, and the words for it.
+
+use std::fmt;
+use std::path::Path;
+
+use dunce::simplified;
+
+use super::{Error, show, show_number};
+
+/// Something that keeps a directory from being exported to, or imported from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    code: &'static str,
+    message: String,
+}
+
+impl Fault {
+    /// A stable name for the kind of fault.
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// The directory holds an export already.
+    pub(crate) fn exists(manifest: &Path) -> Error {
+        fault(
+            "EEXIST",
+            format!(
+                "there is an export already: {}. Choose another directory, or remove that export",
+                manifest.display()
+            ),
+        )
+    }
+
+    /// The manifest is not one.
+    pub(crate) fn manifest(path: &Path, problem: impl fmt::Display) -> Error {
+        let place = path.display();
+        fault(
+            "ERR_SWING_STORE_MANIFEST",
+            format!("{place} is not the manifest of an export: {problem}"),
+        )
+    }
+
+    /// The manifest names a file that must not be read.
+    pub(crate) fn file(name: &[u8], problem: impl fmt::Display) -> Error {
+        let name = show(name);
+        fault(
+            "ERR_SWING_STORE_MANIFEST",
+            format!("the manifest names the file {name}, {problem}. It was not read"),
+        )
+    }
+
+    /// There is nothing of what is looked for.
+    pub(crate) fn no_artifacts(directory: &Path) -> Error {
+        fault(
+            "ENOENT",
+            format!(
+                "there are no artifacts in {}: neither an export with a manifest, nor an archive \
+                 with files like transcript.v1.0.200.gz",
+                simplified(directory).display()
+            ),
+        )
+    }
+
+    /// A line of the export data is not a record.
+    pub(crate) fn data(path: &Path, line: u64, problem: impl fmt::Display) -> Error {
+        let place = path.display();
+        fault(
+            "ERR_SWING_STORE_EXPORT_DATA",
+            format!("line {line} of {place} is not an export record: {problem}"),
+        )
+    }
+
+    /// The store, or the export, is of another block than expected.
+    pub(crate) fn height(what: &str, found: f64, expected: f64) -> Error {
+        fault(
+            "ERR_SWING_STORE_HEIGHT",
+            format!(
+                "{what} at unexpected block height {} (expected {})",
+                show_number(found),
+                show_number(expected)
+            ),
+        )
+    }
+
+    /// The store that is to be replaced is of a later block.
+    pub(crate) fn later(store: &Path, found: f64, imported: f64) -> Error {
+        fault(
+            "ERR_SWING_STORE_HEIGHT",
+            format!(
+                "the store in {} is of block {}, and the export of block {}: replacing it would undo \
+                 the blocks between. Give --force if that is what you want",
+                store.display(),
+                show_number(found),
+                show_number(imported)
+            ),
+        )
+    }
+
+    /// The export does not hold what the mode needs.
+    pub(crate) fn insufficient(wanted: &str, found: &str) -> Error {
+        fault(
+            "ERR_SWING_STORE_INCOMPLETE",
+            format!(
+                "the export has insufficient artifacts: requested import artifact mode: \
+                 \"{wanted}\", manifest has \"{found}\" artifacts. Import in a lesser mode, or \
+                 export again in mode \"{wanted}\""
+            ),
+        )
+    }
+
+    /// Where the import is to go and where it comes from are not apart.
+    pub(crate) fn nested(export: &Path, store: &Path) -> Error {
+        fault(
+            "ERR_SWING_STORE_ARGUMENT",
+            format!(
+                "the export {} lies in {}, which the import would erase. Choose another directory \
+                 for the store",
+                simplified(export).display(),
+                simplified(store).display()
+            ),
+        )
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+fn fault(code: &'static str, message: String) -> Error {
+    Error::Directory(Fault { code, message })
+}

@@ -1,0 +1,11 @@
+//! Files: opening, renaming, syncing and replacing them, temporary directories, and who has a file open.
+
+pub(crate) mod atomic_file;
+pub(crate) mod flush;
+pub(crate) mod open;
+pub(crate) mod open_files;
+pub(crate) mod ownership;
+pub(crate) mod rename;
+pub(crate) mod scratch;
+pub(crate) mod sidecar;
+pub(crate) mod writeback;

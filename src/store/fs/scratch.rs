@@ -1,0 +1,329 @@
+//! Directories for what is not finished yet.
+//!
+//! What is under way lies beside its final place, in a directory of its own, and is renamed when
+//! it is whole. A process that is killed leaves such a directory; the next one to work in the same
+//! place removes it. A lock on a file inside tells the two apart: the system releases it when its
+//! process ends, however it ends.
+//!
+//! The place may be shared with others, so a directory is taken for such a leftover only if it
+//! has a name that this module gives, belongs to this user, may be written to by nobody else, and
+//! holds the file that is locked. Nobody but this user can have put anything into it then.
+
+use std::ffi::OsStr;
+use std::fs::{self, File, TryLockError};
+use std::hash::{BuildHasher, Hasher};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::open;
+use super::ownership::{is_own, is_private};
+use crate::store::error::system::is_not_offered;
+use crate::store::error::{Error, Result};
+
+/// The file inside that is locked while the directory is in use.
+const LOCK_NAME: &str = "lock";
+
+/// More than enough to find a name that nobody else has.
+const ATTEMPTS: usize = 16;
+
+/// How many hexadecimal digits follow the prefix of a name.
+const DIGITS: usize = 16;
+
+/// A directory for unfinished files, which is gone when this value is.
+pub(crate) struct Scratch {
+    path: PathBuf,
+    lock: Option<File>,
+}
+
+impl Scratch {
+    /// As [`Scratch::new`], in a directory that is made if it is missing.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when either can't be made.
+    pub(crate) fn in_made(parent: &Path, prefix: &str) -> Result<Scratch> {
+        fs::create_dir_all(parent).map_err(|error| {
+            Error::io(format!("making the directory {}", parent.display()), &error)
+        })?;
+        Scratch::new(parent, prefix)
+    }
+
+    /// Makes a directory in `parent` that only this user may use and whose name begins with
+    /// `prefix`, and removes those that killed processes of this user have left there under the
+    /// same prefix.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when it can't be made.
+    pub(crate) fn new(parent: &Path, prefix: &str) -> Result<Scratch> {
+        remove_leftovers(parent, prefix);
+        let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
+        for _ in 0..ATTEMPTS {
+            let path = parent.join(format!("{prefix}{:0DIGITS$x}", random()));
+            match claim(&path) {
+                Ok(Some(lock)) => {
+                    return Ok(Scratch {
+                        path,
+                        lock: Some(lock),
+                    });
+                }
+                // Someone took it for a leftover in the moment before it was locked.
+                Ok(None) => {}
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => last = error,
+                Err(error) => {
+                    last = error;
+                    break;
+                }
+            }
+        }
+        let doing = format!("making a directory in {}", parent.display());
+        Err(Error::io(doing, &last))
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        remove_locked(&self.path, self.lock.take());
+    }
+}
+
+/// Removes a directory, its lock last: what is left if that fails, or is interrupted, is a leftover
+/// that the next one removes.
+fn remove_locked(path: &Path, lock: Option<File>) {
+    if remove_contents(path).is_err() {
+        return;
+    }
+    let name = path.join(LOCK_NAME);
+    let removed = fs::remove_file(&name);
+    // Where open files can't be removed, it is the lock that was in the way.
+    drop(lock);
+    if removed.is_err() {
+        drop(fs::remove_file(&name));
+    }
+    drop(fs::remove_dir(path));
+}
+
+/// Removes what is in a directory except for the lock. Links are not followed.
+fn remove_contents(path: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_name() == LOCK_NAME {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            fs::remove_dir_all(entry.path())?;
+        } else {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes and locks a directory; `None` if another process was quicker.
+fn claim(path: &Path) -> io::Result<Option<File>> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)?;
+    let name = path.join(LOCK_NAME);
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let lock = match options.open(&name) {
+        Ok(lock) => lock,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    match lock.try_lock() {
+        Err(TryLockError::WouldBlock) => Ok(None),
+        // Where files can't be locked, nobody takes anything for a leftover either.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(name.exists().then_some(lock)),
+    }
+}
+
+/// Removes what no process works in any more. Failing to remove it is no reason to stop.
+pub(crate) fn remove_leftovers(parent: &Path, prefix: &str) {
+    clear_leftovers(parent, prefix, |_| {});
+}
+
+/// As [`remove_leftovers`], and does `before` with each before it is removed.
+pub(crate) fn clear_leftovers(parent: &Path, prefix: &str, before: impl Fn(&Path)) {
+    let Ok(entries) = fs::read_dir(parent) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        if !is_name(&entry.file_name(), prefix) {
+            continue;
+        }
+        let path = entry.path();
+        // The lock is held while removing, so that of two processes only one does.
+        if let Some(lock) = lock_of_leftover(&path)
+            && lock.try_lock().is_ok()
+        {
+            before(&path);
+            remove_locked(&path, Some(lock));
+        } else if is_own_directory(&path) {
+            // Its process was killed before it made the lock, or after it removed it. What is not
+            // empty stays.
+            drop(fs::remove_dir(&path));
+        }
+    }
+}
+
+/// Whether a name is one that [`Scratch::new`] gives under this prefix.
+pub(crate) fn is_name(name: &OsStr, prefix: &str) -> bool {
+    let digits = name.to_str().and_then(|name| name.strip_prefix(prefix));
+    digits.is_some_and(|digits| {
+        digits.len() == DIGITS
+            && digits
+                .bytes()
+                .all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+    })
+}
+
+/// Opens the lock of a directory that a process of this user made here; `None` for any other
+/// directory, and for whatever is none.
+fn lock_of_leftover(path: &Path) -> Option<File> {
+    if !is_own_directory(path) {
+        return None;
+    }
+    let lock = open::open_own(File::options().write(true), &path.join(LOCK_NAME)).ok()?;
+    is_own(&lock.metadata().ok()?).then_some(lock)
+}
+
+/// Whether there is a directory, and not a link to one, that only this user may write to.
+fn is_own_directory(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_dir() && is_private(&found))
+}
+
+/// A number that nobody else gets: the standard library's hash maps are seeded with such.
+pub(crate) fn random() -> u64 {
+    let mut hasher = std::hash::RandomState::new().build_hasher();
+    hasher.write_u32(std::process::id());
+    hasher.finish()
+}
+
+/// Waits until a directory's entries are on the disk, where the file system can do that: those of
+/// networks and in user space (CIFS, 9p, FUSE) often can't.
+///
+/// # Errors
+/// [`Error::Io`].
+pub(crate) fn sync_directory(path: &Path) -> Result<()> {
+    // Elsewhere directories can't be opened, and the file system sees to it by itself.
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    match File::open(path).and_then(|directory| directory.sync_all()) {
+        Err(error) if !is_not_offered(&error) => {
+            Err(Error::io(format!("syncing {}", path.display()), &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A directory as a killed process leaves it.
+#[cfg(test)]
+pub(crate) fn leave(parent: &Path, prefix: &str, number: u64) -> PathBuf {
+    let path = parent.join(format!("{prefix}{number:016x}"));
+    drop(claim(&path).unwrap());
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PREFIX: &str = ".x-";
+
+    fn leave(parent: &Path, number: u64) -> PathBuf {
+        let path = crate::store::fs::scratch::leave(parent, PREFIX, number);
+        fs::write(path.join("content"), b"").unwrap();
+        path
+    }
+
+    #[test]
+    fn leftovers_are_removed_and_what_is_in_use_stays() {
+        let parent = tempfile::tempdir().unwrap();
+        let dead = leave(parent.path(), 1);
+        fs::create_dir(dead.join("directory")).unwrap();
+        fs::write(dead.join("directory").join("content"), b"").unwrap();
+        // Killed before its lock was made, or after it was removed.
+        let empty = leave(parent.path(), 2);
+        for name in [LOCK_NAME, "content"] {
+            fs::remove_file(empty.join(name)).unwrap();
+        }
+        let first = Scratch::new(parent.path(), PREFIX).unwrap();
+        assert!(!dead.exists() && !empty.exists());
+        let second = Scratch::new(parent.path(), PREFIX).unwrap();
+        assert!(first.path().is_dir());
+        assert_ne!(first.path(), second.path());
+        let path = first.path().to_owned();
+        drop(first);
+        assert!(!path.exists());
+        assert!(second.path().is_dir());
+    }
+
+    #[test]
+    fn what_only_looks_like_a_leftover_stays() {
+        let parent = tempfile::tempdir().unwrap();
+        let parent = parent.path();
+        for name in [
+            "x-0000000000000001",
+            ".x-000000000000001",
+            ".x-00000000000000001",
+            ".x-000000000000000A",
+            ".x-production",
+            ".x-",
+        ] {
+            fs::rename(leave(parent, 1), parent.join(name)).unwrap();
+        }
+        let no_lock = parent.join(".x-0000000000000002");
+        fs::create_dir(&no_lock).unwrap();
+        fs::write(no_lock.join("content"), b"").unwrap();
+        let no_file = parent.join(".x-0000000000000003");
+        fs::create_dir_all(no_file.join(LOCK_NAME)).unwrap();
+        fs::write(parent.join(".x-0000000000000004"), b"").unwrap();
+        let mut expected = 9;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::{PermissionsExt, symlink};
+            let elsewhere = leave(parent, 5);
+            let target = parent.join("elsewhere");
+            fs::rename(&elsewhere, &target).unwrap();
+            symlink(&target, &elsewhere).unwrap();
+            let linked_lock = leave(parent, 6);
+            fs::rename(linked_lock.join(LOCK_NAME), parent.join("their lock")).unwrap();
+            symlink(parent.join("their lock"), linked_lock.join(LOCK_NAME)).unwrap();
+            for (number, mode) in [(7, 0o770), (8, 0o707)] {
+                let shared = leave(parent, number);
+                fs::set_permissions(&shared, fs::Permissions::from_mode(mode)).unwrap();
+            }
+            expected += 6;
+            if rustix::process::geteuid().is_root() {
+                let theirs = leave(parent, 9);
+                std::os::unix::fs::chown(&theirs, Some(1234), None).unwrap();
+                let their_lock = leave(parent, 10).join(LOCK_NAME);
+                std::os::unix::fs::chown(&their_lock, Some(1234), None).unwrap();
+                expected += 2;
+            }
+        }
+        drop(Scratch::new(parent, PREFIX).unwrap());
+        assert_eq!(fs::read_dir(parent).unwrap().count(), expected);
+        assert!(no_lock.join("content").exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nobody_else_may_use_it() {
+        use std::os::unix::fs::MetadataExt;
+        let parent = tempfile::tempdir().unwrap();
+        let scratch = Scratch::new(parent.path(), PREFIX).unwrap();
+        let mode = |path: &Path| path.symlink_metadata().unwrap().mode() & 0o7777;
+        assert_eq!(mode(scratch.path()), 0o700);
+        assert_eq!(mode(&scratch.path().join(LOCK_NAME)), 0o600);
+    }
+}

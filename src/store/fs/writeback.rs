@@ -1,0 +1,129 @@
+//! Getting what was written onto the disk.
+//!
+//! The system writes to the disk when it finds time, and waiting for it file by file takes as long
+//! as everything else together. So finished files are handed to a thread that waits for them while
+//! others are being written, as far as it can keep up, and one call waits for the rest at the end.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+#[cfg(target_os = "linux")]
+use crate::store::error::system::is_not_offered;
+use crate::store::error::{Error, Result};
+use crate::store::tasks::monitor::Monitor;
+
+/// How many finished files may wait for the disk.
+const AHEAD: usize = 32;
+
+/// The disk under a directory in which files are being written.
+pub(crate) struct Disk {
+    path: PathBuf,
+    /// Opened before the first file is written, so that no failure of the disk is missed.
+    #[cfg(target_os = "linux")]
+    directory: File,
+}
+
+/// Takes files that are finished.
+pub(crate) struct Writeback(SyncSender<File>);
+
+impl Writeback {
+    /// Brings a file onto the disk, if the disk is not busy with others.
+    pub(crate) fn add(&self, file: File) {
+        // Whatever is turned away is waited for in the end.
+        drop(self.0.try_send(file));
+    }
+}
+
+impl Disk {
+    /// The disk under the directory `path`.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub(crate) fn of(path: &Path) -> Result<Disk> {
+        Ok(Disk {
+            path: path.to_owned(),
+            #[cfg(target_os = "linux")]
+            directory: File::open(path).map_err(|error| sync_error(path, &error))?,
+        })
+    }
+
+    /// Does `work`, and brings the files that it finishes onto the disk meanwhile.
+    ///
+    /// # Errors
+    /// That of `work`; [`Error::Io`] if the disk fails.
+    pub(crate) fn keep_up(
+        &self,
+        monitor: &Monitor,
+        work: impl FnOnce(&Writeback) -> Result<()>,
+    ) -> Result<()> {
+        let (sender, receiver) = sync_channel(AHEAD);
+        thread::scope(|scope| {
+            let syncing = thread::Builder::new()
+                .name("swing-store".into())
+                .spawn_scoped(scope, || sync_each(receiver, monitor));
+            let writeback = Writeback(sender);
+            let done = work(&writeback);
+            drop(writeback);
+            // Without that thread all is left to the end.
+            let synced = syncing.map_or(Ok(Ok(())), thread::ScopedJoinHandle::join);
+            done?;
+            synced
+                .map_err(|_| Error::Internal("the thread that syncs panicked".into()))?
+                .map_err(|error| sync_error(&self.path, &error))
+        })
+    }
+
+    /// Waits until these files of the directory are on the disk.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub(crate) fn sync<'a>(&self, files: impl Iterator<Item = &'a str>) -> Result<()> {
+        #[cfg(target_os = "linux")]
+        match rustix::fs::syncfs(&self.directory).map_err(std::io::Error::from) {
+            Err(error) if is_not_offered(&error) => {}
+            synced => return synced.map_err(|error| sync_error(&self.path, &error)),
+        }
+        self.sync_one_by_one(files)
+    }
+
+    /// Does so where the system can't sync a whole file system.
+    fn sync_one_by_one<'a>(&self, files: impl Iterator<Item = &'a str>) -> Result<()> {
+        for name in files {
+            File::options()
+                .write(true)
+                .open(self.path.join(name))
+                .and_then(|file| file.sync_all())
+                .map_err(|error| sync_error(&self.path, &error))?;
+        }
+        Ok(())
+    }
+}
+
+/// Syncs files as they come, unless the work was aborted and they are to be removed.
+fn sync_each(files: Receiver<File>, monitor: &Monitor) -> std::io::Result<()> {
+    files
+        .iter()
+        .filter(|_| monitor.check().is_ok())
+        .try_for_each(|file| file.sync_data())
+}
+
+fn sync_error(path: &Path, error: &std::io::Error) -> Error {
+    Error::io(format!("syncing {}", path.display()), error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_a_file_system_can_not_be_synced_its_files_are() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("there"), "x").unwrap();
+        let disk = Disk::of(directory.path()).unwrap();
+        disk.sync_one_by_one(["there"].into_iter()).unwrap();
+        let error = disk.sync_one_by_one(["there", "missing"].into_iter());
+        assert_eq!(error.unwrap_err().code(), "ENOENT");
+    }
+}

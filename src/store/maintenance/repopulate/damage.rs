@@ -1,0 +1,165 @@
+//! Whether contents that are there are what their record says: what a verification looks at, too.
+
+use rusqlite::params;
+use rusqlite::types::ValueRef;
+
+use super::target::Target;
+use crate::store::database::Database;
+use crate::store::database::shared_writer::Beside;
+use crate::store::database::sql_text::SqlText;
+use crate::store::encoding::hash::{Sha256, SpanHash};
+use crate::store::encoding::wtf8;
+use crate::store::error::{Error, Result};
+use crate::store::gzip::Decompressor;
+use crate::store::records::record::SpanRecord;
+use crate::store::substores::bundles::{BundleContents, check_bundle_artifact};
+use crate::store::tasks::monitor::Monitor;
+
+/// Whether the contents of a target are damaged.
+///
+/// A kernel may go on meanwhile, so this may call contents damaged that were changed as they were
+/// looked at. What takes their place has the record's hash, so that does no harm.
+///
+/// # Errors
+/// [`Error::Aborted`]; SQLite's errors.
+pub(super) fn is_damaged(
+    reader: &mut Beside,
+    name: &[u8],
+    target: &Target,
+    monitor: &Monitor,
+) -> Result<bool> {
+    match target {
+        Target::Span { span, .. } => {
+            // Items before the end of a span never change, whatever is added behind them.
+            let sound = reader.read(monitor, |db| {
+                let mut hash = SpanHash::initial();
+                let whole = extend(db, span, span.start_pos, &mut hash, Some(monitor))?;
+                Ok(whole && hash.as_bytes() == span.hash)
+            })?;
+            Ok(!sound)
+        }
+        Target::Snapshot {
+            vat_id,
+            snap_pos,
+            hash,
+            ..
+        } => {
+            let row = reader.read(monitor, |db| {
+                db.peek_row(
+                    "SELECT compressedSnapshot, uncompressedSize, compressedSize FROM snapshots
+                     WHERE vatID = ? AND snapPos = ?",
+                    params![SqlText(vat_id), snap_pos],
+                    |row| {
+                        let size = |column| row.get_ref(column).map(|size| size.as_i64().ok());
+                        Ok((contents(row)?, size(1)?, size(2)?))
+                    },
+                )
+            })?;
+            let Some((Some((false, image)), size, compressed_size)) = row else {
+                return Ok(true);
+            };
+            if compressed_size != i64::try_from(image.len()).ok() {
+                return Ok(true);
+            }
+            Ok(image_hash(image, monitor)? != Some((hash.clone(), size)))
+        }
+        Target::Bundle(bundle_id) => {
+            let row = reader.read(monitor, |db| {
+                db.peek_row(
+                    "SELECT bundle FROM bundles WHERE bundleID = ?",
+                    params![SqlText(bundle_id)],
+                    contents,
+                )
+            })?;
+            let Some(Some((is_text, bytes))) = row else {
+                return Ok(true);
+            };
+            let sound = match check_bundle_artifact(name, bytes.clone()) {
+                Ok(BundleContents::Script(script)) => is_text && script == bytes,
+                Ok(BundleContents::Archive(_)) => !is_text,
+                Err(_) => false,
+            };
+            Ok(!sound)
+        }
+    }
+}
+
+/// What the first column holds, and whether it is a text; `None` for what is no contents.
+fn contents(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<(bool, Vec<u8>)>> {
+    Ok(match row.get_ref(0)? {
+        ValueRef::Text(text) => Some((true, text.to_vec())),
+        ValueRef::Blob(bytes) => Some((false, bytes.to_vec())),
+        _ => None,
+    })
+}
+
+/// The hash and the size of a compressed image; `None` if it can't be decompressed.
+fn image_hash(compressed: Vec<u8>, monitor: &Monitor) -> Result<Option<(Vec<u8>, Option<i64>)>> {
+    let mut image = Decompressor::new(compressed, None);
+    let mut hash = Sha256::new();
+    let mut size = 0_i64;
+    loop {
+        monitor.check()?;
+        match image.next_chunk() {
+            Ok(Some(chunk)) => {
+                hash.add(&chunk);
+                size = size.saturating_add(i64::try_from(chunk.len()).unwrap_or(i64::MAX));
+            }
+            Ok(None) => return Ok(Some((hash.finish().into_bytes(), Some(size)))),
+            Err(Error::BadGzip(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Adds to a hash the items that a span has from `from` on. Where one is missing, or no store writes
+/// it, the hash is that of nothing.
+///
+/// # Errors
+/// SQLite's errors.
+pub(super) fn extend_hash(
+    db: &Database,
+    span: &SpanRecord,
+    from: i64,
+    hash: &mut SpanHash,
+) -> Result<()> {
+    if !extend(db, span, from, hash, None)? {
+        *hash = SpanHash::initial();
+    }
+    Ok(())
+}
+
+/// Adds the items from `from` on to a hash; false if they are not all there, and as a store writes
+/// them.
+fn extend(
+    db: &Database,
+    span: &SpanRecord,
+    from: i64,
+    hash: &mut SpanHash,
+    monitor: Option<&Monitor>,
+) -> Result<bool> {
+    let mut statement = db.prepare_directly(
+        "SELECT position, incarnation, item FROM transcriptItems
+         WHERE vatID = ? AND position >= ? AND position < ? ORDER BY position",
+    )?;
+    let mut rows = statement.query(params![SqlText(&span.vat_id), from, span.end_pos])?;
+    let mut next = from;
+    while let Some(row) = rows.next()? {
+        if let Some(monitor) = monitor {
+            monitor.check()?;
+        }
+        let place = (row.get_ref(0)?, row.get_ref(1)?);
+        if place != (ValueRef::Integer(next), ValueRef::Integer(span.incarnation)) {
+            return Ok(false);
+        }
+        let ValueRef::Text(item) = row.get_ref(2)? else {
+            return Ok(false);
+        };
+        match std::str::from_utf8(item) {
+            Ok(_) => hash.extend(item),
+            Err(_) => hash.extend(&wtf8::for_hash(item)),
+        }
+        next += 1;
+    }
+    Ok(next == span.end_pos)
+}

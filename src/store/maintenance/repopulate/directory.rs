@@ -1,0 +1,126 @@
+//! Artifacts from a directory: an export, an archive, or just files by the artifacts' names.
+
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+use flate2::bufread::MultiGzDecoder;
+
+use super::{RepopulateOptions, Repopulated, Repopulation};
+use crate::store::error::{Error, Result};
+use crate::store::fs::open;
+use crate::store::tasks::limits::limits;
+use crate::store::tasks::monitor::Monitor;
+use crate::store::tasks::parallel;
+use crate::store::transfer::directory::{Source, sources};
+
+/// Fills what was pruned from the store in `store` with artifacts from the directory `from`.
+///
+/// That may be an export, of whose manifest only the list of artifacts is used; or an archive, in
+/// which every artifact is a file `NAME.gz`; or artifacts in files by their names.
+///
+/// # Errors
+/// As [`Repopulation::open`]; [`Error::Directory`] for a manifest that is none; [`Error::Io`] for
+/// a directory that can't be read. A file that can't be read is refused.
+pub fn repopulate_from_directory(
+    from: &Path,
+    store: &Path,
+    options: RepopulateOptions,
+    monitor: &Monitor,
+) -> Result<Repopulated> {
+    let mut done = Repopulated::default();
+    repopulate_from_directory_into(from, store, options, monitor, &mut done)?;
+    Ok(done)
+}
+
+/// As [`repopulate_from_directory`], and puts what was done into `done`: if it fails, what was done
+/// until then, which stays done.
+///
+/// # Errors
+/// As [`repopulate_from_directory`].
+pub fn repopulate_from_directory_into(
+    from: &Path,
+    store: &Path,
+    options: RepopulateOptions,
+    monitor: &Monitor,
+    done: &mut Repopulated,
+) -> Result<()> {
+    let found = sources(from)?;
+    let repopulation = Repopulation::open(store, options, monitor)?;
+    monitor.set_total(found.len());
+    let outcome = parallel::run(
+        found.len(),
+        |index| take(&repopulation, &found[index], monitor),
+        || Ok(()),
+    );
+    match outcome.and_then(|()| repopulation.finish(monitor)) {
+        Ok(all) => {
+            *done = all;
+            Ok(())
+        }
+        Err(error) => {
+            *done = repopulation.so_far();
+            Err(error)
+        }
+    }
+}
+
+/// Brings one artifact to the store.
+fn take(repopulation: &Repopulation, source: &Source, monitor: &Monitor) -> Result<()> {
+    let path = match &source.file {
+        Ok(path) => path,
+        Err(error) => {
+            repopulation.refuse(&source.name, error, monitor);
+            return Ok(());
+        }
+    };
+    let Some(mut incoming) = repopulation.begin(&source.name, monitor)? else {
+        return Ok(());
+    };
+    let mut chunk = vec![0; limits().chunk_bytes.max(1)];
+    let mut file = None;
+    loop {
+        let length = match read(&mut file, path, source.is_gzip, &mut chunk) {
+            Ok(0) => return repopulation.end(incoming, monitor),
+            Ok(length) => length,
+            Err(error) => {
+                repopulation.refuse(&source.name, &error, monitor);
+                return Ok(());
+            }
+        };
+        if let Err(error) = incoming.add(&chunk[..length]) {
+            return repopulation.give_up(incoming, error, monitor);
+        }
+        monitor.count(length)?;
+    }
+}
+
+/// Reads on in a file, which is opened at the first time.
+fn read(
+    file: &mut Option<Box<dyn Read>>,
+    path: &Path,
+    is_gzip: bool,
+    chunk: &mut [u8],
+) -> Result<usize> {
+    let failed = |error: &std::io::Error| match error.raw_os_error() {
+        None if is_gzip => {
+            Error::BadGzip(format!("{} is not a gzip file: {error}", path.display()))
+        }
+        _ => Error::io(format!("reading {}", path.display()), error),
+    };
+    let reader = match file {
+        Some(reader) => reader,
+        None => {
+            let opened = open::open(path).map_err(|error| failed(&error))?;
+            file.insert(match is_gzip {
+                true => Box::new(MultiGzDecoder::new(BufReader::new(opened))),
+                false => Box::new(opened),
+            })
+        }
+    };
+    loop {
+        match reader.read(chunk) {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            outcome => return outcome.map_err(|error| failed(&error)),
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! An artifact on its way into the store, checked before the store is touched.
+
+use std::sync::Arc;
+
+use super::spool::{Spool, SpoolPlace, SpoolReader};
+use super::target::{Found, Target};
+use super::{Outcome, RepopulateOptions, damage, target};
+use crate::store::database::Database;
+use crate::store::database::shared_writer::Beside;
+use crate::store::encoding::hash::SpanHash;
+use crate::store::error::{Error, Result};
+use crate::store::gzip::{Compressed, Compressor};
+use crate::store::records::record::SpanRecord;
+use crate::store::substores::bundles::{BundleContents, check_bundle_artifact};
+use crate::store::tasks::monitor::Monitor;
+use crate::store::transfer::span_lines::SpanLines;
+
+/// The longest item, and the longest bundle, that is taken, in bytes. Such are held in memory.
+const MAX_WHOLE_BYTES: u64 = 128 << 20;
+
+/// An artifact of which more is to come.
+pub struct Incoming {
+    name: Vec<u8>,
+    target: Target,
+    /// Whether what is there is damaged, and makes room.
+    replaces: bool,
+    work: Work,
+    bytes: u64,
+    limit: u64,
+}
+
+enum Work {
+    /// A span's items are checked and kept.
+    Span(Box<SpanLines>, Spool),
+    /// An image is compressed and hashed.
+    Snapshot(Box<Compressor>),
+    /// A bundle is gathered.
+    Bundle(Vec<u8>),
+}
+
+impl Incoming {
+    pub(super) fn new(
+        name: &[u8],
+        target: Target,
+        replaces: bool,
+        options: &RepopulateOptions,
+        place: &Arc<SpoolPlace>,
+    ) -> Incoming {
+        let limit = options.max_artifact_bytes;
+        let (work, limit) = match &target {
+            Target::Span { span, own_end } => {
+                let item = usize::try_from(limit.min(MAX_WHOLE_BYTES)).unwrap_or(usize::MAX);
+                let mut lines = SpanLines::new(name, span, item);
+                if *own_end != span.end_pos {
+                    lines = lines.ending_at(*own_end);
+                }
+                let lines = Box::new(lines);
+                (Work::Span(lines, Spool::new(place)), limit)
+            }
+            Target::Snapshot { size, .. } => (
+                Work::Snapshot(Box::default()),
+                size.map_or(limit, |size| size.min(limit)),
+            ),
+            Target::Bundle(_) => (Work::Bundle(Vec::new()), limit.min(MAX_WHOLE_BYTES)),
+        };
+        Incoming {
+            name: name.to_vec(),
+            target,
+            replaces,
+            work,
+            bytes: 0,
+            limit,
+        }
+    }
+
+    /// The artifact's name.
+    pub fn name(&self) -> &[u8] {
+        &self.name
+    }
+
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    /// [`Error::ArtifactTooLong`]; [`Error::IncompleteArtifact`] for more items than the span has;
+    /// [`Error::Io`].
+    pub fn add(&mut self, bytes: &[u8]) -> Result<()> {
+        self.bytes += bytes.len() as u64;
+        if self.bytes > self.limit {
+            return Err(Error::ArtifactTooLong {
+                name: self.name.clone(),
+                limit: self.limit,
+            });
+        }
+        match &mut self.work {
+            Work::Span(lines, spool) => {
+                lines.add(bytes, |position, item| spool.add(position, item))
+            }
+            Work::Snapshot(compressor) => compressor.add(bytes),
+            Work::Bundle(data) => {
+                data.extend_from_slice(bytes);
+                Ok(())
+            }
+        }
+    }
+
+    /// Checks all of it.
+    ///
+    /// # Errors
+    /// As [`SpanLines::finish`] and [`check_bundle_artifact`]; [`Error::SnapshotHashMismatch`];
+    /// [`Error::Io`].
+    pub(super) fn check(self) -> Result<Checked> {
+        let contents = match (self.work, &self.target) {
+            (Work::Span(mut lines, mut spool), Target::Span { .. }) => {
+                lines.finish(|position, item| spool.add(position, item))?;
+                Contents::Span(Box::new(Piece {
+                    items: spool.into_reader()?,
+                    hash: lines.hash(),
+                    taken_to: lines.taken_to(),
+                }))
+            }
+            (Work::Snapshot(compressor), Target::Snapshot { hash, .. }) => {
+                let image = compressor.finish()?;
+                if image.hash.as_bytes() != hash {
+                    return Err(Error::SnapshotHashMismatch {
+                        name: self.name,
+                        actual: image.hash,
+                        expected: hash.clone(),
+                    });
+                }
+                Contents::Snapshot(image)
+            }
+            (Work::Bundle(data), Target::Bundle(_)) => {
+                Contents::Bundle(check_bundle_artifact(&self.name, data)?)
+            }
+            _ => return Err(Error::Internal("an artifact has changed its kind".into())),
+        };
+        Ok(Checked {
+            name: self.name,
+            target: self.target,
+            replaces: self.replaces,
+            bytes: self.bytes,
+            contents,
+        })
+    }
+}
+
+/// An artifact that has the hash which the store has.
+pub(super) struct Checked {
+    name: Vec<u8>,
+    target: Target,
+    replaces: bool,
+    /// How long it is.
+    pub bytes: u64,
+    contents: Contents,
+}
+
+enum Contents {
+    Span(Box<Piece>),
+    Snapshot(Compressed),
+    Bundle(BundleContents),
+}
+
+impl Checked {
+    /// Puts it into the store, unless somebody else has meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::ArtifactOvertaken`]; [`Error::Io`]; as [`Beside::write`].
+    pub(super) fn store(
+        self,
+        beside: &mut Beside,
+        options: &RepopulateOptions,
+        monitor: &Monitor,
+    ) -> Result<Outcome> {
+        let done = match self.replaces {
+            true => Outcome::Replaced,
+            false => Outcome::Filled,
+        };
+        match (self.contents, &self.target) {
+            (Contents::Span(piece), Target::Span { span, own_end }) => {
+                if self.replaces || *own_end != span.end_pos {
+                    beside.write(monitor, |db| replace_items(db, &self.name, span, *piece))?;
+                    return Ok(done);
+                }
+                let wanted = |db: &Database| is_present(db, &self.name, &self.target, options);
+                let most = options.max_transaction_bytes.unwrap_or(u64::MAX);
+                store_span(beside, span, piece.items, most, monitor, wanted)
+            }
+            (
+                Contents::Snapshot(image),
+                Target::Snapshot {
+                    vat_id, snap_pos, ..
+                },
+            ) => beside.write(monitor, |db| {
+                if is_present(db, &self.name, &self.target, options)? {
+                    return Ok(Outcome::Present);
+                }
+                db.fill_snapshot(vat_id, snap_pos, &image)?;
+                Ok(done)
+            }),
+            (Contents::Bundle(contents), Target::Bundle(bundle_id)) => {
+                beside.write(monitor, |db| {
+                    if is_present(db, &self.name, &self.target, options)? {
+                        return Ok(Outcome::Present);
+                    }
+                    db.populate_bundle(bundle_id, &contents)?;
+                    Ok(done)
+                })
+            }
+            _ => Err(Error::Internal("an artifact has changed its kind".into())),
+        }
+    }
+}
+
+/// Whether an artifact's contents are there, now that nobody else can write. If they are not, or are
+/// replaced, its target is as it was found: the record's hash, which the artifact has, is the same.
+fn is_present(
+    db: &Database,
+    name: &[u8],
+    target: &Target,
+    options: &RepopulateOptions,
+) -> Result<bool> {
+    match target::find(db, name, options.mode, options.replace_damaged)? {
+        Found::Wanted(now) | Found::Suspect(now) if now == *target => Ok(false),
+        Found::Present => Ok(true),
+        _ => Err(Error::ArtifactOvertaken(name.to_vec())),
+    }
+}
+
+/// Items from the beginning of a span, the hash of them, and where they end.
+struct Piece {
+    items: SpoolReader,
+    hash: SpanHash,
+    taken_to: i64,
+}
+
+/// Puts items in the place of those that a span has, all in one transaction.
+///
+/// A kernel may have added to a current span since it was looked at. What it adds follows from the
+/// record's hash, and so does this: the hash of the items, together with those behind them, has to
+/// be that of the record as it is now.
+fn replace_items(db: &mut Database, name: &[u8], span: &SpanRecord, piece: Piece) -> Result<()> {
+    let overtaken = || Error::ArtifactOvertaken(name.to_vec());
+    let now = db.span_at(&span.vat_id, span.start_pos)?;
+    let now = now.ok_or_else(overtaken)?;
+    // A span that was ended may have been pruned on purpose.
+    let goes_on = span.is_current && now.is_current && now.incarnation == span.incarnation;
+    if (now != *span && !goes_on) || now.end_pos < piece.taken_to {
+        return Err(overtaken());
+    }
+    let Piece {
+        mut items,
+        mut hash,
+        taken_to,
+    } = piece;
+    damage::extend_hash(db, &now, taken_to, &mut hash)?;
+    if hash.as_bytes() != now.hash {
+        return Err(Error::SpanHashMismatch {
+            name: name.to_vec(),
+            actual: hash.to_string(),
+            expected: now.hash,
+        });
+    }
+    db.delete_items(&span.vat_id, span.start_pos, taken_to)?;
+    let mut position = span.start_pos;
+    while let Some(item) = items.next()? {
+        db.insert_item(&span.vat_id, position, item, span.incarnation)?;
+        position += 1;
+    }
+    Ok(())
+}
+
+/// Inserts a span's items, of about `most` bytes in one transaction. Whatever there was of the
+/// span, whole or not, makes room for them.
+fn store_span(
+    beside: &mut Beside,
+    span: &SpanRecord,
+    mut items: SpoolReader,
+    most: u64,
+    monitor: &Monitor,
+    is_present: impl Fn(&Database) -> Result<bool>,
+) -> Result<Outcome> {
+    let mut next_pos = span.start_pos;
+    loop {
+        let next = beside.write(monitor, |db| {
+            if is_present(db)? {
+                return Ok(None);
+            }
+            db.delete_items(&span.vat_id, next_pos, span.end_pos)?;
+            let mut bytes = 0;
+            let mut position = next_pos;
+            while bytes < most
+                && let Some(item) = items.next()?
+            {
+                db.insert_item(&span.vat_id, position, item, span.incarnation)?;
+                bytes = bytes.saturating_add(item.len() as u64);
+                position += 1;
+            }
+            Ok(Some(position))
+        })?;
+        match next {
+            None => return Ok(Outcome::Present),
+            Some(position) if position >= span.end_pos => return Ok(Outcome::Filled),
+            Some(position) => next_pos = position,
+        }
+    }
+}

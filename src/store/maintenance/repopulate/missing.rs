@@ -1,0 +1,57 @@
+//! What a store lacks.
+
+use super::target::has_all_items;
+use crate::store::database::Database;
+use crate::store::database::shared_writer::Beside;
+use crate::store::encoding::wtf8;
+use crate::store::error::Result;
+use crate::store::records::mode::ArtifactMode;
+use crate::store::records::names;
+use crate::store::tasks::monitor::Monitor;
+
+/// The names of the artifacts that the mode asks for and the store lacks.
+///
+/// # Errors
+/// As [`Beside::read`].
+pub(super) fn find(
+    beside: &mut Beside,
+    mode: ArtifactMode,
+    monitor: &Monitor,
+) -> Result<Vec<Vec<u8>>> {
+    let mut names = beside.read(monitor, |db| snapshots(db, mode))?;
+    // A kernel may go on meanwhile: each span is looked at by itself.
+    for span in beside.read(monitor, |db| db.spans_of_mode(mode))? {
+        let lacks = beside.read(monitor, |db| {
+            Ok(!has_all_items(db, &span)?
+                && db
+                    .span_at(&span.vat_id, span.start_pos)?
+                    .is_some_and(|now| now.hash == span.hash))
+        })?;
+        if lacks {
+            names.push(span.artifact_name());
+        }
+    }
+    names.extend(beside.read(monitor, bundles)?);
+    Ok(names)
+}
+
+fn snapshots(db: &Database, mode: ArtifactMode) -> Result<Vec<Vec<u8>>> {
+    let all = mode == ArtifactMode::Debug;
+    db.peek_rows(
+        "SELECT vatID, snapPos FROM snapshots
+         WHERE compressedSnapshot IS NULL AND (? OR inUse = 1) ORDER BY vatID, snapPos",
+        [all],
+        |row| {
+            let vat_id = wtf8::as_read(row.get_ref(0)?.as_bytes()?).into_owned();
+            Ok(names::snapshot_name(&vat_id, row.get(1)?))
+        },
+    )
+}
+
+fn bundles(db: &Database) -> Result<Vec<Vec<u8>>> {
+    db.peek_rows(
+        "SELECT bundleID FROM bundles WHERE bundle IS NULL ORDER BY bundleID",
+        [],
+        |row| Ok(names::bundle_name(row.get_ref(0)?.as_bytes()?)),
+    )
+}

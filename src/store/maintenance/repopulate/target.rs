@@ -1,0 +1,197 @@
+//! What an artifact is for.
+
+use rusqlite::params;
+
+use crate::store::database::Database;
+use crate::store::database::sql_text::SqlText;
+use crate::store::encoding::wtf8;
+use crate::store::error::{Error, Result};
+use crate::store::records::mode::ArtifactMode;
+use crate::store::records::names;
+use crate::store::records::names::bundle_id_from_name;
+use crate::store::records::record::SpanRecord;
+
+/// A place in the store that lacks its contents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Target {
+    Span {
+        span: SpanRecord,
+        /// Where the artifact ends by its name. Of a current span it may have been made by a node at
+        /// another block.
+        own_end: i64,
+    },
+    Snapshot {
+        vat_id: Vec<u8>,
+        snap_pos: i64,
+        hash: Vec<u8>,
+        /// Bytes of the image, if they are known.
+        size: Option<u64>,
+    },
+    Bundle(Vec<u8>),
+}
+
+/// What the store has to say to an artifact's name.
+#[derive(Debug)]
+pub(super) enum Found {
+    Wanted(Target),
+    /// Its contents are there.
+    Present,
+    /// Its contents are there, or some of them, and are replaced if they are damaged.
+    Suspect(Target),
+    /// The mode does not ask for it.
+    Unwanted,
+    Refused(Error),
+}
+
+/// Looks for what an artifact is for. With `replace`, whether contents that are there are sound is
+/// for the caller to find out.
+pub(super) fn find(db: &Database, name: &[u8], mode: ArtifactMode, replace: bool) -> Result<Found> {
+    match names::kind(name) {
+        b"transcript" => find_span(db, name, mode, replace),
+        b"snapshot" => find_snapshot(db, name, mode, replace),
+        b"bundle" => find_bundle(db, name, replace),
+        _ => Ok(Found::Refused(Error::unknown_artifact(name))),
+    }
+}
+
+/// A position, written as names have it.
+fn position(text: &[u8]) -> Option<i64> {
+    let position: i64 = std::str::from_utf8(text).ok()?.parse().ok()?;
+    (position.to_string().as_bytes() == text).then_some(position)
+}
+
+fn find_span(db: &Database, name: &[u8], mode: ArtifactMode, replace: bool) -> Result<Found> {
+    let parsed = names::parse_span_name(name).and_then(|(vat_id, start, end)| {
+        let start = position(start)?;
+        position(end).map(|end| (vat_id, start, end))
+    });
+    let Some((vat_id, start_pos, end_pos)) = parsed else {
+        return Ok(Found::Refused(Error::NotTranscriptName {
+            name: name.to_vec(),
+            double_quoted: false,
+        }));
+    };
+    let Some(span) = db.span_at(vat_id, start_pos)? else {
+        return Ok(Found::Refused(Error::UnknownArtifact(name.to_vec())));
+    };
+    let count = db.count_items(&span.vat_id, span.start_pos, span.end_pos)?;
+    let is_populated = span.end_pos.checked_sub(span.start_pos) == Some(count);
+    if replace && (span.end_pos == end_pos || (span.is_current && end_pos > start_pos)) {
+        let target = || Target::Span {
+            span: span.clone(),
+            own_end: end_pos,
+        };
+        if is_populated || (count > 0 && !is_tail(db, &span, count)?) {
+            return Ok(Found::Suspect(target()));
+        }
+        if span.end_pos != end_pos {
+            return Ok(Found::Wanted(target()));
+        }
+    }
+    if span.end_pos != end_pos {
+        // A current span has grown since the artifact was made, or has been shorter then.
+        return Ok(if span.is_current && is_populated {
+            Found::Present
+        } else {
+            Found::Refused(Error::SpanEndsElsewhere {
+                name: name.to_vec(),
+                end_pos: span.end_pos,
+            })
+        });
+    }
+    if is_populated {
+        return Ok(Found::Present);
+    }
+    let current = || db.current_span(vat_id);
+    let wanted = match mode {
+        ArtifactMode::Operational => span.is_current,
+        ArtifactMode::Replay => {
+            current()?.is_some_and(|current| current.incarnation == span.incarnation)
+        }
+        ArtifactMode::Archival => current()?.is_some(),
+        ArtifactMode::Debug => true,
+    };
+    Ok(match wanted {
+        true => Found::Wanted(Target::Span {
+            span,
+            own_end: end_pos,
+        }),
+        false => Found::Unwanted,
+    })
+}
+
+/// Whether none of a span's items is missing.
+pub(super) fn has_all_items(db: &Database, span: &SpanRecord) -> Result<bool> {
+    let count = db.count_items(&span.vat_id, span.start_pos, span.end_pos)?;
+    Ok(span.end_pos.checked_sub(span.start_pos) == Some(count))
+}
+
+/// Whether the `count` items that are there of a span are its last ones: it was pruned by half.
+fn is_tail(db: &Database, span: &SpanRecord, count: i64) -> Result<bool> {
+    let first: Option<i64> = db.peek_value(
+        "SELECT MIN(position) FROM transcriptItems
+         WHERE vatID = ? AND position >= ? AND position < ?",
+        params![SqlText(&span.vat_id), span.start_pos, span.end_pos],
+    )?;
+    Ok(!span.is_current && first == span.end_pos.checked_sub(count))
+}
+
+fn find_snapshot(db: &Database, name: &[u8], mode: ArtifactMode, replace: bool) -> Result<Found> {
+    let parsed = names::parse_snapshot_name(name)
+        .and_then(|(vat_id, snap_pos)| position(snap_pos).map(|snap_pos| (vat_id, snap_pos)));
+    let Some((vat_id, snap_pos)) = parsed else {
+        return Ok(Found::Refused(Error::NotSnapshotName {
+            name: name.to_vec(),
+            on_import: false,
+        }));
+    };
+    let row = db.peek_row(
+        "SELECT hash, uncompressedSize, inUse IS NOT NULL, compressedSnapshot IS NOT NULL
+         FROM snapshots WHERE vatID = ? AND snapPos = ?",
+        params![SqlText(vat_id), snap_pos],
+        |row| {
+            Ok((
+                wtf8::as_read(row.get_ref(0)?.as_bytes()?).into_owned(),
+                // A size of the wrong type is one that is not known.
+                row.get_ref(1)?.as_i64().ok(),
+                row.get::<_, bool>(2)?,
+                row.get::<_, bool>(3)?,
+            ))
+        },
+    )?;
+    Ok(match row {
+        None => Found::Refused(Error::UnknownArtifact(name.to_vec())),
+        Some((hash, _, _, true)) if replace => Found::Suspect(Target::Snapshot {
+            vat_id: vat_id.to_vec(),
+            snap_pos,
+            hash,
+            // It may be wrong, too.
+            size: None,
+        }),
+        Some((_, _, _, true)) => Found::Present,
+        Some((_, _, false, _)) if mode != ArtifactMode::Debug => Found::Unwanted,
+        Some((hash, size, _, _)) => Found::Wanted(Target::Snapshot {
+            vat_id: vat_id.to_vec(),
+            snap_pos,
+            hash,
+            size: size.and_then(|size| u64::try_from(size).ok()),
+        }),
+    })
+}
+
+fn find_bundle(db: &Database, name: &[u8], replace: bool) -> Result<Found> {
+    let bundle_id = match bundle_id_from_name(name) {
+        Ok(bundle_id) => bundle_id,
+        Err(error) => return Ok(Found::Refused(error)),
+    };
+    let is_populated: Option<bool> = db.peek_value(
+        "SELECT bundle IS NOT NULL FROM bundles WHERE bundleID = ?",
+        params![SqlText(bundle_id)],
+    )?;
+    Ok(match is_populated {
+        None => Found::Refused(Error::UnknownArtifact(name.to_vec())),
+        Some(true) if replace => Found::Suspect(Target::Bundle(bundle_id.to_vec())),
+        Some(true) => Found::Present,
+        Some(false) => Found::Wanted(Target::Bundle(bundle_id.to_vec())),
+    })
+}

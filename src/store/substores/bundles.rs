@@ -1,0 +1,325 @@
+//! `bundleStore`: the code that vats run, by the hash of its contents.
+
+use rusqlite::params;
+use rusqlite::types::ValueRef;
+
+use super::Store;
+use crate::store::bundle_check::{Checked, decode_base64};
+use crate::store::database::sql_text::{SqlBlob, SqlText};
+use crate::store::database::{Database, SharedDatabase};
+use crate::store::encoding::hash::Sha256;
+use crate::store::error::{Error, Result};
+use crate::store::records::names;
+use crate::store::records::record::described_text;
+
+/// The longest bundle that an import takes, in bytes: it is held in memory as a whole, and comes from
+/// whoever offers it.
+pub const MAX_BUNDLE_BYTES: usize = 128 << 20;
+
+/// Adds bytes to the artifact of a bundle that is being gathered.
+///
+/// # Errors
+/// [`Error::ArtifactTooLong`].
+pub fn gather_bundle(name: &[u8], data: &mut Vec<u8>, bytes: &[u8]) -> Result<()> {
+    if data.len().saturating_add(bytes.len()) > MAX_BUNDLE_BYTES {
+        return Err(Error::ArtifactTooLong {
+            name: name.to_vec(),
+            limit: MAX_BUNDLE_BYTES as u64,
+        });
+    }
+    data.extend_from_slice(bytes);
+    Ok(())
+}
+
+/// What a bundle consists of, as the file holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BundleContents {
+    /// The JSON text of a `nestedEvaluate` bundle, whose ID starts with `b0-`.
+    Script(Vec<u8>),
+    /// The zip archive of an `endoZipBase64` bundle, whose ID starts with `b1-`.
+    Archive(Vec<u8>),
+}
+
+impl BundleContents {
+    /// The bytes of the artifact.
+    pub fn into_bytes(self) -> Vec<u8> {
+        match self {
+            BundleContents::Script(bytes) | BundleContents::Archive(bytes) => bytes,
+        }
+    }
+}
+
+/// A bundle that is to be added, in the parts that matter.
+#[derive(Debug, Clone, Default)]
+pub struct NewBundle {
+    /// its `moduleFormat`, if that is a text
+    pub module_format: Option<Vec<u8>>,
+    /// its `moduleFormat` as JSON text, for messages
+    pub quoted_format: String,
+    /// the whole bundle as JSON text
+    pub json: Vec<u8>,
+    /// its `endoZipBase64`
+    pub archive: Option<Vec<u8>>,
+    /// its `endoZipBase64Sha512`
+    pub archive_hash: Option<Vec<u8>>,
+}
+
+impl Database {
+    fn bundle_exists(&self, bundle_id: &[u8]) -> Result<bool> {
+        Ok(self
+            .value::<i64>(
+                "SELECT 1 FROM bundles WHERE bundleID = ?",
+                params![SqlText(bundle_id)],
+            )?
+            .is_some())
+    }
+
+    fn add_bundle_record(&self, bundle_id: &[u8]) -> Result<()> {
+        self.run_beside(
+            "INSERT INTO bundles (bundleID, bundle) VALUES (?, NULL)",
+            params![SqlText(bundle_id)],
+        )?;
+        Ok(())
+    }
+
+    pub(crate) fn populate_bundle(
+        &self,
+        bundle_id: &[u8],
+        contents: &BundleContents,
+    ) -> Result<()> {
+        if !self.bundle_exists(bundle_id)? {
+            return Err(Error::BundleRecordMissing(bundle_id.to_vec()));
+        }
+        const SQL: &str = "UPDATE bundles SET bundle = ? WHERE bundleID = ?";
+        match contents {
+            BundleContents::Script(text) => {
+                self.run_beside(SQL, params![SqlText(text), SqlText(bundle_id)])?
+            }
+            BundleContents::Archive(bytes) => {
+                self.run_beside(SQL, params![SqlBlob(bytes), SqlText(bundle_id)])?
+            }
+        };
+        Ok(())
+    }
+
+    pub(crate) fn bundle_ids(&self) -> Result<Vec<Vec<u8>>> {
+        self.peek_rows(
+            "SELECT bundleID FROM bundles ORDER BY bundleID",
+            [],
+            |row| Ok(row.get_ref(0)?.as_bytes()?.to_vec()),
+        )
+    }
+
+    pub(crate) fn bundle(&self, bundle_id: &[u8]) -> Result<BundleContents> {
+        self.peek_row(
+            "SELECT bundle FROM bundles WHERE bundleID = ?",
+            params![SqlText(bundle_id)],
+            |row| Ok(contents(row.get_ref(0)?)),
+        )?
+        .ok_or_else(|| Error::BundleNotFound(bundle_id.to_vec()))?
+        .ok_or_else(|| Error::BundlePruned(bundle_id.to_vec()))
+    }
+}
+
+/// What a row holds, if it holds anything.
+fn contents(value: ValueRef<'_>) -> Option<BundleContents> {
+    match value {
+        ValueRef::Text(text) if !text.is_empty() => Some(BundleContents::Script(text.to_vec())),
+        ValueRef::Blob(bytes) => Some(BundleContents::Archive(bytes.to_vec())),
+        _ => None,
+    }
+}
+
+impl Store {
+    /// Adds a bundle. That its contents are well-formed is the caller's business, but they have
+    /// to match the ID.
+    ///
+    /// # Errors
+    /// [`Error::UnsupportedBundleId`]; [`Error::UnsupportedBundleFormat`];
+    /// [`Error::BundleMismatch`]; SQLite's `SQLITE_CONSTRAINT_…` if the bundle is there already.
+    pub fn add_bundle(&mut self, bundle_id: &[u8], bundle: &NewBundle) -> Result<()> {
+        let contents = checked_contents(bundle_id, bundle)?;
+        self.atomically(|db, notes, _| {
+            db.add_bundle_record(bundle_id)?;
+            db.populate_bundle(bundle_id, &contents)?;
+            notes.set(db, &names::bundle_name(bundle_id), bundle_id)
+        })
+    }
+
+    /// Whether the store has the contents of a bundle.
+    pub fn has_bundle(&self, bundle_id: &[u8]) -> Result<bool> {
+        has_bundle(&self.db.lock(), bundle_id)
+    }
+
+    /// A bundle's contents.
+    ///
+    /// # Errors
+    /// [`Error::BundleNotFound`]; [`Error::BundlePruned`]; [`Error::UnsupportedBundleIdFound`].
+    pub fn get_bundle(&self, bundle_id: &[u8]) -> Result<BundleContents> {
+        let contents = self.db.lock().bundle(bundle_id)?;
+        if !bundle_id.starts_with(b"b0-") && !bundle_id.starts_with(b"b1-") {
+            return Err(Error::UnsupportedBundleIdFound(bundle_id.to_vec()));
+        }
+        Ok(contents)
+    }
+
+    /// Deletes a bundle, if the store has its contents.
+    pub fn delete_bundle(&mut self, bundle_id: &[u8]) -> Result<()> {
+        let db = self.db.lock();
+        if !has_bundle(&db, bundle_id)? {
+            return Ok(());
+        }
+        drop(db);
+        self.atomically(|db, notes, _| {
+            db.run_beside(
+                "DELETE FROM bundles WHERE bundleID = ?",
+                params![SqlText(bundle_id)],
+            )?;
+            notes.delete(db, &names::bundle_name(bundle_id))
+        })
+    }
+
+    /// The IDs of all bundles, those without contents included.
+    pub fn bundle_ids(&self) -> Result<Vec<Vec<u8>>> {
+        self.db.lock().bundle_ids()
+    }
+
+    /// Adds a bundle without its contents, from its export record.
+    ///
+    /// # Errors
+    /// [`Error::NotBundleName`]; [`Error::NotSame`] if key and value disagree; SQLite's
+    /// `SQLITE_CONSTRAINT_…` if the bundle is there already.
+    pub fn import_bundle_record(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+        let bundle_id = record_bundle_id(key, value)?;
+        let db = self.db.lock();
+        self.ensure_txn(&db)?;
+        db.add_bundle_record(bundle_id)
+    }
+
+    /// Makes sure that the store has the bundle of this record.
+    ///
+    /// # Errors
+    /// [`Error::UnexpectedBundleRecord`] if it does not, since a repair brings no contents.
+    pub fn repair_bundle_record(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+        let bundle_id = record_bundle_id(key, value)?;
+        if self.db.lock().bundle_exists(bundle_id)? {
+            return Ok(());
+        }
+        Err(Error::UnexpectedBundleRecord(bundle_id.to_vec()))
+    }
+
+    /// Stores the contents of a bundle that was checked, for which there is a record.
+    ///
+    /// # Errors
+    /// [`Error::BundleRecordMissing`].
+    pub fn populate_bundle(&mut self, bundle_id: &[u8], contents: &BundleContents) -> Result<()> {
+        let db = self.db.lock();
+        self.ensure_txn(&db)?;
+        db.populate_bundle(bundle_id, contents)
+    }
+
+    /// All bundles with their contents, where there are any.
+    pub fn dump_bundles(&self) -> Result<Vec<(Vec<u8>, Option<BundleContents>)>> {
+        self.db.lock().peek_rows(
+            "SELECT bundleID, bundle FROM bundles ORDER BY bundleID",
+            [],
+            |row| {
+                Ok((
+                    row.get_ref(0)?.as_bytes()?.to_vec(),
+                    contents(row.get_ref(1)?),
+                ))
+            },
+        )
+    }
+
+    /// The contents of the bundle artifact of this name.
+    ///
+    /// # Errors
+    /// [`Error::NotBundleName`]; [`Error::BundleNotFound`]; [`Error::BundlePruned`].
+    pub fn export_bundle(&self, name: &[u8]) -> Result<Vec<u8>> {
+        export_bundle(&self.db, name)
+    }
+}
+
+fn has_bundle(db: &Database, bundle_id: &[u8]) -> Result<bool> {
+    Ok(db
+        .value::<i64>(
+            "SELECT 1 FROM bundles WHERE bundleID = ? AND bundle IS NOT NULL",
+            params![SqlText(bundle_id)],
+        )?
+        .is_some())
+}
+
+/// The contents of the bundle artifact of this name.
+pub(crate) fn export_bundle(shared: &SharedDatabase, name: &[u8]) -> Result<Vec<u8>> {
+    let bundle_id = names::bundle_id_from_name(name)?;
+    Ok(shared.lock().bundle(bundle_id)?.into_bytes())
+}
+
+/// Checks the contents of a bundle artifact against the ID in its name, as every import does.
+///
+/// # Errors
+/// [`Error::NotBundleName`]; [`Error::BundleRefused`], in the words of the check that failed.
+pub fn check_bundle_artifact(name: &[u8], data: Vec<u8>) -> Result<BundleContents> {
+    let bundle_id = names::bundle_id_from_name(name)?;
+    let bundle_id = std::str::from_utf8(bundle_id).map_err(|_| Error::UnsupportedBundleId {
+        bundle_id: bundle_id.to_vec(),
+        declassified: true,
+    })?;
+    let script = match crate::store::bundle_check::check(bundle_id, &data)? {
+        Checked::NestedEvaluate(text) => Some(text),
+        Checked::EndoZip(_) => None,
+    };
+    Ok(match script {
+        Some(text) => BundleContents::Script(text),
+        None => BundleContents::Archive(data),
+    })
+}
+
+fn record_bundle_id<'k>(key: &'k [u8], value: &[u8]) -> Result<&'k [u8]> {
+    let bundle_id = names::bundle_id_from_name(key)?;
+    if bundle_id != value {
+        return Err(Error::NotSame {
+            actual: described_text(bundle_id),
+            expected: described_text(value),
+        });
+    }
+    Ok(bundle_id)
+}
+
+/// What to store for a bundle, if its ID is right.
+fn checked_contents(bundle_id: &[u8], bundle: &NewBundle) -> Result<BundleContents> {
+    let require_format = |version, format: &[u8]| match &bundle.module_format {
+        Some(found) if found == format => Ok(()),
+        _ => Err(Error::UnsupportedBundleFormat {
+            version,
+            format: bundle.quoted_format.clone(),
+        }),
+    };
+    let mismatch = || Error::BundleMismatch {
+        bundle_id: bundle_id.to_vec(),
+        artifact: false,
+    };
+    if let Some(hash) = bundle_id.strip_prefix(b"b0-") {
+        require_format("b0", b"nestedEvaluate")?;
+        if Sha256::of(&bundle.json).as_bytes() != hash {
+            return Err(mismatch());
+        }
+        Ok(BundleContents::Script(bundle.json.clone()))
+    } else if let Some(hash) = bundle_id.strip_prefix(b"b1-") {
+        require_format("b1", b"endoZipBase64")?;
+        if bundle.archive_hash.as_deref() != Some(hash) {
+            return Err(mismatch());
+        }
+        let Some(archive) = &bundle.archive else {
+            return Err(Error::WrongType("endoZipBase64", "a string"));
+        };
+        let archive = decode_base64(archive)?;
+        Ok(BundleContents::Archive(archive))
+    } else {
+        Err(Error::UnsupportedBundleId {
+            bundle_id: bundle_id.to_vec(),
+            declassified: false,
+        })
+    }
+}

@@ -1,0 +1,488 @@
+//! `snapStore`: images of XS heaps, so that a worker need not replay its whole transcript.
+//!
+//! A vat has at most one snapshot in use. Records of older ones stay when their contents are
+//! pruned, because exports carry their hashes.
+
+use rusqlite::{Row, params};
+
+use super::Store;
+use super::export_changes::Notes;
+use super::transcripts::{Budget, Deletion};
+use crate::store::database::Database;
+use crate::store::database::sql_text::{SqlBlob, SqlText};
+use crate::store::encoding::number::to_number;
+use crate::store::encoding::wtf8;
+use crate::store::error::{Error, Result};
+use crate::store::gzip::{Compressed, Decompressor};
+use crate::store::records::mode::ArtifactMode;
+use crate::store::records::names;
+use crate::store::records::record::SnapshotRecord;
+
+/// What is known of a vat's snapshot in use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotInfo {
+    /// the position in the vat's transcript at which it was made
+    pub snap_pos: i64,
+    /// SHA-256 of the uncompressed image
+    pub hash: Vec<u8>,
+    /// bytes, unless pruned
+    pub uncompressed_size: Option<i64>,
+    /// bytes, unless pruned
+    pub compressed_size: Option<i64>,
+}
+
+/// A snapshot's row.
+#[derive(Debug, Clone)]
+pub struct SnapshotRow {
+    /// the vat
+    pub vat_id: Vec<u8>,
+    /// whether it is in use
+    pub in_use: bool,
+    /// what else is known of it
+    pub info: SnapshotInfo,
+    /// its contents, where they were asked for and are not pruned
+    pub compressed: Option<Vec<u8>>,
+}
+
+/// A snapshot that is being filled from an artifact.
+#[derive(Debug, Clone)]
+pub struct SnapshotImport {
+    name: Vec<u8>,
+    vat_id: Vec<u8>,
+    snap_pos: f64,
+    hash: Vec<u8>,
+}
+
+impl SnapshotRow {
+    /// From a row of `vatID, inUse, snapPos, hash, uncompressedSize, compressedSize`, with
+    /// `compressedSnapshot` behind them if it was asked for.
+    pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<SnapshotRow> {
+        Ok(SnapshotRow {
+            vat_id: wtf8::as_read(row.get_ref(0)?.as_bytes()?).into_owned(),
+            in_use: row.get::<_, Option<i64>>(1)?.unwrap_or(0) != 0,
+            info: SnapshotInfo {
+                snap_pos: row.get(2)?,
+                hash: wtf8::as_read(row.get_ref(3)?.as_bytes()?).into_owned(),
+                uncompressed_size: row.get(4)?,
+                compressed_size: row.get(5)?,
+            },
+            compressed: if row.as_ref().column_count() > 6 {
+                row.get(6)?
+            } else {
+                None
+            },
+        })
+    }
+
+    pub(crate) fn record(&self) -> SnapshotRecord {
+        SnapshotRecord {
+            vat_id: self.vat_id.clone(),
+            snap_pos: self.info.snap_pos,
+            hash: self.info.hash.clone(),
+            in_use: self.in_use,
+        }
+    }
+}
+
+impl Database {
+    fn snapshot_rows(&self, rest: &str) -> Result<Vec<SnapshotRow>> {
+        self.peek_rows(
+            &format!(
+                "SELECT vatID, inUse, snapPos, hash, uncompressedSize, compressedSize{rest}
+                 ORDER BY vatID, snapPos"
+            ),
+            [],
+            SnapshotRow::read,
+        )
+    }
+
+    /// The artifacts that an export in this mode carries.
+    pub(crate) fn snapshot_names(&self, mode: ArtifactMode) -> Result<Vec<Vec<u8>>> {
+        let mut rows = self
+            .snapshot_rows(" FROM snapshots WHERE inUse = 1 AND compressedSnapshot IS NOT NULL")?;
+        if mode == ArtifactMode::Debug {
+            rows.extend(self.snapshot_rows(
+                " FROM snapshots WHERE inUse IS NULL AND compressedSnapshot IS NOT NULL",
+            )?);
+        }
+        Ok(rows
+            .iter()
+            .map(|row| names::snapshot_name(&row.vat_id, row.info.snap_pos))
+            .collect())
+    }
+
+    /// Fails unless the snapshot of this name is there with its contents. Returns its place.
+    pub(crate) fn find_snapshot<'n>(&self, name: &'n [u8]) -> Result<(&'n [u8], f64)> {
+        let (vat_id, snap_pos) =
+            names::parse_snapshot_name(name).ok_or_else(|| Error::NotSnapshotName {
+                name: name.to_vec(),
+                on_import: false,
+            })?;
+        let missing = || Error::SnapshotNotAvailable(name.to_vec());
+        let snap_pos = to_number(snap_pos);
+        let populated: bool = self
+            .peek_value(
+                "SELECT compressedSnapshot IS NOT NULL FROM snapshots
+                 WHERE vatID = ? AND snapPos = ?",
+                params![SqlText(vat_id), snap_pos],
+            )?
+            .ok_or_else(missing)?;
+        if !populated {
+            return Err(Error::SnapshotPruned(name.to_vec()));
+        }
+        Ok((vat_id, snap_pos))
+    }
+
+    /// Puts contents into a snapshot, whose record is there.
+    pub(crate) fn fill_snapshot(
+        &self,
+        vat_id: &[u8],
+        snap_pos: impl rusqlite::ToSql,
+        snapshot: &Compressed,
+    ) -> Result<()> {
+        self.run_beside(
+            "UPDATE snapshots SET
+               uncompressedSize = ?, compressedSize = ?, compressedSnapshot = ?
+             WHERE vatID = ? AND snapPos = ?",
+            params![
+                snapshot.uncompressed_size as i64,
+                snapshot.bytes.len() as i64,
+                SqlBlob(&snapshot.bytes),
+                SqlText(vat_id),
+                snap_pos,
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// The contents of the snapshot of this name, compressed.
+    pub(crate) fn compressed_snapshot(&self, name: &[u8]) -> Result<Vec<u8>> {
+        let (vat_id, snap_pos) = self.find_snapshot(name)?;
+        let compressed: Option<Vec<u8>> = self
+            .peek_value(
+                "SELECT compressedSnapshot FROM snapshots WHERE vatID = ? AND snapPos = ?",
+                params![SqlText(vat_id), snap_pos],
+            )?
+            .flatten();
+        compressed.ok_or_else(|| Error::SnapshotPruned(name.to_vec()))
+    }
+
+    /// The contents of the snapshot of this name.
+    pub(crate) fn export_snapshot(&self, name: &[u8]) -> Result<Decompressor> {
+        Ok(Decompressor::new(self.compressed_snapshot(name)?, None))
+    }
+}
+
+impl Store {
+    /// Ends the use of a vat's snapshot, if it has one; its contents are pruned unless snapshots
+    /// are kept.
+    pub fn stop_using_last_snapshot(&mut self, vat_id: &[u8]) -> Result<()> {
+        let keep = self.keep_snapshots;
+        self.atomically(|db, notes, _| stop_using(db, notes, vat_id, keep))
+    }
+
+    /// Stores a snapshot, which becomes the vat's snapshot in use. Returns the key of its record.
+    pub fn save_snapshot(
+        &mut self,
+        vat_id: &[u8],
+        snap_pos: i64,
+        snapshot: &Compressed,
+    ) -> Result<Vec<u8>> {
+        let keep = self.keep_snapshots;
+        self.atomically(|db, notes, _| {
+            stop_using(db, notes, vat_id, keep)?;
+            db.run_beside(
+                "INSERT OR REPLACE INTO snapshots
+                   (vatID, snapPos, inUse, hash, uncompressedSize, compressedSize,
+                    compressedSnapshot)
+                 VALUES (?, ?, 1, ?, ?, ?, ?)",
+                params![
+                    SqlText(vat_id),
+                    snap_pos,
+                    snapshot.hash,
+                    snapshot.uncompressed_size as i64,
+                    snapshot.bytes.len() as i64,
+                    SqlBlob(&snapshot.bytes),
+                ],
+            )?;
+            let record = SnapshotRecord {
+                vat_id: vat_id.to_vec(),
+                snap_pos,
+                hash: snapshot.hash.clone().into_bytes(),
+                in_use: true,
+            };
+            let name = names::snapshot_name(vat_id, snap_pos);
+            notes.set(db, &name, record.to_json())?;
+            notes.set(db, &names::current_snapshot_key(vat_id), &*name)?;
+            Ok(name)
+        })
+    }
+
+    /// The contents of a vat's snapshot in use, which are checked against its hash at the end.
+    ///
+    /// # Errors
+    /// [`Error::NoSnapshot`].
+    pub fn load_snapshot(&self, vat_id: &[u8]) -> Result<Decompressor> {
+        let missing = || Error::NoSnapshot(vat_id.to_vec());
+        let (hash, compressed) = self
+            .db
+            .lock()
+            .peek_row(
+                "SELECT hash, compressedSnapshot FROM snapshots WHERE vatID = ? AND inUse = 1",
+                params![SqlText(vat_id)],
+                |row| {
+                    Ok((
+                        row.get_ref(0)?.as_bytes()?.to_vec(),
+                        row.get::<_, Option<Vec<u8>>>(1)?,
+                    ))
+                },
+            )?
+            .ok_or_else(missing)?;
+        Ok(Decompressor::new(
+            compressed.ok_or_else(missing)?,
+            Some(hash),
+        ))
+    }
+
+    /// What is known of a vat's snapshot in use.
+    pub fn get_snapshot_info(&self, vat_id: &[u8]) -> Result<Option<SnapshotInfo>> {
+        self.db.lock().peek_row(
+            "SELECT vatID, inUse, snapPos, hash, uncompressedSize, compressedSize
+             FROM snapshots WHERE vatID = ? AND inUse = 1",
+            params![SqlText(vat_id)],
+            |row| SnapshotRow::read(row).map(|row| row.info),
+        )
+    }
+
+    /// Deletes every snapshot that is not in use, records included. What is deleted so can't be
+    /// filled again from an untrusted source, because its hash is gone.
+    pub fn delete_all_unused_snapshots(&mut self) -> Result<()> {
+        let db = self.db.lock();
+        self.ensure_txn(&db)?;
+        db.run_beside("DELETE FROM snapshots WHERE inUse IS NULL", [])?;
+        Ok(())
+    }
+
+    /// Deletes a vat's snapshots, the newest first, records included: all of them, or at most
+    /// `budget`.
+    ///
+    /// # Errors
+    /// [`Error::BadBudget`]; SQLite's `SQLITE_MISMATCH` for a budget that is not a whole number.
+    pub fn delete_vat_snapshots(&mut self, vat_id: &[u8], budget: Option<f64>) -> Result<Deletion> {
+        let db = self.db.lock();
+        self.ensure_txn(&db)?;
+        let budget = Budget::new(budget)?;
+        drop(db);
+        self.atomically(|db, notes, _| delete_snapshots(db, notes, vat_id, budget))
+    }
+
+    /// Whether a vat has a snapshot of this hash.
+    pub fn has_hash(&self, vat_id: &[u8], hash: &[u8]) -> Result<bool> {
+        Ok(self
+            .db
+            .lock()
+            .peek_value::<i64>(
+                "SELECT 1 FROM snapshots WHERE vatID = ? AND hash = ? LIMIT 1",
+                params![SqlText(vat_id), SqlText(hash)],
+            )?
+            .is_some())
+    }
+
+    /// Deletes a vat's snapshots of this hash, without exporting that.
+    pub fn delete_snapshot_by_hash(&mut self, vat_id: &[u8], hash: &[u8]) -> Result<()> {
+        let db = self.db.lock();
+        self.ensure_txn(&db)?;
+        db.run_beside(
+            "DELETE FROM snapshots WHERE vatID = ? AND hash = ?",
+            params![SqlText(vat_id), SqlText(hash)],
+        )?;
+        Ok(())
+    }
+
+    /// All snapshots, without their contents.
+    pub fn list_all_snapshots(&self) -> Result<Vec<SnapshotRow>> {
+        self.db.lock().snapshot_rows(" FROM snapshots")
+    }
+
+    /// All snapshots with their contents, or those in use only.
+    pub fn dump_snapshots(&self, include_historical: bool) -> Result<Vec<SnapshotRow>> {
+        self.db.lock().snapshot_rows(if include_historical {
+            ", compressedSnapshot FROM snapshots"
+        } else {
+            ", compressedSnapshot FROM snapshots WHERE inUse = 1"
+        })
+    }
+
+    /// The names of the snapshot artifacts that an export in this mode carries.
+    pub fn snapshot_names(&self, mode: ArtifactMode) -> Result<Vec<Vec<u8>>> {
+        self.db.lock().snapshot_names(mode)
+    }
+
+    /// The contents of the snapshot artifact of this name.
+    ///
+    /// # Errors
+    /// [`Error::NotSnapshotName`]; [`Error::SnapshotNotAvailable`]; [`Error::SnapshotPruned`].
+    pub fn export_snapshot(&self, name: &[u8]) -> Result<Decompressor> {
+        self.db.lock().export_snapshot(name)
+    }
+
+    /// Begins to fill the snapshot that an artifact belongs to; `None` if the mode does not want
+    /// it.
+    ///
+    /// # Errors
+    /// [`Error::NotSnapshotName`]; [`Error::NoMetadata`].
+    pub fn import_snapshot(
+        &mut self,
+        name: &[u8],
+        mode: ArtifactMode,
+    ) -> Result<Option<SnapshotImport>> {
+        let db = self.db.lock();
+        self.ensure_txn(&db)?;
+        let (vat_id, snap_pos) =
+            names::parse_snapshot_name(name).ok_or_else(|| Error::NotSnapshotName {
+                name: name.to_vec(),
+                on_import: true,
+            })?;
+        let missing = || Error::NoMetadata {
+            kind: "snapshot",
+            name: name.to_vec(),
+        };
+        let snap_pos = to_number(snap_pos);
+        let (hash, in_use) = find_record(&db, vat_id, snap_pos)?.ok_or_else(missing)?;
+        let wanted = in_use || mode == ArtifactMode::Debug;
+        Ok(wanted.then(|| SnapshotImport {
+            name: name.to_vec(),
+            vat_id: vat_id.to_vec(),
+            snap_pos,
+            hash,
+        }))
+    }
+
+    /// Fills a snapshot with contents that have its hash.
+    ///
+    /// # Errors
+    /// [`Error::SnapshotHashMismatch`].
+    pub fn populate_snapshot(
+        &mut self,
+        import: SnapshotImport,
+        snapshot: &Compressed,
+    ) -> Result<()> {
+        if snapshot.hash.as_bytes() != import.hash {
+            return Err(Error::SnapshotHashMismatch {
+                name: import.name,
+                actual: snapshot.hash.clone(),
+                expected: import.hash,
+            });
+        }
+        self.db
+            .lock()
+            .fill_snapshot(&import.vat_id, import.snap_pos, snapshot)
+    }
+}
+
+/// Ends the use of a vat's snapshot, if it has one.
+fn stop_using(db: &Database, notes: &mut Notes, vat_id: &[u8], keep: bool) -> Result<()> {
+    let prior = db.peek_row(
+        "SELECT snapPos, hash FROM snapshots WHERE vatID = ? AND inUse = 1",
+        params![SqlText(vat_id)],
+        |row| {
+            Ok(SnapshotRecord {
+                vat_id: vat_id.to_vec(),
+                snap_pos: row.get(0)?,
+                hash: wtf8::as_read(row.get_ref(1)?.as_bytes()?).into_owned(),
+                in_use: false,
+            })
+        },
+    )?;
+    let Some(prior) = prior else {
+        return Ok(());
+    };
+    let name = names::snapshot_name(vat_id, prior.snap_pos);
+    notes.set(db, &name, prior.to_json())?;
+    notes.delete(db, &names::current_snapshot_key(vat_id))?;
+    db.run_beside(
+        if keep {
+            "UPDATE snapshots SET inUse = NULL WHERE inUse = 1 AND vatID = ?"
+        } else {
+            "UPDATE snapshots SET inUse = NULL, compressedSnapshot = NULL
+             WHERE inUse = 1 AND vatID = ?"
+        },
+        params![SqlText(vat_id)],
+    )?;
+    Ok(())
+}
+
+/// Deletes a vat's snapshots, the newest first, records included.
+fn delete_snapshots(
+    db: &mut Database,
+    notes: &mut Notes,
+    vat_id: &[u8],
+    budget: Budget,
+) -> Result<Deletion> {
+    let place = |row: &Row<'_>| {
+        Ok((
+            row.get::<_, i64>(0)?,
+            row.get::<_, Option<i64>>(1)?.is_some(),
+        ))
+    };
+    let snapshots = match budget {
+        Budget::All => db.peek_rows(
+            "SELECT snapPos, inUse FROM snapshots WHERE vatID = ? ORDER BY snapPos",
+            params![SqlText(vat_id)],
+            place,
+        )?,
+        Budget::AtMost(limit) => db.peek_rows(
+            "SELECT snapPos, inUse FROM snapshots
+             WHERE vatID = ? ORDER BY snapPos DESC LIMIT ?",
+            params![SqlText(vat_id), limit],
+            place,
+        )?,
+    };
+    let mut clear_current = budget == Budget::All;
+    for (snap_pos, in_use) in &snapshots {
+        clear_current |= in_use;
+        notes.delete(db, &names::snapshot_name(vat_id, *snap_pos))?;
+        if budget != Budget::All {
+            db.run_beside(
+                "DELETE FROM snapshots WHERE vatID = ? AND snapPos = ?",
+                params![SqlText(vat_id), snap_pos],
+            )?;
+        }
+    }
+    if budget == Budget::All {
+        db.run_beside(
+            "DELETE FROM snapshots WHERE vatID = ?",
+            params![SqlText(vat_id)],
+        )?;
+    }
+    if clear_current {
+        notes.delete(db, &names::current_snapshot_key(vat_id))?;
+    }
+    let has_more = || {
+        db.peek_value::<i64>(
+            "SELECT 1 FROM snapshots WHERE vatID = ? LIMIT 1",
+            params![SqlText(vat_id)],
+        )
+    };
+    Ok(Deletion {
+        done: budget == Budget::All || snapshots.is_empty() || has_more()?.is_none(),
+        cleanups: snapshots.len(),
+    })
+}
+
+pub(crate) fn find_record(
+    db: &Database,
+    vat_id: &[u8],
+    snap_pos: f64,
+) -> Result<Option<(Vec<u8>, bool)>> {
+    db.peek_row(
+        "SELECT hash, inUse FROM snapshots WHERE vatID = ? AND snapPos = ?",
+        params![SqlText(vat_id), snap_pos],
+        |row| {
+            Ok((
+                wtf8::as_read(row.get_ref(0)?.as_bytes()?).into_owned(),
+                row.get::<_, Option<i64>>(1)?.is_some(),
+            ))
+        },
+    )
+}

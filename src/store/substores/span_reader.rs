@@ -1,0 +1,401 @@
+//! Reading a transcript span step by step.
+//!
+//! A reader yields the span as it was when the reader was made, whatever is done to the store
+//! meanwhile. It fetches a batch of items at a time, either from the store's own connection, where
+//! `database/open_readers.rs` saves items before they change, or from a read view
+//! (`database/span_view.rs`).
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use crate::store::database::open_readers::{ReaderState, Saving, Source};
+use crate::store::database::span_view::ReaderView;
+use crate::store::database::{Database, SharedDatabase};
+use crate::store::error::{Error, Result};
+use crate::store::records::item_batch::ItemBatch;
+use crate::store::tasks::limits::limits;
+use crate::store::tasks::lock;
+
+/// An iterator over the items of a span.
+#[derive(Clone)]
+pub struct SpanReader {
+    db: SharedDatabase,
+    vat_id: Vec<u8>,
+    state: Arc<Mutex<ReaderState>>,
+}
+
+impl SpanReader {
+    /// A reader of the positions from `start_pos` up to, not including, `end_pos`. With
+    /// `complete`, reading fails at the end if items are missing.
+    pub(crate) fn new(
+        shared: &SharedDatabase,
+        db: &Database,
+        vat_id: &[u8],
+        start_pos: i64,
+        end_pos: i64,
+        complete: bool,
+    ) -> SpanReader {
+        let state = Arc::new(Mutex::new(ReaderState {
+            vat_id: vat_id.to_vec(),
+            next_pos: start_pos,
+            end_pos,
+            source: Source::Own,
+            saved: Vec::new(),
+            failure: None,
+            found: 0,
+            // A damaged store may say that it begins and ends anywhere.
+            expected: complete.then_some(end_pos.saturating_sub(start_pos)),
+            fetched: ItemBatch::default(),
+            read: 0,
+            spare: ItemBatch::default(),
+            // An empty span has nothing to read, even where nothing can be read any more.
+            exhausted: start_pos == end_pos,
+            outlives: false,
+        }));
+        db.register(&state);
+        SpanReader {
+            db: shared.clone(),
+            vat_id: vat_id.to_vec(),
+            state,
+        }
+    }
+
+    /// The same reader, which sees the span as it is in a view; without one, as the store has it, and
+    /// nobody else can change it.
+    pub(crate) fn protected(self, db: &Database, view: Option<Arc<ReaderView>>) -> SpanReader {
+        let mut state = lock::lock(&self.state);
+        match view {
+            Some(view) if !state.exhausted => state.source = Source::View(view),
+            None if !db.in_transaction() && db.others_may_write() => {
+                let mut saving = Saving::new(db);
+                state.save_rest(&mut saving);
+            }
+            _ => {}
+        }
+        drop(state);
+        self
+    }
+
+    /// A reader as [`SpanReader::new`] makes it, of all items, which goes on when the database is
+    /// closed.
+    pub(crate) fn outliving(
+        shared: &SharedDatabase,
+        db: &Database,
+        vat_id: &[u8],
+        start_pos: i64,
+        end_pos: i64,
+    ) -> SpanReader {
+        let reader = SpanReader::new(shared, db, vat_id, start_pos, end_pos, true);
+        let mut state = lock::lock(&reader.state);
+        state.outlives = true;
+        drop(state);
+        reader
+    }
+
+    /// The vat whose span this is.
+    pub fn vat_id(&self) -> &[u8] {
+        &self.vat_id
+    }
+
+    /// The next item and its position; `None` behind the last.
+    ///
+    /// # Errors
+    /// [`Error::DatabaseClosed`]; [`Error::MissingTranscriptItems`] at the end.
+    pub fn next_item(&self) -> Result<Option<(i64, Vec<u8>)>> {
+        let mut state = self.filled()?;
+        let next = state.fetched.get(state.read);
+        let Some(next) = next.map(|(position, item)| (position, item.to_vec())) else {
+            return state.check_count().map(|()| None);
+        };
+        state.read += 1;
+        Ok(Some(next))
+    }
+
+    /// The next items, as many as are fetched at a time; `None` behind the last. To be given back
+    /// by [`SpanReader::recycle`].
+    ///
+    /// # Errors
+    /// As [`SpanReader::next_item`].
+    pub fn next_batch(&self) -> Result<Option<ItemBatch>> {
+        let mut state = self.filled()?;
+        if !state.has_items() {
+            return state.check_count().map(|()| None);
+        }
+        if state.read > 0 {
+            // Some were read one by one.
+            let mut rest = ItemBatch::default();
+            for (position, item) in state.fetched.iter().skip(state.read) {
+                rest.add(position, item);
+            }
+            state.read = state.fetched.len();
+            return Ok(Some(rest));
+        }
+        let spare = std::mem::take(&mut state.spare);
+        Ok(Some(std::mem::replace(&mut state.fetched, spare)))
+    }
+
+    /// Ends the reader, which needs nothing any more and has nothing more to give.
+    pub fn close(&self) {
+        let mut state = lock::lock(&self.state);
+        state.exhaust();
+        state.fetched = ItemBatch::default();
+        state.spare = ItemBatch::default();
+        state.read = 0;
+        state.expected = None;
+    }
+
+    /// Takes a batch back, whose memory the next one needs.
+    pub fn recycle(&self, mut batch: ItemBatch) {
+        batch.clear();
+        let Ok(mut state) = lock::lock_sound(&self.state) else {
+            return;
+        };
+        // A reader that is at its end may stay for long until JavaScript collects it.
+        if state.exhausted && !state.has_items() {
+            state.fetched = ItemBatch::default();
+            state.read = 0;
+        } else {
+            state.spare = batch;
+        }
+    }
+
+    /// The next items, each followed by a newline, as many as fit in a chunk but at least one;
+    /// `None` behind the last.
+    ///
+    /// # Errors
+    /// As [`SpanReader::next_item`].
+    pub fn next_chunk(&self) -> Result<Option<Vec<u8>>> {
+        let mut state = self.filled()?;
+        if !state.has_items() {
+            return state.check_count().map(|()| None);
+        }
+        let chunk_bytes = limits().chunk_bytes.max(1);
+        let room = state.fetched.bytes();
+        let mut chunk = Vec::with_capacity(room.min(chunk_bytes + chunk_bytes / 8));
+        let mut read = state.read;
+        for (_, item) in state.fetched.iter().skip(state.read) {
+            if chunk.len() >= chunk_bytes {
+                break;
+            }
+            chunk.extend_from_slice(&crate::store::encoding::wtf8::as_read(item));
+            chunk.push(b'\n');
+            read += 1;
+        }
+        state.read = read;
+        Ok(Some(chunk))
+    }
+
+    /// The reader's state, with at least one item fetched if there is one left.
+    fn filled(&self) -> Result<MutexGuard<'_, ReaderState>> {
+        // Always the database first, then the reader: settling takes them in this order too.
+        let db = self.db.lock();
+        let mut state = lock::lock_sound(&self.state)?;
+        if !db.is_open() && !state.outlives {
+            return Err(Error::DatabaseClosed);
+        }
+        if !state.has_items() {
+            state.fetched.clear();
+            state.read = 0;
+            state.fetch(&db, limits().item_batch_bytes)?;
+        }
+        Ok(state)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::database::locate::file_in_directory;
+    use crate::store::database::{Location, OpenOptions};
+    use crate::store::substores::{Store, StoreOptions};
+
+    const VAT: &[u8] = b"v1";
+
+    fn fill(store: &mut Store, count: usize) {
+        store.init_transcript(VAT).unwrap();
+        for number in 0..count {
+            add(store, number);
+        }
+    }
+
+    fn add(store: &mut Store, number: usize) {
+        let item = format!("{number} {}", "x".repeat(5000));
+        store.add_item(VAT, item.as_bytes()).unwrap();
+    }
+
+    fn in_memory() -> Store {
+        Store::in_memory(StoreOptions::default()).unwrap()
+    }
+
+    fn in_file(directory: &std::path::Path) -> Store {
+        let location = Location::File(file_in_directory(directory));
+        let options = StoreOptions {
+            keep_transcripts: false,
+            ..StoreOptions::default()
+        };
+        Store::open(location, &OpenOptions::default(), false, options).unwrap()
+    }
+
+    fn count(reader: &SpanReader) -> usize {
+        let mut count = 0;
+        while reader.next_item().unwrap().is_some() {
+            count += 1;
+        }
+        count
+    }
+
+    /// How many items are saved for readers; `None` if there is no place for any.
+    fn saved(store: &Store) -> Option<i64> {
+        let items = store.database().lock().saved_items.borrow().upgrade()?;
+        Some(items.count())
+    }
+
+    fn views(store: &Store) -> usize {
+        let db = store.database().lock();
+        let views = db.views.borrow();
+        views.iter().filter(|view| view.strong_count() > 0).count()
+    }
+
+    fn take_back(store: &mut Store) {
+        store.rollback_crank(b"s").unwrap();
+        store.end_crank().unwrap();
+        store.finish_crank();
+    }
+
+    #[test]
+    fn a_rollback_saves_what_the_crank_has_written_once() {
+        let mut store = in_memory();
+        fill(&mut store, 500);
+        let before: Vec<_> = (0..10)
+            .map(|_| store.read_span(VAT, None).unwrap())
+            .collect();
+        store.start_crank().unwrap();
+        store.establish_crank_savepoint(b"s").unwrap();
+        for number in 0..3 {
+            add(&mut store, number);
+        }
+        let within: Vec<_> = (0..10)
+            .map(|_| store.read_span(VAT, None).unwrap())
+            .collect();
+        take_back(&mut store);
+        assert_eq!(saved(&store), Some(3));
+        add(&mut store, 7);
+        for reader in &before {
+            assert_eq!(count(reader), 500);
+        }
+        for reader in &within {
+            assert_eq!(count(reader), 503);
+        }
+        assert_eq!(saved(&store), None, "the last one takes them along");
+    }
+
+    #[test]
+    fn a_rollback_concerns_no_reader_of_something_else() {
+        let mut store = in_memory();
+        fill(&mut store, 500);
+        store.init_transcript(b"v2").unwrap();
+        let reader = store.read_span(VAT, None).unwrap();
+        store.start_crank().unwrap();
+        store.establish_crank_savepoint(b"s").unwrap();
+        store.add_item(b"v2", b"item").unwrap();
+        add(&mut store, 0);
+        take_back(&mut store);
+        assert_eq!(saved(&store), None);
+        assert_eq!(count(&reader), 500);
+    }
+
+    #[test]
+    fn what_several_readers_need_is_saved_once() {
+        let mut store = in_memory();
+        fill(&mut store, 200);
+        let readers: Vec<_> = (0..20)
+            .map(|_| store.read_span(VAT, None).unwrap())
+            .collect();
+        readers[3].next_item().unwrap();
+        store.delete_vat_transcripts(VAT, None).unwrap();
+        assert_eq!(saved(&store), Some(200));
+        for (at, reader) in readers.iter().enumerate() {
+            assert_eq!(count(reader), if at == 3 { 199 } else { 200 });
+        }
+    }
+
+    #[test]
+    fn after_a_commit_readers_go_on_in_one_view() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut store = in_file(directory.path());
+        fill(&mut store, 300);
+        store.commit().unwrap();
+        let outside = store.read_span(VAT, None).unwrap();
+        assert_eq!(views(&store), 1);
+        add(&mut store, 0);
+        let within = store.read_span(VAT, None).unwrap();
+        store.commit().unwrap();
+        assert_eq!((saved(&store), views(&store)), (Some(1), 1), "the same one");
+        store.rollover(VAT, false).unwrap();
+        store.commit().unwrap();
+        assert_eq!((count(&outside), count(&within)), (300, 301));
+        assert_eq!(views(&store), 0);
+        store.close().unwrap();
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_tools_statement_saves_what_is_not_committed_and_makes_a_view_of_the_rest() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut store = in_file(directory.path());
+        fill(&mut store, 300);
+        store.commit().unwrap();
+        for number in 0..4 {
+            add(&mut store, number);
+        }
+        let reader = store.read_span(VAT, None).unwrap();
+        let script = |sql: &str| store.database().lock().execute_script(sql).unwrap();
+        script("DELETE FROM transcriptItems");
+        assert_eq!((saved(&store), views(&store)), (Some(4), 1));
+        script("ROLLBACK");
+        assert_eq!(count(&reader), 304);
+    }
+
+    #[test]
+    fn a_reader_that_was_left_does_not_keep_the_log_for_ever() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut store = in_file(directory.path());
+        fill(&mut store, 300);
+        store.commit().unwrap();
+        let left = store.read_span(VAT, None).unwrap();
+        let mut blocks = 0;
+        while views(&store) > 0 {
+            for key in 0..300 {
+                let value = format!("{blocks} {}", "x".repeat(3000));
+                let key = format!("host.{key}");
+                store.host_set(key.as_bytes(), value.as_bytes()).unwrap();
+            }
+            store.commit().unwrap();
+            blocks += 1;
+            assert!(blocks < 200);
+        }
+        let log = store.database().lock().log_bytes();
+        let limit = limits().pinned_log_bytes as u64;
+        assert!((limit..limit + (8 << 20)).contains(&log), "{log}");
+        assert_eq!(saved(&store), Some(300));
+        assert_eq!(count(&left), 300);
+    }
+
+    #[test]
+    fn what_can_not_be_saved_is_the_readers_failure() {
+        let mut store = in_memory();
+        fill(&mut store, 100);
+        let reader = store.read_span(VAT, None).unwrap();
+        reader.next_item().unwrap();
+        let corrupt = "UPDATE transcriptItems SET position = 90.5 WHERE position = 90";
+        store.database().lock().execute(corrupt).unwrap();
+        store.delete_vat_transcripts(VAT, None).unwrap();
+        let error = loop {
+            match reader.next_item() {
+                Ok(item) => assert!(item.is_some()),
+                Err(error) => break error,
+            }
+        };
+        assert!(error.to_string().contains("position"), "{error:?}");
+        assert!(store.get_current_span_bounds(VAT).is_err());
+    }
+}

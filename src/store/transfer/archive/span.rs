@@ -1,0 +1,70 @@
+//! A span that is archived when it ends.
+
+use std::path::Path;
+
+use super::file::ArchiveFile;
+use super::gzip::GzipFile;
+use crate::store::error::Result;
+use crate::store::records::names;
+use crate::store::substores::Store;
+use crate::store::substores::span_reader::SpanReader;
+use crate::store::tasks::monitor::Monitor;
+
+/// A vat's current span as it was at one moment, on its way into an archive. Whatever becomes of the
+/// span, of its items, or of the database meanwhile, it is archived as it was.
+pub struct SpanArchive {
+    name: Vec<u8>,
+    reader: SpanReader,
+}
+
+impl SpanArchive {
+    /// The span's name, as an artifact.
+    pub fn name(&self) -> &[u8] {
+        &self.name
+    }
+
+    /// Writes the span to the directory `directory`. This takes a while, and is for another thread
+    /// than the one that uses the store.
+    ///
+    /// # Errors
+    /// [`Error::Io`](crate::store::error::Error::Io); SQLite's errors.
+    pub fn write(self, directory: &Path) -> Result<()> {
+        let file = ArchiveFile::new(directory, directory, &self.name)?;
+        let file = write_items(&self.reader, GzipFile::new(file), &Monitor::default())?;
+        file.publish().map(drop)
+    }
+}
+
+/// Writes all that a reader has.
+pub(super) fn write_items(
+    reader: &SpanReader,
+    mut file: GzipFile,
+    monitor: &Monitor,
+) -> Result<GzipFile> {
+    while let Some(chunk) = reader.next_chunk()? {
+        file.add(&chunk)?;
+        monitor.count(chunk.len())?;
+    }
+    Ok(file)
+}
+
+impl Store {
+    /// Begins to archive a vat's current span, which is about to end; `None` if it has none.
+    ///
+    /// # Errors
+    /// [`Error::MissingTranscriptItems`](crate::store::error::Error::MissingTranscriptItems) if it lacks
+    /// some of its items; SQLite's errors.
+    pub fn begin_span_archive(&self, vat_id: &[u8]) -> Result<Option<SpanArchive>> {
+        let db = self.database().lock();
+        let Some(span) = db.current_span(vat_id)? else {
+            return Ok(None);
+        };
+        let (start_pos, end_pos) = (span.start_pos, span.end_pos);
+        db.require_items(vat_id, start_pos, end_pos)?;
+        let reader = SpanReader::outliving(self.database(), &db, vat_id, start_pos, end_pos);
+        Ok(Some(SpanArchive {
+            name: names::span_name(vat_id, start_pos, end_pos),
+            reader,
+        }))
+    }
+}

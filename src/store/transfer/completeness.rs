@@ -1,0 +1,131 @@
+//! Completeness: whether a store has all that an export in some mode needs.
+
+use crate::store::database::Database;
+use crate::store::error::{Error, Result, show};
+use crate::store::records::mode::ArtifactMode;
+use crate::store::records::record::SpanRecord;
+use crate::store::substores::Store;
+
+impl Database {
+    /// Fails unless every bundle has its contents.
+    pub(crate) fn check_bundles(&self, mode: ArtifactMode) -> Result<()> {
+        refuse_debug(mode)?;
+        let pruned = self.rows(
+            "SELECT bundleID FROM bundles WHERE bundle IS NULL ORDER BY bundleID",
+            [],
+            |row| Ok(row.get_ref(0)?.as_bytes()?.to_vec()),
+        )?;
+        if pruned.is_empty() {
+            return Ok(());
+        }
+        Err(Error::BundlesMissing(pruned.join(&b',')))
+    }
+
+    /// Fails unless every vat with a current span has all the items that the mode asks for.
+    pub(crate) fn check_transcripts(&self, mode: ArtifactMode) -> Result<()> {
+        refuse_debug(mode)?;
+        let spans = self.current_spans()?;
+        for span in spans {
+            let SpanRecord {
+                vat_id,
+                start_pos,
+                end_pos,
+                incarnation,
+                ..
+            } = &span;
+            match mode {
+                ArtifactMode::Operational => {
+                    let count = self.count_items(vat_id, *start_pos, *end_pos)?;
+                    if count != end_pos.saturating_sub(*start_pos) {
+                        return Err(Error::IncompleteCurrentSpan {
+                            count,
+                            span: show_span(&span),
+                        });
+                    }
+                }
+                ArtifactMode::Replay => {
+                    let first = self
+                        .incarnation_start(vat_id, *incarnation)?
+                        .unwrap_or(*start_pos);
+                    let count = self.count_items(vat_id, first, *end_pos)?;
+                    if count != end_pos.saturating_sub(first) {
+                        return Err(Error::IncompleteIncarnation(count));
+                    }
+                }
+                ArtifactMode::Archival => {
+                    let count = self.count_items(vat_id, 0, *end_pos)?;
+                    if count != *end_pos {
+                        return Err(Error::IncompleteArchive {
+                            count,
+                            expected: *end_pos,
+                        });
+                    }
+                }
+                ArtifactMode::Debug => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Fails unless every snapshot in use has its contents.
+    pub(crate) fn check_snapshots(&self, mode: ArtifactMode) -> Result<()> {
+        refuse_debug(mode)?;
+        let vats = self.rows(
+            "SELECT vatID FROM snapshots
+             WHERE inUse = 1 AND compressedSnapshot IS NULL ORDER BY vatID",
+            [],
+            |row| Ok(row.get_ref(0)?.as_bytes()?.to_vec()),
+        )?;
+        if vats.is_empty() {
+            return Ok(());
+        }
+        Err(Error::CurrentSnapshotsPruned(vats.join(&b',')))
+    }
+}
+
+impl Store {
+    /// Fails unless every bundle has its contents.
+    ///
+    /// # Errors
+    /// [`Error::BundlesMissing`]; [`Error::NoSuchCheck`] for `debug`.
+    pub fn check_bundles(&self, mode: ArtifactMode) -> Result<()> {
+        self.database().lock().check_bundles(mode)
+    }
+
+    /// Fails unless all items are there that an export in this mode needs.
+    ///
+    /// # Errors
+    /// [`Error::IncompleteCurrentSpan`]; [`Error::IncompleteIncarnation`];
+    /// [`Error::IncompleteArchive`]; [`Error::NoSuchCheck`] for `debug`.
+    pub fn check_transcripts(&self, mode: ArtifactMode) -> Result<()> {
+        self.database().lock().check_transcripts(mode)
+    }
+
+    /// Fails unless every snapshot in use has its contents.
+    ///
+    /// # Errors
+    /// [`Error::CurrentSnapshotsPruned`]; [`Error::NoSuchCheck`] for `debug`.
+    pub fn check_snapshots(&self, mode: ArtifactMode) -> Result<()> {
+        self.database().lock().check_snapshots(mode)
+    }
+}
+
+/// In `debug` mode an export carries what is there, so there is nothing to check.
+fn refuse_debug(mode: ArtifactMode) -> Result<()> {
+    match mode {
+        ArtifactMode::Debug => Err(Error::NoSuchCheck("debug")),
+        _ => Ok(()),
+    }
+}
+
+/// A whole row as a message shows it.
+fn show_span(span: &SpanRecord) -> String {
+    format!(
+        "{{\"endPos\":{},\"hash\":{},\"incarnation\":{},\"isCurrent\":1,\"startPos\":{},\"vatID\":{}}}",
+        span.end_pos,
+        show(&span.hash),
+        span.incarnation,
+        span.start_pos,
+        show(&span.vat_id)
+    )
+}

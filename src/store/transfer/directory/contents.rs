@@ -1,0 +1,78 @@
+//! An export's contents, for those who compare them and import nothing.
+
+use std::path::{Path, PathBuf};
+
+use super::data::Entry;
+use super::found::Found;
+use super::{MANIFEST_NAME, data, paths};
+use crate::store::error::Result;
+use crate::store::records::mode::ArtifactMode;
+use crate::store::tasks::monitor::Monitor;
+
+/// What an export in a directory consists of.
+pub(crate) struct Contents {
+    /// The height of the block that was exported.
+    pub block_height: f64,
+    /// The mode that the artifacts were exported in; `None` if that is not known, or there are none.
+    pub mode: Option<ArtifactMode>,
+    /// The file with the export data, if there is one.
+    data: Option<PathBuf>,
+    /// The artifacts' names and files.
+    pub artifacts: Vec<(Vec<u8>, PathBuf)>,
+}
+
+impl Contents {
+    /// Whether a directory holds an export.
+    pub(crate) fn are_in(directory: &Path) -> bool {
+        directory.join(MANIFEST_NAME).exists()
+    }
+
+    /// Reads the manifest of the export in a directory.
+    ///
+    /// # Errors
+    /// [`Error::Directory`](crate::store::error::Error::Directory) if it is malformed, or names what must
+    /// not be read; [`Error::Io`](crate::store::error::Error::Io).
+    pub(crate) fn find(directory: &Path) -> Result<Contents> {
+        let found = Found::in_directory(directory)?;
+        let data = match &found.manifest.data {
+            Some(_) => Some(found.data()?),
+            None => None,
+        };
+        let Found {
+            directory,
+            manifest,
+        } = found;
+        let mode = manifest.artifact_mode.as_deref();
+        let files = manifest.artifacts.into_iter();
+        let artifacts = files
+            .map(|(name, file)| Ok((name, paths::find(&directory, &file)?)))
+            .collect::<Result<_>>()?;
+        Ok(Contents {
+            block_height: manifest.block_height,
+            mode: mode.and_then(|mode| ArtifactMode::parse(mode.as_bytes(), b"").ok()),
+            data,
+            artifacts,
+        })
+    }
+
+    /// Whether there is export data.
+    pub(crate) fn has_data(&self) -> bool {
+        self.data.is_some()
+    }
+
+    /// Reads the export data, if there is any: keys with their values, or `None` for a deletion, in
+    /// whatever order they stand there.
+    ///
+    /// # Errors
+    /// As reading it for an import.
+    pub(crate) fn read_data(
+        &self,
+        monitor: &Monitor,
+        take: impl FnMut(Vec<Entry>) -> Result<()>,
+    ) -> Result<()> {
+        match &self.data {
+            Some(path) => data::read(path, monitor, take),
+            None => Ok(()),
+        }
+    }
+}

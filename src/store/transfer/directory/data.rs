@@ -1,0 +1,275 @@
+//! `export-data.jsonl`: one export record a line, as `JSON.stringify([key, value])` prints it.
+//!
+//! Lines end at `\n` and nowhere else; a `\r` is white space to JSON.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread;
+
+use crate::store::encoding::json::{Json, append_quoted};
+use crate::store::encoding::{json, wtf8};
+use crate::store::error::directory::Fault;
+use crate::store::error::{Error, Result};
+use crate::store::fs::open;
+use crate::store::tasks::limits::limits;
+use crate::store::tasks::monitor::Monitor;
+use crate::store::transfer::exporter::Exporter;
+
+/// The longest line that is read, in bytes; SQLite can hold no longer value.
+const MAX_LINE_BYTES: u64 = 1_000_000_000;
+
+/// Batches that are parsed ahead of being stored.
+const AHEAD: usize = 4;
+
+/// A key, and its value or `None` for a deletion.
+pub(crate) type Entry = (Vec<u8>, Option<Vec<u8>>);
+
+/// Writes all export records of a store.
+///
+/// # Errors
+/// [`Error::Io`]; [`Error::Aborted`]; SQLite's errors.
+pub(super) fn write(exporter: &Exporter, path: &Path, monitor: &Monitor) -> Result<()> {
+    let io = |error| Error::io(format!("writing {}", path.display()), &error);
+    let mut file = File::create_new(path).map_err(io)?;
+    let records = exporter.export_data();
+    let mut lines = Vec::new();
+    while let Some(batch) = records.next_batch()? {
+        lines.clear();
+        for (key, value) in batch {
+            lines.push(b'[');
+            append_quoted(&wtf8::as_read(&key), &mut lines);
+            lines.push(b',');
+            append_quoted(&wtf8::as_read(&value), &mut lines);
+            lines.extend_from_slice(b"]\n");
+        }
+        file.write_all(&lines).map_err(io)?;
+        monitor.count(lines.len())?;
+    }
+    Ok(())
+}
+
+/// Reads all records, and hands them to `take` batch by batch; the next batches are read and
+/// parsed meanwhile.
+///
+/// # Errors
+/// [`Error::Directory`] for a line that is no record; [`Error::Io`]; [`Error::Aborted`]; whatever
+/// `take` returns.
+pub(super) fn read(
+    path: &Path,
+    monitor: &Monitor,
+    take: impl FnMut(Vec<Entry>) -> Result<()>,
+) -> Result<()> {
+    let (sender, receiver) = sync_channel(AHEAD);
+    let mut take = take;
+    thread::scope(|scope| {
+        let parse = move || parse_all(path, monitor, |batch| Ok(sender.send(batch).is_ok()));
+        let thread = thread::Builder::new().name("swing-store".into());
+        let Ok(reader) = thread.spawn_scoped(scope, parse) else {
+            // With one thread it takes longer.
+            return parse_all(path, monitor, |batch| take(batch).map(|()| true));
+        };
+        // Takes the receiver along, so that the reader stops when there is nobody to read for.
+        let taken = take_all(receiver, take);
+        let parsed = reader
+            .join()
+            .map_err(|_| Error::Internal("the reader of the export data panicked".into()))?;
+        taken.and(parsed)
+    })
+}
+
+fn take_all(
+    batches: Receiver<Vec<Entry>>,
+    mut take: impl FnMut(Vec<Entry>) -> Result<()>,
+) -> Result<()> {
+    batches.iter().try_for_each(&mut take)
+}
+
+/// Parses all records, and hands them to `send` batch by batch, until it returns false.
+fn parse_all(
+    path: &Path,
+    monitor: &Monitor,
+    mut send: impl FnMut(Vec<Entry>) -> Result<bool>,
+) -> Result<()> {
+    let limits = limits();
+    let mut lines = Lines::open(path, limits.chunk_bytes.max(1))?;
+    let mut batch = Vec::new();
+    let mut bytes = 0;
+    while let Some(line) = lines.next()? {
+        bytes += line.len();
+        batch.push(parse_entry(line).map_err(|problem| lines.fault(problem))?);
+        if bytes >= limits.record_batch_bytes {
+            monitor.count(bytes)?;
+            bytes = 0;
+            if !send(std::mem::take(&mut batch))? {
+                return Ok(());
+            }
+        }
+    }
+    monitor.count(bytes)?;
+    // If nobody takes it, that has its own reason.
+    send(batch).map(drop)
+}
+
+/// The lines of a file.
+struct Lines {
+    path: PathBuf,
+    file: BufReader<File>,
+    line: Vec<u8>,
+    number: u64,
+}
+
+impl Lines {
+    fn open(path: &Path, buffer_bytes: usize) -> Result<Lines> {
+        let file = open::open(path)
+            .map_err(|error| Error::io(format!("opening {}", path.display()), &error))?;
+        Ok(Lines {
+            path: path.to_owned(),
+            file: BufReader::with_capacity(buffer_bytes, file),
+            line: Vec::new(),
+            number: 0,
+        })
+    }
+
+    /// The next line without its end; `None` behind the last. The last one's end may be missing.
+    fn next(&mut self) -> Result<Option<&[u8]>> {
+        self.line.clear();
+        self.number += 1;
+        let mut file = (&mut self.file).take(MAX_LINE_BYTES);
+        let length = file
+            .read_until(b'\n', &mut self.line)
+            .map_err(|error| Error::io(format!("reading {}", self.path.display()), &error))?;
+        if length == 0 {
+            return Ok(None);
+        }
+        if self.line.last() == Some(&b'\n') {
+            self.line.pop();
+        } else if length as u64 == MAX_LINE_BYTES {
+            return Err(self.fault("it is too long".into()));
+        }
+        Ok(Some(&self.line))
+    }
+
+    fn fault(&self, problem: String) -> Error {
+        Fault::data(&self.path, self.number, problem)
+    }
+}
+
+/// What a line says.
+fn parse_entry(line: &[u8]) -> std::result::Result<Entry, String> {
+    let line = wtf8::as_read(line);
+    if let Some(entry) = parse_plain(&line) {
+        return Ok(entry);
+    }
+    let mut json = json::parse(&line).map_err(|error| error.to_string())?;
+    let wanted = || "expected [key, value], of which the value may be null".to_owned();
+    let Json::Array(items) = &mut json else {
+        return Err(wanted());
+    };
+    let mut items = items.iter_mut();
+    let key = match items.next() {
+        Some(Json::String(key)) => std::mem::take(key),
+        _ => return Err(wanted()),
+    };
+    match items.next() {
+        Some(Json::String(value)) => Ok((key, Some(std::mem::take(value)))),
+        None | Some(Json::Null) => Ok((key, None)),
+        Some(_) => Err(wanted()),
+    }
+}
+
+/// What a line says that is written as exporters write it; `None` if it is another one.
+fn parse_plain(line: &[u8]) -> Option<Entry> {
+    let (key, rest) = plain_string(line.strip_prefix(b"[")?)?;
+    let (value, rest) = plain_string(rest.strip_prefix(b",")?)?;
+    (rest == b"]").then_some((key, Some(value)))
+}
+
+/// A JSON string at the beginning of a text, and what stands behind it; `None` for a string that
+/// takes more thought.
+fn plain_string(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+    let mut rest = text.strip_prefix(b"\"")?;
+    let mut string = Vec::new();
+    loop {
+        let end = rest
+            .iter()
+            .position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20))?;
+        string.extend_from_slice(&rest[..end]);
+        match rest[end..] {
+            [b'"', ..] => return Some((string, &rest[end + 1..])),
+            [b'\\', escaped @ (b'"' | b'\\' | b'/'), ..] => string.push(escaped),
+            [b'\\', b'n', ..] => string.push(b'\n'),
+            _ => return None,
+        }
+        rest = &rest[end + 2..];
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse_slowly(line: &str) -> Entry {
+        let json = json::parse(line.as_bytes()).unwrap();
+        let text = |at: usize| json.as_array().unwrap()[at].as_str().map(<[u8]>::to_vec);
+        (text(0).unwrap(), text(1))
+    }
+
+    #[test]
+    fn records_are_read_as_json() {
+        for line in [
+            r#"["kv.a","1"]"#,
+            r#"["",""]"#,
+            r#"["kv.a\"b\\c\/d\ne","{\"body\":\"x\"}"]"#,
+            r#"[ "kv.a" , "1" ]  "#,
+            "[\"kv.a\",\"1\"]\r",
+            r#"["kv.\ud800","\u0041\t"]"#,
+            "[\"kv.\u{e9}\u{1F600}\",\"\u{7f}\"]",
+            r#"["kv.a",null]"#,
+        ] {
+            assert_eq!(
+                parse_entry(line.as_bytes()).unwrap(),
+                parse_slowly(line),
+                "{line}"
+            );
+        }
+        assert_eq!(
+            parse_entry(br#"["kv.a"]"#).unwrap(),
+            (b"kv.a".to_vec(), None)
+        );
+        assert_eq!(
+            parse_entry(b"[\"\xff\",\"\"]").unwrap().0,
+            "\u{FFFD}".as_bytes()
+        );
+        for bad in [
+            "",
+            " ",
+            "[]",
+            "{}",
+            "\"ab\"",
+            "[7,\"1\"]",
+            "[\"a\",7]",
+            "[\"a\",\"b\"",
+            "[\"a\",\"b\"]x",
+            "[\"a\tb\",\"c\"]",
+            "[\"a\",\"\\x\"]",
+            "[null,\"a\"]",
+        ] {
+            assert!(parse_entry(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn lines_end_at_newlines_only() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("lines");
+        std::fs::write(&path, "a\r\n\u{2028}b\n\nlast").unwrap();
+        let mut lines = Lines::open(&path, 1).unwrap();
+        let mut found = Vec::new();
+        while let Some(line) = lines.next().unwrap() {
+            found.push(String::from_utf8(line.to_vec()).unwrap());
+        }
+        assert_eq!(found, ["a\r", "\u{2028}b", "", "last"]);
+    }
+}

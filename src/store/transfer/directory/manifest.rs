@@ -1,0 +1,252 @@
+//! `export-manifest.json`.
+
+use std::collections::HashSet;
+use std::io::Read;
+use std::path::Path;
+
+use super::{MAX_HEIGHT, is_height};
+use crate::store::encoding::json;
+use crate::store::encoding::json::{Json, number_to_string};
+use crate::store::error::directory::Fault;
+use crate::store::error::{Error, Result, show, show_number};
+use crate::store::fs::open;
+use crate::store::records::mode::ArtifactMode;
+
+/// The longest manifest that is read, in bytes: more than a million artifacts.
+const MAX_BYTES: u64 = 256 << 20;
+
+/// What an export consists of.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Manifest {
+    /// The block whose state it is.
+    pub block_height: f64,
+    /// How much history it carries: a mode, or `none`.
+    pub artifact_mode: Option<String>,
+    /// The file with the export data.
+    pub data: Option<Vec<u8>>,
+    /// The artifacts' names and files.
+    pub artifacts: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Manifest {
+    /// The manifest as `JSON.stringify(manifest, null, 2)` prints it.
+    pub(super) fn to_json(&self) -> Vec<u8> {
+        let mut fields =
+            vec![format!("\"blockHeight\": {}", number_to_string(self.block_height)).into_bytes()];
+        if let Some(mode) = &self.artifact_mode {
+            fields.push(
+                [
+                    b"\"artifactMode\": ".as_slice(),
+                    &json::quote(mode.as_bytes()),
+                ]
+                .concat(),
+            );
+        }
+        let pairs: Vec<Vec<u8>> = self
+            .artifacts
+            .iter()
+            .map(|(name, file)| {
+                let quoted = [json::quote(name), json::quote(file)];
+                [
+                    b"    [\n      ".as_slice(),
+                    &quoted.join(&b",\n      "[..]),
+                    b"\n    ]",
+                ]
+                .concat()
+            })
+            .collect();
+        fields.push(match pairs.is_empty() {
+            true => b"\"artifacts\": []".to_vec(),
+            false => [
+                b"\"artifacts\": [\n".as_slice(),
+                &pairs.join(&b",\n"[..]),
+                b"\n  ]",
+            ]
+            .concat(),
+        });
+        if let Some(data) = &self.data {
+            fields.push([b"\"data\": ".as_slice(), &json::quote(data)].concat());
+        }
+        [b"{\n  ".as_slice(), &fields.join(&b",\n  "[..]), b"\n}"].concat()
+    }
+
+    /// Reads a manifest.
+    ///
+    /// # Errors
+    /// [`Error::Directory`] if it is malformed; [`Error::Io`].
+    pub(super) fn read(path: &Path) -> Result<Manifest> {
+        let io = |error| Error::io(format!("reading the manifest {}", path.display()), &error);
+        let file = open::open(path).map_err(io)?;
+        let mut text = Vec::new();
+        file.take(MAX_BYTES + 1)
+            .read_to_end(&mut text)
+            .map_err(io)?;
+        if text.len() as u64 > MAX_BYTES {
+            return Err(Fault::manifest(path, "it is too long"));
+        }
+        Manifest::parse(&text).map_err(|problem| Fault::manifest(path, problem))
+    }
+
+    fn parse(text: &[u8]) -> std::result::Result<Manifest, String> {
+        let text = String::from_utf8_lossy(text);
+        let mut json = json::parse(text.as_bytes()).map_err(|error| error.to_string())?;
+        let Json::Object(object) = &mut json else {
+            return Err("it is not a JSON object".into());
+        };
+        let block_height = match object.take("blockHeight") {
+            Some(Json::Number(height)) if is_height(height) => height,
+            Some(Json::Number(height)) => {
+                return Err(format!(
+                    "its blockHeight is {}, which is not a whole number from 0 to {}",
+                    show_number(height),
+                    number_to_string(MAX_HEIGHT)
+                ));
+            }
+            Some(_) => return Err("its blockHeight is not a number".into()),
+            None => return Err("it has no blockHeight".into()),
+        };
+        let artifact_mode = match object.take("artifactMode").map(Json::into_string) {
+            None => None,
+            Some(Ok(mode)) => Some(known_mode(&mode)?),
+            Some(Err(_)) => return Err("its artifactMode is not a string".into()),
+        };
+        let data = match object.take("data").map(Json::into_string) {
+            None => None,
+            Some(Ok(name)) => Some(name),
+            Some(Err(_)) => return Err("its data is not the name of a file".into()),
+        };
+        let artifacts: Vec<(Vec<u8>, Vec<u8>)> =
+            match object.take("artifacts").map(Json::into_array) {
+                None => Vec::new(),
+                Some(Ok(pairs)) => pairs
+                    .into_iter()
+                    .map(pair)
+                    .collect::<std::result::Result<_, _>>()?,
+                Some(Err(_)) => return Err("its artifacts are not an array".into()),
+            };
+        let mut names = HashSet::with_capacity(artifacts.len());
+        let mut files = HashSet::with_capacity(artifacts.len());
+        files.extend(data.as_deref());
+        for (name, file) in &artifacts {
+            if !names.insert(name) {
+                return Err(format!("it lists the artifact {} twice", show(name)));
+            }
+            if !files.insert(file) {
+                return Err(format!(
+                    "it names the file {} twice, the second time for the artifact {}",
+                    show(file),
+                    show(name)
+                ));
+            }
+        }
+        Ok(Manifest {
+            block_height,
+            artifact_mode,
+            data,
+            artifacts,
+        })
+    }
+}
+
+/// A name and a file.
+fn pair(json: Json) -> std::result::Result<(Vec<u8>, Vec<u8>), String> {
+    const WANTED: &str = "each of its artifacts must be [name, file], and one is ";
+    let items = json
+        .into_array()
+        .map_err(|other| format!("{WANTED}of type {}", other.type_of()))?;
+    let [name, file] = <[Json; 2]>::try_from(items)
+        .map_err(|items| format!("{WANTED}an array of length {}", items.len()))?;
+    match (name.into_string(), file.into_string()) {
+        (Ok(name), Ok(file)) => Ok((name, file)),
+        (Err(other), _) | (_, Err(other)) => Err(format!(
+            "{WANTED}an array with a value of type {}",
+            other.type_of()
+        )),
+    }
+}
+
+/// One of the modes, or `none`.
+fn known_mode(mode: &[u8]) -> std::result::Result<String, String> {
+    if mode != b"none" && ArtifactMode::parse(mode, mode).is_err() {
+        return Err(format!("there is no artifactMode {}", show(mode)));
+    }
+    Ok(String::from_utf8_lossy(mode).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_printed_is_read() {
+        let manifest = Manifest {
+            block_height: 17.0,
+            artifact_mode: Some("replay".into()),
+            data: Some(b"export-data.jsonl".to_vec()),
+            artifacts: vec![
+                (b"bundle.b0-00".to_vec(), b"bundle.b0-00".to_vec()),
+                (b"transcript.a\"b.0.1".to_vec(), b"artifact-3".to_vec()),
+            ],
+        };
+        let text = manifest.to_json();
+        let expected = "{\n  \"blockHeight\": 17,\n  \"artifactMode\": \"replay\",\n  \"artifacts\": [\n    \
+             [\n      \"bundle.b0-00\",\n      \"bundle.b0-00\"\n    ],\n    \
+             [\n      \"transcript.a\\\"b.0.1\",\n      \"artifact-3\"\n    ]\n  ],\n  \
+             \"data\": \"export-data.jsonl\"\n}";
+        assert_eq!(String::from_utf8_lossy(&text), expected);
+        assert_eq!(Manifest::parse(&text).unwrap(), manifest);
+        let empty = Manifest {
+            artifacts: Vec::new(),
+            data: None,
+            ..manifest
+        };
+        assert_eq!(Manifest::parse(&empty.to_json()).unwrap(), empty);
+    }
+
+    #[test]
+    fn malformed_manifests_are_refused() {
+        for (text, problem) in [
+            ("", "JSON"),
+            ("{\"blockHeight\":1", "JSON"),
+            ("\u{feff}{\"blockHeight\":1}", "JSON"),
+            ("[]", "not a JSON object"),
+            ("{}", "no blockHeight"),
+            ("{\"blockHeight\":\"1\"}", "blockHeight is not a number"),
+            ("{\"blockHeight\":1,\"artifactMode\":7}", "not a string"),
+            (
+                "{\"blockHeight\":1,\"artifactMode\":\"all\"}",
+                "no artifactMode \"all\"",
+            ),
+            ("{\"blockHeight\":1,\"data\":7}", "name of a file"),
+            ("{\"blockHeight\":1,\"artifacts\":{}}", "not an array"),
+            (
+                "{\"blockHeight\":1,\"artifacts\":[[\"a\"]]}",
+                "[name, file]",
+            ),
+            (
+                "{\"blockHeight\":1,\"artifacts\":[[\"a\",7]]}",
+                "[name, file]",
+            ),
+            (
+                "{\"blockHeight\":1,\"artifacts\":[[\"a\",\"a\"],[\"a\",\"b\"]]}",
+                "artifact \"a\" twice",
+            ),
+            (
+                "{\"blockHeight\":1,\"artifacts\":[[\"a\",\"x\"],[\"b\",\"x\"]]}",
+                "file \"x\" twice, the second time for the artifact \"b\"",
+            ),
+            (
+                "{\"blockHeight\":1,\"data\":\"x\",\"artifacts\":[[\"a\",\"x\"]]}",
+                "file \"x\" twice",
+            ),
+            ("{\"blockHeight\":1e400}", "\"[Infinity]\""),
+            ("{\"blockHeight\":-1e400}", "not a whole number"),
+            ("{\"blockHeight\":1.5}", "1.5, which is not a whole number"),
+            ("{\"blockHeight\":-1}", "not a whole number"),
+            ("{\"blockHeight\":9007199254740992}", "not a whole number"),
+        ] {
+            let found = Manifest::parse(text.as_bytes()).unwrap_err();
+            assert!(found.contains(problem), "{text}: {found}");
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! File names: which an export gives its artifacts, and which an import takes from a manifest.
+//!
+//! A manifest may come from anyone, so the names in it are taken for what they are, names of files
+//! in its directory, and nothing that leads elsewhere on any system is read.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use dunce::simplified;
+
+use crate::store::error::directory::Fault;
+use crate::store::error::{Error, Result};
+
+/// The most bytes that a file name may have on common file systems.
+const MAX_NAME_BYTES: usize = 255;
+
+/// Names that Windows takes for devices, whatever stands behind a dot.
+const DEVICES: [&str; 6] = ["con", "prn", "aux", "nul", "conin$", "conout$"];
+
+/// Why a name must not be used for a file in an export; `None` if it may.
+pub(crate) fn problem_with(name: &str) -> Option<&'static str> {
+    if name.is_empty() {
+        return Some("which is empty");
+    }
+    if name == "." || name == ".." {
+        return Some("which is a directory");
+    }
+    if name.contains(['/', '\\']) {
+        return Some("which leads out of the directory or into another one");
+    }
+    if name.contains(|c: char| c.is_control() || "<>:\"|?*".contains(c)) {
+        return Some("which has a character that file names can't have everywhere");
+    }
+    if name.ends_with(['.', ' ']) {
+        return Some("which ends in a way that some systems pass over");
+    }
+    if name.len() > MAX_NAME_BYTES {
+        return Some("which is too long");
+    }
+    is_device(name).then_some("which is a device on some systems")
+}
+
+fn is_device(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or(name).trim_end();
+    let stem = stem.to_lowercase();
+    let numbered = |kind| {
+        stem.strip_prefix(kind).is_some_and(|rest: &str| {
+            matches!(rest, "\u{b9}" | "\u{b2}" | "\u{b3}") || is_digit(rest)
+        })
+    };
+    DEVICES.contains(&stem.as_str()) || numbered("com") || numbered("lpt")
+}
+
+fn is_digit(text: &str) -> bool {
+    matches!(text.as_bytes(), [b'0'..=b'9'])
+}
+
+/// The files of an export that is being written: one for each artifact, by its name where that
+/// will do for a file name, as `cosmic-swingset` has it.
+pub(super) struct FileNames {
+    /// In lower case, because some systems take no notice of case.
+    taken: HashSet<String>,
+}
+
+impl FileNames {
+    pub(super) fn new() -> FileNames {
+        let own = [super::MANIFEST_NAME, super::DATA_NAME];
+        FileNames {
+            taken: own.into_iter().map(str::to_owned).collect(),
+        }
+    }
+
+    /// The name of an artifact's file.
+    pub(super) fn name_for(&mut self, artifact: &[u8]) -> String {
+        if let Ok(name) = std::str::from_utf8(artifact)
+            && problem_with(name).is_none()
+            && self.taken.insert(name.to_lowercase())
+        {
+            return name.to_owned();
+        }
+        let mut number = self.taken.len();
+        loop {
+            let name = format!("artifact-{number}");
+            if self.taken.insert(name.clone()) {
+                return name;
+            }
+            number += 1;
+        }
+    }
+}
+
+/// Finds the file that a manifest names. `directory` is as [`Path::canonicalize`] has it, which on
+/// Windows no person writes, so the file's path, and what messages show, is simplified.
+///
+/// # Errors
+/// [`Error::Directory`] if the name leads elsewhere, also by a symbolic link, or to something that
+/// is not a file; [`Error::Io`].
+pub(super) fn find(directory: &Path, name: &[u8]) -> Result<PathBuf> {
+    let text = std::str::from_utf8(name)
+        .map_err(|_| Fault::file(name, "which is not well-formed Unicode"))?;
+    if let Some(problem) = problem_with(text) {
+        return Err(Fault::file(name, problem));
+    }
+    let path = match directory.join(text).canonicalize() {
+        Ok(path) => path,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let problem = format!("which is not in {}", simplified(directory).display());
+            return Err(Fault::file(name, problem));
+        }
+        Err(error) => return Err(Error::io(format!("looking for {text}"), &error)),
+    };
+    if !path.starts_with(directory) {
+        let problem = format!(
+            "a link that leads out of {}",
+            simplified(directory).display()
+        );
+        return Err(Fault::file(name, problem));
+    }
+    let path = simplified(&path).to_owned();
+    let found = fs::metadata(&path)
+        .map_err(|error| Error::io(format!("looking at {}", path.display()), &error))?;
+    if !found.is_file() {
+        return Err(Fault::file(name, "which is not a regular file"));
+    }
+    Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_lead_elsewhere_are_refused() {
+        for bad in [
+            "",
+            ".",
+            "..",
+            "../x",
+            "a/b",
+            "/etc/passwd",
+            "a\\b",
+            "..\\x",
+            "c:x",
+            "c:\\x",
+            "a\0b",
+            "a\nb",
+            "x.",
+            "x ",
+            "con",
+            "CON",
+            "nul.txt",
+            "Com1.x",
+            "lpt9",
+            "com\u{b9}",
+            "a*",
+            "aux .x",
+        ] {
+            assert!(problem_with(bad).is_some(), "{bad:?}");
+        }
+        assert!(problem_with(&"x".repeat(256)).is_some());
+        for good in [
+            "transcript.v1.0.5",
+            "snapshot.v1.5",
+            "bundle.b1-00",
+            "export-data.jsonl",
+            "...x",
+            "com10",
+            "console",
+            ".hidden",
+            "\u{e9}t\u{e9}",
+        ] {
+            assert!(problem_with(good).is_none(), "{good:?}");
+        }
+    }
+
+    #[test]
+    fn each_artifact_gets_a_file_of_its_own() {
+        let mut names = FileNames::new();
+        assert_eq!(names.name_for(b"transcript.v1.0.1"), "transcript.v1.0.1");
+        let odd: [&[u8]; 5] = [
+            b"transcript.V1.0.1",
+            b"transcript.a/b.0.1",
+            b"transcript.../../x.0.1",
+            b"transcript.\xED\xA0\x80.0.1",
+            b"export-manifest.json",
+        ];
+        let files: HashSet<String> = odd.iter().map(|name| names.name_for(name)).collect();
+        assert_eq!(files.len(), odd.len());
+        assert!(files.iter().all(|name| name.starts_with("artifact-")));
+    }
+}

@@ -1,0 +1,152 @@
+//! Adding what a store's records lack, from an export of the same block.
+//!
+//! A store that was made by an older import has records of what it needed then; an export with
+//! export data has those of all its history. With them the history can be filled in later.
+
+use std::path::Path;
+
+use super::found::Found;
+use super::records::{KeptRecords, is_kv};
+use super::{HEIGHT_KEY, data, height_of};
+use crate::store::database::hints::Advised;
+use crate::store::database::locate::find_file;
+use crate::store::database::schema::Part;
+use crate::store::database::{Location, OpenOptions, SharedDatabase};
+use crate::store::error::directory::Fault;
+use crate::store::error::{Error, Result};
+use crate::store::records::mode::ArtifactMode;
+use crate::store::records::names;
+use crate::store::substores::{NoteTo, Store, StoreOptions};
+use crate::store::tasks::monitor::{Monitor, Stage};
+use crate::store::transfer::shortfall::Lacking;
+
+/// What to repair with.
+#[derive(Debug, Clone, Default)]
+pub struct RepairOptions {
+    /// The block that both the export and the store must be at. Without it, they must be at the
+    /// same one.
+    pub block_height: Option<f64>,
+}
+
+/// What was repaired.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Repaired {
+    /// The height of the block.
+    pub block_height: f64,
+    /// How many records of spans, snapshots and bundles the export has.
+    pub records: u64,
+    /// How many of them the store did not have.
+    pub added: u64,
+}
+
+/// Compares the records of the store in `store` with those of the export in `directory`, and adds
+/// those that are missing. Neither key-value entries nor artifacts are looked at. Another
+/// connection may be reading; one that is writing has to be waited for.
+///
+/// Everything is done in one transaction: if anything goes wrong, nothing was done.
+///
+/// # Errors
+/// [`Error::Directory`] if the manifest is malformed or without export data, or store and export
+/// are not at the same block; [`Error::RepairMismatch`] or [`Error::UnexpectedBundleRecord`] where
+/// they contradict each other; as [`Store::check_transcripts`] and its like, if something is missing
+/// that is needed to run; [`Error::Aborted`]; [`Error::Io`]; SQLite's errors.
+pub fn repair_metadata(
+    directory: &Path,
+    store: &Path,
+    options: &RepairOptions,
+    monitor: &Monitor,
+) -> Result<Repaired> {
+    monitor.check()?;
+    let found = Found::in_directory(directory)?;
+    found.check_height(options.block_height)?;
+    let data = found.data()?;
+    let open = OpenOptions {
+        must_exist: true,
+        ..OpenOptions::default()
+    };
+    let store_options = StoreOptions {
+        note_to: NoteTo::Nobody,
+        ..StoreOptions::default()
+    };
+    let location = Location::File(find_file(store)?);
+    let directory = store;
+    let opened = SharedDatabase::open(location, &open).and_then(|db| {
+        db.lock().check_columns_of(directory, &Part::ALL)?;
+        Store::initialize(&db, Some(false))?;
+        Store::over(db, store_options)
+    });
+    let mut store = opened.about_store(directory)?;
+    let repaired = repair(&mut store, found.manifest.block_height, &data, monitor);
+    // Without a commit nothing was done.
+    store.close()?;
+    monitor.begin(Stage::Done);
+    repaired.about_store(directory)
+}
+
+fn repair(
+    store: &mut Store,
+    block_height: f64,
+    data: &Path,
+    monitor: &Monitor,
+) -> Result<Repaired> {
+    store.begin()?;
+    let height = height_of(store.kv_get(HEIGHT_KEY)?.as_deref());
+    if height != block_height {
+        return Err(Fault::height("the store is", height, block_height));
+    }
+    monitor.begin(Stage::Working);
+    let before = count(store)?;
+    let db = store.database().clone();
+    let kept = KeptRecords::begin(&db)?;
+    data::read(data, monitor, |batch| {
+        let db = db.lock();
+        batch
+            .iter()
+            .filter(|(key, _)| !is_kv(key))
+            .try_for_each(|entry| kept.keep(&db, entry))
+    })?;
+    let records = kept.count()?;
+    monitor.set_total(usize::try_from(records).unwrap_or(usize::MAX));
+    kept.take(monitor, |batch| {
+        for (key, value) in &batch {
+            repair_record(store, key, value)?;
+            monitor.finish_piece();
+        }
+        Ok(())
+    })?;
+    const MODE: ArtifactMode = ArtifactMode::Operational;
+    let complete = store
+        .check_bundles(MODE)
+        .and_then(|()| store.check_transcripts(MODE))
+        .and_then(|()| store.check_snapshots(MODE));
+    complete.map_err(|error| Lacking::Store.explain(&store.database().lock(), MODE, error))?;
+    let added = count(store)?.saturating_sub(before);
+    monitor.check()?;
+    monitor.begin(Stage::Finishing);
+    store.commit()?;
+    Ok(Repaired {
+        block_height,
+        records,
+        added,
+    })
+}
+
+fn repair_record(store: &mut Store, key: &[u8], value: &[u8]) -> Result<()> {
+    match names::kind(key) {
+        b"bundle" => store.repair_bundle_record(key, value),
+        b"snapshot" => store.repair_snapshot_record(key, value),
+        b"transcript" => store.repair_span_record(key, value),
+        _ => Err(Error::UnknownOnRepair(key.to_vec())),
+    }
+}
+
+/// How many spans and snapshots a store has records of.
+fn count(store: &Store) -> Result<u64> {
+    let db = store.database().lock();
+    let rows = db.rows(
+        "SELECT (SELECT count(*) FROM transcriptSpans) + (SELECT count(*) FROM snapshots)",
+        [],
+        |row| row.get::<_, i64>(0),
+    )?;
+    Ok(rows.first().map_or(0, |count| count.unsigned_abs()))
+}

@@ -1,0 +1,79 @@
+//! What artifacts a directory has, whoever has put them there.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::manifest::Manifest;
+use super::{MANIFEST_NAME, paths};
+use crate::store::error::directory::Fault;
+use crate::store::error::{Error, Result};
+use crate::store::records::names;
+
+/// What archives add to the names of artifacts, which they compress.
+const GZIP: &str = ".gz";
+
+/// An artifact in a directory.
+pub(crate) struct Source {
+    /// Its name.
+    pub name: Vec<u8>,
+    /// Its file, or why that must not be read.
+    pub file: Result<PathBuf>,
+    /// Whether the file is to be decompressed.
+    pub is_gzip: bool,
+}
+
+impl Source {
+    fn new(directory: &Path, name: &[u8], file: &[u8]) -> Source {
+        Source {
+            name: name.to_vec(),
+            file: paths::find(directory, file),
+            is_gzip: file.ends_with(GZIP.as_bytes()) && !name.ends_with(GZIP.as_bytes()),
+        }
+    }
+}
+
+/// The artifacts of a directory: those that its manifest lists, if it is an export; otherwise all
+/// files that have an artifact's name, or that and `.gz`.
+///
+/// # Errors
+/// [`Error::Directory`] for a manifest that is malformed, and where there are no artifacts at all;
+/// [`Error::Io`].
+pub(crate) fn sources(directory: &Path) -> Result<Vec<Source>> {
+    let doing = || format!("looking for artifacts in {}", directory.display());
+    let directory = directory
+        .canonicalize()
+        .map_err(|error| Error::io(doing(), &error))?;
+    let found = if fs::symlink_metadata(directory.join(MANIFEST_NAME)).is_ok() {
+        let manifest = Manifest::read(&paths::find(&directory, MANIFEST_NAME.as_bytes())?)?;
+        let pairs = manifest.artifacts.iter();
+        pairs
+            .map(|(name, file)| Source::new(&directory, name, file))
+            .collect()
+    } else {
+        list(&directory).map_err(|error| Error::io(doing(), &error))?
+    };
+    if found.is_empty() {
+        return Err(Fault::no_artifacts(&directory));
+    }
+    Ok(found)
+}
+
+fn list(directory: &Path) -> std::io::Result<Vec<Source>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let file = entry.file_name();
+        // An artifact's name that is not Unicode can't be a file's name on every system.
+        let Some(file) = file.to_str() else {
+            continue;
+        };
+        let name = file.strip_suffix(GZIP).unwrap_or(file).as_bytes();
+        let is_artifact = matches!(names::kind(name), b"transcript" | b"snapshot" | b"bundle");
+        // What is being written has a name of its own.
+        if is_artifact && !file.ends_with(".tmp") && !entry.file_type()?.is_dir() {
+            found.push(Source::new(directory, name, file.as_bytes()));
+        }
+    }
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(found)
+}

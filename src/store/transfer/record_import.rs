@@ -1,0 +1,192 @@
+//! Export records taken in: by an import, which adds spans and snapshots yet without contents, and
+//! by a repair, which compares them with those that the store has and adds what is missing.
+
+use rusqlite::params;
+
+use crate::store::database::Database;
+use crate::store::database::sql_text::SqlText;
+use crate::store::encoding::number::to_number;
+use crate::store::error::{Error, Result, show};
+use crate::store::records::record::{
+    Metadata, SnapshotRecord, SpanRecord, described_number, described_text, record_key,
+};
+use crate::store::substores::Store;
+use crate::store::substores::snapshots::find_record;
+
+impl Store {
+    /// Adds a span without its items, from its export record.
+    ///
+    /// # Errors
+    /// For a record that is malformed, or that contradicts its key; SQLite's
+    /// `SQLITE_CONSTRAINT_…` for a second span in the same place.
+    pub fn import_span_record(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+        let db = self.database().lock();
+        self.ensure_txn(&db)?;
+        let (key_vat_id, key_start_pos) = record_key("transcript", key)?;
+        let metadata = Metadata::parse("transcript", value)?;
+        let mismatch = || Error::KeyMismatch {
+            key: key.to_vec(),
+            metadata: metadata.show(),
+        };
+        if key.ends_with(b".current") != metadata.is_truthy("isCurrent") {
+            return Err(mismatch());
+        }
+        metadata.require_truthy("vatID")?;
+        metadata.require("startPos")?;
+        metadata.require("endPos")?;
+        metadata.require_truthy("hash")?;
+        metadata.require("isCurrent")?;
+        metadata.require("incarnation")?;
+        if key_start_pos != b"current" && metadata.number("startPos") != to_number(key_start_pos) {
+            return Err(mismatch());
+        }
+        require_same_vat(key_vat_id, &metadata).map_err(|_| mismatch())?;
+        db.insert_span(&span_record(&metadata)?)
+    }
+
+    /// Adds a span's record if it is missing, and fails if the store has another one.
+    ///
+    /// # Errors
+    /// [`Error::RepairMismatch`]; for a record that is malformed or contradicts its key.
+    pub fn repair_span_record(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+        let db = self.database().lock();
+        self.ensure_txn(&db)?;
+        let (key_vat_id, key_start_pos) = record_key("transcript", key)?;
+        let metadata = Metadata::parse("transcript", value)?;
+        require_same_vat(key_vat_id, &metadata)?;
+        if key_start_pos != b"current" && metadata.number("startPos") != to_number(key_start_pos) {
+            return Err(Error::KeyMismatch {
+                key: key.to_vec(),
+                metadata: metadata.show(),
+            });
+        }
+        let span = span_record(&metadata);
+        match db.span_at(key_vat_id, metadata.integer("startPos")?)? {
+            None => db.insert_span(&span?),
+            Some(existing) if span.as_ref().is_ok_and(|span| *span == existing) => Ok(()),
+            Some(existing) => Err(Error::RepairMismatch {
+                method: "repairTranscriptSpanRecord",
+                existing: show_existing(&existing),
+                metadata: metadata.show(),
+            }),
+        }
+    }
+
+    /// Adds a snapshot without its contents, from its export record. Records that name a vat's
+    /// current snapshot say nothing new and are passed over.
+    ///
+    /// # Errors
+    /// For a record that is malformed; SQLite's `SQLITE_CONSTRAINT_…` for a second snapshot in
+    /// the same place.
+    pub fn import_snapshot_record(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+        let db = self.database().lock();
+        self.ensure_txn(&db)?;
+        let (_, position) = record_key("snapshot", key)?;
+        if position == b"current" {
+            return Ok(());
+        }
+        let metadata = Metadata::parse("snapshot", value)?;
+        metadata.require_truthy("vatID")?;
+        metadata.require("snapPos")?;
+        metadata.require_truthy("hash")?;
+        metadata.require("inUse")?;
+        insert_record(&db, &snapshot_record(&metadata)?)
+    }
+
+    /// Adds a snapshot's record if it is missing, and fails if the store has another one.
+    ///
+    /// # Errors
+    /// [`Error::RepairMismatch`]; for a record that is malformed or contradicts its key.
+    pub fn repair_snapshot_record(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+        let db = self.database().lock();
+        self.ensure_txn(&db)?;
+        let (key_vat_id, position) = record_key("snapshot", key)?;
+        if position == b"current" {
+            return Ok(());
+        }
+        let metadata = Metadata::parse("snapshot", value)?;
+        require_same_vat(key_vat_id, &metadata)?;
+        let snap_pos = metadata.number("snapPos");
+        if snap_pos != to_number(position) {
+            return Err(Error::NotSame {
+                actual: described_number(to_number(position)),
+                expected: metadata.described("snapPos"),
+            });
+        }
+        let record = snapshot_record(&metadata);
+        match find_record(&db, key_vat_id, snap_pos)? {
+            None => insert_record(&db, &record?),
+            Some((hash, in_use))
+                if record
+                    .as_ref()
+                    .is_ok_and(|record| hash == record.hash && in_use == record.in_use) =>
+            {
+                Ok(())
+            }
+            Some((hash, in_use)) => Err(Error::RepairMismatch {
+                method: "repairSnapshotRecord",
+                existing: format!(
+                    "{{\"hash\":{},\"inUse\":{}}}",
+                    show(&hash),
+                    if in_use { "1" } else { "null" }
+                ),
+                metadata: metadata.show(),
+            }),
+        }
+    }
+}
+
+/// Fails unless a record's key and the record name the same vat.
+fn require_same_vat(key_vat_id: &[u8], metadata: &Metadata) -> Result<()> {
+    match metadata.text("vatID") {
+        Ok(vat_id) if vat_id == key_vat_id => Ok(()),
+        _ => Err(Error::NotSame {
+            actual: described_text(key_vat_id),
+            expected: metadata.described("vatID"),
+        }),
+    }
+}
+
+fn span_record(metadata: &Metadata) -> Result<SpanRecord> {
+    Ok(SpanRecord {
+        vat_id: metadata.text("vatID")?,
+        start_pos: metadata.integer("startPos")?,
+        end_pos: metadata.integer("endPos")?,
+        hash: metadata.text("hash")?,
+        is_current: metadata.is_truthy("isCurrent"),
+        incarnation: metadata.integer("incarnation")?,
+    })
+}
+
+/// A row as a message shows it.
+fn show_existing(span: &SpanRecord) -> String {
+    format!(
+        "{{\"endPos\":{},\"hash\":{},\"incarnation\":{},\"isCurrent\":{}}}",
+        span.end_pos,
+        show(&span.hash),
+        span.incarnation,
+        if span.is_current { "1" } else { "null" },
+    )
+}
+
+fn snapshot_record(metadata: &Metadata) -> Result<SnapshotRecord> {
+    Ok(SnapshotRecord {
+        vat_id: metadata.text("vatID")?,
+        snap_pos: metadata.integer("snapPos")?,
+        hash: metadata.text("hash")?,
+        in_use: metadata.is_truthy("inUse"),
+    })
+}
+
+fn insert_record(db: &Database, record: &SnapshotRecord) -> Result<()> {
+    db.run(
+        "INSERT INTO snapshots (vatID, snapPos, hash, inUse) VALUES (?, ?, ?, ?)",
+        params![
+            SqlText(&record.vat_id),
+            record.snap_pos,
+            SqlText(&record.hash),
+            record.in_use.then_some(1),
+        ],
+    )?;
+    Ok(())
+}

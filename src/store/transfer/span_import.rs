@@ -1,0 +1,157 @@
+//! Filling a span from an artifact, with every item checked against the span's hash.
+
+use super::span_lines::SpanLines;
+use crate::store::database::SharedDatabase;
+use crate::store::encoding::number::to_number;
+use crate::store::error::{Error, Result};
+use crate::store::records::item_batch::ItemBatch;
+use crate::store::records::mode::ArtifactMode;
+use crate::store::records::names;
+use crate::store::records::record::SpanRecord;
+use crate::store::substores::Store;
+use crate::store::substores::transcripts::end_pos_mismatch;
+use crate::store::tasks::limits::limits;
+
+impl Store {
+    /// Begins to fill the span that an artifact belongs to; `None` if the mode does not want it.
+    ///
+    /// # Errors
+    /// [`Error::NotTranscriptName`]; [`Error::NoMetadata`]; [`Error::NotSame`] where name and
+    /// record disagree on the span's end.
+    pub fn import_span(&mut self, name: &[u8], mode: ArtifactMode) -> Result<Option<SpanImport>> {
+        let db = self.database().lock();
+        self.ensure_txn(&db)?;
+        let (vat_id, start_pos, end_pos) =
+            names::parse_span_name(name).ok_or_else(|| Error::NotTranscriptName {
+                name: name.to_vec(),
+                double_quoted: true,
+            })?;
+        let span = db
+            .span_at(vat_id, to_number(start_pos))?
+            .ok_or_else(|| Error::NoMetadata {
+                kind: "transcript span",
+                name: name.to_vec(),
+            })?;
+        let end_pos = to_number(end_pos);
+        if end_pos != span.end_pos as f64 {
+            return Err(end_pos_mismatch(span.end_pos, end_pos));
+        }
+        let wanted = match mode {
+            ArtifactMode::Operational => span.is_current,
+            ArtifactMode::Replay => {
+                let current = db
+                    .current_span(vat_id)?
+                    .ok_or_else(|| Error::NoCurrentIncarnation(vat_id.to_vec()))?;
+                db.incarnation_start(vat_id, current.incarnation)?
+                    .is_some_and(|first| span.start_pos >= first)
+            }
+            ArtifactMode::Archival | ArtifactMode::Debug => true,
+        };
+        Ok(wanted.then(|| SpanImport {
+            lines: SpanLines::new(name, &span, limits().value_bytes),
+            items: Items {
+                db: self.database().clone(),
+                written_pos: span.start_pos,
+                span,
+                batch: ItemBatch::default(),
+                batch_limit: limits().item_batch_bytes,
+            },
+        }))
+    }
+}
+
+/// A span that is being filled. Items are written as they arrive; if the artifact turns out to
+/// be bad they are deleted again, so that a span is filled with what its hash says or not at all.
+pub struct SpanImport {
+    lines: SpanLines,
+    items: Items,
+}
+
+/// Items on their way into the store.
+struct Items {
+    db: SharedDatabase,
+    span: SpanRecord,
+    /// The position of the next item to be written.
+    written_pos: i64,
+    /// Items that wait to be written. Their memory is used again and again.
+    batch: ItemBatch,
+    batch_limit: usize,
+}
+
+impl SpanImport {
+    /// Takes the next bytes of the artifact.
+    ///
+    /// # Errors
+    /// [`Error::IncompleteArtifact`] if there are more items than the span has;
+    /// [`Error::ArtifactTooLong`] for an item that no store holds; SQLite's errors.
+    pub fn add(&mut self, bytes: &[u8]) -> Result<()> {
+        let SpanImport { lines, items } = self;
+        lines.add(bytes, |position, item| items.take(position, item))
+    }
+
+    /// Ends the artifact, and checks it.
+    ///
+    /// # Errors
+    /// [`Error::IncompleteArtifact`]; [`Error::SpanHashMismatch`]; SQLite's errors. Then nothing
+    /// of the artifact is left in the store.
+    pub fn finish(mut self) -> Result<()> {
+        let SpanImport { lines, items } = &mut self;
+        let result = lines
+            .finish(|position, item| items.take(position, item))
+            .and_then(|()| items.write());
+        if result.is_err() {
+            self.abandon()?;
+        }
+        result
+    }
+
+    /// Deletes what was written.
+    ///
+    /// # Errors
+    /// SQLite's errors.
+    pub fn abandon(self) -> Result<()> {
+        let Items {
+            db,
+            span,
+            written_pos,
+            ..
+        } = self.items;
+        if written_pos == span.start_pos {
+            return Ok(());
+        }
+        db.lock()
+            .delete_items(&span.vat_id, span.start_pos, written_pos)
+            .map(drop)
+    }
+}
+
+impl Items {
+    fn take(&mut self, position: i64, item: &[u8]) -> Result<()> {
+        if item.len() >= self.batch_limit {
+            // It would fill a batch by itself: no need for a copy there.
+            self.write()?;
+            let Items { db, span, .. } = self;
+            db.lock()
+                .insert_item(&span.vat_id, position, item, span.incarnation)?;
+            self.written_pos = position.saturating_add(1);
+            return Ok(());
+        }
+        self.batch.add(position, item);
+        // Even one too many is written, so that an item of the next span in its place is what the
+        // caller hears of, as from the reference.
+        if self.batch.bytes() >= self.batch_limit || position >= self.span.end_pos {
+            self.write()?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self) -> Result<()> {
+        let db = self.db.lock();
+        for (position, item) in self.batch.iter() {
+            db.insert_item(&self.span.vat_id, position, item, self.span.incarnation)?;
+            self.written_pos = position.saturating_add(1);
+        }
+        self.batch.clear();
+        Ok(())
+    }
+}
