@@ -1,12 +1,12 @@
 //! Cranks: hashes, savepoints, and what the export callback would get.
 
-use swing_store::store::{Error, Note, Sha256, Store, StoreOptions};
+use swing_store::store::{Error, ExportChange, Sha256, Store, StoreOptions};
 
 fn store() -> Store {
     Store::in_memory(StoreOptions::default()).expect("a store in memory")
 }
 
-fn texts(notes: Vec<Note>) -> Vec<(String, Option<String>)> {
+fn texts(notes: Vec<ExportChange>) -> Vec<(String, Option<String>)> {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
     notes
         .into_iter()
@@ -51,7 +51,7 @@ fn a_rollback_takes_pending_exports_back_too() {
         Err(Error::NoSuchSavepoint(_))
     ));
     store.kernel_delete(b"a").unwrap();
-    let exports = texts(store.end_crank().unwrap().notes);
+    let exports = texts(store.end_crank().unwrap().changes);
     store.finish_crank();
     assert_eq!(
         exports,
@@ -134,7 +134,7 @@ fn what_has_not_arrived_is_handed_out_again() {
     let exports = store.end_crank().unwrap();
     let pair = |key: &str, value: &str| (key.to_owned(), Some(value.to_owned()));
     assert_eq!(
-        texts(exports.notes.clone()),
+        texts(exports.changes.clone()),
         [pair("kv.a", "1"), pair("kv.b", "2")]
     );
     store.finish_crank();
@@ -142,7 +142,7 @@ fn what_has_not_arrived_is_handed_out_again() {
     // What was lost does not come back.
     store.kernel_set(b"c", b"1").unwrap();
     let exports = store.prepare_commit().unwrap().unwrap();
-    assert_eq!(exports.notes.len(), 1);
+    assert_eq!(exports.changes.len(), 1);
     store.close().unwrap();
     store.give_back(exports).unwrap();
 }

@@ -12,7 +12,7 @@ use swing_store::store::directory::{
 };
 use swing_store::store::{
     ArtifactMode, Compressor, Error, Location, Monitor, OpenOptions, Stage, Staged, Store,
-    StoreOptions, StorePlace, file_in_directory,
+    StoreLocation, StoreOptions, file_in_directory,
 };
 
 const VAT: &[u8] = b"v1";
@@ -77,7 +77,7 @@ fn import(from: &Path, to: &Path, monitor: &Monitor) -> Result<Staged, Error> {
     let export = ExportDirectory::open(from, to, &ImportOptions::default())?;
     assert_eq!(export.block_height(), 7.0);
     let staged = Staged::new(
-        &StorePlace::Directory(to.to_owned()),
+        &StoreLocation::Directory(to.to_owned()),
         &OpenOptions::default(),
     )?;
     export.import(&staged, monitor)?;
@@ -277,7 +277,7 @@ fn a_store_is_replaced_once_nobody_has_it_open() {
 #[test]
 fn what_was_written_since_the_commit_is_not_lost_by_moving() {
     let base = tempfile::tempdir().unwrap();
-    let place = StorePlace::Directory(base.path().join("to"));
+    let place = StoreLocation::Directory(base.path().join("to"));
     let staged = Staged::new(&place, &OpenOptions::default()).unwrap();
     Store::initialize(staged.database(), Some(true)).unwrap();
     let mut store = Store::over(staged.database().clone(), StoreOptions::default()).unwrap();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::report::look::Look;
+use crate::report::contents::StoreContents;
 use crate::report::vats::Amount;
 use crate::report::words;
 use crate::store::history::{BundlePlace, VatInfo};
@@ -41,10 +41,10 @@ struct Users {
 }
 
 impl Bundles {
-    pub(super) fn of(look: &Look) -> Bundles {
-        let users = users(&look.vats);
-        let mut listed: Vec<_> = look.bundles.iter().collect();
-        if look.one.is_some() {
+    pub(super) fn of(contents: &StoreContents) -> Bundles {
+        let users = users(&contents.vats);
+        let mut listed: Vec<_> = contents.bundles.iter().collect();
+        if contents.one.is_some() {
             listed.retain(|bundle| users.contains_key(&bundle.bundle_id));
         }
         listed.sort_by_key(|bundle| std::cmp::Reverse(bundle.bytes));
@@ -53,7 +53,7 @@ impl Bundles {
         let rows = listed.into_iter().map(|bundle| {
             let users = users.get(&bundle.bundle_id).unwrap_or(&none);
             let named = |places: &BTreeSet<usize>| {
-                let vats = places.iter().filter_map(|place| look.vats.get(*place));
+                let vats = places.iter().filter_map(|place| contents.vats.get(*place));
                 list(vats.map(|vat| vat.vat_id.as_str()), places.len())
             };
             let size = u64::try_from(bundle.bytes.unwrap_or(0)).unwrap_or(0);

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::report::look::Look;
+use crate::report::contents::StoreContents;
 use crate::report::pieces::Piece;
 use crate::report::{pieces, words};
 use crate::store::error::{Error, Result};
@@ -142,7 +142,12 @@ pub(super) struct Cut {
 
 impl Data {
     /// Of these vats.
-    pub(super) fn of(look: &Look, vats: &[&VatInfo], room: Room, monitor: &Monitor) -> Result<Cut> {
+    pub(super) fn of(
+        contents: &StoreContents,
+        vats: &[&VatInfo],
+        room: Room,
+        monitor: &Monitor,
+    ) -> Result<Cut> {
         let wanted: Vec<usize> = vats.iter().map(|vat| vat.spans).collect();
         let most = pieces::fair_share(&wanted, room.pieces).min(room.pieces_of_one);
         let wanted: Vec<usize> = vats.iter().map(|vat| vat.incarnations).collect();
@@ -150,20 +155,21 @@ impl Data {
         let mut cut = Cut {
             data: Data {
                 vats: Vec::new(),
-                one: look.one.is_some(),
+                one: contents.one.is_some(),
             },
             merged_vats: 0,
             pieces_of_one: most,
             incarnations_left_out: 0,
         };
         for vat in vats {
-            let spans = look.spans_of(&vat.vat_id);
-            let snapshots = look.snapshots_of(&vat.vat_id);
+            let spans = contents.spans_of(&vat.vat_id);
+            let snapshots = contents.snapshots_of(&vat.vat_id);
             let mut pieces = pieces::cut(spans, snapshots, most);
-            pieces::read_ends(&mut pieces, spans, &look.history)?;
-            let incarnations = look
-                .history
-                .incarnations_with(spans, most_incarnations, monitor)?;
+            pieces::read_ends(&mut pieces, spans, &contents.history)?;
+            let incarnations =
+                contents
+                    .history
+                    .incarnations_with(spans, most_incarnations, monitor)?;
             let left_out = vat.incarnations.saturating_sub(incarnations.len());
             cut.merged_vats += usize::from(pieces.len() < spans.len());
             cut.incarnations_left_out += left_out;

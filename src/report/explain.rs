@@ -1,12 +1,12 @@
 //! What kinds of findings mean, and what to do about them, as pieces of a page.
 
-use crate::store::verify::Kind;
+use crate::store::verify::FindingKind;
 
 /// A text in which every other piece, starting with the second, is code.
 pub(super) type Marked = Vec<(bool, &'static str)>;
 
 /// What a kind of finding means, and what to do about it.
-pub(super) fn explain(kind: Kind) -> (Marked, Marked) {
+pub(super) fn explain(kind: FindingKind) -> (Marked, Marked) {
     (marked(kind.meaning()), marked(kind.remedy()))
 }
 

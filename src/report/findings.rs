@@ -12,36 +12,36 @@ pub(crate) const MOST_OF_A_KIND: usize = 50;
 const LONGEST: usize = 600;
 
 /// The findings of one kind.
-pub(crate) struct Kind {
+pub(crate) struct FindingGroup {
     pub(crate) name: &'static str,
     pub(crate) severity: &'static str,
     pub(crate) count: String,
     pub(crate) meaning: Marked,
     pub(crate) remedy: Marked,
-    pub(crate) findings: Vec<Found>,
+    pub(crate) findings: Vec<ListedFinding>,
     /// How many are not listed.
     pub(crate) left_out: Option<String>,
 }
 
 /// A finding.
-pub(crate) struct Found {
+pub(crate) struct ListedFinding {
     pub(crate) place: String,
     pub(crate) message: String,
 }
 
 /// What a verification came to.
-pub(crate) struct Findings {
-    pub(crate) kinds: Vec<Kind>,
+pub(crate) struct ListedFindings {
+    pub(crate) kinds: Vec<FindingGroup>,
     pub(crate) errors: u64,
     pub(crate) warnings: u64,
-    /// Findings that are about something else than the vat that the report is about.
+    /// ListedFindings that are about something else than the vat that the report is about.
     pub(crate) elsewhere: u64,
 }
 
-impl Findings {
+impl ListedFindings {
     /// Of the whole store, or of one vat.
-    pub(crate) fn of(report: &Report, one: Option<&str>) -> Findings {
-        let mut found = Findings {
+    pub(crate) fn of(report: &Report, one: Option<&str>) -> ListedFindings {
+        let mut found = ListedFindings {
             kinds: Vec::new(),
             errors: 0,
             warnings: 0,
@@ -51,7 +51,7 @@ impl Findings {
             Some(vat_id) => finding.id.as_deref() == Some(vat_id.as_bytes()),
             None => true,
         };
-        for kind in crate::store::verify::Kind::ALL {
+        for kind in crate::store::verify::FindingKind::ALL {
             let of_kind = report.findings.iter().filter(|one| one.kind == *kind);
             let (here, elsewhere): (Vec<_>, Vec<_>) = of_kind.partition(|one| concerns(one));
             let left_out = report.left_out.iter().find(|(of, _)| of == kind);
@@ -70,13 +70,13 @@ impl Findings {
                 Severity::Warning => found.warnings += count,
             }
             let (meaning, remedy) = explain(*kind);
-            found.kinds.push(Kind {
+            found.kinds.push(FindingGroup {
                 name: kind.name(),
                 severity: kind.severity().name(),
                 count: words::count(count),
                 meaning,
                 remedy,
-                findings: here.into_iter().map(Found::of).collect(),
+                findings: here.into_iter().map(ListedFinding::of).collect(),
                 left_out: (left_out > 0).then(|| words::count(left_out)),
             });
         }
@@ -92,8 +92,8 @@ impl Findings {
     }
 }
 
-impl Found {
-    fn of(finding: &Finding) -> Found {
+impl ListedFinding {
+    fn of(finding: &Finding) -> ListedFinding {
         let shown = |text: &[u8]| {
             let text = wtf8::as_read(text);
             words::text(&String::from_utf8_lossy(&text))
@@ -107,7 +107,7 @@ impl Found {
             },
             (None, None) => table.to_owned(),
         };
-        Found {
+        ListedFinding {
             place,
             message: words::cut_text(&finding.message, LONGEST),
         }

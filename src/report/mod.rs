@@ -9,10 +9,10 @@
 //! `findings::MOST_OF_A_KIND` and `bundles::MOST_BUNDLES`.
 
 mod bundles;
+mod contents;
 mod data;
 mod explain;
 mod findings;
-mod look;
 pub(crate) mod page;
 mod pieces;
 mod space;
@@ -22,5 +22,5 @@ mod tests;
 mod vats;
 mod words;
 
-pub(crate) use findings::{Findings, MOST_OF_A_KIND};
-pub(crate) use look::Look;
+pub(crate) use contents::StoreContents;
+pub(crate) use findings::{ListedFindings, MOST_OF_A_KIND};

@@ -9,10 +9,10 @@ use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest, Sha256};
 
 use crate::report::bundles::Bundles;
+use crate::report::contents::{MODES, StoreContents};
 use crate::report::data::{Data, Room};
-use crate::report::findings::{Findings, MOST_OF_A_KIND};
-use crate::report::look::{Look, MODES};
-use crate::report::space::{KeyRow, Kind, Pruning, key_rows, kinds, prunings};
+use crate::report::findings::{ListedFindings, MOST_OF_A_KIND};
+use crate::report::space::{KeyRow, Pruning, SpaceShare, key_rows, kinds, prunings};
 use crate::report::vats::{MOST_VATS, Vats, count_states};
 use crate::report::words;
 use crate::store::error::{Error, Result};
@@ -69,14 +69,14 @@ struct Page<'a> {
     script_hashes: String,
     verdict: Verdict,
     facts: Vec<Fact>,
-    kinds: Vec<Kind>,
+    kinds: Vec<SpaceShare>,
     whole: String,
     key_rows: Vec<KeyRow>,
     modes: Vec<Completeness>,
     prunings: Vec<Pruning>,
     vats: &'a Vats<'a>,
     bundles: Bundles,
-    findings: Option<Findings>,
+    findings: Option<ListedFindings>,
     verified_mode: &'static str,
     cuts: Vec<String>,
     data: String,
@@ -87,22 +87,22 @@ struct Page<'a> {
 /// # Errors
 /// SQLite's errors; [`Error::Aborted`].
 pub(crate) fn write(
-    look: &Look,
+    contents: &StoreContents,
     store: &Path,
     verified: Option<&Report>,
     made: SystemTime,
     monitor: &Monitor,
 ) -> Result<String> {
-    let vats = Vats::of(look);
-    let room = match look.one {
+    let vats = Vats::of(contents);
+    let room = match contents.one {
         None => Room::OF_ALL,
         Some(_) => Room::OF_ONE,
     };
-    let cut = Data::of(look, &vats.listed, room, monitor)?;
-    let findings = verified.map(|report| Findings::of(report, look.one.as_deref()));
+    let cut = Data::of(contents, &vats.listed, room, monitor)?;
+    let findings = verified.map(|report| ListedFindings::of(report, contents.one.as_deref()));
     let style = STYLE.replace("\r\n", "\n");
     let scripts = SCRIPTS.map(|script| script.replace("\r\n", "\n"));
-    let is_all = look.one.is_none();
+    let is_all = contents.one.is_none();
     let page = Page {
         version: env!("CARGO_PKG_VERSION"),
         made: humantime::format_rfc3339_seconds(made)
@@ -110,20 +110,24 @@ pub(crate) fn write(
             .replace('T', " ")
             .replace('Z', " UTC"),
         store: words::text(&store.to_string_lossy()),
-        vat: look.one.as_deref().map(words::text),
-        height: look.block_height.to_string(),
+        vat: contents.one.as_deref().map(words::text),
+        height: contents.block_height.to_string(),
         style_hash: csp_hash(&style),
         script_hashes: scripts.each_ref().map(|one| csp_hash(one)).join(" "),
         style: &style,
         scripts: &scripts,
         verdict: verdict(verified, findings.as_ref()),
-        facts: facts(look, verified),
-        kinds: if is_all { kinds(look) } else { Vec::new() },
-        whole: words::bytes(look.space.file_bytes),
-        key_rows: if is_all { key_rows(look) } else { Vec::new() },
-        modes: completeness(look),
-        prunings: prunings(look),
-        bundles: Bundles::of(look),
+        facts: facts(contents, verified),
+        kinds: if is_all { kinds(contents) } else { Vec::new() },
+        whole: words::bytes(contents.space.file_bytes),
+        key_rows: if is_all {
+            key_rows(contents)
+        } else {
+            Vec::new()
+        },
+        modes: completeness(contents),
+        prunings: prunings(contents),
+        bundles: Bundles::of(contents),
         findings,
         verified_mode: verified.map_or("", |report| report.mode.name()),
         cuts: cuts(&vats, &cut, verified),
@@ -140,7 +144,7 @@ fn csp_hash(text: &str) -> String {
     format!("'sha256-{hash}'")
 }
 
-fn verdict(verified: Option<&Report>, findings: Option<&Findings>) -> Verdict {
+fn verdict(verified: Option<&Report>, findings: Option<&ListedFindings>) -> Verdict {
     let (Some(report), Some(findings)) = (verified, findings) else {
         return Verdict {
             class: "open",
@@ -183,8 +187,8 @@ fn verdict(verified: Option<&Report>, findings: Option<&Findings>) -> Verdict {
     }
 }
 
-fn facts(look: &Look, verified: Option<&Report>) -> Vec<Fact> {
-    let vats = &look.vats;
+fn facts(contents: &StoreContents, verified: Option<&Report>) -> Vec<Fact> {
+    let vats = &contents.vats;
     let sum = |of: fn(&crate::store::history::VatInfo) -> usize| vats.iter().map(of).sum::<usize>();
     let items = vats
         .iter()
@@ -193,15 +197,15 @@ fn facts(look: &Look, verified: Option<&Report>) -> Vec<Fact> {
     let (snapshots, images) = (sum(|vat| vat.snapshots), sum(|vat| vat.populated_snapshots));
     let mut facts = vec![Fact {
         label: "Block height",
-        value: look.block_height.to_string(),
+        value: contents.block_height.to_string(),
         note: match verified.and_then(|report| report.block_height) {
-            Some(height) if height != look.block_height => {
+            Some(height) if height != contents.block_height => {
                 format!("verified as of block {height}")
             }
             _ => "the last commit".into(),
         },
     }];
-    let complete = MODES.iter().zip(&look.lacking);
+    let complete = MODES.iter().zip(&contents.lacking);
     let complete = complete
         .take_while(|(_, lacking)| lacking.is_nothing())
         .last();
@@ -214,7 +218,7 @@ fn facts(look: &Look, verified: Option<&Report>) -> Vec<Fact> {
             Some(_) => "what is missing stands below".into(),
         },
     });
-    if let Some(vat) = vats.first().filter(|_| look.one.is_some()) {
+    if let Some(vat) = vats.first().filter(|_| contents.one.is_some()) {
         facts.push(Fact {
             label: "State",
             value: vat.state.name().into(),
@@ -232,12 +236,12 @@ fn facts(look: &Look, verified: Option<&Report>) -> Vec<Fact> {
     } else {
         facts.push(Fact {
             label: "File",
-            value: words::bytes(look.space.file_bytes),
-            note: match look.space.log_bytes {
-                0 => format!("{} of it free", words::bytes(look.space.free_bytes)),
+            value: words::bytes(contents.space.file_bytes),
+            note: match contents.space.log_bytes {
+                0 => format!("{} of it free", words::bytes(contents.space.free_bytes)),
                 log => format!(
                     "{} of it free; {} of log beside it",
-                    words::bytes(look.space.free_bytes),
+                    words::bytes(contents.space.free_bytes),
                     words::bytes(log)
                 ),
             },
@@ -265,8 +269,8 @@ fn facts(look: &Look, verified: Option<&Report>) -> Vec<Fact> {
     facts
 }
 
-fn completeness(look: &Look) -> Vec<Completeness> {
-    let modes = MODES.iter().zip(&look.lacking);
+fn completeness(contents: &StoreContents) -> Vec<Completeness> {
+    let modes = MODES.iter().zip(&contents.lacking);
     let modes = modes.map(|(mode, lacking)| {
         let mut problems = Vec::new();
         if lacking.spans > 0 {

@@ -1,6 +1,6 @@
 //! Spans cut down to as many pieces as a time line can show.
 
-use crate::store::history::{Entry, History, Populated, SnapshotInfo, SpanInfo};
+use crate::store::history::{Entry, History, Populated, SnapshotSummary, SpanInfo};
 
 /// A span, or several that follow one another.
 #[derive(Debug, Default)]
@@ -50,7 +50,7 @@ pub(super) fn fair_share(wanted: &[usize], total: usize) -> usize {
 }
 
 /// A vat's spans in about so many pieces, hardly more. The current span stays by itself.
-pub(super) fn cut(spans: &[SpanInfo], snapshots: &[SnapshotInfo], most: usize) -> Vec<Piece> {
+pub(super) fn cut(spans: &[SpanInfo], snapshots: &[SnapshotSummary], most: usize) -> Vec<Piece> {
     let mut pieces: Vec<Piece> = Vec::new();
     let size = spans.len().div_ceil(most.max(1)).max(1);
     let same = |one: &SpanInfo, next: &SpanInfo| {
@@ -139,8 +139,8 @@ mod tests {
         }
     }
 
-    fn snapshot(snap_pos: i64, in_use: bool) -> SnapshotInfo {
-        SnapshotInfo {
+    fn snapshot(snap_pos: i64, in_use: bool) -> SnapshotSummary {
+        SnapshotSummary {
             vat_id: "v1".into(),
             snap_pos,
             hash: "00".into(),

@@ -1,6 +1,6 @@
 //! Where a store's bytes go, and how to have some of them back.
 
-use crate::report::look::Look;
+use crate::report::contents::StoreContents;
 use crate::report::sums::{Sizes, prunable};
 use crate::report::vats::{Amount, BarPart, bar};
 use crate::report::words;
@@ -8,7 +8,7 @@ use crate::store::history::KeyKind;
 use crate::store::records::mode::ArtifactMode;
 
 /// A kind of contents of the file.
-pub(super) struct Kind {
+pub(super) struct SpaceShare {
     pub(super) class: &'static str,
     pub(super) label: &'static str,
     pub(super) contents: String,
@@ -18,14 +18,15 @@ pub(super) struct Kind {
 }
 
 /// What the file holds, the largest kind first. All kinds together are the whole file.
-pub(super) fn kinds(look: &Look) -> Vec<Kind> {
+pub(super) fn kinds(contents: &StoreContents) -> Vec<SpaceShare> {
     let mut sizes = Sizes::default();
-    look.vats
+    contents
+        .vats
         .iter()
-        .for_each(|vat| sizes.add(Sizes::of(vat, look)));
+        .for_each(|vat| sizes.add(Sizes::of(vat, contents)));
     // The keys of all vats are some of them.
-    let keys = look.keys.total.bytes;
-    let stored = look
+    let keys = contents.keys.total.bytes;
+    let stored = contents
         .bundles
         .iter()
         .filter_map(|bundle| match bundle.stored_in {
@@ -33,13 +34,13 @@ pub(super) fn kinds(look: &Look) -> Vec<Kind> {
             _ => None,
         });
     let bundles = stored.fold(0u64, |sum, bytes| sum.saturating_add(bytes.max(0) as u64));
-    let free = look.space.free_bytes;
-    let whole = look.space.file_bytes;
+    let free = contents.space.free_bytes;
+    let whole = contents.space.file_bytes;
     let known = [sizes.transcripts, sizes.snapshots, keys, bundles, free];
     let known = known
         .iter()
         .fold(0u64, |sum, part| sum.saturating_add(*part));
-    let count = |of: fn(&crate::store::history::VatInfo) -> u64| look.vats.iter().map(of).sum();
+    let count = |of: fn(&crate::store::history::VatInfo) -> u64| contents.vats.iter().map(of).sum();
     let items: u64 = count(|vat| vat.items.unsigned_abs());
     let images: u64 = count(|vat| vat.populated_snapshots as u64);
     let mut kinds = [
@@ -58,13 +59,13 @@ pub(super) fn kinds(look: &Look) -> Vec<Kind> {
         (
             "keys",
             "Key-value store",
-            words::things(look.keys.total.keys, "key"),
+            words::things(contents.keys.total.keys, "key"),
             keys,
         ),
         (
             "bundles",
             "Bundles",
-            words::things(look.bundles.len(), "bundle"),
+            words::things(contents.bundles.len(), "bundle"),
             bundles,
         ),
         (
@@ -91,7 +92,7 @@ pub(super) fn kinds(look: &Look) -> Vec<Kind> {
             }
             part.0 = "";
         }
-        Kind {
+        SpaceShare {
             bar: bar(&parts, whole)
                 .into_iter()
                 .filter(|part| part.class == class)
@@ -115,8 +116,8 @@ pub(super) struct KeyRow {
 }
 
 /// The key-value store by what its keys are for, the largest kind first.
-pub(super) fn key_rows(look: &Look) -> Vec<KeyRow> {
-    let mut kinds: Vec<_> = look.keys.kinds.iter().collect();
+pub(super) fn key_rows(contents: &StoreContents) -> Vec<KeyRow> {
+    let mut kinds: Vec<_> = contents.keys.kinds.iter().collect();
     kinds.sort_by_key(|(_, tally)| std::cmp::Reverse(tally.bytes));
     let row = |(kind, tally): (&KeyKind, &crate::store::history::KeyTally)| KeyRow {
         label: match kind {
@@ -132,7 +133,7 @@ pub(super) fn key_rows(look: &Look) -> Vec<KeyRow> {
         },
         keys: words::count(tally.keys),
         size: Amount::bytes(tally.bytes),
-        percent: words::percent(tally.bytes, look.keys.total.bytes),
+        percent: words::percent(tally.bytes, contents.keys.total.bytes),
     };
     kinds.into_iter().map(row).collect()
 }
@@ -147,14 +148,14 @@ pub(super) struct Pruning {
 }
 
 /// What can be pruned, keeping more and more.
-pub(super) fn prunings(look: &Look) -> Vec<Pruning> {
+pub(super) fn prunings(contents: &StoreContents) -> Vec<Pruning> {
     let modes = [
         (ArtifactMode::Operational, "only what a kernel needs to run"),
         (ArtifactMode::Replay, "each vat's current incarnation"),
         (ArtifactMode::Archival, "all but vats that were terminated"),
     ];
     let prunings = modes.into_iter().map(|(mode, keeps)| {
-        let found = prunable(look, mode);
+        let found = prunable(contents, mode);
         Pruning {
             mode: mode.name(),
             keeps,

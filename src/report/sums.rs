@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::report::look::Look;
+use crate::report::contents::StoreContents;
 use crate::store::history::{Populated, SpanInfo, VatInfo};
 use crate::store::records::mode::ArtifactMode;
 
@@ -18,8 +18,8 @@ pub(super) struct Sizes {
 }
 
 impl Sizes {
-    pub(super) fn of(vat: &VatInfo, look: &Look) -> Sizes {
-        let keys = look.keys.vats.get(&vat.vat_id);
+    pub(super) fn of(vat: &VatInfo, contents: &StoreContents) -> Sizes {
+        let keys = contents.keys.vats.get(&vat.vat_id);
         Sizes {
             transcripts: vat.bytes.unwrap_or(0),
             snapshots: u64::try_from(vat.snapshot_bytes).unwrap_or(0),
@@ -51,13 +51,13 @@ pub(super) struct Prunable {
 }
 
 /// What pruning would delete that keeps what exports in `keep` carry.
-pub(super) fn prunable(look: &Look, keep: ArtifactMode) -> Prunable {
+pub(super) fn prunable(contents: &StoreContents, keep: ArtifactMode) -> Prunable {
     let mut found = Prunable::default();
     let mut current: HashMap<&str, &SpanInfo> = HashMap::new();
-    for span in look.spans.iter().filter(|span| span.is_current) {
+    for span in contents.spans.iter().filter(|span| span.is_current) {
         current.insert(&span.vat_id, span);
     }
-    for span in look
+    for span in contents
         .spans
         .iter()
         .filter(|span| !span.is_current && span.items > 0)
@@ -77,7 +77,7 @@ pub(super) fn prunable(look: &Look, keep: ArtifactMode) -> Prunable {
         }
     }
     let has_image = |populated| keep != ArtifactMode::Debug && populated == Populated::All;
-    for snapshot in &look.snapshots {
+    for snapshot in &contents.snapshots {
         if !snapshot.in_use && has_image(snapshot.populated) {
             found.snapshots += 1;
             let bytes = u64::try_from(snapshot.compressed_size.unwrap_or(0)).unwrap_or(0);

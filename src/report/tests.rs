@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use crate::report::look::Look;
+use crate::report::contents::StoreContents;
 use crate::report::page;
 use crate::store::database::locate::file_in_directory;
 use crate::store::database::{Location, OpenOptions};
@@ -36,9 +36,9 @@ fn verified(directory: &Path) -> Report {
 
 fn page_of(directory: &Path, one: Option<&str>, report: Option<&Report>) -> String {
     let monitor = Monitor::default();
-    let look = Look::at(directory, one, &monitor).unwrap();
+    let contents = StoreContents::at(directory, one, &monitor).unwrap();
     let made = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
-    page::write(&look, directory, report, made, &monitor).unwrap()
+    page::write(&contents, directory, report, made, &monitor).unwrap()
 }
 
 /// What stands between two tags that are there once.
@@ -173,9 +173,9 @@ fn what_is_there_and_what_is_missing() {
     assert_eq!(data_of(&one)["vats"].as_array().unwrap().len(), 1);
     assert!(!one.contains("id=\"space\""));
     let monitor = Monitor::default();
-    assert!(Look::at(directory.path(), Some("v3"), &monitor).is_err());
+    assert!(StoreContents::at(directory.path(), Some("v3"), &monitor).is_err());
     monitor.abort();
-    assert!(Look::at(directory.path(), None, &monitor).is_err());
+    assert!(StoreContents::at(directory.path(), None, &monitor).is_err());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::report::look::Look;
+use crate::report::contents::StoreContents;
 use crate::report::sums::Sizes;
 use crate::report::words;
 use crate::store::history::{Populated, SpanInfo, VatInfo, VatState};
@@ -125,14 +125,14 @@ pub(super) struct Vats<'a> {
 }
 
 impl Vats<'_> {
-    pub(super) fn of(look: &Look) -> Vats<'_> {
-        let sizes: HashMap<&str, Sizes> = look
+    pub(super) fn of(contents: &StoreContents) -> Vats<'_> {
+        let sizes: HashMap<&str, Sizes> = contents
             .vats
             .iter()
-            .map(|vat| (vat.vat_id.as_str(), Sizes::of(vat, look)))
+            .map(|vat| (vat.vat_id.as_str(), Sizes::of(vat, contents)))
             .collect();
         let size = |vat: &VatInfo| sizes.get(vat.vat_id.as_str()).copied().unwrap_or_default();
-        let mut listed: Vec<&VatInfo> = look.vats.iter().collect();
+        let mut listed: Vec<&VatInfo> = contents.vats.iter().collect();
         // Vats of one size stay in the order of their numbers.
         listed.sort_by_key(|vat| std::cmp::Reverse(size(vat).total()));
         let rest = listed.split_off(listed.len().min(MOST_VATS));
@@ -145,7 +145,7 @@ impl Vats<'_> {
         Vats {
             rows: listed
                 .iter()
-                .map(|vat| row(vat, size(vat), largest, look.spans_of(&vat.vat_id)))
+                .map(|vat| row(vat, size(vat), largest, contents.spans_of(&vat.vat_id)))
                 .collect(),
             listed,
             others,

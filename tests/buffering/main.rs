@@ -161,7 +161,7 @@ impl Pair<'_> {
                 self.now = state;
             }
             _ => {
-                let notes = self.store.end_crank().unwrap().notes;
+                let notes = self.store.end_crank().unwrap().changes;
                 self.store.finish_crank();
                 self.savepoints.clear();
                 self.now.check_notes(notes, what);
@@ -172,7 +172,7 @@ impl Pair<'_> {
     fn commit(&mut self, what: &str) {
         let is_writing = self.store.database().lock().in_transaction();
         match self.store.prepare_commit().unwrap() {
-            Some(exports) => self.now.check_notes(exports.notes, what),
+            Some(exports) => self.now.check_notes(exports.changes, what),
             None => assert!(!is_writing, "{what}"),
         }
         self.store.commit().unwrap();

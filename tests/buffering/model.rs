@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use swing_store::store::{Note, Sha256};
+use swing_store::store::{ExportChange, Sha256};
 
 pub const SPAN_KEY: &[u8] = b"transcript.v1.current";
 
@@ -55,7 +55,7 @@ impl State {
     }
 
     /// Takes the pending changes, which `notes` must be.
-    pub fn check_notes(&mut self, notes: Vec<Note>, what: &str) {
+    pub fn check_notes(&mut self, notes: Vec<ExportChange>, what: &str) {
         let expected = std::mem::take(&mut self.pending);
         assert_eq!(notes.len(), expected.len(), "{what}: {notes:?}");
         for ((key, value), (expected_key, expected_value)) in notes.into_iter().zip(expected) {

@@ -161,7 +161,7 @@ pub fn happened() -> Happened {
     state().1.clone().unwrap_or_default()
 }
 
-/// Counts a call, and says how it is to fail, if it is.
+/// DifferenceCounts a call, and says how it is to fail, if it is.
 pub fn next(call: Call, file: Option<&Path>) -> Option<Fault> {
     let mut state = state();
     let (Some(planned), Some(happened)) = &mut *state else {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::OnceLock;
 
-use swing_store::store::verify::Kind;
+use swing_store::store::verify::FindingKind;
 use swing_store::store::{Error, Result, Store};
 
 use super::kernel::{self, At, BLOCKS};
@@ -156,7 +156,7 @@ impl Setting {
         // A snapshot may have been saved without the span that goes on from it. What was written
         // is whole all the same.
         let mut findings = findings(&attempt.base.join("store"), &attempt.what);
-        findings.retain(|finding| finding.kind != Kind::SnapshotUnmatched);
+        findings.retain(|finding| finding.kind != FindingKind::SnapshotUnmatched);
         assert!(findings.is_empty(), "{}: {findings:?}", attempt.what);
         done
     }

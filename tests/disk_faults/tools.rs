@@ -17,8 +17,9 @@ use swing_store::store::reclaim::{Method, reclaim};
 use swing_store::store::repopulate::{RepopulateOptions, repopulate_from_directory};
 use swing_store::store::verify::VerifyOptions;
 use swing_store::store::{
-    Artifact, ArtifactMode, Exporter, History, Monitor, NoteTo, OpenOptions, Result, Staged, Store,
-    StoreOptions, StorePlace, check_bundle_artifact, diff_stores, file_in_directory, verify_store,
+    Artifact, ArtifactMode, ChangeTarget, Exporter, History, Monitor, OpenOptions, Result, Staged,
+    Store, StoreLocation, StoreOptions, check_bundle_artifact, diff_stores, file_in_directory,
+    verify_store,
 };
 
 use super::kernel::{self, BLOCKS};
@@ -171,7 +172,7 @@ fn an_export() {
 fn import_directory(export: &Path, to: &Path) -> Result<()> {
     let monitor = Monitor::default();
     let export = ExportDirectory::open(export, to, &ImportOptions::default())?;
-    let place = StorePlace::Directory(to.to_owned());
+    let place = StoreLocation::Directory(to.to_owned());
     let staged = Staged::new(&place, &OpenOptions::default())?;
     let done = export
         .import(&staged, &monitor)
@@ -224,7 +225,7 @@ fn an_import_over_another_store() {
 /// Imports piece by piece, as JavaScript does, and commits as often as it takes, at most twice.
 fn import_pieces(at: &Places, gives_up: bool) -> Result<()> {
     let exporter = Exporter::open(&at.store, ArtifactMode::Debug)?;
-    let place = StorePlace::Directory(at.to.clone());
+    let place = StoreLocation::Directory(at.to.clone());
     let staged = Staged::new(&place, &OpenOptions::default())?;
     let done = fill(&exporter, &staged).and_then(|mut store| {
         let commit = |store: &mut Store| {
@@ -249,7 +250,7 @@ fn fill(exporter: &Exporter, staged: &Staged) -> Result<Store> {
     staged.relax()?;
     staged.database().lock().execute("PRAGMA cache_size=5")?;
     let options = StoreOptions {
-        note_to: NoteTo::Nobody,
+        change_target: ChangeTarget::Nobody,
         ..StoreOptions::default()
     };
     let mut store = Store::over(staged.database().clone(), options)?;

@@ -11,7 +11,7 @@ use crate::cli::arguments::artifact_mode::Mode;
 use crate::cli::terminal::exit::{Failure, Outcome, Result};
 use crate::cli::terminal::session::Session;
 use crate::store::diff::{
-    Counts, DiffOptions, DiffReport, Difference, Subject, Which, diff_stores,
+    DiffOptions, DiffReport, Difference, DifferenceCounts, Subject, Which, diff_stores,
 };
 use crate::store::encoding::printable::printable;
 use crate::store::encoding::wtf8;
@@ -134,7 +134,7 @@ fn difference(difference: &Difference) -> Value {
     })
 }
 
-fn counts(counts: Counts) -> Value {
+fn counts(counts: DifferenceCounts) -> Value {
     json!({
         "a": counts.a,
         "b": counts.b,

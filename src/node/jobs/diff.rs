@@ -4,7 +4,7 @@ use super::job;
 use crate::node::raw::{Call, Reply, Value};
 use crate::node::store::database::path_from;
 use crate::node::store::exporter::artifact_mode;
-use crate::store::diff::{Counts, DiffOptions, DiffReport, Difference, diff_stores};
+use crate::store::diff::{DiffOptions, DiffReport, Difference, DifferenceCounts, diff_stores};
 use crate::store::error::Result;
 
 /// `makeComparison(a, b, artifactMode, quotedMode, contents, localKeys, limit)`: its `run()` is a
@@ -47,7 +47,7 @@ fn report(report: DiffReport) -> Value {
     ])
 }
 
-fn counts(counts: Counts) -> Value {
+fn counts(counts: DifferenceCounts) -> Value {
     let number = |number: u64| Value::Number(number as f64);
     Value::Object(vec![
         ("a", number(counts.a)),

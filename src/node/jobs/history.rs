@@ -8,11 +8,10 @@ use std::sync::Arc;
 
 use super::job;
 use crate::node::raw::{Call, Function, Reply, Value, functions};
-use crate::node::store::packed::Packed;
 use crate::node::store::source;
 use crate::node::store::source::Origin;
 use crate::store::error::{Error, Result};
-use crate::store::history::{History, ItemsRun, ReplayFrom, Selection, to_json};
+use crate::store::history::{History, ReplayFrom, Selection, to_json};
 use crate::store::tasks::monitor::{Monitor, Stage};
 
 const METHODS: &[Function<History>] = &[
@@ -179,34 +178,4 @@ fn items(call: &Call<'_, History>) -> Result<Reply> {
     };
     let reader = history.read_items(&vat_id, selection, call.is_true(1));
     source::make(call, Origin::Items(Box::new(reader)))
-}
-
-/// Items for `js/common/packed.js`: an array of `[incarnation, position, ...packed]`, each with items
-/// that follow one another from a position on.
-pub fn packed_run(run: ItemsRun) -> Value {
-    let mut pieces = Vec::new();
-    let mut open: Option<(i64, i64, Packed)> = None;
-    for (position, item) in run.items.iter() {
-        match &mut open {
-            Some((_, next, packed)) if *next == position => {
-                packed.add(Some(item));
-                *next = position.saturating_add(1);
-            }
-            _ => {
-                let mut packed = Packed::default();
-                packed.add(Some(item));
-                let piece = open.replace((position, position.saturating_add(1), packed));
-                pieces.extend(piece);
-            }
-        }
-    }
-    pieces.extend(open);
-    let pieces = pieces.into_iter().map(|(first, _, packed)| {
-        Value::Array(vec![
-            Value::Number(run.incarnation as f64),
-            Value::Number(first as f64),
-            packed.into_value(),
-        ])
-    });
-    Value::Array(pieces.collect())
 }

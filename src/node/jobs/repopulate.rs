@@ -9,8 +9,7 @@ use super::upkeep::locking;
 use crate::node::raw::{Call, Function, Reply, Value, functions};
 use crate::node::store::database::path_from;
 use crate::node::store::exporter::artifact_mode;
-use crate::node::store::sink;
-use crate::node::store::sink::Work;
+use crate::node::store::sink::{self, ArtifactTarget, Work};
 use crate::store::error::{Error, Result};
 use crate::store::maintenance::repopulate::{
     Incoming, Refused, RepopulateOptions, Repopulated, Repopulation, repopulate_from_directory,
@@ -112,9 +111,10 @@ impl FromStreams {
     fn next(&self) -> MutexGuard<'_, Option<Incoming>> {
         lock::lock(&self.next)
     }
+}
 
-    /// Takes bytes of an artifact. After an error the artifact is gone.
-    pub fn add(&self, incoming: &mut Option<Box<Incoming>>, bytes: &[u8]) -> Result<()> {
+impl ArtifactTarget for FromStreams {
+    fn add(&self, incoming: &mut Option<Box<Incoming>>, bytes: &[u8]) -> Result<()> {
         let Some(artifact) = incoming else {
             return Err(Error::Internal("the artifact was given up".into()));
         };
@@ -135,8 +135,7 @@ impl FromStreams {
         taken
     }
 
-    /// Checks and stores an artifact.
-    pub fn end(&self, incoming: Option<Box<Incoming>>) -> Result<()> {
+    fn end(&self, incoming: Option<Box<Incoming>>) -> Result<()> {
         let Some(artifact) = incoming else {
             return Err(Error::Internal("the artifact was given up".into()));
         };

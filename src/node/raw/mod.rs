@@ -318,10 +318,10 @@ impl<T: 'static> Call<'_, T> {
             .map_err(|error| Error::Internal(error.to_string()))?;
         let promise = promise.value().value;
         let started = threads::start((work, deferred), |(work, deferred)| {
-            settle(deferred, caught(work));
+            flush(deferred, caught(work));
         });
         if let Err(((work, deferred), error)) = started {
-            settle(deferred, caught(|| without_thread(work, error)));
+            flush(deferred, caught(|| without_thread(work, error)));
         }
         Ok(Reply::Js(promise))
     }
@@ -338,7 +338,7 @@ fn caught(work: impl FnOnce() -> Result<Value>) -> Result<Value> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
 }
 
-fn settle(deferred: Deferred, outcome: Result<Value>) {
+fn flush(deferred: Deferred, outcome: Result<Value>) {
     deferred.resolve(Box::new(move |env| {
         let env = env.raw();
         match outcome.and_then(|value| to_js(env, &value)) {

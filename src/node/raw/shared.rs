@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use napi::sys;
 
 use super::{Call, Reply, Value, check, set_property};
-use crate::store::database::cache_signal::{Numbers, Signal, SignalView};
+use crate::store::database::cache_signal::{CacheSignal, CacheSignalReadout, Numbers};
 use crate::store::error::Result;
 
 /// The index of [`Numbers::generation`] in the array.
@@ -39,14 +39,14 @@ pub fn signal_indices(_: &Call<'_, ()>) -> Result<Reply> {
 }
 
 /// The memory of the engine's buffer.
-struct Place(NonNull<i32>);
+struct SharedReadout(NonNull<i32>);
 
 // SAFETY: the memory is written by one thread at a time, under the signal's lock, and read by JavaScript.
-unsafe impl Send for Place {}
+unsafe impl Send for SharedReadout {}
 // SAFETY: as above.
-unsafe impl Sync for Place {}
+unsafe impl Sync for SharedReadout {}
 
-impl SignalView for Place {
+impl CacheSignalReadout for SharedReadout {
     fn show(&self, numbers: Numbers) {
         let mut values = [0; COUNT];
         values[GENERATION] = numbers.generation;
@@ -62,8 +62,8 @@ impl SignalView for Place {
 
 /// A view of a signal, and what keeps its memory.
 struct Shown {
-    signal: Arc<Signal>,
-    view: Arc<dyn SignalView>,
+    signal: Arc<CacheSignal>,
+    view: Arc<dyn CacheSignalReadout>,
     buffer: sys::napi_ref,
 }
 
@@ -72,7 +72,11 @@ struct Shown {
 ///
 /// # Errors
 /// [`Error::Internal`](crate::store::error::Error::Internal) if Node-API makes no buffer.
-pub fn add_signal(env: sys::napi_env, object: sys::napi_value, signal: Arc<Signal>) -> Result<()> {
+pub fn add_signal(
+    env: sys::napi_env,
+    object: sys::napi_value,
+    signal: Arc<CacheSignal>,
+) -> Result<()> {
     extern "C" fn finalize(env: sys::napi_env, data: *mut c_void, _: *mut c_void) {
         // SAFETY: made by `Box::into_raw` below, and given back once, here: when the object was
         // collected, or when the environment ends, while its memory is still there.
@@ -116,7 +120,7 @@ pub fn add_signal(env: sys::napi_env, object: sys::napi_value, signal: Arc<Signa
             "finding a buffer's memory",
         );
     };
-    let view: Arc<dyn SignalView> = Arc::new(Place(place));
+    let view: Arc<dyn CacheSignalReadout> = Arc::new(SharedReadout(place));
     let shown = Box::into_raw(Box::new(Shown {
         signal: signal.clone(),
         view: view.clone(),

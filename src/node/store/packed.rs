@@ -13,6 +13,7 @@ use napi::sys;
 use crate::node::raw::{Call, Value, array, to_js};
 use crate::store::encoding::wtf8::{self, from_utf16};
 use crate::store::error::{Error, Result};
+use crate::store::history::ItemsRun;
 use crate::store::tasks::limits::limits;
 
 /// The length of what is `null`.
@@ -149,4 +150,34 @@ fn utf16_length(text: &[u8]) -> u32 {
         _ => 1,
     };
     text.iter().map(units).sum()
+}
+
+/// Items for `js/common/packed.js`: an array of `[incarnation, position, ...packed]`, each with items
+/// that follow one another from a position on.
+pub fn packed_run(run: ItemsRun) -> Value {
+    let mut pieces = Vec::new();
+    let mut open: Option<(i64, i64, Packed)> = None;
+    for (position, item) in run.items.iter() {
+        match &mut open {
+            Some((_, next, packed)) if *next == position => {
+                packed.add(Some(item));
+                *next = position.saturating_add(1);
+            }
+            _ => {
+                let mut packed = Packed::default();
+                packed.add(Some(item));
+                let piece = open.replace((position, position.saturating_add(1), packed));
+                pieces.extend(piece);
+            }
+        }
+    }
+    pieces.extend(open);
+    let pieces = pieces.into_iter().map(|(first, _, packed)| {
+        Value::Array(vec![
+            Value::Number(run.incarnation as f64),
+            Value::Number(first as f64),
+            packed.into_value(),
+        ])
+    });
+    Value::Array(pieces.collect())
 }

@@ -12,7 +12,6 @@ use std::sync::{Arc, Mutex};
 use napi::sys;
 
 use super::database;
-use crate::node::jobs::repopulate::FromStreams;
 use crate::node::raw::{Call, Function, Reply, Value, add_functions, new_object, tie};
 use crate::store::error::{Error, Result};
 use crate::store::gzip::{Compressed, Compressor};
@@ -31,6 +30,21 @@ const TAG: sys::napi_type_tag = sys::napi_type_tag {
     upper: 0x6f72_652d_7369_6e6b,
 };
 
+/// Receives an artifact that fills what was pruned.
+pub trait ArtifactTarget: Send + Sync {
+    /// Takes bytes of the artifact.
+    ///
+    /// # Errors
+    /// Those of the check; the artifact is dropped then.
+    fn add(&self, incoming: &mut Option<Box<Incoming>>, bytes: &[u8]) -> Result<()>;
+
+    /// Checks and stores the artifact.
+    ///
+    /// # Errors
+    /// Those of the check and of the store.
+    fn end(&self, incoming: Option<Box<Incoming>>) -> Result<()>;
+}
+
 /// What becomes of the bytes.
 pub enum Work {
     /// A snapshot's image is compressed and hashed.
@@ -44,7 +58,7 @@ pub enum Work {
     /// It has been; its ID and what to store.
     CheckedBundle(Vec<u8>, BundleContents),
     /// An artifact is checked, and fills what was pruned.
-    Artifact(Arc<FromStreams>, Option<Box<Incoming>>),
+    Artifact(Arc<dyn ArtifactTarget>, Option<Box<Incoming>>),
     /// Nothing more.
     Ended,
 }
@@ -131,7 +145,7 @@ impl Sink {
     }
 
     /// What is pending, which leaves room for more of it.
-    fn take_pending(&self) -> Vec<u8> {
+    fn take_pending_exports(&self) -> Vec<u8> {
         let spare = std::mem::take(&mut *lock(&self.spare));
         std::mem::replace(&mut *lock(&self.pending), spare)
     }
@@ -156,7 +170,7 @@ impl Sink {
     }
 
     fn finish(&self) -> Result<()> {
-        self.process(&self.take_pending())?;
+        self.process(&self.take_pending_exports())?;
         let mut work = lock_sound(&self.work)?;
         *work = match std::mem::replace(&mut *work, Work::Ended) {
             Work::Snapshot(compressor) => Work::Compressed(compressor.finish()?),
@@ -201,7 +215,7 @@ fn add(call: &Call<'_, Sink>) -> Result<Reply> {
 
 /// `flush()`: a promise that what is pending has been worked off.
 fn flush(call: &Call<'_, Sink>) -> Result<Reply> {
-    let batch = call.target.take_pending();
+    let batch = call.target.take_pending_exports();
     let sink = call.target.clone();
     sink.is_busy.store(true, Ordering::Release);
     call.promise(move || sink.drain(batch).map(|()| Value::Undefined))

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use super::packed::Packed;
+use super::packed::{Packed, packed_run};
 use crate::node::raw::{Call, Function, Reply, Value, functions};
 use crate::store::error::{Error, Result};
 use crate::store::gzip::Decompressor;
@@ -85,9 +85,7 @@ impl Source {
             Origin::Snapshot(decompressor) => decompressor.next_chunk()?.map(Value::Bytes),
             Origin::Span(reader) => reader.next_chunk()?.map(Value::Bytes),
             Origin::Records(records) => packed(records)?,
-            Origin::Items(items) => items
-                .next_run()?
-                .map(crate::node::jobs::history::packed_run),
+            Origin::Items(items) => items.next_run()?.map(packed_run),
             Origin::Bytes(bytes) => {
                 let bytes = std::mem::take(bytes);
                 *origin = Origin::Ended;

@@ -8,7 +8,7 @@ use napi::sys;
 use super::database;
 use crate::node::raw::{Call, Function, Reply, Value, add_functions, new_object, tie};
 use crate::store::database::OpenOptions;
-use crate::store::database::staging::{Staged, StorePlace};
+use crate::store::database::staging::{Staged, StoreLocation};
 use crate::store::error::{Error, Result};
 use crate::store::fs::open_files::Unused;
 
@@ -32,11 +32,11 @@ const METHODS: &[Function<Staged>] = &[
 ];
 
 /// The directory, or the file, that a store is to be in.
-fn place(call: &Call<'_, ()>) -> Result<StorePlace> {
+fn place(call: &Call<'_, ()>) -> Result<StoreLocation> {
     let path = database::path_from(call.text(0, "path")?)?;
     Ok(match call.is_true(1) {
-        true => StorePlace::File(path),
-        false => StorePlace::Directory(path),
+        true => StoreLocation::File(path),
+        false => StoreLocation::Directory(path),
     })
 }
 

@@ -98,7 +98,7 @@ impl<'a> Archive<'a> {
         (self.bytes_read <= zip::MOST_BYTES).then_some(file.content)
     }
 
-    /// Notes that a file was read.
+    /// ExportChanges that a file was read.
     pub(super) fn mark_read(&mut self, path: &[u8]) {
         if let Some(file) = self.files.get_mut(path) {
             file.was_read = true;

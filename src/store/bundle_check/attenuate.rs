@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::link::{Attenuation, Linked};
 use super::linking::NotAnAttenuator;
-use super::loader::{Loader, Place, Source};
+use super::loader::{Loader, ModuleKey, ModuleKind};
 use crate::store::encoding::json::Json;
 use crate::store::encoding::quote;
 use crate::store::error::refusal::Refusal;
@@ -100,7 +100,7 @@ impl Problems {
 fn module<'a>(
     linked: &Linked<'a>,
     attenuation: &Attenuation<'a>,
-) -> Result<Place<'a>, &'static str> {
+) -> Result<ModuleKey<'a>, &'static str> {
     let Some(attenuators) = &linked.attenuators else {
         return Err("No attenuators specified in policy");
     };
@@ -120,7 +120,7 @@ fn module<'a>(
 /// Links modules, each of them once, as far as that needs no program.
 #[derive(Default)]
 struct Linker<'a> {
-    linked: HashSet<Place<'a>>,
+    linked: HashSet<ModuleKey<'a>>,
     /// Whether one of them can import modules that no record lists.
     can_import_more: bool,
 }
@@ -130,7 +130,7 @@ impl<'a> Linker<'a> {
     fn load_and_link(
         &mut self,
         loader: &mut Loader<'a, '_>,
-        attenuator: Place<'a>,
+        attenuator: ModuleKey<'a>,
     ) -> Result<(), String> {
         let load = loader.load(attenuator.0, attenuator.1);
         load.map_err(|refusal| refusal.message().to_owned())?;
@@ -140,8 +140,8 @@ impl<'a> Linker<'a> {
                 continue;
             }
             match loader.source(place) {
-                Some(Source::Alias(place)) => pending.push(*place),
-                Some(Source::Module(imports, linking)) => {
+                Some(ModuleKind::Alias(place)) => pending.push(*place),
+                Some(ModuleKind::Module(imports, linking)) => {
                     if let Some(problem) = &linking.problem {
                         return Err(problem.clone());
                     }
@@ -158,12 +158,12 @@ impl<'a> Linker<'a> {
 /// Why a module that was loaded is no attenuator, whatever its program does.
 fn not_an_attenuator<'l, 'a>(
     loader: &'l Loader<'a, '_>,
-    mut place: Place<'a>,
+    mut place: ModuleKey<'a>,
 ) -> Option<&'l NotAnAttenuator> {
     loop {
         match loader.source(place)? {
-            Source::Alias(target) => place = *target,
-            Source::Module(_, linking) => return linking.not_an_attenuator.as_ref(),
+            ModuleKind::Alias(target) => place = *target,
+            ModuleKind::Module(_, linking) => return linking.not_an_attenuator.as_ref(),
         }
     }
 }

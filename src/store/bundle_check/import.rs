@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::archive::Archive;
 use super::link::Compartment;
 use super::linking::Linking;
-use super::record::{Language, Record};
+use super::record::{Language, ModuleRecord};
 use super::{archive, coerce, object_prototype, record, specifier as specifiers};
 use crate::store::encoding::json::Json;
 use crate::store::encoding::quote;
@@ -16,7 +16,7 @@ pub(super) enum Module {
     /// An error that the archive keeps for the module's execution.
     DeferredError(Linking),
     /// A file that imports other modules.
-    File(Record),
+    File(ModuleRecord),
 }
 
 /// Reads and checks the file of a module.

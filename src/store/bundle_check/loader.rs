@@ -11,22 +11,22 @@ use super::failures::Failures;
 use super::import::Module;
 use super::link::Linked;
 use super::linking::Linking;
-use super::module_map::Target;
-use super::record::{Imports, Record};
+use super::module_map::ModuleTarget;
+use super::record::{Imports, ModuleRecord};
 use super::{import, module_map, specifier as specifiers};
 use crate::store::encoding::json::{JsObject, Json};
 use crate::store::encoding::quote;
 use crate::store::error::refusal::Refusal;
 
 /// A module: its compartment, and its specifier there.
-pub(super) type Place<'a> = (usize, &'a [u8]);
+pub(super) type ModuleKey<'a> = (usize, &'a [u8]);
 
 /// What a module is, for linking it.
-pub(super) enum Source<'a> {
+pub(super) enum ModuleKind<'a> {
     /// Another module.
-    Alias(Place<'a>),
+    Alias(ModuleKey<'a>),
     /// A module that imports these.
-    Module(Vec<Place<'a>>, Linking),
+    Module(Vec<ModuleKey<'a>>, Linking),
 }
 
 /// Loads modules of an archive, one entry module after the other.
@@ -34,13 +34,13 @@ pub(super) struct Loader<'a, 'l> {
     linked: &'l Linked<'a>,
     archive: &'l mut Archive<'a>,
     /// What was loaded successfully before, with everything that it leads to.
-    loaded: HashSet<Place<'a>>,
+    loaded: HashSet<ModuleKey<'a>>,
     /// What linking needs to know, if the modules that are loaded will be linked.
-    sources: Option<HashMap<Place<'a>, Source<'a>>>,
+    sources: Option<HashMap<ModuleKey<'a>, ModuleKind<'a>>>,
     /// The loads of the entry module at hand.
     loads: Vec<Load<'a>>,
     /// The loads of specifiers that stand in the map. All others fail, and are not shared.
-    known: HashMap<Place<'a>, usize>,
+    known: HashMap<ModuleKey<'a>, usize>,
     steps: VecDeque<Step>,
     failures: Failures,
 }
@@ -103,7 +103,7 @@ impl<'a, 'l> Loader<'a, 'l> {
     }
 
     /// A module that was loaded since sources are kept.
-    pub(super) fn source(&self, place: Place<'a>) -> Option<&Source<'a>> {
+    pub(super) fn source(&self, place: ModuleKey<'a>) -> Option<&ModuleKind<'a>> {
         self.sources.as_ref()?.get(&place)
     }
 
@@ -180,20 +180,20 @@ impl<'a, 'l> Loader<'a, 'l> {
             return;
         }
         match module_map::look_up(self.linked, compartment, specifier) {
-            Ok(Target::Alias(to, foreign)) => {
+            Ok(ModuleTarget::Alias(to, foreign)) => {
                 let target = self.start_known(to, foreign);
                 self.wait(target, Waiting::Alias(load));
-                self.keep((compartment, specifier), Source::Alias((to, foreign)));
+                self.keep((compartment, specifier), ModuleKind::Alias((to, foreign)));
             }
-            Ok(Target::Object(namespace)) => {
+            Ok(ModuleTarget::Object(namespace)) => {
                 self.end(load, Ok(()));
                 let linking = Linking::of_object(namespace);
                 self.keep(
                     (compartment, specifier),
-                    Source::Module(Vec::new(), linking),
+                    ModuleKind::Module(Vec::new(), linking),
                 );
             }
-            Ok(Target::File) => self.steps.push_back(Step::Import(load)),
+            Ok(ModuleTarget::File) => self.steps.push_back(Step::Import(load)),
             Err(refusal) => {
                 let failure = self.failures.note(refusal);
                 self.end(load, Err(failure));
@@ -224,9 +224,9 @@ impl<'a, 'l> Loader<'a, 'l> {
             ..
         } = self.loads[load];
         let place = (compartment, referrer);
-        let Record { imports, linking } = match module {
+        let ModuleRecord { imports, linking } = match module {
             Module::DeferredError(linking) => {
-                self.keep(place, Source::Module(Vec::new(), linking));
+                self.keep(place, ModuleKind::Module(Vec::new(), linking));
                 return Ok(());
             }
             Module::File(record) => record,
@@ -263,11 +263,11 @@ impl<'a, 'l> Loader<'a, 'l> {
                 }
             }
         }
-        self.keep(place, Source::Module(places, linking));
+        self.keep(place, ModuleKind::Module(places, linking));
         Ok(())
     }
 
-    fn keep(&mut self, place: Place<'a>, source: Source<'a>) {
+    fn keep(&mut self, place: ModuleKey<'a>, source: ModuleKind<'a>) {
         if let Some(sources) = &mut self.sources {
             sources.insert(place, source);
         }

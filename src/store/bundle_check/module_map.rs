@@ -7,7 +7,7 @@ use crate::store::encoding::quote;
 use crate::store::error::refusal::Refusal;
 
 /// Where a specifier leads.
-pub(super) enum Target<'a> {
+pub(super) enum ModuleTarget<'a> {
     /// To the module of this specifier in the compartment of this index.
     Alias(usize, &'a [u8]),
     /// To an object in the map that stands for a module which imports nothing.
@@ -21,7 +21,7 @@ pub(super) fn look_up<'a>(
     linked: &Linked<'a>,
     compartment: usize,
     specifier: &[u8],
-) -> Result<Target<'a>, Refusal> {
+) -> Result<ModuleTarget<'a>, Refusal> {
     let compartment = &linked.compartments[compartment];
     let Some(module) = compartment.modules.get(specifier) else {
         if object_prototype::has(specifier) {
@@ -30,14 +30,14 @@ pub(super) fn look_up<'a>(
                 "Cannot add property retained, object is not extensible",
             ));
         }
-        return Ok(Target::File);
+        return Ok(ModuleTarget::File);
     };
     let foreign = module.get("compartment").zip(module.get("module"));
     let Some((foreign_compartment, foreign_module)) = foreign else {
-        return Ok(Target::File);
+        return Ok(ModuleTarget::File);
     };
     if module.get("exit").is_some() || module.get("deferredError").is_some() {
-        return Ok(Target::File);
+        return Ok(ModuleTarget::File);
     }
     let name = coerce::to_string(foreign_compartment)?;
     let Some(index) = linked.find(&name) else {
@@ -47,8 +47,8 @@ pub(super) fn look_up<'a>(
         )));
     };
     match foreign_module {
-        Json::String(specifier) => Ok(Target::Alias(index, specifier)),
-        Json::Array(_) | Json::Object(_) => Ok(Target::Object(foreign_module)),
+        Json::String(specifier) => Ok(ModuleTarget::Alias(index, specifier)),
+        Json::Array(_) | Json::Object(_) => Ok(ModuleTarget::Object(foreign_module)),
         Json::Null | Json::Bool(_) | Json::Number(_) => Err(Refusal::error(format!(
             "Invalid compartment in module descriptor for specifier {} in compartment {}",
             quote::string(specifier),

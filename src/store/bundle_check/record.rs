@@ -38,7 +38,7 @@ pub(super) enum Imports {
 }
 
 /// What the file of a module says.
-pub(super) struct Record {
+pub(super) struct ModuleRecord {
     /// What the module imports.
     pub(super) imports: Imports,
     /// What linking the module shows, which only happens to attenuators and their imports.
@@ -51,13 +51,13 @@ pub(super) fn read(
     content: &[u8],
     specifier: &[u8],
     location: &str,
-) -> Result<Record, Refusal> {
+) -> Result<ModuleRecord, Refusal> {
     match language {
         Language::PrecompiledEcmaScript => {
             read_ecmascript(&parse_json(content, location)?, specifier)
         }
         Language::PrecompiledCommonJs => read_commonjs(&parse_json(content, location)?, specifier),
-        Language::Data => Ok(Record {
+        Language::Data => Ok(ModuleRecord {
             imports: Imports::Specifiers(Vec::new()),
             linking: Linking::of_data(),
         }),
@@ -66,7 +66,7 @@ pub(super) fn read(
 
 /// The reference appends to the program of the module, which must be possible; that there is a
 /// program is only seen when it runs.
-fn read_ecmascript(record: &Json, specifier: &[u8]) -> Result<Record, Refusal> {
+fn read_ecmascript(record: &Json, specifier: &[u8]) -> Result<ModuleRecord, Refusal> {
     const PROGRAM: &str = "__syncModuleProgram__";
     let primitive = match record {
         Json::Null => {
@@ -79,7 +79,7 @@ fn read_ecmascript(record: &Json, specifier: &[u8]) -> Result<Record, Refusal> {
             if let Some(program @ (Json::Array(_) | Json::Object(_))) = record.get(PROGRAM) {
                 coerce::to_string(program)?;
             }
-            return Ok(Record {
+            return Ok(ModuleRecord {
                 imports: imports_of(record),
                 linking: Linking::of_ecmascript(record, specifier),
             });
@@ -92,12 +92,12 @@ fn read_ecmascript(record: &Json, specifier: &[u8]) -> Result<Record, Refusal> {
     )))
 }
 
-fn read_commonjs(record: &Json, specifier: &[u8]) -> Result<Record, Refusal> {
+fn read_commonjs(record: &Json, specifier: &[u8]) -> Result<ModuleRecord, Refusal> {
     match record {
         Json::Null => Err(Refusal::type_error(
             "Cannot destructure property 'source' of 'parseLocatedJson(...)' as it is null.",
         )),
-        record => Ok(Record {
+        record => Ok(ModuleRecord {
             imports: imports_of(record),
             linking: Linking::of_commonjs(record, specifier),
         }),

@@ -22,14 +22,14 @@ pub struct Numbers {
 }
 
 /// Shows the numbers to somebody who does not ask.
-pub trait SignalView: Send + Sync {
+pub trait CacheSignalReadout: Send + Sync {
     /// Shows the numbers as they are now.
     fn show(&self, numbers: Numbers);
 }
 
 /// The numbers, and those who see them.
 #[derive(Default)]
-pub struct Signal {
+pub struct CacheSignal {
     state: Mutex<State>,
     held: AtomicBool,
 }
@@ -37,27 +37,27 @@ pub struct Signal {
 #[derive(Default)]
 struct State {
     numbers: Numbers,
-    views: Vec<Arc<dyn SignalView>>,
+    views: Vec<Arc<dyn CacheSignalReadout>>,
 }
 
-impl fmt::Debug for Signal {
+impl fmt::Debug for CacheSignal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Signal")
+        f.debug_tuple("CacheSignal")
             .field(&self.state().numbers)
             .finish()
     }
 }
 
-impl Signal {
+impl CacheSignal {
     /// Shows the numbers in `view` from now on.
-    pub fn show_in(&self, view: Arc<dyn SignalView>) {
+    pub fn show_in(&self, view: Arc<dyn CacheSignalReadout>) {
         let mut state = self.state();
         view.show(state.numbers);
         state.views.push(view);
     }
 
     /// Leaves `view` alone from now on: nothing is shown in it once this has returned.
-    pub fn stop_showing_in(&self, view: &Arc<dyn SignalView>) {
+    pub fn stop_showing_in(&self, view: &Arc<dyn CacheSignalReadout>) {
         self.state().views.retain(|other| !Arc::ptr_eq(other, view));
     }
 
@@ -112,7 +112,7 @@ mod tests {
     #[derive(Default)]
     struct Seen(Mutex<Vec<Numbers>>);
 
-    impl SignalView for Seen {
+    impl CacheSignalReadout for Seen {
         fn show(&self, numbers: Numbers) {
             self.0.lock().unwrap().push(numbers);
         }
@@ -120,10 +120,10 @@ mod tests {
 
     #[test]
     fn a_view_shows_every_change_until_it_is_left_alone() {
-        let signal = Signal::default();
+        let signal = CacheSignal::default();
         signal.hold(true);
         let seen = Arc::new(Seen::default());
-        let view: Arc<dyn SignalView> = seen.clone();
+        let view: Arc<dyn CacheSignalReadout> = seen.clone();
         signal.show_in(view.clone());
         signal.hold(true);
         signal.outdate();

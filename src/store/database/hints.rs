@@ -1,4 +1,4 @@
-//! What to do about a disk that fails, or a file that may not be used.
+//! What to do with_hint a disk that fails, or a file that may not be used.
 //!
 //! SQLite's messages name no file ("disk I/O error", "unable to open database file"). Callers of the
 //! reference's functions expect just these words. Functions of our own say of which file they are,
@@ -13,7 +13,7 @@ use crate::store::error::{Error, Result, system};
 const NO_MEMORY: &str =
     "Let something else go of memory, or allow this process more, and do it again";
 
-/// What can be done about SQLite's failures, by the beginning of their names.
+/// What can be done with_hint SQLite's failures, by the beginning of their names.
 const ADVICE: [(&str, &str); 11] = [
     (
         "SQLITE_FULL",
@@ -64,7 +64,7 @@ const ADVICE: [(&str, &str); 11] = [
     ),
 ];
 
-/// What to do about a failure: about the system's, where that has one cause, else about SQLite's.
+/// What to do with_hint a failure: with_hint the system's, where that has one cause, else with_hint SQLite's.
 fn advice(code: &str, system: Option<&str>) -> Option<&'static str> {
     let of_sqlite = ADVICE.iter().find(|(begins, _)| code.starts_with(begins));
     let (_, of_sqlite) = of_sqlite?;
@@ -74,7 +74,7 @@ fn advice(code: &str, system: Option<&str>) -> Option<&'static str> {
 impl Error {
     /// Says of which file an error of SQLite is, and what to do; as it is if that is no question
     /// of the disk, or was said before.
-    pub(crate) fn about(self, file: impl Display) -> Error {
+    pub(crate) fn with_hint(self, file: impl Display) -> Error {
         match self {
             Error::Sqlite {
                 code,
@@ -97,35 +97,35 @@ impl Error {
         }
     }
 
-    /// As [`Error::about`], for the store in a directory.
-    pub(crate) fn about_store(self, directory: &Path) -> Error {
+    /// As [`Error::with_hint`], for the store in a directory.
+    pub(crate) fn with_store(self, directory: &Path) -> Error {
         match self {
             Error::NoSuchDirectory => no_store(
                 directory,
                 "there is no such directory. Name the directory that holds swingstore.sqlite",
             ),
-            other => other.about(file_in_directory(directory).display()),
+            other => other.with_hint(file_in_directory(directory).display()),
         }
     }
 }
 
 /// Results whose errors are to say more.
-pub(crate) trait Advised {
-    /// With an error as by [`Error::about_store`].
-    fn about_store(self, directory: &Path) -> Self;
+pub(crate) trait WithFile {
+    /// With an error as by [`Error::with_store`].
+    fn with_store(self, directory: &Path) -> Self;
 
-    /// With an error as by [`Error::about`], of a database's file.
-    fn about_file(self, file: Option<&Path>) -> Self;
+    /// With an error as by [`Error::with_hint`], of a database's file.
+    fn with_file(self, file: Option<&Path>) -> Self;
 }
 
-impl<T> Advised for Result<T> {
-    fn about_store(self, directory: &Path) -> Self {
-        self.map_err(|error| error.about_store(directory))
+impl<T> WithFile for Result<T> {
+    fn with_store(self, directory: &Path) -> Self {
+        self.map_err(|error| error.with_store(directory))
     }
 
-    fn about_file(self, file: Option<&Path>) -> Self {
+    fn with_file(self, file: Option<&Path>) -> Self {
         self.map_err(|error| match file {
-            Some(file) => error.about(file.display()),
+            Some(file) => error.with_hint(file.display()),
             None => error,
         })
     }
@@ -161,21 +161,21 @@ mod tests {
                 ("ELOOP", "links"),
                 ("ENOLCK", "lock files"),
             ] {
-                let said = failed(code, system).about("/stores/a").to_string();
+                let said = failed(code, system).with_hint("/stores/a").to_string();
                 assert!(said.contains(expected), "{said}");
                 assert!(!said.contains("this user may"), "{said}");
                 assert!(!said.contains("system's log"), "{said}");
             }
         }
-        let said = failed("SQLITE_CANTOPEN", "EACCES").about("/stores/a");
+        let said = failed("SQLITE_CANTOPEN", "EACCES").with_hint("/stores/a");
         assert!(said.to_string().contains("this user may"), "{said}");
-        let said = failed("SQLITE_IOERR_READ", "EIO").about("/stores/a");
+        let said = failed("SQLITE_IOERR_READ", "EIO").with_hint("/stores/a");
         assert!(said.to_string().contains("system's log"), "{said}");
         // Somebody else's lock is what is behind this number there.
-        let said = failed("SQLITE_IOERR_LOCK", "EAGAIN").about("/stores/a");
+        let said = failed("SQLITE_IOERR_LOCK", "EAGAIN").with_hint("/stores/a");
         assert!(!said.to_string().contains("thread"), "{said}");
         // What is no question of the disk is none of the system's, either.
-        let said = failed("SQLITE_ERROR", "EMFILE").about("/stores/a");
+        let said = failed("SQLITE_ERROR", "EMFILE").with_hint("/stores/a");
         assert_eq!(said.to_string(), "it failed");
     }
 
@@ -183,21 +183,21 @@ mod tests {
     fn sqlite_s_words_come_first_and_the_file_once() {
         let store = Path::new("/stores/a");
         let full = sqlite("SQLITE_FULL", "database or disk is full");
-        let once = full.about_store(store);
+        let once = full.with_store(store);
         let said = once.to_string();
         let file = file_in_directory(store);
         let expected = format!("database or disk is full: {}. Make room", file.display());
         assert!(said.starts_with(&expected), "{said}");
         assert_eq!(once.code(), "SQLITE_FULL");
-        assert_eq!(once.about_store(store).to_string(), said);
+        assert_eq!(once.with_store(store).to_string(), said);
     }
 
     #[test]
     fn what_is_no_question_of_the_disk_stays() {
         let error = sqlite("SQLITE_ERROR", "no such table: kvStore");
-        let said = error.about("/stores/a").to_string();
+        let said = error.with_hint("/stores/a").to_string();
         assert_eq!(said, "no such table: kvStore");
-        let missing = Error::NoSuchDirectory.about_store(Path::new("/stores/a"));
+        let missing = Error::NoSuchDirectory.with_store(Path::new("/stores/a"));
         assert!(matches!(missing, Error::NoStore { .. }));
     }
 }

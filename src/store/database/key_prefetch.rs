@@ -19,7 +19,7 @@ const GROWTH: usize = 4;
 
 /// Keys of the kvStore table that come next, without those whose deletion is buffered.
 #[derive(Default)]
-pub(crate) struct ScanAhead {
+pub(crate) struct KeyPrefetch {
     /// Between this key and the first of `keys` there is no other. `None`: nothing is known.
     from: Option<Vec<u8>>,
     keys: VecDeque<Vec<u8>>,
@@ -30,7 +30,7 @@ pub(crate) struct ScanAhead {
     batch: usize,
 }
 
-impl ScanAhead {
+impl KeyPrefetch {
     /// Forgets all keys, because the table has changed.
     pub(crate) fn forget(&mut self) {
         self.from = None;
@@ -82,7 +82,7 @@ impl ScanAhead {
 impl Database {
     /// The first key of the table behind `previous`. What is buffered is not looked at.
     pub(crate) fn peek_key_after(&self, previous: &[u8]) -> Result<Option<Vec<u8>>> {
-        self.notice_others();
+        self.notice_external_commits();
         let mut buffer = self.buffer.borrow_mut();
         let scan = &mut buffer.scan;
         if let Some(known) = scan.after(previous) {

@@ -41,12 +41,12 @@ use crate::store::fs::{open, open_files};
 use crate::store::tasks::limits::{Limits, limits};
 use crate::store::tasks::lock;
 use crate::store::tasks::lock::{Faultable, WatchedGuard};
-use cache_signal::Signal;
+use cache_signal::CacheSignal;
 use open_readers::ReaderState;
-use pinned_read::Moment;
+use pinned_read::PinnedRead;
 use saved_items::SavedItems;
 use schema::Part;
-use span_view::{IdleView, ReaderView};
+use span_view::{IdleSpanView, SpanView};
 use tool_statement::Statement;
 
 /// How long a writer waits for another one, as better-sqlite3 does.
@@ -106,15 +106,15 @@ pub struct Database {
     pub(crate) next_statement: u32,
     pub(crate) readers: RefCell<Vec<Weak<Mutex<ReaderState>>>>,
     /// Views that readers read in, some of which may have ended.
-    pub(crate) views: RefCell<Vec<Weak<ReaderView>>>,
-    pub(crate) idle_view: Arc<IdleView>,
+    pub(crate) views: RefCell<Vec<Weak<SpanView>>>,
+    pub(crate) idle_span_view: Arc<IdleSpanView>,
     /// What was saved for readers, if anything was.
     pub(crate) saved_items: RefCell<Weak<SavedItems>>,
     /// Whether the file is out of sight of others.
     pub(crate) is_staged: bool,
     pub(crate) buffer: RefCell<Buffer>,
-    pub(crate) signal: Arc<Signal>,
-    pub(crate) moment: Cell<Moment>,
+    pub(crate) signal: Arc<CacheSignal>,
+    pub(crate) moment: Cell<PinnedRead>,
     /// Whether what is in memory, and in the open transaction, can be relied on.
     pub(crate) trust: Cell<Trust>,
     pub(crate) connection: Option<Connection>,
@@ -209,7 +209,7 @@ impl Database {
             next_statement: 0,
             readers: RefCell::default(),
             views: RefCell::default(),
-            idle_view: Arc::default(),
+            idle_span_view: Arc::default(),
             saved_items: RefCell::default(),
             is_staged: false,
             buffer: RefCell::default(),
@@ -224,7 +224,7 @@ impl Database {
     /// The connection.
     ///
     /// # Errors
-    /// [`Error::DatabaseClosed`] after [`Database::close`]; [`Error::MomentLost`];
+    /// [`Error::DatabaseClosed`] after [`Database::close`]; [`Error::PinnedReadLost`];
     /// [`Error::Faulted`].
     pub fn connection(&self) -> Result<&Connection> {
         let connection = self.connection.as_ref().ok_or(Error::DatabaseClosed)?;
@@ -251,11 +251,11 @@ impl Database {
     /// Makes void the copies of values that were made before, if another connection may have
     /// changed the database since.
     pub fn refresh(&self) {
-        self.notice_others();
+        self.notice_external_commits();
     }
 
     /// What tells whoever keeps copies of values whether they still hold.
-    pub fn signal(&self) -> Arc<Signal> {
+    pub fn signal(&self) -> Arc<CacheSignal> {
         self.signal.clone()
     }
 
@@ -294,7 +294,7 @@ impl Database {
 
     /// A statement, prepared once and kept, that sees everything that was written.
     pub(crate) fn prepare(&self, sql: &str) -> Result<CachedStatement<'_>> {
-        self.settle()?;
+        self.flush()?;
         self.prepare_directly(sql)
     }
 
@@ -309,7 +309,7 @@ impl Database {
     }
 
     /// Runs a statement that has nothing to do with what is buffered.
-    pub(crate) fn run_beside(&self, sql: &str, params: impl Params) -> Result<usize> {
+    pub(crate) fn run_unbuffered(&self, sql: &str, params: impl Params) -> Result<usize> {
         self.make_savepoints()?;
         self.checked(self.prepare_directly(sql)?.execute(params))
     }
@@ -350,7 +350,7 @@ impl Database {
         params: impl Params,
         map: impl FnOnce(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Option<T>> {
-        self.settle()?;
+        self.flush()?;
         self.peek_row(sql, params, map)
     }
 
@@ -376,7 +376,7 @@ impl Database {
         params: impl Params,
         map: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>> {
-        self.settle()?;
+        self.flush()?;
         self.peek_rows(sql, params, map)
     }
 
@@ -447,7 +447,7 @@ impl Database {
 
     /// Commits the open transaction.
     pub fn commit(&self) -> Result<()> {
-        self.settle_entirely()?;
+        self.flush_all()?;
         self.before_commit();
         self.run_directly("COMMIT")?;
         self.transaction_ended();
@@ -497,7 +497,7 @@ impl Database {
 
     /// The whole database as bytes, from which [`Location::Serialized`] makes it anew.
     pub fn serialize(&mut self) -> Result<Vec<u8>> {
-        self.settle_entirely()?;
+        self.flush_all()?;
         let connection = self.connection.as_mut().ok_or(Error::DatabaseClosed)?;
         Ok(connection.serialize("main")?.to_vec())
     }

@@ -13,7 +13,7 @@ use rusqlite::params;
 use super::Database;
 use super::item_changes::Change;
 use super::saved_items::{SavedItems, SavedRange};
-use super::span_view::ReaderView;
+use super::span_view::SpanView;
 use super::sql_text::SqlText;
 use crate::store::error::{Error, Result};
 use crate::store::records::item_batch::{ITEM_BYTES, ItemBatch};
@@ -25,7 +25,7 @@ pub(crate) enum Source {
     /// The store's own connection.
     Own,
     /// A state that does not change.
-    View(Arc<ReaderView>),
+    View(Arc<SpanView>),
 }
 
 /// Items that were saved for a reader.
@@ -362,7 +362,7 @@ impl Database {
     /// change.
     pub(crate) fn before_tools_change(&self) {
         // A tool may change the journal mode, for which no other connection may be open.
-        self.idle_view.clear();
+        self.idle_span_view.clear();
         self.make_readers_independent();
         if self.in_transaction() {
             self.buffer.borrow_mut().item_changes.add_any();
@@ -380,7 +380,7 @@ impl Database {
         let changes = self.buffer.borrow().item_changes.all().to_vec();
         let view = match changes.contains(&Change::Any) {
             true => None,
-            false => self.reader_view(),
+            false => self.span_view(),
         };
         self.for_each_reader(|state, saving| {
             if !state.depends_on_store() {
@@ -411,7 +411,7 @@ impl Database {
             state.source = Source::Own;
         });
         self.views.borrow_mut().clear();
-        self.idle_view.clear();
+        self.idle_span_view.clear();
     }
 
     /// Ends views that have kept the log from starting again for too long, having saved what their
@@ -448,7 +448,7 @@ impl Database {
         });
         self.readers.take();
         self.views.borrow_mut().clear();
-        self.idle_view.close();
+        self.idle_span_view.close();
     }
 
     fn saved_items(&self) -> Result<Arc<SavedItems>> {

@@ -12,7 +12,7 @@ use crate::store::error::{Error, Result};
 
 /// Which state of the database is read.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) enum Moment {
+pub(crate) enum PinnedRead {
     /// Whichever there is.
     #[default]
     Any,
@@ -22,17 +22,17 @@ pub(crate) enum Moment {
 
 impl Database {
     /// From now on, reads nothing but the state that the open read transaction sees.
-    pub(crate) fn fix_moment(&self) {
+    pub(crate) fn pin_read(&self) {
         let version = self.peek_value("PRAGMA data_version", []).ok().flatten();
-        self.moment.set(Moment::Fixed(version));
+        self.moment.set(PinnedRead::Fixed(version));
     }
 
     /// Ends the read transaction, if SQLite has not.
     ///
     /// # Errors
     /// [`Error::DatabaseClosed`]; SQLite's errors.
-    pub(crate) fn end_moment(&self) -> Result<()> {
-        self.moment.set(Moment::Any);
+    pub(crate) fn unpin_read(&self) -> Result<()> {
+        self.moment.set(PinnedRead::Any);
         let connection = self.connection()?;
         match connection.is_autocommit() {
             true => Ok(()),
@@ -44,10 +44,10 @@ impl Database {
 /// Sees to it that the connection is in a transaction that sees the moment's state.
 ///
 /// # Errors
-/// [`Error::MomentLost`]; SQLite's errors.
-pub(crate) fn check(moment: Moment, connection: &Connection) -> Result<()> {
+/// [`Error::PinnedReadLost`]; SQLite's errors.
+pub(crate) fn check(moment: PinnedRead, connection: &Connection) -> Result<()> {
     match moment {
-        Moment::Fixed(version) if connection.is_autocommit() => return_to(version, connection),
+        PinnedRead::Fixed(version) if connection.is_autocommit() => return_to(version, connection),
         _ => Ok(()),
     }
 }
@@ -61,7 +61,7 @@ fn return_to(version: Option<i64>, connection: &Connection) -> Result<()> {
     };
     let outcome = match read() {
         Ok(now) if version == Some(now) => return Ok(()),
-        Ok::<i64, _>(_) => Err(Error::MomentLost),
+        Ok::<i64, _>(_) => Err(Error::PinnedReadLost),
         Err(error) => Err(Error::from(error)),
     };
     if !connection.is_autocommit() {
@@ -105,7 +105,7 @@ mod tests {
         assert_eq!(height().unwrap().unwrap(), b"1", "it sees its own state");
         lose();
         for _ in 0..2 {
-            assert!(matches!(height(), Err(Error::MomentLost)));
+            assert!(matches!(height(), Err(Error::PinnedReadLost)));
         }
         exporter.close().unwrap();
         assert!(matches!(exporter.close(), Err(Error::DatabaseClosed)));

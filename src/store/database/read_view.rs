@@ -15,10 +15,10 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::hints::Advised;
+use super::hints::WithFile;
 use super::locate::{explain, find_file};
 use super::schema::Part;
-use super::wal_version::{WalClock, is_in_wal_mode};
+use super::wal_version::{WalVersion, is_in_wal_mode};
 use super::{DEFAULT_BUSY_TIMEOUT, Database, Location, open_error, schema_check};
 use crate::store::error::{Error, Result};
 use crate::store::fs::sidecar::sidecar;
@@ -68,7 +68,7 @@ impl View {
         monitor: &Monitor,
         stop: &Arc<AtomicBool>,
     ) -> Result<View> {
-        View::begin(directory, wanted, monitor, stop).about_store(directory)
+        View::begin(directory, wanted, monitor, stop).with_store(directory)
     }
 
     fn begin(
@@ -107,12 +107,12 @@ impl View {
         let db = connections
             .pop()
             .ok_or_else(|| Error::Internal("no connection".into()))?;
-        db.check_is_store(directory).about_store(directory)?;
-        db.check_tables().about_store(directory)?;
+        db.check_is_store(directory).with_store(directory)?;
+        db.check_tables().with_store(directory)?;
         db.check_columns_of(directory, &Part::STORED)
-            .about_store(directory)?;
-        db.make_missing_tables().about_store(directory)?;
-        db.fix_moment();
+            .with_store(directory)?;
+        db.make_missing_tables().with_store(directory)?;
+        db.pin_read();
         Ok(db)
     }
 
@@ -274,7 +274,7 @@ fn begin_together(connections: &mut Vec<Connection>, monitor: &Monitor) -> Resul
     let logged = connections.first().is_some_and(is_in_wal_mode);
     let look = |connections: &[Connection]| {
         let first = connections.first().filter(|_| logged);
-        first.and_then(WalClock::read)
+        first.and_then(WalVersion::read)
     };
     for attempt in 0..ATTEMPTS {
         monitor.check()?;

@@ -34,7 +34,7 @@ pub(crate) enum Harm {
 
 /// How a database's schema differs from a store's.
 #[derive(Debug, Clone)]
-pub(crate) struct Difference {
+pub(crate) struct SchemaDifference {
     /// The table of a store that it is about.
     pub(crate) table: Option<&'static str>,
     pub(crate) harm: Harm,
@@ -316,13 +316,13 @@ fn accepted() -> Vec<Declaration> {
 ///
 /// # Errors
 /// SQLite's errors.
-pub(crate) fn differences(connection: &Connection) -> Result<Vec<Difference>> {
+pub(crate) fn differences(connection: &Connection) -> Result<Vec<SchemaDifference>> {
     let mut differences = Vec::new();
     let mut tables = Vec::new();
     for row in rows(connection)? {
         let Some(sql) = &row.sql else {
             if !is_automatic(&row) {
-                differences.push(Difference {
+                differences.push(SchemaDifference {
                     table: None,
                     harm: Harm::Writes,
                     message: format!(
@@ -341,7 +341,7 @@ pub(crate) fn differences(connection: &Connection) -> Result<Vec<Difference>> {
                 }
                 differences.extend(compare(&ACCEPTED, &row, &found));
             }
-            None => differences.push(Difference {
+            None => differences.push(SchemaDifference {
                 table: None,
                 harm: Harm::Reads,
                 message: format!(
@@ -354,7 +354,7 @@ pub(crate) fn differences(connection: &Connection) -> Result<Vec<Difference>> {
     }
     for table in tables {
         if let Some(column) = generated_column(connection, table)? {
-            differences.push(Difference {
+            differences.push(SchemaDifference {
                 table: Some(table),
                 harm: Harm::Reads,
                 message: format!(
@@ -374,10 +374,10 @@ fn is_automatic(row: &Row) -> bool {
     row.kind == "index" && row.name.starts_with("sqlite_autoindex_")
 }
 
-fn compare(accepted: &[Declaration], row: &Row, found: &Declaration) -> Option<Difference> {
+fn compare(accepted: &[Declaration], row: &Row, found: &Declaration) -> Option<SchemaDifference> {
     let of_store = found.on.as_deref().and_then(table_named);
     let difference = |table, harm, message| {
-        Some(Difference {
+        Some(SchemaDifference {
             table,
             harm,
             message,

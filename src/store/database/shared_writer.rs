@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::hints::Advised;
+use super::hints::WithFile;
 use super::locate::find_file;
 use super::schema::Part;
 use super::{Database, Location, OpenOptions, schema_check};
@@ -76,7 +76,7 @@ pub struct Space {
 }
 
 /// A connection that gives way to others.
-pub(crate) struct Beside {
+pub(crate) struct SharedWriter {
     db: Database,
     log: PathBuf,
     done: Transacted,
@@ -94,13 +94,13 @@ pub(crate) struct Beside {
     was_large: bool,
 }
 
-impl Beside {
+impl SharedWriter {
     /// Opens the store in a directory.
     ///
     /// # Errors
     /// [`Error::NoStore`]; [`Error::StoreInUse`] while somebody runs it in the unsafe fast mode;
     /// [`Error::Aborted`]; SQLite's errors.
-    pub(crate) fn open(directory: &Path, monitor: &Monitor) -> Result<Beside> {
+    pub(crate) fn open(directory: &Path, monitor: &Monitor) -> Result<SharedWriter> {
         let file = find_file(directory)?;
         let options = OpenOptions {
             must_exist: true,
@@ -108,9 +108,9 @@ impl Beside {
             busy_timeout: Duration::ZERO,
             ..OpenOptions::default()
         };
-        let db = Database::open(Location::File(file.clone()), &options).about_store(directory)?;
+        let db = Database::open(Location::File(file.clone()), &options).with_store(directory)?;
         let log = sidecar(&file, "-wal");
-        let mut beside = Beside {
+        let mut beside = SharedWriter {
             db,
             was_large: size(&log) > LARGE_LOG,
             log,
@@ -129,7 +129,7 @@ impl Beside {
             db.check_columns_of(directory, &Part::ALL)?;
             db.check_declared()
         })?;
-        beside.prepare(monitor).about_store(directory)?;
+        beside.prepare(monitor).with_store(directory)?;
         Ok(beside)
     }
 
@@ -172,7 +172,7 @@ impl Beside {
         read: impl FnMut(&Database) -> Result<T>,
     ) -> Result<T> {
         let outcome = self.retry(monitor, None, read);
-        outcome.about_file(self.db.file())
+        outcome.with_file(self.db.file())
     }
 
     /// Makes a change in a transaction of its own, and waits until it is on the disk. Returns when
@@ -187,7 +187,7 @@ impl Beside {
         change: impl FnOnce(&mut Database) -> Result<T>,
     ) -> Result<T> {
         let outcome = self.transact(monitor, change);
-        outcome.about_file(self.db.file())
+        outcome.with_file(self.db.file())
     }
 
     fn transact<T>(
@@ -316,7 +316,7 @@ impl Beside {
     /// SQLite's errors.
     pub(crate) fn finish(&mut self) -> Result<Transacted> {
         if self.done.transactions > 0 {
-            self.checkpoint().about_file(self.db.file())?;
+            self.checkpoint().with_file(self.db.file())?;
         }
         if !self.was_large && size(&self.log) > LARGE_LOG {
             // Left as it is where that is not possible now.
@@ -328,7 +328,7 @@ impl Beside {
     /// What the file takes up.
     ///
     /// # Errors
-    /// As [`Beside::read`].
+    /// As [`SharedWriter::read`].
     pub(crate) fn space(&mut self, monitor: &Monitor) -> Result<Space> {
         self.read(monitor, Space::of)
     }
@@ -391,7 +391,7 @@ mod tests {
         store
     }
 
-    fn write_much(beside: &mut Beside, monitor: &Monitor) -> Result<()> {
+    fn write_much(beside: &mut SharedWriter, monitor: &Monitor) -> Result<()> {
         beside.write(monitor, |db| {
             let sql = "INSERT OR REPLACE INTO kvStore VALUES ('large', zeroblob(1000000))";
             db.execute(sql)
@@ -403,7 +403,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         drop(make_store(directory.path()));
         let monitor = Monitor::default();
-        let mut beside = Beside::open(directory.path(), &monitor).unwrap();
+        let mut beside = SharedWriter::open(directory.path(), &monitor).unwrap();
         beside.max_log_pages = 100;
         write_much(&mut beside, &monitor).unwrap();
         assert!(beside.done.waited < READER_POLL);
@@ -436,7 +436,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let mut store = make_store(directory.path());
         let monitor = Monitor::default();
-        let mut beside = Beside::open(directory.path(), &monitor).unwrap();
+        let mut beside = SharedWriter::open(directory.path(), &monitor).unwrap();
         let failed: Result<()> = beside.write(&monitor, |db| {
             db.execute("DELETE FROM kvStore")?;
             Err(Error::BadBudget)

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use rusqlite::TransactionState;
 
-use super::wal_version::{WalClock, is_in_wal_mode};
+use super::wal_version::{WalVersion, is_in_wal_mode};
 use super::{Database, Location, OpenOptions};
 use crate::store::error::{Error, Result};
 use crate::store::tasks::lock;
@@ -26,20 +26,20 @@ const ATTEMPTS: usize = 50;
 const CACHE_KIB: u32 = 512;
 
 /// A state of the store that does not change.
-pub(crate) struct ReaderView {
+pub(crate) struct SpanView {
     /// `None` only while it is dropped.
     db: Mutex<Option<Database>>,
     /// Which commit it sees.
-    clock: WalClock,
+    clock: WalVersion,
     /// How long the log was when it began.
     log_bytes: u64,
-    idle: Arc<IdleView>,
+    idle: Arc<IdleSpanView>,
 }
 
 /// A connection that a view has left, for the next one. Opening one takes 0.2 ms, beginning a
 /// transaction on one that is open 0.01.
 #[derive(Default)]
-pub(crate) struct IdleView(Mutex<Idle>);
+pub(crate) struct IdleSpanView(Mutex<Idle>);
 
 #[derive(Default)]
 struct Idle {
@@ -47,7 +47,7 @@ struct Idle {
     is_closed: bool,
 }
 
-impl IdleView {
+impl IdleSpanView {
     fn lock(&self) -> MutexGuard<'_, Idle> {
         lock::lock(&self.0)
     }
@@ -65,7 +65,7 @@ impl IdleView {
     }
 }
 
-impl ReaderView {
+impl SpanView {
     /// The database as of the view's commit, for one operation.
     pub(crate) fn with<T>(&self, ask: impl FnOnce(&Database) -> Result<T>) -> Result<T> {
         let db = lock::lock(&self.db);
@@ -78,13 +78,13 @@ impl ReaderView {
     }
 }
 
-impl Drop for ReaderView {
+impl Drop for SpanView {
     fn drop(&mut self) {
         let db = self.db.get_mut().unwrap_or_else(PoisonError::into_inner);
         let Some(db) = db.take() else {
             return;
         };
-        let ended = db.end_moment();
+        let ended = db.unpin_read();
         let mut idle = self.idle.lock();
         if ended.is_ok() && !idle.is_closed && idle.connection.is_none() {
             idle.connection = Some(db);
@@ -95,7 +95,7 @@ impl Drop for ReaderView {
 impl Database {
     /// A view of what was committed last. `None` where there can't be one, or none is needed: in memory, without
     /// a write-ahead log, out of sight of others, or in a transaction that may see an older commit.
-    pub(crate) fn reader_view(&self) -> Option<Arc<ReaderView>> {
+    pub(crate) fn span_view(&self) -> Option<Arc<SpanView>> {
         if !self.others_may_write() {
             return None;
         }
@@ -114,7 +114,7 @@ impl Database {
             .ok()?;
         let last = self.views.borrow().iter().rev().find_map(Weak::upgrade);
         if let Some(view) = last
-            && WalClock::read(self.connection().ok()?) == Some(view.clock)
+            && WalVersion::read(self.connection().ok()?) == Some(view.clock)
         {
             return Some(view);
         }
@@ -126,8 +126,8 @@ impl Database {
         Some(view)
     }
 
-    fn new_view(&self, path: &Path) -> Option<ReaderView> {
-        let idle = self.idle_view.lock().connection.take();
+    fn new_view(&self, path: &Path) -> Option<SpanView> {
+        let idle = self.idle_span_view.lock().connection.take();
         let db = match idle {
             Some(db) => db,
             None => {
@@ -142,7 +142,7 @@ impl Database {
                 db
             }
         };
-        let clock = |db: &Database| WalClock::read(db.connection().ok()?);
+        let clock = |db: &Database| WalVersion::read(db.connection().ok()?);
         for _ in 0..ATTEMPTS {
             let before = clock(self)?;
             db.execute("BEGIN").ok()?;
@@ -153,12 +153,12 @@ impl Database {
             }
             // Both see the same log, so it is the same file, and nobody has committed meanwhile.
             if clock(&db) == Some(before) && clock(self) == Some(before) {
-                db.fix_moment();
-                return Some(ReaderView {
+                db.pin_read();
+                return Some(SpanView {
                     db: Mutex::new(Some(db)),
                     clock: before,
                     log_bytes: log_bytes(path),
-                    idle: self.idle_view.clone(),
+                    idle: self.idle_span_view.clone(),
                 });
             }
             db.execute("ROLLBACK").ok()?;

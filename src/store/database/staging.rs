@@ -27,7 +27,7 @@ const PREFIX: &str = ".swing-store-import-";
 
 /// Where a store is to be.
 #[derive(Debug, Clone)]
-pub enum StorePlace {
+pub enum StoreLocation {
     /// In this directory, under the usual name. Whatever else was there when the work began is
     /// erased in the end, as by every function that makes a new store.
     Directory(PathBuf),
@@ -35,15 +35,15 @@ pub enum StorePlace {
     File(PathBuf),
 }
 
-impl StorePlace {
+impl StoreLocation {
     /// Fails if somebody has the store open that is there.
     ///
     /// # Errors
     /// [`Error::StoreHeld`].
     pub fn check_unused(&self, how: Unused) -> Result<()> {
         let file = match self {
-            StorePlace::Directory(directory) => &file_in_directory(directory),
-            StorePlace::File(file) => file,
+            StoreLocation::Directory(directory) => &file_in_directory(directory),
+            StoreLocation::File(file) => file,
         };
         open_files::check_unused(file, how)
     }
@@ -52,8 +52,8 @@ impl StorePlace {
     /// do. Large files take the file system a while.
     pub fn remove_leftovers(&self) {
         let parent = match self {
-            StorePlace::Directory(directory) => Some(directory.as_path()),
-            StorePlace::File(file) => file.parent(),
+            StoreLocation::Directory(directory) => Some(directory.as_path()),
+            StoreLocation::File(file) => file.parent(),
         };
         if let Some(parent) = parent {
             remove_leftovers(parent, PREFIX);
@@ -67,11 +67,11 @@ pub struct Staged {
     file: PathBuf,
     /// Has the file open, so it goes before the directory does.
     flusher: Mutex<Option<Flusher>>,
-    place: Mutex<Place>,
+    place: Mutex<StagedAt>,
 }
 
 /// Where the database is now.
-enum Place {
+enum StagedAt {
     /// In the scratch directory; `erase` is what has to go when it is put in place, besides what
     /// SQLite has there, and `None` if nothing else may.
     Scratch {
@@ -92,14 +92,14 @@ impl Staged {
     /// # Errors
     /// [`Error::NoSuchDirectory`] for a file in no directory; [`Error::Io`], also for a file beside
     /// which a link, a directory or the like has a name that SQLite uses; SQLite's errors.
-    pub fn new(place: &StorePlace, options: &OpenOptions) -> Result<Staged> {
+    pub fn new(place: &StoreLocation, options: &OpenOptions) -> Result<Staged> {
         let absolute = |path: &Path| {
             std::path::absolute(path)
                 .map_err(|error| Error::io(format!("looking for {}", path.display()), &error))
         };
         let mut is_displacing = false;
         let (file, erase) = match place {
-            StorePlace::Directory(directory) => {
+            StoreLocation::Directory(directory) => {
                 let directory = absolute(directory)?;
                 is_displacing = directory.symlink_metadata().is_ok() && !directory.is_dir();
                 let erase = match is_displacing {
@@ -111,7 +111,7 @@ impl Staged {
                 };
                 (directory.join(FILE_NAME), Some(erase))
             }
-            StorePlace::File(file) => {
+            StoreLocation::File(file) => {
                 let file = absolute(file)?;
                 // Whatever else lies beside it is not to be erased.
                 check_beside(&file)?;
@@ -139,7 +139,7 @@ impl Staged {
         Ok(Staged {
             db,
             file,
-            place: Mutex::new(Place::Scratch {
+            place: Mutex::new(StagedAt::Scratch {
                 scratch,
                 erase,
                 is_displacing,
@@ -156,7 +156,7 @@ impl Staged {
     /// The file that the database is in now.
     pub fn current_file(&self) -> PathBuf {
         match &*self.place() {
-            Place::Scratch { scratch, .. } => scratch.path().join(FILE_NAME),
+            StagedAt::Scratch { scratch, .. } => scratch.path().join(FILE_NAME),
             _ => self.file.clone(),
         }
     }
@@ -166,7 +166,7 @@ impl Staged {
         &self.file
     }
 
-    fn place(&self) -> MutexGuard<'_, Place> {
+    fn place(&self) -> MutexGuard<'_, StagedAt> {
         lock::lock(&self.place)
     }
 
@@ -199,7 +199,7 @@ impl Staged {
     /// then, unless only opening it failed.
     pub fn publish(&self, fast: bool) -> Result<()> {
         let mut place = self.place();
-        let Place::Scratch {
+        let StagedAt::Scratch {
             scratch,
             erase,
             is_displacing,
@@ -238,7 +238,7 @@ impl Staged {
             drop(remove(path));
         }
         let directories = if *is_displacing { 2 } else { 1 };
-        *place = Place::Final;
+        *place = StagedAt::Final;
         drop(place);
         for directory in self.file.ancestors().skip(1).take(directories) {
             sync_directory(directory)?;
@@ -250,9 +250,9 @@ impl Staged {
     pub fn discard(&self) {
         let mut place = self.place();
         drop(self.flusher().take());
-        if let Place::Scratch { .. } = *place {
+        if let StagedAt::Scratch { .. } = *place {
             self.db.lock().close();
-            *place = Place::Discarded;
+            *place = StagedAt::Discarded;
         }
     }
 }
@@ -378,7 +378,7 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let file = base.path().join("place");
         fs::write(&file, "theirs").unwrap();
-        let place = StorePlace::Directory(file.clone());
+        let place = StoreLocation::Directory(file.clone());
         let is_untouched = || {
             fs::read(&file).is_ok_and(|found| found == b"theirs")
                 && fs::read_dir(base.path()).unwrap().count() == 1
@@ -411,7 +411,7 @@ mod tests {
         fs::write(&file, "theirs").unwrap();
         for suffix in SIDECARS {
             let beside = sidecar(&file, suffix);
-            let place = StorePlace::File(file.clone());
+            let place = StoreLocation::File(file.clone());
             let staged = Staged::new(&place, &OpenOptions::default()).unwrap();
             symlink("nowhere", &beside).unwrap();
             for outcome in [
@@ -429,7 +429,7 @@ mod tests {
         let directory = base.path().join("directory");
         fs::create_dir(&directory).unwrap();
         symlink("nowhere", directory.join(format!("{FILE_NAME}-journal"))).unwrap();
-        let place = StorePlace::Directory(directory.clone());
+        let place = StoreLocation::Directory(directory.clone());
         let staged = Staged::new(&place, &OpenOptions::default()).unwrap();
         staged.publish(false).unwrap();
         staged.database().lock().close();
@@ -444,7 +444,7 @@ mod tests {
         let log = sidecar(&file, "-wal");
         fs::write(&file, "theirs").unwrap();
         fs::write(&log, "theirs").unwrap();
-        let place = StorePlace::Directory(base.path().to_owned());
+        let place = StoreLocation::Directory(base.path().to_owned());
         let staged = Staged::new(&place, &OpenOptions::default()).unwrap();
         let db = staged.database().lock();
         db.set_unsafe_fast_mode(false).unwrap();

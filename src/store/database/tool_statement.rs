@@ -452,7 +452,7 @@ impl Database {
         let db = self.handle()?;
         self.check_may_write(id)?;
         self.check_not_stepping(id)?;
-        self.settle_entirely()?;
+        self.flush_all()?;
         // SAFETY: the connection is open.
         let before = unsafe { ffi::sqlite3_total_changes64(db) };
         let statement = self.statement(id)?;
@@ -522,7 +522,7 @@ impl Database {
         }
         self.check_not_stepping(id)?;
         self.check_may_write(id)?;
-        self.settle_entirely()?;
+        self.flush_all()?;
         let statement = self.statement(id)?;
         statement
             .bind(bindings)
@@ -538,7 +538,7 @@ impl Database {
         if !statement.stepping {
             return Ok(None);
         }
-        self.settle_entirely()?;
+        self.flush_all()?;
         if !self.statement(id)?.is_readonly() {
             self.before_tools_change();
         }
@@ -576,7 +576,7 @@ impl Database {
         // One by one, since any of them may return to a savepoint of the crank's.
         let mut script = Batch::new(self.connection()?, sql);
         loop {
-            self.settle_entirely()?;
+            self.flush_all()?;
             self.before_tools_change();
             let mut one = || {
                 let Some(mut statement) = script.next()? else {

@@ -18,17 +18,17 @@ const HEADER_WORDS: usize = 12;
 
 /// The WAL-index's header as it was at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct WalClock([u32; HEADER_WORDS]);
+pub(crate) struct WalVersion([u32; HEADER_WORDS]);
 
 /// The size of the WAL-index's first part, by which SQLite asks the file system layer for it.
 const REGION_BYTES: c_int = 32 * 1024;
 
-impl WalClock {
+impl WalVersion {
     /// Looks at the WAL-index; `None` if there is none.
     ///
     /// The connection must be in WAL mode and have read something since it is: then its
     /// WAL-index is mapped, and asking for it again changes nothing.
-    pub(crate) fn read(connection: &Connection) -> Option<WalClock> {
+    pub(crate) fn read(connection: &Connection) -> Option<WalVersion> {
         let words = wal_index(connection)?;
         let mut header = [0; HEADER_WORDS];
         for (at, word) in header.iter_mut().enumerate() {
@@ -37,7 +37,7 @@ impl WalClock {
             // reads of whole words; whatever they give is only compared.
             *word = unsafe { words.as_ptr().add(at).read_volatile() };
         }
-        Some(WalClock(header))
+        Some(WalVersion(header))
     }
 }
 
@@ -50,7 +50,7 @@ pub(crate) fn is_in_wal_mode(connection: &Connection) -> bool {
 }
 
 /// Where the first part of the WAL-index is mapped, as long as the connection is open and in WAL
-/// mode; `None` if there is none. Same precondition as [`WalClock::read`].
+/// mode; `None` if there is none. Same precondition as [`WalVersion::read`].
 fn wal_index(connection: &Connection) -> Option<NonNull<u32>> {
     // SAFETY: an open connection, by the borrow. The pointers are used within this function,
     // while the connection is borrowed, so that its file stays. The file control writes the
@@ -99,7 +99,7 @@ mod tests {
             connection
         };
         let (one, other) = (connect(), connect());
-        let look = || WalClock::read(&one).unwrap();
+        let look = || WalVersion::read(&one).unwrap();
         let mut before = look();
         assert_eq!(before, look());
         for writer in [&one, &other, &other, &one] {

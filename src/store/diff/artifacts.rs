@@ -6,8 +6,8 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-use super::difference::{Counts, Difference, Differences, Subject, Which};
-use super::place::Place;
+use super::difference::{Difference, DifferenceCounts, Differences, Subject, Which};
+use super::operand::Operand;
 use super::sorted::Sorted;
 use crate::store::error::{Error, Result};
 use crate::store::records::mode::ArtifactMode;
@@ -19,17 +19,17 @@ use crate::store::transfer::exporter::Artifact;
 
 /// Compares which artifacts there are; returns those that both have.
 pub(super) fn compare_names(
-    places: &[Place; 2],
+    places: &[Operand; 2],
     mode: ArtifactMode,
     differences: &mut Differences,
-) -> Result<(Counts, Vec<Vec<u8>>)> {
+) -> Result<(DifferenceCounts, Vec<Vec<u8>>)> {
     let [a, b] = places;
     let names_a: BTreeSet<_> = a.artifact_names(mode)?.into_iter().collect();
     let names_b: BTreeSet<_> = b.artifact_names(mode)?.into_iter().collect();
-    let mut counts = Counts {
+    let mut counts = DifferenceCounts {
         a: names_a.len() as u64,
         b: names_b.len() as u64,
-        ..Counts::default()
+        ..DifferenceCounts::default()
     };
     let mut both = Vec::new();
     for name in names_a.union(&names_b) {
@@ -81,7 +81,7 @@ pub(super) fn with_same_records(names: Vec<Vec<u8>>, sorted: &Sorted) -> Result<
 
 /// Compares the bytes of artifacts that both have, a few at a time. Returns how many differ.
 pub(super) fn compare_contents(
-    places: &[Place; 2],
+    places: &[Operand; 2],
     names: &[Vec<u8>],
     monitor: &Monitor,
     differences: &mut Differences,
@@ -109,7 +109,7 @@ pub(super) fn compare_contents(
 }
 
 /// How the bytes of an artifact differ, if they do.
-fn compare_one(places: &[Place; 2], name: &[u8], monitor: &Monitor) -> Result<Option<String>> {
+fn compare_one(places: &[Operand; 2], name: &[u8], monitor: &Monitor) -> Result<Option<String>> {
     let [a, b] = places;
     let mut a = Reader::of(a, name);
     let mut b = Reader::of(b, name);
@@ -187,7 +187,7 @@ struct Reader {
 }
 
 impl Reader {
-    fn of(place: &Place, name: &[u8]) -> Reader {
+    fn of(place: &Operand, name: &[u8]) -> Reader {
         Reader {
             bytes: place.artifact(name),
             chunk: Vec::new(),

@@ -64,7 +64,7 @@ pub struct Difference {
 
 /// How much of one subject there is, and how much differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counts {
+pub struct DifferenceCounts {
     /// How many the first has.
     pub a: u64,
     /// How many the second has.
@@ -77,7 +77,7 @@ pub struct Counts {
     pub differing: u64,
 }
 
-impl Counts {
+impl DifferenceCounts {
     /// How many differences there are.
     pub fn differences(&self) -> u64 {
         self.only_a + self.only_b + self.differing
@@ -94,11 +94,11 @@ pub struct DiffReport {
     /// How many more differences there are than are listed.
     pub left_out: u64,
     /// Of the export data; `None` if one of the two has none.
-    pub records: Option<Counts>,
+    pub records: Option<DifferenceCounts>,
     /// Of the keys that are not exported; `None` if they were not asked for.
-    pub local_keys: Option<Counts>,
+    pub local_keys: Option<DifferenceCounts>,
     /// Of the artifacts; `None` if an export has none at all.
-    pub artifacts: Option<Counts>,
+    pub artifacts: Option<DifferenceCounts>,
     /// How many artifacts were compared byte for byte.
     pub contents: u64,
 }

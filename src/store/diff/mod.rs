@@ -9,14 +9,14 @@
 mod artifacts;
 mod difference;
 mod keys;
-mod place;
+mod operand;
 mod sorted;
 #[cfg(test)]
 mod tests;
 
 use std::path::Path;
 
-pub use difference::{Counts, DiffReport, Difference, Subject, Which};
+pub use difference::{DiffReport, Difference, DifferenceCounts, Subject, Which};
 
 use crate::store::database::locate::no_store;
 use crate::store::error::Result;
@@ -24,7 +24,7 @@ use crate::store::records::mode::ArtifactMode;
 use crate::store::tasks::monitor::{Monitor, Stage};
 use difference::{Differences, cut};
 use keys::Keys;
-use place::Place;
+use operand::Operand;
 use sorted::{Cursor, Side, Sorted, Union, merge};
 
 /// What to compare.
@@ -74,15 +74,15 @@ pub fn diff_stores(
     let outcome = diff(a, b, options, monitor);
     // Whatever SQLite was doing when it was interrupted, this is the reason.
     monitor.check()?;
-    let report =
-        outcome.map_err(|error| error.about(format_args!("{} or {}", a.display(), b.display())))?;
+    let report = outcome
+        .map_err(|error| error.with_hint(format_args!("{} or {}", a.display(), b.display())))?;
     monitor.begin(Stage::Done);
     Ok(report)
 }
 
 fn diff(a: &Path, b: &Path, options: &DiffOptions, monitor: &Monitor) -> Result<DiffReport> {
     monitor.check()?;
-    let places = [Place::open(a, monitor)?, Place::open(b, monitor)?];
+    let places = [Operand::open(a, monitor)?, Operand::open(b, monitor)?];
     if options.local_keys {
         for (place, path) in places.iter().zip([a, b]) {
             if !place.is_store() {
@@ -97,7 +97,7 @@ fn diff(a: &Path, b: &Path, options: &DiffOptions, monitor: &Monitor) -> Result<
     monitor.begin(Stage::Working);
     let mut differences = Differences::new(options.limit.max(1));
     let sorted = Sorted::new()?;
-    let records = match places.iter().all(Place::has_records) {
+    let records = match places.iter().all(Operand::has_records) {
         true => Some(compare_records(
             &places,
             &sorted,
@@ -137,7 +137,7 @@ fn diff(a: &Path, b: &Path, options: &DiffOptions, monitor: &Monitor) -> Result<
 }
 
 /// Which artifacts to compare; none if an export was made without.
-fn mode_of(places: &[Place; 2], options: &DiffOptions) -> Option<ArtifactMode> {
+fn mode_of(places: &[Operand; 2], options: &DiffOptions) -> Option<ArtifactMode> {
     let mut least = ArtifactMode::Debug;
     for place in places.iter().filter(|place| !place.is_store()) {
         match place.mode() {
@@ -148,10 +148,10 @@ fn mode_of(places: &[Place; 2], options: &DiffOptions) -> Option<ArtifactMode> {
     Some(options.mode.unwrap_or(least))
 }
 
-/// Counts a key, and notes how it differs if it does. Returns whether it does.
+/// DifferenceCounts a key, and notes how it differs if it does. Returns whether it does.
 fn take(
     subject: Subject,
-    counts: &mut Counts,
+    counts: &mut DifferenceCounts,
     differences: &mut Differences,
     (key, a, b): (&[u8], Option<&[u8]>, Option<&[u8]>),
 ) -> bool {
@@ -185,7 +185,7 @@ fn take(
 /// How many bytes are compared before it is asked whether to go on.
 const STEP_BYTES: usize = 256 << 10;
 
-/// Counts bytes now and then.
+/// DifferenceCounts bytes now and then.
 fn count(monitor: &Monitor, bytes: &mut usize, more: usize) -> Result<()> {
     *bytes += more;
     if *bytes >= STEP_BYTES {
@@ -199,15 +199,15 @@ fn length(value: Option<&[u8]>) -> usize {
 }
 
 fn compare_records(
-    places: &[Place; 2],
+    places: &[Operand; 2],
     sorted: &Sorted,
     monitor: &Monitor,
     differences: &mut Differences,
-) -> Result<Counts> {
+) -> Result<DifferenceCounts> {
     for (place, side) in places.iter().zip([Side::A, Side::B]) {
         place.sort_records(side, sorted, monitor)?;
     }
-    let mut counts = Counts::default();
+    let mut counts = DifferenceCounts::default();
     let mut bytes = 0;
     let mut walk = |a: &mut dyn Cursor, b: &mut dyn Cursor| {
         merge(a, b, |key, in_a, in_b| {
@@ -229,7 +229,7 @@ fn compare_records(
 
 /// Gives `take` all records of one side.
 fn with_records<T>(
-    place: &Place,
+    place: &Operand,
     side: Side,
     sorted: &Sorted,
     take: impl FnOnce(&mut dyn Cursor) -> Result<T>,
@@ -240,11 +240,11 @@ fn with_records<T>(
 }
 
 fn compare_local_keys(
-    places: &[Place; 2],
+    places: &[Operand; 2],
     monitor: &Monitor,
     differences: &mut Differences,
-) -> Result<Counts> {
-    let mut counts = Counts::default();
+) -> Result<DifferenceCounts> {
+    let mut counts = DifferenceCounts::default();
     let mut bytes = 0;
     let [a, b] = places;
     a.with_kv(Keys::Local, |a| {

@@ -61,7 +61,7 @@ impl Sorted {
         Ok(())
     }
 
-    /// Notes that a record differs.
+    /// ExportChanges that a record differs.
     pub(super) fn note_differing(&self, key: &[u8]) -> Result<()> {
         self.connection
             .prepare_cached("INSERT OR IGNORE INTO differing VALUES (?)")?

@@ -114,7 +114,7 @@ pub enum Error {
     /// A panic ended a piece of work, which can't go on.
     WorkFaulted,
     /// The state that was being read is gone: the disk failed, and somebody has committed since.
-    MomentLost,
+    PinnedReadLost,
     /// A change of journal mode in the middle of a transaction.
     InTransaction,
 
@@ -476,7 +476,7 @@ impl Error {
             | Error::JournalMode { .. } => "ERR_SWING_STORE_OPEN",
             Error::Schema { .. } => "ERR_SWING_STORE_SCHEMA",
             Error::Torn | Error::Faulted => "ERR_SWING_STORE_TORN",
-            Error::MomentLost => "ERR_SWING_STORE_OVERTAKEN",
+            Error::PinnedReadLost => "ERR_SWING_STORE_OVERTAKEN",
             Error::StoreInUse(_) | Error::StoreHeld { .. } => "ERR_SWING_STORE_IN_USE",
             Error::OtherLibrary { .. } => "ERR_SWING_STORE_OTHER_LIBRARY",
             Error::NoRoom { .. } => "ENOSPC",
@@ -593,7 +593,7 @@ impl Error {
                  can't go on. Begin it again"
                     .into()
             }
-            Error::MomentLost => "the disk failed while a store was being read, which ended the \
+            Error::PinnedReadLost => "the disk failed while a store was being read, which ended the \
                  read transaction, and the store has gone on since: the state that was being read \
                  is gone. Begin anew"
                 .into(),

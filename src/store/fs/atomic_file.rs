@@ -16,14 +16,14 @@ use crate::store::error::{Error, Result, system};
 const PREFIX: &str = ".swing-store-file-";
 
 /// A file that is going to be written, and its place.
-pub struct NewFile {
+pub struct AtomicFile {
     path: PathBuf,
     directory: PathBuf,
     replace: bool,
     scratch: Scratch,
 }
 
-impl NewFile {
+impl AtomicFile {
     /// Makes sure that the file can be written, before the work that it takes. Unless it may
     /// `replace` one, a file that has the name already stays as it is. A file that is replaced
     /// leaves its permissions and, where that is allowed, its owner to the new one; a link is
@@ -33,7 +33,7 @@ impl NewFile {
     /// [`Error::Io`], with the code `EEXIST` where there is something that must not be replaced.
     /// A directory, a device or the like is never replaced, and neither is a link to one.
     /// [`Error::StoreHeld`] for a store that is in use.
-    pub fn begin(path: &Path, replace: bool) -> Result<NewFile> {
+    pub fn begin(path: &Path, replace: bool) -> Result<AtomicFile> {
         if !replace && path.symlink_metadata().is_ok() {
             return Err(failed(path, &system::exists()));
         }
@@ -53,7 +53,7 @@ impl NewFile {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),
         };
-        Ok(NewFile {
+        Ok(AtomicFile {
             scratch: Scratch::new(&directory, PREFIX)?,
             path: path.to_owned(),
             directory,
@@ -64,7 +64,7 @@ impl NewFile {
     /// Writes it beside its place, waits until it is on the disk, and moves it there.
     ///
     /// # Errors
-    /// As [`NewFile::begin`].
+    /// As [`AtomicFile::begin`].
     pub fn publish(self, contents: &[u8]) -> Result<()> {
         let unfinished = self.scratch.path().join("unfinished");
         self.write(&unfinished, contents)
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     fn write(path: &Path, contents: &[u8], replace: bool) -> Result<()> {
-        NewFile::begin(path, replace)?.publish(contents)
+        AtomicFile::begin(path, replace)?.publish(contents)
     }
 
     #[test]
@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"two");
         // Somebody makes one while it is being written.
         let other = directory.path().join("another");
-        let file = NewFile::begin(&other, false).unwrap();
+        let file = AtomicFile::begin(&other, false).unwrap();
         fs::write(&other, b"theirs").unwrap();
         assert_eq!(file.publish(b"ours").unwrap_err().code(), "EEXIST");
         assert_eq!(fs::read(&other).unwrap(), b"theirs");

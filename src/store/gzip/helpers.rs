@@ -20,9 +20,9 @@ pub(super) static COMPRESSING: Helpers = Helpers(AtomicUsize::new(0));
 pub(super) static DECOMPRESSING: Helpers = Helpers(AtomicUsize::new(0));
 
 /// A place among the helpers; it is free again when this is dropped.
-struct Place(&'static Helpers);
+struct HelperSlot(&'static Helpers);
 
-impl Drop for Place {
+impl Drop for HelperSlot {
     fn drop(&mut self) {
         self.0.0.fetch_sub(1, Ordering::AcqRel);
     }
@@ -35,12 +35,12 @@ pub(super) fn most() -> usize {
 }
 
 impl Helpers {
-    fn place(&'static self) -> Option<Place> {
+    fn place(&'static self) -> Option<HelperSlot> {
         let take = |taken| (taken < most()).then_some(taken + 1);
         self.0
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, take)
             .ok()
-            .map(|_| Place(self))
+            .map(|_| HelperSlot(self))
     }
 
     /// Starts a helper; false if there is none left, or the system has no thread to give.

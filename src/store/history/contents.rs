@@ -15,7 +15,7 @@ use crate::store::substores::kernel_keys::{BUNDLE_PREFIX, NAMED_BUNDLE_PREFIX};
 /// A heap snapshot.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct SnapshotInfo {
+pub struct SnapshotSummary {
     /// the vat
     #[serde(rename = "vatID")]
     pub vat_id: String,
@@ -36,14 +36,14 @@ pub struct SnapshotInfo {
     pub artifact: String,
 }
 
-impl SnapshotInfo {
+impl SnapshotSummary {
     const COLUMNS: &str = "vatID, snapPos, hash, inUse, compressedSnapshot IS NOT NULL,
                            uncompressedSize, compressedSize";
 
-    fn from_row(row: &Row<'_>) -> rusqlite::Result<SnapshotInfo> {
+    fn from_row(row: &Row<'_>) -> rusqlite::Result<SnapshotSummary> {
         let vat_id = wtf8::as_read(row.get_ref(0)?.as_bytes()?).into_owned();
         let snap_pos = row.get(1)?;
-        Ok(SnapshotInfo {
+        Ok(SnapshotSummary {
             artifact: readable(&names::snapshot_name(&vat_id, snap_pos)),
             vat_id: readable(&vat_id),
             snap_pos,
@@ -112,14 +112,14 @@ impl Database {
         &self,
         vat_id: &str,
         snap_pos: i64,
-    ) -> Result<Option<SnapshotInfo>> {
+    ) -> Result<Option<SnapshotSummary>> {
         self.peek_row(
             &format!(
                 "SELECT {} FROM snapshots WHERE vatID = ? AND snapPos = ?",
-                SnapshotInfo::COLUMNS
+                SnapshotSummary::COLUMNS
             ),
             params![SqlText(vat_id.as_bytes()), snap_pos],
-            SnapshotInfo::from_row,
+            SnapshotSummary::from_row,
         )
     }
 
@@ -128,15 +128,15 @@ impl Database {
         &self,
         vat_id: &str,
         hash: &str,
-    ) -> Result<Option<SnapshotInfo>> {
+    ) -> Result<Option<SnapshotSummary>> {
         self.peek_row(
             &format!(
                 "SELECT {} FROM snapshots WHERE vatID = ? AND hash = ?
                  ORDER BY snapPos DESC LIMIT 1",
-                SnapshotInfo::COLUMNS
+                SnapshotSummary::COLUMNS
             ),
             params![SqlText(vat_id.as_bytes()), SqlText(hash.as_bytes())],
-            SnapshotInfo::from_row,
+            SnapshotSummary::from_row,
         )
     }
 }
@@ -146,18 +146,18 @@ impl History {
     ///
     /// # Errors
     /// [`Error::History`](crate::store::error::Error::History) after [`History::close`]; SQLite's errors.
-    pub fn snapshots(&self, vat_id: Option<&str>) -> Result<Vec<SnapshotInfo>> {
-        let columns = SnapshotInfo::COLUMNS;
+    pub fn snapshots(&self, vat_id: Option<&str>) -> Result<Vec<SnapshotSummary>> {
+        let columns = SnapshotSummary::COLUMNS;
         self.ask(|db| match vat_id {
             Some(vat_id) => db.peek_rows(
                 &format!("SELECT {columns} FROM snapshots WHERE vatID = ? ORDER BY snapPos"),
                 params![SqlText(vat_id.as_bytes())],
-                SnapshotInfo::from_row,
+                SnapshotSummary::from_row,
             ),
             None => db.peek_rows(
                 &format!("SELECT {columns} FROM snapshots ORDER BY vatID, snapPos"),
                 [],
-                SnapshotInfo::from_row,
+                SnapshotSummary::from_row,
             ),
         })
     }

@@ -124,7 +124,7 @@ impl ItemsReader {
                 Some(reader) => reader,
                 None => reader.insert(self.open(piece)?),
             };
-            if let Some(items) = self.history.told(open.next_batch())? {
+            if let Some(items) = self.history.with_file_hint(open.next_batch())? {
                 let incarnation = piece.incarnation;
                 return Ok(Some(ItemsRun { incarnation, items }));
             }

@@ -12,7 +12,7 @@ use crate::store::records::mode::ArtifactMode;
 /// How many artifacts are named of those that are missing.
 const MOST_ARTIFACTS: usize = 100;
 
-/// How many problems are told that are not a span's.
+/// How many problems are with_file_hint that are not a span's.
 const MOST_PROBLEMS: usize = 5;
 
 /// What a store lacks for an export in a mode, and so for an import of it elsewhere.

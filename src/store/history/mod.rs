@@ -22,7 +22,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::store::database::hints::Advised;
+use crate::store::database::hints::WithFile;
 use crate::store::database::read_view::View;
 use crate::store::database::shared_writer::Space;
 use crate::store::database::{Database, SharedDatabase};
@@ -32,7 +32,7 @@ use crate::store::tasks::monitor::Monitor;
 use crate::store::transfer::directory::{HEIGHT_KEY, height_of};
 
 pub use crate::store::error::history::HistoryFault;
-pub use contents::{BundleInfo, BundlePlace, SnapshotInfo};
+pub use contents::{BundleInfo, BundlePlace, SnapshotSummary};
 pub use entry::{Entry, JsonText, PseudoDelivery};
 pub use incarnations::Incarnation;
 pub use items::{ItemsReader, ItemsRun, Selection};
@@ -112,14 +112,14 @@ impl History {
     fn ask<T>(&self, question: impl FnOnce(&mut Database) -> Result<T>) -> Result<T> {
         let mut db = self.db.lock();
         self.check_open()?;
-        question(&mut db).about_file(db.file())
+        question(&mut db).with_file(db.file())
     }
 
     /// An outcome of reading, whose error says of which file it is.
-    fn told<T>(&self, outcome: Result<T>) -> Result<T> {
+    fn with_file_hint<T>(&self, outcome: Result<T>) -> Result<T> {
         match outcome {
             Ok(found) => Ok(found),
-            outcome => outcome.about_file(self.db.lock().file()),
+            outcome => outcome.with_file(self.db.lock().file()),
         }
     }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::entry::JsonText;
 use super::incarnations::by_incarnation;
 use super::spans::{Populated, SpanInfo};
-use super::{History, SnapshotInfo, readable};
+use super::{History, SnapshotSummary, readable};
 use crate::store::encoding::json::Json;
 use crate::store::error::history::HistoryFault;
 use crate::store::error::{Error, Result};
@@ -114,10 +114,10 @@ impl History {
     pub fn vats_with(
         &self,
         spans: &[SpanInfo],
-        all_snapshots: &[SnapshotInfo],
+        all_snapshots: &[SnapshotSummary],
         monitor: &Monitor,
     ) -> Result<Vec<VatInfo>> {
-        let mut snapshots: HashMap<&str, &[SnapshotInfo]> = HashMap::new();
+        let mut snapshots: HashMap<&str, &[SnapshotSummary]> = HashMap::new();
         for of_vat in all_snapshots.chunk_by(|one, next| one.vat_id == next.vat_id) {
             snapshots.insert(&of_vat[0].vat_id, of_vat);
         }
@@ -216,7 +216,7 @@ impl History {
         &self,
         vat_id: String,
         spans: &[SpanInfo],
-        snapshots: &[SnapshotInfo],
+        snapshots: &[SnapshotSummary],
         known: &Known,
     ) -> Result<VatInfo> {
         let id = vat_id.as_bytes();

@@ -15,9 +15,9 @@ use std::time::{Duration, Instant};
 use rusqlite::params;
 
 use crate::store::database::Database;
-use crate::store::database::hints::Advised;
+use crate::store::database::hints::WithFile;
 use crate::store::database::read_view::View;
-use crate::store::database::shared_writer::{Beside, Space, Transacted};
+use crate::store::database::shared_writer::{SharedWriter, Space, Transacted};
 use crate::store::database::sql_text::SqlText;
 use crate::store::error::{Error, Result};
 use crate::store::records::mode::ArtifactMode;
@@ -98,7 +98,7 @@ pub fn prune_into(
         *pruned = look(directory, options, monitor)?;
         return Ok(());
     }
-    let mut beside = Beside::open(directory, monitor)?;
+    let mut beside = SharedWriter::open(directory, monitor)?;
     let keep = options.keep_snapshots;
     let snapshots = beside.read(monitor, |db| prunable_snapshots(db, keep))?;
     let keep = options.keep_transcripts;
@@ -129,7 +129,7 @@ fn look(directory: &Path, options: &PruneOptions, monitor: &Monitor) -> Result<P
     let counted = count(directory, options, monitor);
     // Whatever SQLite was doing when it was interrupted, this is the reason.
     monitor.check()?;
-    counted.about_store(directory)
+    counted.with_store(directory)
 }
 
 fn count(directory: &Path, options: &PruneOptions, monitor: &Monitor) -> Result<Pruned> {
@@ -239,7 +239,7 @@ fn oldest_first(mut spans: Vec<OldSpan>) -> Vec<OldSpan> {
 }
 
 struct Pruning<'a> {
-    beside: Beside,
+    beside: SharedWriter,
     options: &'a PruneOptions,
     monitor: &'a Monitor,
     pruned: &'a mut Pruned,
@@ -259,7 +259,7 @@ impl Pruning<'_> {
     fn snapshots(&mut self, snapshots: &[OldSnapshot]) -> Result<()> {
         for snapshot in snapshots {
             let changed = self.beside.write(self.monitor, |db| {
-                db.run_beside(
+                db.run_unbuffered(
                     "UPDATE snapshots SET compressedSnapshot = NULL
                      WHERE vatID = ? AND snapPos = ? AND inUse IS NULL
                        AND compressedSnapshot IS NOT NULL",

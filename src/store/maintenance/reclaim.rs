@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::store::database::hints::Advised;
+use crate::store::database::hints::WithFile;
 use crate::store::database::locate::find_file;
 use crate::store::database::read_view::View;
 use crate::store::database::schema::Part;
-use crate::store::database::shared_writer::{Beside, Space, Transacted, is_busy, size};
+use crate::store::database::shared_writer::{SharedWriter, Space, Transacted, is_busy, size};
 use crate::store::database::{Database, Location, OpenOptions, schema_check};
 use crate::store::error::{Error, Result};
 use crate::store::fs::sidecar::sidecar;
@@ -57,7 +57,7 @@ pub fn space(directory: &Path, monitor: &Monitor) -> Result<Space> {
     let found = View::open_one(directory, monitor).and_then(|db| Space::of(&db));
     // Whatever SQLite was doing when it was interrupted, this is the reason.
     monitor.check()?;
-    found.about_store(directory)
+    found.with_store(directory)
 }
 
 /// Makes the file of the store in a directory smaller.
@@ -71,7 +71,7 @@ pub fn reclaim(directory: &Path, method: Method, monitor: &Monitor) -> Result<Re
         Method::Rewrite => rewrite(directory, monitor),
         Method::Incremental => incremental(directory, monitor),
     }
-    .about_store(directory)?;
+    .with_store(directory)?;
     monitor.finish_piece();
     monitor.begin(Stage::Done);
     Ok(reclaimed)
@@ -208,7 +208,7 @@ fn interruptibly(
 }
 
 fn incremental(directory: &Path, monitor: &Monitor) -> Result<Reclaimed> {
-    let mut beside = Beside::open(directory, monitor)?;
+    let mut beside = SharedWriter::open(directory, monitor)?;
     let mode: Option<i64> = beside.read(monitor, |db| db.peek_value("PRAGMA auto_vacuum", []))?;
     if mode == Some(0) {
         return Err(Error::BadArgument(

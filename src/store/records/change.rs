@@ -4,21 +4,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A change of the export data: a key, and its value or `None` for a deletion.
-pub type Note = (Vec<u8>, Option<Arc<[u8]>>);
+pub type ExportChange = (Vec<u8>, Option<Arc<[u8]>>);
 
 /// Changes of the export data that were handed out. They have arrived unless they are given back by
-/// [`Store::give_back`](super::Store::give_back).
+/// [`Store::give_back`](crate::store::substores::Store::give_back).
 #[derive(Debug, Default)]
 pub struct Exports {
     /// The changes: sorted by key, or in the order in which they were made if a list is kept.
-    pub notes: Vec<Note>,
+    pub changes: Vec<ExportChange>,
     pub(crate) is_void: Arc<AtomicBool>,
 }
 
 impl Exports {
     /// Whether there are no changes.
     pub fn is_empty(&self) -> bool {
-        self.notes.is_empty()
+        self.changes.is_empty()
     }
 
     /// Whether the store has undone these changes since.

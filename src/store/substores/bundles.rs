@@ -75,7 +75,7 @@ impl Database {
     }
 
     fn add_bundle_record(&self, bundle_id: &[u8]) -> Result<()> {
-        self.run_beside(
+        self.run_unbuffered(
             "INSERT INTO bundles (bundleID, bundle) VALUES (?, NULL)",
             params![SqlText(bundle_id)],
         )?;
@@ -93,10 +93,10 @@ impl Database {
         const SQL: &str = "UPDATE bundles SET bundle = ? WHERE bundleID = ?";
         match contents {
             BundleContents::Script(text) => {
-                self.run_beside(SQL, params![SqlText(text), SqlText(bundle_id)])?
+                self.run_unbuffered(SQL, params![SqlText(text), SqlText(bundle_id)])?
             }
             BundleContents::Archive(bytes) => {
-                self.run_beside(SQL, params![SqlBlob(bytes), SqlText(bundle_id)])?
+                self.run_unbuffered(SQL, params![SqlBlob(bytes), SqlText(bundle_id)])?
             }
         };
         Ok(())
@@ -171,7 +171,7 @@ impl Store {
         }
         drop(db);
         self.atomically(|db, notes, _| {
-            db.run_beside(
+            db.run_unbuffered(
                 "DELETE FROM bundles WHERE bundleID = ?",
                 params![SqlText(bundle_id)],
             )?;

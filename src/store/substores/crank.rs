@@ -166,7 +166,7 @@ impl Store {
     /// Exports an activityhash that was stored.
     pub fn note_activityhash(&mut self, activityhash: &str) -> Result<()> {
         let db = self.db.lock();
-        self.notes
+        self.export_changes
             .kv(&db, ACTIVITYHASH, Some(&activityhash.as_bytes().into()))
     }
 
@@ -183,14 +183,14 @@ impl Store {
         db.connection()?;
         db.check_whole()?;
         let is_set = !self.crank.savepoints.is_empty();
-        let notes = &self.notes;
+        let notes = &self.export_changes;
         let pending = if db.is_without_journal() {
             // What was taken could not be put back.
             db.release_savepoints(is_set)?;
-            notes.take_pending(&db)?
+            notes.take_pending_exports(&db)?
         } else {
             db.atomically(|db| {
-                let pending = notes.take_pending(db)?;
+                let pending = notes.take_pending_exports(db)?;
                 db.release_savepoints(is_set)?;
                 Ok(pending)
             })?
@@ -218,7 +218,7 @@ impl Store {
         if !db.in_transaction() {
             return Ok(None);
         }
-        self.notes.take_pending(&db).map(Some)
+        self.export_changes.take_pending_exports(&db).map(Some)
     }
 
     /// Commits everything written since the last commit, if anything was.
@@ -239,9 +239,9 @@ impl Store {
 
     /// Hands out the changes of the export data since this was last called, in the order in which
     /// they were made, when they are kept in a list.
-    pub fn take_notes(&mut self) -> Exports {
+    pub fn take_export_changes(&mut self) -> Exports {
         Exports {
-            notes: std::mem::take(&mut self.notes.list),
+            changes: std::mem::take(&mut self.export_changes.list),
             ..Exports::default()
         }
     }
@@ -258,7 +258,7 @@ impl Store {
         }
         let db = self.db.lock();
         self.ensure_txn(&db)?;
-        self.notes.give_back(&db, exports)
+        self.export_changes.give_back(&db, exports)
     }
 }
 

@@ -2,30 +2,30 @@
 
 use std::sync::Arc;
 
-use super::NoteTo;
+use super::ChangeTarget;
 use crate::store::database::Database;
 use crate::store::error::Result;
-use crate::store::records::change::{Exports, Note};
+use crate::store::records::change::{ExportChange, Exports};
 use crate::store::records::names::RECORD_PREFIX;
 
 /// Where changes go, and those in the list.
-pub(crate) struct Notes {
-    to: NoteTo,
-    pub(crate) list: Vec<Note>,
+pub(crate) struct ExportChanges {
+    to: ChangeTarget,
+    pub(crate) list: Vec<ExportChange>,
     /// Room for a key.
     key: Vec<u8>,
 }
 
-impl Notes {
-    pub(crate) fn new(to: NoteTo) -> Notes {
-        Notes {
+impl ExportChanges {
+    pub(crate) fn new(to: ChangeTarget) -> ExportChanges {
+        ExportChanges {
             to,
             list: Vec::new(),
             key: Vec::new(),
         }
     }
 
-    /// Notes that a record was set, in place of what was noted of the same key before.
+    /// ExportChanges that a record was set, in place of what was noted of the same key before.
     pub(crate) fn set(
         &mut self,
         db: &Database,
@@ -35,12 +35,12 @@ impl Notes {
         self.add(db, key, || Some(value.into()))
     }
 
-    /// Notes that a record was deleted.
+    /// ExportChanges that a record was deleted.
     pub(crate) fn delete(&mut self, db: &Database, key: &[u8]) -> Result<()> {
         self.add(db, key, || None)
     }
 
-    /// Notes that an entry of the kvStore was set or deleted.
+    /// ExportChanges that an entry of the kvStore was set or deleted.
     pub(crate) fn kv(
         &mut self,
         db: &Database,
@@ -63,20 +63,20 @@ impl Notes {
         value: impl FnOnce() -> Option<Arc<[u8]>>,
     ) -> Result<()> {
         match self.to {
-            NoteTo::Nobody => {}
-            NoteTo::List => self.list.push((key.to_vec(), value())),
-            NoteTo::PendingExports => db.note_pending(key, value())?,
+            ChangeTarget::Nobody => {}
+            ChangeTarget::List => self.list.push((key.to_vec(), value())),
+            ChangeTarget::PendingExports => db.add_pending_export(key, value())?,
         }
         Ok(())
     }
 
     /// Hands out all changes that were noted, sorted by key.
-    pub(crate) fn take_pending(&self, db: &Database) -> Result<Exports> {
-        if self.to != NoteTo::PendingExports {
+    pub(crate) fn take_pending_exports(&self, db: &Database) -> Result<Exports> {
+        if self.to != ChangeTarget::PendingExports {
             return Ok(Exports::default());
         }
         let exports = Exports {
-            notes: db.take_pending()?,
+            changes: db.take_pending_exports()?,
             is_void: Arc::default(),
         };
         if !exports.is_empty() {
@@ -85,15 +85,15 @@ impl Notes {
         Ok(exports)
     }
 
-    /// Notes again what was handed out and has not arrived.
+    /// ExportChanges again what was handed out and has not arrived.
     pub(crate) fn give_back(&mut self, db: &Database, exports: Exports) -> Result<()> {
         match self.to {
-            NoteTo::Nobody => Ok(()),
-            NoteTo::List => {
-                self.list.splice(0..0, exports.notes);
+            ChangeTarget::Nobody => Ok(()),
+            ChangeTarget::List => {
+                self.list.splice(0..0, exports.changes);
                 Ok(())
             }
-            NoteTo::PendingExports => db.give_back_pending(exports.notes),
+            ChangeTarget::PendingExports => db.return_pending_exports(exports.changes),
         }
     }
 }

@@ -96,7 +96,7 @@ impl Database {
         }
         let in_buffer = self.buffer.borrow().key_after(previous, MAX_PASSED_OVER);
         let Some(in_buffer) = in_buffer.filter(|_| deleted <= MAX_PASSED_OVER) else {
-            self.settle()?;
+            self.flush()?;
             return self.peek_key_after(previous);
         };
         Ok(match (in_table, in_buffer) {
@@ -151,9 +151,9 @@ impl Store {
             // One step, if any, that can fail; it comes first.
             db.kv_write(key, value)?;
             if is_noted {
-                self.notes.kv(&db, key, value)?;
+                self.export_changes.kv(&db, key, value)?;
             }
-            self.outdate_others_copies(&db);
+            self.invalidate_all_copies(&db);
             return Ok(());
         }
         drop(db);
@@ -168,13 +168,13 @@ impl Store {
                 (Some(trace), None) => trace.line(&[b"del", key]),
             }
         })?;
-        self.outdate_others_copies(&self.db.lock());
+        self.invalidate_all_copies(&self.db.lock());
         Ok(())
     }
 
     /// Over a database of the caller's, another store may have its copies of values. Whoever has
     /// this store's is told by its JavaScript.
-    fn outdate_others_copies(&self, db: &Database) {
+    fn invalidate_all_copies(&self, db: &Database) {
         if self.transactions == Transactions::Callers {
             db.signal.outdate();
         }
@@ -230,7 +230,7 @@ impl Store {
         if key_type != KeyType::Consensus {
             return Ok(());
         }
-        self.notes.kv(&self.db.lock(), key, value)?;
+        self.export_changes.kv(&self.db.lock(), key, value)?;
         match value {
             Some(value) => self.crank.hash_set(key, value),
             None => self.crank.hash_delete(key),

@@ -30,12 +30,12 @@ pub enum Transactions {
 
 /// Where a store notes changes of its export data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoteTo {
+pub enum ChangeTarget {
     /// Nowhere.
     Nobody,
     /// In the `pendingExports` table, for [`Store::end_crank`] and [`Store::commit`] to return.
     PendingExports,
-    /// In a list, for [`Store::take_notes`].
+    /// In a list, for [`Store::take_export_changes`].
     List,
 }
 
@@ -45,7 +45,7 @@ pub struct StoreOptions {
     /// Who begins transactions.
     pub transactions: Transactions,
     /// Where changes of the export data go.
-    pub note_to: NoteTo,
+    pub change_target: ChangeTarget,
     /// Whether snapshots are kept when they are no longer in use.
     pub keep_snapshots: bool,
     /// Whether the items of a span are kept when it ends.
@@ -58,7 +58,7 @@ impl Default for StoreOptions {
     fn default() -> Self {
         StoreOptions {
             transactions: Transactions::Own,
-            note_to: NoteTo::PendingExports,
+            change_target: ChangeTarget::PendingExports,
             keep_snapshots: false,
             keep_transcripts: true,
             trace_file: None,
@@ -70,7 +70,7 @@ impl Default for StoreOptions {
 pub struct Store {
     db: SharedDatabase,
     transactions: Transactions,
-    notes: export_changes::Notes,
+    export_changes: export_changes::ExportChanges,
     keep_snapshots: bool,
     keep_transcripts: bool,
     crank: crank::Crank,
@@ -104,7 +104,7 @@ impl Store {
         Ok(Store {
             db,
             transactions: options.transactions,
-            notes: export_changes::Notes::new(options.note_to),
+            export_changes: export_changes::ExportChanges::new(options.change_target),
             keep_snapshots: options.keep_snapshots,
             keep_transcripts: options.keep_transcripts,
             crank: crank::Crank::default(),
@@ -178,17 +178,21 @@ impl Store {
         &mut self,
         work: impl FnOnce(
             &mut Database,
-            &mut export_changes::Notes,
+            &mut export_changes::ExportChanges,
             &mut Option<trace::Trace>,
         ) -> Result<T>,
     ) -> Result<T> {
         let mut db = self.db.lock();
         self.ensure_txn(&db)?;
-        let Store { notes, trace, .. } = self;
-        let noted = notes.list.len();
-        let done = db.atomically(|db| work(db, notes, trace));
+        let Store {
+            export_changes,
+            trace,
+            ..
+        } = self;
+        let noted = export_changes.list.len();
+        let done = db.atomically(|db| work(db, export_changes, trace));
         if done.is_err() {
-            notes.list.truncate(noted);
+            export_changes.list.truncate(noted);
         }
         done
     }

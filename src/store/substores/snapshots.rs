@@ -6,7 +6,7 @@
 use rusqlite::{Row, params};
 
 use super::Store;
-use super::export_changes::Notes;
+use super::export_changes::ExportChanges;
 use super::transcripts::{Budget, Deletion};
 use crate::store::database::Database;
 use crate::store::database::sql_text::{SqlBlob, SqlText};
@@ -140,7 +140,7 @@ impl Database {
         snap_pos: impl rusqlite::ToSql,
         snapshot: &Compressed,
     ) -> Result<()> {
-        self.run_beside(
+        self.run_unbuffered(
             "UPDATE snapshots SET
                uncompressedSize = ?, compressedSize = ?, compressedSnapshot = ?
              WHERE vatID = ? AND snapPos = ?",
@@ -191,7 +191,7 @@ impl Store {
         let keep = self.keep_snapshots;
         self.atomically(|db, notes, _| {
             stop_using(db, notes, vat_id, keep)?;
-            db.run_beside(
+            db.run_unbuffered(
                 "INSERT OR REPLACE INTO snapshots
                    (vatID, snapPos, inUse, hash, uncompressedSize, compressedSize,
                     compressedSnapshot)
@@ -259,7 +259,7 @@ impl Store {
     pub fn delete_all_unused_snapshots(&mut self) -> Result<()> {
         let db = self.db.lock();
         self.ensure_txn(&db)?;
-        db.run_beside("DELETE FROM snapshots WHERE inUse IS NULL", [])?;
+        db.run_unbuffered("DELETE FROM snapshots WHERE inUse IS NULL", [])?;
         Ok(())
     }
 
@@ -292,7 +292,7 @@ impl Store {
     pub fn delete_snapshot_by_hash(&mut self, vat_id: &[u8], hash: &[u8]) -> Result<()> {
         let db = self.db.lock();
         self.ensure_txn(&db)?;
-        db.run_beside(
+        db.run_unbuffered(
             "DELETE FROM snapshots WHERE vatID = ? AND hash = ?",
             params![SqlText(vat_id), SqlText(hash)],
         )?;
@@ -381,7 +381,7 @@ impl Store {
 }
 
 /// Ends the use of a vat's snapshot, if it has one.
-fn stop_using(db: &Database, notes: &mut Notes, vat_id: &[u8], keep: bool) -> Result<()> {
+fn stop_using(db: &Database, notes: &mut ExportChanges, vat_id: &[u8], keep: bool) -> Result<()> {
     let prior = db.peek_row(
         "SELECT snapPos, hash FROM snapshots WHERE vatID = ? AND inUse = 1",
         params![SqlText(vat_id)],
@@ -400,7 +400,7 @@ fn stop_using(db: &Database, notes: &mut Notes, vat_id: &[u8], keep: bool) -> Re
     let name = names::snapshot_name(vat_id, prior.snap_pos);
     notes.set(db, &name, prior.to_json())?;
     notes.delete(db, &names::current_snapshot_key(vat_id))?;
-    db.run_beside(
+    db.run_unbuffered(
         if keep {
             "UPDATE snapshots SET inUse = NULL WHERE inUse = 1 AND vatID = ?"
         } else {
@@ -415,7 +415,7 @@ fn stop_using(db: &Database, notes: &mut Notes, vat_id: &[u8], keep: bool) -> Re
 /// Deletes a vat's snapshots, the newest first, records included.
 fn delete_snapshots(
     db: &mut Database,
-    notes: &mut Notes,
+    notes: &mut ExportChanges,
     vat_id: &[u8],
     budget: Budget,
 ) -> Result<Deletion> {
@@ -443,14 +443,14 @@ fn delete_snapshots(
         clear_current |= in_use;
         notes.delete(db, &names::snapshot_name(vat_id, *snap_pos))?;
         if budget != Budget::All {
-            db.run_beside(
+            db.run_unbuffered(
                 "DELETE FROM snapshots WHERE vatID = ? AND snapPos = ?",
                 params![SqlText(vat_id), snap_pos],
             )?;
         }
     }
     if budget == Budget::All {
-        db.run_beside(
+        db.run_unbuffered(
             "DELETE FROM snapshots WHERE vatID = ?",
             params![SqlText(vat_id)],
         )?;

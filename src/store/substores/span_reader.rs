@@ -8,7 +8,7 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::store::database::open_readers::{ReaderState, Saving, Source};
-use crate::store::database::span_view::ReaderView;
+use crate::store::database::span_view::SpanView;
 use crate::store::database::{Database, SharedDatabase};
 use crate::store::error::{Error, Result};
 use crate::store::records::item_batch::ItemBatch;
@@ -61,7 +61,7 @@ impl SpanReader {
 
     /// The same reader, which sees the span as it is in a view; without one, as the store has it, and
     /// nobody else can change it.
-    pub(crate) fn protected(self, db: &Database, view: Option<Arc<ReaderView>>) -> SpanReader {
+    pub(crate) fn protected(self, db: &Database, view: Option<Arc<SpanView>>) -> SpanReader {
         let mut state = lock::lock(&self.state);
         match view {
             Some(view) if !state.exhausted => state.source = Source::View(view),

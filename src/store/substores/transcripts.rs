@@ -8,7 +8,7 @@ use crate::store::records::span::Span;
 use rusqlite::{Row, params};
 
 use super::Store;
-use super::export_changes::Notes;
+use super::export_changes::ExportChanges;
 use super::span_reader::SpanReader;
 use crate::store::database::Database;
 use crate::store::database::sql_text::SqlText;
@@ -169,7 +169,7 @@ impl Database {
         incarnation: i64,
     ) -> Result<()> {
         self.before_change(vat_id, position, position.saturating_add(1));
-        self.run_beside(
+        self.run_unbuffered(
             "INSERT INTO transcriptItems (vatID, item, position, incarnation)
              VALUES (?, ?, ?, ?)",
             params![SqlText(vat_id), SqlText(item), position, incarnation],
@@ -185,7 +185,7 @@ impl Database {
         end_pos: i64,
     ) -> Result<usize> {
         self.before_change(vat_id, start_pos, end_pos);
-        self.run_beside(
+        self.run_unbuffered(
             "DELETE FROM transcriptItems WHERE vatID = ? AND position >= ? AND position < ?",
             params![SqlText(vat_id), start_pos, end_pos],
         )
@@ -329,7 +329,7 @@ impl Store {
         let span = db.require_current_span(vat_id)?;
         if db.is_buffering(vat_id) {
             // The one step that can fail comes first.
-            return append_item(&db, &mut self.notes, vat_id, &span, item);
+            return append_item(&db, &mut self.export_changes, vat_id, &span, item);
         }
         drop(db);
         self.atomically(|db, notes, _| append_item(db, notes, vat_id, &span, item))
@@ -346,7 +346,7 @@ impl Store {
             return Ok(SpanReader::new(&self.db, &db, vat_id, start, end, true));
         }
         // From now on, others may delete what the span has.
-        let view = db.reader_view();
+        let view = db.span_view();
         let (start, end) = match &view {
             Some(view) => view.with(|db| db.span_bounds(vat_id, start_pos))?,
             None => (start, end),
@@ -426,7 +426,7 @@ impl Store {
         if budget == Budget::All && db.is_buffering(vat_id) {
             // In one step that can't be refused after another. With a savepoint, SQLite would copy
             // every page that it takes items from.
-            return delete_spans(&mut db, &mut self.notes, vat_id, budget);
+            return delete_spans(&mut db, &mut self.export_changes, vat_id, budget);
         }
         drop(db);
         self.atomically(|db, notes, _| delete_spans(db, notes, vat_id, budget))
@@ -444,7 +444,7 @@ impl Store {
         };
         let view = match db.in_transaction() {
             true => None,
-            false => db.reader_view(),
+            false => db.span_view(),
         };
         let spans = match &view {
             Some(view) => view.with(spans)?,
@@ -504,7 +504,7 @@ impl Store {
 /// Appends an item to a vat's current span.
 fn append_item(
     db: &Database,
-    notes: &mut Notes,
+    notes: &mut ExportChanges,
     vat_id: &[u8],
     span: &Span,
     item: &[u8],
@@ -525,7 +525,7 @@ fn append_item(
 /// Deletes a vat's spans with their items, the newest first.
 fn delete_spans(
     db: &mut Database,
-    notes: &mut Notes,
+    notes: &mut ExportChanges,
     vat_id: &[u8],
     budget: Budget,
 ) -> Result<Deletion> {
@@ -628,7 +628,7 @@ pub(crate) fn export_span(
     // An exporter's transaction protects it already.
     let view = match db.in_transaction() {
         true => None,
-        false => db.reader_view(),
+        false => db.span_view(),
     };
     let span = match &view {
         Some(view) => view.with(find)?,

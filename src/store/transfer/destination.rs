@@ -14,7 +14,12 @@ use crate::store::error::{Error, Result};
 ///
 /// # Errors
 /// [`Error::BadArgument`].
-pub(crate) fn check_apart(store: &Path, directory: &Path, whole: bool, what: &str) -> Result<()> {
+pub(crate) fn check_destination(
+    store: &Path,
+    directory: &Path,
+    whole: bool,
+    what: &str,
+) -> Result<()> {
     let (store, directory) = (real(store), real(directory));
     let relation = match (is_in(&directory, &store), is_in(&store, &directory)) {
         (true, true) => "is the store's own directory",
@@ -111,7 +116,7 @@ mod tests {
         std::os::unix::fs::symlink(at("home/store"), at("other/link")).unwrap();
         let store = at("home/store");
         let said = |directory: &str, whole| {
-            check_apart(&store, &at(directory), whole, "an export")
+            check_destination(&store, &at(directory), whole, "an export")
                 .err()
                 .map(|error| error.to_string())
         };

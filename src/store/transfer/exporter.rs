@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rusqlite::params;
 
-use super::shortfall::Lacking;
+use super::shortfall::Incomplete;
 use crate::store::database::locate::file_in_directory;
 use crate::store::database::read_view::View;
 use crate::store::database::schema::Part;
@@ -111,7 +111,7 @@ impl Exporter {
             cache_kib: AtomicU32::new(0),
         };
         exporter.set_cache(CACHE_KIB);
-        exporter.db.lock().fix_moment();
+        exporter.db.lock().pin_read();
         exporter
     }
 
@@ -201,7 +201,7 @@ impl Exporter {
     /// The first gap that was found.
     pub(crate) fn check_complete_or_explain(&self) -> Result<()> {
         self.check_complete()
-            .map_err(|error| Lacking::Store.explain(&self.db.lock(), self.mode, error))
+            .map_err(|error| Incomplete::Store.explain(&self.db.lock(), self.mode, error))
     }
 
     /// The names of all artifacts of the mode.
@@ -271,7 +271,7 @@ impl Exporter {
     /// [`Error::DatabaseClosed`] the second time.
     pub fn close(&self) -> Result<()> {
         let mut db = self.db.lock();
-        let ended = db.end_moment();
+        let ended = db.unpin_read();
         if matches!(ended, Err(Error::DatabaseClosed)) {
             return ended;
         }
@@ -294,10 +294,10 @@ enum Section {
 /// Export records, batch by batch, in the order in which exports give them.
 pub struct ExportRecords {
     db: SharedDatabase,
-    place: Mutex<Place>,
+    place: Mutex<RecordCursor>,
 }
 
-struct Place {
+struct RecordCursor {
     /// The sections yet to be read, the next one last.
     sections: Vec<Section>,
     /// The last key, or vat and position, that was read in the present section.
@@ -308,7 +308,7 @@ impl ExportRecords {
     fn new(db: &SharedDatabase, sections: &[Section]) -> ExportRecords {
         ExportRecords {
             db: db.clone(),
-            place: Mutex::new(Place {
+            place: Mutex::new(RecordCursor {
                 sections: sections.iter().rev().copied().collect(),
                 after: None,
             }),

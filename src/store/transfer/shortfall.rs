@@ -24,14 +24,14 @@ fn fill_command(directory: &Path, mode: ArtifactMode) -> String {
 
 /// Who lacks something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lacking {
+pub(crate) enum Incomplete {
     /// A store that is to be exported, or archived.
     Store,
     /// An export that was imported.
     Export,
 }
 
-impl Lacking {
+impl Incomplete {
     /// Adds to an error that says that something is missing what it is, and what to do.
     pub(crate) fn explain(self, db: &Database, mode: ArtifactMode, error: Error) -> Error {
         if error.code() != "ERR_SWING_STORE_INCOMPLETE" {
@@ -50,8 +50,8 @@ impl Lacking {
     fn describe(self, db: &Database, mode: ArtifactMode) -> Result<String> {
         let missing = missing(db, mode)?;
         let who = match self {
-            Lacking::Store => "The store",
-            Lacking::Export => "The export",
+            Incomplete::Store => "The store",
+            Incomplete::Export => "The export",
         };
         let mode_name = mode.name();
         if missing.is_empty() {
@@ -81,7 +81,7 @@ impl Lacking {
             None => String::new(),
         };
         let advice = match self {
-            Lacking::Store => {
+            Incomplete::Store => {
                 let directory = db.file().and_then(Path::parent).unwrap_or(Path::new("."));
                 let lesser = lesser("Export");
                 let begin = if lesser.is_empty() { "First" } else { "first" };
@@ -91,7 +91,7 @@ impl Lacking {
                     fill_command(directory, mode)
                 )
             }
-            Lacking::Export => {
+            Incomplete::Export => {
                 let lesser = lesser("Import");
                 let begin = if lesser.is_empty() { "Take" } else { "take" };
                 format!("{lesser} {begin} an export that was made in mode {mode_name}")

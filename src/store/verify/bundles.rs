@@ -3,7 +3,7 @@
 use rusqlite::types::ValueRef;
 
 use super::check::{Check, check_id, text};
-use super::finding::{Finding, Kind, Table, brief};
+use super::finding::{Finding, FindingKind, StoreTable, brief};
 use super::jobs::Job;
 use crate::store::database::Database;
 use crate::store::error::Result;
@@ -32,11 +32,13 @@ pub(super) fn walk(
         check.count(|totals| totals.bundles.total += 1);
         let id = row.get_ref(1)?;
         let Some(id_text) = text(id) else {
-            check.bad_value(Table::Bundles, "bundleID", id, "a text", |finding| finding);
+            check.bad_value(StoreTable::Bundles, "bundleID", id, "a text", |finding| {
+                finding
+            });
             check.monitor.finish_piece();
             continue;
         };
-        check_id(check, "bundle ID", id_text, Table::Bundles);
+        check_id(check, "bundle ID", id_text, StoreTable::Bundles);
         if !row.get(2)? {
             let (row, id) = (row.get(0)?, id_text.to_vec());
             send(Job::Bundle(BundleJob { row, id }))?;
@@ -50,15 +52,15 @@ pub(super) fn walk(
                 check.mode.name(),
                 check.remedies.fill()
             );
-            check.add(about(Kind::BundlePruned, id_text, message));
+            check.add(about(FindingKind::BundlePruned, id_text, message));
         }
         check.monitor.finish_piece();
     }
     Ok(())
 }
 
-fn about(kind: Kind, id: &[u8], message: String) -> Finding {
-    place(Finding::new(kind, Table::Bundles, message), id)
+fn about(kind: FindingKind, id: &[u8], message: String) -> Finding {
+    place(Finding::new(kind, StoreTable::Bundles, message), id)
 }
 
 fn place(finding: Finding, id: &[u8]) -> Finding {
@@ -68,7 +70,11 @@ fn place(finding: Finding, id: &[u8]) -> Finding {
 /// Checks a bundle's contents.
 pub(super) fn check_bundle(check: &Check<'_>, db: &Database, job: &BundleJob) -> Result<()> {
     let outcome = check_contents(check, db, job);
-    check.tolerate(outcome, |finding| place(finding, &job.id), Table::Bundles)?;
+    check.tolerate(
+        outcome,
+        |finding| place(finding, &job.id),
+        StoreTable::Bundles,
+    )?;
     check.monitor.finish_piece();
     Ok(())
 }
@@ -87,7 +93,7 @@ fn check_contents(check: &Check<'_>, db: &Database, job: &BundleJob) -> Result<(
             let wanted = "the bundle's JSON text or archive";
             let remedy = check.remedies.replace();
             check.bad_contents(
-                Table::Bundles,
+                StoreTable::Bundles,
                 "bundle",
                 other,
                 wanted,
@@ -120,7 +126,7 @@ fn check_contents(check: &Check<'_>, db: &Database, job: &BundleJob) -> Result<(
                 let wanted = if is_text { "a blob" } else { "a text" };
                 let remedy = check.remedies.replace();
                 check.bad_contents(
-                    Table::Bundles,
+                    StoreTable::Bundles,
                     "bundle",
                     value,
                     wanted,
@@ -131,6 +137,6 @@ fn check_contents(check: &Check<'_>, db: &Database, job: &BundleJob) -> Result<(
             return Ok(());
         }
     };
-    check.add(about(Kind::BundleInvalid, &job.id, message));
+    check.add(about(FindingKind::BundleInvalid, &job.id, message));
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use rusqlite::types::ValueRef;
 
-use super::finding::{Finding, Kind, Table, brief};
+use super::finding::{Finding, FindingKind, StoreTable, brief};
 use super::findings::Findings;
 use super::remedy::{RESTORE, Remedies};
 use super::report::Totals;
@@ -25,7 +25,7 @@ pub(super) struct Check<'a> {
     /// Set when one thread failed, so that the others need not go on.
     pub(super) stop: Arc<AtomicBool>,
     /// The tables that are there with all their columns.
-    pub(super) tables: HashSet<Table>,
+    pub(super) tables: HashSet<StoreTable>,
     pub(super) totals: Mutex<Totals>,
 }
 
@@ -43,7 +43,7 @@ impl Check<'_> {
         self.findings.add(finding);
     }
 
-    pub(super) fn has(&self, table: Table) -> bool {
+    pub(super) fn has(&self, table: StoreTable) -> bool {
         self.tables.contains(&table)
     }
 
@@ -58,7 +58,7 @@ impl Check<'_> {
         &self,
         outcome: Result<T>,
         place: impl FnOnce(Finding) -> Finding,
-        table: Table,
+        table: StoreTable,
     ) -> Result<Option<T>> {
         match outcome {
             Ok(value) => Ok(Some(value)),
@@ -68,20 +68,20 @@ impl Check<'_> {
                     "could not be read: {error} ({code}). The file, or the disk that it lies \
                      on, is damaged. {RESTORE}"
                 );
-                self.add(place(Finding::new(Kind::Unreadable, table, message)));
+                self.add(place(Finding::new(FindingKind::Unreadable, table, message)));
                 Ok(None)
             }
             Err(error) => Err(error),
         }
     }
 
-    /// Notes that a text is not what it reads back as.
+    /// ExportChanges that a text is not what it reads back as.
     pub(super) fn check_unicode(
         &self,
         what: &str,
         text: &[u8],
         place: impl FnOnce(Finding) -> Finding,
-        table: Table,
+        table: StoreTable,
     ) {
         if std::str::from_utf8(text).is_err() {
             let message = format!(
@@ -90,14 +90,14 @@ impl Check<'_> {
                  be done if the program that wrote it lives with that",
                 brief(text)
             );
-            self.add(place(Finding::new(Kind::NotUnicode, table, message)));
+            self.add(place(Finding::new(FindingKind::NotUnicode, table, message)));
         }
     }
 
-    /// Notes that a column of a record holds something of the wrong type.
+    /// ExportChanges that a column of a record holds something of the wrong type.
     pub(super) fn bad_value(
         &self,
-        table: Table,
+        table: StoreTable,
         column: &str,
         found: ValueRef<'_>,
         wanted: &str,
@@ -106,10 +106,10 @@ impl Check<'_> {
         self.bad_contents(table, column, found, wanted, RESTORE, place);
     }
 
-    /// Notes that a column holds something of the wrong type, and what to do about it.
+    /// ExportChanges that a column holds something of the wrong type, and what to do about it.
     pub(super) fn bad_contents(
         &self,
-        table: Table,
+        table: StoreTable,
         column: &str,
         found: ValueRef<'_>,
         wanted: &str,
@@ -121,7 +121,7 @@ impl Check<'_> {
              changed the store. {remedy}",
             describe(found)
         );
-        self.add(place(Finding::new(Kind::BadValue, table, message)));
+        self.add(place(Finding::new(FindingKind::BadValue, table, message)));
     }
 }
 
@@ -193,17 +193,17 @@ pub(super) fn mark(value: ValueRef<'_>) -> Option<bool> {
 }
 
 /// The finding for a mark that is neither.
-pub(super) fn bad_mark(table: Table, column: &str, found: ValueRef<'_>) -> Finding {
+pub(super) fn bad_mark(table: StoreTable, column: &str, found: ValueRef<'_>) -> Finding {
     let message = format!(
         "{column} is {}, and should be 1 or NULL: the record is neither current nor historical, \
          and some exports leave it out. {RESTORE}",
         describe(found)
     );
-    Finding::new(Kind::BadMark, table, message)
+    Finding::new(FindingKind::BadMark, table, message)
 }
 
-/// Notes an ID that makes no name which could be taken apart again.
-pub(super) fn check_id(check: &Check<'_>, what: &str, id: &[u8], table: Table) {
+/// ExportChanges an ID that makes no name which could be taken apart again.
+pub(super) fn check_id(check: &Check<'_>, what: &str, id: &[u8], table: StoreTable) {
     if id.is_empty() || id.contains(&b'.') {
         let message = format!(
             "the {what} {} is {}, so that names of its artifacts can't be taken apart again, and \
@@ -216,7 +216,7 @@ pub(super) fn check_id(check: &Check<'_>, what: &str, id: &[u8], table: Table) {
                 "one with a dot in it"
             },
         );
-        check.add(Finding::new(Kind::BadName, table, message).of(id));
+        check.add(Finding::new(FindingKind::BadName, table, message).of(id));
     }
     check.check_unicode(what, id, |finding| finding.of(id), table);
 }

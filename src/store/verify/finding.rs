@@ -27,39 +27,39 @@ macro_rules! kinds {
         /// The kind of a finding. The names are stable.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
-        pub enum Kind {
+        pub enum FindingKind {
             $(#[doc = $meaning] $kind,)*
         }
 
-        impl Kind {
+        impl FindingKind {
             /// All kinds.
-            pub const ALL: &'static [Kind] = &[$(Kind::$kind,)*];
+            pub const ALL: &'static [FindingKind] = &[$(FindingKind::$kind,)*];
 
             /// The name, as reports contain it.
             pub fn name(self) -> &'static str {
                 match self {
-                    $(Kind::$kind => $name,)*
+                    $(FindingKind::$kind => $name,)*
                 }
             }
 
             /// The severity of all findings of this kind.
             pub fn severity(self) -> Severity {
                 match self {
-                    $(Kind::$kind => Severity::$severity,)*
+                    $(FindingKind::$kind => Severity::$severity,)*
                 }
             }
 
             /// What the finding means, in Markdown without links or emphasis: only code spans.
             pub fn meaning(self) -> &'static str {
                 match self {
-                    $(Kind::$kind => $meaning,)*
+                    $(FindingKind::$kind => $meaning,)*
                 }
             }
 
-            /// What an operator does about it, in the same form as [`Kind::meaning`].
+            /// What an operator does about it, in the same form as [`FindingKind::meaning`].
             pub fn remedy(self) -> &'static str {
                 match self {
-                    $(Kind::$kind => $remedy,)*
+                    $(FindingKind::$kind => $remedy,)*
                 }
             }
         }
@@ -235,7 +235,7 @@ kinds! {
 
 /// Where something is wrong. Findings are given in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Table {
+pub enum StoreTable {
     /// The file, or its schema.
     Database,
     /// `kvStore`
@@ -252,27 +252,27 @@ pub enum Table {
     Bundles,
 }
 
-impl Table {
+impl StoreTable {
     /// All tables of a store.
-    pub(super) const STORES: [Table; 6] = [
-        Table::Kv,
-        Table::PendingExports,
-        Table::Spans,
-        Table::Items,
-        Table::Snapshots,
-        Table::Bundles,
+    pub(super) const STORES: [StoreTable; 6] = [
+        StoreTable::Kv,
+        StoreTable::PendingExports,
+        StoreTable::Spans,
+        StoreTable::Items,
+        StoreTable::Snapshots,
+        StoreTable::Bundles,
     ];
 
     /// The table's name; none for the database as a whole.
     pub fn name(self) -> Option<&'static str> {
         match self {
-            Table::Database => None,
-            Table::Kv => Some("kvStore"),
-            Table::PendingExports => Some("pendingExports"),
-            Table::Spans => Some("transcriptSpans"),
-            Table::Items => Some("transcriptItems"),
-            Table::Snapshots => Some("snapshots"),
-            Table::Bundles => Some("bundles"),
+            StoreTable::Database => None,
+            StoreTable::Kv => Some("kvStore"),
+            StoreTable::PendingExports => Some("pendingExports"),
+            StoreTable::Spans => Some("transcriptSpans"),
+            StoreTable::Items => Some("transcriptItems"),
+            StoreTable::Snapshots => Some("snapshots"),
+            StoreTable::Bundles => Some("bundles"),
         }
     }
 }
@@ -281,13 +281,13 @@ impl Table {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {
     /// The table that it is in.
-    pub table: Table,
+    pub table: StoreTable,
     /// The key, or the vat's or bundle's ID, of the row; long ones are cut off.
     pub id: Option<Vec<u8>>,
     /// The position of the span, item or snapshot.
     pub position: Option<i64>,
     /// What kind of thing it is.
-    pub kind: Kind,
+    pub kind: FindingKind,
     /// The artifact that it concerns, if there is one by that name.
     pub artifact: Option<Vec<u8>>,
     /// What was found, what was expected, and what to do.
@@ -300,7 +300,7 @@ impl Finding {
         self.kind.severity()
     }
 
-    pub(super) fn new(kind: Kind, table: Table, message: impl Into<String>) -> Finding {
+    pub(super) fn new(kind: FindingKind, table: StoreTable, message: impl Into<String>) -> Finding {
         Finding {
             table,
             id: None,
@@ -351,7 +351,7 @@ mod tests {
     use super::*;
 
     /// The row of `docs/reference/verify.md` for a kind.
-    fn row(kind: Kind) -> String {
+    fn row(kind: FindingKind) -> String {
         let [name, severity] = [kind.name(), kind.severity().name()];
         format!(
             "| `{name}` | {severity} | {} | {} |",
@@ -371,7 +371,12 @@ mod tests {
     fn the_documentation_shows_every_kind() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/reference/verify.md");
         let page = std::fs::read_to_string(path).unwrap().replace("\r\n", "\n");
-        let kind_of = |name: &str| Kind::ALL.iter().find(|kind| kind.name() == name).copied();
+        let kind_of = |name: &str| {
+            FindingKind::ALL
+                .iter()
+                .find(|kind| kind.name() == name)
+                .copied()
+        };
         let correct = |line: &str| match described(line) {
             Some(name) => row(kind_of(name).unwrap_or_else(|| panic!("{name} is not a kind"))),
             None => line.to_owned(),
@@ -384,7 +389,7 @@ mod tests {
                 assert_eq!(shown, expected, "UPDATE_DOCS=1 corrects the page");
             }
         }
-        for kind in Kind::ALL {
+        for kind in FindingKind::ALL {
             let rows = corrected
                 .lines()
                 .filter(|line| described(line) == Some(kind.name()));
@@ -394,7 +399,7 @@ mod tests {
 
     #[test]
     fn texts_have_no_markup_but_code() {
-        for text in Kind::ALL
+        for text in FindingKind::ALL
             .iter()
             .flat_map(|kind| [kind.meaning(), kind.remedy()])
         {

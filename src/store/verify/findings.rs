@@ -4,13 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
-use super::finding::{Finding, Kind, Severity};
+use super::finding::{Finding, FindingKind, Severity};
 use crate::store::tasks::lock;
 
 /// Of each kind the first findings, in their order, and the number of the others.
 pub(super) struct Findings {
     limit: usize,
-    kinds: Mutex<BTreeMap<Kind, Kept>>,
+    kinds: Mutex<BTreeMap<FindingKind, Kept>>,
 }
 
 #[derive(Default)]
@@ -45,7 +45,7 @@ impl Findings {
     }
 
     /// The findings in order, and how many of which kind were left out.
-    pub(super) fn finish(self) -> (Vec<Finding>, Vec<(Kind, u64)>) {
+    pub(super) fn finish(self) -> (Vec<Finding>, Vec<(FindingKind, u64)>) {
         let kinds = lock::unlocked(self.kinds);
         let mut findings = Vec::new();
         let mut left_out = Vec::new();
@@ -63,15 +63,15 @@ impl Findings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::verify::finding::Table;
+    use crate::store::verify::finding::StoreTable;
 
     #[test]
     fn the_first_of_each_kind_are_kept_whatever_the_order() {
         let outcome = |positions: &[i64]| {
             let findings = Findings::new(3);
             for position in positions {
-                for kind in [Kind::SpanGap, Kind::SpanHash] {
-                    findings.add(Finding::new(kind, Table::Spans, "x").at(*position));
+                for kind in [FindingKind::SpanGap, FindingKind::SpanHash] {
+                    findings.add(Finding::new(kind, StoreTable::Spans, "x").at(*position));
                 }
             }
             findings.finish()
@@ -79,7 +79,10 @@ mod tests {
         let (kept, left_out) = outcome(&[5, 1, 4, 2, 3]);
         let places: Vec<_> = kept.iter().map(|kept| kept.position.unwrap()).collect();
         assert_eq!(places, [1, 1, 2, 2, 3, 3]);
-        assert_eq!(left_out, [(Kind::SpanGap, 2), (Kind::SpanHash, 2)]);
+        assert_eq!(
+            left_out,
+            [(FindingKind::SpanGap, 2), (FindingKind::SpanHash, 2)]
+        );
         assert_eq!(outcome(&[1, 2, 3, 4, 5]), (kept, left_out));
     }
 }

@@ -1,7 +1,7 @@
 //! SQLite's own check of the file: that pages and indexes fit together.
 
 use super::check::Check;
-use super::finding::{Finding, Kind, Table, brief};
+use super::finding::{Finding, FindingKind, StoreTable, brief};
 use super::remedy::RESTORE;
 use crate::store::database::Database;
 use crate::store::error::Result;
@@ -10,7 +10,7 @@ use crate::store::error::Result;
 /// ends when the work is to end.
 pub(super) fn check_integrity(check: &Check<'_>, db: &Database, limit: usize) -> Result<()> {
     let outcome = run(check, db, limit);
-    check.tolerate(outcome, |finding| finding, Table::Database)?;
+    check.tolerate(outcome, |finding| finding, StoreTable::Database)?;
     Ok(())
 }
 
@@ -30,7 +30,7 @@ fn run(check: &Check<'_>, db: &Database, limit: usize) -> Result<()> {
             }
             number += 1;
             let message = format!("SQLite's integrity check says {}. {RESTORE}", brief(line));
-            let finding = Finding::new(Kind::Integrity, Table::Database, message);
+            let finding = Finding::new(FindingKind::Integrity, StoreTable::Database, message);
             // In the order in which SQLite has them.
             check.add(finding.at(number));
         }

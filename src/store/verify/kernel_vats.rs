@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::check::Check;
-use super::finding::{Finding, Kind, Table, brief};
+use super::finding::{Finding, FindingKind, StoreTable, brief};
 use crate::store::database::Database;
 use crate::store::encoding::json::Json;
 use crate::store::error::Result;
@@ -16,10 +16,10 @@ impl KernelVats {
     /// The kernel's static and dynamic vats without those that were terminated; none where there
     /// is no kernel's state.
     pub(super) fn read(check: &Check<'_>, db: &Database) -> Result<KernelVats> {
-        if !check.has(Table::Kv) {
+        if !check.has(StoreTable::Kv) {
             return Ok(KernelVats(BTreeSet::new()));
         }
-        let vats = check.tolerate(read_lists(db), |finding| finding, Table::Kv)?;
+        let vats = check.tolerate(read_lists(db), |finding| finding, StoreTable::Kv)?;
         Ok(KernelVats(vats.unwrap_or_default()))
     }
 
@@ -35,7 +35,7 @@ impl KernelVats {
             let options = check.tolerate(
                 db.vat_options(&vat_id),
                 |finding| finding.of(&vat_id),
-                Table::Kv,
+                StoreTable::Kv,
             )?;
             let options = options.flatten();
             let uses = options
@@ -47,7 +47,8 @@ impl KernelVats {
                      it at all, so it can't be loaded. Restore the store",
                     brief(&vat_id)
                 );
-                let finding = Finding::new(Kind::CurrentSpanMissing, Table::Spans, message);
+                let finding =
+                    Finding::new(FindingKind::CurrentSpanMissing, StoreTable::Spans, message);
                 check.add(finding.of(&vat_id));
             }
         }

@@ -3,27 +3,27 @@
 use rusqlite::types::ValueRef;
 
 use super::check::{Check, is_hash, text};
-use super::finding::{Finding, Kind, Table, brief};
+use super::finding::{Finding, FindingKind, StoreTable, brief};
 use crate::store::database::Database;
 use crate::store::error::Result;
 use crate::store::substores::crank::ACTIVITYHASH;
 
 /// Looks at every key and value.
 pub(super) fn check_keys(check: &Check<'_>, db: &Database) -> Result<()> {
-    for table in [Table::Kv, Table::PendingExports] {
+    for table in [StoreTable::Kv, StoreTable::PendingExports] {
         if check.has(table) {
             let outcome = check_table(check, db, table);
             check.tolerate(outcome, |finding| finding, table)?;
         }
     }
-    if check.has(Table::Kv) {
+    if check.has(StoreTable::Kv) {
         let outcome = check_activityhash(check, db);
-        check.tolerate(outcome, |finding| finding.of(ACTIVITYHASH), Table::Kv)?;
+        check.tolerate(outcome, |finding| finding.of(ACTIVITYHASH), StoreTable::Kv)?;
     }
     Ok(())
 }
 
-fn check_table(check: &Check<'_>, db: &Database, table: Table) -> Result<()> {
+fn check_table(check: &Check<'_>, db: &Database, table: StoreTable) -> Result<()> {
     let name = table.name().unwrap_or_default();
     let sql = format!("SELECT key, value FROM {name}");
     let mut statement = db.connection()?.prepare(&sql)?;
@@ -49,7 +49,7 @@ fn check_table(check: &Check<'_>, db: &Database, table: Table) -> Result<()> {
                 }
             }
             // What was deleted is to be told as such.
-            ValueRef::Null if table == Table::PendingExports => {}
+            ValueRef::Null if table == StoreTable::PendingExports => {}
             other => check.bad_value(table, "value", other, "a text", place),
         }
         if bytes >= 1 << 18 {
@@ -60,7 +60,7 @@ fn check_table(check: &Check<'_>, db: &Database, table: Table) -> Result<()> {
     }
     check.monitor.count(bytes)?;
     check.count(|totals| match table {
-        Table::Kv => totals.keys = keys,
+        StoreTable::Kv => totals.keys = keys,
         _ => totals.pending_exports = keys,
     });
     Ok(())
@@ -78,7 +78,7 @@ fn check_activityhash(check: &Check<'_>, db: &Database) -> Result<()> {
              make another one of it than all other validators; restore the store",
             brief(&hash)
         );
-        let finding = Finding::new(Kind::BadActivityhash, Table::Kv, message);
+        let finding = Finding::new(FindingKind::BadActivityhash, StoreTable::Kv, message);
         check.add(finding.of(ACTIVITYHASH));
     }
     Ok(())

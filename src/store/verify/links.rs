@@ -7,7 +7,7 @@
 use rusqlite::params;
 
 use super::check::{Check, integer, text};
-use super::finding::{Finding, Kind, Table, brief};
+use super::finding::{Finding, FindingKind, StoreTable, brief};
 use super::span::SpanJob;
 use super::transcripts::place;
 use crate::store::database::Database;
@@ -21,7 +21,7 @@ const MOST_BYTES: usize = 64 << 10;
 
 /// What a span begins with.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Entry {
+pub(super) enum LinkEntry {
     /// The kernel's entry that loads the snapshot of this hash.
     Load(Vec<u8>),
     /// Another entry of the kernel.
@@ -30,28 +30,33 @@ pub(super) enum Entry {
     Unknown,
 }
 
-impl Entry {
-    pub(super) fn of(item: &[u8]) -> Entry {
+impl LinkEntry {
+    pub(super) fn of(item: &[u8]) -> LinkEntry {
         if item.len() > MOST_BYTES {
             // As some entries are that begin an incarnation.
-            return Entry::Other;
+            return LinkEntry::Other;
         }
         match Delivery::parse(item) {
             Ok(delivery) if delivery.kind() == LOAD_SNAPSHOT => {
-                Entry::Load(delivery.snapshot_id().unwrap_or_default().to_vec())
+                LinkEntry::Load(delivery.snapshot_id().unwrap_or_default().to_vec())
             }
-            Ok(_) => Entry::Other,
-            Err(_) => Entry::Unknown,
+            Ok(_) => LinkEntry::Other,
+            Err(_) => LinkEntry::Unknown,
         }
     }
 }
 
 /// A snapshot's position and hash.
-type Place = (i64, Vec<u8>);
+type SnapshotKey = (i64, Vec<u8>);
 
 /// Looks whether a span and the snapshots of its vat go together.
-pub(super) fn check(check: &Check<'_>, db: &Database, span: &SpanJob, first: &Entry) -> Result<()> {
-    if !check.has(Table::Snapshots) {
+pub(super) fn check(
+    check: &Check<'_>,
+    db: &Database,
+    span: &SpanJob,
+    first: &LinkEntry,
+) -> Result<()> {
+    if !check.has(StoreTable::Snapshots) {
         return Ok(());
     }
     let outcome = match span.is_current {
@@ -59,11 +64,16 @@ pub(super) fn check(check: &Check<'_>, db: &Database, span: &SpanJob, first: &En
         false => check_historical(check, db, span, first),
     };
     let about = |finding: Finding| finding.of(&span.vat_id);
-    check.tolerate(outcome, about, Table::Snapshots)?;
+    check.tolerate(outcome, about, StoreTable::Snapshots)?;
     Ok(())
 }
 
-fn check_current(check: &Check<'_>, db: &Database, span: &SpanJob, first: &Entry) -> Result<()> {
+fn check_current(
+    check: &Check<'_>,
+    db: &Database,
+    span: &SpanJob,
+    first: &LinkEntry,
+) -> Result<()> {
     let in_use = places(
         db,
         "SELECT snapPos, hash FROM snapshots WHERE vatID = ?1 AND inUse = 1
@@ -73,8 +83,8 @@ fn check_current(check: &Check<'_>, db: &Database, span: &SpanJob, first: &Entry
     let vat = brief(&span.vat_id);
     match (first, &in_use[..]) {
         // More than one in use is a finding by itself.
-        (_, [_, _, ..]) | (Entry::Other | Entry::Unknown, []) => {}
-        (Entry::Load(hash), []) => add_unmatched(
+        (_, [_, _, ..]) | (LinkEntry::Other | LinkEntry::Unknown, []) => {}
+        (LinkEntry::Load(hash), []) => add_unmatched(
             check,
             span,
             format!(
@@ -83,7 +93,7 @@ fn check_current(check: &Check<'_>, db: &Database, span: &SpanJob, first: &Entry
                 brief(hash)
             ),
         ),
-        (Entry::Load(wanted), [(snap_pos, hash)]) => {
+        (LinkEntry::Load(wanted), [(snap_pos, hash)]) => {
             if wanted != hash || !is_at(*snap_pos, span) {
                 add_unmatched(
                     check,
@@ -98,7 +108,7 @@ fn check_current(check: &Check<'_>, db: &Database, span: &SpanJob, first: &Entry
                 );
             }
         }
-        (Entry::Other, [(snap_pos, _)]) => add_unused(
+        (LinkEntry::Other, [(snap_pos, _)]) => add_unused(
             check,
             span,
             *snap_pos,
@@ -108,7 +118,7 @@ fn check_current(check: &Check<'_>, db: &Database, span: &SpanJob, first: &Entry
                 span.start_pos
             ),
         ),
-        (Entry::Unknown, [(snap_pos, _)]) => {
+        (LinkEntry::Unknown, [(snap_pos, _)]) => {
             if !is_at(*snap_pos, span) {
                 add_unused(
                     check,
@@ -128,8 +138,13 @@ fn check_current(check: &Check<'_>, db: &Database, span: &SpanJob, first: &Entry
 
 /// A historical snapshot may have been deleted with its record. Where there is a record, it has
 /// the hash that the span begins with.
-fn check_historical(check: &Check<'_>, db: &Database, span: &SpanJob, first: &Entry) -> Result<()> {
-    let Entry::Load(wanted) = first else {
+fn check_historical(
+    check: &Check<'_>,
+    db: &Database,
+    span: &SpanJob,
+    first: &LinkEntry,
+) -> Result<()> {
+    let LinkEntry::Load(wanted) = first else {
         return Ok(());
     };
     let found = places(
@@ -157,7 +172,7 @@ fn check_historical(check: &Check<'_>, db: &Database, span: &SpanJob, first: &En
     Ok(())
 }
 
-fn places(db: &Database, sql: &str, span: &SpanJob) -> Result<Vec<Place>> {
+fn places(db: &Database, sql: &str, span: &SpanJob) -> Result<Vec<SnapshotKey>> {
     let mut statement = db.prepare_directly(sql)?;
     let mut rows = match span.is_current {
         true => statement.query(params![SqlText(&span.vat_id)])?,
@@ -181,8 +196,8 @@ const ADVICE: &str = "The kernel would go on from another state than it was in; 
 
 fn add_unmatched(check: &Check<'_>, span: &SpanJob, message: String) {
     let finding = Finding::new(
-        Kind::LoadUnmatched,
-        Table::Spans,
+        FindingKind::LoadUnmatched,
+        StoreTable::Spans,
         format!("{message}. {ADVICE}"),
     );
     check.add(place(finding, &span.vat_id, span.start_pos, span.end_pos));
@@ -190,7 +205,11 @@ fn add_unmatched(check: &Check<'_>, span: &SpanJob, message: String) {
 
 fn add_unused(check: &Check<'_>, span: &SpanJob, snap_pos: i64, message: String) {
     let message = format!("{message}. {ADVICE}");
-    let finding = Finding::new(Kind::SnapshotUnmatched, Table::Snapshots, message);
+    let finding = Finding::new(
+        FindingKind::SnapshotUnmatched,
+        StoreTable::Snapshots,
+        message,
+    );
     let finding = finding.of(&span.vat_id).at(snap_pos);
     check.add(finding.artifact(names::snapshot_name(&span.vat_id, snap_pos)));
 }
@@ -204,16 +223,16 @@ mod tests {
         for (item, entry) in [
             (
                 r#"{"d":["load-snapshot",{"snapshotID":"ab"}],"sc":[]}"#,
-                Entry::Load(b"ab".to_vec()),
+                LinkEntry::Load(b"ab".to_vec()),
             ),
-            (r#"{"d":["load-snapshot"]}"#, Entry::Load(Vec::new())),
-            (r#"{"d":["initialize-worker",{}]}"#, Entry::Other),
-            (r#"{"d":[7]}"#, Entry::Unknown),
-            (r#"{"d":7}"#, Entry::Unknown),
-            ("start-worker", Entry::Unknown),
-            ("", Entry::Unknown),
+            (r#"{"d":["load-snapshot"]}"#, LinkEntry::Load(Vec::new())),
+            (r#"{"d":["initialize-worker",{}]}"#, LinkEntry::Other),
+            (r#"{"d":[7]}"#, LinkEntry::Unknown),
+            (r#"{"d":7}"#, LinkEntry::Unknown),
+            ("start-worker", LinkEntry::Unknown),
+            ("", LinkEntry::Unknown),
         ] {
-            assert_eq!(Entry::of(item.as_bytes()), entry, "{item}");
+            assert_eq!(LinkEntry::of(item.as_bytes()), entry, "{item}");
         }
     }
 }

@@ -33,11 +33,11 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
-pub use finding::{Finding, Kind, Severity, Table};
+pub use finding::{Finding, FindingKind, Severity, StoreTable};
 pub use report::{Report, Tally, Totals};
 
 use crate::store::database::Database;
-use crate::store::database::hints::Advised;
+use crate::store::database::hints::WithFile;
 use crate::store::database::read_view::View;
 use crate::store::error::{Error, Result};
 use crate::store::records::mode::ArtifactMode;
@@ -84,7 +84,7 @@ pub fn verify_store(
     let outcome = verify(directory, options, monitor, parallel::threads() + 1);
     // Whatever SQLite was doing when it was interrupted, this is the reason.
     monitor.check()?;
-    let report = outcome.about_store(directory)?;
+    let report = outcome.with_store(directory)?;
     monitor.begin(Stage::Done);
     Ok(report)
 }
@@ -113,7 +113,7 @@ fn verify(
         .ok_or_else(|| Error::Internal("no connection".into()))?;
     let schema = schema::check_schema(&check, first)?;
     check.tables = schema.tables;
-    let block_height = match check.has(Table::Kv) {
+    let block_height = match check.has(StoreTable::Kv) {
         true => block_height(&check, first)?,
         false => None,
     };
@@ -159,10 +159,10 @@ fn verify(
 type Walk = fn(&Check<'_>, &Database, &mut dyn FnMut(Job) -> Result<()>) -> Result<()>;
 
 fn walk(check: &Check<'_>, db: &Database, send: &mut dyn FnMut(Job) -> Result<()>) -> Result<()> {
-    let walks: [(Table, Walk); 3] = [
-        (Table::Snapshots, snapshots::walk),
-        (Table::Bundles, bundles::walk),
-        (Table::Spans, transcripts::walk),
+    let walks: [(StoreTable, Walk); 3] = [
+        (StoreTable::Snapshots, snapshots::walk),
+        (StoreTable::Bundles, bundles::walk),
+        (StoreTable::Spans, transcripts::walk),
     ];
     send(Job::Keys)?;
     for (table, walk) in walks {
@@ -175,7 +175,12 @@ fn walk(check: &Check<'_>, db: &Database, send: &mut dyn FnMut(Job) -> Result<()
 
 /// Asks what an export would ask before it begins.
 fn ask_export(check: &Check<'_>, db: &Database) -> Result<Option<Finding>> {
-    let all = [Table::Spans, Table::Items, Table::Snapshots, Table::Bundles];
+    let all = [
+        StoreTable::Spans,
+        StoreTable::Items,
+        StoreTable::Snapshots,
+        StoreTable::Bundles,
+    ];
     let may_ask = all.into_iter().all(|table| check.has(table));
     if check.mode == ArtifactMode::Debug || !may_ask {
         return Ok(None);
@@ -188,7 +193,7 @@ fn ask_export(check: &Check<'_>, db: &Database) -> Result<Option<Finding>> {
         Ok(()) => return Ok(None),
         Err(error @ Error::Sqlite { .. }) => {
             check
-                .tolerate(Err(error), |finding| finding, Table::Database)
+                .tolerate(Err(error), |finding| finding, StoreTable::Database)
                 .map(|_: Option<()>| ())?;
             return Ok(None);
         }
@@ -198,8 +203,8 @@ fn ask_export(check: &Check<'_>, db: &Database) -> Result<Option<Finding>> {
         ),
     };
     Ok(Some(Finding::new(
-        Kind::Incomplete,
-        Table::Database,
+        FindingKind::Incomplete,
+        StoreTable::Database,
         message,
     )))
 }
@@ -207,14 +212,18 @@ fn ask_export(check: &Check<'_>, db: &Database) -> Result<Option<Finding>> {
 /// The height of the last committed block, as the host has it.
 fn block_height(check: &Check<'_>, db: &Database) -> Result<Option<f64>> {
     let found = db.kv_get(HEIGHT_KEY, known_height);
-    let found = check.tolerate(found, |finding| finding.of(HEIGHT_KEY), Table::Kv)?;
+    let found = check.tolerate(found, |finding| finding.of(HEIGHT_KEY), StoreTable::Kv)?;
     Ok(found.flatten())
 }
 
 /// How many pieces there are to check: records, the kvStore, and the file.
 fn count_pieces(check: &Check<'_>, db: &Database) -> Result<usize> {
     let mut pieces = 2;
-    for table in [Table::Spans, Table::Snapshots, Table::Bundles] {
+    for table in [
+        StoreTable::Spans,
+        StoreTable::Snapshots,
+        StoreTable::Bundles,
+    ] {
         if !check.has(table) {
             continue;
         }

@@ -1,6 +1,6 @@
 //! What a verification comes to.
 
-use super::finding::{Finding, Kind};
+use super::finding::{Finding, FindingKind};
 use crate::store::records::mode::ArtifactMode;
 
 /// How much there is of something, and how much of it was looked into.
@@ -43,7 +43,7 @@ pub struct Report {
     /// What is wrong, in the order of tables, IDs and positions.
     pub findings: Vec<Finding>,
     /// How many more findings of a kind there are than are listed.
-    pub left_out: Vec<(Kind, u64)>,
+    pub left_out: Vec<(FindingKind, u64)>,
     /// What there is, and what was checked.
     pub totals: Totals,
 }

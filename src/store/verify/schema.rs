@@ -6,10 +6,10 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::check::Check;
-use super::finding::{Finding, Kind, Table};
+use super::finding::{Finding, FindingKind, StoreTable};
 use crate::store::database::locate::other_database;
 use crate::store::database::schema::{Part, squeeze};
-use crate::store::database::schema_check::{Difference, Harm};
+use crate::store::database::schema_check::{Harm, SchemaDifference};
 use crate::store::database::{Database, schema_check};
 use crate::store::error::Result;
 
@@ -27,7 +27,7 @@ struct Schema {
 
 impl Schema {
     /// Reads what a database declares of `tables`.
-    fn read(connection: &Connection, tables: &[Table]) -> Result<Schema> {
+    fn read(connection: &Connection, tables: &[StoreTable]) -> Result<Schema> {
         let mut schema = Schema {
             columns: BTreeMap::new(),
             unique: BTreeSet::new(),
@@ -86,13 +86,13 @@ fn expected() -> Result<Schema> {
     for part in Part::ALL {
         connection.execute_batch(part.sql())?;
     }
-    Schema::read(&connection, &Table::STORES)
+    Schema::read(&connection, &StoreTable::STORES)
 }
 
 /// What a look at the schema says.
-pub(super) struct Outcome {
+pub(super) struct SchemaCheck {
     /// The tables that can be read.
-    pub(super) tables: HashSet<Table>,
+    pub(super) tables: HashSet<StoreTable>,
     /// Whether all that is declared may be evaluated, as SQLite's own check does.
     pub(super) is_harmless: bool,
 }
@@ -101,25 +101,25 @@ pub(super) struct Outcome {
 ///
 /// # Errors
 /// [`Error::NoStore`](crate::store::error::Error::NoStore) where there is no table of a store at all; SQLite's errors.
-pub(super) fn check_schema(check: &Check<'_>, db: &Database) -> Result<Outcome> {
+pub(super) fn check_schema(check: &Check<'_>, db: &Database) -> Result<SchemaCheck> {
     let read = || {
         let connection = db.connection()?;
         let differences = schema_check::differences(connection)?;
-        let replaced = |table: &Table| {
-            let is_this = |difference: &&Difference| {
+        let replaced = |table: &StoreTable| {
+            let is_this = |difference: &&SchemaDifference| {
                 difference.harm == Harm::Reads && difference.table == table.name()
             };
             differences.iter().any(|difference| is_this(&difference))
         };
-        let tables: Vec<Table> = Table::STORES
+        let tables: Vec<StoreTable> = StoreTable::STORES
             .into_iter()
             .filter(|table| !replaced(table))
             .collect();
         Ok((Schema::read(connection, &tables)?, tables, differences))
     };
-    let found = check.tolerate(read(), |finding| finding, Table::Database)?;
+    let found = check.tolerate(read(), |finding| finding, StoreTable::Database)?;
     let Some((found, tables, differences)) = found else {
-        return Ok(Outcome {
+        return Ok(SchemaCheck {
             tables: HashSet::new(),
             is_harmless: true,
         });
@@ -130,27 +130,27 @@ pub(super) fn check_schema(check: &Check<'_>, db: &Database) -> Result<Outcome> 
     }
     let is_harmless = differences.iter().all(|found| found.harm == Harm::None);
     let tables = compare(check, &expected()?, &found, &tables, differences)?;
-    Ok(Outcome {
+    Ok(SchemaCheck {
         tables,
         is_harmless,
     })
 }
 
-fn missing(check: &Check<'_>, table: Table, message: String) {
-    check.add(Finding::new(Kind::SchemaMissing, table, message));
+fn missing(check: &Check<'_>, table: StoreTable, message: String) {
+    check.add(Finding::new(FindingKind::SchemaMissing, table, message));
 }
 
-fn differs(check: &Check<'_>, table: Table, message: String) {
-    check.add(Finding::new(Kind::SchemaDiffers, table, message));
+fn differs(check: &Check<'_>, table: StoreTable, message: String) {
+    check.add(Finding::new(FindingKind::SchemaDiffers, table, message));
 }
 
 fn compare(
     check: &Check<'_>,
     expected: &Schema,
     found: &Schema,
-    tables: &[Table],
-    differences: Vec<Difference>,
-) -> Result<HashSet<Table>> {
+    tables: &[StoreTable],
+    differences: Vec<SchemaDifference>,
+) -> Result<HashSet<StoreTable>> {
     let mut readable = HashSet::new();
     for table in tables {
         let Some(name) = table.name() else { continue };
@@ -160,15 +160,16 @@ fn compare(
         compare_constraints(check, expected, found, (*table, name));
     }
     for difference in differences {
-        let of = |table: &Table| difference.table.is_some() && table.name() == difference.table;
-        let table = Table::STORES.into_iter().find(of);
+        let of =
+            |table: &StoreTable| difference.table.is_some() && table.name() == difference.table;
+        let table = StoreTable::STORES.into_iter().find(of);
         let kind = match difference.harm {
-            Harm::None => Kind::SchemaDiffers,
-            Harm::Writes | Harm::Reads => Kind::SchemaAltered,
+            Harm::None => FindingKind::SchemaDiffers,
+            Harm::Writes | Harm::Reads => FindingKind::SchemaAltered,
         };
-        let table = table.unwrap_or(Table::Database);
+        let table = table.unwrap_or(StoreTable::Database);
         let message = match kind {
-            Kind::SchemaAltered => format!(
+            FindingKind::SchemaAltered => format!(
                 "{}. No command mends this: restore the store from a backup, or by state-sync",
                 difference.message
             ),
@@ -179,7 +180,7 @@ fn compare(
     for index in expected.indexes.difference(&found.indexes) {
         differs(
             check,
-            Table::Database,
+            StoreTable::Database,
             format!(
                 "there is no index {index}, without which some operations take longer. Opening the \
                  store makes it"
@@ -194,7 +195,7 @@ fn compare_columns(
     check: &Check<'_>,
     expected: &Schema,
     found: &Schema,
-    (table, name): (Table, &str),
+    (table, name): (StoreTable, &str),
 ) -> bool {
     let Some(columns) = found.columns.get(name) else {
         missing(
@@ -249,7 +250,7 @@ fn compare_constraints(
     check: &Check<'_>,
     expected: &Schema,
     found: &Schema,
-    (table, name): (Table, &str),
+    (table, name): (StoreTable, &str),
 ) {
     if !found.columns.contains_key(name) {
         return;

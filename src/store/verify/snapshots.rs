@@ -3,7 +3,7 @@
 use rusqlite::params;
 
 use super::check::{Check, MAX_POSITION, bad_mark, check_id, integer, is_hash, mark, text};
-use super::finding::{Finding, Kind, Table, brief};
+use super::finding::{Finding, FindingKind, StoreTable, brief};
 use super::jobs::Job;
 use super::remedy::RESTORE;
 use crate::store::database::Database;
@@ -53,17 +53,21 @@ pub(super) fn walk(
             continue;
         };
         if vat_id.as_deref() != Some(vat) {
-            check_id(check, "vat ID", vat, Table::Snapshots);
+            check_id(check, "vat ID", vat, StoreTable::Snapshots);
             vat_id = Some(vat.to_vec());
             in_use = 0;
         }
         let about = |kind, message: String| {
-            place(Finding::new(kind, Table::Snapshots, message), vat, snap_pos)
+            place(
+                Finding::new(kind, StoreTable::Snapshots, message),
+                vat,
+                snap_pos,
+            )
         };
         if !(0..=MAX_POSITION).contains(&snap_pos) {
             let wanted = "a position";
             check.bad_value(
-                Table::Snapshots,
+                StoreTable::Snapshots,
                 "snapPos",
                 row.get_ref(2)?,
                 wanted,
@@ -72,7 +76,7 @@ pub(super) fn walk(
         }
         let marked = mark(row.get_ref(3)?);
         if marked.is_none() {
-            let finding = bad_mark(Table::Snapshots, "inUse", row.get_ref(3)?);
+            let finding = bad_mark(StoreTable::Snapshots, "inUse", row.get_ref(3)?);
             check.add(place(finding, vat, snap_pos));
         }
         let marked = marked.unwrap_or(false);
@@ -84,15 +88,15 @@ pub(super) fn walk(
                      chance. {RESTORE}",
                     brief(vat)
                 );
-                check.add(about(Kind::SnapshotInUseTwice, message));
+                check.add(about(FindingKind::SnapshotInUseTwice, message));
             }
-            if check.has(Table::Spans) && !has_current_span(db, vat)? {
+            if check.has(StoreTable::Spans) && !has_current_span(db, vat)? {
                 let message = format!(
                     "a snapshot of vat {} is in use, but the vat has no current span to go on \
                      from it. {RESTORE}",
                     brief(vat)
                 );
-                check.add(about(Kind::SnapshotUnmatched, message));
+                check.add(about(FindingKind::SnapshotUnmatched, message));
             }
         }
         if !row.get::<_, bool>(7)? {
@@ -110,7 +114,7 @@ pub(super) fn walk(
         if !is_hash(hash) {
             let wanted = "64 hexadecimal digits";
             check.bad_value(
-                Table::Snapshots,
+                StoreTable::Snapshots,
                 "hash",
                 row.get_ref(4)?,
                 wanted,
@@ -124,7 +128,7 @@ pub(super) fn walk(
                 brief(vat),
                 check.remedies.fill()
             );
-            check.add(about(Kind::SnapshotPruned, message));
+            check.add(about(FindingKind::SnapshotPruned, message));
         }
         check.monitor.finish_piece();
     }
@@ -153,7 +157,7 @@ fn report_types(check: &Check<'_>, row: &rusqlite::Row<'_>) -> Result<()> {
         if !is_right {
             let column = format!("in row {number}, {column}");
             let found = row.get_ref(index)?;
-            check.bad_value(Table::Snapshots, &column, found, wanted, |finding| {
+            check.bad_value(StoreTable::Snapshots, &column, found, wanted, |finding| {
                 finding.of(&vat_id)
             });
         }
@@ -175,7 +179,7 @@ pub(super) fn check_snapshot(check: &Check<'_>, db: &Database, job: &SnapshotJob
     check.tolerate(
         outcome,
         |finding| place(finding, &job.vat_id, job.snap_pos),
-        Table::Snapshots,
+        StoreTable::Snapshots,
     )?;
     check.monitor.finish_piece();
     Ok(())
@@ -183,7 +187,7 @@ pub(super) fn check_snapshot(check: &Check<'_>, db: &Database, job: &SnapshotJob
 
 fn check_contents(check: &Check<'_>, db: &Database, job: &SnapshotJob) -> Result<()> {
     let add = |kind, message: String| {
-        let finding = Finding::new(kind, Table::Snapshots, message);
+        let finding = Finding::new(kind, StoreTable::Snapshots, message);
         check.add(place(finding, &job.vat_id, job.snap_pos));
     };
     let compressed = {
@@ -198,7 +202,7 @@ fn check_contents(check: &Check<'_>, db: &Database, job: &SnapshotJob) -> Result
             other => {
                 let place = |finding| place(finding, &job.vat_id, job.snap_pos);
                 check.bad_contents(
-                    Table::Snapshots,
+                    StoreTable::Snapshots,
                     "compressedSnapshot",
                     other,
                     "a blob",
@@ -224,7 +228,7 @@ fn check_contents(check: &Check<'_>, db: &Database, job: &SnapshotJob) -> Result
             Ok(None) => break,
             Err(Error::BadGzip(problem)) => {
                 add(
-                    Kind::SnapshotGzip,
+                    FindingKind::SnapshotGzip,
                     format!(
                         "the snapshot can't be decompressed: {problem} (behind {size} bytes of \
                          the image). {IF_IN_USE} {}",
@@ -243,7 +247,7 @@ fn check_contents(check: &Check<'_>, db: &Database, job: &SnapshotJob) -> Result
     let actual = hash.finish();
     if actual.as_bytes() != job.hash {
         add(
-            Kind::SnapshotHash,
+            FindingKind::SnapshotHash,
             format!(
                 "the image has the hash {actual}, and should have {}. {IF_IN_USE} {}",
                 brief(&job.hash),
@@ -259,7 +263,7 @@ fn check_contents(check: &Check<'_>, db: &Database, job: &SnapshotJob) -> Result
         if recorded != Some(actual) {
             let recorded = recorded.map_or("no number".into(), |recorded| recorded.to_string());
             add(
-                Kind::SnapshotSize,
+                FindingKind::SnapshotSize,
                 format!(
                     "{column} is {recorded}, and should be {actual}. The image is \
                      whole; only statistics are wrong. {}",

@@ -6,9 +6,9 @@ use rusqlite::params;
 use rusqlite::types::ValueRef;
 
 use super::check::{Check, integer, is_hash};
-use super::finding::{Finding, Kind, Table, brief};
+use super::finding::{Finding, FindingKind, StoreTable, brief};
 use super::links;
-use super::links::Entry;
+use super::links::LinkEntry;
 use super::remedy::RESTORE;
 use super::transcripts::place;
 use crate::store::database::Database;
@@ -43,7 +43,7 @@ struct Items {
     /// Whether every item is a text, so that there is a hash.
     are_texts: bool,
     hash: SpanHash,
-    first: Entry,
+    first: LinkEntry,
     /// The first item that a span of its kind can't have, and how many there are.
     newline: Run,
     incarnation: Run,
@@ -70,7 +70,7 @@ pub(super) fn check_span(check: &Check<'_>, db: &Database, span: &SpanJob) -> Re
     check.tolerate(
         outcome,
         |finding| place(finding, &span.vat_id, span.start_pos, span.end_pos),
-        Table::Items,
+        StoreTable::Items,
     )?;
     check.monitor.finish_piece();
     Ok(())
@@ -90,7 +90,7 @@ fn check_items(check: &Check<'_>, db: &Database, span: &SpanJob) -> Result<()> {
     });
     report_items(check, span, &items);
     let add = |kind, message: String| {
-        let finding = Finding::new(kind, Table::Spans, message);
+        let finding = Finding::new(kind, StoreTable::Spans, message);
         check.add(place(finding, &span.vat_id, span.start_pos, span.end_pos));
     };
     if items.found < expected || items.missing.is_some() {
@@ -98,18 +98,18 @@ fn check_items(check: &Check<'_>, db: &Database, span: &SpanJob) -> Result<()> {
         if items.found == 0 && !is_hash(&span.hash) {
             let found = ValueRef::Text(&span.hash);
             let wanted = "64 hexadecimal digits";
-            check.bad_value(Table::Spans, "hash", found, wanted, |finding| {
+            check.bad_value(StoreTable::Spans, "hash", found, wanted, |finding| {
                 place(finding, &span.vat_id, span.start_pos, span.end_pos)
             });
         }
-        return links::check(check, db, span, &Entry::Unknown);
+        return links::check(check, db, span, &LinkEntry::Unknown);
     }
     if !items.are_texts {
         return Ok(());
     }
     if items.hash.as_bytes() != span.hash {
         add(
-            Kind::SpanHash,
+            FindingKind::SpanHash,
             format!(
                 "the items have the hash {}, and should have {}: one of them, or the record, was \
                  changed. {}",
@@ -125,7 +125,7 @@ fn check_items(check: &Check<'_>, db: &Database, span: &SpanJob) -> Result<()> {
 
 fn report_gap(check: &Check<'_>, span: &SpanJob, items: &Items, expected: i64) {
     let add = |kind, message: String| {
-        let finding = Finding::new(kind, Table::Spans, message);
+        let finding = Finding::new(kind, StoreTable::Spans, message);
         check.add(place(finding, &span.vat_id, span.start_pos, span.end_pos));
     };
     let what = if span.is_current {
@@ -136,7 +136,7 @@ fn report_gap(check: &Check<'_>, span: &SpanJob, items: &Items, expected: i64) {
     if items.found == 0 {
         if span.is_needed {
             add(
-                Kind::SpanPruned,
+                FindingKind::SpanPruned,
                 format!(
                     "the {what} span has none of its {expected} items, which mode {} needs. {}",
                     check.mode.name(),
@@ -150,7 +150,7 @@ fn report_gap(check: &Check<'_>, span: &SpanJob, items: &Items, expected: i64) {
     let is_tail = items.gaps == 1 && items.missing == Some(span.start_pos);
     if is_tail && !span.is_current && !span.is_needed {
         add(
-            Kind::SpanHalfPruned,
+            FindingKind::SpanHalfPruned,
             format!(
                 "the historical span has the last {} of its {expected} items, as when a pruning is \
                  under way, or was cut short. It counts as pruned. {}",
@@ -161,7 +161,7 @@ fn report_gap(check: &Check<'_>, span: &SpanJob, items: &Items, expected: i64) {
         return;
     }
     add(
-        Kind::SpanIncomplete,
+        FindingKind::SpanIncomplete,
         format!(
             "the {what} span has {} of its {expected} items, and lacks the one at {}. A span is \
              there as a whole or not at all. {}",
@@ -180,11 +180,11 @@ fn report_items(check: &Check<'_>, span: &SpanJob, items: &Items) {
             1 => format!("the item at {first} {what}. {why}"),
             count => format!("{count} items of the span, the first at {first}, {what}. {why}"),
         };
-        let finding = Finding::new(kind, Table::Items, message);
+        let finding = Finding::new(kind, StoreTable::Items, message);
         check.add(place(finding, &span.vat_id, span.start_pos, span.end_pos).at(first));
     };
     report(
-        Kind::ItemNewline,
+        FindingKind::ItemNewline,
         &items.newline,
         "has a newline in it".into(),
         &format!(
@@ -193,13 +193,13 @@ fn report_items(check: &Check<'_>, span: &SpanJob, items: &Items) {
         ),
     );
     report(
-        Kind::ItemIncarnation,
+        FindingKind::ItemIncarnation,
         &items.incarnation,
         format!("is not of incarnation {}, as its span is", span.incarnation),
         &check.remedies.replace(),
     );
     report(
-        Kind::NotUnicode,
+        FindingKind::NotUnicode,
         &items.not_unicode,
         "is not well-formed Unicode".into(),
         "It reads back as another text, so the span can't be exported and imported again. Nothing \
@@ -215,7 +215,7 @@ fn read(check: &Check<'_>, db: &Database, span: &SpanJob) -> Result<Items> {
         gaps: 0,
         are_texts: true,
         hash: SpanHash::initial(),
-        first: Entry::Unknown,
+        first: LinkEntry::Unknown,
         newline: Run::default(),
         incarnation: Run::default(),
         not_unicode: Run::default(),
@@ -232,7 +232,7 @@ fn read(check: &Check<'_>, db: &Database, span: &SpanJob) -> Result<Items> {
         let found = row.get_ref(0)?;
         let Some(position) = integer(found) else {
             check.bad_contents(
-                Table::Items,
+                StoreTable::Items,
                 "position",
                 found,
                 "a whole number",
@@ -257,14 +257,21 @@ fn read(check: &Check<'_>, db: &Database, span: &SpanJob) -> Result<Items> {
                 let column = format!("the item at {position}");
                 let wanted = "a text, without which its span has no hash";
                 let remedy = check.remedies.replace();
-                check.bad_contents(Table::Items, &column, other, wanted, &remedy, |finding| {
-                    place(finding, &span.vat_id, span.start_pos, span.end_pos).at(position)
-                });
+                check.bad_contents(
+                    StoreTable::Items,
+                    &column,
+                    other,
+                    wanted,
+                    &remedy,
+                    |finding| {
+                        place(finding, &span.vat_id, span.start_pos, span.end_pos).at(position)
+                    },
+                );
                 continue;
             }
         };
         if position == span.start_pos {
-            items.first = Entry::of(item);
+            items.first = LinkEntry::of(item);
         }
         items.add(check, position, item)?;
         uncounted += item.len() + 1;

@@ -4,7 +4,7 @@ use rusqlite::types::Value;
 use rusqlite::{Params, params};
 
 use super::check::Check;
-use super::finding::{Finding, Kind, Table, brief};
+use super::finding::{Finding, FindingKind, StoreTable, brief};
 use super::remedy::RESTORE;
 use crate::store::database::Database;
 use crate::store::database::sql_text::SqlText;
@@ -26,7 +26,8 @@ pub(super) fn report_strays(
         Ok((row.get(0)?, row.get(1)?, row.get(2)?))
     });
     let place = |finding: Finding| finding.of(vat_id);
-    let Some(Some((count, first, last))) = check.tolerate(outcome, place, Table::Items)? else {
+    let Some(Some((count, first, last))) = check.tolerate(outcome, place, StoreTable::Items)?
+    else {
         return Ok(());
     };
     let (count, first, last): (i64, Value, Value) = (count, first, last);
@@ -43,7 +44,11 @@ pub(super) fn report_strays(
             show(&first),
             show(&last)
         );
-        let finding = place(Finding::new(Kind::StrayItem, Table::Items, message));
+        let finding = place(Finding::new(
+            FindingKind::StrayItem,
+            StoreTable::Items,
+            message,
+        ));
         check.add(match first {
             Value::Integer(position) => finding.at(position),
             _ => finding,
@@ -97,7 +102,11 @@ pub(super) fn report_vats_without_spans(check: &Check<'_>, db: &Database) -> Res
     {
         let message =
             format!("{count} items have a vatID that is no text, and belong to no vat. {RESTORE}");
-        check.add(Finding::new(Kind::StrayItem, Table::Items, message));
+        check.add(Finding::new(
+            FindingKind::StrayItem,
+            StoreTable::Items,
+            message,
+        ));
     }
     Ok(())
 }

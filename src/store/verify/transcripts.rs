@@ -6,7 +6,7 @@
 use rusqlite::params;
 
 use super::check::{Check, MAX_POSITION, bad_mark, check_id, integer, mark, text};
-use super::finding::{Finding, Kind, Table, brief};
+use super::finding::{Finding, FindingKind, StoreTable, brief};
 use super::jobs::Job;
 use super::kernel_vats::KernelVats;
 use super::span::SpanJob;
@@ -38,13 +38,13 @@ pub(super) fn walk(
 ) -> Result<()> {
     let mut kernel_vats = KernelVats::read(check, db)?;
     let outcome = walk_spans(check, db, &mut kernel_vats, send);
-    let whole = check.tolerate(outcome, |finding| finding, Table::Spans)?;
+    let whole = check.tolerate(outcome, |finding| finding, StoreTable::Spans)?;
     if whole.is_some() {
         kernel_vats.report_rest(check, db)?;
     }
-    if check.has(Table::Items) {
+    if check.has(StoreTable::Items) {
         let outcome = report_vats_without_spans(check, db);
-        check.tolerate(outcome, |finding| finding, Table::Items)?;
+        check.tolerate(outcome, |finding| finding, StoreTable::Items)?;
     }
     Ok(())
 }
@@ -79,7 +79,7 @@ fn walk_spans(
         };
         let is_current = mark(row.get_ref(5)?);
         if is_current.is_none() {
-            let finding = bad_mark(Table::Spans, "isCurrent", row.get_ref(5)?);
+            let finding = bad_mark(StoreTable::Spans, "isCurrent", row.get_ref(5)?);
             check.add(place(finding, id, start_pos, end_pos));
         }
         if vat.as_ref().is_none_or(|vat| vat.id != id) {
@@ -98,7 +98,7 @@ fn walk_spans(
             incarnation,
             is_needed: vat.needs(check.mode, start_pos, is_current.unwrap_or(false)),
         };
-        if vat.fit(check, db, &span)? && check.has(Table::Items) {
+        if vat.fit(check, db, &span)? && check.has(StoreTable::Items) {
             send(Job::Span(span))?;
         } else {
             check.monitor.finish_piece();
@@ -118,7 +118,7 @@ pub(super) fn place(finding: Finding, vat_id: &[u8], start_pos: i64, end_pos: i6
 
 impl Vat {
     fn begin(check: &Check<'_>, db: &Database, id: &[u8]) -> Result<Vat> {
-        check_id(check, "vat ID", id, Table::Spans);
+        check_id(check, "vat ID", id, StoreTable::Spans);
         let current = db.peek_rows(
             "SELECT startPos, incarnation FROM transcriptSpans
              WHERE vatID = ? AND isCurrent = 1 ORDER BY startPos",
@@ -142,7 +142,7 @@ impl Vat {
             }
             None => i64::MAX,
         };
-        if check.has(Table::Items) {
+        if check.has(StoreTable::Items) {
             let before = "AND (position < 0 OR position IS NULL)";
             report_strays(check, db, id, before, params![SqlText(id)])?;
         }
@@ -170,13 +170,13 @@ impl Vat {
     fn fit(&mut self, check: &Check<'_>, db: &Database, span: &SpanJob) -> Result<bool> {
         let (start_pos, end_pos) = (span.start_pos, span.end_pos);
         let add = |kind, message: String| {
-            let finding = Finding::new(kind, Table::Spans, message);
+            let finding = Finding::new(kind, StoreTable::Spans, message);
             check.add(place(finding, &span.vat_id, start_pos, end_pos));
         };
         let vat = || brief(&self.id);
         if span.incarnation < self.last_incarnation {
             add(
-                Kind::IncarnationBack,
+                FindingKind::IncarnationBack,
                 format!(
                     "the span is of incarnation {} of vat {}, and one before it is of {}. \
                      Incarnations only grow; restore the store",
@@ -190,7 +190,7 @@ impl Vat {
         self.last_start = start_pos;
         if start_pos < 0 || end_pos < start_pos || end_pos > MAX_POSITION {
             add(
-                Kind::SpanBounds,
+                FindingKind::SpanBounds,
                 format!(
                     "the span of vat {} goes from {start_pos} to {end_pos}, which no span does. \
                      Restore the store",
@@ -201,7 +201,7 @@ impl Vat {
         }
         if start_pos > self.covered_to {
             add(
-                Kind::SpanGap,
+                FindingKind::SpanGap,
                 format!(
                     "the positions {} to {} of vat {} belong to no span: a record is missing, \
                      whose hash is part of the export data. {}",
@@ -211,7 +211,7 @@ impl Vat {
                     check.remedies.add_record()
                 ),
             );
-            if check.has(Table::Items) {
+            if check.has(StoreTable::Items) {
                 let between = "AND position >= ? AND position < ?";
                 let range = params![SqlText(&self.id), self.covered_to, start_pos];
                 report_strays(check, db, &self.id, between, range)?;
@@ -219,7 +219,7 @@ impl Vat {
         }
         if start_pos < self.covered_to {
             add(
-                Kind::SpanOverlap,
+                FindingKind::SpanOverlap,
                 format!(
                     "the span of vat {} begins at {start_pos}, but spans before it go up to {}. \
                      Restore the store",
@@ -244,7 +244,8 @@ impl Vat {
                     "the kernel has the vat {vat}, which is not terminated, but none of its spans \
                      is current, so it can't be loaded. Restore the store"
                 );
-                let finding = Finding::new(Kind::CurrentSpanMissing, Table::Spans, message);
+                let finding =
+                    Finding::new(FindingKind::CurrentSpanMissing, StoreTable::Spans, message);
                 check.add(finding.of(&self.id));
             }
             [(start_pos, _)] if start_pos < self.last_start => {
@@ -253,7 +254,8 @@ impl Vat {
                      behind it. Restore the store",
                     self.last_start
                 );
-                let finding = Finding::new(Kind::CurrentSpanNotLast, Table::Spans, message);
+                let finding =
+                    Finding::new(FindingKind::CurrentSpanNotLast, StoreTable::Spans, message);
                 check.add(finding.of(&self.id).at(start_pos));
             }
             [_] => {}
@@ -263,11 +265,12 @@ impl Vat {
                      Restore the store",
                     self.current.len()
                 );
-                let finding = Finding::new(Kind::CurrentSpanTwice, Table::Spans, message);
+                let finding =
+                    Finding::new(FindingKind::CurrentSpanTwice, StoreTable::Spans, message);
                 check.add(finding.of(&self.id).at(start_pos));
             }
         }
-        if check.has(Table::Items) {
+        if check.has(StoreTable::Items) {
             let behind = "AND position >= ?";
             let range = params![SqlText(&self.id), self.covered_to];
             report_strays(check, db, &self.id, behind, range)?;
@@ -294,7 +297,7 @@ fn report_types(check: &Check<'_>, row: &rusqlite::Row<'_>) -> Result<()> {
         };
         if !is_right {
             let column = format!("in row {number}, {column}");
-            check.bad_value(Table::Spans, &column, found, wanted, |finding| {
+            check.bad_value(StoreTable::Spans, &column, found, wanted, |finding| {
                 finding.of(&vat_id)
             });
         }

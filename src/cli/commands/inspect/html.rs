@@ -9,9 +9,9 @@ use crate::cli::arguments::artifact_mode::Needed;
 use crate::cli::terminal::exit::{Failure, Outcome, Result};
 use crate::cli::terminal::session::Session;
 use crate::cli::terminal::{document, table};
-use crate::report::{Findings, Look, MOST_OF_A_KIND, page};
+use crate::report::{ListedFindings, MOST_OF_A_KIND, StoreContents, page};
 use crate::store::error::Error;
-use crate::store::fs::atomic_file::NewFile;
+use crate::store::fs::atomic_file::AtomicFile;
 use crate::store::transfer::destination::check_no_store_file;
 use crate::store::verify::{VerifyOptions, verify_store};
 
@@ -53,7 +53,7 @@ impl HtmlArgs {
 ///
 /// # Errors
 /// [`Failure::Usage`] if the file is there; as [`History::open`](crate::store::history::History::open),
-/// [`verify_store`] and [`NewFile`].
+/// [`verify_store`] and [`AtomicFile`].
 pub(crate) fn run(
     args: &HtmlArgs,
     file: &Path,
@@ -68,9 +68,11 @@ pub(crate) fn run(
         other => Failure::Store(other),
     };
     check_no_store_file(store, file)?;
-    let new_file = NewFile::begin(file, args.force).map_err(explained)?;
+    let new_file = AtomicFile::begin(file, args.force).map_err(explained)?;
     let monitor = session.monitor();
-    let look = session.watch("Looking", &monitor, || Look::at(store, vat_id, &monitor))?;
+    let contents = session.watch("Looking", &monitor, || {
+        StoreContents::at(store, vat_id, &monitor)
+    })?;
     let verified = match args.no_verify {
         true => None,
         false => {
@@ -84,11 +86,19 @@ pub(crate) fn run(
             Some(session.watch("Verifying", &monitor, verify)?)
         }
     };
-    let findings = verified.as_ref().map(|report| Findings::of(report, vat_id));
+    let findings = verified
+        .as_ref()
+        .map(|report| ListedFindings::of(report, vat_id));
     let findings = findings.map(|findings| findings.count());
     let monitor = session.monitor();
     let page = session.watch("Writing", &monitor, || {
-        page::write(&look, store, verified.as_ref(), SystemTime::now(), &monitor)
+        page::write(
+            &contents,
+            store,
+            verified.as_ref(),
+            SystemTime::now(),
+            &monitor,
+        )
     })?;
     new_file.publish(page.as_bytes()).map_err(explained)?;
     let document = json!({
@@ -96,7 +106,7 @@ pub(crate) fn run(
         "stateDir": store.to_string_lossy(),
         "html": file.to_string_lossy(),
         "bytes": page.len(),
-        "blockHeight": document::number(look.block_height),
+        "blockHeight": document::number(contents.block_height),
         "findings": findings,
         "seconds": begin.elapsed().as_secs_f64(),
     });
@@ -111,7 +121,7 @@ pub(crate) fn run(
             out,
             "Wrote {} ({size}): block {}, {found} ({:.1} s)",
             file.display(),
-            look.block_height,
+            contents.block_height,
             begin.elapsed().as_secs_f64(),
         )
     })?;

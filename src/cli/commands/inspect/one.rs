@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::cli::terminal::table::{Field, Table, human_count, short};
 use crate::store::history::{
-    Entry, History, Incarnation, Populated, PseudoDelivery, SnapshotInfo, SpanInfo, VatInfo,
+    Entry, History, Incarnation, Populated, PseudoDelivery, SnapshotSummary, SpanInfo, VatInfo,
 };
 use crate::store::tasks::monitor::Monitor;
 
@@ -15,7 +15,7 @@ pub(super) struct One {
     pub(super) vat: VatInfo,
     pub(super) incarnations: Vec<Incarnation>,
     pub(super) spans: Vec<SpanInfo>,
-    pub(super) snapshots: Vec<SnapshotInfo>,
+    pub(super) snapshots: Vec<SnapshotSummary>,
     pub(super) entries: Vec<PseudoDelivery>,
 }
 

@@ -1,12 +1,12 @@
 //! Noticing that another connection has changed the database.
 
-use super::Others;
+use super::ExternalCommits;
 use crate::store::database::Database;
-use crate::store::database::wal_version::{WalClock, is_in_wal_mode};
+use crate::store::database::wal_version::{WalVersion, is_in_wal_mode};
 
 impl Database {
     /// Makes void what was read before if another connection has changed the database since.
-    pub(crate) fn notice_others(&self) {
+    pub(crate) fn notice_external_commits(&self) {
         let Ok(connection) = self.connection() else {
             return;
         };
@@ -15,18 +15,18 @@ impl Database {
             return;
         }
         let others = match buffer.others {
-            Others::Unknown => self.find_others(buffer.is_wal),
+            ExternalCommits::Unknown => self.find_external_commits(buffer.is_wal),
             found => found,
         };
         let (now, is_same) = match others {
-            Others::None => (Others::None, true),
-            Others::Wal(before) => match WalClock::read(connection) {
-                Some(now) => (Others::Wal(now), now == before),
-                None => (Others::Unknown, false),
+            ExternalCommits::None => (ExternalCommits::None, true),
+            ExternalCommits::Wal(before) => match WalVersion::read(connection) {
+                Some(now) => (ExternalCommits::Wal(now), now == before),
+                None => (ExternalCommits::Unknown, false),
             },
             unnoticed => (unnoticed, false),
         };
-        let is_same = is_same && !matches!(buffer.others, Others::Unknown);
+        let is_same = is_same && !matches!(buffer.others, ExternalCommits::Unknown);
         buffer.others = now;
         if !is_same {
             buffer.scan.forget();
@@ -39,16 +39,16 @@ impl Database {
         let mut buffer = self.buffer.borrow_mut();
         buffer.is_wal = Some(mode == "wal");
         buffer.is_without_journal = mode == "off";
-        buffer.others = Others::Unknown;
+        buffer.others = ExternalCommits::Unknown;
     }
 
     /// How others can be noticed.
-    pub(super) fn find_others(&self, is_wal: Option<bool>) -> Others {
+    pub(super) fn find_external_commits(&self, is_wal: Option<bool>) -> ExternalCommits {
         if self.file().is_none() {
-            return Others::None;
+            return ExternalCommits::None;
         }
         let Ok(connection) = self.connection() else {
-            return Others::Unnoticed;
+            return ExternalCommits::Unnoticed;
         };
         let is_wal = is_wal.unwrap_or_else(|| is_in_wal_mode(connection));
         // Having read something makes sure that the WAL-index is there.
@@ -56,9 +56,9 @@ impl Database {
             && self
                 .peek_value::<i64>("SELECT 1 FROM sqlite_schema LIMIT 1", [])
                 .is_ok();
-        match has_read.then(|| WalClock::read(connection)).flatten() {
-            Some(clock) => Others::Wal(clock),
-            None => Others::Unnoticed,
+        match has_read.then(|| WalVersion::read(connection)).flatten() {
+            Some(clock) => ExternalCommits::Wal(clock),
+            None => ExternalCommits::Unnoticed,
         }
     }
 

@@ -8,7 +8,7 @@
 //!
 //! The rule that keeps this right: **no statement reaches SQLite but through [`Database`]'s
 //! functions**, and of those
-//! - the ones without a further word settle first: savepoints are made and everything buffered
+//! - the ones without a further word flush first: savepoints are made and everything buffered
 //!   is written, so that the statement sees, and adds to, what it would without a buffer;
 //! - the ones that end in `_beside` are for tables that are not buffered: savepoints are made,
 //!   so that the statement can be undone, and the buffer stays;
@@ -30,15 +30,15 @@ use std::sync::{Arc, Weak};
 use rusqlite::params;
 
 use super::item_changes::ItemChanges;
-use super::key_prefetch::ScanAhead;
+use super::key_prefetch::KeyPrefetch;
 use super::sql_text::SqlText;
-use super::wal_version::WalClock;
+use super::wal_version::WalVersion;
 use super::{Database, Trust};
 use crate::store::error::{Error, Result};
 use crate::store::records::names::RECORD_PREFIX;
 use crate::store::records::span::Span;
 use crate::store::tasks::limits::limits;
-use undo_map::{Journaled, Size};
+use undo_map::{Size, UndoMap};
 
 use savepoints::Savepoint;
 
@@ -70,14 +70,14 @@ const PENDING_SHARE: usize = 8;
 
 /// How to find out that another connection has changed the database.
 #[derive(Debug, Clone, Copy, Default)]
-enum Others {
+enum ExternalCommits {
     /// Yet to be found out.
     #[default]
     Unknown,
     /// There can be none.
     None,
     /// By the WAL-index, which was like this when we last looked.
-    Wal(WalClock),
+    Wal(WalVersion),
     /// Not at all.
     Unnoticed,
 }
@@ -93,16 +93,16 @@ pub(crate) struct Buffer {
     /// Whether the transaction is known to hold the lock of writers, so that what is written now
     /// can be written later. One that a tool began may have yet to get it, and may fail to.
     may_defer: bool,
-    kv: Journaled<Written>,
+    kv: UndoMap<Written>,
     /// How much memory `kv` may take up, and how much its undo log.
     kv_limit: usize,
-    pending: Journaled<Written>,
+    pending: UndoMap<Written>,
     /// Whether there may be pending exports in the table, too.
     pending_in_table: bool,
     /// What was handed out of them, unless it has arrived: where to say that it was undone, and how many
     /// savepoints there were.
     handed_out: Vec<(Weak<AtomicBool>, usize)>,
-    spans: Journaled<BufferedSpan>,
+    spans: UndoMap<BufferedSpan>,
     /// The savepoints, the oldest first, and how many of them SQL knows of.
     savepoints: Vec<Savepoint>,
     savepoints_in_sql: usize,
@@ -110,10 +110,10 @@ pub(crate) struct Buffer {
     has_unjournaled: bool,
     /// Whether to write everything before the next savepoint is set: see
     /// [`Database::set_savepoint`].
-    settles_before_mark: bool,
-    pub(crate) scan: ScanAhead,
+    flushes_before_mark: bool,
+    pub(crate) scan: KeyPrefetch,
     pub(crate) item_changes: ItemChanges,
-    others: Others,
+    others: ExternalCommits,
     /// SQLite's data version when the transaction began.
     data_version: Option<i64>,
     /// SQLite's data version when the schema was last looked at.
@@ -166,7 +166,7 @@ impl Buffer {
         self.in_transaction = false;
         self.may_defer = false;
         self.kv.clear();
-        self.settles_before_mark = false;
+        self.flushes_before_mark = false;
         self.pending.clear();
         self.spans.clear();
         self.item_changes.clear();
@@ -221,7 +221,7 @@ impl Database {
         drop(buffer);
         if is_full {
             // Before the entry is there, which a failure would leave behind.
-            self.settle()?;
+            self.flush()?;
         }
         self.buffer.borrow_mut().kv.set(key, value.cloned());
         Ok(())
@@ -258,7 +258,7 @@ impl Database {
     }
 
     /// Writes everything that SQL is to see: all but pending exports, which only tools look for.
-    pub(crate) fn settle(&self) -> Result<()> {
+    pub(crate) fn flush(&self) -> Result<()> {
         let buffer = self.buffer.borrow();
         if !buffer.is_on {
             return Ok(());
@@ -326,19 +326,19 @@ impl Database {
     }
 
     /// Writes everything there is: a tool's SQL is to see it, or it is to be committed.
-    pub(crate) fn settle_entirely(&self) -> Result<()> {
+    pub(crate) fn flush_all(&self) -> Result<()> {
         if !self.is_buffered() || !self.is_open() {
             return Ok(());
         }
-        self.settle()?;
-        self.spill_pending()
+        self.flush()?;
+        self.spill_pending_exports()
     }
 
     /// Takes note that a tool may have changed anything.
     pub(crate) fn after_tools(&self) {
         let in_transaction = self.in_transaction();
         let mut buffer = self.buffer.borrow_mut();
-        buffer.others = Others::Unknown;
+        buffer.others = ExternalCommits::Unknown;
         buffer.is_wal = None;
         if !in_transaction {
             buffer.item_changes.clear();
@@ -365,12 +365,12 @@ impl Database {
         if !self.is_buffered() {
             return;
         }
-        self.notice_others();
+        self.notice_external_commits();
         let version = self.data_version();
         let mut buffer = self.buffer.borrow_mut();
         buffer.data_version = version;
         if version.is_none() || buffer.schema_version != version {
-            // Others may have changed the schema.
+            // ExternalCommits may have changed the schema.
             buffer.is_plain = None;
             buffer.schema_version = version;
         }
@@ -391,7 +391,7 @@ impl Database {
         buffer.end_transaction();
         self.signal.hold(false);
         let version = buffer.data_version.take();
-        if matches!(buffer.others, Others::Wal(_))
+        if matches!(buffer.others, ExternalCommits::Wal(_))
             && version.is_some()
             && let Ok(connection) = self.connection()
         {
@@ -399,10 +399,10 @@ impl Database {
             // began, what was read before still holds. SQLite knows, though at a price that is
             // too high for every read; what it says goes for the time between two equal looks.
             drop(buffer);
-            let now = WalClock::read(connection);
-            let is_ours = self.data_version() == version && WalClock::read(connection) == now;
+            let now = WalVersion::read(connection);
+            let is_ours = self.data_version() == version && WalVersion::read(connection) == now;
             if let Some(now) = now.filter(|_| is_ours) {
-                self.buffer.borrow_mut().others = Others::Wal(now);
+                self.buffer.borrow_mut().others = ExternalCommits::Wal(now);
             }
         }
     }
@@ -509,7 +509,7 @@ mod tests {
         assert_eq!(value(&store, b"first").unwrap(), b"before");
         assert_eq!(value(&store, &key(0)), None);
         assert_eq!(value(&store, &key(59_999)), None);
-        let exports = store.end_crank().unwrap().notes;
+        let exports = store.end_crank().unwrap().changes;
         assert_eq!(exports.len(), 1);
         assert_eq!(exports[0].0, b"kv.first");
     }

@@ -9,13 +9,13 @@ use super::plain_tables::fits;
 use crate::store::database::Database;
 use crate::store::database::sql_text::SqlText;
 use crate::store::error::Result;
-use crate::store::records::change::{Exports, Note};
+use crate::store::records::change::{ExportChange, Exports};
 
 impl Database {
-    /// Notes a change of the export data, in place of an older one for the same key.
-    pub(crate) fn note_pending(&self, key: &[u8], value: Option<Arc<[u8]>>) -> Result<()> {
+    /// ExportChanges a change of the export data, in place of an older one for the same key.
+    pub(crate) fn add_pending_export(&self, key: &[u8], value: Option<Arc<[u8]>>) -> Result<()> {
         if !self.is_buffered() {
-            return self.note_pending_in_table(key, value.as_deref());
+            return self.add_pending_export_to_table(key, value.as_deref());
         }
         let bytes = key.len() + value.as_ref().map_or(0, |value| value.len());
         if fits(bytes) && self.is_plain() {
@@ -27,7 +27,7 @@ impl Database {
             // What it is noted of has been written. If there is no room for it now, there may be
             // later, unless the transaction is gone.
             if is_full
-                && let Err(error) = self.spill_pending()
+                && let Err(error) = self.spill_pending_exports()
                 && !self.in_transaction()
             {
                 return Err(error);
@@ -35,15 +35,19 @@ impl Database {
             return Ok(());
         }
         // SQLite may refuse it. What is buffered is older.
-        self.spill_pending()?;
+        self.spill_pending_exports()?;
         self.make_savepoints()?;
-        self.note_pending_in_table(key, value.as_deref())?;
+        self.add_pending_export_to_table(key, value.as_deref())?;
         self.buffer.borrow_mut().pending_in_table = true;
         Ok(())
     }
 
-    /// As [`Database::note_pending`], but SQLite gets it at once.
-    pub(crate) fn note_pending_in_table(&self, key: &[u8], value: Option<&[u8]>) -> Result<()> {
+    /// As [`Database::add_pending_export`], but SQLite gets it at once.
+    pub(crate) fn add_pending_export_to_table(
+        &self,
+        key: &[u8],
+        value: Option<&[u8]>,
+    ) -> Result<()> {
         let mut statement = self.prepare_directly(
             "INSERT INTO pendingExports (key, value) VALUES (?, ?)
              ON CONFLICT DO UPDATE SET value = excluded.value",
@@ -53,14 +57,14 @@ impl Database {
     }
 
     /// Takes all noted changes of the export data, sorted by key.
-    pub(crate) fn take_pending(&self) -> Result<Vec<Note>> {
+    pub(crate) fn take_pending_exports(&self) -> Result<Vec<ExportChange>> {
         if !self.is_buffered() {
-            return self.take_pending_from_table();
+            return self.take_pending_exports_from_table();
         }
         if self.buffer.borrow().pending_in_table {
             // What was noted since is newer than what the table has for the same key.
-            self.spill_pending()?;
-            let pending = self.take_pending_from_table()?;
+            self.spill_pending_exports()?;
+            let pending = self.take_pending_exports_from_table()?;
             // With a savepoint to return to, the table may have rows again.
             let mut buffer = self.buffer.borrow_mut();
             buffer.pending_in_table = !buffer.savepoints.is_empty();
@@ -81,15 +85,15 @@ impl Database {
         buffer.handed_out.push((is_void, savepoints));
     }
 
-    /// Notes again what was handed out, unless something newer is noted for the same key.
-    pub(crate) fn give_back_pending(&self, notes: Vec<Note>) -> Result<()> {
+    /// ExportChanges again what was handed out, unless something newer is noted for the same key.
+    pub(crate) fn return_pending_exports(&self, notes: Vec<ExportChange>) -> Result<()> {
         let is_in_table = {
             let buffer = self.buffer.borrow();
             !buffer.is_on || buffer.pending_in_table
         };
         if is_in_table {
             // What is newer may be in the table or in the buffer; afterwards it is in the table.
-            self.spill_pending()?;
+            self.spill_pending_exports()?;
             self.make_savepoints()?;
             let mut statement = self.prepare_directly(
                 "INSERT INTO pendingExports (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING",
@@ -109,7 +113,7 @@ impl Database {
         Ok(())
     }
 
-    pub(super) fn take_pending_from_table(&self) -> Result<Vec<Note>> {
+    pub(super) fn take_pending_exports_from_table(&self) -> Result<Vec<ExportChange>> {
         let pending = self.peek_rows(
             "SELECT key, value FROM pendingExports ORDER BY key",
             [],
@@ -121,18 +125,18 @@ impl Database {
             },
         )?;
         if !pending.is_empty() {
-            self.run_beside("DELETE FROM pendingExports", [])?;
+            self.run_unbuffered("DELETE FROM pendingExports", [])?;
         }
         Ok(pending)
     }
 
     /// Writes pending changes of the export data to their table.
-    pub(super) fn spill_pending(&self) -> Result<()> {
+    pub(super) fn spill_pending_exports(&self) -> Result<()> {
         if self.buffer.borrow().pending.is_empty() {
             return Ok(());
         }
         self.make_savepoints()?;
-        self.write_pending()
+        self.write_pending_exports()
             .inspect_err(|_| self.notice_lost_transaction())?;
         let mut buffer = self.buffer.borrow_mut();
         buffer.pending.drop_all();
@@ -143,10 +147,10 @@ impl Database {
         Ok(())
     }
 
-    pub(super) fn write_pending(&self) -> Result<()> {
+    pub(super) fn write_pending_exports(&self) -> Result<()> {
         let buffer = self.buffer.borrow();
         for (key, value) in buffer.pending.iter() {
-            self.note_pending_in_table(key, value.as_deref())?;
+            self.add_pending_export_to_table(key, value.as_deref())?;
         }
         Ok(())
     }

@@ -75,7 +75,7 @@ impl Buffer {
     fn undo_to(&mut self, place: usize) {
         let restored =
             self.kv.undo_to(place) + self.pending.undo_to(place) + self.spans.undo_to(place);
-        self.settles_before_mark |= restored > MAX_RESTORED;
+        self.flushes_before_mark |= restored > MAX_RESTORED;
         self.item_changes.undo_to(place);
         self.undo_handed_out(place);
         self.forget_savepoints_from(place + 1);
@@ -98,12 +98,12 @@ impl Database {
         let buffer = self.buffer.borrow();
         let is_large = buffer.kv.undo_bytes() > buffer.kv_limit
             || buffer.pending.undo_bytes() > buffer.kv_limit.saturating_mul(PENDING_SHARE);
-        let settles = buffer.is_on && (buffer.settles_before_mark || is_large);
+        let settles = buffer.is_on && (buffer.flushes_before_mark || is_large);
         drop(buffer);
         if settles {
-            self.settle()?;
-            self.spill_pending()?;
-            self.buffer.borrow_mut().settles_before_mark = false;
+            self.flush()?;
+            self.spill_pending_exports()?;
+            self.buffer.borrow_mut().flushes_before_mark = false;
         }
         self.push_savepoint(Savepoint::Crank(ordinal))
     }
@@ -256,7 +256,7 @@ impl Database {
     ) -> Result<T> {
         if self.buffer.borrow().is_without_journal {
             // What is written from here on is the work's own.
-            self.settle_entirely()?;
+            self.flush_all()?;
         }
         let changes = self.total_changes();
         let place = self.buffer.borrow().savepoints.len();

@@ -28,7 +28,7 @@ pub(crate) trait Size {
 }
 
 /// Entries with an undo log.
-pub(crate) struct Journaled<V> {
+pub(crate) struct UndoMap<V> {
     entries: BTreeMap<Key, Entry<V>>,
     /// What the entries take up.
     entry_bytes: usize,
@@ -47,9 +47,9 @@ struct Entry<V> {
     serial: u64,
 }
 
-impl<V> Default for Journaled<V> {
+impl<V> Default for UndoMap<V> {
     fn default() -> Self {
-        Journaled {
+        UndoMap {
             entries: BTreeMap::new(),
             entry_bytes: 0,
             undo: Vec::new(),
@@ -68,7 +68,7 @@ fn undo_bytes<V: Size>(key: &[u8], prior: Option<&Entry<V>>) -> usize {
     UNDO_BYTES + key.len() + prior.map_or(0, |entry| entry.value.bytes())
 }
 
-impl<V: Size> Journaled<V> {
+impl<V: Size> UndoMap<V> {
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -146,7 +146,7 @@ impl<V: Size> Journaled<V> {
 
     /// Removes the records of keys that were added since the last mark from the undo log, if there
     /// are no entries: what has been written elsewhere needs none. Then
-    /// [`Journaled::changed_since`] no longer tells these keys.
+    /// [`UndoMap::changed_since`] no longer tells these keys.
     pub(crate) fn forget_additions(&mut self) {
         let Some(&mark) = self.marks.last() else {
             return;
@@ -171,7 +171,7 @@ impl<V: Size> Journaled<V> {
         self.undo.shrink_to_fit();
     }
 
-    /// As [`Journaled::drop_all`], and returns what there was, in the order of the keys.
+    /// As [`UndoMap::drop_all`], and returns what there was, in the order of the keys.
     pub(crate) fn take_all(&mut self) -> Vec<(Vec<u8>, V)>
     where
         V: Clone,
@@ -279,7 +279,7 @@ mod tests {
     }
 
     /// What is counted all along, counted anew.
-    fn check_bytes<V: Size>(buffer: &Journaled<V>) {
+    fn check_bytes<V: Size>(buffer: &UndoMap<V>) {
         let entries = buffer.entries.iter();
         let bytes: usize = entries.map(|(key, entry)| entry_bytes(key, entry)).sum();
         assert_eq!(buffer.bytes(), bytes);
@@ -302,7 +302,7 @@ mod tests {
         };
         type Table = BTreeMap<Vec<u8>, u64>;
         for _ in 0..3000 {
-            let mut buffer = Journaled::<Option<u64>>::default();
+            let mut buffer = UndoMap::<Option<u64>>::default();
             let mut database = Table::new();
             // What the database was when a mark's savepoint was made; `None` until it is.
             let mut savepoints: Vec<Option<Table>> = Vec::new();
@@ -380,7 +380,7 @@ mod tests {
 
     #[test]
     fn overwriting_does_not_fill_the_undo_log() {
-        let mut buffer = Journaled::default();
+        let mut buffer = UndoMap::default();
         buffer.set(b"k", 0);
         buffer.mark();
         for value in 1..1000 {

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::incarnations::first_gap;
 use super::items::of_incarnation;
-use super::{History, SnapshotInfo, SpanInfo};
+use super::{History, SnapshotSummary, SpanInfo};
 use crate::store::error::Result;
 use crate::store::error::history::HistoryFault;
 use crate::store::tasks::monitor::Monitor;
@@ -62,7 +62,7 @@ pub struct ReplayPlan {
     /// the bundles that it is started from; a snapshot has them in it
     pub bundles: Vec<PlanBundle>,
     /// the snapshot that it is started from, if it is
-    pub snapshots: Vec<SnapshotInfo>,
+    pub snapshots: Vec<SnapshotSummary>,
     /// where the replay can be compared with the original
     pub checkpoints: Vec<Checkpoint>,
     /// what of all that is not in the store

@@ -8,7 +8,7 @@ use super::ReplayStart;
 use crate::store::encoding::json;
 use crate::store::encoding::json::Json;
 use crate::store::error::Result;
-use crate::store::history::{BundlePlace, History, Populated, SnapshotInfo, SpanInfo, readable};
+use crate::store::history::{BundlePlace, History, Populated, SnapshotSummary, SpanInfo, readable};
 use crate::store::records::names;
 
 /// A bundle that the plan takes.
@@ -86,7 +86,7 @@ impl History {
         vat_id: &str,
         start: &ReplayStart,
         problems: &mut Vec<String>,
-    ) -> Result<Vec<SnapshotInfo>> {
+    ) -> Result<Vec<SnapshotSummary>> {
         let ReplayStart::LoadSnapshot {
             position,
             snapshot_id,
@@ -118,7 +118,7 @@ impl History {
 pub(super) fn missing_parts(
     spans: &[SpanInfo],
     bundles: &[PlanBundle],
-    snapshots: &[SnapshotInfo],
+    snapshots: &[SnapshotSummary],
 ) -> Vec<MissingPart> {
     let of_kind = |kind| move |artifact: &String| (kind, artifact.clone());
     let bundles = bundles.iter().filter(|bundle| bundle.stored_in.is_none());

@@ -5,7 +5,7 @@ use rusqlite::types::ValueRef;
 
 use super::target::Target;
 use crate::store::database::Database;
-use crate::store::database::shared_writer::Beside;
+use crate::store::database::shared_writer::SharedWriter;
 use crate::store::database::sql_text::SqlText;
 use crate::store::encoding::hash::{Sha256, SpanHash};
 use crate::store::encoding::wtf8;
@@ -23,7 +23,7 @@ use crate::store::tasks::monitor::Monitor;
 /// # Errors
 /// [`Error::Aborted`]; SQLite's errors.
 pub(super) fn is_damaged(
-    reader: &mut Beside,
+    reader: &mut SharedWriter,
     name: &[u8],
     target: &Target,
     monitor: &Monitor,

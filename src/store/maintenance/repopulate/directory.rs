@@ -11,7 +11,7 @@ use crate::store::fs::open;
 use crate::store::tasks::limits::limits;
 use crate::store::tasks::monitor::Monitor;
 use crate::store::tasks::parallel;
-use crate::store::transfer::directory::{Source, sources};
+use crate::store::transfer::directory::{ArtifactSource, sources};
 
 /// Fills what was pruned from the store in `store` with artifacts from the directory `from`.
 ///
@@ -65,7 +65,7 @@ pub fn repopulate_from_directory_into(
 }
 
 /// Brings one artifact to the store.
-fn take(repopulation: &Repopulation, source: &Source, monitor: &Monitor) -> Result<()> {
+fn take(repopulation: &Repopulation, source: &ArtifactSource, monitor: &Monitor) -> Result<()> {
     let path = match &source.file {
         Ok(path) => path,
         Err(error) => {

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::spool::{Spool, SpoolPlace, SpoolReader};
-use super::target::{Found, Target};
-use super::{Outcome, RepopulateOptions, damage, target};
+use super::target::{ArtifactState, Target};
+use super::{RepopulateOptions, RepopulateOutcome, damage, target};
 use crate::store::database::Database;
-use crate::store::database::shared_writer::Beside;
+use crate::store::database::shared_writer::SharedWriter;
 use crate::store::encoding::hash::SpanHash;
 use crate::store::error::{Error, Result};
 use crate::store::gzip::{Compressed, Compressor};
@@ -164,16 +164,16 @@ impl Checked {
     /// Puts it into the store, unless somebody else has meanwhile.
     ///
     /// # Errors
-    /// [`Error::ArtifactOvertaken`]; [`Error::Io`]; as [`Beside::write`].
+    /// [`Error::ArtifactOvertaken`]; [`Error::Io`]; as [`SharedWriter::write`].
     pub(super) fn store(
         self,
-        beside: &mut Beside,
+        beside: &mut SharedWriter,
         options: &RepopulateOptions,
         monitor: &Monitor,
-    ) -> Result<Outcome> {
+    ) -> Result<RepopulateOutcome> {
         let done = match self.replaces {
-            true => Outcome::Replaced,
-            false => Outcome::Filled,
+            true => RepopulateOutcome::Replaced,
+            false => RepopulateOutcome::Filled,
         };
         match (self.contents, &self.target) {
             (Contents::Span(piece), Target::Span { span, own_end }) => {
@@ -192,7 +192,7 @@ impl Checked {
                 },
             ) => beside.write(monitor, |db| {
                 if is_present(db, &self.name, &self.target, options)? {
-                    return Ok(Outcome::Present);
+                    return Ok(RepopulateOutcome::Present);
                 }
                 db.fill_snapshot(vat_id, snap_pos, &image)?;
                 Ok(done)
@@ -200,7 +200,7 @@ impl Checked {
             (Contents::Bundle(contents), Target::Bundle(bundle_id)) => {
                 beside.write(monitor, |db| {
                     if is_present(db, &self.name, &self.target, options)? {
-                        return Ok(Outcome::Present);
+                        return Ok(RepopulateOutcome::Present);
                     }
                     db.populate_bundle(bundle_id, &contents)?;
                     Ok(done)
@@ -220,8 +220,8 @@ fn is_present(
     options: &RepopulateOptions,
 ) -> Result<bool> {
     match target::find(db, name, options.mode, options.replace_damaged)? {
-        Found::Wanted(now) | Found::Suspect(now) if now == *target => Ok(false),
-        Found::Present => Ok(true),
+        ArtifactState::Wanted(now) | ArtifactState::Suspect(now) if now == *target => Ok(false),
+        ArtifactState::Present => Ok(true),
         _ => Err(Error::ArtifactOvertaken(name.to_vec())),
     }
 }
@@ -272,13 +272,13 @@ fn replace_items(db: &mut Database, name: &[u8], span: &SpanRecord, piece: Piece
 /// Inserts a span's items, of about `most` bytes in one transaction. Whatever there was of the
 /// span, whole or not, makes room for them.
 fn store_span(
-    beside: &mut Beside,
+    beside: &mut SharedWriter,
     span: &SpanRecord,
     mut items: SpoolReader,
     most: u64,
     monitor: &Monitor,
     is_present: impl Fn(&Database) -> Result<bool>,
-) -> Result<Outcome> {
+) -> Result<RepopulateOutcome> {
     let mut next_pos = span.start_pos;
     loop {
         let next = beside.write(monitor, |db| {
@@ -298,8 +298,8 @@ fn store_span(
             Ok(Some(position))
         })?;
         match next {
-            None => return Ok(Outcome::Present),
-            Some(position) if position >= span.end_pos => return Ok(Outcome::Filled),
+            None => return Ok(RepopulateOutcome::Present),
+            Some(position) if position >= span.end_pos => return Ok(RepopulateOutcome::Filled),
             Some(position) => next_pos = position,
         }
     }

@@ -2,7 +2,7 @@
 
 use super::target::has_all_items;
 use crate::store::database::Database;
-use crate::store::database::shared_writer::Beside;
+use crate::store::database::shared_writer::SharedWriter;
 use crate::store::encoding::wtf8;
 use crate::store::error::Result;
 use crate::store::records::mode::ArtifactMode;
@@ -12,9 +12,9 @@ use crate::store::tasks::monitor::Monitor;
 /// The names of the artifacts that the mode asks for and the store lacks.
 ///
 /// # Errors
-/// As [`Beside::read`].
+/// As [`SharedWriter::read`].
 pub(super) fn find(
-    beside: &mut Beside,
+    beside: &mut SharedWriter,
     mode: ArtifactMode,
     monitor: &Monitor,
 ) -> Result<Vec<Vec<u8>>> {

@@ -19,13 +19,13 @@ use std::sync::{Arc, Mutex, MutexGuard};
 pub use directory::{repopulate_from_directory, repopulate_from_directory_into};
 pub use incoming::Incoming;
 
-use crate::store::database::shared_writer::{Beside, Transacted};
+use crate::store::database::shared_writer::{SharedWriter, Transacted};
 use crate::store::error::{Error, Result, show};
 use crate::store::records::mode::ArtifactMode;
 use crate::store::tasks::lock;
 use crate::store::tasks::monitor::{Monitor, Stage};
 use spool::SpoolPlace;
-use target::Found;
+use target::ArtifactState;
 
 /// The longest artifact that is taken unless the caller says otherwise, in bytes.
 pub const DEFAULT_MAX_ARTIFACT_BYTES: u64 = 512 << 20;
@@ -96,7 +96,7 @@ pub struct Repopulated {
 
 /// What became of one artifact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum RepopulateOutcome {
     Filled,
     Replaced,
     Present,
@@ -105,9 +105,9 @@ pub(crate) enum Outcome {
 /// A repopulation of one store, to which several threads may bring artifacts.
 pub struct Repopulation {
     options: RepopulateOptions,
-    beside: Mutex<Beside>,
+    beside: Mutex<SharedWriter>,
     /// For looking, so that nobody who looks has to wait for those who write, or pause.
-    reader: Mutex<Beside>,
+    reader: Mutex<SharedWriter>,
     place: Arc<SpoolPlace>,
     report: Mutex<Repopulated>,
 }
@@ -122,8 +122,8 @@ impl Repopulation {
         options: RepopulateOptions,
         monitor: &Monitor,
     ) -> Result<Repopulation> {
-        let beside = Beside::open(directory, monitor)?;
-        let reader = Beside::open(directory, monitor)?;
+        let beside = SharedWriter::open(directory, monitor)?;
+        let reader = SharedWriter::open(directory, monitor)?;
         monitor.begin(Stage::Working);
         Ok(Repopulation {
             options,
@@ -134,11 +134,11 @@ impl Repopulation {
         })
     }
 
-    fn beside(&self) -> MutexGuard<'_, Beside> {
+    fn beside(&self) -> MutexGuard<'_, SharedWriter> {
         lock::lock(&self.beside)
     }
 
-    fn reader(&self) -> MutexGuard<'_, Beside> {
+    fn reader(&self) -> MutexGuard<'_, SharedWriter> {
         lock::lock(&self.reader)
     }
 
@@ -154,11 +154,11 @@ impl Repopulation {
     pub fn begin(&self, name: &[u8], monitor: &Monitor) -> Result<Option<Incoming>> {
         let found = self.look(name, monitor).or_else(|error| match error {
             // What is wrong with one row is no reason to leave out others.
-            Error::BadRow(_) => Ok((Found::Refused(error), false)),
+            Error::BadRow(_) => Ok((ArtifactState::Refused(error), false)),
             error => Err(error),
         })?;
         match found {
-            (Found::Wanted(target) | Found::Suspect(target), replaces) => {
+            (ArtifactState::Wanted(target) | ArtifactState::Suspect(target), replaces) => {
                 return Ok(Some(Incoming::new(
                     name,
                     target,
@@ -167,9 +167,9 @@ impl Repopulation {
                     &self.place,
                 )));
             }
-            (Found::Present, _) => self.report().present += 1,
-            (Found::Unwanted, _) => self.report().unwanted += 1,
-            (Found::Refused(error), _) => {
+            (ArtifactState::Present, _) => self.report().present += 1,
+            (ArtifactState::Unwanted, _) => self.report().unwanted += 1,
+            (ArtifactState::Refused(error), _) => {
                 self.refuse(name, &error, monitor);
                 return Ok(None);
             }
@@ -180,7 +180,7 @@ impl Repopulation {
 
     /// What an artifact is for, and whether it replaces what is there. Contents that may be damaged
     /// are looked at.
-    fn look(&self, name: &[u8], monitor: &Monitor) -> Result<(Found, bool)> {
+    fn look(&self, name: &[u8], monitor: &Monitor) -> Result<(ArtifactState, bool)> {
         let RepopulateOptions {
             mode,
             replace_damaged,
@@ -189,10 +189,10 @@ impl Repopulation {
         let mut reader = self.reader();
         let found = reader.read(monitor, |db| target::find(db, name, mode, replace_damaged))?;
         Ok(match found {
-            Found::Suspect(target) => {
+            ArtifactState::Suspect(target) => {
                 match damage::is_damaged(&mut reader, name, &target, monitor)? {
-                    true => (Found::Wanted(target), true),
-                    false => (Found::Present, false),
+                    true => (ArtifactState::Wanted(target), true),
+                    false => (ArtifactState::Present, false),
                 }
             }
             found => (found, false),
@@ -211,19 +211,19 @@ impl Repopulation {
             Ok((outcome, bytes))
         });
         match outcome {
-            Ok((Outcome::Filled, bytes)) => {
+            Ok((RepopulateOutcome::Filled, bytes)) => {
                 monitor.tell(|| format!("filled in {}", show(&name)));
                 let mut report = self.report();
                 report.filled.push(name);
                 report.bytes += bytes;
             }
-            Ok((Outcome::Replaced, bytes)) => {
+            Ok((RepopulateOutcome::Replaced, bytes)) => {
                 monitor.tell(|| format!("replaced {}", show(&name)));
                 let mut report = self.report();
                 report.replaced.push(name);
                 report.bytes += bytes;
             }
-            Ok((Outcome::Present, _)) => self.report().present += 1,
+            Ok((RepopulateOutcome::Present, _)) => self.report().present += 1,
             Err(error) if is_refusal(&error) => {
                 self.refuse(&name, &error, monitor);
                 return Ok(());

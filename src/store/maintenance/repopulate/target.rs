@@ -32,7 +32,7 @@ pub(super) enum Target {
 
 /// What the store has to say to an artifact's name.
 #[derive(Debug)]
-pub(super) enum Found {
+pub(super) enum ArtifactState {
     Wanted(Target),
     /// Its contents are there.
     Present,
@@ -45,12 +45,17 @@ pub(super) enum Found {
 
 /// Looks for what an artifact is for. With `replace`, whether contents that are there are sound is
 /// for the caller to find out.
-pub(super) fn find(db: &Database, name: &[u8], mode: ArtifactMode, replace: bool) -> Result<Found> {
+pub(super) fn find(
+    db: &Database,
+    name: &[u8],
+    mode: ArtifactMode,
+    replace: bool,
+) -> Result<ArtifactState> {
     match names::kind(name) {
         b"transcript" => find_span(db, name, mode, replace),
         b"snapshot" => find_snapshot(db, name, mode, replace),
         b"bundle" => find_bundle(db, name, replace),
-        _ => Ok(Found::Refused(Error::unknown_artifact(name))),
+        _ => Ok(ArtifactState::Refused(Error::unknown_artifact(name))),
     }
 }
 
@@ -60,19 +65,26 @@ fn position(text: &[u8]) -> Option<i64> {
     (position.to_string().as_bytes() == text).then_some(position)
 }
 
-fn find_span(db: &Database, name: &[u8], mode: ArtifactMode, replace: bool) -> Result<Found> {
+fn find_span(
+    db: &Database,
+    name: &[u8],
+    mode: ArtifactMode,
+    replace: bool,
+) -> Result<ArtifactState> {
     let parsed = names::parse_span_name(name).and_then(|(vat_id, start, end)| {
         let start = position(start)?;
         position(end).map(|end| (vat_id, start, end))
     });
     let Some((vat_id, start_pos, end_pos)) = parsed else {
-        return Ok(Found::Refused(Error::NotTranscriptName {
+        return Ok(ArtifactState::Refused(Error::NotTranscriptName {
             name: name.to_vec(),
             double_quoted: false,
         }));
     };
     let Some(span) = db.span_at(vat_id, start_pos)? else {
-        return Ok(Found::Refused(Error::UnknownArtifact(name.to_vec())));
+        return Ok(ArtifactState::Refused(Error::UnknownArtifact(
+            name.to_vec(),
+        )));
     };
     let count = db.count_items(&span.vat_id, span.start_pos, span.end_pos)?;
     let is_populated = span.end_pos.checked_sub(span.start_pos) == Some(count);
@@ -82,25 +94,25 @@ fn find_span(db: &Database, name: &[u8], mode: ArtifactMode, replace: bool) -> R
             own_end: end_pos,
         };
         if is_populated || (count > 0 && !is_tail(db, &span, count)?) {
-            return Ok(Found::Suspect(target()));
+            return Ok(ArtifactState::Suspect(target()));
         }
         if span.end_pos != end_pos {
-            return Ok(Found::Wanted(target()));
+            return Ok(ArtifactState::Wanted(target()));
         }
     }
     if span.end_pos != end_pos {
         // A current span has grown since the artifact was made, or has been shorter then.
         return Ok(if span.is_current && is_populated {
-            Found::Present
+            ArtifactState::Present
         } else {
-            Found::Refused(Error::SpanEndsElsewhere {
+            ArtifactState::Refused(Error::SpanEndsElsewhere {
                 name: name.to_vec(),
                 end_pos: span.end_pos,
             })
         });
     }
     if is_populated {
-        return Ok(Found::Present);
+        return Ok(ArtifactState::Present);
     }
     let current = || db.current_span(vat_id);
     let wanted = match mode {
@@ -112,11 +124,11 @@ fn find_span(db: &Database, name: &[u8], mode: ArtifactMode, replace: bool) -> R
         ArtifactMode::Debug => true,
     };
     Ok(match wanted {
-        true => Found::Wanted(Target::Span {
+        true => ArtifactState::Wanted(Target::Span {
             span,
             own_end: end_pos,
         }),
-        false => Found::Unwanted,
+        false => ArtifactState::Unwanted,
     })
 }
 
@@ -136,11 +148,16 @@ fn is_tail(db: &Database, span: &SpanRecord, count: i64) -> Result<bool> {
     Ok(!span.is_current && first == span.end_pos.checked_sub(count))
 }
 
-fn find_snapshot(db: &Database, name: &[u8], mode: ArtifactMode, replace: bool) -> Result<Found> {
+fn find_snapshot(
+    db: &Database,
+    name: &[u8],
+    mode: ArtifactMode,
+    replace: bool,
+) -> Result<ArtifactState> {
     let parsed = names::parse_snapshot_name(name)
         .and_then(|(vat_id, snap_pos)| position(snap_pos).map(|snap_pos| (vat_id, snap_pos)));
     let Some((vat_id, snap_pos)) = parsed else {
-        return Ok(Found::Refused(Error::NotSnapshotName {
+        return Ok(ArtifactState::Refused(Error::NotSnapshotName {
             name: name.to_vec(),
             on_import: false,
         }));
@@ -160,17 +177,17 @@ fn find_snapshot(db: &Database, name: &[u8], mode: ArtifactMode, replace: bool) 
         },
     )?;
     Ok(match row {
-        None => Found::Refused(Error::UnknownArtifact(name.to_vec())),
-        Some((hash, _, _, true)) if replace => Found::Suspect(Target::Snapshot {
+        None => ArtifactState::Refused(Error::UnknownArtifact(name.to_vec())),
+        Some((hash, _, _, true)) if replace => ArtifactState::Suspect(Target::Snapshot {
             vat_id: vat_id.to_vec(),
             snap_pos,
             hash,
             // It may be wrong, too.
             size: None,
         }),
-        Some((_, _, _, true)) => Found::Present,
-        Some((_, _, false, _)) if mode != ArtifactMode::Debug => Found::Unwanted,
-        Some((hash, size, _, _)) => Found::Wanted(Target::Snapshot {
+        Some((_, _, _, true)) => ArtifactState::Present,
+        Some((_, _, false, _)) if mode != ArtifactMode::Debug => ArtifactState::Unwanted,
+        Some((hash, size, _, _)) => ArtifactState::Wanted(Target::Snapshot {
             vat_id: vat_id.to_vec(),
             snap_pos,
             hash,
@@ -179,19 +196,19 @@ fn find_snapshot(db: &Database, name: &[u8], mode: ArtifactMode, replace: bool) 
     })
 }
 
-fn find_bundle(db: &Database, name: &[u8], replace: bool) -> Result<Found> {
+fn find_bundle(db: &Database, name: &[u8], replace: bool) -> Result<ArtifactState> {
     let bundle_id = match bundle_id_from_name(name) {
         Ok(bundle_id) => bundle_id,
-        Err(error) => return Ok(Found::Refused(error)),
+        Err(error) => return Ok(ArtifactState::Refused(error)),
     };
     let is_populated: Option<bool> = db.peek_value(
         "SELECT bundle IS NOT NULL FROM bundles WHERE bundleID = ?",
         params![SqlText(bundle_id)],
     )?;
     Ok(match is_populated {
-        None => Found::Refused(Error::UnknownArtifact(name.to_vec())),
-        Some(true) if replace => Found::Suspect(Target::Bundle(bundle_id.to_vec())),
-        Some(true) => Found::Present,
-        Some(false) => Found::Wanted(Target::Bundle(bundle_id.to_vec())),
+        None => ArtifactState::Refused(Error::UnknownArtifact(name.to_vec())),
+        Some(true) if replace => ArtifactState::Suspect(Target::Bundle(bundle_id.to_vec())),
+        Some(true) => ArtifactState::Present,
+        Some(false) => ArtifactState::Wanted(Target::Bundle(bundle_id.to_vec())),
     })
 }

@@ -12,7 +12,7 @@ use super::file::{ArchiveFile, remove_unfinished};
 use super::file_name;
 use super::gzip::GzipFile;
 use super::span::write_items;
-use crate::store::database::hints::Advised;
+use crate::store::database::hints::WithFile;
 use crate::store::error::{Error, Result};
 use crate::store::fs::open;
 use crate::store::fs::scratch::Scratch;
@@ -20,7 +20,7 @@ use crate::store::records::mode::ArtifactMode;
 use crate::store::records::names;
 use crate::store::tasks::monitor::{Monitor, Stage};
 use crate::store::tasks::parallel;
-use crate::store::transfer::destination::check_apart;
+use crate::store::transfer::destination::check_destination;
 use crate::store::transfer::exporter::{Artifact, Exporter};
 
 /// What the names of scratch directories of archives begin with.
@@ -82,7 +82,7 @@ pub fn archive_store(
     monitor: &Monitor,
 ) -> Result<Archived> {
     monitor.check()?;
-    check_apart(store, directory, false, "an archive")?;
+    check_destination(store, directory, false, "an archive")?;
     let exporter = Exporter::open_to_read(store, options.mode, monitor)?;
     let archived = archive(&exporter, directory, options, monitor);
     let closed = exporter.close();
@@ -90,8 +90,8 @@ pub fn archive_store(
         // Whatever SQLite was doing when it was interrupted, this is the reason.
         monitor.check()?;
     }
-    let archived = archived.about_store(store)?;
-    closed.about_store(store)?;
+    let archived = archived.with_store(store)?;
+    closed.with_store(store)?;
     monitor.begin(Stage::Done);
     Ok(archived)
 }
@@ -118,7 +118,7 @@ fn archive(
         unfinished: scratch.path(),
         check: options.check,
         monitor,
-        counts: Counts::default(),
+        counts: ArchiveCounts::default(),
     };
     monitor.begin(Stage::Working);
     let one = |index: usize| {
@@ -133,7 +133,7 @@ fn archive(
 
 /// [`Archived`] while it is being counted.
 #[derive(Default)]
-struct Counts {
+struct ArchiveCounts {
     written: AtomicU64,
     bytes: AtomicU64,
     replaced: AtomicU64,
@@ -141,7 +141,7 @@ struct Counts {
     unnamable: AtomicU64,
 }
 
-impl Counts {
+impl ArchiveCounts {
     fn take(self) -> Archived {
         Archived {
             written: self.written.into_inner(),
@@ -163,7 +163,7 @@ struct Archiver<'a> {
     unfinished: &'a Path,
     check: bool,
     monitor: &'a Monitor,
-    counts: Counts,
+    counts: ArchiveCounts,
 }
 
 impl Archiver<'_> {

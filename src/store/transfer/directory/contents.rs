@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::data::Entry;
-use super::found::Found;
+use super::export_files::ExportFiles;
 use super::{MANIFEST_NAME, data, paths};
 use crate::store::error::Result;
 use crate::store::records::mode::ArtifactMode;
@@ -33,12 +33,12 @@ impl Contents {
     /// [`Error::Directory`](crate::store::error::Error::Directory) if it is malformed, or names what must
     /// not be read; [`Error::Io`](crate::store::error::Error::Io).
     pub(crate) fn find(directory: &Path) -> Result<Contents> {
-        let found = Found::in_directory(directory)?;
+        let found = ExportFiles::in_directory(directory)?;
         let data = match &found.manifest.data {
             Some(_) => Some(found.data()?),
             None => None,
         };
-        let Found {
+        let ExportFiles {
             directory,
             manifest,
         } = found;

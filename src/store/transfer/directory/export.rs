@@ -8,7 +8,7 @@ use super::manifest::Manifest;
 use super::paths::FileNames;
 use super::unfinished::{PREFIX, Placed, give_name, publish_manifest, remove_unfinished};
 use super::{DATA_NAME, HEIGHT_KEY, MANIFEST_NAME, artifacts, data, height_of};
-use crate::store::database::hints::Advised;
+use crate::store::database::hints::WithFile;
 use crate::store::encoding::wtf8;
 use crate::store::error::directory::Fault;
 use crate::store::error::{Error, Result};
@@ -17,7 +17,7 @@ use crate::store::fs::writeback::{Disk, Writeback};
 use crate::store::records::mode::ArtifactMode;
 use crate::store::tasks::monitor::{Monitor, Stage};
 use crate::store::tasks::parallel;
-use crate::store::transfer::destination::check_apart;
+use crate::store::transfer::destination::check_destination;
 use crate::store::transfer::exporter::Exporter;
 
 /// What to export.
@@ -62,7 +62,7 @@ pub fn export_to_directory(
         // Whatever SQLite was doing when it was interrupted, this is the reason.
         monitor.check()?;
     }
-    exported.about_store(store)
+    exported.with_store(store)
 }
 
 fn export(
@@ -72,7 +72,7 @@ fn export(
     monitor: &Monitor,
 ) -> Result<Exported> {
     monitor.check()?;
-    check_apart(store, directory, true, "an export")?;
+    check_destination(store, directory, true, "an export")?;
     remove_unfinished(directory);
     let plan = Plan::new(store, directory, options, monitor)?;
     monitor.set_total(plan.artifacts.len() + usize::from(options.with_data));

@@ -5,12 +5,12 @@ use std::sync::Mutex;
 
 use super::artifacts::{Import, StoreStep};
 use super::data::Entry;
-use super::found::Found;
+use super::export_files::ExportFiles;
 use super::gate::Gate;
 use super::manifest::Manifest;
 use super::records::{KeptRecords, is_kv};
 use super::{data, paths};
-use crate::store::database::hints::Advised;
+use crate::store::database::hints::WithFile;
 use crate::store::database::staging::Staged;
 use crate::store::database::{Database, SharedDatabase};
 use crate::store::error::directory::Fault;
@@ -19,11 +19,11 @@ use crate::store::records::mode::ArtifactMode;
 use crate::store::records::names;
 use crate::store::records::names::RECORD_PREFIX;
 use crate::store::substores::kv::{KeyType, kernel_key_type};
-use crate::store::substores::{NoteTo, Store, StoreOptions};
+use crate::store::substores::{ChangeTarget, Store, StoreOptions};
 use crate::store::tasks::lock::lock_watched;
 use crate::store::tasks::monitor::{Monitor, Stage};
 use crate::store::tasks::parallel;
-use crate::store::transfer::shortfall::Lacking;
+use crate::store::transfer::shortfall::Incomplete;
 
 /// SQLite's page cache while a store is being filled, in KiB.
 const CACHE_KIB: usize = 16 << 10;
@@ -64,7 +64,7 @@ impl ExportDirectory {
         store: &Path,
         options: &ImportOptions,
     ) -> Result<ExportDirectory> {
-        let found = Found::in_directory(directory)?;
+        let found = ExportFiles::in_directory(directory)?;
         if let Ok(store) = store.canonicalize()
             && found.directory.starts_with(&store)
         {
@@ -74,7 +74,7 @@ impl ExportDirectory {
         found.check_data()?;
         let mode = choose_mode(&found.manifest, options.mode)?;
         let data = found.data()?;
-        let Found {
+        let ExportFiles {
             directory,
             manifest,
         } = found;
@@ -115,7 +115,7 @@ impl ExportDirectory {
     /// piece into a [`Store`] would; [`Error::Aborted`]; [`Error::Io`]; SQLite's errors.
     pub fn import(&self, staged: &Staged, monitor: &Monitor) -> Result<()> {
         let imported = self.import_into(staged, monitor);
-        imported.about_file(Some(staged.final_file()))
+        imported.with_file(Some(staged.final_file()))
     }
 
     fn import_into(&self, staged: &Staged, monitor: &Monitor) -> Result<()> {
@@ -127,7 +127,7 @@ impl ExportDirectory {
         db.lock()
             .execute(&format!("PRAGMA cache_size=-{CACHE_KIB}"))?;
         let options = StoreOptions {
-            note_to: NoteTo::Nobody,
+            change_target: ChangeTarget::Nobody,
             ..StoreOptions::default()
         };
         let store = Mutex::new(Store::over(db.clone(), options)?);
@@ -145,7 +145,7 @@ impl ExportDirectory {
             .check_bundles(mode)
             .and_then(|()| store.check_transcripts(mode))
             .and_then(|()| store.check_snapshots(mode));
-        complete.map_err(|error| Lacking::Export.explain(&db.lock(), mode, error))?;
+        complete.map_err(|error| Incomplete::Export.explain(&db.lock(), mode, error))?;
         monitor.check()?;
         store.commit()
     }
@@ -230,7 +230,7 @@ fn set_key(db: &Database, (name, value): &Entry, note_export: bool) -> Result<()
     let key_type = kernel_key_type(key)?;
     db.kv_write_through(key, value.as_deref())?;
     if note_export && key_type == KeyType::Consensus {
-        db.note_pending_in_table(&[RECORD_PREFIX, key].concat(), value.as_deref())?;
+        db.add_pending_export_to_table(&[RECORD_PREFIX, key].concat(), value.as_deref())?;
     }
     Ok(())
 }

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use super::import::{ExportDirectory, ImportOptions};
 use super::{HEIGHT_KEY, known_height, text_of_height};
 use crate::store::database::OpenOptions;
-use crate::store::database::hints::Advised;
+use crate::store::database::hints::WithFile;
 use crate::store::database::locate::file_in_directory;
 use crate::store::database::read_view::View;
-use crate::store::database::staging::{Staged, StorePlace};
+use crate::store::database::staging::{Staged, StoreLocation};
 use crate::store::error::Result;
 use crate::store::error::directory::Fault;
 use crate::store::fs::open_files::Unused;
 use crate::store::records::mode::ArtifactMode;
-use crate::store::substores::{NoteTo, Store, StoreOptions};
+use crate::store::substores::{ChangeTarget, Store, StoreOptions};
 use crate::store::tasks::monitor::{Monitor, Stage};
 
 /// What was imported.
@@ -75,7 +75,7 @@ pub fn import_from_directory(
 ) -> Result<Imported> {
     monitor.check()?;
     let export = ExportDirectory::open(directory, store, options)?;
-    let place = StorePlace::Directory(store.to_owned());
+    let place = StoreLocation::Directory(store.to_owned());
     place.check_unused(Unused::Entirely)?;
     let replaced = Replaced::find(store, monitor);
     if let Some(found) = replaced.and_then(|replaced| replaced.block_height)
@@ -84,11 +84,11 @@ pub fn import_from_directory(
     {
         return Err(Fault::later(store, found, export.block_height()));
     }
-    let staged = Staged::new(&place, &OpenOptions::default()).about_store(store)?;
+    let staged = Staged::new(&place, &OpenOptions::default()).with_store(store)?;
     let imported = finish(&export, &staged, monitor);
     // Nothing is left of it, unless it is in its place.
     staged.discard();
-    imported.about_store(store)?;
+    imported.with_store(store)?;
     Ok(Imported {
         block_height: export.block_height(),
         mode: export.mode(),
@@ -103,7 +103,7 @@ fn finish(export: &ExportDirectory, staged: &Staged, monitor: &Monitor) -> Resul
     export.import(staged, monitor)?;
     let block_height = export.block_height();
     let store_options = StoreOptions {
-        note_to: NoteTo::Nobody,
+        change_target: ChangeTarget::Nobody,
         ..StoreOptions::default()
     };
     let mut store = Store::over(staged.database().clone(), store_options)?;

@@ -15,7 +15,7 @@ mod artifacts;
 mod contents;
 mod data;
 mod export;
-mod found;
+mod export_files;
 mod gate;
 mod import;
 mod import_all;
@@ -36,7 +36,7 @@ pub use import::{ExportDirectory, ImportOptions};
 pub use import_all::{Imported, Replaced, import_from_directory};
 pub(crate) use paths::problem_with as problem_with_file_name;
 pub use repair::{RepairOptions, Repaired, repair_metadata};
-pub(crate) use sources::{Source, sources};
+pub(crate) use sources::{ArtifactSource, sources};
 
 /// The file that says what an export consists of.
 pub const MANIFEST_NAME: &str = "export-manifest.json";

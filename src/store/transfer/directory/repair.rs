@@ -5,10 +5,10 @@
 
 use std::path::Path;
 
-use super::found::Found;
+use super::export_files::ExportFiles;
 use super::records::{KeptRecords, is_kv};
 use super::{HEIGHT_KEY, data, height_of};
-use crate::store::database::hints::Advised;
+use crate::store::database::hints::WithFile;
 use crate::store::database::locate::find_file;
 use crate::store::database::schema::Part;
 use crate::store::database::{Location, OpenOptions, SharedDatabase};
@@ -16,9 +16,9 @@ use crate::store::error::directory::Fault;
 use crate::store::error::{Error, Result};
 use crate::store::records::mode::ArtifactMode;
 use crate::store::records::names;
-use crate::store::substores::{NoteTo, Store, StoreOptions};
+use crate::store::substores::{ChangeTarget, Store, StoreOptions};
 use crate::store::tasks::monitor::{Monitor, Stage};
-use crate::store::transfer::shortfall::Lacking;
+use crate::store::transfer::shortfall::Incomplete;
 
 /// What to repair with.
 #[derive(Debug, Clone, Default)]
@@ -57,7 +57,7 @@ pub fn repair_metadata(
     monitor: &Monitor,
 ) -> Result<Repaired> {
     monitor.check()?;
-    let found = Found::in_directory(directory)?;
+    let found = ExportFiles::in_directory(directory)?;
     found.check_height(options.block_height)?;
     let data = found.data()?;
     let open = OpenOptions {
@@ -65,7 +65,7 @@ pub fn repair_metadata(
         ..OpenOptions::default()
     };
     let store_options = StoreOptions {
-        note_to: NoteTo::Nobody,
+        change_target: ChangeTarget::Nobody,
         ..StoreOptions::default()
     };
     let location = Location::File(find_file(store)?);
@@ -75,12 +75,12 @@ pub fn repair_metadata(
         Store::initialize(&db, Some(false))?;
         Store::over(db, store_options)
     });
-    let mut store = opened.about_store(directory)?;
+    let mut store = opened.with_store(directory)?;
     let repaired = repair(&mut store, found.manifest.block_height, &data, monitor);
     // Without a commit nothing was done.
     store.close()?;
     monitor.begin(Stage::Done);
-    repaired.about_store(directory)
+    repaired.with_store(directory)
 }
 
 fn repair(
@@ -119,7 +119,7 @@ fn repair(
         .check_bundles(MODE)
         .and_then(|()| store.check_transcripts(MODE))
         .and_then(|()| store.check_snapshots(MODE));
-    complete.map_err(|error| Lacking::Store.explain(&store.database().lock(), MODE, error))?;
+    complete.map_err(|error| Incomplete::Store.explain(&store.database().lock(), MODE, error))?;
     let added = count(store)?.saturating_sub(before);
     monitor.check()?;
     monitor.begin(Stage::Finishing);

@@ -13,7 +13,7 @@ use crate::store::records::names;
 const GZIP: &str = ".gz";
 
 /// An artifact in a directory.
-pub(crate) struct Source {
+pub(crate) struct ArtifactSource {
     /// Its name.
     pub name: Vec<u8>,
     /// Its file, or why that must not be read.
@@ -22,9 +22,9 @@ pub(crate) struct Source {
     pub is_gzip: bool,
 }
 
-impl Source {
-    fn new(directory: &Path, name: &[u8], file: &[u8]) -> Source {
-        Source {
+impl ArtifactSource {
+    fn new(directory: &Path, name: &[u8], file: &[u8]) -> ArtifactSource {
+        ArtifactSource {
             name: name.to_vec(),
             file: paths::find(directory, file),
             is_gzip: file.ends_with(GZIP.as_bytes()) && !name.ends_with(GZIP.as_bytes()),
@@ -38,7 +38,7 @@ impl Source {
 /// # Errors
 /// [`Error::Directory`] for a manifest that is malformed, and where there are no artifacts at all;
 /// [`Error::Io`].
-pub(crate) fn sources(directory: &Path) -> Result<Vec<Source>> {
+pub(crate) fn sources(directory: &Path) -> Result<Vec<ArtifactSource>> {
     let doing = || format!("looking for artifacts in {}", directory.display());
     let directory = directory
         .canonicalize()
@@ -47,7 +47,7 @@ pub(crate) fn sources(directory: &Path) -> Result<Vec<Source>> {
         let manifest = Manifest::read(&paths::find(&directory, MANIFEST_NAME.as_bytes())?)?;
         let pairs = manifest.artifacts.iter();
         pairs
-            .map(|(name, file)| Source::new(&directory, name, file))
+            .map(|(name, file)| ArtifactSource::new(&directory, name, file))
             .collect()
     } else {
         list(&directory).map_err(|error| Error::io(doing(), &error))?
@@ -58,7 +58,7 @@ pub(crate) fn sources(directory: &Path) -> Result<Vec<Source>> {
     Ok(found)
 }
 
-fn list(directory: &Path) -> std::io::Result<Vec<Source>> {
+fn list(directory: &Path) -> std::io::Result<Vec<ArtifactSource>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
@@ -71,7 +71,7 @@ fn list(directory: &Path) -> std::io::Result<Vec<Source>> {
         let is_artifact = matches!(names::kind(name), b"transcript" | b"snapshot" | b"bundle");
         // What is being written has a name of its own.
         if is_artifact && !file.ends_with(".tmp") && !entry.file_type()?.is_dir() {
-            found.push(Source::new(directory, name, file.as_bytes()));
+            found.push(ArtifactSource::new(directory, name, file.as_bytes()));
         }
     }
     found.sort_by(|a, b| a.name.cmp(&b.name));

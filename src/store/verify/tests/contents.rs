@@ -11,15 +11,15 @@ fn a_pruning_that_was_cut_short_is_told_from_damage() {
         ))
     };
     for gone in ["0", "0, 1", "0, 1, 2, 3"] {
-        left(gone).finds(Replay, &[(Kind::SpanHalfPruned, "v2", Some(0))]);
-        left(gone).finds(Archival, &[(Kind::SpanIncomplete, "v2", Some(0))]);
+        left(gone).finds(Replay, &[(FindingKind::SpanHalfPruned, "v2", Some(0))]);
+        left(gone).finds(Archival, &[(FindingKind::SpanIncomplete, "v2", Some(0))]);
     }
-    assert_eq!(Kind::SpanHalfPruned.severity(), Severity::Warning);
+    assert_eq!(FindingKind::SpanHalfPruned.severity(), Severity::Warning);
     for gone in ["4", "1, 2", "0, 2", "0, 4"] {
-        left(gone).finds(Replay, &[(Kind::SpanIncomplete, "v2", Some(0))]);
+        left(gone).finds(Replay, &[(FindingKind::SpanIncomplete, "v2", Some(0))]);
     }
     // The current span is never pruned.
-    left("7").finds(Replay, &[(Kind::SpanIncomplete, "v2", Some(7))]);
+    left("7").finds(Replay, &[(FindingKind::SpanIncomplete, "v2", Some(7))]);
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn altered_contents_are_found() {
         one(
             &item("item = item || ' '", at),
             Operational,
-            Kind::SpanHash,
+            FindingKind::SpanHash,
             "v2",
             Some(start),
         );
@@ -40,51 +40,51 @@ fn altered_contents_are_found() {
             "DELETE FROM transcriptItems WHERE vatID = 'v2' AND position = {at}"
         ));
         let kind = match at {
-            0 | 5 => Kind::SpanHalfPruned,
-            _ => Kind::SpanIncomplete,
+            0 | 5 => FindingKind::SpanHalfPruned,
+            _ => FindingKind::SpanIncomplete,
         };
         kernel.finds(Operational, &[(kind, "v2", Some(start))]);
     }
     one(
         &item("incarnation = 5", 3),
         Operational,
-        Kind::ItemIncarnation,
+        FindingKind::ItemIncarnation,
         "v2",
         Some(3),
     );
     one(
         &item("incarnation = NULL", 3),
         Operational,
-        Kind::ItemIncarnation,
+        FindingKind::ItemIncarnation,
         "v2",
         Some(3),
     );
     one(
         &item("item = x'00'", 3),
         Operational,
-        Kind::BadValue,
+        FindingKind::BadValue,
         "v2",
         Some(3),
     );
     one(
         &item("item = NULL", 3),
         Operational,
-        Kind::BadValue,
+        FindingKind::BadValue,
         "v2",
         Some(3),
     );
     let hash = "UPDATE transcriptSpans SET hash = replace(hash, substr(hash, 9, 1), 'z')";
     let of_one = format!("{hash} WHERE vatID = 'v1' AND startPos = 0");
-    one(&of_one, Operational, Kind::SpanHash, "v1", Some(0));
+    one(&of_one, Operational, FindingKind::SpanHash, "v1", Some(0));
     let pruned =
         format!("{of_one}; DELETE FROM transcriptItems WHERE vatID = 'v1' AND position < 5");
-    one(&pruned, Operational, Kind::BadValue, "v1", Some(0));
+    one(&pruned, Operational, FindingKind::BadValue, "v1", Some(0));
 
     let of = |change: &str| format!("UPDATE snapshots SET {change} WHERE vatID = 'v2'");
     // The span that loads it knows better, too.
     let both = [
-        (Kind::LoadUnmatched, "v2", Some(5)),
-        (Kind::SnapshotHash, "v2", Some(4)),
+        (FindingKind::LoadUnmatched, "v2", Some(5)),
+        (FindingKind::SnapshotHash, "v2", Some(4)),
     ];
     let report = Kernel::new()
         .sql(&of("hash = lower(hex(zeroblob(32)))"))
@@ -98,49 +98,49 @@ fn altered_contents_are_found() {
     one(
         &of("uncompressedSize = 1"),
         Debug,
-        Kind::SnapshotSize,
+        FindingKind::SnapshotSize,
         "v2",
         Some(4),
     );
     one(
         &of("compressedSize = NULL"),
         Debug,
-        Kind::SnapshotSize,
+        FindingKind::SnapshotSize,
         "v2",
         Some(4),
     );
     let halved = of("compressedSnapshot = substr(compressedSnapshot, 1, 100)");
-    one(&halved, Debug, Kind::SnapshotGzip, "v2", Some(4));
+    one(&halved, Debug, FindingKind::SnapshotGzip, "v2", Some(4));
     one(
         &of("compressedSnapshot = x'00'"),
         Debug,
-        Kind::SnapshotGzip,
+        FindingKind::SnapshotGzip,
         "v2",
         Some(4),
     );
     one(
         &of("compressedSnapshot = 'text'"),
         Debug,
-        Kind::BadValue,
+        FindingKind::BadValue,
         "v2",
         Some(4),
     );
     let change = of("hash = 'x', compressedSnapshot = NULL");
     let pruned = format!("{change}; DELETE FROM transcriptItems WHERE vatID = 'v2'");
-    one(&pruned, Debug, Kind::BadValue, "v2", Some(4));
+    one(&pruned, Debug, FindingKind::BadValue, "v2", Some(4));
 
     for (change, kind) in [
-        ("bundle = bundle || ' '", Kind::BundleInvalid),
-        ("bundle = '{'", Kind::BundleInvalid),
-        ("bundle = CAST(bundle AS BLOB)", Kind::BadValue),
-        ("bundle = 7", Kind::BundleInvalid),
+        ("bundle = bundle || ' '", FindingKind::BundleInvalid),
+        ("bundle = '{'", FindingKind::BundleInvalid),
+        ("bundle = CAST(bundle AS BLOB)", FindingKind::BadValue),
+        ("bundle = 7", FindingKind::BundleInvalid),
     ] {
         let report = Kernel::new()
             .sql(&format!("UPDATE bundles SET {change}"))
             .verify(Debug);
         let kinds: Vec<_> = report.findings.iter().map(|finding| finding.kind).collect();
         let expected = if change.ends_with('7') {
-            Kind::BadValue
+            FindingKind::BadValue
         } else {
             kind
         };
@@ -149,16 +149,19 @@ fn altered_contents_are_found() {
     let report = Kernel::new()
         .sql("INSERT INTO bundles VALUES ('b2-0', 'x')")
         .verify(Debug);
-    assert_eq!(report.findings[0].kind, Kind::BundleInvalid);
+    assert_eq!(report.findings[0].kind, FindingKind::BundleInvalid);
 }
 
 #[test]
 fn items_that_can_not_be_exported_are_found() {
-    for (item, kind) in [("a\nb", Kind::ItemNewline), ("\\ud800", Kind::NotUnicode)] {
+    for (item, kind) in [
+        ("a\nb", FindingKind::ItemNewline),
+        ("\\ud800", FindingKind::NotUnicode),
+    ] {
         let kernel = Kernel::new();
         let mut store = open(kernel.directory.path());
         let item = match kind {
-            Kind::NotUnicode => b"\xED\xA0\x80".as_slice(),
+            FindingKind::NotUnicode => b"\xED\xA0\x80".as_slice(),
             _ => item.as_bytes(),
         };
         store.add_item(b"v2", item).unwrap();

@@ -13,9 +13,9 @@ fn other_schemas_are_found() {
             .collect::<Vec<_>>()
     };
     let (missing, differs, altered) = (
-        Kind::SchemaMissing,
-        Kind::SchemaDiffers,
-        Kind::SchemaAltered,
+        FindingKind::SchemaMissing,
+        FindingKind::SchemaDiffers,
+        FindingKind::SchemaAltered,
     );
     assert_eq!(kinds("DROP TABLE pendingExports"), [missing]);
     assert_eq!(kinds("DROP TABLE snapshots"), [missing]);
@@ -56,12 +56,12 @@ fn other_schemas_are_found() {
     let twice = format!(
         "{bare} UPDATE transcriptSpans SET isCurrent = 1 WHERE vatID = 'v2' AND startPos >= 5"
     );
-    assert!(kinds(&twice).contains(&Kind::CurrentSpanTwice));
+    assert!(kinds(&twice).contains(&FindingKind::CurrentSpanTwice));
     let bare = bare.replace("transcriptSpans", "snapshots");
     let twice = format!(
         "{bare} INSERT INTO snapshots SELECT vatID, 3, inUse, hash, uncompressedSize, compressedSize, compressedSnapshot FROM snapshots WHERE inUse = 1"
     );
-    assert!(kinds(&twice).contains(&Kind::SnapshotInUseTwice));
+    assert!(kinds(&twice).contains(&FindingKind::SnapshotInUseTwice));
     // The older version of the table.
     let older = "CREATE TABLE other (vatID TEXT, snapPos INTEGER, inUse INTEGER CHECK(inUse = 1), hash TEXT,
                    uncompressedSize INTEGER, compressedSize INTEGER, compressedSnapshot BLOB,
@@ -82,7 +82,7 @@ fn no_more_findings_are_kept_than_asked_for() {
     let report = Kernel::new().sql(many).verify_as(&options);
     assert_eq!(report.findings.len(), 5);
     assert_eq!(report.findings[4].id.as_deref(), Some(b"k104".as_slice()));
-    assert_eq!(report.left_out, [(Kind::BadValue, 95)]);
+    assert_eq!(report.left_out, [(FindingKind::BadValue, 95)]);
     assert_eq!(report.count(), 100);
 }
 

@@ -132,7 +132,7 @@ impl Kernel {
 
     /// The kinds that are found, and where.
     #[track_caller]
-    fn finds(self, mode: ArtifactMode, expected: &[(Kind, &str, Option<i64>)]) -> Report {
+    fn finds(self, mode: ArtifactMode, expected: &[(FindingKind, &str, Option<i64>)]) -> Report {
         let report = self.verify(mode);
         let found: Vec<_> = report
             .findings
@@ -161,7 +161,11 @@ impl Kernel {
 /// Whether a finding names a command, or says that there is none. Of the schema and what exports
 /// lack the message says by itself what to do.
 fn says_what_to_do(finding: &Finding) -> bool {
-    let by_itself = [Kind::SchemaMissing, Kind::SchemaDiffers, Kind::Incomplete];
+    let by_itself = [
+        FindingKind::SchemaMissing,
+        FindingKind::SchemaDiffers,
+        FindingKind::Incomplete,
+    ];
     let advice = ["`swing-store ", "estore", "Nothing need be done"];
     by_itself.contains(&finding.kind) || advice.iter().any(|words| finding.message.contains(words))
 }
@@ -178,7 +182,13 @@ fn messages(report: &Report) -> String {
 
 /// Alters a store with SQL, and looks for just this kind in one mode.
 #[track_caller]
-fn one(sql: &str, mode: ArtifactMode, kind: Kind, id: &str, position: Option<i64>) -> Report {
+fn one(
+    sql: &str,
+    mode: ArtifactMode,
+    kind: FindingKind,
+    id: &str,
+    position: Option<i64>,
+) -> Report {
     Kernel::new().sql(sql).finds(mode, &[(kind, id, position)])
 }
 
@@ -237,7 +247,7 @@ fn pruned_history_is_missed_where_a_mode_needs_it() {
             "DELETE FROM transcriptItems WHERE vatID = '{vat}' AND {range}"
         ))
     };
-    let missing = |at| [(Kind::SpanPruned, "v1", Some(at))];
+    let missing = |at| [(FindingKind::SpanPruned, "v1", Some(at))];
     for mode in [Operational, Debug] {
         let report = prune("v1", "position < 5").finds(mode, &[]);
         assert_eq!(report.totals.spans.pruned, 1);
@@ -245,14 +255,14 @@ fn pruned_history_is_missed_where_a_mode_needs_it() {
     for mode in [Replay, Archival] {
         prune("v1", "position < 5").finds(mode, &missing(0));
     }
-    let current = [(Kind::SpanPruned, "v1", Some(5))];
+    let current = [(FindingKind::SpanPruned, "v1", Some(5))];
     prune("v1", "position >= 5").finds(Operational, &current);
     prune("v1", "position >= 5").finds(Debug, &[]);
     // An earlier incarnation, and a terminated vat.
     prune("v2", "position < 7").finds(Replay, &[]);
     let both = [
-        (Kind::SpanPruned, "v2", Some(0)),
-        (Kind::SpanPruned, "v2", Some(5)),
+        (FindingKind::SpanPruned, "v2", Some(0)),
+        (FindingKind::SpanPruned, "v2", Some(5)),
     ];
     prune("v2", "position < 7").finds(Archival, &both);
     prune("v3", "1").finds(Archival, &[]);
@@ -260,10 +270,16 @@ fn pruned_history_is_missed_where_a_mode_needs_it() {
         .sql("UPDATE snapshots SET compressedSnapshot = NULL WHERE inUse IS NULL")
         .finds(Archival, &[]);
     let in_use = "UPDATE snapshots SET compressedSnapshot = NULL WHERE inUse = 1";
-    one(in_use, Operational, Kind::SnapshotPruned, "v1", Some(4));
+    one(
+        in_use,
+        Operational,
+        FindingKind::SnapshotPruned,
+        "v1",
+        Some(4),
+    );
     Kernel::new().sql(in_use).finds(Debug, &[]);
     let bundles = "UPDATE bundles SET bundle = NULL";
     let report = Kernel::new().sql(bundles).verify(Operational);
-    assert_eq!(report.findings[0].kind, Kind::BundlePruned);
+    assert_eq!(report.findings[0].kind, FindingKind::BundlePruned);
     Kernel::new().sql(bundles).finds(Debug, &[]);
 }

@@ -8,89 +8,89 @@ fn records_that_do_not_fit_together_are_found() {
     let v3 = "WHERE vatID = 'v3' AND startPos = 5";
     // Two items of the span are left over.
     let sql = format!("DELETE FROM transcriptSpans {v3}");
-    one(&sql, Debug, Kind::StrayItem, "v3", Some(5));
+    one(&sql, Debug, FindingKind::StrayItem, "v3", Some(5));
     let sql = "DELETE FROM transcriptSpans WHERE vatID = 'v3' AND startPos = 0;
                DELETE FROM transcriptItems WHERE vatID = 'v3' AND position < 5";
-    one(sql, Debug, Kind::SpanGap, "v3", Some(5));
+    one(sql, Debug, FindingKind::SpanGap, "v3", Some(5));
     let sql = format!(
         "DELETE FROM transcriptItems WHERE vatID = 'v3'; {} {v3}",
         spans("startPos = 4")
     );
-    one(&sql, Debug, Kind::SpanOverlap, "v3", Some(4));
+    one(&sql, Debug, FindingKind::SpanOverlap, "v3", Some(4));
     // Its place is not covered then, either.
     let sql = format!(
         "DELETE FROM transcriptItems WHERE vatID = 'v3' AND position >= 5; {} {v3}",
         spans("endPos = 3")
     );
-    one(&sql, Debug, Kind::SpanBounds, "v3", Some(5));
+    one(&sql, Debug, FindingKind::SpanBounds, "v3", Some(5));
     let far = format!(
         "DELETE FROM transcriptItems WHERE vatID = 'v3' AND position >= 5; {} {v3}",
         spans("endPos = 9007199254740992")
     );
-    one(&far, Debug, Kind::SpanBounds, "v3", Some(5));
+    one(&far, Debug, FindingKind::SpanBounds, "v3", Some(5));
     let pruned = "DELETE FROM transcriptItems WHERE vatID = 'v3'";
     let sql = format!("{pruned}; {} {v3}", spans("incarnation = -1"));
-    one(&sql, Debug, Kind::IncarnationBack, "v3", Some(5));
+    one(&sql, Debug, FindingKind::IncarnationBack, "v3", Some(5));
     one(
         "INSERT INTO transcriptItems VALUES ('v1', 99, 'x', 0)",
         Archival,
-        Kind::StrayItem,
+        FindingKind::StrayItem,
         "v1",
         Some(99),
     );
     one(
         "INSERT INTO transcriptItems VALUES ('v1', -1, 'x', 0)",
         Archival,
-        Kind::StrayItem,
+        FindingKind::StrayItem,
         "v1",
         Some(-1),
     );
     one(
         "INSERT INTO transcriptItems VALUES ('v1', 'x', 'x', 0)",
         Archival,
-        Kind::StrayItem,
+        FindingKind::StrayItem,
         "v1",
         None,
     );
     one(
         "INSERT INTO transcriptItems VALUES ('v1', NULL, 'x', 0)",
         Archival,
-        Kind::StrayItem,
+        FindingKind::StrayItem,
         "v1",
         None,
     );
     one(
         "INSERT INTO transcriptItems VALUES ('v1', 2.5, 'x', 0)",
         Archival,
-        Kind::BadValue,
+        FindingKind::BadValue,
         "v1",
         Some(0),
     );
     one(
         "INSERT INTO transcriptItems VALUES ('v9', 7, 'x', 0)",
         Archival,
-        Kind::StrayItem,
+        FindingKind::StrayItem,
         "v9",
         Some(7),
     );
     one(
         "INSERT INTO transcriptItems VALUES ('', 7, 'x', 0)",
         Archival,
-        Kind::StrayItem,
+        FindingKind::StrayItem,
         "",
         Some(7),
     );
     one(
         "INSERT INTO transcriptItems VALUES (NULL, 7, 'x', 0)",
         Archival,
-        Kind::StrayItem,
+        FindingKind::StrayItem,
         "",
         None,
     );
     one(
         "INSERT INTO transcriptItems VALUES (x'00', 7, 'x', 0)",
         Archival,
-        Kind::StrayItem,
+        FindingKind::StrayItem,
         "",
         None,
     );
@@ -103,27 +103,39 @@ fn records_that_do_not_fit_together_are_found() {
     ] {
         let id = if bad.contains("v4") { "v4" } else { "" };
         let sql = format!("INSERT INTO transcriptSpans VALUES ({bad}, NULL, 0)");
-        one(&sql, Archival, Kind::BadValue, id, None);
+        one(&sql, Archival, FindingKind::BadValue, id, None);
     }
     let zeros = "UPDATE transcriptSpans SET isCurrent = 0 WHERE vatID = 'v3' AND startPos = 5";
-    one(zeros, Archival, Kind::BadMark, "v3", Some(5));
+    one(zeros, Archival, FindingKind::BadMark, "v3", Some(5));
     one(
         "UPDATE snapshots SET inUse = 0 WHERE vatID = 'v3'",
         Archival,
-        Kind::BadMark,
+        FindingKind::BadMark,
         "v3",
         Some(4),
     );
     let current = "UPDATE transcriptSpans SET isCurrent = NULL WHERE vatID = 'v2'";
-    one(current, Archival, Kind::CurrentSpanMissing, "v2", None);
+    one(
+        current,
+        Archival,
+        FindingKind::CurrentSpanMissing,
+        "v2",
+        None,
+    );
     let terminated = "INSERT INTO kvStore VALUES ('vats.terminated', '[\"v2\"]')";
     Kernel::new()
         .sql(&format!("{current}; {terminated}"))
         .finds(Archival, &[]);
     let not_last = "UPDATE transcriptSpans SET isCurrent = 1 WHERE vatID = 'v3' AND startPos = 0";
-    one(not_last, Archival, Kind::CurrentSpanNotLast, "v3", Some(0));
+    one(
+        not_last,
+        Archival,
+        FindingKind::CurrentSpanNotLast,
+        "v3",
+        Some(0),
+    );
     let gone = "INSERT INTO kvStore VALUES ('vat.names', '[\"a\"]'), ('vat.name.a', 'v5'), ('v5.options', '{\"useTranscript\":true}')";
-    one(gone, Archival, Kind::CurrentSpanMissing, "v5", None);
+    one(gone, Archival, FindingKind::CurrentSpanMissing, "v5", None);
     Kernel::new()
         .sql(&gone.replace("true", "false"))
         .finds(Archival, &[]);
@@ -133,7 +145,7 @@ fn records_that_do_not_fit_together_are_found() {
         report
             .findings
             .iter()
-            .any(|finding| finding.kind == Kind::BadName)
+            .any(|finding| finding.kind == FindingKind::BadName)
     );
 }
 
@@ -142,7 +154,7 @@ fn snapshots_that_no_span_loads_are_found() {
     one(
         "INSERT INTO snapshots (vatID, snapPos, hash) VALUES ('v7', -1, lower(hex(zeroblob(32))))",
         Debug,
-        Kind::BadValue,
+        FindingKind::BadValue,
         "v7",
         Some(-1),
     );
@@ -150,28 +162,28 @@ fn snapshots_that_no_span_loads_are_found() {
     one(
         &snapshots("inUse = 1 WHERE vatID = 'v2'"),
         Operational,
-        Kind::SnapshotUnmatched,
+        FindingKind::SnapshotUnmatched,
         "v2",
         Some(4),
     );
     one(
         &snapshots("inUse = 1 WHERE vatID = 'v3'"),
         Operational,
-        Kind::SnapshotUnmatched,
+        FindingKind::SnapshotUnmatched,
         "v3",
         Some(4),
     );
     one(
         &snapshots("inUse = NULL WHERE vatID = 'v1'"),
         Operational,
-        Kind::LoadUnmatched,
+        FindingKind::LoadUnmatched,
         "v1",
         Some(5),
     );
     one(
         &snapshots("snapPos = 3 WHERE vatID = 'v1'"),
         Operational,
-        Kind::LoadUnmatched,
+        FindingKind::LoadUnmatched,
         "v1",
         Some(5),
     );
@@ -184,14 +196,14 @@ fn snapshots_that_no_span_loads_are_found() {
     one(
         &format!("{other} WHERE vatID = 'v1'"),
         Operational,
-        Kind::LoadUnmatched,
+        FindingKind::LoadUnmatched,
         "v1",
         Some(5),
     );
     one(
         &format!("{other} WHERE vatID = 'v2'"),
         Operational,
-        Kind::LoadUnmatched,
+        FindingKind::LoadUnmatched,
         "v2",
         Some(5),
     );
@@ -204,14 +216,14 @@ fn snapshots_that_no_span_loads_are_found() {
     one(
         &format!("{pruned}; UPDATE snapshots SET snapPos = 2 WHERE vatID = 'v1'"),
         Debug,
-        Kind::SnapshotUnmatched,
+        FindingKind::SnapshotUnmatched,
         "v1",
         Some(2),
     );
     one(
         "INSERT INTO snapshots (vatID, snapPos, hash) VALUES (x'00', 1, 'x')",
         Debug,
-        Kind::BadValue,
+        FindingKind::BadValue,
         "",
         None,
     );
@@ -222,42 +234,42 @@ fn keys_of_no_kernel_are_found() {
     one(
         "INSERT INTO kvStore VALUES (x'00', 'x')",
         Operational,
-        Kind::BadValue,
+        FindingKind::BadValue,
         "",
         None,
     );
     one(
         "INSERT INTO kvStore VALUES (NULL, 'x')",
         Operational,
-        Kind::BadValue,
+        FindingKind::BadValue,
         "",
         None,
     );
     one(
         "INSERT INTO kvStore VALUES ('k', NULL)",
         Operational,
-        Kind::BadValue,
+        FindingKind::BadValue,
         "k",
         None,
     );
     one(
         "INSERT INTO kvStore VALUES ('k', x'00')",
         Operational,
-        Kind::BadValue,
+        FindingKind::BadValue,
         "k",
         None,
     );
     one(
         "INSERT INTO kvStore VALUES ('k', CAST(x'EDA080' AS TEXT))",
         Operational,
-        Kind::NotUnicode,
+        FindingKind::NotUnicode,
         "k",
         None,
     );
     one(
         "INSERT INTO pendingExports VALUES ('k', x'00')",
         Operational,
-        Kind::BadValue,
+        FindingKind::BadValue,
         "k",
         None,
     );
@@ -268,7 +280,7 @@ fn keys_of_no_kernel_are_found() {
     one(
         hash,
         Operational,
-        Kind::BadActivityhash,
+        FindingKind::BadActivityhash,
         "activityhash",
         None,
     );

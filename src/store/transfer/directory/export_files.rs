@@ -11,19 +11,19 @@ use crate::store::error::{Error, Result, system};
 
 /// A directory with an export.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct ExportFiles {
     /// The directory, by its path without links.
     pub directory: PathBuf,
     /// What the manifest says.
     pub manifest: Manifest,
 }
 
-impl Found {
+impl ExportFiles {
     /// Reads the manifest in a directory.
     ///
     /// # Errors
     /// [`Error::Directory`] if it is malformed; [`Error::Io`].
-    pub(super) fn in_directory(directory: &Path) -> Result<Found> {
+    pub(super) fn in_directory(directory: &Path) -> Result<ExportFiles> {
         let directory = directory.canonicalize().map_err(|error| {
             let doing = format!("looking for the export {}", directory.display());
             Error::io(doing, &error)
@@ -40,7 +40,7 @@ impl Found {
         }
         let path = paths::find(&directory, MANIFEST_NAME.as_bytes())?;
         let manifest = Manifest::read(&path)?;
-        Ok(Found {
+        Ok(ExportFiles {
             directory,
             manifest,
         })

@@ -20,7 +20,7 @@ use crate::store::substores::crank::next_activityhash;
 use crate::store::substores::kv::{kernel_key_type, key_type, require_host_key};
 use crate::store::substores::snapshots::{SnapshotInfo, SnapshotRow};
 use crate::store::substores::transcripts::Deletion;
-use crate::store::substores::{NoteTo, Store, StoreOptions, Transactions};
+use crate::store::substores::{ChangeTarget, Store, StoreOptions, Transactions};
 use crate::store::tasks::lock::{WatchedGuard, lock, lock_watched};
 use crate::store::transfer::exporter::ExportRecords;
 
@@ -121,7 +121,7 @@ const METHODS: &[Function<Handle>] = &[
     ("commit", |call| call.target.lock().commit().and_then(done)),
     ("close", |call| call.target.lock().close().and_then(done)),
     ("takeNotes", |call| {
-        let exports = call.target.lock().take_notes();
+        let exports = call.target.lock().take_export_changes();
         deliver(call, exports)
     }),
     // transcripts
@@ -338,10 +338,10 @@ pub fn make(call: &Call<'_, ()>) -> Result<Reply> {
         } else {
             Transactions::Callers
         },
-        note_to: match call.text(2, "noteTo")?.as_slice() {
-            b"pendingExports" => NoteTo::PendingExports,
-            b"list" => NoteTo::List,
-            _ => NoteTo::Nobody,
+        change_target: match call.text(2, "noteTo")?.as_slice() {
+            b"pendingExports" => ChangeTarget::PendingExports,
+            b"list" => ChangeTarget::List,
+            _ => ChangeTarget::Nobody,
         },
         keep_snapshots: call.is_true(3),
         keep_transcripts: call.is_true(4),
@@ -432,7 +432,7 @@ fn deliver(call: &StoreCall<'_>, exports: Exports) -> Result<Reply> {
     if exports.is_empty() {
         return done(());
     }
-    let pairs = exports.notes.iter();
+    let pairs = exports.changes.iter();
     match pieces(
         call.env(),
         pairs.map(|(key, value)| (key.as_slice(), value.as_deref())),
@@ -454,7 +454,7 @@ fn exports_failed(call: &StoreCall<'_>) -> Result<Reply> {
         return done(());
     };
     let arrived = call.number(0).unwrap_or(0.0) as usize;
-    exports.notes.drain(..arrived.min(exports.notes.len()));
+    exports.changes.drain(..arrived.min(exports.changes.len()));
     call.target.lock().give_back(exports).and_then(done)
 }
 

@@ -19,7 +19,7 @@ use crate::store::transfer::directory::{Contents, HEIGHT_KEY, MANIFEST_NAME, kno
 use crate::store::transfer::exporter::Exporter;
 
 /// A store or an export.
-pub(super) enum Place {
+pub(super) enum Operand {
     Store {
         /// Its records and artifacts.
         exporter: Exporter,
@@ -34,12 +34,12 @@ pub(super) enum Place {
     },
 }
 
-impl Place {
+impl Operand {
     /// What is in a directory.
     ///
     /// # Errors
     /// [`Error::NoStore`] if there is neither; [`Error::BadArgument`] if there are both.
-    pub(super) fn open(directory: &Path, monitor: &Monitor) -> Result<Place> {
+    pub(super) fn open(directory: &Path, monitor: &Monitor) -> Result<Operand> {
         let file = file_in_directory(directory);
         match (
             file.try_exists()
@@ -58,20 +58,20 @@ impl Place {
                      directory that has one of them"
                 ),
             )),
-            (true, false) => Place::of_store(directory, monitor),
+            (true, false) => Operand::of_store(directory, monitor),
             (false, true) => {
                 let contents = Contents::find(directory)?;
                 let files = contents.artifacts.iter().cloned().collect();
-                Ok(Place::Export { contents, files })
+                Ok(Operand::Export { contents, files })
             }
         }
     }
 
-    fn of_store(directory: &Path, monitor: &Monitor) -> Result<Place> {
+    fn of_store(directory: &Path, monitor: &Monitor) -> Result<Operand> {
         let db = View::open_one(directory, monitor)?;
         let has_odd_keys = has_odd_keys(&db)?;
         let db = SharedDatabase::over(db);
-        Ok(Place::Store {
+        Ok(Operand::Store {
             exporter: Exporter::over(db.clone(), ArtifactMode::Debug),
             db,
             has_odd_keys,
@@ -81,29 +81,29 @@ impl Place {
     /// The height of the block, if it is known.
     pub(super) fn block_height(&self) -> Result<Option<f64>> {
         match self {
-            Place::Export { contents, .. } => Ok(Some(contents.block_height)),
-            Place::Store { db, .. } => db.lock().kv_get(HEIGHT_KEY, known_height),
+            Operand::Export { contents, .. } => Ok(Some(contents.block_height)),
+            Operand::Store { db, .. } => db.lock().kv_get(HEIGHT_KEY, known_height),
         }
     }
 
     /// Whether it has export data.
     pub(super) fn has_records(&self) -> bool {
         match self {
-            Place::Store { .. } => true,
-            Place::Export { contents, .. } => contents.has_data(),
+            Operand::Store { .. } => true,
+            Operand::Export { contents, .. } => contents.has_data(),
         }
     }
 
     /// Whether it is a store.
     pub(super) fn is_store(&self) -> bool {
-        matches!(self, Place::Store { .. })
+        matches!(self, Operand::Store { .. })
     }
 
     /// The mode of an export's artifacts.
     pub(super) fn mode(&self) -> Option<ArtifactMode> {
         match self {
-            Place::Store { .. } => None,
-            Place::Export { contents, .. } => contents.mode,
+            Operand::Store { .. } => None,
+            Operand::Export { contents, .. } => contents.mode,
         }
     }
 
@@ -116,12 +116,12 @@ impl Place {
         monitor: &Monitor,
     ) -> Result<()> {
         match self {
-            Place::Export { contents, .. } => contents.read_data(monitor, |batch| {
+            Operand::Export { contents, .. } => contents.read_data(monitor, |batch| {
                 batch
                     .iter()
                     .try_for_each(|(key, value)| sorted.set(side, key, value.as_deref()))
             }),
-            Place::Store {
+            Operand::Store {
                 exporter,
                 has_odd_keys,
                 ..
@@ -152,7 +152,7 @@ impl Place {
         take: impl FnOnce(&mut dyn Cursor) -> Result<T>,
     ) -> Result<T> {
         match self {
-            Place::Store {
+            Operand::Store {
                 db, has_odd_keys, ..
             } if keys == Keys::Local || !has_odd_keys => {
                 let sql = "SELECT key, value FROM kvStore ORDER BY key";
@@ -173,12 +173,12 @@ impl Place {
     /// The names of the artifacts that are there, of those that the mode takes.
     pub(super) fn artifact_names(&self, mode: ArtifactMode) -> Result<Vec<Vec<u8>>> {
         match self {
-            Place::Export { contents, .. } => Ok(contents
+            Operand::Export { contents, .. } => Ok(contents
                 .artifacts
                 .iter()
                 .map(|(name, _)| name.clone())
                 .collect()),
-            Place::Store { exporter, db, .. } => {
+            Operand::Store { exporter, db, .. } => {
                 // All that are there with their contents; a bundle may be there without.
                 let mut names = exporter.artifact_names()?;
                 let db = db.lock();
@@ -204,8 +204,8 @@ impl Place {
     /// An artifact's bytes.
     pub(super) fn artifact(&self, name: &[u8]) -> Result<Bytes> {
         match self {
-            Place::Store { exporter, .. } => exporter.artifact(name).map(Bytes::Store),
-            Place::Export { files, .. } => {
+            Operand::Store { exporter, .. } => exporter.artifact(name).map(Bytes::Store),
+            Operand::Export { files, .. } => {
                 let path = files
                     .get(name)
                     .ok_or_else(|| Error::Internal("an artifact got lost".into()))?;

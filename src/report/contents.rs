@@ -1,11 +1,11 @@
-//! What a report is about: all that is asked of the store.
+//! The contents of a store that a report shows.
 
 use std::path::Path;
 
 use crate::store::database::shared_writer::Space;
 use crate::store::error::Result;
 use crate::store::history::{
-    BundleInfo, History, KeySizes, Lacking, SnapshotInfo, SpanInfo, VatInfo,
+    BundleInfo, History, KeySizes, Lacking, SnapshotSummary, SpanInfo, VatInfo,
 };
 use crate::store::records::mode::ArtifactMode;
 use crate::store::tasks::monitor::Monitor;
@@ -18,7 +18,7 @@ pub(crate) const MODES: [ArtifactMode; 3] = [
 ];
 
 /// A store, or one vat of it, as of one commit.
-pub(crate) struct Look {
+pub(crate) struct StoreContents {
     pub(crate) history: History,
     /// The vat, if the report is about one.
     pub(crate) one: Option<String>,
@@ -28,15 +28,15 @@ pub(crate) struct Look {
     /// By vat and position.
     pub(crate) spans: Vec<SpanInfo>,
     /// By vat and position.
-    pub(crate) snapshots: Vec<SnapshotInfo>,
+    pub(crate) snapshots: Vec<SnapshotSummary>,
     pub(crate) vats: Vec<VatInfo>,
     pub(crate) bundles: Vec<BundleInfo>,
     /// What is missing for each of [`MODES`].
     pub(crate) lacking: Vec<Lacking>,
 }
 
-impl Look {
-    pub(crate) fn at(store: &Path, one: Option<&str>, monitor: &Monitor) -> Result<Look> {
+impl StoreContents {
+    pub(crate) fn at(store: &Path, one: Option<&str>, monitor: &Monitor) -> Result<StoreContents> {
         let history = History::open(store)?;
         let (spans, snapshots, vats) = match one {
             Some(vat_id) => {
@@ -58,7 +58,7 @@ impl Look {
             }
         };
         let lacking = MODES.iter().map(|mode| history.lacking(&spans, *mode));
-        Ok(Look {
+        Ok(StoreContents {
             block_height: history.block_height()?,
             space: history.space()?,
             keys: history.measure_keys(monitor)?,
@@ -78,7 +78,7 @@ impl Look {
     }
 
     /// The snapshots of a vat.
-    pub(crate) fn snapshots_of(&self, vat_id: &str) -> &[SnapshotInfo] {
+    pub(crate) fn snapshots_of(&self, vat_id: &str) -> &[SnapshotSummary] {
         of_vat(&self.snapshots, vat_id, |snapshot| &snapshot.vat_id)
     }
 }
