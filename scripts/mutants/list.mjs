@@ -8,19 +8,20 @@ import { tokensOf } from './rust-text.mjs';
 
 /** What decides whether a store is correct, in the order in which it is worth the time. */
 export const areas = {
-  buffer: ['src/store/buffer', 'src/store/journaled.rs'],
-  crank: ['src/store/crank.rs'],
-  kv: ['src/store/kv.rs'],
-  transcripts: ['src/store/transcripts.rs'],
-  prune: ['src/store/prune.rs'],
-  completeness: ['src/store/completeness.rs'],
-  import: ['record_import', 'span_import', 'span_lines', 'saved_items', 'item_changes'].map(
-    name => `src/store/${name}.rs`,
-  ),
-  directory: ['src/store/directory'],
-  repopulate: ['src/store/repopulate'],
+  buffer: ['src/store/database/write_buffer'],
+  crank: ['src/store/substores/crank.rs'],
+  kv: ['src/store/substores/kv.rs'],
+  transcripts: ['src/store/substores/transcripts.rs'],
+  prune: ['src/store/maintenance/prune.rs'],
+  completeness: ['src/store/transfer/completeness.rs'],
+  import: [
+    ...['record_import', 'span_import', 'span_lines'].map(name => `src/store/transfer/${name}.rs`),
+    ...['saved_items', 'item_changes'].map(name => `src/store/database/${name}.rs`),
+  ],
+  directory: ['src/store/transfer/directory'],
+  repopulate: ['src/store/maintenance/repopulate'],
   verify: ['src/store/verify'],
-  snapshots: ['src/store/snapshots.rs'],
+  snapshots: ['src/store/substores/snapshots.rs'],
   gzip: ['src/store/gzip'],
 };
 

@@ -78,7 +78,7 @@ pub struct ArchiveArgs {
 /// Archives.
 ///
 /// # Errors
-/// As [`archive_store`].
+/// As [`archive_store()`].
 pub fn run(args: ArchiveArgs, session: &Session) -> Result<Outcome> {
     let store = args.store.store()?;
     let options = ArchiveOptions {

@@ -2,7 +2,7 @@
 //!
 //! A kernel that prunes what it no longer needs has it archived as it comes into being: a span when
 //! it ends, a snapshot when it is saved ([`SpanArchive`], [`archive_snapshot`]). What a store still
-//! has can be archived later, too ([`archive_store`]). A file has its name only once it is whole and
+//! has can be archived later, too ([`archive_store()`]). A file has its name only once it is whole and
 //! on the disk.
 
 mod archive_store;
