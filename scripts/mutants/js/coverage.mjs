@@ -15,7 +15,7 @@ const LEFT_OUT = [
   /^cli\/html-report\./,
   /^docs\//,
   /^external\//,
-  /^packaging\/(?!addon-loading\.)/,
+  /^packaging\/(?!addon-loading\.|load-failure\.)/,
   /^torture\//,
   /^api\/types\./,
   /^parity\/comparison-finds-faults\./,

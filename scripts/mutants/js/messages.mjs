@@ -17,7 +17,7 @@ const WORDED = {
   unavailable: [0],
 };
 
-/** Files whose arrays of strings are causes and remedies. */
+/** Files whose strings are words of messages, if they have a space. */
 const WORDED_FILES = ['load-failure.js'];
 
 /** Variables that hold a part of a message. */
@@ -29,16 +29,19 @@ const isPart = ({ node, parent, listKey, key }) =>
   (parent.type === 'ConditionalExpression' && key !== 'test') ||
   (parent.type === 'LogicalExpression' && parent.right === node);
 
+const textOf = ({ type, value, quasis }) =>
+  type === 'StringLiteral' ? value : (quasis ?? []).map(({ value: { raw } }) => raw).join('');
+
 const isWord = path => {
+  const file = path.hub?.file?.opts?.filename ?? '';
+  if (WORDED_FILES.some(name => file.endsWith(name)) && textOf(path.node).includes(' ')) return true;
   let at = path;
   while (isPart(at)) at = at.parentPath;
-  const { parent, listKey, key, hub } = at;
-  const file = hub?.file?.opts?.filename ?? '';
+  const { parent, listKey, key } = at;
   if (parent.type === 'NewExpression' || parent.type === 'CallExpression') {
     const { name } = parent.callee;
     return listKey === 'arguments' && Object.hasOwn(WORDED, name ?? '') && WORDED[name].includes(key);
   }
-  if (parent.type === 'ArrayExpression') return WORDED_FILES.some(name => file.endsWith(name));
   return parent.type === 'VariableDeclarator' && WORDED_VARIABLES.includes(parent.id.name);
 };
 
