@@ -32,8 +32,7 @@ const isPart = ({ node, parent, listKey, key }) =>
 const textOf = ({ type, value, quasis }) =>
   type === 'StringLiteral' ? value : (quasis ?? []).map(({ value: { raw } }) => raw).join('');
 
-const isWord = path => {
-  const file = path.hub?.file?.opts?.filename ?? '';
+const isWord = (path, file) => {
   if (WORDED_FILES.some(name => file.endsWith(name)) && textOf(path.node).includes(' ')) return true;
   let at = path;
   while (isPart(at)) at = at.parentPath;
@@ -45,11 +44,16 @@ const isWord = path => {
   return parent.type === 'VariableDeclarator' && WORDED_VARIABLES.includes(parent.id.name);
 };
 
-/** Tells the instrumenter what to leave out. */
-export const messages = {
-  shouldIgnore(path) {
-    const { type } = path.node;
-    const isText = type === 'StringLiteral' || type === 'TemplateLiteral' || type === 'BinaryExpression';
-    return isText && isWord(path) ? 'the text of a message' : undefined;
-  },
+/** Makes what tells the instrumenter to leave these strings out; `enter` says which file it looks at. */
+export const leaveOutMessages = () => {
+  let file = '';
+  return {
+    enter: name => (file = name),
+    ignorer: {
+      shouldIgnore(path) {
+        const isText = ['StringLiteral', 'TemplateLiteral', 'BinaryExpression'].includes(path.node.type);
+        return isText && isWord(path, file) ? 'the text of a message' : undefined;
+      },
+    },
+  };
 };

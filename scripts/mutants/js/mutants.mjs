@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 
-import { messages } from './messages.mjs';
+import { leaveOutMessages } from './messages.mjs';
 
 /** How many characters of an expression a name has. */
 const SHOWN = 90;
@@ -96,10 +96,16 @@ const lineStarts = content => {
 export const makeMutants = async ({ Instrumenter, babel }, files) => {
   const quiet = () => {};
   const logger = { debug: quiet, info: quiet, warn: console.warn, isDebugEnabled: () => false };
-  const made = await new Instrumenter(logger).instrument(
-    files.map(file => ({ ...file, mutate: true })),
-    { plugins: null, excludedMutations: [], ignorers: [messages], noHeader: false },
-  );
+  const { enter, ignorer } = leaveOutMessages();
+  // It takes one file after the other.
+  const inTurn = function* () {
+    for (const file of files) {
+      enter(file.name);
+      yield { ...file, mutate: true };
+    }
+  };
+  const options = { plugins: null, excludedMutations: [], ignorers: [ignorer], noHeader: false };
+  const made = await new Instrumenter(logger).instrument(inTurn(), options);
   const sources = new Map(
     files.map(({ name, content }) => [
       name,
