@@ -96,7 +96,7 @@ const makeArchiver = (kind, dirPath, powers, encoders) => {
     try {
       // `flush` makes the contents durable before the rename.
       const writer = fs.createWriteStream('', { fd: file.fd, flush: true });
-      await pipeline(Readable.from(isOnePiece(data) ? data : inBatches(data)), ...encoders(), writer);
+      await pipeline(Readable.from(isOnePiece(data) ? [data] : inBatches(data)), ...encoders(), writer);
       fs.renameSync(file.name, path.join(dirPath, `${name}.gz`));
     } finally {
       // After the rename the temporary file does not exist, which is not an error.
