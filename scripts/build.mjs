@@ -20,7 +20,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const { NAME, platformName } = createRequire(import.meta.url)('../js/addon/platform.js');
 const { profile } = parseArgs({ options: { profile: { type: 'string', default: 'release' } } }).values;
 
-const args = ['build', '--locked', '--lib', '--profile', profile];
+const args = ['build', '--locked', '--lib', '--features', 'allocator', '--profile', profile];
 const { status, error } = spawnSync('cargo', args, { cwd: root, stdio: 'inherit' });
 if (error) console.error(`cargo could not be run: ${error.message}`);
 if (status === 0) {

@@ -25,7 +25,16 @@ const { name, target, zigTarget, libc } = platform;
 
 // Rust links musl programs statically unless told otherwise, which a library that is loaded can't be.
 const flags = [process.env.RUSTFLAGS, libc === 'musl' && '-C target-feature=-crt-static'].filter(Boolean).join(' ');
-const args = [zigTarget ? 'zigbuild' : 'build', '--locked', '--lib', '--release', '--target', zigTarget ?? target];
+const args = [
+  zigTarget ? 'zigbuild' : 'build',
+  '--locked',
+  '--lib',
+  '--features',
+  'allocator',
+  '--release',
+  '--target',
+  zigTarget ?? target,
+];
 const { status, error } = spawnSync('cargo', args, {
   cwd: root,
   env: { ...process.env, ...(flags && { RUSTFLAGS: flags }) },

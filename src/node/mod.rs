@@ -63,7 +63,10 @@ const EXPORTS: &[Function<()>] = &[
 ];
 
 #[napi_derive::module_init]
-fn init() {}
+fn init() {
+    #[cfg(all(feature = "allocator", target_os = "linux", target_env = "gnu"))]
+    crate::memory::install();
+}
 
 /// Fills the addon's `exports`.
 #[napi_derive::napi(module_exports)]
