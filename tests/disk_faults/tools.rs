@@ -247,7 +247,7 @@ fn import_pieces(at: &Places, gives_up: bool) -> Result<()> {
 
 fn fill(exporter: &Exporter, staged: &Staged) -> Result<Store> {
     Store::initialize(staged.database(), Some(true))?;
-    staged.relax()?;
+    staged.defer_sync()?;
     staged.database().lock().execute("PRAGMA cache_size=5")?;
     let options = StoreOptions {
         change_target: ChangeTarget::Nobody,

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::cli::arguments::state_dir::StateDirArgs;
 use crate::cli::terminal::exit::{Failure, Outcome, Result};
 use crate::cli::terminal::session::Session;
-use crate::store::database::shared_writer::{Space, Transacted};
+use crate::store::database::shared_writer::{Space, TransactionStats};
 use crate::store::maintenance::prune::{DEFAULT_BUDGET, PruneOptions, Pruned, prune_into};
 use crate::store::records::mode::ArtifactMode;
 
@@ -176,7 +176,7 @@ pub(crate) fn space_document(space: Space) -> Value {
 }
 
 /// How the lock was held and waited for, in a document.
-pub(crate) fn locking_document(done: Transacted) -> Value {
+pub(crate) fn locking_document(done: TransactionStats) -> Value {
     json!({
         "transactions": done.transactions,
         "longest": done.longest.as_secs_f64() * 1000.0,
@@ -185,7 +185,10 @@ pub(crate) fn locking_document(done: Transacted) -> Value {
 }
 
 /// Says how the lock was held and waited for.
-pub(crate) fn tell_locking(out: &mut dyn std::io::Write, done: Transacted) -> std::io::Result<()> {
+pub(crate) fn tell_locking(
+    out: &mut dyn std::io::Write,
+    done: TransactionStats,
+) -> std::io::Result<()> {
     if done.transactions == 0 {
         return Ok(());
     }

@@ -6,7 +6,7 @@ use super::job;
 use crate::node::raw::{Call, Reply, Value};
 use crate::node::store::database::path_from;
 use crate::node::store::exporter::artifact_mode;
-use crate::store::database::shared_writer::{Space, Transacted};
+use crate::store::database::shared_writer::{Space, TransactionStats};
 use crate::store::error::{Error, Result};
 use crate::store::maintenance::prune;
 use crate::store::maintenance::prune::{PruneOptions, prune};
@@ -77,7 +77,7 @@ fn space_value(space: Space) -> Value {
 }
 
 /// How the lock was held and waited for, in milliseconds.
-pub fn locking(done: Transacted) -> Value {
+pub fn locking(done: TransactionStats) -> Value {
     let milliseconds = |time: Duration| Value::Number(time.as_secs_f64() * 1000.0);
     Value::Object(vec![
         ("transactions", Value::Number(done.transactions as f64)),

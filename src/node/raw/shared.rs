@@ -1,4 +1,4 @@
-//! Numbers that JavaScript reads without a call.
+//! CacheState that JavaScript reads without a call.
 //!
 //! They lie in an `ArrayBuffer` that the engine allocated: an engine with a memory cage, such as
 //! Electron's, has no buffers over foreign memory.
@@ -12,14 +12,14 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use napi::sys;
 
 use super::{Call, Reply, Value, check, set_property};
-use crate::store::database::cache_signal::{CacheSignal, CacheSignalReadout, Numbers};
+use crate::store::database::cache_signal::{CacheSignal, CacheSignalReadout, CacheState};
 use crate::store::error::Result;
 
-/// The index of [`Numbers::generation`] in the array.
+/// The index of [`CacheState::generation`] in the array.
 const GENERATION: usize = 0;
-/// The index of [`Numbers::held`], as 0 or 1.
+/// The index of [`CacheState::held`], as 0 or 1.
 const HELD: usize = 1;
-/// The index of [`Numbers::closed`], as 0 or 1.
+/// The index of [`CacheState::closed`], as 0 or 1.
 const CLOSED: usize = 2;
 /// The length of the array.
 const COUNT: usize = 3;
@@ -47,7 +47,7 @@ unsafe impl Send for SharedReadout {}
 unsafe impl Sync for SharedReadout {}
 
 impl CacheSignalReadout for SharedReadout {
-    fn show(&self, numbers: Numbers) {
+    fn show(&self, numbers: CacheState) {
         let mut values = [0; COUNT];
         values[GENERATION] = numbers.generation;
         values[HELD] = numbers.held.into();
@@ -83,7 +83,7 @@ pub fn add_signal(
         let shown = unsafe { Box::from_raw(data.cast::<Shown>()) };
         drop(catch_unwind(AssertUnwindSafe(move || {
             // From here on no thread writes to the buffer, so that it may go.
-            shown.signal.stop_showing_in(&shown.view);
+            shown.signal.remove_readout(&shown.view);
             // SAFETY: the reference that was made below, deleted once, on JavaScript's thread.
             unsafe { sys::napi_delete_reference(env, shown.buffer) };
         })));
@@ -141,6 +141,6 @@ pub fn add_signal(
         finalize(env, shown.cast(), ptr::null_mut());
         return check(status, "watching an object");
     }
-    signal.show_in(view);
+    signal.add_readout(view);
     Ok(())
 }

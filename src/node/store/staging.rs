@@ -24,7 +24,7 @@ const METHODS: &[Function<Staged>] = &[
     }),
     ("currentFile", |call| Ok(path(&call.target.current_file()))),
     ("relax", |call| {
-        call.target.relax()?;
+        call.target.defer_sync()?;
         Ok(Value::Undefined.into())
     }),
     ("publish", publish),

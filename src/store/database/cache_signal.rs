@@ -12,7 +12,7 @@ use crate::store::tasks::lock;
 
 /// What a database says of the copies of its values.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Numbers {
+pub struct CacheState {
     /// Changes when copies made before no longer hold.
     pub generation: i32,
     /// Whether nobody but this store can change a value, and this store says so when it does.
@@ -24,7 +24,7 @@ pub struct Numbers {
 /// Shows the numbers to somebody who does not ask.
 pub trait CacheSignalReadout: Send + Sync {
     /// Shows the numbers as they are now.
-    fn show(&self, numbers: Numbers);
+    fn show(&self, numbers: CacheState);
 }
 
 /// The numbers, and those who see them.
@@ -36,7 +36,7 @@ pub struct CacheSignal {
 
 #[derive(Default)]
 struct State {
-    numbers: Numbers,
+    numbers: CacheState,
     views: Vec<Arc<dyn CacheSignalReadout>>,
 }
 
@@ -50,19 +50,19 @@ impl fmt::Debug for CacheSignal {
 
 impl CacheSignal {
     /// Shows the numbers in `view` from now on.
-    pub fn show_in(&self, view: Arc<dyn CacheSignalReadout>) {
+    pub fn add_readout(&self, view: Arc<dyn CacheSignalReadout>) {
         let mut state = self.state();
         view.show(state.numbers);
         state.views.push(view);
     }
 
     /// Leaves `view` alone from now on: nothing is shown in it once this has returned.
-    pub fn stop_showing_in(&self, view: &Arc<dyn CacheSignalReadout>) {
+    pub fn remove_readout(&self, view: &Arc<dyn CacheSignalReadout>) {
         self.state().views.retain(|other| !Arc::ptr_eq(other, view));
     }
 
     /// Makes all copies void.
-    pub(crate) fn outdate(&self) {
+    pub(crate) fn invalidate(&self) {
         self.change(|numbers| numbers.generation = numbers.generation.wrapping_add(1));
     }
 
@@ -73,7 +73,7 @@ impl CacheSignal {
     }
 
     /// Says whether nobody else can change a value.
-    pub(crate) fn hold(&self, held: bool) {
+    pub(crate) fn set_held(&self, held: bool) {
         self.held.store(held, Ordering::Release);
         self.change(|numbers| numbers.held = held);
     }
@@ -88,7 +88,7 @@ impl CacheSignal {
         self.held.load(Ordering::Acquire)
     }
 
-    fn change(&self, change: impl FnOnce(&mut Numbers)) {
+    fn change(&self, change: impl FnOnce(&mut CacheState)) {
         let mut state = self.state();
         let before = state.numbers;
         change(&mut state.numbers);
@@ -110,10 +110,10 @@ mod tests {
     use super::*;
 
     #[derive(Default)]
-    struct Seen(Mutex<Vec<Numbers>>);
+    struct Seen(Mutex<Vec<CacheState>>);
 
     impl CacheSignalReadout for Seen {
-        fn show(&self, numbers: Numbers) {
+        fn show(&self, numbers: CacheState) {
             self.0.lock().unwrap().push(numbers);
         }
     }
@@ -121,29 +121,29 @@ mod tests {
     #[test]
     fn a_view_shows_every_change_until_it_is_left_alone() {
         let signal = CacheSignal::default();
-        signal.hold(true);
+        signal.set_held(true);
         let seen = Arc::new(Seen::default());
         let view: Arc<dyn CacheSignalReadout> = seen.clone();
-        signal.show_in(view.clone());
-        signal.hold(true);
-        signal.outdate();
-        signal.hold(false);
+        signal.add_readout(view.clone());
+        signal.set_held(true);
+        signal.invalidate();
+        signal.set_held(false);
         signal.close();
-        signal.stop_showing_in(&view);
-        signal.outdate();
-        let held = Numbers {
+        signal.remove_readout(&view);
+        signal.invalidate();
+        let held = CacheState {
             held: true,
-            ..Numbers::default()
+            ..CacheState::default()
         };
-        let outdated = Numbers {
+        let outdated = CacheState {
             generation: 1,
             ..held
         };
-        let free = Numbers {
+        let free = CacheState {
             held: false,
             ..outdated
         };
-        let closed = Numbers {
+        let closed = CacheState {
             closed: true,
             ..free
         };

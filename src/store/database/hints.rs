@@ -1,4 +1,4 @@
-//! What to do with_hint a disk that fails, or a file that may not be used.
+//! What to do with a disk that fails, or a file that may not be used.
 //!
 //! SQLite's messages name no file ("disk I/O error", "unable to open database file"). Callers of the
 //! reference's functions expect just these words. Functions of our own say of which file they are,
@@ -13,8 +13,8 @@ use crate::store::error::{Error, Result, system};
 const NO_MEMORY: &str =
     "Let something else go of memory, or allow this process more, and do it again";
 
-/// What can be done with_hint SQLite's failures, by the beginning of their names.
-const ADVICE: [(&str, &str); 11] = [
+/// What can be done with SQLite's failures, by the beginning of their names.
+const HINTS: [(&str, &str); 11] = [
     (
         "SQLITE_FULL",
         "Make room on its disk (or, if that has enough, where temporary files are kept), and do it \
@@ -64,11 +64,11 @@ const ADVICE: [(&str, &str); 11] = [
     ),
 ];
 
-/// What to do with_hint a failure: with_hint the system's, where that has one cause, else with_hint SQLite's.
-fn advice(code: &str, system: Option<&str>) -> Option<&'static str> {
-    let of_sqlite = ADVICE.iter().find(|(begins, _)| code.starts_with(begins));
+/// What to do with a failure: with the system's, where that has one cause, else with SQLite's.
+fn hint(code: &str, system: Option<&str>) -> Option<&'static str> {
+    let of_sqlite = HINTS.iter().find(|(begins, _)| code.starts_with(begins));
     let (_, of_sqlite) = of_sqlite?;
-    Some(system.and_then(system::advice).unwrap_or(of_sqlite))
+    Some(system.and_then(system::hint).unwrap_or(of_sqlite))
 }
 
 impl Error {
@@ -81,9 +81,9 @@ impl Error {
                 message,
                 system,
             } => {
-                let message = match advice(code, system) {
-                    Some(advice) if !message.ends_with(advice) => {
-                        format!("{message}: {file}. {advice}")
+                let message = match hint(code, system) {
+                    Some(hint) if !message.ends_with(hint) => {
+                        format!("{message}: {file}. {hint}")
                     }
                     _ => message,
                 };

@@ -92,7 +92,7 @@ impl ItemChanges {
     }
 
     /// The savepoint and later ones are gone.
-    pub(crate) fn forget_marks_from(&mut self, savepoint: usize) {
+    pub(crate) fn release_marks_from(&mut self, savepoint: usize) {
         self.marks.truncate(savepoint);
     }
 
@@ -132,7 +132,7 @@ mod tests {
         assert_eq!(changes.since(1), [range(b"v2", 3, 4)]);
         changes.undo_to(1);
         assert_eq!(changes.since(1), []);
-        changes.forget_marks_from(1);
+        changes.release_marks_from(1);
         assert_eq!(changes.since(0), [range(b"v1", 2, 3)]);
         changes.add_any();
         changes.add(b"v1", 5, 6);

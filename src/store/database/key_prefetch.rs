@@ -84,11 +84,11 @@ impl Database {
     pub(crate) fn peek_key_after(&self, previous: &[u8]) -> Result<Option<Vec<u8>>> {
         self.notice_external_commits();
         let mut buffer = self.buffer.borrow_mut();
-        let scan = &mut buffer.scan;
-        if let Some(known) = scan.after(previous) {
+        let prefetch = &mut buffer.prefetch;
+        if let Some(known) = prefetch.after(previous) {
             return Ok(known.map(<[u8]>::to_vec));
         }
-        let (start, batch) = scan.next_batch(previous);
+        let (start, batch) = prefetch.next_batch(previous);
         drop(buffer);
 
         let byte_limit = limits().record_batch_bytes;
@@ -109,10 +109,10 @@ impl Database {
         }
         let first = keys.front().cloned();
         let mut buffer = self.buffer.borrow_mut();
-        let scan = &mut buffer.scan;
-        scan.to = keys.back().cloned().unwrap_or(start);
-        scan.keys = keys;
-        scan.is_end = is_end;
+        let prefetch = &mut buffer.prefetch;
+        prefetch.to = keys.back().cloned().unwrap_or(start);
+        prefetch.keys = keys;
+        prefetch.is_end = is_end;
         Ok(first)
     }
 
@@ -123,7 +123,7 @@ impl Database {
         previous: &[u8],
         key: &[u8],
     ) -> Result<Option<Vec<u8>>> {
-        self.buffer.borrow_mut().scan.pass_over(key);
+        self.buffer.borrow_mut().prefetch.pass_over(key);
         self.peek_key_after(previous)
     }
 }

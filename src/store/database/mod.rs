@@ -92,7 +92,7 @@ impl Default for OpenOptions {
 pub(crate) enum Trust {
     /// It can.
     #[default]
-    Whole,
+    Intact,
     /// What is in the file can't be undone and is not whole. It can be read, but not committed.
     Torn,
     /// A panic may have left what is in memory half changed. Nothing can be done but to close it.
@@ -114,7 +114,7 @@ pub struct Database {
     pub(crate) is_staged: bool,
     pub(crate) buffer: RefCell<Buffer>,
     pub(crate) signal: Arc<CacheSignal>,
-    pub(crate) moment: Cell<PinnedRead>,
+    pub(crate) pinned_read: Cell<PinnedRead>,
     /// Whether what is in memory, and in the open transaction, can be relied on.
     pub(crate) trust: Cell<Trust>,
     pub(crate) connection: Option<Connection>,
@@ -124,8 +124,8 @@ pub struct Database {
 impl Faultable for Database {
     fn fault(&self) {
         self.trust.set(Trust::Faulted);
-        self.signal.hold(false);
-        self.signal.outdate();
+        self.signal.set_held(false);
+        self.signal.invalidate();
     }
 }
 
@@ -140,11 +140,11 @@ impl SharedDatabase {
     /// [`Error::NoSuchDirectory`] where the file's directory is missing; [`Error::OtherLibrary`] where
     /// another SQLite library of this process has the file open; SQLite's own errors.
     pub fn open(location: Location, options: &OpenOptions) -> Result<SharedDatabase> {
-        Database::open(location, options).map(SharedDatabase::over)
+        Database::open(location, options).map(SharedDatabase::new)
     }
 
     /// A database for several owners.
-    pub(crate) fn over(db: Database) -> SharedDatabase {
+    pub(crate) fn new(db: Database) -> SharedDatabase {
         SharedDatabase(Arc::new(Mutex::new(db)))
     }
 
@@ -191,7 +191,7 @@ impl Database {
         }
         connection.busy_timeout(options.busy_timeout)?;
         schema_check::guard(&connection)?;
-        Ok(Database::over(
+        Ok(Database::from_connection(
             connection,
             match location {
                 Location::Serialized(_) => Location::Memory,
@@ -201,7 +201,7 @@ impl Database {
     }
 
     /// A database over a connection that was opened in some way of its own.
-    pub(crate) fn over(connection: Connection, location: Location) -> Database {
+    pub(crate) fn from_connection(connection: Connection, location: Location) -> Database {
         connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
         limit_lengths(&connection);
         Database {
@@ -214,7 +214,7 @@ impl Database {
             is_staged: false,
             buffer: RefCell::default(),
             signal: Arc::default(),
-            moment: Cell::default(),
+            pinned_read: Cell::default(),
             trust: Cell::default(),
             connection: Some(connection),
             location,
@@ -231,7 +231,7 @@ impl Database {
         if self.trust.get() == Trust::Faulted {
             return Err(Error::Faulted);
         }
-        pinned_read::check(self.moment.get(), connection)?;
+        pinned_read::check(self.pinned_read.get(), connection)?;
         Ok(connection)
     }
 
@@ -239,10 +239,10 @@ impl Database {
     ///
     /// # Errors
     /// [`Error::Torn`]; [`Error::Faulted`].
-    pub(crate) fn check_whole(&self) -> Result<()> {
+    pub(crate) fn check_intact(&self) -> Result<()> {
         self.notice_lost_transaction();
         match self.trust.get() {
-            Trust::Whole => Ok(()),
+            Trust::Intact => Ok(()),
             Trust::Torn => Err(Error::Torn),
             Trust::Faulted => Err(Error::Faulted),
         }
@@ -273,7 +273,7 @@ impl Database {
     }
 
     /// Whether other connections may change the database.
-    pub(crate) fn others_may_write(&self) -> bool {
+    pub(crate) fn is_shared_file(&self) -> bool {
         self.file().is_some() && !self.is_staged
     }
 
@@ -310,7 +310,7 @@ impl Database {
 
     /// Runs a statement that has nothing to do with what is buffered.
     pub(crate) fn run_unbuffered(&self, sql: &str, params: impl Params) -> Result<usize> {
-        self.make_savepoints()?;
+        self.create_savepoints()?;
         self.checked(self.prepare_directly(sql)?.execute(params))
     }
 
@@ -436,7 +436,7 @@ impl Database {
         if self.signal.is_held() && self.in_transaction() {
             return Ok(());
         }
-        self.check_whole()?;
+        self.check_intact()?;
         let is_new = !self.in_transaction();
         if is_new {
             self.run_directly("BEGIN IMMEDIATE TRANSACTION")?;

@@ -56,7 +56,7 @@ pub(crate) struct ReaderState {
     pub(crate) spare: ItemBatch,
     pub(crate) exhausted: bool,
     /// Whether it goes on when the database is closed.
-    pub(crate) outlives: bool,
+    pub(crate) survives_close: bool,
 }
 
 impl ReaderState {
@@ -347,7 +347,7 @@ impl Database {
     pub(crate) fn before_rollback(&self, savepoint: usize) {
         let changes = self.buffer.borrow().item_changes.since(savepoint).to_vec();
         if changes.contains(&Change::Any) {
-            return self.make_readers_independent();
+            return self.detach_readers();
         }
         self.for_each_reader(|state, saving| {
             if state.depends_on_store() {
@@ -360,10 +360,10 @@ impl Database {
 
     /// Saves what is needed before a tool's statement, which may change any item, and takes note of the
     /// change.
-    pub(crate) fn before_tools_change(&self) {
+    pub(crate) fn before_tool_sql(&self) {
         // A tool may change the journal mode, for which no other connection may be open.
         self.idle_span_view.clear();
-        self.make_readers_independent();
+        self.detach_readers();
         if self.in_transaction() {
             self.buffer.borrow_mut().item_changes.add_any();
         }
@@ -371,7 +371,7 @@ impl Database {
 
     /// Sees to it that no open reader needs this connection any more: what the transaction has changed is
     /// saved, and the rest is read in a view. Where there can't be one, everything is saved.
-    pub(crate) fn make_readers_independent(&self) {
+    pub(crate) fn detach_readers(&self) {
         let mut is_needed = false;
         self.for_each_reader(|state, _| is_needed |= state.depends_on_store());
         if !is_needed {
@@ -396,11 +396,11 @@ impl Database {
         });
     }
 
-    /// As [`Database::make_readers_independent`], before a commit. In memory, and out of sight of others,
+    /// As [`Database::detach_readers`], before a commit. In memory, and out of sight of others,
     /// nobody else can change what was committed.
     pub(crate) fn before_commit(&self) {
-        if self.others_may_write() {
-            self.make_readers_independent();
+        if self.is_shared_file() {
+            self.detach_readers();
         }
     }
 
@@ -439,7 +439,7 @@ impl Database {
     /// Ends all readers but those that go on after the database is closed, for which everything is saved.
     pub(crate) fn end_readers(&self) {
         self.for_each_reader(|state, saving| {
-            if state.outlives {
+            if state.survives_close {
                 state.save_rest(saving);
             } else {
                 state.saved = Vec::new();

@@ -24,7 +24,7 @@ impl Database {
     /// From now on, reads nothing but the state that the open read transaction sees.
     pub(crate) fn pin_read(&self) {
         let version = self.peek_value("PRAGMA data_version", []).ok().flatten();
-        self.moment.set(PinnedRead::Fixed(version));
+        self.pinned_read.set(PinnedRead::Fixed(version));
     }
 
     /// Ends the read transaction, if SQLite has not.
@@ -32,7 +32,7 @@ impl Database {
     /// # Errors
     /// [`Error::DatabaseClosed`]; SQLite's errors.
     pub(crate) fn unpin_read(&self) -> Result<()> {
-        self.moment.set(PinnedRead::Any);
+        self.pinned_read.set(PinnedRead::Any);
         let connection = self.connection()?;
         match connection.is_autocommit() {
             true => Ok(()),
@@ -45,8 +45,8 @@ impl Database {
 ///
 /// # Errors
 /// [`Error::PinnedReadLost`]; SQLite's errors.
-pub(crate) fn check(moment: PinnedRead, connection: &Connection) -> Result<()> {
-    match moment {
+pub(crate) fn check(pinned_read: PinnedRead, connection: &Connection) -> Result<()> {
+    match pinned_read {
         PinnedRead::Fixed(version) if connection.is_autocommit() => return_to(version, connection),
         _ => Ok(()),
     }

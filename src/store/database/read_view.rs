@@ -36,7 +36,7 @@ const STEPS: i32 = 2000;
 const CACHE_KIB: u32 = 4000;
 
 /// A state of a store.
-pub(crate) struct View {
+pub(crate) struct ReadView {
     connections: Vec<Database>,
 }
 
@@ -46,15 +46,15 @@ enum Access {
     /// For reading and writing, of which no use is made, except that SQLite rolls back a
     /// transaction that was not finished: a writable connection removes the log that it has to
     /// make.
-    Tidy,
+    ReadWrite,
     /// For reading alone.
-    Read,
+    ReadOnly,
     /// As a file that nobody changes, where no log can be made, and neither a log nor a journal
     /// is left. SQLite would read neither.
-    Unchanging,
+    Immutable,
 }
 
-impl View {
+impl ReadView {
     /// The last commit of the store in a directory, on as many connections as are wanted; on one
     /// if others commit all the time. `stop` makes whatever SQLite is doing end with
     /// `SQLITE_INTERRUPT`, as aborting does.
@@ -67,8 +67,8 @@ impl View {
         wanted: usize,
         monitor: &Monitor,
         stop: &Arc<AtomicBool>,
-    ) -> Result<View> {
-        View::begin(directory, wanted, monitor, stop).with_store(directory)
+    ) -> Result<ReadView> {
+        ReadView::begin(directory, wanted, monitor, stop).with_store(directory)
     }
 
     fn begin(
@@ -76,7 +76,7 @@ impl View {
         wanted: usize,
         monitor: &Monitor,
         stop: &Arc<AtomicBool>,
-    ) -> Result<View> {
+    ) -> Result<ReadView> {
         let file = open::real(&find_file(directory)?);
         let (access, first) = open_first(&file).map_err(|error| explain(error, directory))?;
         let mut connections = vec![first];
@@ -90,9 +90,9 @@ impl View {
             let ended = move || abort.load(Ordering::Relaxed) || stop.load(Ordering::Relaxed);
             connection.progress_handler(STEPS, Some(ended))?;
         }
-        begin_together(&mut connections, monitor)?;
-        let over = |connection| Database::over(connection, Location::File(file.clone()));
-        Ok(View {
+        begin_at_same_commit(&mut connections, monitor)?;
+        let over = |connection| Database::from_connection(connection, Location::File(file.clone()));
+        Ok(ReadView {
             connections: connections.into_iter().map(over).collect(),
         })
     }
@@ -101,9 +101,9 @@ impl View {
     /// those that an old store may lack.
     ///
     /// # Errors
-    /// As [`View::open`]; [`Error::NoStore`] for another database, too.
+    /// As [`ReadView::open`]; [`Error::NoStore`] for another database, too.
     pub(crate) fn open_one(directory: &Path, monitor: &Monitor) -> Result<Database> {
-        let mut connections = View::open(directory, 1, monitor, &Arc::default())?.connections;
+        let mut connections = ReadView::open(directory, 1, monitor, &Arc::default())?.connections;
         let db = connections
             .pop()
             .ok_or_else(|| Error::Internal("no connection".into()))?;
@@ -125,33 +125,33 @@ impl View {
 fn open_first(file: &Path) -> Result<(Access, Connection)> {
     let is_there = |suffix| sidecar(file, suffix).symlink_metadata().is_ok();
     let mut access = if is_there("-wal") || is_there("-journal") {
-        Access::Read
+        Access::ReadOnly
     } else {
-        Access::Tidy
+        Access::ReadWrite
     };
-    let mut opened = open(file, access).and_then(touch);
+    let mut opened = open(file, access).and_then(check_readable);
     if has_code(&opened, "SQLITE_READONLY_ROLLBACK") {
         roll_back(file)?;
-        opened = open(file, access).and_then(touch);
+        opened = open(file, access).and_then(check_readable);
     }
-    if is_forbidden(&opened) {
-        if is_log_left(file) {
+    if is_access_denied(&opened) {
+        if has_log(file) {
             // If the file itself can't be opened, that is what is wrong.
-            drop(open(file, Access::Read)?);
+            drop(open(file, Access::ReadOnly)?);
             return Err(Error::UnreadableLog(file.to_owned()));
         }
-        if is_journal_left(file) {
-            drop(open(file, Access::Read)?);
+        if has_hot_journal(file) {
+            drop(open(file, Access::ReadOnly)?);
             return Err(Error::UnfinishedTransaction(file.to_owned()));
         }
-        access = Access::Unchanging;
-        opened = open(file, access).and_then(touch);
+        access = Access::Immutable;
+        opened = open(file, access).and_then(check_readable);
     }
     match opened {
         Ok(connection) => Ok((access, connection)),
         // The rest of a file whose schema can't be read is there all the same.
         Err(Error::Sqlite { code, .. }) if code.starts_with("SQLITE_CORRUPT") => {
-            Ok((Access::Read, open(file, Access::Read)?))
+            Ok((Access::ReadOnly, open(file, Access::ReadOnly)?))
         }
         Err(error) => Err(error),
     }
@@ -165,9 +165,9 @@ fn open_first(file: &Path) -> Result<(Access, Connection)> {
 fn roll_back(file: &Path) -> Result<()> {
     // In a directory that can't be written to SQLite would change the file and then fail, since
     // it could not remove the journal.
-    if may_remove(file) {
-        let opened = open(file, Access::Tidy).and_then(touch);
-        if !is_forbidden(&opened) {
+    if can_remove_from_directory(file) {
+        let opened = open(file, Access::ReadWrite).and_then(check_readable);
+        if !is_access_denied(&opened) {
             return opened.map(drop);
         }
     }
@@ -175,7 +175,7 @@ fn roll_back(file: &Path) -> Result<()> {
 }
 
 /// Whether this user may remove files from the directory of a file, as far as can be told.
-fn may_remove(file: &Path) -> bool {
+fn can_remove_from_directory(file: &Path) -> bool {
     #[cfg(unix)]
     {
         use rustix::fs::{Access, AtFlags, CWD, accessat};
@@ -191,14 +191,14 @@ fn may_remove(file: &Path) -> bool {
 }
 
 /// Whether there may be commits in a log, or somebody may be about to make some.
-fn is_log_left(file: &Path) -> bool {
+fn has_log(file: &Path) -> bool {
     let look = |suffix| sidecar(file, suffix).symlink_metadata();
     look("-wal").is_ok_and(|found| found.len() > 0 || look("-shm").is_ok())
 }
 
 /// Whether there is a journal that may have to be rolled back: SQLite clears the beginning of one
 /// that is done with, or cuts it off.
-fn is_journal_left(file: &Path) -> bool {
+fn has_hot_journal(file: &Path) -> bool {
     let mut first = [0];
     match open::open(&sidecar(file, "-journal")) {
         Ok(mut journal) => !matches!(journal.read(&mut first), Ok(0)) && first != [0],
@@ -212,11 +212,11 @@ fn has_code<T>(outcome: &Result<T>, expected: &str) -> bool {
 
 /// Whether SQLite may not write to the file, or to those beside it. That it can't for a moment, or
 /// can't find them, is another matter.
-fn is_forbidden<T>(outcome: &Result<T>) -> bool {
-    const OTHERS: [&str; 6] = ["EMFILE", "ENFILE", "ENOMEM", "EIO", "ELOOP", "ENAMETOOLONG"];
+fn is_access_denied<T>(outcome: &Result<T>) -> bool {
+    const OTHER_CAUSES: [&str; 6] = ["EMFILE", "ENFILE", "ENOMEM", "EIO", "ELOOP", "ENAMETOOLONG"];
     matches!(outcome, Err(Error::Sqlite { code, system, .. })
         if (code.starts_with("SQLITE_CANTOPEN") || code.starts_with("SQLITE_READONLY"))
-            && !system.is_some_and(|system| OTHERS.contains(&system)))
+            && !system.is_some_and(|system| OTHER_CAUSES.contains(&system)))
 }
 
 fn open(file: &Path, access: Access) -> Result<Connection> {
@@ -230,14 +230,14 @@ fn open(file: &Path, access: Access) -> Result<Connection> {
     };
     let open = |name: &Path, more| open_files::open(file, || open(name, more));
     let connection = match access {
-        Access::Tidy => {
+        Access::ReadWrite => {
             let connection = open(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
             connection.execute_batch("PRAGMA query_only=1")?;
             connection
         }
-        Access::Read => open(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?,
-        Access::Unchanging => open(
-            Path::new(&uri_of_unchanging(file)),
+        Access::ReadOnly => open(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?,
+        Access::Immutable => open(
+            Path::new(&immutable_uri(file)),
             OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
         )?,
     };
@@ -246,17 +246,17 @@ fn open(file: &Path, access: Access) -> Result<Connection> {
 }
 
 /// Reads something, with which SQLite opens the file in earnest.
-fn touch(connection: Connection) -> Result<Connection> {
-    read_something(&connection)?;
+fn check_readable(connection: Connection) -> Result<Connection> {
+    read_schema(&connection)?;
     Ok(connection)
 }
 
-fn read_something(connection: &Connection) -> Result<()> {
+fn read_schema(connection: &Connection) -> Result<()> {
     connection.query_row("SELECT COUNT(*) FROM sqlite_schema", [], |_| Ok(()))?;
     Ok(())
 }
 
-fn uri_of_unchanging(file: &Path) -> String {
+fn immutable_uri(file: &Path) -> String {
     let mut uri = "file:".to_owned();
     for byte in file.as_os_str().as_encoded_bytes() {
         match byte {
@@ -270,10 +270,10 @@ fn uri_of_unchanging(file: &Path) -> String {
 }
 
 /// Begins a read transaction on each connection, such that all of them see the same state.
-fn begin_together(connections: &mut Vec<Connection>, monitor: &Monitor) -> Result<()> {
-    let logged = connections.first().is_some_and(is_in_wal_mode);
+fn begin_at_same_commit(connections: &mut Vec<Connection>, monitor: &Monitor) -> Result<()> {
+    let is_wal = connections.first().is_some_and(is_in_wal_mode);
     let look = |connections: &[Connection]| {
-        let first = connections.first().filter(|_| logged);
+        let first = connections.first().filter(|_| is_wal);
         first.and_then(WalVersion::read)
     };
     for attempt in 0..ATTEMPTS {
@@ -297,7 +297,7 @@ fn begin_together(connections: &mut Vec<Connection>, monitor: &Monitor) -> Resul
 
 fn begin(connection: &Connection) -> Result<()> {
     connection.execute_batch("BEGIN")?;
-    match read_something(connection) {
+    match read_schema(connection) {
         // Whoever reads on hears of it again.
         Err(Error::Sqlite { code, .. }) if code.starts_with("SQLITE_CORRUPT") => Ok(()),
         outcome => outcome,
@@ -320,8 +320,8 @@ mod tests {
     }
 
     fn view(directory: &Path, wanted: usize) -> Result<Vec<Database>> {
-        View::open(directory, wanted, &Monitor::default(), &Arc::default())
-            .map(View::into_connections)
+        ReadView::open(directory, wanted, &Monitor::default(), &Arc::default())
+            .map(ReadView::into_connections)
     }
 
     #[test]
@@ -412,9 +412,9 @@ mod tests {
         for suffix in ["", "-journal"] {
             fs::copy(sidecar(&from, suffix), sidecar(&to, suffix)).unwrap();
         }
-        let unchanging = open(&to, Access::Unchanging).unwrap();
+        let immutable = open(&to, Access::Immutable).unwrap();
         let sql = "SELECT value FROM kvStore WHERE key = 'n'";
-        let value: String = unchanging.query_row(sql, [], |row| row.get(0)).unwrap();
+        let value: String = immutable.query_row(sql, [], |row| row.get(0)).unwrap();
         assert_eq!(value, "never");
         to
     }
@@ -432,7 +432,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = leave_journal(directory.path());
         assert_eq!(value_in(directory.path()), b"committed");
-        assert!(!is_journal_left(&file));
+        assert!(!has_hot_journal(&file));
 
         // Through a link: the journal lies beside what it leads to.
         #[cfg(unix)]
@@ -450,17 +450,17 @@ mod tests {
         store_in(directory.path()).close().unwrap();
         let file = file_in_directory(directory.path());
         let journal = sidecar(&file, "-journal");
-        assert!(!is_journal_left(&file));
+        assert!(!has_hot_journal(&file));
         for (contents, is_left) in [(&b""[..], false), (&[0; 600], false), (&[0xd9; 600], true)] {
             fs::write(&journal, contents).unwrap();
-            assert_eq!(is_journal_left(&file), is_left);
+            assert_eq!(has_hot_journal(&file), is_left);
         }
         // Nor is an empty log one with commits in it.
         let log = sidecar(&file, "-wal");
         fs::write(&log, "").unwrap();
-        assert!(!is_log_left(&file));
+        assert!(!has_log(&file));
         fs::write(&log, "x").unwrap();
-        assert!(is_log_left(&file));
+        assert!(has_log(&file));
     }
 
     #[test]
@@ -471,8 +471,8 @@ mod tests {
         let directory = base.path().join(format!("a{mark}b#c%20 d"));
         fs::create_dir(&directory).unwrap();
         store_in(&directory).close().unwrap();
-        let connection = open(&file_in_directory(&directory), Access::Unchanging).unwrap();
-        read_something(&connection).unwrap();
+        let connection = open(&file_in_directory(&directory), Access::Immutable).unwrap();
+        read_schema(&connection).unwrap();
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub enum Part {
 }
 
 /// SQL without comments and white space, in lower case.
-pub(crate) fn squeeze(sql: &str) -> String {
+pub(crate) fn normalize_sql(sql: &str) -> String {
     sql.lines()
         .map(|line| line.split("--").next().unwrap_or_default())
         .flat_map(str::chars)

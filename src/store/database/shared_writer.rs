@@ -26,13 +26,13 @@ const POLL: Duration = Duration::from_millis(1);
 const MIN_PAUSE: Duration = Duration::from_millis(1);
 
 /// For how long somebody who wrote, or was in our way, counts as being about.
-const ABOUT: Duration = Duration::from_secs(10);
+const ACTIVE_TIME: Duration = Duration::from_secs(10);
 
 /// How many times as long as a transaction took the pause behind it is, when somebody is about.
-const COURTESY: u32 = 3;
+const PAUSE_FACTOR: u32 = 3;
 
 /// How long to wait for what nobody holds for long.
-const PATIENCE: Duration = Duration::from_secs(2);
+const SETUP_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// SQLite's page cache, in KiB: room for the pages of one transaction.
 const CACHE_KIB: u32 = 16 << 10;
@@ -48,14 +48,14 @@ const MAX_LOG_PAGES: i64 = 1 << 16;
 const READER_POLL: Duration = Duration::from_millis(50);
 
 /// The most transactions between two looks at the log.
-const MAX_INTERVAL: u32 = 64;
+const MAX_CHECKPOINT_INTERVAL: u32 = 64;
 
 /// A log that has grown beyond this is cut off in the end, in bytes.
-const LARGE_LOG: u64 = 16 << 20;
+const LARGE_LOG_BYTES: u64 = 16 << 20;
 
 /// How the transactions went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Transacted {
+pub struct TransactionStats {
     /// How many there were.
     pub transactions: u64,
     /// How long the longest one held the lock.
@@ -79,19 +79,19 @@ pub struct Space {
 pub(crate) struct SharedWriter {
     db: Database,
     log: PathBuf,
-    done: Transacted,
+    stats: TransactionStats,
     /// When somebody else was last seen.
-    seen: Option<Instant>,
+    last_activity: Option<Instant>,
     /// SQLite's number for the state that our last look saw.
-    version: Option<i64>,
+    data_version: Option<i64>,
     /// How many transactions there are between two looks at the log, and since the last.
-    interval: u32,
-    since: u32,
+    checkpoint_interval: u32,
+    since_checkpoint: u32,
     /// How many pages of the log a transaction takes.
-    pages: i64,
+    pages_per_transaction: i64,
     max_log_pages: i64,
     /// Whether the log was larger than it should be when we came.
-    was_large: bool,
+    log_was_large: bool,
 }
 
 impl SharedWriter {
@@ -110,39 +110,39 @@ impl SharedWriter {
         };
         let db = Database::open(Location::File(file.clone()), &options).with_store(directory)?;
         let log = sidecar(&file, "-wal");
-        let mut beside = SharedWriter {
+        let mut writer = SharedWriter {
             db,
-            was_large: size(&log) > LARGE_LOG,
+            log_was_large: size(&log) > LARGE_LOG_BYTES,
             log,
-            done: Transacted::default(),
-            seen: None,
-            version: None,
-            interval: 1,
-            since: 0,
-            pages: 0,
+            stats: TransactionStats::default(),
+            last_activity: None,
+            data_version: None,
+            checkpoint_interval: 1,
+            since_checkpoint: 0,
+            pages_per_transaction: 0,
             max_log_pages: MAX_LOG_PAGES,
         };
-        schema_check::distrust(beside.db.connection()?)?;
-        beside.read(monitor, |db| {
+        schema_check::distrust(writer.db.connection()?)?;
+        writer.read(monitor, |db| {
             db.check_is_store(directory)?;
             db.check_tables()?;
             db.check_columns_of(directory, &Part::ALL)?;
             db.check_declared()
         })?;
-        beside.prepare(monitor).with_store(directory)?;
-        Ok(beside)
+        writer.prepare(monitor).with_store(directory)?;
+        Ok(writer)
     }
 
     /// Sees to it that the file has a log and all tables, as whoever opens a store does.
     fn prepare(&mut self, monitor: &Monitor) -> Result<()> {
-        let patient = |outcome: Result<()>| {
+        let as_store_in_use = |outcome: Result<()>| {
             outcome.map_err(|error| match is_busy(&error) {
                 true => Error::StoreInUse("it is in use without a log, in the unsafe fast mode"),
                 false => error,
             })
         };
-        let until = Instant::now() + PATIENCE;
-        patient(self.retry(monitor, Some(until), |db| db.set_unsafe_fast_mode(false)))?;
+        let until = Instant::now() + SETUP_TIMEOUT;
+        as_store_in_use(self.retry(monitor, Some(until), |db| db.set_unsafe_fast_mode(false)))?;
         // The disk is waited for when the lock has been let go of.
         self.db.execute(&format!(
             "PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=0;
@@ -206,13 +206,13 @@ impl SharedWriter {
         }
         let held = began.elapsed();
         let freed = Instant::now();
-        self.done.transactions += 1;
-        self.done.longest = self.done.longest.max(held);
+        self.stats.transactions += 1;
+        self.stats.longest = self.stats.longest.max(held);
         let outcome = outcome?;
         self.sync()?;
-        self.look_at_log(monitor)?;
-        let times = match self.is_somebody_about() {
-            true => COURTESY,
+        self.checkpoint_if_due(monitor)?;
+        let times = match self.others_are_active() {
+            true => PAUSE_FACTOR,
             false => 1,
         };
         let pause = MIN_PAUSE.max(held * times);
@@ -232,10 +232,10 @@ impl SharedWriter {
             monitor.check()?;
             let outcome = attempt(&self.db);
             match &outcome {
-                Err(error) if is_busy(error) => self.seen = Some(Instant::now()),
+                Err(error) if is_busy(error) => self.last_activity = Some(Instant::now()),
                 _ => {
-                    if self.seen.is_some_and(|seen| seen > began) {
-                        self.done.waited += began.elapsed();
+                    if self.last_activity.is_some_and(|at| at > began) {
+                        self.stats.waited += began.elapsed();
                     }
                     return outcome;
                 }
@@ -248,13 +248,14 @@ impl SharedWriter {
     }
 
     /// Whether somebody else has written lately, or was in our way.
-    fn is_somebody_about(&mut self) -> bool {
+    fn others_are_active(&mut self) -> bool {
         let version = self.db.peek_value("PRAGMA data_version", []).ok().flatten();
-        if self.version.is_some() && version != self.version {
-            self.seen = Some(Instant::now());
+        if self.data_version.is_some() && version != self.data_version {
+            self.last_activity = Some(Instant::now());
         }
-        self.version = version;
-        self.seen.is_some_and(|seen| seen.elapsed() < ABOUT)
+        self.data_version = version;
+        self.last_activity
+            .is_some_and(|at| at.elapsed() < ACTIVE_TIME)
     }
 
     /// Waits until the log is on the disk. Closing the file lets go of no lock: SQLite has those
@@ -272,23 +273,26 @@ impl SharedWriter {
 
     /// Copies the log into the file now and then, so that the kernel need not. Where that is not
     /// possible, waits before the log gets too long.
-    fn look_at_log(&mut self, monitor: &Monitor) -> Result<()> {
-        self.since += 1;
-        if self.since < self.interval {
+    fn checkpoint_if_due(&mut self, monitor: &Monitor) -> Result<()> {
+        self.since_checkpoint += 1;
+        if self.since_checkpoint < self.checkpoint_interval {
             return Ok(());
         }
         let (mut log, mut copied) = self.checkpoint()?;
         // Somebody else may have begun the log anew meanwhile, so one look may see too little.
-        self.pages = (log / i64::from(self.since)).max(self.pages * 9 / 10);
-        let interval = LOG_PAGES.min(self.max_log_pages) / self.pages.max(1);
-        self.interval = u32::try_from(interval).unwrap_or(1).clamp(1, MAX_INTERVAL);
-        self.since = 0;
+        self.pages_per_transaction =
+            (log / i64::from(self.since_checkpoint)).max(self.pages_per_transaction * 9 / 10);
+        let interval = LOG_PAGES.min(self.max_log_pages) / self.pages_per_transaction.max(1);
+        self.checkpoint_interval = u32::try_from(interval)
+            .unwrap_or(1)
+            .clamp(1, MAX_CHECKPOINT_INTERVAL);
+        self.since_checkpoint = 0;
         let began = Instant::now();
         while log > self.max_log_pages && copied < log {
             sleep(monitor, READER_POLL);
             monitor.check()?;
             (log, copied) = self.checkpoint()?;
-            self.done.waited += READER_POLL.min(began.elapsed());
+            self.stats.waited += READER_POLL.min(began.elapsed());
         }
         Ok(())
     }
@@ -314,15 +318,15 @@ impl SharedWriter {
     ///
     /// # Errors
     /// SQLite's errors.
-    pub(crate) fn finish(&mut self) -> Result<Transacted> {
-        if self.done.transactions > 0 {
+    pub(crate) fn finish(&mut self) -> Result<TransactionStats> {
+        if self.stats.transactions > 0 {
             self.checkpoint().with_file(self.db.file())?;
         }
-        if !self.was_large && size(&self.log) > LARGE_LOG {
+        if !self.log_was_large && size(&self.log) > LARGE_LOG_BYTES {
             // Left as it is where that is not possible now.
             drop(self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)"));
         }
-        Ok(self.done)
+        Ok(self.stats)
     }
 
     /// What the file takes up.
@@ -391,8 +395,8 @@ mod tests {
         store
     }
 
-    fn write_much(beside: &mut SharedWriter, monitor: &Monitor) -> Result<()> {
-        beside.write(monitor, |db| {
+    fn write_much(writer: &mut SharedWriter, monitor: &Monitor) -> Result<()> {
+        writer.write(monitor, |db| {
             let sql = "INSERT OR REPLACE INTO kvStore VALUES ('large', zeroblob(1000000))";
             db.execute(sql)
         })
@@ -403,20 +407,20 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         drop(make_store(directory.path()));
         let monitor = Monitor::default();
-        let mut beside = SharedWriter::open(directory.path(), &monitor).unwrap();
-        beside.max_log_pages = 100;
-        write_much(&mut beside, &monitor).unwrap();
-        assert!(beside.done.waited < READER_POLL);
+        let mut writer = SharedWriter::open(directory.path(), &monitor).unwrap();
+        writer.max_log_pages = 100;
+        write_much(&mut writer, &monitor).unwrap();
+        assert!(writer.stats.waited < READER_POLL);
         let exporter = Exporter::open(directory.path(), ArtifactMode::Operational).unwrap();
         thread::scope(|scope| {
             scope.spawn(|| {
                 thread::sleep(Duration::from_millis(300));
                 exporter.close().unwrap();
             });
-            write_much(&mut beside, &monitor).unwrap();
+            write_much(&mut writer, &monitor).unwrap();
         });
-        assert!(beside.done.waited >= READER_POLL * 3);
-        write_much(&mut beside, &monitor).unwrap();
+        assert!(writer.stats.waited >= READER_POLL * 3);
+        write_much(&mut writer, &monitor).unwrap();
 
         // Waiting for a reader that stays can be ended.
         let exporter = Exporter::open(directory.path(), ArtifactMode::Operational).unwrap();
@@ -425,7 +429,7 @@ mod tests {
                 thread::sleep(Duration::from_millis(100));
                 monitor.abort();
             });
-            write_much(&mut beside, &monitor)
+            write_much(&mut writer, &monitor)
         });
         assert!(matches!(outcome, Err(Error::Aborted)));
         exporter.close().unwrap();
@@ -436,8 +440,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let mut store = make_store(directory.path());
         let monitor = Monitor::default();
-        let mut beside = SharedWriter::open(directory.path(), &monitor).unwrap();
-        let failed: Result<()> = beside.write(&monitor, |db| {
+        let mut writer = SharedWriter::open(directory.path(), &monitor).unwrap();
+        let failed: Result<()> = writer.write(&monitor, |db| {
             db.execute("DELETE FROM kvStore")?;
             Err(Error::BadBudget)
         });
@@ -450,12 +454,12 @@ mod tests {
                 thread::sleep(Duration::from_millis(200));
                 store.commit().unwrap();
             });
-            beside
+            writer
                 .write(&monitor, |db| db.execute("DELETE FROM kvStore"))
                 .unwrap();
         });
-        assert!(beside.done.waited >= Duration::from_millis(150));
+        assert!(writer.stats.waited >= Duration::from_millis(150));
         assert_eq!(store.kv_get(b"key").unwrap(), None);
-        assert_eq!(beside.finish().unwrap().transactions, 2);
+        assert_eq!(writer.finish().unwrap().transactions, 2);
     }
 }

@@ -30,7 +30,7 @@ pub(crate) struct SpanView {
     /// `None` only while it is dropped.
     db: Mutex<Option<Database>>,
     /// Which commit it sees.
-    clock: WalVersion,
+    version: WalVersion,
     /// How long the log was when it began.
     log_bytes: u64,
     idle: Arc<IdleSpanView>,
@@ -96,7 +96,7 @@ impl Database {
     /// A view of what was committed last. `None` where there can't be one, or none is needed: in memory, without
     /// a write-ahead log, out of sight of others, or in a transaction that may see an older commit.
     pub(crate) fn span_view(&self) -> Option<Arc<SpanView>> {
-        if !self.others_may_write() {
+        if !self.is_shared_file() {
             return None;
         }
         let connection = self.connection().ok()?;
@@ -114,7 +114,7 @@ impl Database {
             .ok()?;
         let last = self.views.borrow().iter().rev().find_map(Weak::upgrade);
         if let Some(view) = last
-            && WalVersion::read(self.connection().ok()?) == Some(view.clock)
+            && WalVersion::read(self.connection().ok()?) == Some(view.version)
         {
             return Some(view);
         }
@@ -156,7 +156,7 @@ impl Database {
                 db.pin_read();
                 return Some(SpanView {
                     db: Mutex::new(Some(db)),
-                    clock: before,
+                    version: before,
                     log_bytes: log_bytes(path),
                     idle: self.idle_span_view.clone(),
                 });

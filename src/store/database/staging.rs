@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 
 use super::locate::{FILE_NAME, file_in_directory};
-use super::swap_file::put_in_place;
+use super::swap_file::swap_file;
 use super::{Database, Location, OpenOptions, SharedDatabase};
 use crate::store::error::{Error, Result};
 use crate::store::fs::flush::Flusher;
@@ -78,7 +78,7 @@ enum StagedAt {
         scratch: Scratch,
         erase: Option<Vec<PathBuf>>,
         /// Something else has the name of the store's directory, which is made in its place.
-        is_displacing: bool,
+        displaces_file: bool,
     },
     /// Where it should be.
     Final,
@@ -97,12 +97,12 @@ impl Staged {
             std::path::absolute(path)
                 .map_err(|error| Error::io(format!("looking for {}", path.display()), &error))
         };
-        let mut is_displacing = false;
+        let mut displaces_file = false;
         let (file, erase) = match place {
             StoreLocation::Directory(directory) => {
                 let directory = absolute(directory)?;
-                is_displacing = directory.symlink_metadata().is_ok() && !directory.is_dir();
-                let erase = match is_displacing {
+                displaces_file = directory.symlink_metadata().is_ok() && !directory.is_dir();
+                let erase = match displaces_file {
                     true => Vec::new(),
                     false => {
                         make_directory(&directory)?;
@@ -119,7 +119,7 @@ impl Staged {
             }
         };
         let mut parent = file.parent();
-        if is_displacing {
+        if displaces_file {
             parent = parent.and_then(Path::parent);
         }
         let parent = match parent {
@@ -142,7 +142,7 @@ impl Staged {
             place: Mutex::new(StagedAt::Scratch {
                 scratch,
                 erase,
-                is_displacing,
+                displaces_file,
             }),
             flusher: Mutex::default(),
         })
@@ -175,7 +175,7 @@ impl Staged {
     ///
     /// # Errors
     /// SQLite's errors; [`Error::DatabaseClosed`].
-    pub fn relax(&self) -> Result<()> {
+    pub fn defer_sync(&self) -> Result<()> {
         self.db.lock().execute("PRAGMA synchronous=OFF")?;
         *self.flusher() = Some(Flusher::start(self.current_file()));
         Ok(())
@@ -202,12 +202,12 @@ impl Staged {
         let StagedAt::Scratch {
             scratch,
             erase,
-            is_displacing,
+            displaces_file,
         } = &*place
         else {
             return Ok(());
         };
-        self.db.lock().check_whole()?;
+        self.db.lock().check_intact()?;
         let from = scratch.path().join(FILE_NAME);
         drop(self.flusher().take());
         {
@@ -224,26 +224,26 @@ impl Staged {
                 check_beside(&self.file)?;
             }
             sync_file(&from)?;
-            let put = || put_in_place(&from, &self.file, scratch.path());
+            let put = || swap_file(&from, &self.file, scratch.path());
             match self.file.parent() {
-                Some(directory) if *is_displacing => displace(directory, scratch.path(), put),
+                Some(directory) if *displaces_file => displace(directory, scratch.path(), put),
                 _ => put(),
             }
         });
-        if matches!(moved, Err(Moved::No(_))) {
-            return moved.map_err(Moved::into_error);
+        if matches!(moved, Err(MoveError::Before(_))) {
+            return moved.map_err(MoveError::into_error);
         }
         for path in erase.iter().flatten() {
             // The new store is in place. What can't be erased is in nobody's way.
             drop(remove(path));
         }
-        let directories = if *is_displacing { 2 } else { 1 };
+        let directories = if *displaces_file { 2 } else { 1 };
         *place = StagedAt::Final;
         drop(place);
         for directory in self.file.ancestors().skip(1).take(directories) {
             sync_directory(directory)?;
         }
-        moved.map_err(Moved::into_error)
+        moved.map_err(MoveError::into_error)
     }
 
     /// Does away with the database, unless it is in its place.
@@ -258,15 +258,15 @@ impl Staged {
 }
 
 /// How moving a database failed: with the file still in its old place, or already in the new one.
-enum Moved {
-    No(Error),
-    Yes(Error),
+enum MoveError {
+    Before(Error),
+    After(Error),
 }
 
-impl Moved {
+impl MoveError {
     fn into_error(self) -> Error {
         match self {
-            Moved::No(error) | Moved::Yes(error) => error,
+            MoveError::Before(error) | MoveError::After(error) => error,
         }
     }
 }
@@ -279,11 +279,11 @@ impl Database {
         to: &Path,
         fast: bool,
         move_it: impl FnOnce() -> Result<()>,
-    ) -> std::result::Result<(), Moved> {
+    ) -> std::result::Result<(), MoveError> {
         if !self.is_open() {
-            return move_it().map_err(Moved::No);
+            return move_it().map_err(MoveError::Before);
         }
-        self.check_may_move().map_err(Moved::No)?;
+        self.check_can_reopen().map_err(MoveError::Before)?;
         self.save_readers();
         let sql = self.take_statements();
         let from = self.location.clone();
@@ -304,8 +304,8 @@ impl Database {
             self.restore_statements(sql)
         });
         match (moved, opened) {
-            (Err(error), _) => Err(Moved::No(error)),
-            (Ok(()), Err(error)) => Err(Moved::Yes(error)),
+            (Err(error), _) => Err(MoveError::Before(error)),
+            (Ok(()), Err(error)) => Err(MoveError::After(error)),
             (Ok(()), Ok(())) => Ok(()),
         }
     }

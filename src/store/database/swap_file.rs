@@ -20,7 +20,7 @@ use crate::store::fs::{open, open_files};
 /// # Errors
 /// [`Error::StoreHeld`] while somebody has the other store open, or on Windows
 /// [`Error::StoreInUse`]; [`Error::Io`]; with everything as it was.
-pub(crate) fn put_in_place(from: &Path, to: &Path, aside: &Path) -> Result<()> {
+pub(crate) fn swap_file(from: &Path, to: &Path, aside: &Path) -> Result<()> {
     let doing = || format!("moving the new store to {}", to.display());
     let failed = |error: &io::Error| match is_in_use(error) {
         true => Error::StoreInUse(
@@ -37,7 +37,7 @@ pub(crate) fn put_in_place(from: &Path, to: &Path, aside: &Path) -> Result<()> {
     // It is claimed twice, because whoever brings in the log closes the file.
     drop(open_files::claim(to)?);
     if !sidecars_of(to).is_empty() {
-        bring_in_log(to);
+        checkpoint_log(to);
     }
     let _claim = open_files::claim(to)?;
     // SQLite gives its files beside the database the rights of the database.
@@ -55,14 +55,14 @@ pub(crate) fn put_in_place(from: &Path, to: &Path, aside: &Path) -> Result<()> {
         for path in whole.into_iter().chain(old) {
             let kept = replaced.join(path.file_name().unwrap_or_default());
             if let Err(error) = rename(&path, &kept) {
-                put_back(moved);
+                undo_moves(moved);
                 return Err(failed(&error));
             }
             moved.push((kept, path));
         }
     }
     rename(from, to).map_err(|error| {
-        put_back(moved);
+        undo_moves(moved);
         failed(&error)
     })
 }
@@ -76,7 +76,7 @@ fn sidecars_of(file: &Path) -> Vec<PathBuf> {
 
 /// Brings the log of a store that was not closed into its file, and does away with the log, as
 /// whoever opens and closes it does. If the store is in use, or damaged, the log stays.
-fn bring_in_log(file: &Path) {
+fn checkpoint_log(file: &Path) {
     let options = OpenOptions {
         must_exist: true,
         busy_timeout: Duration::ZERO,
@@ -89,7 +89,7 @@ fn bring_in_log(file: &Path) {
 }
 
 /// Undoes moves, the last one first.
-fn put_back(moves: Vec<(PathBuf, PathBuf)>) {
+fn undo_moves(moves: Vec<(PathBuf, PathBuf)>) {
     for (now, before) in moves.into_iter().rev() {
         drop(rename(&now, &before));
     }
@@ -115,12 +115,12 @@ mod tests {
         for suffix in ["", "-wal"] {
             fs::copy(sidecar(&living, suffix), sidecar(&dead, suffix)).unwrap();
         }
-        bring_in_log(&dead);
+        checkpoint_log(&dead);
         assert!(sidecars_of(&dead).is_empty());
         open(&dead).execute("INSERT INTO t VALUES (1)").unwrap();
 
         // Of one that is in use the log stays.
-        bring_in_log(&living);
+        checkpoint_log(&living);
         assert!(!sidecars_of(&living).is_empty());
         db.execute("INSERT INTO t VALUES (1)").unwrap();
         db.close();
@@ -129,7 +129,7 @@ mod tests {
         let other = directory.path().join("other");
         fs::write(&other, "something else".repeat(100)).unwrap();
         fs::write(sidecar(&other, "-wal"), "a log").unwrap();
-        bring_in_log(&other);
+        checkpoint_log(&other);
         assert!(fs::read(&other).unwrap().starts_with(b"something"));
     }
 
@@ -153,7 +153,7 @@ mod tests {
             let mut db = open(&from);
             db.execute("CREATE TABLE new (x)").unwrap();
             db.close();
-            put_in_place(&from, &to, &aside).unwrap();
+            swap_file(&from, &to, &aside).unwrap();
             assert_eq!(to.metadata().unwrap().mode() & 0o777, 0o600);
             assert!(sidecars_of(&to).is_empty());
             let mut db = open(&to);

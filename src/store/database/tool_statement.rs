@@ -294,7 +294,7 @@ impl Database {
     ///
     /// # Errors
     /// [`Error::Statement`].
-    pub(crate) fn check_may_move(&self) -> Result<()> {
+    pub(crate) fn check_can_reopen(&self) -> Result<()> {
         if self.is_iterating() {
             return Err(busy());
         }
@@ -462,9 +462,9 @@ impl Database {
         // SAFETY: a live statement, whose text SQLite owns and which is copied.
         let sql = unsafe { text(ffi::sqlite3_sql(statement.raw())) };
         statement.reset();
-        self.after_tools();
+        self.after_tool_sql();
         result?;
-        self.notice_return(sql.as_deref());
+        self.notice_effects(sql.as_deref());
         // SAFETY: the connection is open.
         Ok(unsafe {
             Changes {
@@ -504,7 +504,7 @@ impl Database {
             }
         }
         statement.reset();
-        self.after_tools();
+        self.after_tool_sql();
         outcome.map(|()| rows)
     }
 
@@ -540,10 +540,10 @@ impl Database {
         }
         self.flush_all()?;
         if !self.statement(id)?.is_readonly() {
-            self.before_tools_change();
+            self.before_tool_sql();
         }
         let row = self.statement(id)?.step(db);
-        self.after_tools();
+        self.after_tool_sql();
         row
     }
 
@@ -552,7 +552,7 @@ impl Database {
         if let Some(statement) = self.statements.get_mut(&id) {
             statement.reset();
             // Until now all reads were of the state that this one was of.
-            self.after_tools();
+            self.after_tool_sql();
         }
     }
 
@@ -560,7 +560,7 @@ impl Database {
     pub fn drop_statement(&mut self, id: u32) {
         let dropped = self.statements.remove(&id);
         if dropped.is_some_and(|statement| statement.stepping) {
-            self.after_tools();
+            self.after_tool_sql();
         }
     }
 
@@ -577,7 +577,7 @@ impl Database {
         let mut script = Batch::new(self.connection()?, sql);
         loop {
             self.flush_all()?;
-            self.before_tools_change();
+            self.before_tool_sql();
             let mut one = || {
                 let Some(mut statement) = script.next()? else {
                     return Ok(None);
@@ -588,9 +588,9 @@ impl Database {
                 Ok(Some(sql))
             };
             let done: rusqlite::Result<_> = one();
-            self.after_tools();
+            self.after_tool_sql();
             match done? {
-                Some(sql) => self.notice_return(sql.as_deref()),
+                Some(sql) => self.notice_effects(sql.as_deref()),
                 None => return Ok(()),
             }
         }
@@ -598,7 +598,7 @@ impl Database {
 
     /// Takes note of it if a tool's statement returned to a savepoint of the crank's, released it, or
     /// opened another file.
-    fn notice_return(&self, sql: Option<&str>) {
+    fn notice_effects(&self, sql: Option<&str>) {
         if sql.is_some_and(may_attach) {
             let files = self.peek_rows("PRAGMA database_list", [], |row| row.get::<_, String>(2));
             // A file that can't be listed is not noted, and may be taken for that of another library.
@@ -606,7 +606,7 @@ impl Database {
             open_files::adopt(&files);
         }
         match sql.and_then(crank_savepoint) {
-            Some((Control::RollbackTo, ordinal)) => self.tool_returned_to(ordinal),
+            Some((Control::RollbackTo, ordinal)) => self.tool_rolled_back_to(ordinal),
             Some((Control::Release, ordinal)) => self.tool_released(ordinal),
             None => {}
         }
@@ -631,7 +631,7 @@ impl Database {
         }
         // To SQLite, ROLLBACK writes nothing.
         if !is_readonly || !returns_data {
-            self.before_tools_change();
+            self.before_tool_sql();
         }
         Ok(())
     }

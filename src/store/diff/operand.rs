@@ -7,7 +7,7 @@ use super::artifacts::Bytes;
 use super::keys::{Keys, KeysOf, Nothing};
 use super::sorted::{Cursor, RowCursor, Side, Sorted};
 use crate::store::database::locate::{FILE_NAME, file_in_directory, no_store};
-use crate::store::database::read_view::View;
+use crate::store::database::read_view::ReadView;
 use crate::store::database::{Database, SharedDatabase};
 use crate::store::encoding::wtf8;
 use crate::store::error::{Error, Result};
@@ -68,9 +68,9 @@ impl Operand {
     }
 
     fn of_store(directory: &Path, monitor: &Monitor) -> Result<Operand> {
-        let db = View::open_one(directory, monitor)?;
+        let db = ReadView::open_one(directory, monitor)?;
         let has_odd_keys = has_odd_keys(&db)?;
-        let db = SharedDatabase::over(db);
+        let db = SharedDatabase::new(db);
         Ok(Operand::Store {
             exporter: Exporter::over(db.clone(), ArtifactMode::Debug),
             db,

@@ -838,7 +838,7 @@ impl Error {
         let code = system::code(error);
         let message = match code {
             // Which file it was has nothing to do with it.
-            "EMFILE" | "ENFILE" => match system::advice(code) {
+            "EMFILE" | "ENFILE" => match system::hint(code) {
                 Some(advice) => format!("{error}. {advice}"),
                 None => error.to_string(),
             },

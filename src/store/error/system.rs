@@ -79,7 +79,7 @@ pub(crate) const NO_THREAD: &str = "The system gives this process no more thread
 
 /// What to do about a failure of the system's that has one cause, whatever failed; `None` if there
 /// is more to it.
-pub(crate) fn advice(code: &str) -> Option<&'static str> {
+pub(crate) fn hint(code: &str) -> Option<&'static str> {
     match code {
         "EMFILE" => Some(
             "This process has as many files open as it may (EMFILE). Close stores, exporters and \

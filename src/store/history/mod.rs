@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::store::database::hints::WithFile;
-use crate::store::database::read_view::View;
+use crate::store::database::read_view::ReadView;
 use crate::store::database::shared_writer::Space;
 use crate::store::database::{Database, SharedDatabase};
 use crate::store::encoding::wtf8;
@@ -60,12 +60,12 @@ impl History {
     /// # Errors
     /// [`Error::NoStore`]; [`Error::UnreadableLog`]; SQLite's errors.
     pub fn open(directory: &Path) -> Result<History> {
-        let db = View::open_one(directory, &Monitor::default())?;
+        let db = ReadView::open_one(directory, &Monitor::default())?;
         db.execute(&format!(
             "PRAGMA cache_size=-{CACHE_KIB}; PRAGMA temp_store=MEMORY"
         ))?;
         Ok(History {
-            db: SharedDatabase::over(db),
+            db: SharedDatabase::new(db),
             closed: Arc::default(),
             sizes: sizes::Sizes::default(),
         })

@@ -16,8 +16,8 @@ use rusqlite::params;
 
 use crate::store::database::Database;
 use crate::store::database::hints::WithFile;
-use crate::store::database::read_view::View;
-use crate::store::database::shared_writer::{SharedWriter, Space, Transacted};
+use crate::store::database::read_view::ReadView;
+use crate::store::database::shared_writer::{SharedWriter, Space, TransactionStats};
 use crate::store::database::sql_text::SqlText;
 use crate::store::error::{Error, Result};
 use crate::store::records::mode::ArtifactMode;
@@ -64,7 +64,7 @@ pub struct Pruned {
     /// Whether nothing is left to delete.
     pub done: bool,
     /// How the transactions went.
-    pub transacted: Transacted,
+    pub transacted: TransactionStats,
     /// What the file takes up now.
     pub space: Space,
 }
@@ -133,7 +133,7 @@ fn look(directory: &Path, options: &PruneOptions, monitor: &Monitor) -> Result<P
 }
 
 fn count(directory: &Path, options: &PruneOptions, monitor: &Monitor) -> Result<Pruned> {
-    let db = View::open_one(directory, monitor)?;
+    let db = ReadView::open_one(directory, monitor)?;
     let snapshots = prunable_snapshots(&db, options.keep_snapshots)?;
     let spans = prunable_spans(&db, options.keep_transcripts, monitor)?;
     monitor.set_total(snapshots.len() + spans.len());

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use crate::store::database::hints::WithFile;
 use crate::store::database::locate::find_file;
-use crate::store::database::read_view::View;
+use crate::store::database::read_view::ReadView;
 use crate::store::database::schema::Part;
-use crate::store::database::shared_writer::{SharedWriter, Space, Transacted, is_busy, size};
+use crate::store::database::shared_writer::{SharedWriter, Space, TransactionStats, is_busy, size};
 use crate::store::database::{Database, Location, OpenOptions, schema_check};
 use crate::store::error::{Error, Result};
 use crate::store::fs::sidecar::sidecar;
@@ -46,7 +46,7 @@ pub struct Reclaimed {
     /// Now.
     pub after: Space,
     /// How the transactions of [`Method::Incremental`] went.
-    pub transacted: Transacted,
+    pub transacted: TransactionStats,
 }
 
 /// What the file of the store in a directory takes up. It is only read.
@@ -54,7 +54,7 @@ pub struct Reclaimed {
 /// # Errors
 /// [`Error::NoStore`]; [`Error::Aborted`]; SQLite's errors.
 pub fn space(directory: &Path, monitor: &Monitor) -> Result<Space> {
-    let found = View::open_one(directory, monitor).and_then(|db| Space::of(&db));
+    let found = ReadView::open_one(directory, monitor).and_then(|db| Space::of(&db));
     // Whatever SQLite was doing when it was interrupted, this is the reason.
     monitor.check()?;
     found.with_store(directory)
@@ -89,7 +89,7 @@ fn rewrite(directory: &Path, monitor: &Monitor) -> Result<Reclaimed> {
     Ok(Reclaimed {
         before,
         after: Space::of(&db)?,
-        transacted: Transacted::default(),
+        transacted: TransactionStats::default(),
     })
 }
 

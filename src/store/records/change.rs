@@ -12,7 +12,7 @@ pub type ExportChange = (Vec<u8>, Option<Arc<[u8]>>);
 pub struct Exports {
     /// The changes: sorted by key, or in the order in which they were made if a list is kept.
     pub changes: Vec<ExportChange>,
-    pub(crate) is_void: Arc<AtomicBool>,
+    pub(crate) is_revoked: Arc<AtomicBool>,
 }
 
 impl Exports {
@@ -22,7 +22,7 @@ impl Exports {
     }
 
     /// Whether the store has undone these changes since.
-    pub(crate) fn is_void(&self) -> bool {
-        self.is_void.load(Ordering::Acquire)
+    pub(crate) fn is_revoked(&self) -> bool {
+        self.is_revoked.load(Ordering::Acquire)
     }
 }

@@ -125,7 +125,7 @@ impl Store {
             .iter()
             .position(|savepoint| savepoint == name)
             .ok_or_else(|| Error::NoSuchSavepoint(show(name)))?;
-        let undone = self.db.lock().return_to_savepoint(ordinal)?;
+        let undone = self.db.lock().roll_back_to_savepoint(ordinal)?;
         self.crank.savepoints.truncate(ordinal);
         Ok(undone)
     }
@@ -181,7 +181,7 @@ impl Store {
         }
         let mut db = self.db.lock();
         db.connection()?;
-        db.check_whole()?;
+        db.check_intact()?;
         let is_set = !self.crank.savepoints.is_empty();
         let notes = &self.export_changes;
         let pending = if db.is_without_journal() {
@@ -214,7 +214,7 @@ impl Store {
             return Err(Error::StoreClosed);
         }
         let db = self.db.lock();
-        db.check_whole()?;
+        db.check_intact()?;
         if !db.in_transaction() {
             return Ok(None);
         }
@@ -230,7 +230,7 @@ impl Store {
             return Err(Error::StoreClosed);
         }
         let db = self.db.lock();
-        db.check_whole()?;
+        db.check_intact()?;
         if db.in_transaction() {
             db.commit()?;
         }
@@ -253,7 +253,7 @@ impl Store {
     /// # Errors
     /// SQLite's errors.
     pub fn give_back(&mut self, exports: Exports) -> Result<()> {
-        if exports.is_void() {
+        if exports.is_revoked() {
             return Ok(());
         }
         let db = self.db.lock();

@@ -77,7 +77,7 @@ impl ExportChanges {
         }
         let exports = Exports {
             changes: db.take_pending_exports()?,
-            is_void: Arc::default(),
+            is_revoked: Arc::default(),
         };
         if !exports.is_empty() {
             db.watch_exports(&exports);

@@ -147,7 +147,7 @@ impl Store {
         let db = self.db.lock();
         self.ensure_txn(&db)?;
         let is_noted = noted == Noted::Yes;
-        if self.trace.is_none() && (!is_noted || db.can_wait(key, value)) {
+        if self.trace.is_none() && (!is_noted || db.can_defer(key, value)) {
             // One step, if any, that can fail; it comes first.
             db.kv_write(key, value)?;
             if is_noted {
@@ -176,7 +176,7 @@ impl Store {
     /// this store's is told by its JavaScript.
     fn invalidate_all_copies(&self, db: &Database) {
         if self.transactions == Transactions::Callers {
-            db.signal.outdate();
+            db.signal.invalidate();
         }
     }
 
@@ -208,7 +208,7 @@ impl Store {
 
     /// Makes void all copies of values, because values were changed that nobody was told of.
     pub fn outdate_copies(&self) {
-        self.db.lock().signal.outdate();
+        self.db.lock().signal.invalidate();
     }
 
     /// Hashes and exports what the kernel set, if the key is part of consensus.

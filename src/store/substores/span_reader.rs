@@ -49,7 +49,7 @@ impl SpanReader {
             spare: ItemBatch::default(),
             // An empty span has nothing to read, even where nothing can be read any more.
             exhausted: start_pos == end_pos,
-            outlives: false,
+            survives_close: false,
         }));
         db.register(&state);
         SpanReader {
@@ -65,7 +65,7 @@ impl SpanReader {
         let mut state = lock::lock(&self.state);
         match view {
             Some(view) if !state.exhausted => state.source = Source::View(view),
-            None if !db.in_transaction() && db.others_may_write() => {
+            None if !db.in_transaction() && db.is_shared_file() => {
                 let mut saving = Saving::new(db);
                 state.save_rest(&mut saving);
             }
@@ -86,7 +86,7 @@ impl SpanReader {
     ) -> SpanReader {
         let reader = SpanReader::new(shared, db, vat_id, start_pos, end_pos, true);
         let mut state = lock::lock(&reader.state);
-        state.outlives = true;
+        state.survives_close = true;
         drop(state);
         reader
     }
@@ -189,7 +189,7 @@ impl SpanReader {
         // Always the database first, then the reader: settling takes them in this order too.
         let db = self.db.lock();
         let mut state = lock::lock_sound(&self.state)?;
-        if !db.is_open() && !state.outlives {
+        if !db.is_open() && !state.survives_close {
             return Err(Error::DatabaseClosed);
         }
         if !state.has_items() {

@@ -12,7 +12,7 @@ use rusqlite::params;
 
 use super::shortfall::Incomplete;
 use crate::store::database::locate::file_in_directory;
-use crate::store::database::read_view::View;
+use crate::store::database::read_view::ReadView;
 use crate::store::database::schema::Part;
 use crate::store::database::sql_text::SqlText;
 use crate::store::database::{Database, Location, OpenOptions, SharedDatabase, schema_check};
@@ -92,15 +92,15 @@ impl Exporter {
     /// it needs no permission to write, unless there is a log.
     ///
     /// # Errors
-    /// As [`View::open_one`]. What SQLite says when it is interrupted is
+    /// As [`ReadView::open_one`]. What SQLite says when it is interrupted is
     /// [`Error::Aborted`] if `monitor` is asked.
     pub(crate) fn open_to_read(
         directory: &Path,
         mode: ArtifactMode,
         monitor: &Monitor,
     ) -> Result<Exporter> {
-        let db = View::open_one(directory, monitor)?;
-        Ok(Exporter::over(SharedDatabase::over(db), mode))
+        let db = ReadView::open_one(directory, monitor)?;
+        Ok(Exporter::over(SharedDatabase::new(db), mode))
     }
 
     /// An exporter over a database that is in a read transaction.

@@ -38,7 +38,7 @@ pub use report::{Report, Tally, Totals};
 
 use crate::store::database::Database;
 use crate::store::database::hints::WithFile;
-use crate::store::database::read_view::View;
+use crate::store::database::read_view::ReadView;
 use crate::store::error::{Error, Result};
 use crate::store::records::mode::ArtifactMode;
 use crate::store::tasks::monitor::{Monitor, Stage};
@@ -98,7 +98,7 @@ fn verify(
 ) -> Result<Report> {
     monitor.check()?;
     let stop = Arc::new(AtomicBool::new(false));
-    let connections = View::open(directory, threads, monitor, &stop)?.into_connections();
+    let connections = ReadView::open(directory, threads, monitor, &stop)?.into_connections();
     let mut check = Check {
         mode: options.mode,
         remedies: Remedies::new(directory, options.mode),

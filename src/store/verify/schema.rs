@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use super::check::Check;
 use super::finding::{Finding, FindingKind, StoreTable};
 use crate::store::database::locate::other_database;
-use crate::store::database::schema::{Part, squeeze};
+use crate::store::database::schema::{Part, normalize_sql};
 use crate::store::database::schema_check::{Harm, SchemaDifference};
 use crate::store::database::{Database, schema_check};
 use crate::store::error::Result;
@@ -46,7 +46,7 @@ impl Schema {
             };
             let (kind, name) = (text(0)?, text(1)?);
             if kind == "table" {
-                schema.checks.insert(name.clone(), squeeze(&text(2)?));
+                schema.checks.insert(name.clone(), normalize_sql(&text(2)?));
             }
             if kind == "index" {
                 schema.indexes.insert(name);
@@ -293,6 +293,6 @@ mod tests {
     #[test]
     fn white_space_and_comments_do_not_matter() {
         let sql = "CREATE TABLE t ( -- it's a table\n  a INTEGER CHECK (a = 1)\n)";
-        assert_eq!(squeeze(sql), "createtablet(aintegercheck(a=1))");
+        assert_eq!(normalize_sql(sql), "createtablet(aintegercheck(a=1))");
     }
 }

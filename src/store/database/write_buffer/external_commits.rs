@@ -14,7 +14,7 @@ impl Database {
         if buffer.in_transaction {
             return;
         }
-        let others = match buffer.others {
+        let others = match buffer.external_commits {
             ExternalCommits::Unknown => self.find_external_commits(buffer.is_wal),
             found => found,
         };
@@ -26,11 +26,11 @@ impl Database {
             },
             unnoticed => (unnoticed, false),
         };
-        let is_same = is_same && !matches!(buffer.others, ExternalCommits::Unknown);
-        buffer.others = now;
+        let is_same = is_same && !matches!(buffer.external_commits, ExternalCommits::Unknown);
+        buffer.external_commits = now;
         if !is_same {
-            buffer.scan.forget();
-            self.signal.outdate();
+            buffer.prefetch.forget();
+            self.signal.invalidate();
         }
     }
 
@@ -39,7 +39,7 @@ impl Database {
         let mut buffer = self.buffer.borrow_mut();
         buffer.is_wal = Some(mode == "wal");
         buffer.is_without_journal = mode == "off";
-        buffer.others = ExternalCommits::Unknown;
+        buffer.external_commits = ExternalCommits::Unknown;
     }
 
     /// How others can be noticed.

@@ -101,19 +101,19 @@ pub(crate) struct Buffer {
     pending_in_table: bool,
     /// What was handed out of them, unless it has arrived: where to say that it was undone, and how many
     /// savepoints there were.
-    handed_out: Vec<(Weak<AtomicBool>, usize)>,
+    taken_exports: Vec<(Weak<AtomicBool>, usize)>,
     spans: UndoMap<BufferedSpan>,
     /// The savepoints, the oldest first, and how many of them SQL knows of.
     savepoints: Vec<Savepoint>,
     savepoints_in_sql: usize,
     /// Whether something was written since there are savepoints that the journals know nothing of.
-    has_unjournaled: bool,
+    has_unlogged_writes: bool,
     /// Whether to write everything before the next savepoint is set: see
     /// [`Database::set_savepoint`].
     flushes_before_mark: bool,
-    pub(crate) scan: KeyPrefetch,
+    pub(crate) prefetch: KeyPrefetch,
     pub(crate) item_changes: ItemChanges,
-    others: ExternalCommits,
+    external_commits: ExternalCommits,
     /// SQLite's data version when the transaction began.
     data_version: Option<i64>,
     /// SQLite's data version when the schema was last looked at.
@@ -121,7 +121,7 @@ pub(crate) struct Buffer {
     /// Whether the journal mode is WAL, if that is known.
     is_wal: Option<bool>,
     /// Whether SQLite takes every row that is not too long, if that is known.
-    is_plain: Option<bool>,
+    has_plain_tables: Option<bool>,
     /// Whether there is no journal, so that SQL can't undo anything.
     is_without_journal: bool,
 }
@@ -151,11 +151,11 @@ impl Buffer {
     }
 
     /// Says that what was handed out with more than so many savepoints was undone.
-    fn undo_handed_out(&mut self, savepoints: usize) {
-        self.handed_out.retain(|(is_void, there_were)| {
-            let is_undone = *there_were > savepoints;
-            if let Some(is_void) = is_void.upgrade().filter(|_| is_undone) {
-                is_void.store(true, Ordering::Release);
+    fn revoke_taken_exports(&mut self, savepoints: usize) {
+        self.taken_exports.retain(|(is_revoked, savepoint_count)| {
+            let is_undone = *savepoint_count > savepoints;
+            if let Some(is_revoked) = is_revoked.upgrade().filter(|_| is_undone) {
+                is_revoked.store(true, Ordering::Release);
             }
             !is_undone
         });
@@ -170,7 +170,7 @@ impl Buffer {
         self.pending.clear();
         self.spans.clear();
         self.item_changes.clear();
-        self.forget_savepoints_from(0);
+        self.release_savepoints_from(0);
     }
 }
 
@@ -193,15 +193,15 @@ impl Database {
     /// in which it could be written later.
     pub(crate) fn is_buffering(&self, vat_id: &[u8]) -> bool {
         let buffer = self.buffer.borrow();
-        let can_wait = buffer.is_on && buffer.in_transaction;
+        let can_defer = buffer.is_on && buffer.in_transaction;
         drop(buffer);
         // A record of it has the vat's name, up to six times as long, and a hash.
-        can_wait && plain_tables::fits(6 * vat_id.len() + 400) && self.is_plain()
+        can_defer && plain_tables::fits(6 * vat_id.len() + 400) && self.has_plain_tables()
     }
 
     /// Whether an entry, and the change of the export data that goes with it, can be written later,
     /// because SQLite can't refuse them.
-    pub(crate) fn can_wait(&self, key: &[u8], value: Option<&Arc<[u8]>>) -> bool {
+    pub(crate) fn can_defer(&self, key: &[u8], value: Option<&Arc<[u8]>>) -> bool {
         let bytes = key.len() + value.map_or(0, |value| value.len());
         let buffer = self.buffer.borrow();
         buffer.is_on
@@ -213,7 +213,7 @@ impl Database {
 
     /// Sets a key, or deletes it. If that fails, nothing has changed.
     pub(crate) fn kv_write(&self, key: &[u8], value: Option<&Arc<[u8]>>) -> Result<()> {
-        if !self.can_wait(key, value) {
+        if !self.can_defer(key, value) {
             return self.kv_write_through(key, value.map(|value| &**value));
         }
         let buffer = self.buffer.borrow();
@@ -233,11 +233,11 @@ impl Database {
             Some(value) => self.run(UPSERT, params![SqlText(key), SqlText(value)])?,
             None => self.run(DELETE, params![SqlText(key)])?,
         };
-        let is_plain = self.is_buffered() && self.is_plain();
+        let has_plain_tables = self.is_buffered() && self.has_plain_tables();
         let mut buffer = self.buffer.borrow_mut();
-        buffer.scan.forget();
-        buffer.may_defer = buffer.in_transaction && is_plain;
-        buffer.has_unjournaled |= buffer.has_crank_savepoints();
+        buffer.prefetch.forget();
+        buffer.may_defer = buffer.in_transaction && has_plain_tables;
+        buffer.has_unlogged_writes |= buffer.has_crank_savepoints();
         Ok(())
     }
 
@@ -264,14 +264,14 @@ impl Database {
             return Ok(());
         }
         drop(buffer);
-        let settled = self
-            .make_savepoints()
-            .and_then(|()| self.write_kv())
-            .and_then(|()| self.write_spans());
-        settled.inspect_err(|_| self.notice_lost_transaction())
+        let flushed = self
+            .create_savepoints()
+            .and_then(|()| self.flush_kv())
+            .and_then(|()| self.flush_spans());
+        flushed.inspect_err(|_| self.notice_lost_transaction())
     }
 
-    fn write_kv(&self) -> Result<()> {
+    fn flush_kv(&self) -> Result<()> {
         let buffer = self.buffer.borrow();
         if buffer.kv.is_empty() {
             return Ok(());
@@ -291,9 +291,9 @@ impl Database {
         if buffer.kv.undo_bytes() > buffer.kv_limit {
             // A crank that adds keys without end. Nothing else keeps its undo log from growing.
             buffer.kv.forget_additions();
-            buffer.has_unjournaled = true;
+            buffer.has_unlogged_writes = true;
         }
-        buffer.scan.forget();
+        buffer.prefetch.forget();
         Ok(())
     }
 
@@ -310,7 +310,7 @@ impl Database {
         Ok(())
     }
 
-    fn write_spans(&self) -> Result<()> {
+    fn flush_spans(&self) -> Result<()> {
         let buffer = self.buffer.borrow();
         if buffer.spans.is_empty() {
             return Ok(());
@@ -331,14 +331,14 @@ impl Database {
             return Ok(());
         }
         self.flush()?;
-        self.spill_pending_exports()
+        self.flush_pending_exports()
     }
 
     /// Takes note that a tool may have changed anything.
-    pub(crate) fn after_tools(&self) {
+    pub(crate) fn after_tool_sql(&self) {
         let in_transaction = self.in_transaction();
         let mut buffer = self.buffer.borrow_mut();
-        buffer.others = ExternalCommits::Unknown;
+        buffer.external_commits = ExternalCommits::Unknown;
         buffer.is_wal = None;
         if !in_transaction {
             buffer.item_changes.clear();
@@ -346,17 +346,17 @@ impl Database {
         if buffer.is_on {
             buffer.in_transaction = in_transaction;
             if !in_transaction {
-                buffer.forget_savepoints_from(0);
+                buffer.release_savepoints_from(0);
             }
-            buffer.has_unjournaled |= buffer.has_crank_savepoints();
+            buffer.has_unlogged_writes |= buffer.has_crank_savepoints();
             buffer.may_defer = false;
-            buffer.is_plain = None;
+            buffer.has_plain_tables = None;
             buffer.pending_in_table = true;
             buffer.spans.drop_all();
-            buffer.scan.forget();
-            self.signal.hold(false);
+            buffer.prefetch.forget();
+            self.signal.set_held(false);
         }
-        self.signal.outdate();
+        self.signal.invalidate();
     }
 
     /// Takes note that there is a transaction; `is_new` if it has just begun, with the lock of
@@ -370,16 +370,16 @@ impl Database {
         let mut buffer = self.buffer.borrow_mut();
         buffer.data_version = version;
         if version.is_none() || buffer.schema_version != version {
-            // ExternalCommits may have changed the schema.
-            buffer.is_plain = None;
+            // Another connection may have changed the schema.
+            buffer.has_plain_tables = None;
             buffer.schema_version = version;
         }
         drop(buffer);
-        let is_plain = self.is_plain();
+        let has_plain_tables = self.has_plain_tables();
         let mut buffer = self.buffer.borrow_mut();
         buffer.in_transaction = true;
-        buffer.may_defer |= is_new && is_plain;
-        self.signal.hold(true);
+        buffer.may_defer |= is_new && has_plain_tables;
+        self.signal.set_held(true);
     }
 
     /// Takes note that the transaction has been committed.
@@ -389,9 +389,9 @@ impl Database {
             return;
         }
         buffer.end_transaction();
-        self.signal.hold(false);
+        self.signal.set_held(false);
         let version = buffer.data_version.take();
-        if matches!(buffer.others, ExternalCommits::Wal(_))
+        if matches!(buffer.external_commits, ExternalCommits::Wal(_))
             && version.is_some()
             && let Ok(connection) = self.connection()
         {
@@ -402,7 +402,7 @@ impl Database {
             let now = WalVersion::read(connection);
             let is_ours = self.data_version() == version && WalVersion::read(connection) == now;
             if let Some(now) = now.filter(|_| is_ours) {
-                self.buffer.borrow_mut().others = ExternalCommits::Wal(now);
+                self.buffer.borrow_mut().external_commits = ExternalCommits::Wal(now);
             }
         }
     }
@@ -410,16 +410,16 @@ impl Database {
     /// Forgets everything, because SQLite has undone the transaction.
     pub(crate) fn transaction_lost(&self) {
         let mut buffer = self.buffer.borrow_mut();
-        for (is_void, _) in buffer.handed_out.drain(..) {
-            if let Some(is_void) = is_void.upgrade() {
-                is_void.store(true, Ordering::Release);
+        for (is_revoked, _) in buffer.taken_exports.drain(..) {
+            if let Some(is_revoked) = is_revoked.upgrade() {
+                is_revoked.store(true, Ordering::Release);
             }
         }
         buffer.end_transaction();
-        buffer.scan.forget();
+        buffer.prefetch.forget();
         buffer.pending_in_table = true;
-        self.signal.hold(false);
-        self.signal.outdate();
+        self.signal.set_held(false);
+        self.signal.invalidate();
     }
 
     /// Passes on what SQLite said, having looked whether it undid the transaction.
@@ -529,7 +529,7 @@ mod tests {
             store.start_crank().unwrap();
             store.establish_crank_savepoint(b"s").unwrap();
             // SQL gets its savepoint without the entries, and then the entries.
-            store.database().lock().make_savepoints().unwrap();
+            store.database().lock().create_savepoints().unwrap();
             store
                 .init_transcript(format!("v{crank}").as_bytes())
                 .unwrap();
@@ -569,8 +569,8 @@ mod tests {
             let generation = store.database().lock().signal.generation();
             let told = store.rollback_crank(b"s").unwrap();
             assert_eq!(told.len(), if tells { keys } else { 0 });
-            let is_void = store.database().lock().signal.generation() != generation;
-            assert_eq!(is_void, !tells);
+            let is_revoked = store.database().lock().signal.generation() != generation;
+            assert_eq!(is_revoked, !tells);
         }
     }
 }

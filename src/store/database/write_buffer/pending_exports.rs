@@ -18,7 +18,7 @@ impl Database {
             return self.add_pending_export_to_table(key, value.as_deref());
         }
         let bytes = key.len() + value.as_ref().map_or(0, |value| value.len());
-        if fits(bytes) && self.is_plain() {
+        if fits(bytes) && self.has_plain_tables() {
             let mut buffer = self.buffer.borrow_mut();
             buffer.pending.set(key, value);
             let limit = buffer.kv_limit.saturating_mul(PENDING_SHARE);
@@ -27,7 +27,7 @@ impl Database {
             // What it is noted of has been written. If there is no room for it now, there may be
             // later, unless the transaction is gone.
             if is_full
-                && let Err(error) = self.spill_pending_exports()
+                && let Err(error) = self.flush_pending_exports()
                 && !self.in_transaction()
             {
                 return Err(error);
@@ -35,8 +35,8 @@ impl Database {
             return Ok(());
         }
         // SQLite may refuse it. What is buffered is older.
-        self.spill_pending_exports()?;
-        self.make_savepoints()?;
+        self.flush_pending_exports()?;
+        self.create_savepoints()?;
         self.add_pending_export_to_table(key, value.as_deref())?;
         self.buffer.borrow_mut().pending_in_table = true;
         Ok(())
@@ -63,7 +63,7 @@ impl Database {
         }
         if self.buffer.borrow().pending_in_table {
             // What was noted since is newer than what the table has for the same key.
-            self.spill_pending_exports()?;
+            self.flush_pending_exports()?;
             let pending = self.take_pending_exports_from_table()?;
             // With a savepoint to return to, the table may have rows again.
             let mut buffer = self.buffer.borrow_mut();
@@ -79,10 +79,10 @@ impl Database {
         let mut buffer = self.buffer.borrow_mut();
         let savepoints = buffer.savepoints.len();
         buffer
-            .handed_out
-            .retain(|(is_void, _)| is_void.strong_count() > 0);
-        let is_void = Arc::downgrade(&exports.is_void);
-        buffer.handed_out.push((is_void, savepoints));
+            .taken_exports
+            .retain(|(is_revoked, _)| is_revoked.strong_count() > 0);
+        let is_revoked = Arc::downgrade(&exports.is_revoked);
+        buffer.taken_exports.push((is_revoked, savepoints));
     }
 
     /// ExportChanges again what was handed out, unless something newer is noted for the same key.
@@ -93,8 +93,8 @@ impl Database {
         };
         if is_in_table {
             // What is newer may be in the table or in the buffer; afterwards it is in the table.
-            self.spill_pending_exports()?;
-            self.make_savepoints()?;
+            self.flush_pending_exports()?;
+            self.create_savepoints()?;
             let mut statement = self.prepare_directly(
                 "INSERT INTO pendingExports (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING",
             )?;
@@ -131,11 +131,11 @@ impl Database {
     }
 
     /// Writes pending changes of the export data to their table.
-    pub(super) fn spill_pending_exports(&self) -> Result<()> {
+    pub(super) fn flush_pending_exports(&self) -> Result<()> {
         if self.buffer.borrow().pending.is_empty() {
             return Ok(());
         }
-        self.make_savepoints()?;
+        self.create_savepoints()?;
         self.write_pending_exports()
             .inspect_err(|_| self.notice_lost_transaction())?;
         let mut buffer = self.buffer.borrow_mut();

@@ -6,7 +6,7 @@
 //! trigger, a CHECK or an index to a store's table has every row checked as it is written.
 
 use crate::store::database::Database;
-use crate::store::database::schema::{Part, squeeze};
+use crate::store::database::schema::{Part, normalize_sql};
 use crate::store::error::Result;
 use crate::store::tasks::limits::value_bytes;
 
@@ -23,13 +23,13 @@ pub(super) fn fits(bytes: usize) -> bool {
 
 impl Database {
     /// Whether SQLite takes every row that is not too long.
-    pub(crate) fn is_plain(&self) -> bool {
-        let known = self.buffer.borrow().is_plain;
+    pub(crate) fn has_plain_tables(&self) -> bool {
+        let known = self.buffer.borrow().has_plain_tables;
         known.unwrap_or_else(|| {
             // What can't be told is as good as a rule.
-            let is_plain = self.has_only_own_rules().unwrap_or(false);
-            self.buffer.borrow_mut().is_plain = Some(is_plain);
-            is_plain
+            let has_plain_tables = self.has_only_own_rules().unwrap_or(false);
+            self.buffer.borrow_mut().has_plain_tables = Some(has_plain_tables);
+            has_plain_tables
         })
     }
 
@@ -43,11 +43,11 @@ impl Database {
             [],
             |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
         )?;
-        let own: String = Part::ALL.map(|part| squeeze(part.sql())).join(";") + ";";
+        let own: String = Part::ALL.map(|part| normalize_sql(part.sql())).join(";") + ";";
         let own = own.replace("ifnotexists", "");
         Ok(found.iter().all(|(kind, table, sql)| {
             let is_ours = TABLES.iter().any(|name| name.eq_ignore_ascii_case(table));
-            kind != "trigger" && (!is_ours || own.contains(&(squeeze(sql) + ";")))
+            kind != "trigger" && (!is_ours || own.contains(&(normalize_sql(sql) + ";")))
         }))
     }
 }

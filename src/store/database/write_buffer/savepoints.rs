@@ -11,7 +11,7 @@ use crate::store::error::Result;
 
 /// The most keys that a rollback tells one by one. Telling one, and forgetting it in JavaScript, takes
 /// a microsecond; beyond that, reading what is needed again is cheaper.
-const MAX_TOLD: usize = 1000;
+const MAX_REPORTED_KEYS: usize = 1000;
 
 /// How many entries a rollback may restore that were in SQL already.
 const MAX_RESTORED: usize = 100;
@@ -59,15 +59,15 @@ impl Buffer {
     }
 
     /// Forgets savepoints, and keeps what was written since.
-    pub(super) fn forget_savepoints_from(&mut self, place: usize) {
+    pub(super) fn release_savepoints_from(&mut self, place: usize) {
         self.savepoints.truncate(place);
         self.savepoints_in_sql = self.savepoints_in_sql.min(place);
-        self.kv.forget_marks_from(place);
-        self.pending.forget_marks_from(place);
-        self.spans.forget_marks_from(place);
-        self.item_changes.forget_marks_from(place);
-        for (_, there_were) in &mut self.handed_out {
-            *there_were = place.min(*there_were);
+        self.kv.release_marks_from(place);
+        self.pending.release_marks_from(place);
+        self.spans.release_marks_from(place);
+        self.item_changes.release_marks_from(place);
+        for (_, savepoint_count) in &mut self.taken_exports {
+            *savepoint_count = place.min(*savepoint_count);
         }
     }
 
@@ -77,14 +77,14 @@ impl Buffer {
             self.kv.undo_to(place) + self.pending.undo_to(place) + self.spans.undo_to(place);
         self.flushes_before_mark |= restored > MAX_RESTORED;
         self.item_changes.undo_to(place);
-        self.undo_handed_out(place);
-        self.forget_savepoints_from(place + 1);
-        self.scan.forget();
+        self.revoke_taken_exports(place);
+        self.release_savepoints_from(place + 1);
+        self.prefetch.forget();
     }
 }
 
 impl Database {
-    /// Sets the crank's savepoint of this number, to which [`Database::return_to_savepoint`] can
+    /// Sets the crank's savepoint of this number, to which [`Database::roll_back_to_savepoint`] can
     /// return.
     ///
     /// Writes everything first if the last rollback restored many entries that had been written: so
@@ -98,11 +98,11 @@ impl Database {
         let buffer = self.buffer.borrow();
         let is_large = buffer.kv.undo_bytes() > buffer.kv_limit
             || buffer.pending.undo_bytes() > buffer.kv_limit.saturating_mul(PENDING_SHARE);
-        let settles = buffer.is_on && (buffer.flushes_before_mark || is_large);
+        let flushes = buffer.is_on && (buffer.flushes_before_mark || is_large);
         drop(buffer);
-        if settles {
+        if flushes {
             self.flush()?;
-            self.spill_pending_exports()?;
+            self.flush_pending_exports()?;
             self.buffer.borrow_mut().flushes_before_mark = false;
         }
         self.push_savepoint(Savepoint::Crank(ordinal))
@@ -116,12 +116,12 @@ impl Database {
             return Ok(());
         }
         drop(buffer);
-        self.make_savepoints()
-            .inspect_err(|_| self.buffer.borrow_mut().forget_savepoints_from(place))
+        self.create_savepoints()
+            .inspect_err(|_| self.buffer.borrow_mut().release_savepoints_from(place))
     }
 
     /// Makes the savepoints in SQL of which it does not know yet.
-    pub(crate) fn make_savepoints(&self) -> Result<()> {
+    pub(crate) fn create_savepoints(&self) -> Result<()> {
         loop {
             let buffer = self.buffer.borrow();
             let place = buffer.savepoints_in_sql;
@@ -145,7 +145,7 @@ impl Database {
     ///
     /// # Errors
     /// SQLite's, if it does not have the savepoint any more.
-    pub(crate) fn return_to_savepoint(&mut self, ordinal: usize) -> Result<Vec<String>> {
+    pub(crate) fn roll_back_to_savepoint(&mut self, ordinal: usize) -> Result<Vec<String>> {
         let buffer = self.buffer.borrow();
         let place = buffer.place_of(ordinal);
         let is_in_sql = place.is_none_or(|place| place < buffer.savepoints_in_sql);
@@ -153,38 +153,39 @@ impl Database {
         drop(buffer);
         match place {
             Some(place) => self.before_rollback(place),
-            None => self.make_readers_independent(),
+            None => self.detach_readers(),
         }
         if is_in_sql {
             // One that we do not have is SQL's to refuse; or it is a tool's.
             self.run_directly(&format!("ROLLBACK TO SAVEPOINT t{ordinal}"))?;
         }
         let Some(place) = place else {
-            self.after_tools();
+            self.after_tool_sql();
             return Ok(Vec::new());
         };
         let mut buffer = self.buffer.borrow_mut();
         if is_without_journal {
             // What has reached the tables stays, so what is on its way must, too: an item without
             // its span would be in the way of the next one.
-            buffer.forget_savepoints_from(place + 1);
+            buffer.release_savepoints_from(place + 1);
             return Ok(Vec::new());
         }
-        let can_tell =
-            buffer.is_on && !buffer.has_unjournaled && buffer.kv.changes_since(place) <= MAX_TOLD;
+        let can_report = buffer.is_on
+            && !buffer.has_unlogged_writes
+            && buffer.kv.changes_since(place) <= MAX_REPORTED_KEYS;
         // What is not UTF-8 has no string that it could be told by.
-        let undone: Option<Vec<String>> = can_tell
+        let undone: Option<Vec<String>> = can_report
             .then(|| buffer.kv.changed_since(place))
             .and_then(|keys| {
                 keys.map(|key| std::str::from_utf8(key).map(str::to_owned).ok())
                     .collect()
             });
         // What the journals know nothing of has been undone with the first savepoint.
-        buffer.has_unjournaled &= place > 0;
+        buffer.has_unlogged_writes &= place > 0;
         buffer.undo_to(place);
         drop(buffer);
         if undone.is_none() {
-            self.signal.outdate();
+            self.signal.invalidate();
         }
         Ok(undone.unwrap_or_default())
     }
@@ -203,10 +204,10 @@ impl Database {
             self.run_directly("RELEASE SAVEPOINT t0")?;
         }
         if let Some(last) = last.filter(|_| is_set) {
-            self.buffer.borrow_mut().forget_savepoints_from(last);
+            self.buffer.borrow_mut().release_savepoints_from(last);
         }
         if !self.buffer.borrow().has_crank_savepoints() {
-            self.buffer.borrow_mut().has_unjournaled = false;
+            self.buffer.borrow_mut().has_unlogged_writes = false;
             return Ok(());
         }
         // Those that are left are there because the crank has returned to them. A tool may have
@@ -214,11 +215,11 @@ impl Database {
         while self.buffer.borrow().savepoints_in_sql > 0 {
             let last = self.buffer.borrow().place_of(0).unwrap_or(0);
             drop(self.run_directly("RELEASE SAVEPOINT t0"));
-            self.buffer.borrow_mut().forget_savepoints_from(last);
+            self.buffer.borrow_mut().release_savepoints_from(last);
         }
         let mut buffer = self.buffer.borrow_mut();
-        buffer.forget_savepoints_from(0);
-        buffer.has_unjournaled = false;
+        buffer.release_savepoints_from(0);
+        buffer.has_unlogged_writes = false;
         Ok(())
     }
 
@@ -226,11 +227,11 @@ impl Database {
     ///
     /// SQL has undone what was written there, and that may include what was buffered when the
     /// savepoint was set.
-    pub(crate) fn tool_returned_to(&self, ordinal: usize) {
+    pub(crate) fn tool_rolled_back_to(&self, ordinal: usize) {
         let mut buffer = self.buffer.borrow_mut();
         if let Some(place) = buffer.place_of(ordinal) {
             match buffer.is_without_journal {
-                true => buffer.forget_savepoints_from(place + 1),
+                true => buffer.release_savepoints_from(place + 1),
                 false => buffer.undo_to(place),
             }
         }
@@ -240,7 +241,7 @@ impl Database {
     pub(crate) fn tool_released(&self, ordinal: usize) {
         let mut buffer = self.buffer.borrow_mut();
         if let Some(place) = buffer.place_of(ordinal) {
-            buffer.forget_savepoints_from(place);
+            buffer.release_savepoints_from(place);
         }
     }
 
@@ -261,9 +262,9 @@ impl Database {
         let changes = self.total_changes();
         let place = self.buffer.borrow().savepoints.len();
         self.push_savepoint(Savepoint::Call)?;
-        let done = work(self).and_then(|value| self.keep_call(place).map(|()| value));
+        let done = work(self).and_then(|value| self.release_call(place).map(|()| value));
         if done.is_err() {
-            self.undo_call(place, changes);
+            self.roll_back_call(place, changes);
         }
         done
     }
@@ -280,25 +281,25 @@ impl Database {
         is_there.then_some(buffer.savepoints_in_sql > place)
     }
 
-    fn keep_call(&self, place: usize) -> Result<()> {
+    fn release_call(&self, place: usize) -> Result<()> {
         let Some(is_in_sql) = self.call_at(place) else {
             return Ok(());
         };
         if is_in_sql {
             self.run_directly("RELEASE SAVEPOINT swing_store_call")?;
         }
-        self.buffer.borrow_mut().forget_savepoints_from(place);
+        self.buffer.borrow_mut().release_savepoints_from(place);
         Ok(())
     }
 
-    fn undo_call(&self, place: usize, changes: Option<u64>) {
+    fn roll_back_call(&self, place: usize, changes: Option<u64>) {
         let Some(is_in_sql) = self.call_at(place) else {
             return;
         };
         let mut buffer = self.buffer.borrow_mut();
         let is_without_journal = buffer.is_without_journal;
         buffer.undo_to(place);
-        buffer.forget_savepoints_from(place);
+        buffer.release_savepoints_from(place);
         drop(buffer);
         if is_in_sql && self.in_transaction() {
             let sql = [

@@ -231,7 +231,7 @@ impl<V: Size> UndoMap<V> {
     }
 
     /// Forgets the mark of this number and later ones, and keeps what has changed since.
-    pub(crate) fn forget_marks_from(&mut self, mark: usize) {
+    pub(crate) fn release_marks_from(&mut self, mark: usize) {
         self.marks.truncate(mark);
         if self.marks.is_empty() {
             self.undo.clear();
@@ -341,7 +341,7 @@ mod tests {
                     8 if !copies.is_empty() => {
                         let mark = below(copies.len() as u64) as usize;
                         buffer.undo_to(mark);
-                        buffer.forget_marks_from(mark);
+                        buffer.release_marks_from(mark);
                         if let Some(state) = savepoints[mark].take() {
                             database = state;
                         }
@@ -350,7 +350,7 @@ mod tests {
                         copies.truncate(mark);
                     }
                     9 => {
-                        buffer.forget_marks_from(0);
+                        buffer.release_marks_from(0);
                         savepoints.clear();
                         copies.clear();
                     }
@@ -388,7 +388,7 @@ mod tests {
         }
         assert_eq!(buffer.undo.len(), 1);
         buffer.undo_to(0);
-        buffer.forget_marks_from(0);
+        buffer.release_marks_from(0);
         assert_eq!(buffer.get(b"k"), Some(&0));
         check_bytes(&buffer);
     }

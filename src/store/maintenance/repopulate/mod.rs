@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 pub use directory::{repopulate_from_directory, repopulate_from_directory_into};
 pub use incoming::Incoming;
 
-use crate::store::database::shared_writer::{SharedWriter, Transacted};
+use crate::store::database::shared_writer::{SharedWriter, TransactionStats};
 use crate::store::error::{Error, Result, show};
 use crate::store::records::mode::ArtifactMode;
 use crate::store::tasks::lock;
@@ -91,7 +91,7 @@ pub struct Repopulated {
     /// The names of those that the mode asks for and the store still lacks.
     pub missing: Vec<Vec<u8>>,
     /// How the transactions went.
-    pub transacted: Transacted,
+    pub transacted: TransactionStats,
 }
 
 /// What became of one artifact.

@@ -123,7 +123,7 @@ impl ExportDirectory {
         monitor.set_total(self.artifacts.len() + 1);
         let db = staged.database();
         Store::initialize(db, Some(true))?;
-        staged.relax()?;
+        staged.defer_sync()?;
         db.lock()
             .execute(&format!("PRAGMA cache_size=-{CACHE_KIB}"))?;
         let options = StoreOptions {

@@ -8,7 +8,7 @@ use super::{HEIGHT_KEY, known_height, text_of_height};
 use crate::store::database::OpenOptions;
 use crate::store::database::hints::WithFile;
 use crate::store::database::locate::file_in_directory;
-use crate::store::database::read_view::View;
+use crate::store::database::read_view::ReadView;
 use crate::store::database::staging::{Staged, StoreLocation};
 use crate::store::error::Result;
 use crate::store::error::directory::Fault;
@@ -46,8 +46,8 @@ impl Replaced {
     fn find(directory: &Path, monitor: &Monitor) -> Option<Replaced> {
         let file_bytes = std::fs::metadata(file_in_directory(directory)).ok()?.len();
         // Whatever is wrong with it, it is about to be replaced.
-        let view = View::open(directory, 1, monitor, &Arc::default());
-        let connections = view.map(View::into_connections).unwrap_or_default();
+        let view = ReadView::open(directory, 1, monitor, &Arc::default());
+        let connections = view.map(ReadView::into_connections).unwrap_or_default();
         let height = connections
             .first()
             .map(|db| db.kv_get(HEIGHT_KEY, known_height));
