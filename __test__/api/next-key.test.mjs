@@ -51,6 +51,8 @@ const changes = {
     kvStore.getNextKey(keyOf(n + 2));
     kvStore.set(keyOf(n + 4), 'again');
   },
+  'writes by SQL': ({ db }, n) =>
+    db.exec(`DELETE FROM kvStore WHERE key = '${keyOf(n + 2)}'; INSERT INTO kvStore VALUES ('${keyOf(n + 3)}', 'new')`),
   'sets a key after the last': ({ kvStore }) => kvStore.set('z', 'new'),
   'sets a value that is written at once': ({ kvStore }, n) => kvStore.set(keyOf(n + 3), 'x'.repeat(3_000_000)),
 };
@@ -78,7 +80,7 @@ const scenarios = {
         establishCrankSavepoint('s');
         const keys = await walk(kvStore, '', async (n, count) => {
           if (count % 200 !== 90) return;
-          act({ kvStore }, n);
+          act({ kvStore, db: store.debug.getDatabase() }, n);
           await end({ store });
           // The savepoint is gone after a commit, and after a return to it.
           if (ending === 'and commits' || ending === 'and rolls back') establishCrankSavepoint('s');
@@ -164,6 +166,11 @@ const scenarios = {
     };
     startCrank();
     deleteFirst(150);
+    establishCrankSavepoint('s');
+    deleteFirst(60);
+    // What was passed over is there again, at once.
+    rollbackCrank('s');
+    deleteFirst(10);
     establishCrankSavepoint('s');
     deleteFirst(60);
     kvStore.set(keyOf(310), 'again');
