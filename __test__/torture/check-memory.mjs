@@ -36,7 +36,7 @@ const sanitizer = () => {
   // A target has to be named, or else build scripts and macros would be made with the sanitizer, too.
   const nightly = process.env.SWING_STORE_NIGHTLY ?? 'nightly';
   const args = [`+${nightly}`, 'test', '--locked', '--lib', '--tests', '--no-fail-fast', '--target', target];
-  return run('cargo', [...args, '--no-default-features', '--features', 'cli'], {
+  return run('cargo', [...args, '--no-default-features', '--features', 'report'], {
     CARGO_TARGET_DIR: path.join(root, 'target', 'sanitizer'),
     RUSTFLAGS: '-Zsanitizer=address',
     CFLAGS: '-fsanitize=address -fno-omit-frame-pointer',
