@@ -139,6 +139,20 @@ const archived = async (dir, { archiveTranscript, archiveSnapshot }) => {
   return Object.fromEntries(names.map(name => [name, unpack(fs.readFileSync(path.join(dir, name)))]));
 };
 
+test('a span that there is none of', async t => {
+  const dir = temporaryDirectory(t);
+  for (const powers of [nativeArchivePowers, { ...nativeArchivePowers }]) {
+    const { kernelStorage, hostStorage } = initSwingStore(null, {
+      archiveTranscript: makeArchiveTranscript(dir, powers),
+    });
+    const { rolloverSpan, stopUsingTranscript } = kernelStorage.transcriptStore;
+    await t.throwsAsync(rolloverSpan('v9'), { message: /no current transcript/ });
+    await stopUsingTranscript('v9').catch(error => t.regex(error.message, /no current transcript/));
+    await hostStorage.close();
+  }
+  t.deepEqual(fs.readdirSync(dir), []);
+});
+
 test.serial('a store lets the addon write only for the archivers of this package', async t => {
   const base = temporaryDirectory(t);
   const both = { 'snapshot.v1.1.gz': 'snapshot', 'transcript.v1.0.1.gz': 'zero\n' };
