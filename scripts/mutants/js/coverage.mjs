@@ -19,7 +19,7 @@ const LEFT_OUT = [
   /^torture\//,
   /^api\/types\./,
   /^parity\/comparison-finds-faults\./,
-  /^robustness\/(decompression-bombs|full-disk|hostile-|killed-|limited-systems|sync-order)/,
+  /^robustness\/(decompression-bombs|full-disk|hostile-|hot-journals|killed-|limited-systems|sync-order)/,
 ];
 
 /** All test files, as paths below `__test__`. */
