@@ -130,6 +130,10 @@ const limitOf = ms => 4 * ms + 20_000;
 const QUICK_MS = 2000;
 
 const outcomeOf = async ({ file, ms, cpu }, { id }, copy) => {
+  if (cpu <= QUICK_MS) {
+    const found = await copy.runHot(file, id);
+    if (found) return found.outcome;
+  }
   const run = () => copy.run(file, { mutant: id, limit: limitOf(ms) });
   const { outcome } = await run();
   return outcome === 'failed' && cpu > QUICK_MS ? (await run()).outcome : outcome;

@@ -14,6 +14,7 @@ import {
 import os from 'node:os';
 import path from 'node:path';
 
+import { makePool } from './hot/pool.mjs';
 import { runTest } from './run-test.mjs';
 
 /** Everything that git knows or would add, and the built addon. */
@@ -73,5 +74,10 @@ export const makeCopy = (root, instrumented) => {
     }
   };
 
-  return { tree, run, remove: () => rmSync(dir, { recursive: true, force: true, maxRetries: 3 }) };
+  const pool = makePool(tree, scratch);
+  const remove = () => {
+    pool.end();
+    rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
+  };
+  return { tree, run, runHot: pool.run, remove };
 };
