@@ -160,7 +160,9 @@ test('snapshots', async t => {
   const store = initSwingStore(null, { keepSnapshots: true });
   const { snapStore } = store.kernelStorage;
   const whole = store.internal.snapStore;
+  const begun = performance.now();
   const saved = await snapStore.saveSnapshot('v1', 1, [SNAPSHOTS[0]]);
+  const seconds = (performance.now() - begun) / 1000;
   t.deepEqual(Object.keys(saved), [
     'hash',
     'uncompressedSize',
@@ -171,9 +173,8 @@ test('snapshots', async t => {
   ]);
   t.true(Object.isFrozen(saved));
   t.like(saved, { hash: sha256(SNAPSHOTS[0]), uncompressedSize: 12, archiveWriteSeconds: undefined });
-  // Seconds, of something that takes some milliseconds at the most.
-  t.true(saved.compressSeconds > 0 && saved.compressSeconds < 20);
-  t.true(saved.dbSaveSeconds > 0 && saved.dbSaveSeconds < 20);
+  t.true(saved.compressSeconds > 0 && saved.dbSaveSeconds > 0);
+  t.true(saved.compressSeconds + saved.dbSaveSeconds <= seconds);
   await snapStore.saveSnapshot('v1', 3, [SNAPSHOTS[1]]);
   const hashes = SNAPSHOTS.map(sha256);
   t.like(snapStore.getSnapshotInfo('v1'), { snapPos: 3, hash: hashes[1], uncompressedSize: 12 });
