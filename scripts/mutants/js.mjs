@@ -186,8 +186,9 @@ const campaign = async () => {
   }
   const isOpen = mutant => !['killed', 'timeout'].includes(results.of(mutant)?.status);
   const todo = mutants.filter(mutant => isOpen(mutant) && !Object.hasOwn(accepted, mutant.name));
-  // Last those that are seldom alone in what they show.
-  todo.sort((a, b) => a.isWeak - b.isWeak);
+  // Survivors of earlier runs come last, and before them those that are seldom alone in what they show.
+  const rankOf = mutant => (results.of(mutant) ? 2 : Number(mutant.isWeak));
+  todo.sort((a, b) => rankOf(a) - rankOf(b));
   const work = async () => {
     for (let next = todo.shift(); next; next = todo.shift()) await runMutant(next, copy, tests, record);
   };
