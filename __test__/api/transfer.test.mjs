@@ -96,6 +96,20 @@ const exporterOf = ({ records, artifacts }, log = []) => ({
   },
 });
 
+/** How many files below a directory this process has open, where the system tells. */
+const openFiles = dir => {
+  if (process.platform !== 'linux') return 0;
+  const real = fs.realpathSync(dir);
+  const targets = fs.readdirSync('/proc/self/fd').map(fd => {
+    try {
+      return fs.readlinkSync(`/proc/self/fd/${fd}`);
+    } catch {
+      return ''; // closed meanwhile
+    }
+  });
+  return targets.filter(target => target.startsWith(real)).length;
+};
+
 /** A store's contents, from outside. */
 const dumpOf = async dir => {
   const { debug, hostStorage } = api.openSwingStore(dir, { readonly: true });
@@ -250,6 +264,7 @@ test('what is wrong with an export', async t => {
       [path.join('store', 'swingstore.sqlite')],
     );
     t.false(log.includes('close'));
+    t.is(openFiles(at('.')), 0);
   };
   const withRecord =
     (...more) =>

@@ -18,6 +18,9 @@ export const makeRecord = () => {
   };
 };
 
+/** What a test costs, in milliseconds: what it computes, and a part of what it waits, since others go on meanwhile. */
+const costOf = ({ ms, cpu }) => Math.max(cpu, ms / 4);
+
 /**
  * The test files for a mutant, the best first: those that are quick for how likely they are to kill it. Of those that it
  * has passed before none is run again.
@@ -25,18 +28,18 @@ export const makeRecord = () => {
  * @param {import('./mutants.mjs').Mutant} mutant
  * @param {import('./coverage.mjs').TestFile[]} tests
  * @param {{ record: ReturnType<typeof makeRecord>, ran: Record<string, string>, budget: number }} options  `budget`: how
- *   many milliseconds they may compute together
+ *   much they may cost together
  */
 export const planFor = (mutant, tests, { record, ran, budget }) => {
-  const value = ({ name, cpu }) => record.chance(mutant.file, name) / cpu;
+  const value = test => record.chance(mutant.file, test.name) / costOf(test);
   const ordered = tests.filter(test => test.reaches(mutant)).sort((a, b) => value(b) - value(a));
   let left = budget;
-  const chosen = [];
+  const affordable = [];
   for (const test of ordered) {
-    const hasRun = ran[test.name] === test.version;
-    if (left < test.cpu && chosen.length > 0) continue;
-    left -= test.cpu;
-    if (!hasRun) chosen.push(test);
+    // One at least.
+    if (left < costOf(test) && affordable.length > 0) continue;
+    left -= costOf(test);
+    affordable.push(test);
   }
-  return chosen;
+  return affordable.filter(({ name, version }) => ran[name] !== version);
 };
