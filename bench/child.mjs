@@ -1,6 +1,6 @@
 /**
- * One run of one phase, in a process of its own: started by `run.mjs`, which sends a job and gets the figures.
- * Both implementations run under the lockdown that the reference needs.
+ * One run of one phase, in its own process. `run.mjs` starts it, sends a job and receives the results. Both
+ * implementations run under the lockdown that the reference needs.
  */
 import '@endo/init';
 import { createHash } from 'node:crypto';
@@ -11,7 +11,7 @@ import { makeMeter } from './lib/meter.mjs';
 import { loadPhase } from './lib/phases.mjs';
 import { realInputs } from './lib/real-inputs.mjs';
 
-/** Times one pass of SHA-256 over files that `hash` names, by OpenSSL. */
+/** Measures one pass of OpenSSL's SHA-256 over the files that `hash` names. */
 const timeHash = async ({ hash, repeat = 1 }, directories) => {
   const contents = await Promise.all(
     hash.map(name => {
@@ -47,14 +47,14 @@ const doJob = async ({ role, phase: name, implementation, real, command, ...job 
   }
 };
 
-// Without whoever wants the result there is no point in going on.
+// Ends when the parent process has gone.
 process.once('disconnect', () => process.exit(1));
 process.once('message', async job => {
   try {
     const result = await doJob(job);
     process.send({ result }, () => process.exit(0));
   } catch (error) {
-    // Under lockdown, a stack need not begin with the message.
+    // Under lockdown, a stack may lack the message.
     process.send({ error: `${error}\n${error?.stack ?? ''}` }, () => process.exit(1));
   }
 });

@@ -1,7 +1,7 @@
 /**
  * Compares the speed of this package with that of `@agoric/swing-store`, phase by phase: see `--help`.
  *
- * Each run is a process of its own, and runs of the two alternate, so that whatever else the machine does meets both.
+ * Each run has its own process. Runs of the two implementations alternate, so that other load affects both.
  */
 import { writeFile } from 'node:fs/promises';
 import { readArguments, usage, UsageError } from './lib/arguments.mjs';
@@ -16,17 +16,17 @@ import { makeChart } from './lib/svg.mjs';
 import { forTerminal } from './lib/table.mjs';
 import { makeWorkspace } from './lib/workspace.mjs';
 
-/** A line that shows what goes on, where there is a terminal to show it on. */
+/** Shows the current step on one line if stderr is a terminal. */
 const status = text => {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
 };
 
-/** Elsewhere, a line for each phase that is done. */
+/** Prints a line for each finished phase if stderr is not a terminal. */
 const tick = (name, done, all) => {
   if (!process.stderr.isTTY) process.stderr.write(`${name} done, ${done} of ${all}\n`);
 };
 
-/** What to call the results in a file that may hold several kinds. */
+/** The kind of results, for a file that contains several kinds. */
 const kindOf = ({ growth, real }) => {
   if (growth) return 'growth';
   return real ? 'real store' : 'phases';
@@ -36,7 +36,7 @@ const bench = async settings => {
   const { growth, phases, scale, json, svg, markdown } = settings;
   const machine = await describeMachine(settings);
   status('compiling the program that measures limits');
-  // What limits would say about growth, the two sizes say themselves.
+  // Growth has no limits: the two sizes are compared with each other.
   const limits = growth || settings['no-limits'] ? {} : await buildLimits();
   const workspace = makeWorkspace(settings.dir);
   const runPhase = makeRunner(workspace, { ...settings, limits: limits.program });

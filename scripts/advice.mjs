@@ -1,7 +1,8 @@
 /**
- * Why a build by cargo may have failed, judging by what it printed; `undefined` if that says nothing.
+ * Explains why cargo probably failed.
  *
- * @param {string} output
+ * @param {string} output what cargo printed
+ * @returns {string | undefined} `undefined` if the output matches no known cause
  */
 export const buildAdvice = output => {
   if (/linker .* not found|error: could not find .*link\.exe/.test(output)) {
@@ -11,13 +12,13 @@ export const buildAdvice = output => {
     );
   }
   if (/failed to run custom build command|failed to find tool/.test(output)) {
-    return 'SQLite is compiled from C along with the addon, which needs a C compiler ("cc" or $CC).';
+    return 'The addon includes SQLite, whose compilation needs a C compiler ("cc" or $CC).';
   }
   if (/requires rustc|rustc \S+ is not supported|feature `edition2024`/.test(output)) {
-    return 'This Rust is too old for the addon; "rustup update" brings a newer one.';
+    return 'This Rust is too old for the addon. Run "rustup update".';
   }
   if (/failed to download|Could not resolve host|spurious network error/.test(output)) {
-    return 'The registry of Rust packages could not be reached.';
+    return 'Cargo could not reach the registry of Rust packages.';
   }
   return undefined;
 };

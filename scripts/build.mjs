@@ -1,11 +1,10 @@
 /**
- * Builds the addon and puts it where the loader looks for it, under the name that `napi build --platform` gives.
+ * Builds the addon and copies it to where the loader expects it, under the name that `napi build --platform` gives.
  *
- *     npm run build              as it is published
+ *     npm run build              as published
  *     npm run build:quick        faster to build, slower to run
  *
- * Cargo does the work. The command-line tool of napi-rs, which would do the same, needs a newer Node.js than this
- * package does.
+ * Runs cargo directly: the command-line tool of napi-rs needs a newer Node.js than this package.
  */
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, renameSync } from 'node:fs';
@@ -22,11 +21,11 @@ const { profile } = parseArgs({ options: { profile: { type: 'string', default: '
 
 const args = ['build', '--locked', '--lib', '--features', 'allocator', '--profile', profile];
 const { status, error } = spawnSync('cargo', args, { cwd: root, stdio: 'inherit' });
-if (error) console.error(`cargo could not be run: ${error.message}`);
+if (error) console.error(`could not run cargo: ${error.message}`);
 if (status === 0) {
   const target = process.env.CARGO_TARGET_DIR ?? path.join(root, 'target');
   const addon = path.join(root, `${NAME}.${platformName()}.node`);
-  // By another name first, since a process that has the old one loaded must not see it change.
+  // Copied under another name first: a process that has loaded the old file must not see it change.
   copyFileSync(path.join(target, profile, libraryName({ os: process.platform })), `${addon}.new`);
   renameSync(`${addon}.new`, addon);
 } else {

@@ -1,9 +1,9 @@
 /**
- * Shows the package at work: exports a store to a directory, imports that into a new store, and compares the two byte
- * for byte.
+ * Demonstrates the package: exports a store to a directory, imports the directory into a new store, and compares the two
+ * stores byte for byte.
  *
- *     npm run demo                      with a store made for the purpose
- *     npm run demo -- --store DIR       with one of your own, which is only read
+ *     npm run demo                      with a generated store
+ *     npm run demo -- --store DIR       with a store of your own, which is only read
  */
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -19,7 +19,7 @@ const usage = `Usage: npm run demo -- [options]
 
 const artifactMode = 'replay';
 
-/** What went wrong, said for whoever runs the demo: printed without a stack. */
+/** An error for the user of the demo: printed without a stack. */
 class DemoError extends Error {}
 
 const readArguments = () => {
@@ -43,7 +43,7 @@ const insistSame = (whose, found) => {
 };
 
 const demo = async ({ store, keep, 'no-reference': noReference }) => {
-  // Not before the setup: these need what it installs and builds.
+  // Imported after the setup: these need what it installs and builds.
   const { load, ours } = await import('./demo/load.mjs');
   const { makeHistory } = await import('./demo/history.mjs');
   const { openExport, writeExport } = await import('./demo/directory.mjs');
@@ -63,7 +63,7 @@ const demo = async ({ store, keep, 'no-reference': noReference }) => {
   const exportDir = path.join(dir, 'export');
   const copyDir = path.join(dir, 'copy');
   const steps = [];
-  /** Does one step, with a bar, and notes how long it took. */
+  /** Runs one step, shows a progress bar, and records the time it took. */
   const step = async (what, bytes, act) => {
     const { result, seconds } = await withBar(what, act);
     steps.push({ what, bytes, seconds });
@@ -72,7 +72,7 @@ const demo = async ({ store, keep, 'no-reference': noReference }) => {
 
   if (store === undefined) {
     const made = await step('make a store', 0, onProgress => makeHistory(swingStore, storeDir, onProgress));
-    say(`Made a store of ${made.blocks} blocks and ${made.vats} vats, one of them upgraded.`);
+    say(`Made a store with ${made.blocks} blocks and ${made.vats} vats, one of them upgraded.`);
   }
 
   const written = await step('export', 0, async onProgress => {
@@ -98,7 +98,7 @@ const demo = async ({ store, keep, 'no-reference': noReference }) => {
     await hostStorage.commit();
     await hostStorage.close();
   });
-  say('Imported that into a new store; every artifact was checked against its hash.');
+  say('Imported it into a new store; every artifact was checked against its hash.');
 
   const [original, copy] = await step('compare', 2 * bytes, async onProgress => {
     const of = 2 * artifacts.length;
@@ -107,7 +107,7 @@ const demo = async ({ store, keep, 'no-reference': noReference }) => {
     return [first, second];
   });
   insistSame('the new store', differences(original, copy));
-  say('Compared the two stores: same export data, same artifacts.');
+  say('Compared the two stores: their export data and artifacts are the same.');
 
   if (!noReference) {
     const [first, second] = await step('compare with the reference', 2 * bytes, async () => [
@@ -117,10 +117,10 @@ const demo = async ({ store, keep, 'no-reference': noReference }) => {
     if (first && second) {
       insistSame("the reference's export of the first store", differences(original, first));
       insistSame("the reference's export of the new store", differences(original, second));
-      say('Compared both with what @agoric/swing-store exports from them: the same again.');
+      say('Compared both with what @agoric/swing-store exports from them: the same.');
     } else {
       steps.pop();
-      say('@agoric/swing-store is not installed, or cannot be loaded here: not compared with it.');
+      say('Skipped the comparison with @agoric/swing-store: it is not installed or cannot be loaded.');
     }
   }
 
@@ -138,7 +138,7 @@ try {
     await demo(options);
   }
 } catch (error) {
-  // Most errors here tell the user something; the stack is for whoever works on this.
+  // Most errors here are for the user; a stack helps only developers of this project.
   console.error(process.env.DEBUG ? error : `demo: ${error.message}`);
   process.exitCode = 1;
 }

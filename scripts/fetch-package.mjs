@@ -1,4 +1,4 @@
-/** Gets a package from npm without installing it: no dependencies, no scripts, no change to any `package.json`. */
+/** Downloads a package from npm without installing it: no dependencies, no scripts, no change of a `package.json`. */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
@@ -11,7 +11,7 @@ const unpack = (file, cwd) => {
 };
 
 /**
- * Puts a package into a `node_modules`, in the place of the one that is there.
+ * Puts a package into a `node_modules`, replacing an existing one.
  *
  * @param {string} name
  * @param {string} version

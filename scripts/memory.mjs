@@ -1,15 +1,15 @@
 /**
- * Measures the memory of one process that does everything once: keys, items, images, an export, and an import of what
- * was exported.
+ * Measures the memory of one process that does everything once: keys, items, images, an export, and an import of that
+ * export.
  *
  *     npm run memory                         both implementations
- *     npm run memory -- --only ours          one of them: ours or reference
- *     npm run memory -- --scale 0.1          less of everything
- *     npm run memory -- --large              instead, an import of a store of 1 GB that another process made
- *     npm run memory -- --runs 3             medians of three runs, by both in turn
+ *     npm run memory -- --only ours          only one: ours or reference
+ *     npm run memory -- --scale 0.1          a tenth of all sizes
+ *     npm run memory -- --large              instead, imports a store of 1 GB that another process has made
+ *     npm run memory -- --runs 3             medians of three alternating runs
  *
- * Each runs in a process of its own. It prints the most that was resident during each step, by the end of it, and what is
- * resident at the end, when garbage has been collected. Linux only.
+ * Each implementation runs in a separate process. Prints the peak resident memory of each step, and the resident memory
+ * at the end, after garbage collection. Linux only.
  */
 import { fork } from 'node:child_process';
 import { createReadStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -33,13 +33,13 @@ const IMAGE_BYTES = 12 * MIB;
 const LARGE_ITEM_BYTES = 1000 * MIB;
 const LARGE_SPAN = 2_000;
 
-/** A figure of this process, in bytes. */
+/** A memory figure of this process from `/proc/self/status`, in bytes. */
 const status = name => {
   const line = readFileSync('/proc/self/status', 'utf8').match(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm'));
   return Number(line[1]) * 1024;
 };
 
-/** Imports a store from an exporter of another. */
+/** Exports a store and imports it into another. */
 const importStore = async (api, from, to) => {
   const exporter = api.makeSwingStoreExporter(from, { artifactMode: 'debug' });
   const imported = await api.importSwingStore(exporter, to, { artifactMode: 'debug' });
@@ -112,7 +112,7 @@ const work = async job => {
   if (job.implementation === 'reference') await import('@endo/init');
   const api = await import(job.implementation === 'reference' ? '@agoric/swing-store' : '../index.mjs');
   const figures = [];
-  /** Sets the peak back to what is resident now, and runs a step. */
+  /** Resets the peak to the present resident memory, runs a step, and records its peak. */
   const step = async (name, run) => {
     writeFileSync('/proc/self/clear_refs', '5');
     await run();

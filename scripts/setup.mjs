@@ -1,8 +1,8 @@
 /**
- * Gets a fresh clone ready: installs the npm dependencies and builds the addon, each only if that is missing or older
- * than what it is made from. With nothing to do it takes a few milliseconds, so scripts call it without asking.
+ * Prepares a fresh clone: installs the npm dependencies and builds the addon, each only if it is missing or older than its
+ * sources. If everything is up to date, this takes a few milliseconds, so scripts always call it.
  *
- * It uses nothing but Node.js itself, since there may be nothing else yet.
+ * Uses only Node.js itself, since nothing else may be installed yet.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import {
@@ -30,15 +30,15 @@ import { addonSources } from './sources.mjs';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const at = (...parts) => path.join(root, ...parts);
 
-/** What went wrong, said for whoever runs the script: printed without a stack. */
+/** An error for the user of the script: printed without a stack. */
 export class SetupError extends Error {}
 
-// --- What is out of date ---------------------------------------------------------------------------------------------
+// --- Checking what is outdated ---------------------------------------------------------------------------------------
 
-/** When a file was last changed, or `undefined` if it is not there. */
+/** The modification time of a file; `undefined` if it does not exist. */
 const changed = file => statSync(file, { throwIfNoEntry: false })?.mtimeMs;
 
-/** When the newest of some files and directories was changed, looking inside the directories. */
+/** The latest modification time of some files and of the files in some directories. */
 const newest = files => {
   let latest = 0;
   for (const file of files) {
@@ -50,23 +50,22 @@ const newest = files => {
   return latest;
 };
 
-/** Is `made` missing, or older than any of its sources by more than some milliseconds? */
+/** Whether `made` is missing, or older than any of its sources by more than some milliseconds. */
 const isStale = (made, sources, slack = 0) => {
   const time = changed(made);
   return time === undefined || time + slack < newest(sources);
 };
 
-// npm writes this file last, so it tells a whole installation from one that was cut short; but `npm install` may write
-// the lock file right after it.
+// npm writes this file last, so it marks a complete installation; `npm install` may write the lock file right after it.
 const installed = at('node_modules', '.package-lock.json');
 
-// What is compiled during the installation fits one version of Node.js.
+// Addons that are compiled during the installation work with one version of Node.js only.
 const installedFor = at('node_modules', '.node-abi');
 const isForAnother = () => existsSync(installedFor) && readFileSync(installedFor, 'utf8') !== process.versions.modules;
 
 const needsInstall = () => isStale(installed, [at('package-lock.json')], 2000) || isForAnother();
 
-/** The addon for this platform, which the build puts into its name. */
+/** The path of the addon, whose name contains the platform; `undefined` if it was not built. */
 const addon = () => {
   const prefix = `swing-store-native.${process.platform}-${process.arch}`;
   const name = readdirSync(root).find(file => file.startsWith(prefix) && file.endsWith('.node'));
@@ -78,45 +77,45 @@ const needsBuild = () => {
   return file === undefined || isStale(file, sources);
 };
 
-// --- Doing something about it ----------------------------------------------------------------------------------------
+// --- Installing and building ----------------------------------------------------------------------------------------
 
-/** Is there such a program, and does it run? */
+/** Whether a program exists and runs. */
 const runs = program => spawnSync(program, ['--version'], { stdio: 'ignore' }).status === 0;
 
 const checkNode = () => {
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major > 20 || (major === 20 && minor >= 9)) return;
-  throw new SetupError(`Node.js 20.9 or newer is needed; this is ${process.versions.node}.`);
+  throw new SetupError(`This needs Node.js 20.9 or newer; this is ${process.versions.node}.`);
 };
 
 const checkCargo = () => {
   if (runs('cargo')) return;
   throw new SetupError(
-    'The addon is written in Rust, and "cargo" was not found or does not run. Install Rust (https://rustup.rs), ' +
-      'open a new terminal so that it is on the PATH, and try again.',
+    'The addon is written in Rust, but "cargo" was not found or does not run. Install Rust (https://rustup.rs), ' +
+      'open a new terminal, which updates the PATH, and retry.',
   );
 };
 
-/** Why an installation may have failed, judging by what it printed. */
+/** Explains why npm probably failed, judging by its output. */
 const installAdvice = output => {
   if (/gyp ERR!|node-gyp|prebuild-install/.test(output)) {
     return (
-      'A development dependency (better-sqlite3, which the tests compare with) found no prebuilt file for this ' +
-      'platform and could not be compiled. That needs Python 3, make and a C++ compiler: ' +
+      'better-sqlite3, a development dependency of the tests, has no prebuilt file for this platform and could not be ' +
+      'compiled. Its compilation needs Python 3, make and a C++ compiler: ' +
       'on Debian or Ubuntu "python3 make g++", on macOS "xcode-select --install".'
     );
   }
   if (/ENOTFOUND|ETIMEDOUT|EAI_AGAIN|ECONNREFUSED|ECONNRESET/.test(output)) {
-    return 'The package registry could not be reached.';
+    return 'npm could not reach the package registry.';
   }
-  if (/EUSAGE|in sync/.test(output)) return 'package.json and package-lock.json do not agree; run "npm install".';
+  if (/EUSAGE|in sync/.test(output)) return 'package.json and package-lock.json disagree. Run "npm install".';
   return undefined;
 };
 
-/** Runs npm; shows its output only if it fails, since a build that works says nothing of interest. */
+/** Runs npm, and shows its output only if it fails. */
 const npm = (args, advise) =>
   new Promise((resolve, reject) => {
-    // npm hands its own path to the scripts that it runs; outside of those it is looked up.
+    // npm passes its own path to the scripts that it runs; elsewhere, the PATH is searched.
     const script = process.env.npm_execpath;
     const [program, first] = script?.endsWith('.js') ? [process.execPath, [script]] : ['npm', []];
     const child = spawn(program, [...first, ...args], {
@@ -129,7 +128,7 @@ const npm = (args, advise) =>
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', text => (output += text));
     }
-    child.on('error', error => reject(new SetupError(`"npm" could not be run: ${error.message}`)));
+    child.on('error', error => reject(new SetupError(`could not run "npm": ${error.message}`)));
     child.on('close', (code, signal) => {
       if (code === 0) return resolve();
       const end = output.trim().split('\n').slice(-40).join('\n');
@@ -141,12 +140,12 @@ const npm = (args, advise) =>
 
 const seconds = since => `${((performance.now() - since) / 1000).toFixed(1)} s`;
 
-/** The better-sqlite3 for Node.js 24 and later, for which the one of `package-lock.json` can't be compiled. */
+/** The version of better-sqlite3 for Node.js 24 and later, where the version in `package-lock.json` does not compile. */
 const NEWER_SQLITE = '12.11.1';
 
 /** Installs the development dependencies. */
 const install = async () => {
-  // With NODE_ENV=production npm would leave out what the build needs.
+  // With NODE_ENV=production, npm would omit development dependencies, which the build needs.
   const args = ['ci', '--include=dev', '--no-audit', '--no-fund'];
   if (Number.parseInt(process.versions.node, 10) < 24) {
     await npm(args, installAdvice);
@@ -167,12 +166,12 @@ const build = async () => {
   checkCargo();
   await npm(['run', 'build'], buildAdvice);
   const file = addon();
-  if (!file) throw new SetupError('The build went through, but left no addon for this platform.');
-  // If cargo found that nothing had to be compiled after all, the file may have kept its time.
+  if (!file) throw new SetupError('The build succeeded but produced no addon for this platform.');
+  // If cargo compiled nothing, the file may still have its old modification time.
   utimesSync(file, new Date(), new Date());
 };
 
-/** Does one thing, and says in one line what it was and how long it took. */
+/** Runs a step and prints one line with its name and duration. */
 const step = async (what, quiet, act) => {
   const start = performance.now();
   try {
@@ -184,11 +183,11 @@ const step = async (what, quiet, act) => {
   if (!quiet) console.log(`${what}: ${seconds(start)}`);
 };
 
-// --- One at a time ---------------------------------------------------------------------------------------------------
+// --- Running one setup at a time -------------------------------------------------------------------------------------
 
 const lockFile = at('.cache', 'setup.lock');
 
-/** Is the process that wrote the lock still there? */
+/** Whether the process that wrote the lock still exists. */
 const isHeld = () => {
   let pid;
   try {
@@ -196,7 +195,7 @@ const isHeld = () => {
   } catch {
     return false;
   }
-  // Between the making of the file and the writing of the number, give it the benefit of the doubt for a second.
+  // A lock without a number is valid for one second: its process may not have written the number yet.
   if (!pid) return Date.now() - (changed(lockFile) ?? 0) < 1000;
   try {
     process.kill(pid, 0);
@@ -206,7 +205,7 @@ const isHeld = () => {
   }
 };
 
-/** Runs `act` while no other run of this script does; waits its turn. */
+/** Runs `act` while no other process runs one; waits if necessary. */
 const alone = async (quiet, act) => {
   mkdirSync(path.dirname(lockFile), { recursive: true });
   let waiting = false;
@@ -238,21 +237,21 @@ const alone = async (quiet, act) => {
 };
 
 /**
- * Installs and builds what needs it.
+ * Installs the dependencies and builds the addon, each if it is missing or outdated.
  *
- * @param {{ quiet?: boolean }} [options]  `quiet`: print nothing unless it fails
- * @throws {SetupError} with a message for people
+ * @param {{ quiet?: boolean }} [options] with `quiet`, prints nothing unless it fails
+ * @throws {SetupError} with a message for the user
  */
 export const setup = async ({ quiet = false } = {}) => {
   checkNode();
   if (!needsInstall() && !needsBuild()) return;
   await alone(quiet, async () => {
-    // Asked again, for the run that this one may have waited for has perhaps done it all.
+    // Checked again: the process that held the lock may have done everything.
     const works = [];
     if (needsInstall()) works.push(['installing npm dependencies (npm ci)', install]);
     if (needsBuild()) works.push(['building the addon (npm run build; some minutes the first time)', build]);
     if (!quiet) for (const [what] of works) console.log(`${what} ...`);
-    // Concurrently: neither needs the other, and each uses one core for most of its time.
+    // Concurrently: the steps are independent, and each mostly uses one core.
     const outcomes = await Promise.allSettled(works.map(([what, act]) => step(what, quiet, act)));
     const failures = outcomes.filter(({ status }) => status === 'rejected').map(({ reason }) => reason);
     const unexpected = failures.find(error => !(error instanceof SetupError));

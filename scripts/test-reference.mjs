@@ -4,9 +4,9 @@
 //   node scripts/test-reference.mjs [--subject ours|reference] [--keep]
 //
 // `--subject reference` (or SWING_STORE_SUBJECT=reference) runs them against
-// the reference itself: when that fails, the runner is at fault. `--keep`
-// leaves the folder in which they ran. The last line is the tally; the exit
-// code is 0 only if every test file ran and nothing failed or was skipped.
+// the reference itself, which shows faults of this runner. `--keep` keeps the
+// directory in which they ran. The last line is the result; the exit code is 0
+// only if every test file ran and no test failed or was skipped.
 
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
@@ -19,13 +19,13 @@ import { makeSubject, subjectNames } from '../__test__/external/reference/subjec
 import { readResults } from '../__test__/external/reference/tap.mjs';
 import { layOut } from '../__test__/external/reference/workspace.mjs';
 
-/** How many tests the pinned version of the reference has. */
+/** The number of tests of the pinned version of the reference. */
 const LEAST_TESTS = 85;
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const require = createRequire(import.meta.url);
 
-/** The directory of an installed package, whatever its `exports` say. */
+/** The directory of an installed package, independent of its `exports`. */
 const packageDir = name => {
   for (const modules of require.resolve.paths(name)) {
     const dir = join(modules, name);
@@ -49,10 +49,10 @@ const { values: options } = parseArgs({
   },
 });
 if (!subjectNames.includes(options.subject)) {
-  throw Error(`No subject is called "${options.subject}": there are ${subjectNames.join(' and ')}.`);
+  throw Error(`There is no subject "${options.subject}". The subjects are ${subjectNames.join(' and ')}.`);
 }
 
-/** Run ava in `dir`, showing what it says as it says it. */
+/** Runs ava in `dir` and passes its output through. */
 const runAva = async dir => {
   const avaDir = packageDir('ava');
   const { bin } = JSON.parse(readFileSync(join(avaDir, 'package.json'), 'utf8'));
@@ -74,7 +74,7 @@ const runAva = async dir => {
   return { tap, exitCode };
 };
 
-/** Everything that makes a run a failure, in words. */
+/** The reasons why a run counts as failed. */
 const findFaults = ({ failed, notRun, perFile }, exitCode) => {
   const ran = [...perFile.values()].reduce((sum, count) => sum + count, 0);
   const faults = failed.map(title => `failed: ${title}`);
@@ -83,7 +83,7 @@ const findFaults = ({ failed, notRun, perFile }, exitCode) => {
     if (count === 0) faults.push(`no test of ${file} ran`);
   }
   if (ran < LEAST_TESTS) {
-    faults.push(`${ran} tests ran, and there are at least ${LEAST_TESTS}`);
+    faults.push(`only ${ran} of at least ${LEAST_TESTS} tests ran`);
   }
   if (exitCode !== 0 && faults.length === 0) {
     faults.push(`ava ended with exit code ${exitCode}`);
@@ -94,8 +94,8 @@ const findFaults = ({ failed, notRun, perFile }, exitCode) => {
 const referenceDir = packageDir('@agoric/swing-store');
 const subject = makeSubject(options.subject, { root, referenceDir });
 
-// Inside `node_modules`, because Node has to find the project's packages from
-// there and no other tool should look at it.
+// Inside `node_modules`, so that Node.js finds the project's packages from
+// there and other tools ignore it.
 const dir = join(root, 'node_modules', '.cache', 'reference-tests', options.subject);
 rmSync(dir, { recursive: true, force: true });
 mkdirSync(dir, { recursive: true });
@@ -119,10 +119,10 @@ for (const fault of faults) {
   console.log(`  !!  ${fault}`);
 }
 if (faults.length > 0 || options.keep) {
-  console.log(`The folder in which they ran: ${relative(process.cwd(), dir)}`);
+  console.log(`The tests ran in ${relative(process.cwd(), dir)}`);
 } else {
   rmSync(dir, { recursive: true, force: true });
 }
-// Whatever is wrong shows in the tally, a test that was skipped too.
+// The result shows every fault, including skipped tests.
 console.log(`${results.passed} passed, ${faults.length} failed`);
 process.exitCode = faults.length > 0 ? 1 : 0;

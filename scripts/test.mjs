@@ -1,6 +1,6 @@
 /**
- * Runs all tests that need no more than this checkout: ours under ava, then the reference's own on our package.
- * Installs and builds what is missing first.
+ * Runs all tests that need only this checkout: ours under ava, then the reference's own tests on our package. Installs and
+ * builds what is missing first.
  */
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';

@@ -31,10 +31,10 @@ test('sizes are read from the command line', t => {
   const phases = [{ name: 'kv-get', sizes: { keys: 1, reads: 1 } }];
   t.deepEqual(readSize('kv-get=1_000_000', phases), { phase: 'kv-get', size: 'keys', value: 1_000_000 });
   t.deepEqual(readSize('kv-get.reads=5', phases), { phase: 'kv-get', size: 'reads', value: 5 });
-  t.is(readSize('kv-get.writes=5', phases), 'kv-get has no size writes, but keys, reads');
+  t.is(readSize('kv-get.writes=5', phases), 'kv-get has no size writes; its sizes are keys, reads');
   t.is(readSize('kv-put=5', phases), 'there is no phase kv-put');
   t.regex(/** @type {string} */ (readSize('kv-get=0', phases)), /above 0/);
-  t.regex(/** @type {string} */ (readSize('kv-get', phases)), /takes PHASE\.SIZE=N/);
+  t.regex(/** @type {string} */ (readSize('kv-get', phases)), /must be PHASE\.SIZE=N/);
 });
 
 test('ratios are of medians, with and without commits', t => {

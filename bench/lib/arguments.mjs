@@ -15,24 +15,24 @@ export const usage = `Usage: npm run bench -- [options]
 What to measure, by default the phases at their usual sizes:
   --phase NAME…       only these phases
   --growth            cost of an operation, and memory, as the store grows: phases that can grow, at two sizes
-  --real DIR          phases that suit a store that is there: DIR holds its swingstore.sqlite and is only read
-  --check-images DIR  compare the heap images that are made up with those in the store in DIR
+  --real DIR          phases that can use an existing store: DIR has its swingstore.sqlite and is only read
+  --check-images DIR  compare the generated heap images with those in the store in DIR
 
 How:
   --runs N            runs of each phase by each implementation (default 5)
-  --scale X           this part of each phase's work, for a quick look (default 1)
-  --size PHASE.SIZE=N…  another size than below, whatever the scale; PHASE=N sets the phase's first
+  --scale X           multiply each phase's sizes by X (default 1)
+  --size PHASE.SIZE=N…  set one size, ignoring the scale; PHASE=N sets the phase's first size
   --only WHICH        only ours or only reference
-  --no-limits         do not measure limits, which takes Rust's cargo
-  --dir DIR           where to put stores, on a disk (default: the system's temporary directory)
+  --no-limits         do not measure limits, which needs Rust's cargo
+  --dir DIR           directory for stores, on a disk (default: the system's temporary directory)
 
 What to write:
   --json FILE         the results as JSON
   --svg FILE          a chart of them
-  --markdown FILE     the table as Markdown; a file that has it already gets it between the same marks again
+  --markdown FILE     the table as Markdown; replaces the table between its marks if FILE has one
   --help              print this
 
-Phases and their sizes (--scale leaves those alone that say how many of something large there are):
+Phases and their sizes (--scale does not change those that count large things):
 ${describeSizes(all)}`;
 
 export class UsageError extends Error {}
@@ -66,13 +66,13 @@ const parse = args => {
   }
 };
 
-/** Which phases to run out of those that suit what is measured. */
+/** Selects the phases to run from those that suit the kind of measurement. */
 const choosePhases = (wanted, { growth, real }) => {
   const suits = phase => (!growth || phase.growth) && (!real || realInputs[phase.name]);
   for (const name of wanted) {
     const phase = all.find(it => it.name === name);
     insist(phase, `there is no phase ${name}`);
-    insist(suits(phase), `phase ${name} does not go with ${growth ? '--growth' : '--real'}`);
+    insist(suits(phase), `phase ${name} cannot be combined with ${growth ? '--growth' : '--real'}`);
   }
   return all.filter(phase => suits(phase) && (wanted.length === 0 || wanted.includes(phase.name)));
 };
@@ -93,16 +93,22 @@ export const readArguments = args => {
   const { phase, only, growth, real } = values;
   insist(positionals.length === 0 || phase.length > 0, `unexpected ${positionals[0]}`);
   const [runs, scale] = [Number(values.runs), Number(values.scale)];
-  insist(Number.isInteger(runs) && runs > 0, '--runs takes a whole number, at least 1');
-  insist(scale > 0 && scale <= 100, '--scale takes a number above 0, at most 100');
-  insist(only === undefined || only === ours || only === reference, `--only takes ${ours} or ${reference}`);
-  insist(only === undefined || values.svg === undefined, 'a chart compares two: --svg does not go with --only');
-  insist(!growth || only === undefined, 'growth is shown for both: --growth does not go with --only');
-  insist(!growth || values.svg === undefined, 'there is no chart of growth: --svg does not go with --growth');
-  insist(!growth || real === undefined, 'a store that is there does not grow: --real does not go with --growth');
-  insist(real === undefined || values.size.length === 0, 'a store that is there has its size: not with --size');
+  insist(Number.isInteger(runs) && runs > 0, '--runs must be a whole number of at least 1');
+  insist(scale > 0 && scale <= 100, '--scale must be a number above 0 and at most 100');
+  insist(only === undefined || only === ours || only === reference, `--only must be ${ours} or ${reference}`);
+  insist(
+    only === undefined || values.svg === undefined,
+    '--svg cannot be combined with --only: the chart compares both',
+  );
+  insist(!growth || only === undefined, '--growth cannot be combined with --only: it compares both');
+  insist(!growth || values.svg === undefined, '--svg cannot be combined with --growth: there is no chart of growth');
+  insist(!growth || real === undefined, '--real cannot be combined with --growth: an existing store has one size');
+  insist(
+    real === undefined || values.size.length === 0,
+    '--real cannot be combined with --size: an existing store has one size',
+  );
   const isStore = dir => dir === undefined || existsSync(path.join(dir, 'swingstore.sqlite'));
-  insist(isStore(real), `${real} is no store: it has no swingstore.sqlite`);
+  insist(isStore(real), `${real} is not a store: it has no swingstore.sqlite`);
   return {
     ...values,
     checkImages: values['check-images'],

@@ -1,4 +1,4 @@
-/** Compares the heap images that the benchmark makes with real ones. */
+/** Compares generated heap images with real ones. */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -11,16 +11,16 @@ import { forTerminal } from './table.mjs';
 const made = 3;
 const madeBytes = 12_000_000;
 
-/** How far from the real images' range a figure may lie, as a part of it. */
+/** How far a figure may lie outside the range of the real images, as a fraction. */
 const tolerance = 0.15;
 
-/** Times depend on what else the machine does: they are shown and not judged. */
+/** Times depend on the machine's load: they are printed but not judged. */
 const isTime = name => name.includes(' ns ');
 
-/** The images in a store. */
+/** Reads the images of a store. */
 const readImages = dir => {
   const file = path.join(dir, 'swingstore.sqlite');
-  if (!existsSync(file)) throw Error(`${dir} is no store: it has no swingstore.sqlite`);
+  if (!existsSync(file)) throw Error(`${dir} is not a store: it has no swingstore.sqlite`);
   const db = new Database(file, { readonly: true });
   try {
     const sql = 'SELECT compressedSnapshot FROM snapshots WHERE compressedSnapshot IS NOT NULL';
@@ -46,7 +46,7 @@ const meanHistogram = statistics =>
 
 const show = value => value.toFixed(2);
 
-/** Prints how alike they are; the exit code says whether they are alike enough. */
+/** Prints a comparison. The exit code is 0 if the images are similar. */
 export const checkImages = async dir => {
   const images = readImages(dir);
   if (images.length === 0) throw Error(`the store in ${dir} has no heap snapshot to compare with`);
@@ -61,10 +61,10 @@ export const checkImages = async dir => {
     const judgement = near ? 'yes' : 'no';
     return [name, show(middle), `${show(lowest)}–${show(highest)}`, show(ours), isTime(name) ? '' : judgement];
   });
-  console.log(`${images.length} real images, ${made} made up\n`);
-  console.log(forTerminal({ head: ['figure', 'real', 'range', 'made up', 'near'], rows }));
+  console.log(`${images.length} real images, ${made} generated ones\n`);
+  console.log(forTerminal({ head: ['figure', 'real', 'range', 'generated', 'similar'], rows }));
   const distance = histogramDistance(meanHistogram(real), meanHistogram(generated));
   console.log(`\nDistance of the histograms of bytes, from 0 (the same) to 1: ${show(distance)}`);
-  console.log(alike ? 'The images are alike.' : `Not alike: some figure is more than ${tolerance * 100} % off.`);
+  console.log(alike ? 'The images are similar.' : `Not similar: a figure differs by more than ${tolerance * 100} %.`);
   if (!alike) process.exitCode = 1;
 };

@@ -1,6 +1,6 @@
 /**
- * A sum over strings that is cheap enough to take while the clock runs: it looks at each one's length and at two of its
- * characters, and at their order. What it can't see is left to hashes, which are taken afterwards.
+ * A checksum over strings that is cheap enough to compute during a measurement: it uses each string's length, two of its
+ * characters, and their order. Hashes, computed afterwards, detect all other differences.
  */
 export const makeChecksum = () => {
   let count = 0;
@@ -15,7 +15,7 @@ export const makeChecksum = () => {
   };
 };
 
-/** The same for what an `exportCallback` is given. */
+/** The same for the arguments of an `exportCallback`. */
 export const makeExportChecksum = () => {
   const exported = makeChecksum();
   const exportCallback = entries => {
@@ -27,7 +27,7 @@ export const makeExportChecksum = () => {
   return { exported, exportCallback };
 };
 
-/** The same for bytes, at fixed offsets, so that it does not matter where a stream is cut into chunks. */
+/** The same for bytes at fixed offsets, so that the result does not depend on the chunks of a stream. */
 export const makeByteChecksum = (step = 1024) => {
   let length = 0;
   let sum = 0;

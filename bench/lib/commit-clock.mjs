@@ -1,4 +1,4 @@
-/** Tells how much of the time went into commits, most of which is waiting for the disk, for any implementation. */
+/** Measures the time of an implementation's commits, most of which is waiting for the disk. */
 
 export const makeCommitClock = hostStorage => {
   let nanoseconds = 0n;

@@ -1,4 +1,4 @@
-/** A store's export as a directory, written and read as cosmic-swingset does. */
+/** Export directories, written and read as cosmic-swingset does. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, readFile, readdir, stat, writeFile } from 'node:fs/promises';
@@ -8,10 +8,10 @@ import { createInterface } from 'node:readline';
 const dataName = 'export-data.jsonl';
 const manifestName = 'export-manifest.json';
 
-/** What exports say was the block that they were made at. */
+/** The block height in all export manifests. */
 export const blockHeight = 1000;
 
-/** The chunks of something in memory, as an asynchronous source. */
+/** An async iterable over chunks in memory. */
 export async function* chunksOf(bytes, chunkSize = 64 * 1024) {
   for (let at = 0; at < bytes.length; at += chunkSize) yield bytes.subarray(at, at + chunkSize);
 }
@@ -22,7 +22,7 @@ export const writeExportData = async (exporter, dir) => {
   await file.close();
 };
 
-/** Writes each artifact to a file of its name, and returns their names. */
+/** Writes each artifact to a file with the artifact's name. Returns the names. */
 export const writeArtifacts = async (exporter, dir) => {
   const names = [];
   for await (const name of exporter.getArtifactNames()) {
@@ -32,7 +32,7 @@ export const writeArtifacts = async (exporter, dir) => {
   return names;
 };
 
-/** The manifest of an exporter's artifacts, at the height that the host has noted. */
+/** Writes the manifest of an exporter's artifacts, with the block height from the host's key. */
 export const writeManifest = (exporter, names, dir) => {
   const artifacts = names.map(name => [name, name]);
   const height = Number(exporter.getHostKV('host.height') ?? blockHeight);
@@ -40,7 +40,7 @@ export const writeManifest = (exporter, names, dir) => {
   return writeFile(path.join(dir, manifestName), JSON.stringify(manifest, null, 2));
 };
 
-/** An exporter that reads such a directory. */
+/** Makes an exporter that reads such a directory. */
 export const directoryExporter = async dir => {
   const manifest = JSON.parse(await readFile(path.join(dir, manifestName), 'utf8'));
   const files = new Map(manifest.artifacts);
@@ -62,10 +62,10 @@ export const directoryExporter = async dir => {
 };
 
 /**
- * Names, sizes and contents of files in a directory, as one hash, and how many bytes they are.
+ * Hashes the names, sizes and contents of files in a directory, and counts their bytes.
  *
  * @param {string} dir
- * @param {[name: string, file: string][]} files  what each is, and what it is called
+ * @param {[name: string, file: string][]} files the name to hash, and the file's name
  */
 export const hashFiles = async (dir, files) => {
   const hash = createHash('sha256');
@@ -84,7 +84,7 @@ export const sizeOfFiles = async dir => {
   return bytes;
 };
 
-/** What an export directory says and holds, whatever its files are called. */
+/** A digest of an export directory, independent of its file names. */
 export const hashExport = async dir => {
   const manifest = JSON.parse(await readFile(path.join(dir, manifestName), 'utf8'));
   const artifacts = [...manifest.artifacts].sort(([a], [b]) => (a < b ? -1 : 1));
@@ -95,7 +95,7 @@ export const hashExport = async dir => {
   return { height, artifactMode, data: data.hash, hash, ...counts };
 };
 
-/** What is in a store: everything it exports, artifacts' contents included. */
+/** A digest of a store: of everything it exports, including the contents of artifacts. */
 export const hashStore = async (api, store) => {
   const hash = createHash('sha256');
   const exporter = api.makeSwingStoreExporter(store, { artifactMode: 'archival' });
@@ -108,7 +108,7 @@ export const hashStore = async (api, store) => {
   return hash.digest('hex');
 };
 
-/** The limit of phases that write what the input's export directory has, or read it: a copy of that. */
+/** The limit of phases that write or read an export directory: a copy of the input's export directory. */
 export const copyLimit = async ({ input, plan }, { records = true } = {}) => {
   const names = await readdir(path.join(input, 'export'));
   const wanted = names.filter(name => records || ![dataName, manifestName].includes(name));

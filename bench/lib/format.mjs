@@ -1,11 +1,11 @@
-/** Figures as text. */
+/** Formats figures as text. */
 
 export const seconds = value => value.toFixed(value < 1 ? 3 : 2);
 export const milliseconds = value => (value * 1e3).toFixed(0);
 export const megabytes = value => (value / 1e6).toFixed(0);
 export const times = (value, mark = 'x') => `${value.toFixed(value < 10 ? 1 : 0)}${mark}`;
 
-/** A duration in the unit that suits it. */
+/** A duration in a suitable unit. */
 export const duration = value => {
   const [factor, unit] = [
     [1, 's'],
@@ -16,7 +16,7 @@ export const duration = value => {
   return `${number.toFixed(number < 10 ? 2 : number < 100 ? 1 : 0)} ${unit}`;
 };
 
-/** Two values of the same figure, the reference's first, or of the one implementation that ran. */
+/** The values of a figure for both implementations, the reference's first, or for the only one that ran. */
 export const both = (format, { reference, ours }, figure) =>
   [reference, ours]
     .filter(summary => summary?.[figure] !== undefined)

@@ -1,4 +1,4 @@
-/** What an operation costs, and how much memory there is in use, in a small store and in a large one. */
+/** Measures the cost of an operation, and memory, in a small store and in a large one. */
 import { both, duration, megabytes, times } from './format.mjs';
 import { ours, reference } from './implementations.mjs';
 
@@ -6,12 +6,12 @@ const multiply = (sizes, factor) =>
   Object.fromEntries(Object.entries(sizes).map(([name, size]) => [name, Math.ceil(size * factor)]));
 
 /**
- * Runs a phase at both of its sizes.
+ * Runs a phase at both sizes.
  *
  * @param {(phase: object, say: (text: string) => void, sizes: object) => Promise<object>} runPhase
  * @param {import('./phases.mjs').Phase} phase
  * @param {(text: string) => void} say
- * @param {number} scale  of the sizes that grow, too
+ * @param {number} scale multiplies all sizes
  */
 export const measureGrowth = async (runPhase, phase, say, scale) => {
   const { sizes, fixed = {}, factor } = phase.growth;
@@ -77,5 +77,5 @@ export const growthNotes = results =>
   });
 
 export const growthLegend =
-  'Costs are medians of wall time for one unit, and how they and their CPU time grow; memory is the highest peak.\n' +
-  'Pairs are reference / ours, but for the ratio of their times: small / large.';
+  'Costs are medians of wall time for one unit; growth is that of wall and CPU time; memory is the highest peak.\n' +
+  'Pairs are reference / ours, except for the ratio of their times, which is small / large.';

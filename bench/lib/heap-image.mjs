@@ -1,20 +1,20 @@
 /**
- * Makes images that look to a compressor like the heap snapshot of a vat's XS machine: first source text of bundled
- * modules and their byte code, then the heap, which is slots of 32 bytes.
+ * Generates images that compress like the heap snapshot of a vat's XS machine: first the source text of bundled modules and
+ * their byte code, then the heap, in slots of 32 bytes.
  *
- * Proportions and frequencies are those of real images; `npm run bench -- --check-images DIR` compares. The text is that
- * of modules that real vats hold, which are installed here, too.
+ * Proportions and frequencies are those of real images; `npm run bench -- --check-images DIR` compares them. The text is
+ * that of modules that real vats contain and that are installed here.
  */
 import { moduleSources } from './module-sources.mjs';
 import { makeRandom } from './random.mjs';
 
 const slotSize = 32;
 
-/** What part of an image is text, and what part text and byte code together. */
+/** The fraction of an image that is text, and the fraction that is text or byte code. */
 const textPart = 0.39;
 const codePart = 0.54;
 
-/** Fills `[from, to)` with modules, some of which begin in the middle, as blocks of an arena do. */
+/** Fills `[from, to)` with modules, some of which begin in the middle, as in the blocks of an arena. */
 const fillText = (image, from, to, random) => {
   const texts = moduleSources();
   for (let at = from; at < to;) {
@@ -26,10 +26,10 @@ const fillText = (image, from, to, random) => {
   }
 };
 
-/** A small number most of the time: the rank of something in the order of how often it occurs. */
+/** A random rank in an order by frequency: small ranks are the most probable. */
 const skewed = (random, limit, power = 3) => Math.floor(limit * (random.uint32() / 2 ** 32) ** power);
 
-/** Picks from a list, most of the time one of those that were picked last, since like is near like in a heap. */
+/** Picks from a list, usually a recently picked element: in a heap, similar values are near each other. */
 const makePicker = (list, { recent, repeats }, random) => {
   const last = [];
   return () => {
@@ -41,7 +41,7 @@ const makePicker = (list, { recent, repeats }, random) => {
   };
 };
 
-/** How byte code is put together: an instruction that may have an operand. */
+/** Generates an instruction of byte code, with or without an operand. */
 const instructions = random =>
   Array.from({ length: 120 }, (_, rank) => ({
     code: Buffer.from(Array.from({ length: 1 + random.below(4) }, () => random.below(256))),
@@ -67,7 +67,7 @@ const makePhrase = (table, random) => {
   return Buffer.from(bytes);
 };
 
-/** Fills `[from, to)` with byte code: what occurs often, with a byte other than usual here and there. */
+/** Fills `[from, to)` with byte code: frequent sequences in which some bytes are changed. */
 const fillCode = (image, from, to, random) => {
   const table = instructions(random);
   const phrases = Array.from({ length: 1500 }, () => makePhrase(table, random));
@@ -80,17 +80,17 @@ const fillCode = (image, from, to, random) => {
   }
 };
 
-/** Kinds of slots, flags and the like, by how often they occur. */
+/** Kinds of slots and flags, in the order of their frequency. */
 const kinds = [0x0b, 0x0b, 0x0b, 0x0a, 0x0a, 0x0a, 0x0d, 0x0d, 0x0d, 0x00, 0x00, 0x05, 0x03, 0x13, 0x01, 0x2a];
 const flags = [0x01, 0x01, 0x01, 0x00, 0x00, 0x00, 0x02, 0x02, 0x0a, 0x0a, 0x0e, 0x12, 0x52];
 
-/** What the value of a slot is, by how often: mostly nothing, or what it is in all such objects. */
+/** The kinds of a slot's value, by frequency: usually none, or the same as in all similar objects. */
 const values =
   'none none none none none none none same same same same same same same same recent recent near far address'.split(
     ' ',
   );
 
-/** Objects that are made again and again: for each slot what is the same in all of them, and what its value is. */
+/** Templates of objects: for each slot, the parts that all copies share, and the kind of its value. */
 const makeShapes = random =>
   Array.from({ length: 220 }, () =>
     Array.from({ length: 4 + random.below(28) }, () => ({
@@ -125,7 +125,7 @@ const fillSlots = (image, from, to, random) => {
       if (at + slotSize > to) return;
       image[at] = field.kind;
       image[at + 1] = field.flag;
-      // What an object is a copy of may have got another name or flag since.
+      // A copy may have another name or flag than its template.
       image.writeUInt16LE(random.chance(0.01) ? skewed(random, 3700) : field.id, at + 4);
       image.writeUInt32LE(valueOf[field.value](field), at + 8);
       image.writeUInt32LE(field.second, at + 16);
@@ -137,7 +137,7 @@ const fillSlots = (image, from, to, random) => {
 
 /**
  * @param {number} seed
- * @param {number} size  in bytes
+ * @param {number} size in bytes
  * @returns {Buffer}
  */
 export const makeHeapImage = (seed, size) => {

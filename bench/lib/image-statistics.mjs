@@ -1,7 +1,7 @@
-/** What a compressor sees in a heap image. */
+/** Statistics of heap images that determine how they compress. */
 import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
 
-/** Entropy in bits of a distribution that is given by its counts. */
+/** The entropy, in bits, of a distribution given by counts. */
 const entropyOf = counts => {
   let total = 0;
   let sum = 0;
@@ -13,7 +13,7 @@ const entropyOf = counts => {
   return Math.log2(total) - sum / total;
 };
 
-/** How often each sequence of so many bytes, up to three, occurs. */
+/** Counts each sequence of one, two or three bytes. */
 const countSequences = (image, length) => {
   const counts = new Uint32Array(256 ** length);
   const mask = counts.length - 1;
@@ -25,7 +25,7 @@ const countSequences = (image, length) => {
   return counts;
 };
 
-/** The parts of all bytes that each value makes up. */
+/** The fraction of each byte value. */
 const histogram = image => Array.from(countSequences(image, 1), count => count / image.length);
 
 const cpuSeconds = work => {
@@ -36,9 +36,9 @@ const cpuSeconds = work => {
 };
 
 /**
- * Figures of one image: bits for a byte given the 0, 1 or 2 before it; how far zlib gets without matches, with matches
- * at a distance of one only, and at some of its levels; and what level 6 takes, since the time tells how long the chains
- * are that it follows.
+ * Computes the statistics of one image: the entropy of a byte given the 0, 1 or 2 bytes before it; zlib's ratios without
+ * matches, with matches at distance one only, and at some levels; and the time of level 6, which depends on the length of
+ * its match chains.
  *
  * @param {Buffer} image
  */
@@ -66,5 +66,5 @@ export const imageStatistics = image => {
   };
 };
 
-/** Half the sum of the differences: 0 for the same, 1 for what has nothing in common. */
+/** Half the sum of the absolute differences: 0 for equal distributions, 1 for disjoint ones. */
 export const histogramDistance = (a, b) => a.reduce((sum, part, value) => sum + Math.abs(part - b[value]), 0) / 2;

@@ -16,7 +16,7 @@ const manifests = {
 
 export const load = implementation => import(modules[implementation]);
 
-/** Name and version, for the record. */
+/** Names and versions, for the results. */
 export const versionOf = async implementation => {
   const { name, version } = JSON.parse(await readFile(manifests[implementation], 'utf8'));
   return `${name} ${version}`;

@@ -1,4 +1,4 @@
-/** Stores that phases have as input. Phases that use the same one, in the same sizes, share what it made. */
+/** Generates the stores that phases use as input. Phases with the same input in the same sizes share it. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -18,7 +18,7 @@ const setKeys = (kvStore, count) => {
   for (let i = 0; i < count; i += 1) kvStore.set(keyOf(i), valueOf(i, random));
 };
 
-/** Gives each vat so many full spans, and a current one that is half full. */
+/** Gives each vat a number of full spans, and a half-full current span. */
 const addSpans = async ({ transcriptStore }, spans, itemsPerSpan, itemLength) => {
   const pool = itemPool(makeRandom(2), 400, itemLength);
   let next = 0;
@@ -35,7 +35,7 @@ const addSpans = async ({ transcriptStore }, spans, itemsPerSpan, itemLength) =>
   }
 };
 
-/** Makes a store in `dir/store` and commits once. */
+/** Makes a store in `dir/store`, with one commit. */
 export const makeStore = async (api, dir, fill = () => {}, options = {}) => {
   const { kernelStorage, hostStorage } = api.initSwingStore(storeIn(dir), options);
   await fill(kernelStorage);
@@ -44,19 +44,19 @@ export const makeStore = async (api, dir, fill = () => {}, options = {}) => {
   await hostStorage.close();
 };
 
-/** Nothing but keys. */
+/** A store with keys only. */
 export const keyStore = {
   sizes: { keys: 100_000 },
   make: ({ api, input, sizes }) => makeStore(api, input, ({ kvStore }) => setKeys(kvStore, sizes.keys)),
 };
 
-/** A store with so many keys before anything is measured, or with none. */
+/** A store with a number of keys, which may be 0. */
 export const keysBefore = {
   sizes: { before: fixed(0) },
   make: ({ api, input, sizes }) => makeStore(api, input, ({ kvStore }) => setKeys(kvStore, sizes.before)),
 };
 
-/** 20 vats, each with so many spans, and half of one, before anything is measured; or with an empty one. */
+/** 20 vats, each with a number of full spans and a half-full one, or with an empty one. */
 export const spansBefore = {
   sizes: { before: fixed(0) },
   make: ({ api, input, sizes }) =>
@@ -66,14 +66,14 @@ export const spansBefore = {
     }),
 };
 
-/** 20 vats with 5 spans and a half of 200 items of 2.8 kB: 22,000 items. */
+/** 20 vats, each with 5 spans of 200 items of 2.8 kB and a half-full one: 22,000 items. */
 export const transcripts = {
   sizes: { itemsPerSpan: 200, spans: fixed(5) },
   make: ({ api, input, sizes: { spans, itemsPerSpan } }) =>
     makeStore(api, input, storage => addSpans(storage, spans, itemsPerSpan, 2800)),
 };
 
-/** 20 vats with 49 spans and a half of 200 small items: 198,000 items. */
+/** 20 vats, each with 49 spans of 200 small items and a half-full one: 198,000 items. */
 export const manyItems = {
   sizes: { itemsPerSpan: 200, spans: fixed(49) },
   make: ({ api, input, sizes: { spans, itemsPerSpan } }) =>
@@ -100,7 +100,7 @@ export const manySpans = {
     ),
 };
 
-/** Puts images into files `image-0`, `image-1`…, and what zlib makes of them into `images.json`. */
+/** Writes images to files `image-0`, `image-1`…, and their sizes after zlib to `images.json`. */
 export const writeImages = async (dir, images) => {
   const zlibSizes = [];
   for await (const image of images) {
@@ -125,7 +125,7 @@ const saveImages = async ({ snapStore }, sizes) => {
   for (const image of makeHeapImages(sizes)) await snapStore.saveSnapshot(`v${(vat += 1)}`, 1, chunksOf(image));
 };
 
-/** Vats with a snapshot each. */
+/** Vats with one snapshot each. */
 export const snapshots = {
   sizes: { imageBytes: 10_000_000, images: fixed(10) },
   make: ({ api, input, sizes }) => makeStore(api, input, storage => saveImages(storage, sizes)),
@@ -139,7 +139,7 @@ const addBundles = ({ bundleStore }, count, modules) => {
   }
 };
 
-/** Exports the store `dir/store` to the directory `dir/export`. */
+/** Exports the store in `dir/store` to the directory `dir/export`. */
 export const exportWhole = async (api, dir) => {
   const target = path.join(dir, 'export');
   await mkdir(target);
@@ -149,7 +149,7 @@ export const exportWhole = async (api, dir) => {
   await exporter.close();
 };
 
-/** A store with all there is, and its archival export as a directory. */
+/** A store with data of every kind, and its archival export as a directory. */
 export const whole = {
   sizes: {
     keys: 50_000,
@@ -171,5 +171,5 @@ export const whole = {
   },
 };
 
-/** How that grows: more of everything, and nothing larger. */
+/** How this input grows: more items of every kind, none of them larger. */
 export const wholeGrowth = { sizes: { keys: 50_000, spans: 5, images: 3, bundles: 4 }, factor: 8 };

@@ -1,8 +1,8 @@
-/** Keys, values and transcript items in the style of a SwingSet kernel's. */
+/** Generates keys, values and transcript items similar to a SwingSet kernel's. */
 
 const words = 'brand amount issuer purse offer vault price quote seat payment mint ledger board reserve'.split(' ');
 
-/** The key of number `i`; no two numbers have the same. */
+/** The key with number `i`. All keys differ. */
 export const keyOf = i => {
   if (i % 4 === 0) return `ko${i}.refCount`;
   if (i % 4 === 1) return `v${i % 40}.c.ko${i}`;
@@ -16,14 +16,14 @@ const capData = random => {
   return `{"${name}":{"body":"${body}","slots":["o+d${value % 97}/${value % 9973}"]}}`;
 };
 
-/** A value for a key of number `i`: short for reference counts and c-lists, longer for the state of objects. */
+/** A value for key `i`: short for reference counts and c-lists, longer for the state of objects. */
 export const valueOf = (i, random) => {
   if (i % 4 === 0) return `${1 + random.below(9)},${1 + random.below(9)}`;
   if (i % 4 === 1) return `R o+d${random.below(50)}/${random.below(100_000)}`;
   return capData(random);
 };
 
-/** One delivery of a transcript with its syscalls, as JSON of about `length` characters. */
+/** A transcript item: a delivery with its syscalls, as JSON of about `length` characters. */
 export const transcriptItem = (random, length) => {
   const slots = [`ko${random.below(1e5)}`, `kp${random.below(1e5)}`];
   const methargs = { body: `#["${random.pick(words)}",["+${random.uint32()}"]]`, slots };
@@ -38,5 +38,5 @@ export const transcriptItem = (random, length) => {
   return JSON.stringify(item);
 };
 
-/** A pool of items to take from in turn, so that making them costs nothing while the clock runs. */
+/** A pool of items to use in turn, so that generating them takes no time during a measurement. */
 export const itemPool = (random, count, length) => Array.from({ length: count }, () => transcriptItem(random, length));

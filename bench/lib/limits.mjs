@@ -1,6 +1,6 @@
 /**
- * What a phase's work would cost at the least, measured in the same run by a program of its own: `benches/limits`, which
- * has neither Node.js nor a store in it.
+ * Measures the least cost of a phase's work, in the same run, with the program `benches/limits`, which contains neither
+ * Node.js nor a store.
  */
 import { execFile, spawn } from 'node:child_process';
 import path from 'node:path';
@@ -13,14 +13,14 @@ const build = [
   '--message-format=json-render-diagnostics',
 ];
 
-/** @returns {Promise<string>} cargo's messages, one a line */
+/** @returns {Promise<string>} cargo's messages, one per line */
 const cargo = () =>
   new Promise((resolve, reject) => {
     const child = spawn('cargo', build, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
     let [messages, complaints] = ['', ''];
     child.stdout.on('data', chunk => (messages += chunk));
     child.stderr.on('data', chunk => (complaints += chunk));
-    child.once('error', error => reject(Error(`cargo could not be run (${error.message})`)));
+    child.once('error', error => reject(Error(`could not run cargo (${error.message})`)));
     child.once('close', status => {
       if (status === 0) resolve(messages);
       else reject(Error(`cargo failed:\n${complaints.trimEnd()}`));
@@ -28,9 +28,9 @@ const cargo = () =>
   });
 
 /**
- * Compiles the program, where there is a compiler.
+ * Compiles the program.
  *
- * @returns {Promise<{ program?: string, note?: string }>}  the note says why there is none
+ * @returns {Promise<{ program?: string, note?: string }>} a note explains why there is no program
  */
 export const buildLimits = async () => {
   try {
@@ -39,15 +39,15 @@ export const buildLimits = async () => {
       const { target, executable } = JSON.parse(line);
       if (target?.name === 'limits' && executable) return { program: executable };
     }
-    return { note: 'Limits were not measured: cargo named no program.' };
+    return { note: 'Limits were not measured: cargo reported no program.' };
   } catch (error) {
-    return { note: `Limits were not measured: ${error.message}. They need Rust's cargo and a C compiler.` };
+    return { note: `Limits were not measured: ${error.message}. This needs Rust's cargo and a C compiler.` };
   }
 };
 
 /**
- * A command's arguments. Words that start with `store:`, `scratch:` or `plan:` are paths in the run's store, in its
- * empty directory, and in the directory where the plan was made.
+ * Resolves a command's arguments: words that start with `store:`, `scratch:` or `plan:` are paths in the run's store, in its
+ * empty directory, and in the plan's directory.
  */
 const resolveWords = (words, directories) =>
   words.map(word => {
@@ -57,7 +57,7 @@ const resolveWords = (words, directories) =>
 
 /**
  * @param {string} program
- * @param {string[]} words  an operation and its arguments
+ * @param {string[]} words an operation and its arguments
  * @param {{ store: string, scratch: string, plan: string, input?: string }} directories
  * @returns {Promise<{ wall: number, cpu: number | null, bytes: number }>}
  */

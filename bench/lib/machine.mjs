@@ -1,4 +1,4 @@
-/** What the figures were measured on. */
+/** Describes the machine. */
 import os from 'node:os';
 import { versionOf } from './implementations.mjs';
 
@@ -14,10 +14,10 @@ export const describeMachine = async ({ implementations, runs, scale }) => ({
   scale,
 });
 
-/** The same as sentences. */
+/** The description as sentences. */
 export const machineLines = ({ versions, node, platform, processor, cores, memory, load, runs, scale }) => [
   `${Object.values(versions).join(' and ')}, Node.js ${node}, ${platform}`,
   `${processor}, ${cores} cores, ${(memory / 2 ** 30).toFixed(0)} GiB of memory, load ${load[0].toFixed(1)} at the start`,
   `${runs} ${runs === 1 ? 'run' : 'runs'} each, ` +
-    (scale === 1 ? 'full size' : `at ${scale} of the full size, where ratios mean little`),
+    (scale === 1 ? 'full size' : `at ${scale} of the full size, which makes ratios unreliable`),
 ];

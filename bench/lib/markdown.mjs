@@ -1,4 +1,4 @@
-/** Puts results into a Markdown file, where a text about them may stand around them. */
+/** Puts results into a Markdown file, which may contain other text. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { inMarkdown } from './table.mjs';
 
@@ -12,10 +12,10 @@ const read = async file => {
 };
 
 /**
- * Replaces what is between the marks for `kind` in a file, or adds it, marks included, at the end.
+ * Replaces the text between the marks for `kind` in a file. Appends it with its marks if there are none.
  *
  * @param {string} file
- * @param {string} kind  what was measured
+ * @param {string} kind the kind of measurement
  * @param {{ machine: string[], table: import('./table.mjs').Rows, notes: string[] }} report
  */
 export const writeMarkdown = async (file, kind, { machine, table, notes }) => {

@@ -2,14 +2,14 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** @param {boolean} stalls  also measure the event loop's longest stall */
+/** @param {boolean} stalls whether to measure the event loop's longest stall, too */
 export const makeMeter = stalls => {
   let figures;
 
   const measure = async work => {
-    if (figures) throw Error('a phase measures once');
+    if (figures) throw Error('a phase must measure once');
     const delays = stalls ? monitorEventLoopDelay({ resolution: 1 }) : undefined;
-    // What the set-up left behind is not the work's garbage.
+    // Collects the garbage of the preparation, which does not belong to the work.
     globalThis.gc?.();
     const { rss: rssBefore } = process.memoryUsage();
     if (delays) {
@@ -27,7 +27,7 @@ export const makeMeter = stalls => {
     figures = { wall, cpu: (user + system) / 1e6, maxRSS: maxRSS * 1024, rssBefore };
 
     if (delays) {
-      // A stall that lasted to the end is only noticed by the timer after it.
+      // The timer after a stall records it, even if the stall lasted to the end.
       await sleep(5);
       delays.disable();
       figures.stall = delays.max / 1e9;

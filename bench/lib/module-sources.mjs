@@ -1,4 +1,4 @@
-/** Source text of the kind that vats hold: modules of the packages that are bundled into every contract. */
+/** Source text as in vats: modules of the packages that every contract bundles. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -23,7 +23,7 @@ const modulesIn = dir =>
 
 let sources;
 
-/** @returns {Buffer[]} the modules, in an order that does not depend on the file system */
+/** @returns {Buffer[]} the modules, in an order independent of the file system */
 export const moduleSources = () =>
   (sources ??= ['ses', ...scoped('@endo'), ...scoped('@agoric')]
     .flatMap(name => modulesIn(path.join(packages, name, 'src')))

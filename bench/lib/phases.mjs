@@ -1,4 +1,4 @@
-/** All phases, in the order in which they run. A phase is the file of its name in `../phases`. */
+/** All phases, in the order in which they run. Each is the file of its name in `../phases`. */
 export const phaseNames = [
   'kv-get',
   'kv-set',
@@ -20,38 +20,38 @@ export const phaseNames = [
 
 /**
  * @typedef {object} Context
- * @property {typeof import('../../index.js')} api  the implementation
- * @property {string} implementation  its name, see `implementations.mjs`
- * @property {Record<string, number>} sizes  the phase's, as they are to be
- * @property {string} input  what the phase's input made; `run` only reads it
- * @property {string} store  a directory for a store: a copy of `input/store` if there is one, absent otherwise
- * @property {string} scratch  an empty directory
- * @property {(work: () => any) => Promise<any>} measure  does the work that counts
+ * @property {typeof import('../../index.js')} api the implementation
+ * @property {string} implementation its name, see `implementations.mjs`
+ * @property {Record<string, number>} sizes the phase's sizes
+ * @property {string} input the directory that the phase's input filled; `run` only reads it
+ * @property {string} store a directory for a store: a copy of `input/store` if that exists, otherwise missing
+ * @property {string} scratch an empty directory
+ * @property {(work: () => any) => Promise<any>} measure does the work that is measured
  *
- * @typedef {object} Input  what phases share that name the same one and the same sizes of it
+ * @typedef {object} Input phases with the same input in the same sizes share it
  * @property {Record<string, number | { fixed: number }>} sizes
- * @property {(context: Context) => Promise<void>} make  fills the directory `input`
+ * @property {(context: Context) => Promise<void>} make fills the directory `input`
  *
- * @typedef {object} Limit  the same work at its cheapest, see `limits.mjs`
- * @property {string} what  in words, to follow the phase's name
+ * @typedef {object} Limit the same work at its least cost, see `limits.mjs`
+ * @property {string} what a description, printed after the phase's name
  * @property {(context: Context & { plan: string }) => Promise<{ command: string[], hash?: string[], repeat?: number }>}
- *   prepare  writes what the command needs into the directory `plan`; each run gets a copy of the input's store.
- *   `hash` names files over which SHA-256 is timed, `repeat` times
+ *   prepare writes the command's files into the directory `plan`; each run gets a copy of the input's store. The time of
+ *   SHA-256 over the files in `hash`, `repeat` times, is measured, too
  *
  * @typedef {object} Phase
  * @property {string} name
- * @property {number} goal  how many times as fast as the reference ours is to be
- * @property {Record<string, number | { fixed: number }>} sizes  of the input and of the work
- * @property {string} unit  what is done again and again
- * @property {boolean} [stalls]  also measure how long the event loop stands still
- * @property {string} [needs]  the name of a function that ours has to have; without it the phase is left out
+ * @property {number} goal the ratio to the reference's speed that ours must reach
+ * @property {Record<string, number | { fixed: number }>} sizes of the input and of the work
+ * @property {string} unit the operation that is repeated
+ * @property {boolean} [stalls] whether to measure stalls of the event loop, too
+ * @property {string} [needs] a function that ours must have; without it the phase is skipped
  * @property {Input} [input]
- * @property {{ sizes: Record<string, number>, fixed?: Record<string, number>, factor: number }} [growth]  with
- *   `--growth`: sizes to start from and to multiply, those that are other than usual, and by how much to multiply
+ * @property {{ sizes: Record<string, number>, fixed?: Record<string, number>, factor: number }} [growth] for
+ *   `--growth`: the sizes to multiply, changed sizes that stay fixed, and the factor
  * @property {Limit} [limit]
- * @property {(context: Context) => Promise<{ work: object, units: number, figures?: object }>} run  `work` says what was
- *   done; it must come out the same whichever implementation did it; `units` how many units; `figures` are printed or
- *   kept for the record
+ * @property {(context: Context) => Promise<{ work: object, units: number, figures?: object }>} run `work` describes the
+ *   result, which must be the same for both implementations; `units` is the number of units; `figures` are printed or
+ *   written to the results
  */
 
 /** @returns {Promise<Phase>} */

@@ -1,6 +1,6 @@
 /**
- * Plans: SQL statements in the order in which they are to run, in files for the program that measures limits. The format
- * is described where it is read, in `benches/limits/plan.rs`.
+ * Writes plans: files of SQL statements that the program for limits executes in order. `benches/limits/plan.rs` describes
+ * the format.
  */
 import { writeFile } from 'node:fs/promises';
 
@@ -23,7 +23,7 @@ const parameter = value => {
   return bytes;
 };
 
-/** What a crank needs beside its own statements. */
+/** The statements that every crank needs. */
 const transaction = {
   begin: 'BEGIN IMMEDIATE',
   commit: 'COMMIT',
@@ -38,7 +38,7 @@ export const statements = {
   remove: 'DELETE FROM kvStore WHERE key = ?',
 };
 
-/** @param {{ repeat?: number }} [options]  how many times to do all of it */
+/** @param {{ repeat?: number }} [options] `repeat` is how many times to execute the plan */
 export const makePlan = ({ repeat = 1 } = {}) => {
   const indices = new Map();
   const steps = [];
@@ -55,8 +55,8 @@ export const makePlan = ({ repeat = 1 } = {}) => {
   };
 
   /**
-   * One crank: `work` adds its steps. Like the stores, it puts the new activityhash into the table; but without a
-   * savepoint it only reads, outside of a transaction.
+   * Adds one crank, whose steps `work` adds. Like the stores, writes the new activityhash into the table; but without a
+   * savepoint, only reads, outside a transaction.
    */
   const crank = (work, { emit = true, rollback = false, savepoint = true } = {}) => {
     if (!savepoint) {

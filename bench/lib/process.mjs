@@ -10,10 +10,10 @@ process.once('exit', () => {
 });
 
 /**
- * Linux counts the size that the starting process had towards a child's peak memory, so this one has to stay small: it
- * never loads an implementation.
+ * Linux counts the size of the parent process towards a child's peak memory, so this process stays small: it never loads an
+ * implementation.
  *
- * @param {object} job  see `child.mjs`
+ * @param {object} job see `child.mjs`
  * @returns {Promise<object>}
  */
 export const runChild = job =>

@@ -1,4 +1,4 @@
-/** Numbers that look random and are the same in every run: both implementations must get the same work. */
+/** Pseudo-random numbers that are the same in every run, so that both implementations get the same work. */
 
 /** @param {number} seed */
 export const makeRandom = seed => {

@@ -1,9 +1,9 @@
-/** Phases' inputs out of a store that there is already, for `--real`. */
+/** Inputs of phases from an existing store, for `--real`. */
 import { copyFile, mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { exportWhole, storeIn, writeImages } from './inputs.mjs';
 
-/** What a store consists of: the file, and its log if it was not closed. */
+/** The files of a store: the database, and its log if the store was not closed. */
 const storeFile = /^swingstore\.sqlite(-wal)?$/;
 
 const copyStore = async (input, real) => {
@@ -18,7 +18,7 @@ const copyAndExport = async ({ api, input }, real) => {
   await exportWhole(api, input);
 };
 
-/** The images of the snapshots that are in use, as files. */
+/** Writes the images of the current snapshots to files. */
 const extractImages = async ({ api, input }, real) => {
   await copyStore(input, real);
   const { kernelStorage, internal, hostStorage } = api.openSwingStore(storeIn(input));
@@ -34,7 +34,7 @@ const extractImages = async ({ api, input }, real) => {
   await hostStorage.close();
 };
 
-/** By phase. Like a phase's own input, each fills the directory `input` of its context. */
+/** The inputs by phase. Like a phase's own input, each fills the directory `input` of its context. */
 export const realInputs = {
   export: copyAndExport,
   import: copyAndExport,

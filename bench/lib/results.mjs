@@ -1,7 +1,7 @@
-/** What a run of the phases found, as a table and as notes below it. */
+/** Presents results as a table with notes. */
 import { both, megabytes, milliseconds, seconds, times } from './format.mjs';
 
-/** The longest that JavaScript may have to wait, in seconds. */
+/** The longest acceptable stall of the event loop, in seconds. */
 const stallTarget = 0.05;
 
 const ratioText = ({ comparison }) => {
@@ -32,7 +32,7 @@ const columns = [
   ['stall, ms', it => both(milliseconds, it, 'stall')],
 ];
 
-/** A row for each phase. Columns that would be empty are left out. */
+/** Makes a table with a row for each phase, without empty columns. */
 export const resultRows = results => {
   const cells = columns.map(([title, show]) => [title, results.map(show)]);
   const filled = cells.filter(([, column]) => column.some(text => text !== ''));
@@ -66,9 +66,9 @@ const limitNote = ({ name, limit }) => {
 const stallNotes = results =>
   results
     .filter(({ ours }) => ours?.stall > stallTarget)
-    .map(({ name, ours }) => `${name}: the event loop stood still for ${milliseconds(ours.stall)} ms, too long`);
+    .map(({ name, ours }) => `${name}: the event loop stalled for ${milliseconds(ours.stall)} ms, which is too long`);
 
-/** Sentences for below the table. */
+/** Makes the notes below the table. */
 export const resultNotes = results => [
   ...results.filter(({ skipped }) => skipped).map(({ name, skipped }) => `${name} was not run: ${skipped}`),
   ...results.flatMap(compressionNotes),
@@ -78,5 +78,5 @@ export const resultNotes = results => [
 
 export const resultLegend =
   'Times are medians of wall or CPU time; memory and stalls of the event loop are the highest of any run.\n' +
-  'Pairs are reference / ours; the spread is that of the ratios of successive runs.\n' +
-  `A stall is to stay below ${milliseconds(stallTarget)} ms. "Without commits" is the ratio of the times outside commits.`;
+  'Pairs are reference / ours; the spread is the range of the ratios of paired runs.\n' +
+  `A stall must stay below ${milliseconds(stallTarget)} ms. "Without commits" is the ratio of the times outside commits.`;

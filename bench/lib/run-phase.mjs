@@ -1,4 +1,4 @@
-/** Runs one phase as often as wanted and sums it up. */
+/** Runs one phase several times and summarizes the results. */
 import { mkdir } from 'node:fs/promises';
 import { ours, reference } from './implementations.mjs';
 import { runLimit } from './limits.mjs';
@@ -6,13 +6,13 @@ import { runChild } from './process.mjs';
 import { resolveSizes } from './sizes.mjs';
 import { compare, summarize, summarizeLimit } from './statistics.mjs';
 
-/** Throws unless all runs did the same. */
+/** Throws unless all runs had the same result. */
 const insistSameWork = (name, runs) => {
   const all = Object.entries(runs).flatMap(([who, list]) => list.map(({ work }) => ({ who, work })));
   const [first] = all;
   for (const { who, work } of all) {
     if (work !== first.work) {
-      throw Error(`phase ${name}: not the same work:\n  ${first.who}: ${first.work}\n  ${who}: ${work}`);
+      throw Error(`phase ${name}: different results:\n  ${first.who}: ${first.work}\n  ${who}: ${work}`);
     }
   }
 };
@@ -20,15 +20,15 @@ const insistSameWork = (name, runs) => {
 /**
  * @param {ReturnType<import('./workspace.mjs').makeWorkspace>} workspace
  * @param {{ runs: number, scale: number, implementations: string[], real?: string, limits?: string,
- *   wanted: Record<string, Record<string, number>> }} settings  `real`: a store to take input from; `limits`: the
- *   program that measures them; `wanted`: sizes by phase
+ *   wanted: Record<string, Record<string, number>> }} settings `real` is an existing store to use as input; `limits` is the
+ *   program that measures limits; `wanted` has sizes by phase
  */
 export const makeRunner = (workspace, { runs, scale, implementations, real, limits, wanted }) => {
-  /** What was prepared, by what prepares it and its sizes, which phases may share. */
+  /** Prepared inputs, by kind and sizes, which phases may share. */
   const inputs = new Map();
   const makers = [];
 
-  /** Input always comes from the reference, so that both get the same file. */
+  /** The reference always makes the input, so that both get the same file. */
   const prepare = async (phase, sizes) => {
     if (!phase.input) return undefined;
     const relevant = Object.keys(phase.input.sizes).map(name => sizes[name]);
@@ -42,7 +42,7 @@ export const makeRunner = (workspace, { runs, scale, implementations, real, limi
     return inputs.get(key);
   };
 
-  /** Makes what a phase's limit needs; returns how to measure it once. */
+  /** Prepares a phase's limit. Returns a function that measures it once. */
   const prepareLimit = async (phase, sizes, input) => {
     if (!limits || !phase.limit || !implementations.includes(ours)) return undefined;
     const plan = await workspace.makeDirectory();
@@ -71,17 +71,17 @@ export const makeRunner = (workspace, { runs, scale, implementations, real, limi
     }
   };
 
-  /** Why a phase can't be run, if it can't. */
+  /** The reason why a phase can't run; `undefined` if it can. */
   const obstacle = async phase => {
     if (!phase.needs) return undefined;
     const { missing } = await runChild({ role: 'look', phase: phase.name, implementation: ours });
-    return missing ? `this build has no ${phase.needs}` : undefined;
+    return missing ? `this build lacks ${phase.needs}` : undefined;
   };
 
   /**
    * @param {import('./phases.mjs').Phase} phase
-   * @param {(text: string) => void} say  told what is being done
-   * @param {Record<string, number>} [grown]  sizes to have instead of the usual ones
+   * @param {(text: string) => void} say receives progress messages
+   * @param {Record<string, number>} [grown] sizes that replace the phase's own
    */
   return async (phase, say, grown = {}) => {
     const { name, goal, unit } = phase;
@@ -104,7 +104,7 @@ export const makeRunner = (workspace, { runs, scale, implementations, real, limi
         limitRuns.push(await measureLimit());
       }
     }
-    // Sizes of what was there already are not the phase's.
+    // An existing store has sizes of its own.
     const result = { name, goal, unit, sizes: real ? undefined : sizes, figures: {}, runs: done };
     for (const implementation of implementations) {
       result[implementation] = summarize(done[implementation]);

@@ -1,4 +1,4 @@
-/** Figures of one phase from those of its runs. */
+/** Computes a phase's figures from those of its runs. */
 
 export const median = numbers => {
   const sorted = [...numbers].sort((a, b) => a - b);
@@ -11,7 +11,7 @@ const figureOf = (pick, runs, figure) =>
 
 const medianOf = (runs, figure) => figureOf(median, runs, figure);
 
-/** Memory is what a machine must have, so its peak is the highest of any run; so is the stall that users feel. */
+/** Memory and stalls are the highest of any run: a machine must have that memory, and users notice the longest stall. */
 const highestOf = (runs, figure) => figureOf(numbers => Math.max(...numbers), runs, figure);
 
 export const summarize = runs => ({
@@ -19,24 +19,24 @@ export const summarize = runs => ({
   cpu: medianOf(runs, 'cpu'),
   maxRSS: highestOf(runs, 'maxRSS'),
   stall: highestOf(runs, 'stall'),
-  // Seconds for one unit of the phase's.
+  // In seconds for one of the phase's units.
   perUnit: medianOf(runs, 'wall') / runs[0].units,
   cpuPerUnit: medianOf(runs, 'cpu') / runs[0].units,
-  // Only phases that commit again and again have this one.
+  // Only phases that commit repeatedly have this figure.
   commit: medianOf(
     runs.map(({ more }) => more),
     'commit',
   ),
 });
 
-/** What the work costs at the least, and how many times as long ours takes. */
+/** The least cost of the work, and the ratio of our time to it. */
 export const summarizeLimit = (what, runs, ours) => {
   const wall = medianOf(runs, 'wall');
   return {
     what,
     wall,
     cpu: medianOf(runs, 'cpu'),
-    // One pass over the same bytes, for phases that have to hash.
+    // One pass of SHA-256 over the same bytes, for phases that must hash.
     sha256: medianOf(runs, 'sha256'),
     bytes: runs[0].bytes,
     timesLimit: ours.wall / wall,
@@ -44,15 +44,15 @@ export const summarizeLimit = (what, runs, ours) => {
   };
 };
 
-/** How many times as fast ours is: the medians' ratio, and the lowest and highest of runs that came in pairs. */
+/** The ratio of our speed to the reference's: of the medians, and the lowest and highest of paired runs. */
 export const compare = (ours, reference) => {
   const pairs = ours.map((run, i) => reference[i].wall / run.wall);
   const [our, their] = [summarize(ours), summarize(reference)];
   return {
     ratio: their.wall / our.wall,
-    // On a machine with much else to do this one is steadier; work that is spread over threads gains nothing by it.
+    // Steadier on a busy machine, but ignores the gain of several threads.
     cpu: their.cpu / our.cpu,
-    // What is left for a faster program to win, the disk being what it is.
+    // Excludes waiting for the disk, which no program can avoid.
     outsideCommits: our.commit === undefined ? undefined : (their.wall - their.commit) / (our.wall - our.commit),
     lowest: Math.min(...pairs),
     highest: Math.max(...pairs),

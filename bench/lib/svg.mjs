@@ -1,6 +1,6 @@
 /**
- * Results as a bar chart: a bar for each phase's ratio, its spread, and a mark at the ratio to reach. The scale is
- * logarithmic and bars begin at 1, so that twice as fast and half as fast are equally long.
+ * Draws results as a bar chart: for each phase a bar for the ratio, a line for its spread, and a mark at the goal. The scale
+ * is logarithmic and bars begin at 1, so that bars for twice and half the speed have the same length.
  */
 import { times } from './format.mjs';
 
@@ -35,12 +35,12 @@ const style = `
 const escape = text => text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
 const at = value => value.toFixed(1);
 
-/** Where grid lines may be. */
+/** The possible positions of grid lines. */
 const gridValues = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
 
 /**
  * @param {{ name: string, goal: number, comparison: { ratio: number, lowest: number, highest: number } }[]} results
- * @param {string[]} subtitle  lines
+ * @param {string[]} subtitle its lines
  */
 export const makeChart = (results, subtitle) => {
   const values = results.flatMap(({ goal, comparison: { lowest, highest } }) => [goal, lowest, highest]);
@@ -67,7 +67,7 @@ export const makeChart = (results, subtitle) => {
       `<text x="${left - 10}" y="${middle + 4}" text-anchor="end">${escape(name)}</text>`,
       `<rect class="${kind}" x="${at(from)}" y="${y}" width="${at(to - from)}" height="${barHeight}"/>`,
       `<line class="spread" x1="${at(x(lowest))}" y1="${middle}" x2="${at(x(highest))}" y2="${middle}"/>`,
-      // Its surroundings in the background's colour, so that it is seen on a bar, too.
+      // Outlined in the background's colour, so that it is visible on a bar.
       ...['halo', 'goal'].map(
         mark =>
           `<line class="${mark}" x1="${at(x(goal))}" y1="${y - 4}" x2="${at(x(goal))}" y2="${y + barHeight + 4}"/>`,
@@ -77,8 +77,7 @@ export const makeChart = (results, subtitle) => {
   });
 
   const title = 'How many times as fast as the reference';
-  const legend =
-    'Thin line: spread of the runs. Green mark: the ratio to reach. Orange: not reached. Logarithmic scale.';
+  const legend = 'Thin line: spread of the runs. Green mark: the goal. Orange: goal missed. Logarithmic scale.';
   const lines = [...subtitle, legend].map(
     (line, i) => `<text class="quiet" x="16" y="${46 + i * 17}">${escape(line)}</text>`,
   );

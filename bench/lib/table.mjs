@@ -1,9 +1,9 @@
-/** Tables for a terminal and in Markdown, out of the same rows. */
+/** Formats rows as a table for a terminal or in Markdown. */
 import Table from 'cli-table3';
 
 /**
  * @typedef {object} Rows
- * @property {string[]} head  the first column holds words, all others numbers
+ * @property {string[]} head the first column contains words, all others contain numbers
  * @property {string[][]} rows
  */
 

@@ -1,9 +1,9 @@
-/** Directories to work in, which are gone when the process is, however it ends. */
+/** Makes working directories that are removed when the process ends, in whatever way it ends. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { copyFile, mkdir, open, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 
-/** Copies a store, and waits until the copy is on the disk, so that nobody measures the writing of it. */
+/** Copies a store and waits until the copy is on the disk, so that no measurement includes its writing. */
 const copyStore = async (from, to) => {
   await mkdir(to, { recursive: true });
   for (const name of await readdir(from)) {
@@ -14,16 +14,16 @@ const copyStore = async (from, to) => {
   }
 };
 
-/** @param {string} base  the directory to make ours in */
+/** @param {string} base the parent of the directory */
 export const makeWorkspace = base => {
   const root = mkdtempSync(path.join(base, 'swing-store-bench-'));
   const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
   for (const [signal, code] of Object.entries(signals)) process.once(signal, () => process.exit(code));
-  // A child that was killed may have written a last file meanwhile: try again then.
+  // Retries, since a killed child may write a last file meanwhile.
   process.once('exit', () => rmSync(root, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 }));
 
   let count = 0;
-  /** A new, empty directory. */
+  /** Makes an empty directory. */
   const makeDirectory = async () => {
     count += 1;
     const dir = path.join(root, String(count));
@@ -31,7 +31,7 @@ export const makeWorkspace = base => {
     return dir;
   };
 
-  /** Directories for one run: `store`, with a copy of the input's if it has one, and `scratch`. */
+  /** Makes the directories of one run: `store`, a copy of the input's store if it has one, and `scratch`. */
   const makeRunDirectories = async input => {
     const dir = await makeDirectory();
     const [store, scratch] = [path.join(dir, 'store'), path.join(dir, 'scratch')];

@@ -1,4 +1,4 @@
-/** A terminated vat's snapshots and transcript, deleted a few at a time, as the kernel does between blocks. */
+/** Deletes a terminated vat's snapshots and transcript in small steps, as the kernel does between blocks. */
 import path from 'node:path';
 import { makeChecksum } from '../lib/checksum.mjs';
 import { makeCommitClock } from '../lib/commit-clock.mjs';
@@ -9,7 +9,7 @@ import { fixed } from '../lib/sizes.mjs';
 export const name = 'budgeted-deletion';
 export const goal = 2;
 export const input = manySpans;
-// No more cranks than this for the snapshots, and for the spans: by default as many as it takes.
+// The most cranks for the snapshots and for the spans; by default, as many as necessary.
 export const sizes = { ...manySpans.sizes, cranks: fixed(1_000_000) };
 export const unit = 'crank';
 export const growth = { sizes: { spans: 600 }, fixed: { cranks: 110 }, factor: 10 };

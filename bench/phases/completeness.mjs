@@ -1,4 +1,4 @@
-/** The check that an export of 200,000 items would be complete. */
+/** Checks whether an export of 200,000 items would be complete. */
 import path from 'node:path';
 import { makeChecksum } from '../lib/checksum.mjs';
 import { manyItems, vatIDs } from '../lib/inputs.mjs';
@@ -18,7 +18,7 @@ export const limit = {
     plan.step('SELECT vatID, startPos, endPos FROM transcriptSpans ORDER BY vatID, startPos');
     const count = 'SELECT COUNT(*) FROM transcriptItems WHERE vatID = ? AND position >= ? AND position < ?';
     for (const vatID of vatIDs) {
-      // The last one is half full: nothing is there to count behind its end.
+      // The last span is half full: there are no items after its end.
       for (let span = 0; span <= spans; span += 1) {
         plan.step(count, vatID, span * itemsPerSpan, (span + 1) * itemsPerSpan);
       }
@@ -34,7 +34,7 @@ export const run = async ({ api, store, sizes: { passes }, measure }) => {
   let exporter;
   await measure(async () => {
     for (let pass = 0; pass < passes; pass += 1) {
-      // A new exporter each time: none may remember what another found.
+      // Makes a new exporter each time, so that none uses cached results.
       await exporter?.close();
       exporter = api.makeSwingStoreExporter(store, { artifactMode: 'replay' });
       names = exporter.getArtifactNames();

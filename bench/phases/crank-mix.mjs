@@ -1,4 +1,4 @@
-/** Cranks that read, write, overwrite, ask and delete; every tenth is rolled back. */
+/** Cranks that read, write, overwrite, test and delete keys; every tenth is rolled back. */
 import path from 'node:path';
 import { makeChecksum } from '../lib/checksum.mjs';
 import { makeCommitClock } from '../lib/commit-clock.mjs';
@@ -18,7 +18,7 @@ const times = (count, make) => Array.from({ length: count }, (_, i) => make(i));
 const rollsBack = i => i % 10 === 9;
 const commits = i => i % cranksPerCommit === cranksPerCommit - 1;
 
-/** What one crank does. Most of what a kernel reads it has read shortly before. */
+/** The calls of one crank. A kernel has recently read most of what it reads. */
 const planCrank = (crank, keys, random) => {
   const recent = times(8, () => random.below(Math.ceil(keys / 20)) * 20);
   const anyKey = () => keyOf(random.chance(0.8) ? random.pick(recent) : random.below(keys));
@@ -77,7 +77,7 @@ export const run = async ({ api, store, sizes: wanted, measure }) => {
       for (const [key, value] of adds) kvStore.set(key, value);
       for (const key of asks) found += kvStore.has(key) ? 1 : 0;
       for (const key of deletions) kvStore.delete(key);
-      // What was just written is read again.
+      // Reads the key that was just written.
       for (const [key] of overwrites) seen.add(kvStore.get(key) ?? '');
       if (rollsBack(i)) rollbackCrank('deliver');
       emitCrankHashes();

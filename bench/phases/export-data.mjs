@@ -1,4 +1,4 @@
-/** All records of the export data. */
+/** Reads all records of the export data. */
 import path from 'node:path';
 import { makeChecksum } from '../lib/checksum.mjs';
 import { keyStore } from '../lib/inputs.mjs';

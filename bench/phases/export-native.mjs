@@ -1,4 +1,4 @@
-/** A whole export directory, as state-sync takes it: by one native call, and as cosmic-swingset does it. */
+/** Exports a store to a directory, as for state-sync: with one native call, and as cosmic-swingset does. */
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { copyLimit, hashExport, writeArtifacts, writeExportData, writeManifest } from '../lib/directory.mjs';
@@ -33,7 +33,7 @@ export const run = async ({ api, implementation, store, scratch, measure }) => {
     await writeManifest(exporter, await writeArtifacts(exporter, dir), dir);
     await exporter.close();
   });
-  // Manifests may differ in white space, so the number of bytes is not part of what is compared.
+  // Manifests may differ in white space, so their size is not compared.
   const { bytes, ...work } = await hashExport(dir);
   return { work, units: bytes / 1e6 };
 };

@@ -1,4 +1,4 @@
-/** Every artifact of a store into a directory. */
+/** Exports every artifact of a store to a directory. */
 import { copyLimit, hashFiles, writeArtifacts } from '../lib/directory.mjs';
 import { whole, wholeGrowth } from '../lib/inputs.mjs';
 

@@ -1,4 +1,4 @@
-/** A store from an export directory: by one native call, and as cosmic-swingset does it. */
+/** Imports a store from a directory: with one native call, and as cosmic-swingset does. */
 import path from 'node:path';
 import { directoryExporter, hashStore, importLimit, sizeOfFiles } from '../lib/directory.mjs';
 import { ours } from '../lib/implementations.mjs';
@@ -16,7 +16,7 @@ export const growth = wholeGrowth;
 export const limit = importLimit;
 
 export const run = async ({ api, implementation, input: from, store, measure }) => {
-  // Not the copy of the store that the export came from.
+  // Instead of the copy of the exported store.
   const imported = `${store}-imported`;
   const dir = path.join(from, 'export');
   const options = { artifactMode: 'archival' };

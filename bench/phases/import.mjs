@@ -1,4 +1,4 @@
-/** A store from a directory with an archival export. */
+/** Imports a store from a directory with an archival export. */
 import path from 'node:path';
 import { directoryExporter, hashStore, importLimit, sizeOfFiles } from '../lib/directory.mjs';
 import { whole, wholeGrowth } from '../lib/inputs.mjs';
@@ -14,7 +14,7 @@ export const growth = wholeGrowth;
 export const limit = importLimit;
 
 export const run = async ({ api, input: from, store, measure }) => {
-  // Not the copy of the store that the export came from.
+  // Instead of the copy of the exported store.
   const imported = `${store}-imported`;
   const dir = path.join(from, 'export');
   await measure(async () => {

@@ -1,7 +1,7 @@
 /**
- * Reads: 80 % of them of 5 % of the keys, in cranks of 50. A kernel runs for months, so some of the reads come before the
- * clock starts; `--size kv-get.warmUp=1` starts cold. With `--size kv-get.savepoints=1` each crank has a savepoint, and so
- * the reads are in a transaction, which is committed every 100 cranks.
+ * Reads keys in cranks of 50 reads: 80 % of the reads concern 5 % of the keys. A kernel runs for months, so some reads
+ * happen before the measurement; `--size kv-get.warmUp=1` starts cold. With `--size kv-get.savepoints=1`, each crank has a
+ * savepoint, so that the reads are in a transaction, with a commit every 100 cranks.
  */
 import path from 'node:path';
 import { makeChecksum } from '../lib/checksum.mjs';
@@ -22,7 +22,7 @@ export const growth = { sizes: { keys: 100_000 }, factor: 10 };
 const perCrank = 50;
 const cranksPerCommit = 100;
 
-/** The numbers of the keys to read. Those that are read often lie scattered over the store. */
+/** The numbers of the keys to read. The frequent ones are scattered over the store. */
 const choose = ({ keys, reads, warmUp }) => {
   const random = makeRandom(10);
   const hot = Array.from({ length: Math.ceil(keys / 20) }, () => random.below(keys));
@@ -32,7 +32,7 @@ const choose = ({ keys, reads, warmUp }) => {
   return { before: numbers.subarray(0, warmUp), measured: numbers.subarray(warmUp) };
 };
 
-/** The reads of each crank in turn. */
+/** The reads of each crank. */
 function* cranksOf(chosen) {
   for (let from = 0; from < chosen.length; from += perCrank) yield chosen.subarray(from, from + perCrank);
 }

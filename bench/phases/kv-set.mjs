@@ -1,4 +1,4 @@
-/** New keys, 50 to a crank, with what a kernel does around them. */
+/** Sets new keys, 50 per crank, with a kernel's other calls around them. */
 import path from 'node:path';
 import { makeExportChecksum } from '../lib/checksum.mjs';
 import { makeCommitClock } from '../lib/commit-clock.mjs';
@@ -17,7 +17,7 @@ export const growth = { sizes: { before: 100_000 }, factor: 10 };
 const perCrank = 50;
 const cranksPerCommit = 100;
 
-/** The new entries, crank by crank. */
+/** The new entries of each crank. */
 const makeCranks = ({ before, keys }) => {
   const random = makeRandom(20);
   const entries = Array.from({ length: keys }, (_, i) => [keyOf(before + i), valueOf(before + i, random)]);

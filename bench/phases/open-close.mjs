@@ -1,4 +1,4 @@
-/** Opening an existing store and closing it again, with nothing but one read in between. */
+/** Opens and closes an existing store, with one read in between. */
 import path from 'node:path';
 import { makeChecksum } from '../lib/checksum.mjs';
 import { keyStore } from '../lib/inputs.mjs';
@@ -26,7 +26,7 @@ export const run = async ({ api, store, sizes: { rounds }, measure }) => {
   await measure(async () => {
     for (let round = 0; round < rounds; round += 1) {
       const { kernelStorage, hostStorage } = api.openSwingStore(store);
-      // Nobody opens a store for nothing; whatever was put off has to be done now.
+      // A read completes work that opening may have postponed.
       checksum.add(kernelStorage.kvStore.get(keyOf(round)) ?? '');
       await hostStorage.close();
     }

@@ -1,4 +1,4 @@
-/** `getNextKey` from the first key to the last. */
+/** Calls `getNextKey` from the first key to the last. */
 import path from 'node:path';
 import { makeChecksum } from '../lib/checksum.mjs';
 import { keyStore } from '../lib/inputs.mjs';

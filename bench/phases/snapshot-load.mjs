@@ -1,4 +1,4 @@
-/** Heap images out of the store, chunk by chunk. */
+/** Loads heap images chunk by chunk. */
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -47,7 +47,7 @@ export const run = async ({ api, store, sizes: { passes }, measure }) => {
       }
     }
   });
-  // The stores check what they load against these.
+  // The stores check loaded images against these hashes.
   const hashes = vats.map(vatID => getSnapshotInfo(vatID).hash);
   await swingStore.hostStorage.close();
   const { length, sum } = checksum.result();

@@ -1,4 +1,4 @@
-/** Heap images from a stream into the store. */
+/** Saves heap images from a stream. */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { makeCommitClock } from '../lib/commit-clock.mjs';

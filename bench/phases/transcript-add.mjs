@@ -1,4 +1,4 @@
-/** Deliveries to 20 vats: an item of 2.8 kB in each crank, spans of 200 items, a commit every 100 cranks. */
+/** Adds deliveries to 20 vats: an item of 2.8 kB per crank, spans of 200 items, a commit every 100 cranks. */
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { makeExportChecksum } from '../lib/checksum.mjs';
@@ -21,7 +21,7 @@ const cranksPerCommit = 100;
 const makePool = () => itemPool(makeRandom(40), 500, 2800);
 const commits = crank => crank % cranksPerCommit === cranksPerCommit - 1;
 
-/** The vat whose span is rolled over in this crank, if any: each vat's span is full at another moment. */
+/** The vat whose span ends in this crank, if any: the spans of the vats end at different times. */
 const rollsOver = crank =>
   crank % itemsPerSpan === itemsPerSpan - 1 ? vatIDs[Math.floor(crank / itemsPerSpan) % vatIDs.length] : undefined;
 
@@ -33,7 +33,7 @@ const sql = {
     'INSERT INTO transcriptSpans (vatID, startPos, endPos, hash, isCurrent, incarnation) VALUES (?, ?, ?, ?, 1, 0)',
 };
 
-/** Where each vat's transcript ends. */
+/** The end position of each vat's transcript. */
 const endsOf = async (api, dir) => {
   const { kernelStorage, hostStorage } = api.openSwingStore(storeIn(dir));
   const ends = new Map(vatIDs.map(vatID => [vatID, kernelStorage.transcriptStore.getCurrentSpanBounds(vatID).endPos]));

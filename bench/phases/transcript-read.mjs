@@ -1,4 +1,4 @@
-/** `readSpan` of every span of 20 vats, as for a replay. */
+/** Reads every span of 20 vats with `readSpan`, as for a replay. */
 import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -24,7 +24,7 @@ export const limit = {
     const items = [];
     for (const vatID of vatIDs) {
       for (const start of startsOf(wanted)) {
-        // The last span ends where the transcript does, before it is full.
+        // The last span ends with the transcript, before it is full.
         plan.step(sql, vatID, start, start + wanted.itemsPerSpan);
         items.push(...kernelStorage.transcriptStore.readSpan(vatID, start));
       }

@@ -1,12 +1,12 @@
 /**
- * Makes a bundle in the archive format (`endoZipBase64`) of one module, as a bundler would: a zip file, uncompressed,
- * that holds the module and a compartment map with its hash.
+ * Makes a bundle in the archive format (`endoZipBase64`) of one module, as a bundler would: an uncompressed zip file with
+ * the module and a compartment map that has the module's hash.
  */
 import { createHash } from 'node:crypto';
 
 const sha512 = bytes => createHash('sha512').update(bytes).digest('hex');
 
-/** The checksum that zip files carry. */
+/** The checksum of zip files (CRC-32). */
 const crc32 = bytes => {
   let crc = 0xffffffff;
   for (const byte of bytes) {
@@ -16,7 +16,7 @@ const crc32 = bytes => {
   return ~crc >>> 0;
 };
 
-/** Numbers in little-endian order: pairs of how many bytes, and the number. */
+/** Encodes numbers in little-endian order, from pairs of a size in bytes and a number. */
 const fields = (...pairs) => {
   const bytes = Buffer.alloc(pairs.reduce((sum, [size]) => sum + size, 0));
   let at = 0;
@@ -32,7 +32,7 @@ const [flags, method, time] = [
 ];
 const date = [2, 0x21];
 
-/** A zip file with these contents by name. */
+/** Makes a zip file from contents by name. */
 const zip = files => {
   const local = [];
   const directory = [];
@@ -61,8 +61,8 @@ const zip = files => {
 };
 
 /**
- * @param {string} name  of the package that the module is said to come from
- * @param {unknown} data  what the module exports: it is a JSON module
+ * @param {string} name the name of the module's package
+ * @param {unknown} data what the module, a JSON module, exports
  * @returns {{ bundleID: string, bundle: object }}
  */
 export const makeArchiveBundle = (name, data) => {

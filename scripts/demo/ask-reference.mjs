@@ -1,4 +1,4 @@
-/** Has the reference read a store, in a process of its own. */
+/** Lets the reference read a store, in a separate process. */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -8,7 +8,7 @@ const program = fileURLToPath(new URL('by-reference.mjs', import.meta.url));
 /**
  * @param {string} storeDir
  * @param {string} artifactMode
- * @returns the digest, or `undefined` if the reference is not installed or cannot be loaded here
+ * @returns the digest; `undefined` if the reference is not installed or cannot be loaded
  */
 export const askReference = async (storeDir, artifactMode) => {
   const options = { maxBuffer: 1 << 30 };

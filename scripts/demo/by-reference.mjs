@@ -1,7 +1,6 @@
 /**
- * Prints a store's digest as the reference sees it, as JSON: `node by-reference.mjs DIR MODE`. It is a process of its
- * own, because two SQLite libraries must not have one file open in the same process; see `ask-reference.mjs`, which
- * starts it.
+ * Prints a store's digest as the reference sees it, as JSON: `node by-reference.mjs DIR MODE`. `ask-reference.mjs` starts
+ * this as a separate process, because two SQLite libraries in one process must not open the same file.
  */
 import { digest } from './digest.mjs';
 import { load, reference } from './load.mjs';

@@ -1,13 +1,13 @@
-/** What two stores are compared by: the export data and the bytes of every artifact, as hashes. */
+/** Digests by which stores are compared: hashes of the export data and of every artifact. */
 import { createHash } from 'node:crypto';
 
 /**
- * @param {object} swingStore  the package to read the store with
+ * @param {object} swingStore the package that reads the store
  * @param {string} storeDir
  * @param {string} artifactMode
- * @param {(done: number) => void} [onProgress]  is called after each artifact
+ * @param {(done: number) => void} [onProgress] called after each artifact
  * @returns {Promise<{ entries: number, data: string, artifacts: Record<string, string> }>} the number of export-data
- *   entries, their hash, and that of each artifact by name
+ *   entries, their hash, and the hash of each artifact by name
  */
 export const digest = async ({ makeSwingStoreExporter }, storeDir, artifactMode, onProgress = () => {}) => {
   const exporter = makeSwingStoreExporter(storeDir, { artifactMode });
@@ -33,20 +33,20 @@ export const digest = async ({ makeSwingStoreExporter }, storeDir, artifactMode,
   }
 };
 
-/** What tells two digests apart, one line each; empty if nothing does. */
+/** The differences of two digests, one line each. */
 export const differences = (expected, found) => {
   const lines = [];
   if (expected.entries !== found.entries) {
     lines.push(`export data: ${found.entries} entries instead of ${expected.entries}`);
   } else if (expected.data !== found.data) {
-    lines.push('export data: other keys or values');
+    lines.push('export data: different keys or values');
   }
   for (const [name, hash] of Object.entries(expected.artifacts)) {
     if (!(name in found.artifacts)) lines.push(`${name}: missing`);
     else if (found.artifacts[name] !== hash) lines.push(`${name}: other bytes`);
   }
   for (const name of Object.keys(found.artifacts)) {
-    if (!(name in expected.artifacts)) lines.push(`${name}: one too many`);
+    if (!(name in expected.artifacts)) lines.push(`${name}: unexpected`);
   }
   return lines;
 };

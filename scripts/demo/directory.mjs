@@ -1,6 +1,6 @@
 /**
- * A store's export as a directory, in the layout that cosmic-swingset writes and reads: `export-manifest.json`, which
- * names the rest; `export-data.jsonl`, one `[key, value]` a line; and one file for each artifact.
+ * Export directories in the layout of cosmic-swingset: `export-manifest.json`, which names the other files;
+ * `export-data.jsonl`, with one `[key, value]` a line; and one file for each artifact.
  */
 import { createReadStream } from 'node:fs';
 import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
@@ -42,12 +42,12 @@ const writeExportData = async (exporter, file) => {
 };
 
 /**
- * Writes everything that an exporter has to a new directory.
+ * Writes a whole export to a new directory.
  *
  * @param {object} exporter
- * @param {string} artifactMode  the mode that the exporter was made with
+ * @param {string} artifactMode the mode that the exporter was made with
  * @param {string} dir
- * @param {(done: number, of: number) => void} onProgress  is called after each artifact
+ * @param {(done: number, of: number) => void} onProgress called after each artifact
  * @returns {Promise<{ blockHeight: number, entries: number, dataBytes: number, artifacts: { name: string, bytes:
  *   number, seconds: number }[] }>} what was written
  */
@@ -62,12 +62,12 @@ export const writeExport = async (exporter, artifactMode, dir, onProgress) => {
     let bytes = 0;
     const start = performance.now();
     const chunks = counted(exporter.getArtifact(name), length => (bytes += length));
-    // Artifact names are made of letters, digits, dots and hyphens; what a store names may serve as a file name.
+    // Artifact names consist of letters, digits, dots and hyphens, so they are valid file names.
     await writeFile(path.join(dir, name), chunks, { flag: 'wx' });
     artifacts.push({ name, bytes, seconds: (performance.now() - start) / 1000 });
     onProgress(artifacts.length, names.length);
   }
-  // The manifest comes last: a directory with one is whole.
+  // The manifest is written last: a directory that has one is complete.
   const files = artifacts.map(({ name }) => [name, name]);
   const manifest = { blockHeight, artifactMode, data: dataName, artifacts: files };
   await writeFile(path.join(dir, manifestName), JSON.stringify(manifest, null, 2), { flag: 'wx' });
@@ -75,8 +75,7 @@ export const writeExport = async (exporter, artifactMode, dir, onProgress) => {
 };
 
 /**
- * Lines of a text file. Not by `node:readline`, which also takes U+2028 for the end of a line; JSON may have that in a
- * string.
+ * Yields the lines of a text file. `node:readline` won't do: it also ends a line at U+2028, which JSON strings may contain.
  */
 async function* linesOf(file) {
   let rest = '';
@@ -89,17 +88,17 @@ async function* linesOf(file) {
 }
 
 /**
- * An exporter over such a directory, for `importSwingStore` to read.
+ * Makes an exporter that reads such a directory, for `importSwingStore`.
  *
  * @param {string} dir
- * @param {(done: number, of: number) => void} onProgress  is called when an artifact has been read
+ * @param {(done: number, of: number) => void} onProgress called after each artifact was read
  */
 export const openExport = async (dir, onProgress) => {
   const manifest = JSON.parse(await readFile(path.join(dir, manifestName), 'utf8'));
   const files = new Map(manifest.artifacts);
   let done = 0;
 
-  /** A manifest may come from anywhere; it shall not lead out of its directory. */
+  /** Rejects paths: an untrusted manifest must not lead out of its directory. */
   const inside = fileName => {
     if (path.basename(fileName) !== fileName || fileName === '..') throw Error(`not a plain file name: ${fileName}`);
     return path.join(dir, fileName);
@@ -114,7 +113,7 @@ export const openExport = async (dir, onProgress) => {
       yield* files.keys();
     },
     async *getArtifact(name) {
-      if (!files.has(name)) throw Error(`the manifest names no artifact ${name}`);
+      if (!files.has(name)) throw Error(`the manifest has no artifact ${name}`);
       yield* createReadStream(inside(files.get(name)), { highWaterMark: 1 << 18 });
       done += 1;
       onProgress(done, files.size);

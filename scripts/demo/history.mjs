@@ -1,4 +1,4 @@
-/** Makes a store with a history, as a kernel would: vats, deliveries in cranks, snapshots, an upgrade, blocks. */
+/** Makes a store with a history like a kernel's: vats, deliveries in cranks, snapshots, an upgrade, blocks. */
 import { createHash } from 'node:crypto';
 import { makeArchiveBundle } from './archive.mjs';
 
@@ -8,7 +8,7 @@ const cranksPerBlock = 12;
 const blocksPerSpan = 5;
 const imageBytes = 3_000_000;
 
-/** The same numbers each time, so that two runs make the same store. */
+/** A pseudo-random generator with a fixed seed, so that every run makes the same store. */
 const makeRandom = seed => {
   let state = seed;
   return below => {
@@ -17,7 +17,7 @@ const makeRandom = seed => {
   };
 };
 
-/** A heap image: partly noise, partly the same over and over, so that it compresses about as well as a real one. */
+/** Makes a heap image, partly noise and partly repetition, so that it compresses about as well as a real one. */
 async function* heapImage(random) {
   const chunkBytes = 100_000;
   for (let start = 0; start < imageBytes; start += chunkBytes) {
@@ -38,10 +38,10 @@ const addBundles = ({ addBundle }) => {
 };
 
 /**
- * @param {object} swingStore  the package to make it with
- * @param {string} storeDir  where
- * @param {(done: number, of: number) => void} onProgress  is called after each block
- * @returns {Promise<{ vats: number, blocks: number }>} how many there are
+ * @param {object} swingStore the package that makes the store
+ * @param {string} storeDir the store's directory
+ * @param {(done: number, of: number) => void} onProgress called after each block
+ * @returns {Promise<{ vats: number, blocks: number }>} the numbers of vats and blocks
  */
 export const makeHistory = async ({ initSwingStore }, storeDir, onProgress) => {
   const { kernelStorage, hostStorage } = initSwingStore(storeDir);
@@ -51,7 +51,7 @@ export const makeHistory = async ({ initSwingStore }, storeDir, onProgress) => {
 
   addBundles(bundleStore);
   const vatIDs = Array.from({ length: vats }, (_, n) => `v${n + 1}`);
-  /** Adds a transcript item: something delivered to the vat, and how it went. */
+  /** Adds a transcript item: a delivery to the vat and its result. */
   const add = (vatID, ...d) => transcriptStore.addItem(vatID, JSON.stringify({ d, sc: [], r: { status: 'ok' } }));
   for (const vatID of vatIDs) {
     transcriptStore.initTranscript(vatID);
@@ -65,7 +65,7 @@ export const makeHistory = async ({ initSwingStore }, storeDir, onProgress) => {
     for (let n = 0; n < 8; n += 1) kvStore.set(someKey(), `{"block":${block},"note":"größer"}`);
     kvStore.delete(someKey());
     add(vatID, 'message', `o+${crank}`, { methargs: 'x'.repeat(random(2000)) });
-    // Now and then a delivery is undone.
+    // Some deliveries are rolled back.
     if (random(20) === 0) rollbackCrank('start');
     emitCrankHashes();
     endCrank();
@@ -88,7 +88,7 @@ export const makeHistory = async ({ initSwingStore }, storeDir, onProgress) => {
 
   for (let block = 1; block <= blocks; block += 1) {
     for (let crank = 0; crank < cranksPerBlock; crank += 1) deliver(vatIDs[random(vats)], block, crank);
-    // The vats take turns in having their snapshots taken.
+    // Saves snapshots of the vats in turn.
     if (block % blocksPerSpan === 0) {
       const turn = (block / blocksPerSpan) % 2;
       for (const [n, vatID] of vatIDs.entries()) if (n % 2 === turn) await endSpan(vatID);

@@ -1,4 +1,4 @@
-/** Loads a swing-store package by name: ours, or the reference, which wants SES set up before it. */
+/** Loads a swing-store package by name: ours, or the reference, which needs SES to be set up first. */
 
 export const ours = 'swing-store-native';
 export const reference = '@agoric/swing-store';

@@ -1,4 +1,4 @@
-/** What the demo prints: a bar while something goes on, a line when it is done, tables at the end. */
+/** The demo's output: a progress bar for each step, a line after it, and tables at the end. */
 import progress from 'cli-progress';
 import Table from 'cli-table3';
 
@@ -10,7 +10,7 @@ const formatSeconds = seconds => seconds.toFixed(2);
 const formatRate = (bytes, seconds) => (bytes && seconds ? (bytes / 1e6 / seconds).toFixed(1) : '');
 
 /**
- * Does something with a bar that shows how far it is, where there is a terminal to show it on.
+ * Runs a function and shows its progress as a bar if the output is a terminal.
  *
  * @template T
  * @param {string} what
@@ -20,7 +20,7 @@ const formatRate = (bytes, seconds) => (bytes && seconds ? (bytes / 1e6 / second
 export const withBar = async (what, act) => {
   const bar = process.stdout.isTTY
     ? new progress.SingleBar(
-        // The terminal is left as it is, so that there is nothing to put right after Ctrl-C.
+        // Changes no terminal settings, so that Ctrl-C leaves nothing to restore.
         { format: `  ${what} {bar} {value}/{total}`, clearOnComplete: true, barsize: 30, linewrap: true },
         progress.Presets.shades_classic,
       )
@@ -45,10 +45,10 @@ export const say = line => console.log(line);
 const makeTable = (head, rows) => {
   const table = new Table({
     head,
-    // No rules between the rows.
+    // No lines between the rows.
     chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
     colAligns: head.map((_, column) => (column === 0 ? 'left' : 'right')),
-    // Colours are for terminals.
+    // Colours only on terminals.
     style: process.stdout.isTTY ? { head: ['bold'], border: ['grey'] } : { head: [], border: [] },
   });
   table.push(...rows);
@@ -57,7 +57,7 @@ const makeTable = (head, rows) => {
 
 const kinds = ['transcript', 'snapshot', 'bundle'];
 
-/** Artifacts by kind: how many, how large, how long they took to export. */
+/** A table of artifacts by kind: their number, size and export time. */
 export const artifactTable = artifacts => {
   const row = (title, some) => {
     const bytes = some.reduce((sum, artifact) => sum + artifact.bytes, 0);
@@ -73,7 +73,7 @@ export const artifactTable = artifacts => {
   return makeTable(['Artifacts', 'number', 'bytes', 'export, s', 'MB/s'], [...rows, row('all', artifacts)]);
 };
 
-/** Steps: how long each took, and how many bytes a second that was. */
+/** A table of steps: the time of each, and its bytes per second. */
 export const stepTable = steps =>
   makeTable(
     ['Step', 'seconds', 'MB/s'],

@@ -21,7 +21,7 @@ const steps = [
 
 for (const [program, args, env] of steps) {
   const { status, error } = spawnSync(program, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } });
-  if (error) console.error(`${program} could not be run: ${error.message}`);
+  if (error) console.error(`could not run ${program}: ${error.message}`);
   if (status !== 0) {
     process.exitCode = 1;
     break;

@@ -3,9 +3,9 @@
  *
  *     node scripts/release/build.mjs --platform linux-arm64-musl
  *
- * Linux's binaries are made by cargo-zigbuild, which takes Zig's compiler and C libraries, so that any machine builds
- * for all of them and for the oldest C library that Node.js 20 runs on. The others are built on their own kind. The
- * target has to be there (`rustup target add`).
+ * cargo-zigbuild builds the binaries for Linux: with Zig's compiler and C libraries, any machine can build all of them, for
+ * the oldest C library that Node.js 20 supports. The others are built on their own platforms. Rust's target must be
+ * installed (`rustup target add`).
  */
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, statSync } from 'node:fs';
@@ -23,7 +23,7 @@ const { values } = parseArgs({ options: { platform: { type: 'string' } } });
 const platform = platformNamed(values.platform ?? '');
 const { name, target, zigTarget, libc } = platform;
 
-// Rust links musl programs statically unless told otherwise, which a library that is loaded can't be.
+// Rust links statically for musl by default, which does not work for a shared library.
 const flags = [process.env.RUSTFLAGS, libc === 'musl' && '-C target-feature=-crt-static'].filter(Boolean).join(' ');
 const args = [
   zigTarget ? 'zigbuild' : 'build',
@@ -41,7 +41,7 @@ const { status, error } = spawnSync('cargo', args, {
   stdio: 'inherit',
 });
 if (error || status !== 0) {
-  const advice = zigTarget ? ' It takes Zig and cargo-zigbuild ("cargo install --locked cargo-zigbuild").' : '';
+  const advice = zigTarget ? ' It needs Zig and cargo-zigbuild ("cargo install --locked cargo-zigbuild").' : '';
   console.error(`"cargo ${args.join(' ')}" failed (${error?.message ?? `exit code ${status}`}).${advice}`);
   process.exit(1);
 }

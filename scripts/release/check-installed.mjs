@@ -1,4 +1,4 @@
-/** Puts an installed package to work: run in a directory whose `node_modules` has it. Uses Node.js alone. */
+/** Exercises an installed package. Run in a directory whose `node_modules` has it; needs only Node.js. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';

@@ -1,9 +1,9 @@
 /**
- * Looks whether the package with the source has all that the compiler needs, by letting that check the code.
+ * Checks that the source package contains everything the compiler needs, by running `cargo check` on it.
  *
  *     node scripts/release/check-source.mjs
  *
- * It does not build anything: what `cargo clippy` has compiled of other crates is used again.
+ * Reuses the dependencies that `cargo clippy` has compiled.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';

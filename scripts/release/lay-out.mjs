@@ -1,14 +1,14 @@
-/** Packages as npm would install them, without asking a registry. */
+/** Lays packages out as npm would install them, without a registry. */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 
-/** Lays packed packages out in a directory's `node_modules`. */
+/** Unpacks tarballs into a directory's `node_modules`. */
 export const layOut = (packed, directory) => {
   for (const { name, file } of packed) {
     const where = path.join(directory, 'node_modules', name);
     mkdirSync(where, { recursive: true });
-    // Without a drive's colon in the file's name, which some versions of tar take for a host's.
+    // A relative path has no drive letter, whose colon some versions of tar take for the end of a host name.
     const { status, stderr, error } = spawnSync(
       'tar',
       ['xzf', path.basename(file), '-C', where, '--strip-components=1'],

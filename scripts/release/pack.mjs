@@ -1,11 +1,11 @@
 /**
- * Packs what is published: the package itself, which names the binaries' packages as optional dependencies; those of
- * the binaries that were built; and the one that builds a binary where there is none.
+ * Packs everything that is published: the package itself, with the packages of the binaries as optional dependencies; the
+ * packages of the binaries that were built; and the source package, which builds a binary on other platforms.
  *
  *     node scripts/release/pack.mjs [--out DIR] [--all] [--repository URL]
  *
- * The package's own file can't name them in the repository, because `npm ci` would look for a version that is not
- * published yet. With `--all` it fails unless every platform's binary is there, and the licences of what they contain:
+ * The repository's `package.json` can't list these dependencies, because `npm ci` would look for an unpublished version.
+ * With `--all`, fails unless the binaries of all platforms exist, and the licences of their components:
  *
  *     cargo about generate about.hbs --output-file npm/THIRD-PARTY-LICENSES.txt
  */
@@ -23,16 +23,16 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 
 const writeJson = (file, value) => writeFileSync(file, `${JSON.stringify(value, null, 2)}\n`);
 
-/** The files of the package, without the binary that may have been built beside them. */
+/** The files of the package, without a binary that was built next to them. */
 const listed = () => {
   const [{ files }] = JSON.parse(npm(root, 'pack', '--dry-run', '--json', '--ignore-scripts'));
   return files.map(file => file.path).filter(file => !file.endsWith('.node'));
 };
 
-/** What the packages say of where they come from; npm wants it of whoever publishes with provenance. */
+/** The fields that say where a package comes from, which npm requires for publishing with provenance. */
 const origin = repository => (repository ? { repository: { type: 'git', url: `git+${repository}.git` } } : {});
 
-/** The package, with the binaries' packages as optional dependencies and without what only work on it takes. */
+/** The main package's manifest: with the binaries' packages as optional dependencies, without development fields. */
 const stageMain = (directory, repository) => {
   for (const file of listed()) cpSync(path.join(root, file), path.join(directory, file));
   const { scripts: _scripts, devDependencies: _dev, ava: _ava, allowScripts: _allow, ...from } = main();
@@ -40,13 +40,13 @@ const stageMain = (directory, repository) => {
   writeJson(path.join(directory, 'package.json'), { ...from, ...origin(repository), optionalDependencies });
 };
 
-/** Where a platform's binary is if it was built for release; see `build.mjs`. */
+/** The path of a platform's binary as `build.mjs` builds it. */
 const builtBinary = ({ name }) => path.join(root, 'npm', name, `${main().name}.${name}.node`);
 
-/** The licences of what binaries contain, if they were written down. */
+/** The file with the licences of the binaries' components, if it exists. */
 const notices = path.join(root, 'npm', NOTICES);
 
-/** A binary's package. */
+/** Lays out the package of a platform's binary. */
 const stageBinary = (directory, platform, binary, repository) => {
   const from = path.join(root, 'npm', platform.name);
   cpSync(path.join(from, 'README.md'), path.join(directory, 'README.md'));
@@ -57,7 +57,7 @@ const stageBinary = (directory, platform, binary, repository) => {
   writeJson(path.join(directory, 'package.json'), { ...packageJson, ...origin(repository) });
 };
 
-/** The package that builds the binary where there is none. */
+/** Lays out the source package. */
 const stageSource = (directory, repository) => {
   const from = path.join(root, 'npm', 'source');
   cpSync(from, directory, { recursive: true });
@@ -71,12 +71,12 @@ const stageSource = (directory, repository) => {
 };
 
 /**
- * @param {string} out  where the tarballs go
+ * @param {string} out the directory for the tarballs
  * @param {object} [options]
- * @param {boolean} [options.all]  every platform's binary has to be there
- * @param {string} [options.repository]  the project's address, without `.git`
- * @param {(platform: import('./platforms.mjs').Platform) => string} [options.binary]  where a platform's binary is,
- *   if there is one
+ * @param {boolean} [options.all] whether to fail if a platform's binary is missing
+ * @param {string} [options.repository] the project's address, without `.git`
+ * @param {(platform: import('./platforms.mjs').Platform) => string} [options.binary] returns the path of a platform's
+ *   binary, which may not exist
  * @returns {{ name: string, file: string, size: number, unpackedSize: number }[]} sizes in bytes
  */
 export const pack = (out, { all = false, repository, binary = builtBinary } = {}) => {

@@ -1,9 +1,9 @@
 /**
- * The packages beside the main one: what is made from its `package.json` and from the table of platforms. One place
- * says the version; Cargo.toml has to say the same, which a test checks.
+ * Generates the manifests of the other packages from the main `package.json` and the table of platforms. The version is
+ * only in `package.json`; a test checks that Cargo.toml has the same.
  *
- *     npm run packages            writes them
- *     npm run packages -- --check only says which are out of date, and fails if any is
+ *     npm run packages            writes the files
+ *     npm run packages -- --check only lists outdated files, and fails if there are any
  */
 import { mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -15,10 +15,10 @@ import { platforms } from './platforms.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** What the binary contains of others, and under which licences; a file of that name in `npm/`, and in its packages. */
+/** The name of the file, in `npm/` and in the packages, that lists the binary's components and their licences. */
 export const NOTICES = 'THIRD-PARTY-LICENSES.txt';
 
-/** The package that is made from. */
+/** The main package's manifest. */
 export const main = () => JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
 
 const packageJson = ({ name, version, license, engines }, platform) => {
@@ -42,16 +42,16 @@ const readme = ({ name }, platform) =>
   `The binary of \`${name}\` for \`${platform.target}\`. ` +
   `npm installs it together with that package on matching platforms.\n`;
 
-/** What Cargo needs to build the addon; it wants the benchmark that its manifest names, too. */
+/** The files that Cargo needs to build the addon. The manifest names a benchmark, so that its files are needed, too. */
 export const cargoFiles = [...addonSources, 'benches'];
 
-/** The package with the source, which is written by hand but for what it has in common with others. */
+/** The source package's manifest: written by hand, except for the fields that all packages share. */
 const sourceJson = ({ version, license, engines }) => {
   const written = JSON.parse(readFileSync(path.join(root, 'npm', 'source', 'package.json'), 'utf8'));
   return { ...written, version, license, files: ['index.js', 'build.mjs', 'advice.mjs', ...cargoFiles], engines };
 };
 
-/** What each file has to say, by its path in the project. */
+/** The required contents of each file, by its path in the project. */
 export const files = () => {
   const from = main();
   const json = value => `${JSON.stringify(value, null, 2)}\n`;
@@ -72,7 +72,7 @@ const read = file => {
   }
 };
 
-/** Those that say something else. */
+/** The files with other contents. */
 export const outOfDate = () => [...files()].filter(([file, text]) => read(file) !== text).map(([file]) => file);
 
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {

@@ -1,18 +1,16 @@
 /**
- * The platforms that there are binaries for: one table for the packages in `npm/`, the loader's test and the release
- * workflow.
+ * The platforms with prebuilt binaries: one table for the packages in `npm/`, the loader's test and the release workflow.
  */
 
 /**
  * @typedef {object} Platform
- * @property {string} name  as the loader and napi-rs call it
- * @property {string} target  as Rust calls it
- * @property {string} os  npm's name of the operating system
- * @property {string} cpu  npm's name of the processor
- * @property {'glibc' | 'musl'} [libc]  on Linux: the C library
- * @property {string} [zigTarget]  what cargo-zigbuild builds, if that is how it is built: with the oldest C library
- *   that Node.js 20 runs on
- * @property {string} runner  the machine of the release workflow
+ * @property {string} name the name that the loader and napi-rs use
+ * @property {string} target Rust's target triple
+ * @property {string} os npm's name of the operating system
+ * @property {string} cpu npm's name of the processor
+ * @property {'glibc' | 'musl'} [libc] the C library, on Linux
+ * @property {string} [zigTarget] cargo-zigbuild's target, with the oldest C library that Node.js 20 supports
+ * @property {string} runner the machine of the release workflow
  */
 
 /** @type {Platform[]} */
@@ -58,14 +56,14 @@ export const platforms = [
   { name: 'win32-x64-msvc', target: 'x86_64-pc-windows-msvc', os: 'win32', cpu: 'x64', runner: 'windows-2025' },
 ];
 
-/** What cargo calls the library on a platform. */
+/** The file name that cargo gives the library on a platform. */
 export const libraryName = ({ os }) =>
   ({ win32: 'swing_store.dll', darwin: 'libswing_store.dylib' })[os] ?? 'libswing_store.so';
 
-/** The platform of this name; ends with those that there are if there is none. */
+/** The platform of this name. Throws an error that lists all names if there is none. */
 export const platformNamed = name => {
   const platform = platforms.find(each => each.name === name);
   if (platform) return platform;
   const names = platforms.map(each => each.name).join(', ');
-  throw new Error(`There is no platform "${name}"; there are ${names}.`);
+  throw new Error(`There is no platform "${name}". The platforms are ${names}.`);
 };

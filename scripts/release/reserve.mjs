@@ -1,10 +1,10 @@
 /**
- * Shows which names of this project's packages are taken in npm's registry, and reserves those that are free.
+ * Shows which names of this project's packages are taken in npm's registry, and reserves the free ones.
  *
- *     node scripts/release/reserve.mjs              only shows them
+ *     node scripts/release/reserve.mjs              only shows the names
  *     node scripts/release/reserve.mjs --publish    publishes an empty package, version 0.0.0, under each free name
  *
- * It exits with 1 if a name belongs to a user other than the one that npm is logged in as.
+ * Exits with 1 if a name belongs to another user than the one that npm is logged in as.
  */
 import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -35,7 +35,7 @@ export const ownersOf = (name, run = npm) => {
   }
 };
 
-/** The package that reserves a name. */
+/** The manifest of the empty package that reserves a name. */
 export const placeholder = name => {
   const { license } = main();
   return { name, version: '0.0.0', description: `Reserved for the package of this name`, license };

@@ -1,11 +1,10 @@
 /**
- * Packs what there is, lays it out as npm would install it, and puts it to work there.
+ * Packs the packages, lays them out as npm would install them, and exercises the installation.
  *
- *     node scripts/release/smoke.mjs                            on the Node.js that runs this
- *     node scripts/release/smoke.mjs -- PROGRAM [ARGUMENT...]   on another one
+ *     node scripts/release/smoke.mjs                            on this Node.js
+ *     node scripts/release/smoke.mjs -- PROGRAM [ARGUMENT...]   on another Node.js
  *
- * Of `npm/`, the binary for the platform must have been built; it needs nothing else, neither the network nor what the
- * tests do.
+ * The platform's binary in `npm/` must have been built. Needs neither the network nor development dependencies.
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
