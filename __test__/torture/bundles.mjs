@@ -1,8 +1,8 @@
-// Has ours and two generations of `@endo/check-bundle` check spoiled archives, thousands of them, and compares what they say.
+// Checks thousands of spoiled archives with ours and with two versions of `@endo/check-bundle`, and compares the results.
 //
 //   npm run torture:bundles -- [--rounds N] [--seed N]
 //
-// A failure names the seed and the round; the same seed brings the same archives.
+// A failure names the seed and the round; the same seed makes the same archives.
 import '@endo/init/debug.js';
 
 import process from 'node:process';
@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { SingleBar } from 'cli-progress';
 import { compareCheckers, startEarlierChecker } from '../support/parity/bundle-checkers.mjs';
 
-// A program that an attenuator has begun can fail later.
+// A program that an attenuator has started may fail later.
 process.on('unhandledRejection', () => {});
 
 const { values } = parseArgs({

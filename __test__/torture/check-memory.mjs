@@ -1,14 +1,14 @@
 /**
- * Looks for memory errors in the native code.
+ * Searches the native code for memory errors.
  *
- *     npm run check:memory              both of what follows
- *     npm run check:memory -- sanitizer the Rust tests, under the address sanitizer, SQLite and libdeflate included;
- *                                       takes Rust's nightly toolchain
+ *     npm run check:memory              both checks
+ *     npm run check:memory -- sanitizer the Rust tests under the address sanitizer, including SQLite and libdeflate;
+ *                                       needs Rust's nightly toolchain
  *                                       ($SWING_STORE_NIGHTLY, such as nightly-2026-05-20)
- *     npm run check:memory -- valgrind  the addon in Node.js, under valgrind, which has to be installed
+ *     npm run check:memory -- valgrind  the addon in Node.js under valgrind, which must be installed
  *
- * V8 runs without its compiler under valgrind, which takes what that writes for errors. What valgrind finds counts
- * when a frame of the addon is in it.
+ * Under valgrind, V8 runs without its compiler, whose output valgrind reports as errors. A finding counts if its stack has a
+ * frame of the addon.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
@@ -33,7 +33,7 @@ const run = (program, args, environment = {}) => {
 };
 
 const sanitizer = () => {
-  // A target has to be named, or else build scripts and macros would be made with the sanitizer, too.
+  // An explicit target keeps the sanitizer out of build scripts and macros.
   const nightly = process.env.SWING_STORE_NIGHTLY ?? 'nightly';
   const args = [`+${nightly}`, 'test', '--locked', '--lib', '--tests', '--no-fail-fast', '--target', target];
   return run('cargo', [...args, '--no-default-features', '--features', 'report'], {
@@ -43,7 +43,7 @@ const sanitizer = () => {
   });
 };
 
-/** The errors in a log of valgrind's: each a kind and its stack. */
+/** The errors in a log of valgrind, each a kind and its stack. */
 const errorsIn = log =>
   log
     .replaceAll(/^==\d+== ?/gm, '')
@@ -51,8 +51,8 @@ const errorsIn = log =>
     .filter(block => /^ {3,}(at|by) 0x/m.test(block));
 
 /**
- * Whether it is what Node-API has for a promise whose thread ended before it was settled: there is nobody left then who
- * could give it back.
+ * Whether a block is Node-API's data for a promise whose thread ended before the promise settled: nothing can release it
+ * then.
  */
 const isOfEndedThread = block =>
   /definitely lost/.test(block) && /napi_create_promise/.test(block) && /node::worker::Worker/.test(block);

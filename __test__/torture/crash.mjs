@@ -1,10 +1,10 @@
-// Kills a kernel-like process thousands of times, and checks its store each time.
+// Kills a kernel-like process thousands of times and checks its store each time.
 //
 //   npm run torture:crash -- [--rounds N] [--seed N] [--dir DIR] [--life N]
 //
-// `--dir` says on which file system: by default that of temporary files. A failure names the seed, with which the
-// same blocks come again, if not at the same moments. The store that failed is kept. After `--life` kills there is a
-// new store, of the next kind: with or without history, with and without archives, and so on.
+// `--dir` selects the file system; the default is that of temporary files. A failure names the seed, which repeats the same
+// blocks, though not the same times. The failed store is kept. After `--life` kills, a new store of the next kind follows:
+// with or without history, with or without archives, and so on.
 import '@endo/init/debug.js';
 
 import { mkdtempSync, rmSync } from 'node:fs';

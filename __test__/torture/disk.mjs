@@ -1,10 +1,10 @@
-// Lets the disk fail below SQLite, at one call after another of all work, and fills small disks in smaller and smaller steps.
+// Lets the disk fail below SQLite, at each call of all jobs in turn, and runs jobs on small disks with little free space.
 //
 //   npm run torture:disk -- [--places N|all] [--seed N] [--work NAME]... [--steps N]
 //
-// `--places` says at how many places of each piece of work each kind of fault happens: by default at every call, which takes
-// half an hour or so. `--seed` shifts the places, if it is not all of them. `--work` names tests of `tests/disk_faults`, or a part of their
-// names; without it, it is all of them. `--steps` is into how many steps 4 MB of room on the small disk are cut; 0 leaves it out.
+// `--places` is the number of calls of each job at which each kind of fault happens; the default is every call, which takes
+// about half an hour. `--seed` shifts these calls. `--work` selects tests of `tests/disk_faults` by their names or a part
+// of them. `--steps` is the number of steps up to 4 MB of free space on the small disk; 0 skips that part.
 import { spawn } from 'node:child_process';
 import process, { env } from 'node:process';
 import { parseArgs } from 'node:util';

@@ -1,8 +1,8 @@
-// libFuzzer on what takes input from strangers, with the address sanitizer over Rust and C (fuzz/README.md).
+// Runs libFuzzer on the code that takes untrusted input, with the address sanitizer for Rust and C (fuzz/README.md).
 //
 //   npm run fuzz -- [--seconds N] [TARGET...]
 //
-// Each target in turn, all of them if none is named. An input that fails lies in fuzz/artifacts/TARGET/ then, and
+// Runs each named target in turn, or all. A failing input is saved in fuzz/artifacts/TARGET/, and
 // `npm run fuzz -- --input FILE TARGET` repeats it.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, statSync } from 'node:fs';
@@ -38,9 +38,9 @@ for (const [args, need] of [
 const [, host] = /host: (.*)/.exec(execFileSync('rustc', ['+nightly', '-vV'], { encoding: 'utf8' }));
 const env = {
   ...process.env,
-  // SQLite and libdeflate are watched, too.
+  // Includes SQLite and libdeflate.
   CFLAGS: `${process.env.CFLAGS ?? ''} -fsanitize=address -fno-omit-frame-pointer`,
-  // libdeflate has tables of the same name in several files.
+  // libdeflate has tables with the same name in several files.
   ASAN_OPTIONS: `detect_odr_violation=0:${process.env.ASAN_OPTIONS ?? ''}`,
 };
 const built = path.join(process.env.CARGO_TARGET_DIR ?? path.join(fuzz, 'target'), host, 'release');

@@ -1,8 +1,8 @@
-// Throws spoiled exports and bundles, thousands of them, at ours and at the reference, and compares what comes of each.
+// Imports thousands of spoiled exports and bundles with ours and with the reference, and compares the results.
 //
 //   npm run torture:hostile -- [--rounds N] [--seed N]
 //
-// A failure names the seed and the round; the same seed brings the same inputs.
+// A failure names the seed and the round; the same seed makes the same inputs.
 import '@endo/init/debug.js';
 
 import { mkdtempSync, rmSync } from 'node:fs';

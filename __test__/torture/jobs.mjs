@@ -1,10 +1,10 @@
-// Kills imports, exports and other jobs at any moment, looks at what they leave, and does them again.
+// Kills imports, exports and other jobs at random times, checks what they leave, and repeats them.
 //
 //   npm run torture:jobs -- [--job NAME]... [--rounds N] [--seed N] [--dir DIR] [--items N] [--image BYTES]
 //
-// Without `--job` it is all of them, each so many times. `--dir` says on which file system: by default that of temporary
-// files. `--items` and `--image` say how large spans and snapshots are. A failure names the seed, with which a job is
-// killed in the same ways again; what it left is kept.
+// Without `--job`, kills every job. `--rounds` is the number of kills of each job. `--dir` selects the file system; the
+// default is that of temporary files. `--items` and `--image` set the sizes of spans and snapshots. A failure names the
+// seed, which repeats the same kills; the files that the job left are kept.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';

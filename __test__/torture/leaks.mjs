@@ -1,9 +1,9 @@
-// Uses stores as impatient callers do (closed twice, dropped, aborted, left half-way, failing), and looks whether the process
-// holds more files, threads, mappings or memory in the end.
+// Uses stores as impatient callers do (closing twice, dropping, aborting, stopping early, failing), and checks whether the
+// process's files, threads, mappings or memory grow.
 //
 //   npm run torture:leaks -- [--rounds N] [--only KIND] [--dir DIR]
 //
-// A round is one of each kind. A failure names the kind; `--only` repeats just that one.
+// A round has one call of each kind. A failure names the kind; `--only` runs only that kind.
 import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import process from 'node:process';

@@ -1,11 +1,11 @@
-// Runs a kernel-like load beside exporters, readers of history and pruning, for as long as you like.
+// Runs a kernel-like load together with exporters, readers of history and pruning, for any length of time.
 //
 //   npm run soak -- [--minutes N] [--seed N] [--idle N] [--dir DIR]
 //
-// Each line is a sample of what the process holds, taken when nobody but the kernel is left. It fails, and keeps the store,
-// if what an export says is not what the kernel was told, if the log of changes grows although nobody reads from it, if memory,
-// files or threads have grown (see `__test__/support/torture/process-figures.mjs`), or if the store has a fault at the end.
-// `--idle 3` rests three times as long as it works.
+// Each line is a sample of the process's resources, taken while no reader is active. Fails, and keeps the store, if an
+// export differs from the kernel's export data, if the log grows without readers, if memory, files or threads grow (see
+// `__test__/support/torture/process-figures.mjs`), or if the store has a fault at the end. `--idle 3` pauses three times as
+// long as it works.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -28,7 +28,7 @@ const seconds = () => Math.round((performance.now() - begun) / 1000);
 const mib = bytes => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 console.log(`seed ${seed}, ${values.minutes} minutes`);
 let told = -Infinity;
-/** One line every ten seconds. */
+/** Prints one line every ten seconds. */
 const onCycle = ({ cycles, height, rss, heap, external, fds, threads, mappings, log, store }) => {
   if (seconds() - told < 10) return;
   told = seconds();

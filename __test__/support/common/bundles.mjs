@@ -1,5 +1,4 @@
-// Bundles to store: whole ones of both formats, and ones that are wrong in the
-// ways a store should notice.
+// Bundles to store: valid ones of both formats, and ones with faults that a store must detect.
 import { encodeBase64 } from '@endo/base64';
 import { ZipWriter } from '@endo/zip';
 import { Buffer } from 'node:buffer';
@@ -13,10 +12,10 @@ export const makeB0 = (source, more = {}) => {
 };
 
 /**
- * The smallest archive that a bundle check accepts: one module of data.
+ * Makes the smallest archive that a bundle check accepts: one data module.
  *
- * @param {string} text  the module's text
- * @param {(files: { map: any, text: string }) => void} [spoil]  changes what is packed, after the hashes are made
+ * @param {string} text the module's text
+ * @param {(files: { map: any, text: string }) => void} [spoil] changes the contents after they were hashed
  */
 export const makeB1 = (text, spoil = () => {}) => {
   const files = {
@@ -71,7 +70,7 @@ const b0c = makeB0('x'.repeat(200_000), { oddity: [1, null] });
 const b1a = makeB1('{"answer":42}');
 const b1b = makeB1(`{"long":"${'é'.repeat(10_000)}"}`);
 
-/** By name, so that an example that fails is short. */
+/** Bundles by name, so that a failing example is short. */
 export const bundles = {
   b0a,
   b0b,
@@ -98,7 +97,7 @@ export const bundles = {
     id: b1a.id,
     bundle: { ...b1a.bundle, endoZipBase64: 'YQ==YQ==' },
   },
-  // addBundle takes the caller's word for what is in an archive.
+  // addBundle does not check the contents of an archive.
   otherArchive: {
     id: b1b.id,
     bundle: { ...b1b.bundle, endoZipBase64: b1a.bundle.endoZipBase64 },

@@ -1,4 +1,4 @@
-// The command line, as npm installs it, in a process of its own.
+// Runs the command line, as npm installs it, in a separate process.
 import { spawn } from 'node:child_process';
 import { env } from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -6,10 +6,10 @@ import { outcomeOf } from './run-program.mjs';
 
 export const program = fileURLToPath(new URL('../../../bin/swing-store.js', import.meta.url));
 
-/** No setting from outside may tell it where a store is. */
+/** The environment without settings that name a store. */
 const cleanEnv = Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('AG_CHAIN_COSMOS_')));
 
-/** Starts it; see `runCli`. */
+/** Starts the command line; see `runCli`. */
 export const startCli = (args, options = {}) => {
   const { env: more, ...others } = options;
   return spawn(process.execPath, [program, ...args], {
@@ -20,7 +20,7 @@ export const startCli = (args, options = {}) => {
 };
 
 /**
- * Runs it to its end.
+ * Runs the command line to its end.
  *
  * @param {string[]} args
  * @param {{ cwd?: string, env?: Record<string, string> }} [options]
@@ -28,7 +28,7 @@ export const startCli = (args, options = {}) => {
  */
 export const runCli = (args, options) => outcomeOf(startCli(args, options));
 
-/** Runs it with `--json`, and returns the document with the exit code. */
+/** Runs the command line with `--json`. Returns the document and the exit code. */
 export const runJson = async (args, options) => {
   const { code, stdout } = await runCli([...args, '--json'], options);
   return { code, ...JSON.parse(stdout) };

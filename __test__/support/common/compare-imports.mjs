@@ -1,5 +1,5 @@
-// Imports by two implementations of the same thing, compared: the verdict, how
-// the exporter was used, and what is then in the store.
+// Compares imports of the same export by two implementations: their success, their use of the exporter, and the
+// resulting stores.
 import path from 'node:path';
 import { exportInMode, look, modes, readTables } from './observe.mjs';
 import { attempt } from './outcome.mjs';
@@ -21,20 +21,20 @@ const importInto = async (impl, dir, exporter, options, tidy) => {
   };
 };
 
-// The reference writes a span's items as they come, so too many of them may meet
-// the next span's before they are counted. That both refuse is what matters then.
+// The reference writes a span's items before it counts them, so that surplus items may conflict with the next span's. It
+// is sufficient then that both refuse.
 const collision = /^UNIQUE constraint failed: transcriptItems\./;
 
 const collided = ({ verdict }) => collision.test(verdict.rejects?.message || '');
 
 /**
  * @param {any[]} pair
- * @param {string | null} base  a directory for the imported stores; null: import into memory
- * @param {(i: number) => { exporter: any, calls?: any, tidy?: (text: string) => string }} makeExporter  one for each
- * @param {object} options  of importSwingStore
+ * @param {string | null} base a directory for the imported stores; null imports into memory
+ * @param {(i: number) => { exporter: any, calls?: any, tidy?: (text: string) => string }} makeExporter called for each
+ * @param {object} options the options of importSwingStore
  * @param {string} what
- * @param {object} [config]  of the worlds in which the results are opened
- * @returns {Promise<boolean>} whether there is a store now
+ * @param {object} [config] the config of the worlds that open the results
+ * @returns {Promise<boolean>} whether the imports succeeded
  */
 export const compareImports = async (pair, base, makeExporter, options, what, config = {}) => {
   const dirs = ['one', 'two'].map(name => base && path.join(base, name));
@@ -47,7 +47,7 @@ export const compareImports = async (pair, base, makeExporter, options, what, co
     if (calls) {
       result.close = calls.close;
       if (result.verdict === 'imported') {
-        // In which order artifacts are asked for is up to the importer.
+        // The importer chooses the order of artifacts.
         result.asked = [...calls.artifacts].sort();
       }
     }
@@ -59,7 +59,7 @@ export const compareImports = async (pair, base, makeExporter, options, what, co
     return results[0].verdict === 'imported';
   }
 
-  // Each opens what the other one imported.
+  // Each implementation opens the store that the other imported.
   const swapped = pair.map((impl, i) => makeWorld(impl, dirs[1 - i], config));
   const seen = [];
   for (const world of swapped) {

@@ -1,6 +1,5 @@
-// Finding the first place where two pieces of plain data part. It is stricter
-// than a deep equality (the order of keys counts, -0 is not 0) and its answer is
-// one line long, however large the data.
+// Finds the first difference of two pieces of plain data. Stricter than a deep equality (the order of keys counts, -0 is
+// not 0); the result is one line, for data of any size.
 import { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { isLoose } from './known-differences.mjs';
@@ -53,7 +52,7 @@ const differ = (where, ours, theirs) => `${where || 'value'}: ours is ${ours}, t
  * @param {unknown} ours
  * @param {unknown} theirs
  * @param {string} [where]
- * @returns {string | undefined} undefined when the two are the same
+ * @returns {string | undefined} undefined if the two are the same
  */
 export const firstDifference = (ours, theirs, where = '') => {
   if (Object.is(ours, theirs)) return undefined;
@@ -111,9 +110,8 @@ export const firstDifference = (ours, theirs, where = '') => {
   return differ(where, show(ours), show(theirs));
 };
 
-// Our errors may have a code where the reference has none. And where the
-// reference's message is only what its JavaScript engine says about its own
-// source text, that there is an error is all that can be asked.
+// Our errors may have a code where the reference's have none. If the reference's message is only its JavaScript engine's
+// text about source code, any error of ours counts as the same.
 const errorDifference = (ours, theirs, where) => {
   if (isLoose(theirs)) return undefined;
   for (const key of ['message', 'constructor', 'name']) {

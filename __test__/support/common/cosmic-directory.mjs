@@ -1,5 +1,5 @@
-// Directories with exports as `cosmic-swingset` writes and reads them: in JavaScript, through an exporter, with the
-// reader of lines that it has.
+// Reads and writes export directories as `cosmic-swingset` does: in JavaScript, through an exporter, with cosmic-swingset's
+// line reader.
 import BufferLineTransform from '@agoric/internal/src/node/buffer-line-transform.js';
 import { Buffer } from 'node:buffer';
 import fs from 'node:fs';
@@ -10,7 +10,7 @@ import { kept } from './lone-surrogates.mjs';
 
 export const manifestName = 'export-manifest.json';
 
-/** As its `export-kernel-db.js` does. */
+/** Writes a directory as `export-kernel-db.js` does. */
 export const writeAsCosmic = async (api, stateDir, exportDir, { artifactMode, exportDataMode }) => {
   const effective = artifactMode === 'none' || !artifactMode ? 'operational' : artifactMode;
   const manifestFile = await open(path.join(exportDir, manifestName), 'wx');
@@ -37,7 +37,7 @@ export const writeAsCosmic = async (api, stateDir, exportDir, { artifactMode, ex
   await exporter.close();
 };
 
-/** As its `import-kernel-db.js` does: an exporter over a directory. */
+/** Makes an exporter over a directory as `import-kernel-db.js` does. */
 export const readAsCosmic = async exportDir => {
   const manifest = JSON.parse(await readFile(path.join(exportDir, manifestName), 'utf8'));
   const files = Object.fromEntries(manifest.artifacts || []);
@@ -71,7 +71,7 @@ async function* imageOf(seed, size) {
   for (let at = 0; at < size; at += 1000) yield image.subarray(at, at + 1000);
 }
 
-/** A store with some of everything: incarnations, old snapshots, a terminated vat, and odd strings. */
+/** Fills a store with data of every kind: incarnations, old snapshots, a terminated vat, and unusual strings. */
 export const fillStore = async ({ kernelStorage, hostStorage }, { items = 5, imageSize = 5000 } = {}) => {
   const { kvStore, transcriptStore, snapStore, bundleStore } = kernelStorage;
   hostStorage.kvStore.set('host.height', '42');

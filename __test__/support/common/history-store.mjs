@@ -1,11 +1,11 @@
-// A store as a kernel leaves it behind: pseudo-deliveries at the ends of spans, incarnations, vats of every kind.
+// Makes a store with a kernel's history: pseudo-deliveries at the ends of spans, incarnations, vats of every kind.
 import { bundles } from './bundles.mjs';
 
 const item = (d, r = { status: 'ok' }) => JSON.stringify({ d, sc: [], r });
 
 export const workerOptions = { type: 'xsnap', bundleIDs: [bundles.b0a.id] };
 
-/** The items of a vat: `initialize-worker`, deliveries, and whatever else. */
+/** Makes the items of a vat: `initialize-worker`, deliveries, and other pseudo-deliveries. */
 export const items = {
   initialize: (bundleID = bundles.b1a.id, options = workerOptions) =>
     item(['initialize-worker', { source: { bundleID }, workerOptions: options }]),
@@ -25,7 +25,7 @@ async function* image(text) {
   yield Buffer.from(`heap of ${text} `.repeat(100));
 }
 
-/** How the vats of this store are: the same bundle for all, deliveries that are messages, small images. */
+/** The vats of this store: all have the same bundle, deliveries of messages, and small images. */
 const plain = {
   options: vatID => ({ workerOptions, name: `name of ${vatID}` }),
   bundleIDs: [bundles.b1a.id],
@@ -34,18 +34,18 @@ const plain = {
 };
 
 /**
- * A vat with its transcript: for each incarnation, the number of deliveries in each of its spans. Between two spans
- * there is a snapshot.
+ * Adds a vat with its transcript, given the number of deliveries in each span of each incarnation. Saves a snapshot
+ * between two spans.
  *
  * @param {object} kernelStorage
  * @param {string} vatID
  * @param {number[][]} incarnations
  * @param {object} [how]
- * @param {(vatID: string) => { workerOptions: object }} how.options  the vat's options
- * @param {string[]} how.bundleIDs  its bundle by incarnation; the last one goes for those after it
- * @param {(place: { span: number, number: number, of: number, position: number }) => string} how.delivery  an item, by
- *   its incarnation's span, its number among that span's deliveries, and its position
- * @param {(vatID: string, position: number) => AsyncIterable<Uint8Array>} how.image  a heap image
+ * @param {(vatID: string) => { workerOptions: object }} how.options the vat's options
+ * @param {string[]} how.bundleIDs its bundle in each incarnation; the last one is that of all later incarnations
+ * @param {(place: { span: number, number: number, of: number, position: number }) => string} how.delivery makes an item,
+ *   given its span in the incarnation, its number among the span's deliveries, and its position
+ * @param {(vatID: string, position: number) => AsyncIterable<Uint8Array>} how.image makes a heap image
  */
 export const addVat = async ({ kvStore, transcriptStore, snapStore }, vatID, incarnations, how = plain) => {
   const { bundleIDs } = how;
@@ -80,7 +80,7 @@ export const addVat = async ({ kvStore, transcriptStore, snapStore }, vatID, inc
   return position;
 };
 
-/** Fills a store. `v6` has three incarnations; `v9` is being deleted, of `v10` there is a rest, `v3` has no items. */
+/** Fills a store. `v6` has three incarnations, `v9` is being deleted, `v10` is partly deleted, `v3` has no items. */
 export const fillHistory = async ({ kernelStorage, hostStorage }) => {
   const { kvStore, transcriptStore, snapStore, bundleStore } = kernelStorage;
   hostStorage.kvStore.set('host.height', '7');
@@ -109,7 +109,7 @@ export const fillHistory = async ({ kernelStorage, hostStorage }) => {
   for (const key of ['o.nextID', 'source', 'options']) kvStore.delete(`v10.${key}`);
 };
 
-/** Makes such a store, changes it by SQL, and closes it. */
+/** Makes such a store, changes it with SQL, and closes it. */
 export const makeHistoryStore = async (api, dir, options = {}, sql = '') => {
   const store = api.initSwingStore(dir, { keepSnapshots: true, ...options });
   await fillHistory(store);

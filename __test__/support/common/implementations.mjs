@@ -1,5 +1,5 @@
-// The two stores under comparison, in one shape. Everything else in the tests
-// takes an implementation as an argument and never imports either package.
+// The two packages under comparison, with the same interface. Everything else in the tests takes an implementation as an
+// argument and never imports either package.
 import * as referenceApi from '@agoric/swing-store';
 import sqlite3 from 'better-sqlite3';
 import { useLimits } from './small-limits.mjs';
@@ -8,7 +8,7 @@ import { subjectIsReference, tinyLimits } from './settings.mjs';
 export const reference = {
   name: 'reference',
   api: referenceApi,
-  // A bare handle, for the sub-stores that are made over one.
+  // Opens a database, for sub-stores that are made over one.
   openDatabase: (file, options) => sqlite3(file, options),
 };
 

@@ -1,6 +1,5 @@
-// Where the reference and we part on purpose. Each has a name and a reason, and
-// the tests assert our behaviour under that name. Side-by-side sequences keep
-// away from these cases; everything that is not listed here must be the same.
+// Deliberate differences from the reference. Each has a name and a reason, and tests assert our behaviour under that name.
+// Random sequences avoid these cases; all other behaviour must be the same.
 
 export const knownDifferences = {
   snapshotStreamFails: `a snapshot stream that throws ends the reference's process with an uncaught exception; ours rejects and leaves the store as before`,
@@ -30,9 +29,8 @@ export const knownDifferences = {
   recordOfWrongType: `an export record with a field of a type that no exporter writes, or in a repair without the field, is stored there, or fails in the words of a driver; ours refuses it`,
 };
 
-// Messages that are only a JavaScript engine's words about the reference's own
-// source text, or about a text that is no JSON. Ours must fail at the same point,
-// in its own words.
+// Messages of a JavaScript engine about the reference's source code, or about invalid JSON. Ours must fail at the same
+// point, with any message.
 const looseMessages = [
   /^Cannot destructure property /,
   /^Cannot read properties of (undefined|null) /,

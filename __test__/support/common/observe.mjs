@@ -1,4 +1,4 @@
-// Everything that can be seen of a store, as plain data.
+// Reads everything observable of a store as plain data.
 import { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
@@ -8,7 +8,7 @@ export const modes = ['operational', 'replay', 'archival', 'debug'];
 
 const sha256 = bytes => createHash('sha256').update(bytes).digest('hex');
 
-/** Short things as they are, long ones by length and hash. */
+/** Returns short values unchanged, and the length and hash of long ones. */
 const brief = bytes => (bytes.length <= 120 ? bytes : { length: bytes.length, sha256: sha256(bytes) });
 
 const tables = {
@@ -30,9 +30,8 @@ const tables = {
 };
 
 /**
- * Each row of each table as [type, bytes] by column. The types tell NULL from 0,
- * and TEXT from BLOB; the bytes are those of the file, so a lone surrogate's
- * encoding shows.
+ * Reads each row of each table as [type, bytes] by column. The types distinguish NULL from 0, and TEXT from BLOB; the bytes
+ * are those of the file, which shows the encoding of lone surrogates.
  */
 const readTable = (db, name) => {
   const { columns, order } = tables[name];
@@ -48,8 +47,7 @@ const readTable = (db, name) => {
     if (name === 'snapshots') {
       const blob = row[2 * columns.length - 1];
       if (blob !== null) {
-        // How well it is packed is the encoder's business, but the size that the
-        // row states must be the size that it has.
+        // The compressed size depends on the encoder, but the row's size must be that of its image.
         const stated = Number(Buffer.from(row[2 * 5 + 1]).toString());
         record.compressedSize = stated === blob.length ? 'true' : `${stated} for ${blob.length} bytes`;
         record.compressedSnapshot = ['blob of gzip', brief(unzip(blob))];
@@ -77,7 +75,7 @@ export const readTables = db => {
   return content;
 };
 
-/** What holds for a dump, with the encoder's part of it taken out. */
+/** A dump without the parts that depend on the encoder. */
 const tidyDump = dump => {
   const { kvEntries, transcripts, snapshots, bundles, ...rest } = dump;
   const unpacked = {};
@@ -93,16 +91,15 @@ const tidyDump = dump => {
 const hasPrunedBundle = ({ debug }) =>
   debug.getDatabase().prepare('SELECT count(*) FROM bundles WHERE bundle IS NULL').pluck(true).get() > 0;
 
-// Under a lockdown the reference's dump hardens each image byte by byte, which
-// takes seconds a megabyte, so sequences with large images do without dumps. And
-// where a bundle is pruned it throws, which ours does not.
+// Under a lockdown, the reference's dump hardens each image byte by byte, which takes seconds per megabyte, so sequences
+// with large images omit dumps. If a bundle is pruned, the reference throws and ours does not.
 export const dump = async ({ store, tidy, config }, includeHistorical) => {
   if (config.noDumps) return 'no dumps';
   const outcome = await attempt(() => tidyDump(store.debug.dump(includeHistorical)), tidy);
   return hasPrunedBundle(store) ? 'a bundle is pruned' : outcome;
 };
 
-/** A look that is cheap enough for every step. */
+/** A partial view that is cheap enough for every step. */
 export const glance = async ({ store, tidy }) => {
   const db = store.debug.getDatabase();
   return {
@@ -111,7 +108,7 @@ export const glance = async ({ store, tidy }) => {
   };
 };
 
-/** Everything that the live store shows. */
+/** The whole view of an open store. */
 export const look = async world => {
   const { store, tidy } = world;
   const { internal, debug, kernelStorage } = store;
@@ -142,8 +139,7 @@ export const look = async world => {
   for (const row of seen.snapshots.items) {
     row.compressedSize = typeof row.compressedSize;
   }
-  // The tables last: reading them by SQL makes a store write out what it holds
-  // back, and the views above must be right without that.
+  // The tables last: reading them with SQL makes a store write its buffer, and the views above must be right without that.
   seen.inTransaction = debug.getDatabase().inTransaction;
   seen.tables = readTables(debug.getDatabase());
   return seen;
@@ -169,7 +165,7 @@ const strangeNames = [
   7,
 ];
 
-/** Everything that an exporter gives, and how it refuses what it has not. */
+/** Everything that an exporter returns, and its errors for what it lacks. */
 export const readExporter = async (exporter, tidy, refusals = true) => {
   const seen = {
     data: await attempt(() => drainAsync(exporter.getExportData(), tidy), tidy),
@@ -201,11 +197,11 @@ export const readExporter = async (exporter, tidy, refusals = true) => {
   return seen;
 };
 
-/** An exporter over what is committed, in one mode. */
+/** Reads an exporter over the committed state, in one mode. */
 export const exportInMode = async ({ impl, dir, tidy }, artifactMode) => {
   const made = await attempt(() => impl.api.makeSwingStoreExporter(dir, { artifactMode }), tidy);
   if (!made.returns) return made;
-  // What is refused is so in every mode.
+  // Refused in every mode.
   const refusals = artifactMode === 'debug';
   const seen = await readExporter(made.returns, tidy, refusals);
   seen.closed = await attempt(() => made.returns.close(), tidy);

@@ -1,5 +1,4 @@
-// What a call did, as plain data: whether it returned, threw at once or came to
-// nothing later, and with what. Two outcomes can then be compared like values.
+// Describes a call's outcome as plain data: whether it returned, threw or rejected, and with what.
 import { Buffer } from 'node:buffer';
 
 const same = text => text;
@@ -23,10 +22,10 @@ export const describeError = (error, tidy = same) => {
 export const isPromise = value => typeof value === 'object' && value !== null && typeof value.then === 'function';
 
 /**
- * Run a thunk and say what came of it.
+ * Runs a thunk and describes its outcome.
  *
  * @param {() => unknown} thunk
- * @param {(text: string) => string} [tidy]  takes what differs by design (paths) out of messages
+ * @param {(text: string) => string} [tidy] removes expected differences, such as paths, from messages
  */
 export const attempt = async (thunk, tidy = same) => {
   let value;
@@ -46,8 +45,8 @@ export const attempt = async (thunk, tidy = same) => {
 };
 
 /**
- * Read an iterator to its end. It is data how far it came and how it ended, so
- * an error at the first step is not the same as an error at the call.
+ * Reads an iterator to its end. The result includes the number of elements before an error, so that an error at the first
+ * step differs from an error of the call.
  */
 export const drain = (iterator, tidy = same) => {
   const items = [];
@@ -74,8 +73,7 @@ export const drainAsync = async (iterator, tidy = same) => {
 };
 
 /**
- * Only the concatenation of an artifact's chunks counts, so that is what is
- * kept; but each must be a Buffer, since callers use them as such.
+ * Joins an artifact's chunks, whose boundaries may differ. Each chunk must be a Buffer, as callers expect.
  */
 export const drainBytes = async (iterator, tidy = same) => {
   const { items, ended } = await drainAsync(iterator, tidy);

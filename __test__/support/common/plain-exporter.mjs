@@ -1,5 +1,4 @@
-// An export as plain data: read from any exporter, changed at will, and offered
-// as an exporter again that notes how it was used.
+// An export as plain data: read from an exporter, possibly changed, and used as an exporter that records its calls.
 import { Buffer } from 'node:buffer';
 
 /** @param {any} exporter */
@@ -43,8 +42,7 @@ const inStyle = (items, style) => {
 };
 
 /**
- * @param {{ data: any[][], artifacts: any[][], names?: string[] }} plain  names: those that are listed,
- *   when they are not the artifacts that are there
+ * @param {{ data: any[][], artifacts: any[][], names?: string[] }} plain `names` replaces the list of artifacts
  * @param {{ style?: string, chunkSize?: number, closeFails?: boolean }} [how]
  */
 export const makePlainExporter = (plain, how = {}) => {

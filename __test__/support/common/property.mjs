@@ -1,5 +1,4 @@
-// One way to run a property, so that every failure prints the same things: the
-// first difference, the shrunk example, and how to come back to it.
+// Runs a property. A failure prints the first difference, the shrunk example, and how to repeat it.
 import fc from 'fast-check';
 import { inspect } from 'node:util';
 import { path, runsFor, seed } from './settings.mjs';
@@ -28,7 +27,7 @@ const explain = details => {
  * @param {import('ava').ExecutionContext} t
  * @param {fc.Arbitrary<any>} arbitrary
  * @param {(example: any) => Promise<void>} check
- * @param {{ runs: number, patience?: number }} options  patience: seconds after which shrinking stops
+ * @param {{ runs: number, patience?: number }} options `patience` is the longest time for shrinking, in seconds
  */
 export const checkProperty = async (t, arbitrary, check, options) => {
   const { runs, patience = 400 } = options;

@@ -1,10 +1,10 @@
-// What tests need that not every machine has. Where it is missing, a test is left out; in CI that is a failure, unless the
-// environment names what is missing, so that whoever reads how CI is set up knows what it does not test.
+// Requirements of tests that some machines lack. A test whose requirement is missing is skipped; in CI it fails, unless
+// the environment names the requirement, so that CI's configuration shows what CI does not test.
 import { spawnSync } from 'node:child_process';
 import process, { env } from 'node:process';
 import { toleratedLacks } from './settings.mjs';
 
-/** By name, what that is in words. */
+/** Descriptions of the requirements, by name. */
 const needs = {
   compiler: 'a C compiler on Linux, for a library that is loaded before libc',
   'real-store': 'the store that a real kernel wrote, and xz to unpack it',
@@ -19,14 +19,14 @@ for (const name of toleratedLacks) {
   if (!Object.hasOwn(needs, name)) throw Error(`nothing that tests need is called "${name}"`);
 }
 
-/** @param {keyof typeof needs} name  whether a test that needs this may be left out */
+/** Whether a test with this requirement may be skipped. @param {keyof typeof needs} name */
 export const mayLack = name => !env.CI || toleratedLacks.includes(name);
 
 /**
- * Says that a test can't run here, and why.
+ * Skips a test, with the reason.
  *
  * @param {import('ava').ExecutionContext} t
- * @param {keyof typeof needs} name  what is missing
+ * @param {keyof typeof needs} name the missing requirement
  * @param {string} [reason]
  */
 export const leaveOut = (t, name, reason = '') => {
@@ -40,19 +40,19 @@ export const leaveOut = (t, name, reason = '') => {
 };
 
 /**
- * `test` itself, or what takes its place where something is missing: a function that leaves tests out.
+ * Returns `test` itself, or a function that skips tests if the requirement is missing.
  *
  * @param {any} test
  * @param {keyof typeof needs} name
  * @param {boolean} isThere
- * @param {string} [reason]  why it is missing
+ * @param {string} [reason] why it is missing
  */
 export const needing = (test, name, isThere, reason) =>
   isThere ? test : title => test(title, t => leaveOut(t, name, reason));
 
 export const isRoot = process.platform !== 'win32' && process.getuid() === 0;
 
-/** Compiles a library for `LD_PRELOAD`; returns why that is not possible, or nothing. */
+/** Compiles a library for `LD_PRELOAD`. Returns the reason if that is impossible. */
 export const compileLibrary = (source, file) => {
   if (process.platform !== 'linux') return 'this is no Linux';
   const args = ['-O1', '-shared', '-fPIC', '-o', file, source, '-ldl'];

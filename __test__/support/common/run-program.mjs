@@ -1,11 +1,11 @@
-// Programs that are run to their end.
+// Runs programs to their end.
 
 import { text } from 'node:stream/consumers';
 
 /**
- * How a process ends, and what it says until then.
+ * Waits for the end of a process, and returns its exit status and output.
  *
- * @param {import('node:child_process').ChildProcess} child  with pipes for what it says
+ * @param {import('node:child_process').ChildProcess} child with pipes for its output
  * @returns {Promise<{ code: number | null, signal: string | null, stdout: string, stderr: string }>}
  */
 export const outcomeOf = async child => {

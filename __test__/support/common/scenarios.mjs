@@ -1,5 +1,5 @@
-// A scenario is a function that plays with one implementation in a directory of
-// its own and says, as plain data, what it saw. Played by both, it must be the same.
+// A scenario is a function that uses one implementation in its own directory and returns its observations as plain data.
+// Both implementations must give the same result.
 import path from 'node:path';
 import { assertSame } from './compare.mjs';
 import { attempt } from './outcome.mjs';
@@ -22,7 +22,7 @@ export const playScenario = async (impl, scenario) => {
   }
 };
 
-/** One test each, so that what differs has a name. */
+/** Defines one test for each scenario, so that a difference has a name. */
 export const testScenarios = (test, pair, scenarios) => {
   for (const [name, scenario] of Object.entries(scenarios)) {
     test.serial(name, async t => {

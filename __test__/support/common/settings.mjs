@@ -1,14 +1,14 @@
-// What a person may set from outside, all in one place.
+// The settings of the tests, from the environment.
 //
-//   SWING_STORE_SUBJECT=reference   put the reference in both roles: tests the tests
+//   SWING_STORE_SUBJECT=reference   compare the reference with itself, to test the tests
 //   SWING_STORE_TEST_SEED=123       the seed of every property; "random" takes a new one
-//   SWING_STORE_TEST_PATH=0:1:1     with the seed: go straight to one counterexample
-//   SWING_STORE_TEST_RUNS=1000      runs of every property, in place of each one's own
-//   SWING_STORE_TEST_FACTOR=5       or: that many times each property's own number
+//   SWING_STORE_TEST_PATH=0:1:1     with the seed: run one counterexample
+//   SWING_STORE_TEST_RUNS=1000      the number of runs of every property
+//   SWING_STORE_TEST_FACTOR=5       multiplies each property's own number of runs
 //   SWING_STORE_TEST_LIMITS=tiny    caches, buffers and chunks of a few bytes in ours
-//   SWING_STORE_TEST_TMP=/a/b       where the stores of the tests are made
-//   SWING_STORE_REAL_STORE=/a/b     a directory that holds swingstore.sqlite.xz
-//   SWING_STORE_TEST_WITHOUT=root   what CI may lack, of what some tests need: names in requirements.mjs, with spaces between
+//   SWING_STORE_TEST_TMP=/a/b       the directory for the tests' stores
+//   SWING_STORE_REAL_STORE=/a/b     a directory with swingstore.sqlite.xz
+//   SWING_STORE_TEST_WITHOUT=root   requirements that CI may lack: names from requirements.mjs, separated by spaces
 import { env } from 'node:process';
 import { fileURLToPath } from 'node:url';
 
@@ -26,7 +26,7 @@ const seedFrom = text => {
   return seed;
 };
 
-// A fixed seed unless asked: a build must not turn red over what nobody changed.
+// A fixed seed by default, so that a build fails only because of a change.
 export const seed = seedFrom(env.SWING_STORE_TEST_SEED);
 export const path = env.SWING_STORE_TEST_PATH || undefined;
 

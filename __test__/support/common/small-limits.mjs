@@ -1,9 +1,9 @@
-// How much ours caches, buffers and hands on at a time, made small enough that little work crosses every boundary.
+// Limits of our caches, buffers and batches that are so small that little work crosses every boundary.
 import { createRequire } from 'node:module';
 import { subjectIsReference } from './settings.mjs';
 
-// In the order in which the addon takes them. Each is small enough that a test's few keys, items and
-// kilobytes cross its boundaries many times.
+// In the order of the addon's arguments. Each is so small that a test's few keys, items and kilobytes cross its boundary
+// many times.
 const TINY = {
   kvCache: 600,
   kvBuffer: 400,
@@ -24,7 +24,7 @@ const LIMITS = {
 
 export const limitNames = Object.keys(LIMITS);
 
-/** Sets the limits that ours keeps to from now on, in stores that are then opened. */
+/** Sets the limits for all stores that are opened afterwards. */
 export const useLimits = name => {
   if (subjectIsReference) return;
   createRequire(import.meta.url)('../../../js/addon/native.js').setLimits(...Object.values(LIMITS[name]));

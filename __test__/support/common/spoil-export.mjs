@@ -1,5 +1,5 @@
-// Ways to spoil an export. Each change is plain data, [name, ...arguments], and
-// says which record or artifact by a number that is taken modulo how many there are.
+// Ways to spoil an export. Each change is plain data, [name, ...arguments], and selects a record or artifact by a number
+// modulo their count.
 import { Buffer } from 'node:buffer';
 
 const at = (list, i) => list[i % list.length];
@@ -104,7 +104,7 @@ const changes = {
   },
 };
 
-/** A changed copy; what was given stays as it is. */
+/** Returns a changed copy. */
 export const mutate = ({ data, artifacts }, list) => {
   const plain = {
     data: data.map(record => [...record]),

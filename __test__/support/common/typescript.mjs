@@ -1,4 +1,4 @@
-// Compiling programs against the package's declarations.
+// Compiles programs against the package's declarations.
 import { fileURLToPath } from 'node:url';
 import path from 'node:path';
 import ts from 'typescript';
@@ -6,7 +6,7 @@ import ts from 'typescript';
 export const root = fileURLToPath(new URL('../../..', import.meta.url));
 const typesDir = path.join(root, '__test__/api/types');
 
-/** Reads `types/tsconfig.json`; the reference's types are in JavaScript, which is why its options look as they do. */
+/** Reads `types/tsconfig.json`, whose options suit the reference's types, which are in JavaScript. */
 export const readConfig = () => {
   const file = path.join(typesDir, 'tsconfig.json');
   const { config, error } = ts.readConfigFile(file, ts.sys.readFile);
@@ -14,10 +14,10 @@ export const readConfig = () => {
   return ts.parseJsonConfigFileContent(config, ts.sys, typesDir);
 };
 
-/** The options for a program that has nothing to do with the reference. */
+/** The options for a program that does not use the reference. */
 export const callerOptions = options => ({ ...options, allowJs: false, maxNodeModuleJsDepth: 0 });
 
-/** Compiles files; returns the compiler's complaints about those that are ours, which are the only ones it checks. */
+/** Compiles files. Returns the compiler's errors about this project's files. */
 export const compile = (fileNames, options) => {
   const program = ts.createProgram(fileNames, options);
   const ours = program.getSourceFiles().filter(({ fileName }) => !fileName.includes('/node_modules/'));

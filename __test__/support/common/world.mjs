@@ -1,6 +1,5 @@
-// A world is one implementation with one store of its own, and a record of
-// everything the store told its callbacks. Each world has its own directory: two
-// SQLite libraries in one process must never have the same file open.
+// A world is one implementation with its own store, and a record of all calls of the store's callbacks. Each world has its
+// own directory: two SQLite libraries in one process must never open the same file.
 import { Buffer } from 'node:buffer';
 import fs from 'node:fs';
 import os from 'node:os';
@@ -8,8 +7,7 @@ import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { tempParent } from './settings.mjs';
 
-// Stores that are flushed thousands of times are better kept in memory, where
-// there is a file system for that.
+// Uses a file system in memory if there is one: these stores are flushed thousands of times.
 const memoryDir = '/dev/shm';
 
 const canWrite = dir => {
@@ -27,7 +25,7 @@ export const makeTempDir = () => fs.mkdtempSync(path.join(tempRoot, 'swing-store
 
 export const removeDir = dir => fs.rmSync(dir, { recursive: true, force: true });
 
-/** Calls `use` with a directory that is gone afterwards. */
+/** Calls `use` with a directory that is removed afterwards. */
 export const inTempDir = async use => {
   const base = makeTempDir();
   try {
@@ -40,8 +38,8 @@ export const inTempDir = async use => {
 const concat = chunks => Buffer.concat([...chunks].map(c => Buffer.from(c)));
 
 /**
- * The options of a store whose callbacks write down what they are given. A
- * config is plain data, so that it can be generated and printed:
+ * Makes the options of a store whose callbacks record their arguments. A config is plain data that can be generated and
+ * printed:
  *   callback: none | record | reenter (writes a host key meanwhile)
  *   archiveTranscript, archiveSnapshot: none | record | throw | reject (each from its second call on)
  */
@@ -65,8 +63,7 @@ const makeOptions = (config, world) => {
     const bytes = read(data);
     counts[kind] += 1;
     world.events.push([kind, name, bytes]);
-    // A span without items can't roll over; which failure is told then is a
-    // known difference.
+    // A span without items can't roll over; the choice of the error is a known difference.
     if (counts[kind] >= 2 && bytes.length > 0) {
       if (behaviour === 'throw') throw Error(`the ${kind} archiver is unhappy`);
       if (behaviour === 'reject') {
@@ -80,7 +77,7 @@ const makeOptions = (config, world) => {
     options.archiveTranscript = archiver(archiveTranscript, 'span', concat);
   }
   if (archiveSnapshot !== 'none') {
-    // Which gzip encoder made it is the store's business.
+    // The gzip encoders may differ.
     options.archiveSnapshot = archiver(archiveSnapshot, 'snapshot', data => gunzipSync(data));
   }
   return options;
@@ -88,7 +85,7 @@ const makeOptions = (config, world) => {
 
 /**
  * @param {{ name: string, api: any }} impl
- * @param {string | null} dir  null: in memory
+ * @param {string | null} dir null for a store in memory
  * @param {object} config
  */
 export const makeWorld = (impl, dir, config = {}) => {
@@ -99,7 +96,7 @@ export const makeWorld = (impl, dir, config = {}) => {
     store: undefined,
     events: [],
     slots: new Map(),
-    /** Messages name the directory; no two worlds have the same one. */
+    /** Removes the world's directory from messages. */
     tidy: text => (dir ? text.split(dir).join('<dir>') : text),
     init() {
       const options = makeOptions(config, world);

@@ -1,4 +1,4 @@
-// What can be checked of commands that no test can run: whether what they name exists.
+// Checks commands that no test can run: whether the commands, options and files that they name exist.
 import { execFile } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -18,7 +18,7 @@ const once = (key, make) => {
 
 const flagsIn = text => new Set(text.match(/(?<![\w-])--[a-z][a-z-]*/g) ?? []);
 
-/** The options of a subcommand, by its help. */
+/** The options of a subcommand, from its help. */
 export const cliFlags = subcommand =>
   once(`cli ${subcommand}`, async () => flagsIn((await runCli([...subcommand.split(' '), '--help'])).stdout));
 
@@ -29,7 +29,7 @@ export const subcommands = () =>
     return stdout.match(/Commands:\n([^]*?)\n\n/)[1].match(/(?<=^ {2})[a-z-]+/gm);
   });
 
-/** The options of an npm script: what its program tells by `--help`, or else what is written in its source. */
+/** The options of an npm script, from its `--help` or from its source. */
 const scriptFlags = name =>
   once(`npm ${name}`, async () => {
     const [program, file, ...given] = packageJson.scripts[name].split(' ');
@@ -48,7 +48,7 @@ const checkFlags = (args, known, what) =>
     .filter(flag => !known.has(flag))
     .map(flag => `${what} has no option ${flag}`);
 
-/** What is wrong with an npm command. */
+/** The faults of an npm command. */
 const checkNpm = async ([verb, ...args]) => {
   if (['install', 'ci', 'login', 'ls', 'pack', 'publish'].includes(verb)) return [];
   const name = verb === 'run' ? args[0] : verb;
@@ -59,7 +59,7 @@ const checkNpm = async ([verb, ...args]) => {
 
 const targets = { '--bin': 'bin', '--bench': 'bench', '--test': 'test' };
 
-/** What is wrong with a cargo command. */
+/** The faults of a cargo command. */
 const checkCargo = args => {
   const faults = [];
   const features = /^\[features\]\n([^]*?)\n\[/m.exec(cargoToml)[1];
@@ -99,7 +99,7 @@ const checkAva = files =>
     .filter(file => file.endsWith('.mjs') && !fs.existsSync(path.join(root, file)))
     .map(file => `there is no ${file}`);
 
-/** What is wrong with a line of shell, in which nothing but simple commands may be. */
+/** The faults of a line of shell, which may contain only simple commands. */
 export const checkCommand = async line => {
   const words = line
     .replace(/\s#.*$/, '')

@@ -1,10 +1,9 @@
-// The store that the documentation's examples are about: a chain of 230 blocks with nine vats, small and the same each
-// time.
+// Makes the store for the documentation's examples: a chain of 230 blocks with nine vats, small and always the same.
 import { Buffer } from 'node:buffer';
 import { makeB0, makeB1 } from '../common/bundles.mjs';
 import { addVat, items } from '../common/history-store.mjs';
 
-/** The same numbers each time. */
+/** A pseudo-random generator with a fixed seed. */
 const makeRandom = seed => {
   let state = seed;
   return below => {
@@ -13,7 +12,7 @@ const makeRandom = seed => {
   };
 };
 
-/** A heap image, which compresses about as well as a real one. */
+/** Makes a heap image that compresses about as well as a real one. */
 async function* makeImage(seed, size) {
   const random = makeRandom(seed);
   const bytes = Buffer.alloc(size, 'slot of a heap ');
@@ -32,7 +31,7 @@ const vatBundles = Object.fromEntries(
 
 const workerOptions = { type: 'xsnap', bundleIDs: [lockdown.id, supervisor.id] };
 
-/** A delivery: an incarnation's first one starts the vat, a span's last one tidies up, all others are messages. */
+/** Makes a delivery: an incarnation's first starts the vat, a span's last collects garbage, all others are messages. */
 const makeDelivery =
   random =>
   ({ span, number, of, position }) => {
@@ -42,7 +41,7 @@ const makeDelivery =
     return items.delivery(['message', `o+${random(90)}`, { methargs, result: `p-${position}` }], random(30));
   };
 
-/** By vat: its name, its bundles by incarnation, and how many deliveries there are in each of their spans. */
+/** For each vat: its name, its bundle in each incarnation, and the number of deliveries in each span. */
 const vats = {
   v1: ['bootstrap', ['bootstrap'], [[3, ...Array(21).fill(25), 5]]],
   v2: ['vatAdmin', ['vatAdmin'], [[3, 25, 4]]],
@@ -84,8 +83,8 @@ const addKeys = ({ kvStore }) => {
 };
 
 /**
- * @param {object} api  the package to make it with
- * @param {string} dir  where
+ * @param {object} api the package that makes the store
+ * @param {string} dir the store's directory
  */
 export const makeExample = async ({ initSwingStore, openSwingStore }, dir) => {
   const random = makeRandom(1);
@@ -116,7 +115,7 @@ export const makeExample = async ({ initSwingStore, openSwingStore }, dir) => {
   await hostStorage.commit();
   await hostStorage.close();
 
-  // Of these, the images of all snapshots are kept.
+  // The vats whose old images are kept.
   ({ kernelStorage, hostStorage } = openSwingStore(dir, { keepSnapshots: true }));
   kernelStorage.startCrank();
   await addVats(['v8', 'v9']);

@@ -1,5 +1,5 @@
-// Output that a page shows, and what came out. Both are the same but for `…`, which stands for anything within a line,
-// or on a line by itself for any lines; and for the numbers that a block's comment says will vary.
+// Compares the output that a page shows with the actual output. `…` matches anything within a line, or any lines if it is
+// alone on a line; the numbers that a block's comment declares as varying match any numbers.
 const varying = {
   seconds: /\b\d+\.\d s\b/,
   milliseconds: /\b\d+\.\d ms\b/,
@@ -9,7 +9,7 @@ const varying = {
 
 const literal = text => text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&').replace(/…/g, '[^\\n]*?');
 
-/** A line of a page as an expression for what it may stand for. */
+/** Converts a line of a page to a regular expression. */
 const lineSource = (line, vary) => {
   let source = '';
   let rest = line;
@@ -28,14 +28,14 @@ const lineSource = (line, vary) => {
 
 const matchesLine = (line, actual, vary) => RegExp(`^${lineSource(line, vary)}$`).test(actual);
 
-/** Whether what came out is what the page shows. */
+/** Whether the actual output matches the page. */
 export const isShown = (shown, actual, vary) => {
   for (const name of vary) if (!Object.hasOwn(varying, name)) throw Error(`nothing is known of how "${name}" vary`);
   const sources = shown.map(line => (line === '…' ? '(?:[^\\n]*\\n)*?' : `${lineSource(line, vary)}\\n`));
   return RegExp(`^${sources.join('')}$`).test(actual.map(line => `${line}\n`).join(''));
 };
 
-/** What the page should show instead: lines that are still right stay as they are, and what was left out is. */
+/** The output that the page should show: keeps matching lines and omissions. */
 export const corrected = (shown, actual, vary) => {
   const gap = shown.indexOf('…');
   const behind = shown.length - gap - 1;

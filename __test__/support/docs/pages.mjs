@@ -1,22 +1,21 @@
-// The documentation's pages, and the code blocks in them. A comment right before a block, which no reader of the
-// rendered page sees, may say how it is tested:
+// Reads the documentation's pages and their code blocks. An HTML comment directly before a block may say how to test it:
 //
 //     <!-- test: store=/var/lib/agoric/data/agoric vary=seconds exit=1 before="…" -->
 //
-//     store=DIR,…   the example store is there, as new, before the block runs
-//     sql="…"       is done to the last of these stores
-//     before="…"    code to run first, in the block's own language
-//     continues     a program that goes on where the page's last one ended
-//     exit=N        what the last command's exit code has to be, instead of 0
-//     vary=WHAT,…   which numbers in the output differ from run to run; see `output.mjs`
-//     skip="…"      why it can't be run; what can be checked without running it still is
+//     store=DIR,…   copies the example store to these directories before the block runs
+//     sql="…"       SQL to execute on the last of these stores
+//     before="…"    code to run first, in the block's language
+//     continues     continues the page's previous program
+//     exit=N        the expected exit code of the last command, instead of 0
+//     vary=WHAT,…   the numbers in the output that differ between runs; see `output.mjs`
+//     skip="…"      why the block can't be run; the names in it are still checked
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** The names of all pages, from the root of the project. */
+/** The paths of all pages, relative to the project's root. */
 export const pageNames = () =>
   ['.', 'docs/guide', 'docs/reference', 'docs/project'].flatMap(dir =>
     fs
@@ -25,12 +24,12 @@ export const pageNames = () =>
       .map(name => path.join(dir, name)),
   );
 
-/** A file of the project, whichever way its lines end in this checkout. */
+/** Reads a file of the project, with line ends of this checkout converted to `\n`. */
 export const readText = name => fs.readFileSync(path.join(root, name), 'utf8').replaceAll('\r\n', '\n');
 
 const known = new Set(['store', 'sql', 'before', 'continues', 'exit', 'vary', 'skip']);
 
-/** What a comment says about its block: `{ store: ['…'], skip: '…', … }`. */
+/** Parses a comment about a block: `{ store: ['…'], skip: '…', … }`. */
 const readMarker = (text, where) => {
   const marker = { store: [], vary: [], exit: 0 };
   const rest = text.replace(/([a-z]+)(?:=(?:"([^"]*)"|(\S+)))?/g, (_, name, quoted, plain) => {
@@ -57,9 +56,9 @@ const readMarker = (text, where) => {
  * @property {string} [skip]
  *
  * @typedef {object} Block
- * @property {string} where  page and line, for messages
- * @property {number} line  of its first line of code, from 0
- * @property {string} language  what is written after the backquotes
+ * @property {string} where page and line, for messages
+ * @property {number} line the line number of the first line of code, from 0
+ * @property {string} language the word after the backquotes
  * @property {string} text
  * @property {Marker} marker
  */

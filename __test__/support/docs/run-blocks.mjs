@@ -1,7 +1,7 @@
-// Running the code blocks of a page.
+// Runs the code blocks of a page.
 import { corrected, isShown } from './output.mjs';
 
-/** The last lines of a block, if they are a comment: what the program prints. */
+/** The comment at the end of a block, which shows the program's output. */
 const splitModule = text => {
   const lines = text.split('\n');
   let from = lines.length;
@@ -18,12 +18,12 @@ const toLines = output => {
 const failure = (where, what, output) => Error(`${where}: ${what}. What it printed:\n${output}`);
 
 /**
- * A correction: what a page should show instead of some of its lines.
+ * A correction: the lines that should replace some lines of a page.
  *
  * @typedef {{ line: number, count: number, lines: string[], where: string }} Correction
  */
 
-/** Compares what is shown with what was printed. @returns {Correction[]} */
+/** Compares the shown output with the printed output. @returns {Correction[]} */
 const compare = ({ where, marker: { vary } }, line, shown, actual, prefix = '') => {
   if (isShown(shown, actual, vary)) return [];
   const lines = corrected(shown, actual, vary).map(text => `${prefix}${text}`.trimEnd());
@@ -32,7 +32,7 @@ const compare = ({ where, marker: { vary } }, line, shown, actual, prefix = '') 
 
 const between = '\u0001 the next block \u0001';
 
-/** Runs blocks of JavaScript as one module, and compares what each prints with the comment at its end. */
+/** Runs blocks of JavaScript as one module, and compares the output of each with the comment at its end. */
 export const runModule = async (blocks, sandbox) => {
   const [first] = blocks;
   sandbox.putStores(first.marker.store, first.marker.sql);
@@ -47,7 +47,7 @@ export const runModule = async (blocks, sandbox) => {
   );
 };
 
-/** The commands of a shell session, each with what it prints. */
+/** The commands of a shell session, each with its output. */
 export const readSession = ({ text, where, line }) => {
   const commands = [];
   for (const [at, one] of text.split('\n').entries()) {
@@ -65,7 +65,7 @@ const prepareShell = async ({ where, marker }, sandbox) => {
   if (code !== 0) throw failure(where, `what has to run before ends with ${code}`, output);
 };
 
-/** Runs a shell session, and compares what is printed. */
+/** Runs a shell session and compares its output. */
 export const runSession = async (block, sandbox) => {
   await prepareShell(block, sandbox);
   const corrections = [];
@@ -79,7 +79,7 @@ export const runSession = async (block, sandbox) => {
   return corrections;
 };
 
-/** Runs a script, of which no output is shown. */
+/** Runs a script whose output the page does not show. */
 export const runScript = async (block, sandbox) => {
   await prepareShell(block, sandbox);
   const { code, output } = await sandbox.shell(`set -e\n${block.text}`);

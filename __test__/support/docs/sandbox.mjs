@@ -1,5 +1,5 @@
-// Where a page's examples run. The paths that they name are those of a validator's machine; here, they lie below a
-// scratch directory, and what is printed is given back as if they did not.
+// The environment for a page's examples. Their paths are those of a validator's machine; the sandbox maps them into a
+// scratch directory, and maps paths in the output back.
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -8,17 +8,17 @@ import { Database } from '../../../index.mjs';
 import { makeTempDir, removeDir } from '../common/world.mjs';
 import { root } from './pages.mjs';
 
-/** The roots of all paths that examples may name. */
+/** The roots of all paths that examples may use. */
 const roots = ['/var/lib', '/backup', '/chain', '/other', '/archive', '/home/agoric'];
 
 const pathPattern = RegExp(`(?<![\\w./~-])(?:${roots.join('|')})(?=[/\\s'"\`),]|$)`, 'gm');
 
-/** What examples may import. */
+/** The packages that examples may import. */
 const packages = { 'swing-store-native': root, tmp: path.join(root, 'node_modules/tmp') };
 
 const script = (file, lines) => fs.writeFileSync(file, `#!/bin/sh\n${lines}\n`, { mode: 0o755 });
 
-/** @param {string} exampleDir  the store to copy from */
+/** @param {string} exampleDir the store to copy */
 export const makeSandbox = exampleDir => {
   const base = makeTempDir();
   const at = place => path.join(base, place);
@@ -34,7 +34,7 @@ export const makeSandbox = exampleDir => {
   const inside = text => text.replace(pathPattern, found => at(found));
   const outside = text => text.split(base).join('');
 
-  /** Runs a program to its end, with stdout and stderr as a terminal shows them, one among the other. */
+  /** Runs a program to its end. Returns stdout and stderr interleaved, as a terminal shows them. */
   const run = (program, args) =>
     new Promise((resolve, reject) => {
       const env = { PATH: `${at('/bin')}:${process.env.PATH}`, HOME: home, LANG: 'C.UTF-8' };
@@ -48,7 +48,7 @@ export const makeSandbox = exampleDir => {
     });
 
   return {
-    /** Puts the example store at these places, in place of what is there, and changes the last of them by SQL. */
+    /** Copies the example store to these directories, replacing their contents, and changes the last copy with SQL. */
     putStores: (dirs, sql) => {
       for (const dir of dirs) {
         fs.rmSync(at(dir), { recursive: true, force: true });
@@ -64,7 +64,7 @@ export const makeSandbox = exampleDir => {
       fs.writeFileSync(at(`/${name}`), inside(text));
       return run(process.execPath, [name]);
     },
-    /** Writes a file and returns where it is. */
+    /** Writes a file and returns its path. */
     write: (name, text) => {
       fs.writeFileSync(at(`/${name}`), text);
       return at(`/${name}`);

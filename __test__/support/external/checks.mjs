@@ -1,4 +1,4 @@
-// Counts what held and what did not, and says where two things differ.
+// Counts passed and failed checks, and finds differences.
 
 const show = value => {
   const text = JSON.stringify(value) ?? String(value);
@@ -7,7 +7,7 @@ const show = value => {
 
 const isContainer = value => typeof value === 'object' && value !== null;
 
-/** The first place where two plain data structures differ, or undefined. */
+/** The first difference of two plain data structures; undefined if there is none. */
 const firstDifference = (a, b, path = '') => {
   if (Object.is(a, b)) return undefined;
   if (!isContainer(a) || !isContainer(b)) {

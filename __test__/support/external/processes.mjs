@@ -1,5 +1,4 @@
-// Runs programs. What they say goes into a log file, of which the end is shown
-// only when they fail: the kernel and npm talk a lot.
+// Runs programs. Writes their output to a log file, and shows its end only if they fail: the kernel and npm print a lot.
 
 import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
@@ -9,12 +8,11 @@ import { dirname } from 'node:path';
 export const lastLines = (file, count) => readFileSync(file, 'utf8').trimEnd().split('\n').slice(-count).join('\n');
 
 /**
- * @param {string} log file for what the program says
+ * @param {string} log a file for the program's output
  * @param {string} command
  * @param {string[]} args
  * @param {{ cwd?: string, env?: Record<string, string>, minutes?: number }} [options]
- *   `minutes` is how long it may take: a store that leaves a promise pending
- *   makes the kernel wait for ever
+ *   `minutes` is the longest time it may take: a store that leaves a promise pending makes the kernel wait for ever
  */
 export const run = async (log, command, args, { cwd, env = {}, minutes = 5 } = {}) => {
   mkdirSync(dirname(log), { recursive: true });
@@ -39,8 +37,7 @@ export const run = async (log, command, args, { cwd, env = {}, minutes = 5 } = {
 };
 
 /**
- * Do jobs in the order given, two at a time: as many as the smallest machine
- * that this is meant for has processors.
+ * Runs jobs in the given order, two at a time: the smallest supported machine has two processors.
  *
  * @template T
  * @param {(() => Promise<T>)[]} jobs

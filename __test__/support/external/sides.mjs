@@ -1,5 +1,4 @@
-// The two implementations that are compared, as the names of stores, files and
-// checks call them.
+// The names of the two implementations in the names of stores, files and checks.
 
 export const sides = ['ours', 'reference'];
 

@@ -1,4 +1,4 @@
-// What stands in the place of ours, and the native library that it must load.
+// The package that takes our place in a run, and the native library that it must load.
 
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -13,7 +13,7 @@ const subjects = {
   reference: { dir: referenceDir, library: /^better_sqlite3\.node$/ },
 };
 
-/** @param {string} which of the subjects */
+/** @param {string} which the subject's name */
 export const findSubject = which => {
   if (!Object.hasOwn(subjects, which)) {
     const names = Object.keys(subjects).join(' and ');

@@ -1,5 +1,4 @@
-// A tree is a directory in which users of a swing-store are installed, on one
-// implementation of it.
+// A tree is a directory in which users of a swing-store are installed, with one implementation of it.
 
 import { createHash } from 'node:crypto';
 import {
@@ -23,7 +22,7 @@ export const SWING_STORE = '@agoric/swing-store';
 
 export const readJSON = file => JSON.parse(readFileSync(file, 'utf8'));
 
-/** What npm would publish of a package, packed into `dir`. */
+/** Packs what npm would publish of a package into `dir`. */
 export const pack = async (packageDir, dir, log) => {
   const temporary = join(dir, 'pack');
   rmSync(temporary, { recursive: true, force: true });
@@ -32,7 +31,7 @@ export const pack = async (packageDir, dir, log) => {
   await run(log, 'npm', args, { cwd: temporary });
   const [tarball] = readdirSync(temporary);
   const contents = readFileSync(join(temporary, tarball));
-  // npm takes a file of the same name to be the package it has installed.
+  // npm treats a file of the same name as the installed package.
   const hash = createHash('sha256').update(contents).digest('hex').slice(0, 12);
   const name = tarball.replace(/\.tgz$/, `-${hash}.tgz`);
   renameSync(join(temporary, tarball), join(dir, name));
@@ -40,14 +39,14 @@ export const pack = async (packageDir, dir, log) => {
   return name;
 };
 
-/** Unpack what npm would put in a package's place. */
+/** Unpacks a package as npm would install it. */
 export const unpack = async (tarball, packageDir, log) => {
   rmSync(packageDir, { recursive: true, force: true });
   mkdirSync(packageDir, { recursive: true });
   await run(log, 'tar', ['-xzf', tarball, '--strip-components=1', '-C', packageDir]);
 };
 
-/** The same files under other names: quick, and takes no room. */
+/** Hard-links the files of a tree, which is fast and uses no space. */
 const link = (from, to) => {
   mkdirSync(to, { recursive: true });
   for (const entry of readdirSync(from, { withFileTypes: true })) {
@@ -67,7 +66,7 @@ const link = (from, to) => {
   }
 };
 
-/** Every place in a tree from where somebody would get a swing-store. */
+/** All directories in a tree from which Node.js would resolve a swing-store. */
 const swingStoresIn = dir => {
   const modules = join(dir, 'node_modules');
   if (!existsSync(modules)) return [];
@@ -90,12 +89,11 @@ const swingStoresIn = dir => {
   return found;
 };
 
-/** The names of the packages that are installed as a tree's swing-stores. */
+/** The names of the packages that a tree uses as swing-stores. */
 export const swingStoreNames = dir => swingStoresIn(dir).map(store => readJSON(join(store, 'package.json')).name);
 
 /**
- * The same users on another swing-store: the tree again, but for the one
- * package. Its dependencies are those that the tree has anyway.
+ * Copies a tree with another swing-store, whose dependencies the tree already has.
  *
  * @param {string} from an installed tree
  * @param {string} to

@@ -1,5 +1,4 @@
-// A program that installs something, does things with it, and checks what comes of that: where it works, what it says
-// meanwhile, and how it ends.
+// The frame of a program that installs something, uses it, and checks the results: its directory, output and exit code.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,8 +7,8 @@ import { join, resolve } from 'node:path';
 import { makeChecks } from './checks.mjs';
 
 /**
- * @param {string} name  what the directory to work in is called by, if none is given
- * @param {string} [given]  the directory to work in, which is kept; another one is, if something did not hold
+ * @param {string} name the name of the working directory if none is given
+ * @param {string} [given] a working directory, which is kept; otherwise the directory is kept only after a failure
  */
 export const startTrial = (name, given) => {
   const work = given ? resolve(given) : mkdtempSync(join(tmpdir(), `swing-store-${name}-`));
@@ -20,12 +19,12 @@ export const startTrial = (name, given) => {
     console.log(`[${String(seconds).padStart(4)} s] ${words}`);
   };
 
-  /** Runs it to its end. The last line that is printed is the tally; the exit code is 0 only if everything held. */
+  /** Runs the trial. Prints the result on the last line; the exit code is 0 only if all checks passed. */
   const carryOut = async main => {
     try {
       await main();
     } catch (error) {
-      checks.fail('a step could not be taken', error.stack);
+      checks.fail('a step failed', error.stack);
     }
     progress('done');
     if (checks.hasFailed() || given) {

@@ -1,7 +1,7 @@
-/** What a workflow of GitHub's must not do: use what may change under its name, or build where it may publish. */
+/** Rules for GitHub workflows: they must not use anything without a fixed version, nor build in a job that may publish. */
 import { parse } from 'yaml';
 
-/** Commands that install a tool, and what names the tool's version in them. */
+/** Commands that install a tool, with the pattern of its version. */
 const INSTALLS = [
   [/\bcargo install\b/, /--locked\b.*--version[ =]\d+\.\d+\.\d+|--version[ =]\d+\.\d+\.\d+.*--locked\b/],
   [/\bpip(x|3)? install\b/, /==\d/],
@@ -15,12 +15,12 @@ const INSTALLS = [
 /** Commands of cargo that resolve dependencies. */
 const RESOLVES = /\bcargo (\+\S+ )?(build|check|clippy|test|run|doc|bench|zigbuild|about generate)\b/;
 
-/** The one command of a job that may publish, and what a shell needs to do it for each file. */
+/** The only command of a job that may publish, and the shell code that runs it for each file. */
 const PUBLISHES = /^(for \w+ in [^;&|`$()]*; do|npm publish --ignore-scripts [^;&|`()]*|done)$/;
 
 const PUBLISHING_ACTIONS = ['actions/setup-node', 'actions/download-artifact'];
 
-/** The commands of a script: lines, and parts of lines. */
+/** Splits a script into commands. */
 const commands = script =>
   script
     .replaceAll('\\\n', ' ')
@@ -63,7 +63,7 @@ const checkPublishing = (steps, say) => {
   }
 };
 
-/** Lines that use an action by anything but its commit, with the version in a comment. */
+/** Lines that use an action without its commit or without the version in a comment. */
 const unpinned = text =>
   text
     .split('\n')
@@ -71,7 +71,7 @@ const unpinned = text =>
     .filter(line => !/uses: (\.\/\S+|[\w.-]+(\/[\w.-]+)+@[0-9a-f]{40} # v\d+\.\d+\.\d+)$/.test(line))
     .map(line => `uses an action that is not pinned: ${line.trim()}`);
 
-/** What is wrong with the text of a workflow, or of an action of the project's own. */
+/** The faults of a workflow, or of an action of this project. */
 export const problemsOf = text => {
   const { permissions, jobs, runs } = parse(text);
   const problems = unpinned(text);
@@ -87,7 +87,7 @@ export const problemsOf = text => {
     const rights = writes(job.permissions);
     if (rights.some(right => right !== 'id-token')) say(`has the right to write ${rights}`);
     if (rights.length > 0) checkPublishing(steps, say);
-    // A cache that others can write to could change what is released.
+    // A cache that other jobs can write could change the release.
     const caches = ({ uses = '', with: options }) => /cache/.test(uses) || options?.cache;
     if (isRelease && steps.some(caches)) say('takes a release from a cache');
   }

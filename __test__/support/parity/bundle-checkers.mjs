@@ -1,5 +1,5 @@
-// Who says whether an archive is the bundle that its ID names: ours, the `@endo/check-bundle` that the reference is
-// installed with today, and the one that was current when the reference was published.
+// Checkers of whether an archive matches its bundle ID: ours, the `@endo/check-bundle` that npm installs with the reference
+// today, and the version that was current when the reference was published.
 import { checkBundle } from '@endo/check-bundle';
 import { Buffer } from 'node:buffer';
 import { fork } from 'node:child_process';
@@ -11,7 +11,7 @@ import { subject } from '../common/implementations.mjs';
 import { makePlainExporter } from '../common/plain-exporter.mjs';
 import { spoilPolicyBundle } from './bundle-policies.mjs';
 
-/** A message without the bundle's ID; null if there is none. */
+/** An error's message without the bundle's ID; null if there is no error. */
 const outcomeOf = (promise, id) =>
   promise.then(
     () => null,
@@ -41,7 +41,7 @@ export const checkByOurs = ([id, bytes]) => {
   );
 };
 
-/** Starts the checker of `ses` 1, which is a process of its own. */
+/** Starts the checker of `ses` 1 in a separate process. */
 export const startEarlierChecker = async () => {
   const file = fileURLToPath(new URL('programs/check-bundles-ses1.mjs', import.meta.url));
   const child = fork(file, { stdio: 'inherit' });
@@ -57,17 +57,17 @@ export const startEarlierChecker = async () => {
   };
 };
 
-/** Up to where each parser says in its own words what is wrong with JSON. */
+/** The part of a message before the parser's own text about invalid JSON. */
 const upToSyntax = message => /^.*?Cannot parse JSON from .*?, SyntaxError: /s.exec(message ?? '')?.[0];
 
-/** What the earlier checker refuses in a compartment map, and today's does not look at. It fails to say so of a `toString`. */
+/** Faults of a compartment map that only the earlier checker refuses. Its message fails for a `toString`. */
 const olderSchema = /^(compartments\[|entry|tags|conditions|Cannot convert object to primitive value$)/;
 
-/** The other way round. */
+/** Faults that only today's checker refuses. */
 const newerSchema = /^"?compartments\[/;
 
 /**
- * Has all of them check spoiled archives, and compares what they say.
+ * Checks spoiled archives with all checkers, and compares the results.
  *
  * @param {{
  *   rounds: number,
@@ -75,7 +75,7 @@ const newerSchema = /^"?compartments\[/;
  *   earlier: { check: (bundle: [string, Buffer]) => Promise<string | null> },
  *   onRound?: () => void,
  * }} options
- * @returns how many were accepted and refused, and how often two parted for which known reason
+ * @returns the numbers of accepted and refused archives, and of known differences by reason
  */
 export const compareCheckers = async ({ rounds, seed, earlier, onRound = () => {} }) => {
   const figures = { accepted: 0, refused: 0, known: {} };
@@ -87,7 +87,7 @@ export const compareCheckers = async ({ rounds, seed, earlier, onRound = () => {
     const bundle = below(4) ? spoilPolicyBundle(below) : spoilB1(below);
     const ours = await checkByOurs(bundle);
     onRound();
-    // The other checkers never finish with such a circle.
+    // The other checkers never finish with such a cycle.
     if (/is an alias of itself/.test(ours ?? '')) {
       note('circle');
       continue;

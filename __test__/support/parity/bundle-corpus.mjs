@@ -1,5 +1,5 @@
-// Bundles as today's `@endo/bundle-source` makes them of a package in every language that it knows, and archives with
-// policies as `@endo/compartment-mapper` makes them.
+// Bundles of a package in every language, made by today's `@endo/bundle-source`, and archives with policies, made by
+// `@endo/compartment-mapper`.
 import bundleSource from '@endo/bundle-source';
 import { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
@@ -54,7 +54,7 @@ const policies = {
 };
 
 /**
- * Makes them all in an empty directory.
+ * Makes all bundles in an empty directory.
  *
  * @param {string} directory
  * @returns {Promise<[string, [string, Buffer]][]>} names, and each bundle's ID and bytes
@@ -78,7 +78,7 @@ export const makeCorpus = async directory => {
     });
     found.push([name, [`b1-${endoZipBase64Sha512}`, Buffer.from(endoZipBase64, 'base64')]]);
   }
-  // Both generations: the one that `bundle-source` has, and the one that the reference was published with.
+  // Both versions: the one of `bundle-source`, and the one of the reference's publication.
   const here = createRequire(import.meta.url);
   const requires = { today: createRequire(here.resolve('@endo/bundle-source')), earlier: here };
   for (const [generation, require] of Object.entries(requires)) {

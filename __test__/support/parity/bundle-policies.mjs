@@ -1,5 +1,5 @@
-// Archives whose compartments have policies: attenuators of globals and of builtins, wildcards, several compartments in
-// every language. Made as they should be, or spoiled by chance.
+// Makes archives whose compartments have policies: attenuators of globals and builtins, wildcards, several compartments in
+// every language. They are valid or randomly spoiled.
 import { ZipWriter } from '@endo/zip';
 import { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
@@ -49,14 +49,14 @@ export const attenuators = {
   },
 };
 
-/** What fails only when it runs. */
+/** Programs that fail only when they run. */
 export const failingAttenuators = {
   throwing: { parser: 'pre-mjs-json', text: attenuates([], 'throw Error("no")') },
   misspelt: { parser: 'pre-mjs-json', text: attenuates([], '(') },
   broken: { parser: 'pre-cjs-json', text: cjs([], ['attenuateGlobals'], 'null.x') },
 };
 
-/** What imports a module that its record does not list: the file of `./helper.js`. */
+/** A program that imports a module missing from its record: the file of `./helper.js`. */
 export const computingAttenuator = {
   parser: 'pre-mjs-json',
   text: esm(
@@ -67,7 +67,7 @@ export const computingAttenuator = {
   ),
 };
 
-/** What fails, whatever the program does. */
+/** Attenuators that always fail. */
 export const impossibleAttenuators = {
   exportless: { parser: 'pre-mjs-json', text: esm([], ['x'], '({ imports }) => { imports([]); }') },
   data: { parser: 'json', text: '{"attenuateGlobals":1}' },
@@ -90,7 +90,7 @@ const builtins = [
 ];
 
 /**
- * An archive whose entry package uses another, whose globals an attenuator of a third may decide.
+ * Makes an archive whose entry package uses another package, whose globals an attenuator of a third may set.
  *
  * @param {{ attenuator: { parser: string, text: string }, globals?: any, default?: string, policy?: object }} options
  */
@@ -175,7 +175,7 @@ export const packPolicyBundle = ({ map, files }) => {
   return [`b1-${sha512(text)}`, Buffer.from(writer.snapshot())];
 };
 
-/** Values by which a place in the map is replaced. */
+/** Values that replace a part of the map. */
 const values = [
   null,
   true,
@@ -217,7 +217,7 @@ const values = [
   { deferredError: 'later' },
 ];
 
-/** Properties that are added. */
+/** Properties to add. */
 const keys = [
   'policy',
   'globals',
@@ -255,7 +255,7 @@ const spoilMap = (map, below) => {
   const places = [];
   const visit = at => {
     for (const key of Object.keys(at)) {
-      // Policies are where differences are looked for.
+      // Concentrates on policies.
       const weight = ['policy', 'globals', 'builtins', '<ATTENUATORS>', 'defaultAttenuator'].includes(key) ? 4 : 1;
       for (let i = 0; i < weight; i += 1) places.push([at, key]);
       if (typeof at[key] === 'object' && at[key]) visit(at[key]);
@@ -272,7 +272,7 @@ const spoilMap = (map, below) => {
   } else at[key] = value;
 };
 
-/** Spoils the record of a module by what it means; its program stays as it is. */
+/** Spoils the meaning of a module's record, and keeps its program. */
 const spoilRecord = (text, below) => {
   let record;
   try {
@@ -315,7 +315,7 @@ const spoilRecord = (text, below) => {
 };
 
 /**
- * An archive with policies, spoiled now and then.
+ * Makes an archive with policies, which is sometimes spoiled.
  *
  * @param {(limit: number) => number} below
  * @returns {[string, Buffer]} its ID, and its bytes
@@ -334,7 +334,7 @@ export const spoilPolicyBundle = below => {
     const place = pick(places);
     const honest = sha512(files[place]);
     files[place] = spoilRecord(files[place], below);
-    // With its hash, without one, or with a wrong one.
+    // With the correct hash, without a hash, or with a wrong one.
     if (below(3)) {
       for (const { modules } of Object.values(map.compartments)) {
         for (const module of Object.values(modules)) {

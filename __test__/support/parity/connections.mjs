@@ -1,4 +1,4 @@
-// Several connections to one store, in this process and in others, that write in turn and read at any time.
+// Several connections to one store, in this process and in others, which write in turn and read at any time.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import process from 'node:process';
@@ -10,7 +10,7 @@ import { makeWorld } from '../common/world.mjs';
 
 const program = fileURLToPath(new URL('programs/connection.mjs', import.meta.url));
 
-/** A connection in this process. Its methods say what came of a call, as plain data. */
+/** A connection in this process. Its methods return the outcome of a call as plain data. */
 export const makeActor = (impl, dir, config) => {
   const world = makeWorld(impl, dir, config);
   return {
@@ -26,7 +26,7 @@ export const makeActor = (impl, dir, config) => {
 };
 
 /**
- * A process that has connections, one at a time.
+ * Starts a process that opens connections, one at a time.
  *
  * @param {Record<string, string>} [env]
  */
@@ -50,7 +50,7 @@ export const startProcess = (env = {}) => {
       child.send({ id: last, what, args });
     });
   return {
-    /** Makes a connection in that process; `implementation` is `subject` or `reference`. */
+    /** Opens a connection in that process; `implementation` is `subject` or `reference`. */
     async makeActor(implementation, dir, config) {
       await ask('make', implementation, dir, config);
       return Object.fromEntries(['init', 'open', 'close', 'do'].map(what => [what, (...args) => ask(what, ...args)]));

@@ -1,8 +1,7 @@
-// The reference with one deliberate fault each, to see that the comparison finds
-// it. An implementation that passes is only worth what these say.
+// Versions of the reference with one deliberate fault each. The comparison must find every fault.
 import { reference } from '../common/implementations.mjs';
 
-/** Changes how an API opens stores, by a function of its own one, and nothing else of it. */
+/** Wraps the functions of an API that open stores. */
 const withOpeners = change => ({
   ...reference,
   name: 'faulty',
@@ -51,7 +50,7 @@ const withExporter = change => ({
 const callbackOf = change => options =>
   options.exportCallback ? { exportCallback: entries => change(options.exportCallback, entries) } : {};
 
-/** By name: which suite must find it, and the implementation that has it. */
+/** For each fault, the suite that must find it, and the faulty implementation. */
 export const faults = {
   wrongCrankHash: {
     suite: 'kv',

@@ -1,6 +1,5 @@
-// Blocks as a kernel runs them, as steps for the runner: a few cranks each, with
-// deliveries, aborted ones, snapshots, upgrades, terminations and slow deletion.
-// No chance in it: the same heights give the same steps.
+// A kernel's blocks as steps for the runner: some cranks each, with deliveries, aborted deliveries, snapshots, upgrades,
+// terminations and gradual deletion. Not random: the same heights give the same steps.
 
 const text = (height, i) =>
   JSON.stringify({
@@ -46,9 +45,9 @@ const begin = (height, vatID) => [
 ];
 
 /**
- * @param {number} from  first height
- * @param {number} to  the height after the last
- * @param {{ old: string[], young: string[] }} vats  those that are there, and those to make
+ * @param {number} from the first height
+ * @param {number} to the end height, exclusive
+ * @param {{ old: string[], young: string[] }} vats existing vats, and vats to create
  */
 export const kernelBlocks = (from, to, { old, young }) => {
   const steps = [];
@@ -64,7 +63,7 @@ export const kernelBlocks = (from, to, { old, young }) => {
     const chosen = all[height % all.length];
     if (height % 2 === 1) steps.push(...snapshot(height, chosen));
     if (height % 7 === 3) steps.push(...upgrade(height, chosen));
-    // One vat more, whose life is short and whose end is slow.
+    // Another vat, with a short life and a gradual deletion.
     const brief = `v${900 + Math.floor(height / 4)}`;
     if (height % 4 === 0) steps.push(...begin(height, brief));
     if (height % 4 === 1) {

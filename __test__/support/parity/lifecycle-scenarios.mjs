@@ -1,4 +1,4 @@
-// Scenarios about a store's life: opening, options, closing, files.
+// Scenarios of a store's life: opening, options, closing, files.
 import { Buffer } from 'node:buffer';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -38,7 +38,7 @@ const shapeOf = value =>
       .map(key => [key, typeof value[key]]),
   );
 
-/** Until what was written by a stream has arrived. */
+/** Waits until a stream's data has arrived. */
 const settled = async file => {
   let before;
   for (let i = 0; i < 100; i += 1) {
@@ -50,7 +50,7 @@ const settled = async file => {
   return before;
 };
 
-// Each argument list is tried on its own, and what it opens is closed.
+// Tries each argument list separately, and closes what it opens.
 const tryAll = async (attempt, lists, call) => {
   const seen = [];
   for (const list of lists) {
@@ -79,7 +79,7 @@ export const lifecycleScenarios = {
         if (/Store$/.test(inner)) seen[`${name}.${inner}`] = shapeOf(value);
       }
     }
-    // The database is each implementation's own, and a sub-store may have more.
+    // The databases differ, and a sub-store may have additional methods.
     const frozen = [store, ...Object.values(store)];
     seen.frozen = frozen.map(Object.isFrozen);
     seen.kernelFrozen = Object.values(store.kernelStorage).map(Object.isFrozen);
@@ -418,7 +418,7 @@ export const lifecycleScenarios = {
       try {
         kvStore.set('host.b', 'refused');
       } catch {
-        // Not traced, since not done.
+        // Not traced, since it failed.
       }
       kvStore.set('long', 'x'.repeat(300_000));
       await hostStorage.commit();
@@ -628,7 +628,7 @@ export const lifecycleScenarios = {
       const outcome = await attempt(() => api.makeSwingStoreExporter(dir));
       seen.push(outcome.returns ? 'an exporter' : outcome);
       if (outcome.returns) await outcome.returns.close();
-      // The reference leaves the file locked, so opening is tried on a fresh one.
+      // The reference leaves the file locked, so each attempt uses a new file.
     }
     for (const dir of [
       make('to open, empty', ''),
@@ -717,7 +717,7 @@ export const lifecycleScenarios = {
     kernelStorage.establishCrankSavepoint('x');
     kvStore.set('a', '2');
     seen.push(get.get('a'), readTables(db).pendingExports);
-    // And the store sees what is written by SQL.
+    // The store sees what SQL has written.
     db.prepare('UPDATE kvStore SET value = ? WHERE key = ?').run('3', 'a');
     seen.push(kvStore.get('a'), kvStore.getNextKey(''));
     db.prepare('INSERT INTO kvStore (key, value) VALUES (?, ?)').run('0', 'new');
@@ -729,7 +729,7 @@ export const lifecycleScenarios = {
     kernelStorage.endCrank();
     await hostStorage.commit();
     seen.push(db.inTransaction, get.get('a'));
-    // Written by SQL alone, outside of any transaction of the store's.
+    // Written with SQL only, outside the store's transactions.
     db.prepare('INSERT INTO kvStore (key, value) VALUES (?, ?)').run('b', 'own');
     seen.push(kvStore.get('b'), db.inTransaction);
     await hostStorage.close();
@@ -754,7 +754,7 @@ export const lifecycleScenarios = {
         .sort()
         .map(name => [name, gunzipSync(fs.readFileSync(path.join(dir, name)))]);
     const seen = [read()];
-    // Over a file that is there.
+    // Over an existing file.
     await archiveTranscript('transcript.v1.0.1', [Buffer.from('new\n')]);
     seen.push(read());
     seen.push(

@@ -1,5 +1,4 @@
-// Two worlds, one sequence of steps, no model: after each step the two must have
-// done the same and have told their callbacks the same.
+// Runs one sequence of steps in two worlds. After each step, results and callbacks must be the same in both.
 import path from 'node:path';
 import { inspect } from 'node:util';
 import { assertSame, Difference } from '../common/compare.mjs';
@@ -30,7 +29,7 @@ export const describeStep = ([name, ...args]) => {
   return `${name}(${shown.join(', ')})`;
 };
 
-/** Do one thing in both worlds, one after the other, and compare. */
+/** Runs a function in both worlds, one after the other, and compares. */
 export const doInBoth = async (worlds, thunk, what) => {
   const outcomes = [];
   for (const world of worlds) {
@@ -41,7 +40,7 @@ export const doInBoth = async (worlds, thunk, what) => {
   return outcomes[0];
 };
 
-/** Take a list of steps in both worlds, and compare after each. */
+/** Runs a list of steps in both worlds, and compares after each. */
 export const perform = async (worlds, steps, lookOften, from = 0) => {
   for (const [i, step] of steps.entries()) {
     const [name, ...args] = step;
@@ -61,14 +60,14 @@ export const compareExports = async (worlds, when) => {
   }
 };
 
-/** Each implementation goes on with the store that the other one wrote. */
+/** Each implementation continues with the other's store. */
 const crossOver = async (worlds, config) => {
   await doInBoth(worlds, world => world.close(), 'close');
   const [ours, theirs] = worlds;
   return [makeWorld(ours.impl, theirs.dir, config), makeWorld(theirs.impl, ours.dir, config)];
 };
 
-/** In memory there is no file to swap, but there is its serialized form. */
+/** Swaps serialized stores if they are in memory. */
 const crossOverInMemory = async (worlds, config) => {
   const [ours, theirs] = worlds;
   const images = worlds.map(({ store }) => store.debug.serialize());
@@ -80,14 +79,14 @@ const crossOverInMemory = async (worlds, config) => {
 };
 
 /**
- * @param {[ours: any, theirs: any]} pair  two implementations
+ * @param {[ours: any, theirs: any]} pair two implementations
  * @param {object} example
- * @param {object} example.config  see world.mjs; memory: no file
- * @param {boolean} example.lookOften  look at the tables after each step. Not always, for
- *   reading by SQL makes a store write out what it holds back, which can hide a fault.
+ * @param {object} example.config see world.mjs; `memory` means no file
+ * @param {boolean} example.lookOften whether to read the tables after each step. Not always, since reading with SQL makes a
+ *   store write its buffer, which can hide a fault.
  * @param {any[][]} example.steps
- * @param {any[][]} [example.tail]  more steps, after the two have swapped files
- * @param {(worlds: any[]) => Promise<void>} [example.afterwards]  what else to do with them
+ * @param {any[][]} [example.tail] more steps, after the two have swapped files
+ * @param {(worlds: any[]) => Promise<void>} [example.afterwards] called at the end
  */
 export const runSideBySide = async (pair, example) => {
   const { config, lookOften, steps, tail = [], afterwards } = example;

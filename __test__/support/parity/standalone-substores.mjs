@@ -1,6 +1,5 @@
-// The sub-stores made one by one over a database handle, as tools make them, with
-// callbacks that note each call. They stand in a world's store, so that the steps
-// of the other sequences run on them.
+// Makes the sub-stores separately over a database handle, as tools do, with callbacks that record each call. They replace a
+// world's store, so that the steps of the other sequences run on them.
 import { Buffer } from 'node:buffer';
 import { gunzipSync } from 'node:zlib';
 import { makeWorld } from '../common/world.mjs';
@@ -8,8 +7,8 @@ import { makeWorld } from '../common/world.mjs';
 /**
  * @param {{ name: string, api: any, openDatabase: (file: string) => any }} impl
  * @param {object} config
- * @param {boolean} config.transactions  whether ensureTxn begins one, or does nothing
- * @param {boolean} config.writing  whether noteExport writes to the database too
+ * @param {boolean} config.transactions whether ensureTxn begins a transaction, or does nothing
+ * @param {boolean} config.writing whether noteExport writes to the database, too
  * @param {boolean} [config.keepTranscripts]
  * @param {boolean} [config.keepSnapshots]
  * @param {boolean} config.archive
@@ -37,7 +36,7 @@ export const makeStandaloneWorld = (impl, config) => {
 
   db.exec('CREATE TABLE pendingExports (key TEXT PRIMARY KEY, value TEXT)');
   const ensureTxn = (...args) => {
-    // To ensure twice is to ensure once: how often in a row does not count.
+    // Repeated calls of ensureTxn count as one.
     const last = world.events.findLast(([kind]) => kind !== 'archive');
     if (last?.[0] !== 'ensureTxn') note('ensureTxn', ...args);
     if (transactions && !db.inTransaction) {

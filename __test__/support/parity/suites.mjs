@@ -1,6 +1,5 @@
-// The random suites, by name: what they generate and how an example is checked
-// for a pair of implementations. The test files run them for ours and the
-// reference; the self-test runs them for the reference and a faulty one.
+// The random suites, by name: what they generate, and how they check an example for a pair of implementations. The test
+// files run them for ours and the reference; the self-test runs them for the reference and a faulty one.
 import fc from 'fast-check';
 import path from 'node:path';
 import { bundleSteps } from './arbitraries/bundles.mjs';
@@ -32,13 +31,13 @@ const perform = async (world, steps) => {
     try {
       await operations[name](world, ...args);
     } catch {
-      // Some steps are mistakes. That both make the same is for other suites.
+      // Some steps are mistakes. Other suites compare their errors.
     }
   }
   await world.store.hostStorage.commit();
 };
 
-/** What there is to import: the reference's export of a store that it made. */
+/** The reference's export of a store that it has made. */
 const makeExport = async (dir, steps, artifactMode) => {
   const world = makeWorld(reference, dir, keepAll);
   world.init();
@@ -63,7 +62,7 @@ const whole = {
     tail: wholeSteps({ maxLength: 4 }),
     imports: fc.array(
       fc.record({
-        // Whose exporter both import from.
+        // The implementation whose exporter both import from.
         from: fc.constantFrom(0, 1),
         exportMode: mode,
         importMode: mode,
@@ -103,7 +102,7 @@ const spoiledImport = {
   examples: fc.record({
     steps: wholeSteps({ prune: false, around: false, maxLength: 8 }),
     exportMode: mode,
-    // Several attempts on one store: making it takes longest.
+    // Several attempts on one store, since making it takes longest.
     attempts: fc.array(
       fc.record({
         changes: fc.array(mutation, { maxLength: 3 }),
@@ -142,7 +141,7 @@ const which = {
   bundles: '1 ORDER BY bundleID',
 };
 
-/** Metadata that got lost: the n-th row, of those that are not current. */
+/** Deletes metadata: the n-th row of those that are not current. */
 const lose = ({ store }, table, n) => {
   const row = `SELECT rowid FROM ${table} WHERE ${which[table]} LIMIT 1 OFFSET ${n}`;
   const db = store.debug.getDatabase();

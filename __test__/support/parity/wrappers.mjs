@@ -1,5 +1,4 @@
-// Wrappers for a store's wrap options: each notes which methods are called with
-// what, and may change what passes.
+// Wrappers for a store's wrap options. Each records calls with their arguments, and may change arguments and results.
 
 const noted = value =>
   ['string', 'number', 'boolean', 'undefined'].includes(typeof value) || value === null ? value : typeof value;
@@ -20,7 +19,7 @@ const unchanged = () => ({});
 
 /**
  * @param {{ events: any[] }} world
- * @param {boolean} changing  whether the wrappers change what passes, or only note it
+ * @param {boolean} changing whether the wrappers change arguments and results
  */
 export const makeWrappers = (world, changing) => {
   const options = {

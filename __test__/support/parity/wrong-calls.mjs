@@ -1,5 +1,5 @@
-// Calls that are mistakes, by the dozen, on a small store. What matters is the
-// message, the kind of error, and whether it comes at the call or later.
+// Dozens of wrong calls on a small store. Compared are the message, the kind of error, and whether the call throws or
+// rejects.
 import { Buffer } from 'node:buffer';
 import { bundles } from '../common/bundles.mjs';
 import { drain, drainAsync } from '../common/outcome.mjs';
@@ -137,7 +137,7 @@ function* transcriptCalls({ kernelStorage, internal }) {
     yield () => put('transcript.v9.0', '{"');
     yield () => put('transcript.v9.0', 'null');
     yield () => put('transcript.v9.0', '7');
-    // What a repair does with a record that lacks a field is a known difference.
+    // A repair with a record that lacks a field is a known difference.
     const fields = method === 'repairTranscriptSpanRecord' ? ['vatID', 'startPos'] : Object.keys(spanRecord());
     for (const field of fields) {
       yield () => put('transcript.v9.0', without(spanRecord(), field));
@@ -245,7 +245,7 @@ const groups = {
   'wrong calls of a bundleStore': bundleCalls,
 };
 
-/** Scenarios, each one store and its list of mistakes. */
+/** Scenarios, each a store and a list of wrong calls. */
 export const errorScenarios = Object.fromEntries(
   Object.entries(groups).map(([name, calls]) => [
     name,

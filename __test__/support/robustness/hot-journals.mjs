@@ -1,24 +1,24 @@
-// Stores that a tool without a log has left in the middle of a transaction, as a kill leaves them.
+// Makes stores with a hot journal: a tool that used a rollback journal was killed in a transaction.
 import { Buffer } from 'node:buffer';
 import fs from 'node:fs';
 import sqlite3 from 'better-sqlite3';
 
-/** The value of `host.height` in a transaction that is never committed. */
+/** The value of `host.height` in the uncommitted transaction. */
 export const NEVER = '666';
 
 const heightIn = db => db.prepare("SELECT value FROM kvStore WHERE key = 'host.height'").pluck().get();
 
-/** What the file alone says, whatever is beside it. */
+/** Reads the file without its journal or log. */
 const heightInFile = file => {
   const bytes = fs.readFileSync(file);
   return heightIn(sqlite3(bytes));
 };
 
 /**
- * Copies a store that is closed to `file`, with the journal of a transaction that has changed the file, deleted a span
- * and not been committed.
+ * Copies a closed store to `file`, with the journal of an uncommitted transaction that has changed the file and deleted a
+ * span.
  *
- * @param {string} store its file
+ * @param {string} store the store's file
  * @param {string} file
  */
 export const leaveUnfinished = (store, file) => {
@@ -41,7 +41,7 @@ export const leaveUnfinished = (store, file) => {
   if (heightInFile(file) !== NEVER) throw Error('nothing of the transaction is in the file');
 };
 
-/** Ends a journal as SQLite does that of a transaction over several files: with the name of their common journal. */
+/** Appends the name of a super-journal, as SQLite does for a transaction over several files. */
 export const nameSuperJournal = (journal, name) => {
   const bytes = Buffer.from(name);
   const number = value => {

@@ -1,11 +1,11 @@
-// Artifacts as plain data: read from a directory, changed at will, and offered by an exporter.
+// Artifacts as plain data: read from a directory, possibly changed, and offered by an exporter.
 import fs from 'node:fs';
 import path from 'node:path';
 
 import { readFiles, writeAsCosmic } from '../common/cosmic-directory.mjs';
 import { reference } from '../common/implementations.mjs';
 
-/** All that the reference exports of a store, as it writes files, by name. */
+/** All artifacts that the reference exports from a store, by name. */
 export const exportedByReference = async (dir, artifactMode) => {
   const to = fs.mkdtempSync(`${dir}-export-`);
   try {
@@ -25,7 +25,7 @@ export const readArtifacts = dir =>
       .map(name => [name, fs.readFileSync(path.join(dir, name))]),
   );
 
-/** @param {Iterable<[string, any]>} artifacts  names and contents, or functions that give a stream */
+/** @param {Iterable<[string, any]>} artifacts names, with contents or functions that return a stream */
 export const offer = artifacts => {
   const all = new Map(artifacts);
   return {

@@ -1,4 +1,4 @@
-// Stores as a SwingSet kernel leaves them: transcripts whose entries tie them to snapshots, upgrades, terminated vats.
+// Makes stores like a SwingSet kernel's: transcripts with entries that refer to snapshots, upgrades, terminated vats.
 import { Buffer } from 'node:buffer';
 import { bundles } from '../common/bundles.mjs';
 

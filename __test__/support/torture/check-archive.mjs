@@ -1,4 +1,4 @@
-// Whether an archive has what a store that was killed says to have been archived.
+// Checks whether an archive has everything that a killed store has archived.
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -6,7 +6,7 @@ import { gunzipSync } from 'node:zlib';
 
 const sha256 = data => createHash('sha256').update(data).digest('hex');
 
-/** The hash of a span, from the bytes of its artifact. */
+/** Computes the hash of a span from the bytes of its artifact. */
 const spanHash = bytes => {
   let hash = sha256('start of transcript span');
   const items = bytes.toString('utf8').split('\n').slice(0, -1);
@@ -16,7 +16,7 @@ const spanHash = bytes => {
 
 const hashOf = (name, bytes) => (name.startsWith('snapshot.') ? sha256(bytes) : spanHash(bytes));
 
-/** What ought to be in the archive by the records of a store: names, and hashes. */
+/** The names and hashes that the archive must have according to a store's records. */
 const expectedIn = records =>
   records
     .filter(([key, value]) => /^(snapshot|transcript)\./.test(key) && value.startsWith('{'))
@@ -28,9 +28,8 @@ const expectedIn = records =>
     ]);
 
 /**
- * Makes a function that looks, given a store's export records, whether each span that has ended and each snapshot is in
- * an archive, and what is in the archive is whole; and returns how many unfinished files there are. Files are read
- * again when they have changed.
+ * Makes a function that checks, given a store's export records, whether an archive has each ended span and each snapshot,
+ * and whether its files are intact. The function returns the number of unfinished files. It rereads changed files only.
  *
  * @param {string} dir
  */

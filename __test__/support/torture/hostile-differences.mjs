@@ -1,11 +1,11 @@
-// Where the package and the reference may differ over hostile input: see docs/project/differences.md. Each reason is
-// looked for in the input, too, and compares what can still be compared.
+// Known differences from the reference for hostile input: see docs/project/differences.md. Each is accepted only if the
+// input explains it, and the rest of the result is still compared.
 import { Buffer } from 'node:buffer';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Difference } from '../common/compare.mjs';
 import { compareImports } from '../common/compare-imports.mjs';
 
-/** What the last import by an implementation rejected with; undefined if it did not. */
+/** The error of the last import by an implementation; undefined if it succeeded. */
 const watch = (impl, refusal) => ({
   ...impl,
   api: {
@@ -21,15 +21,15 @@ const watch = (impl, refusal) => ({
   },
 });
 
-/** Refusals of JSON within a bundle up to where each parser says in its own words, and how it counts, what is wrong with it. */
+/** Refusals of JSON within a bundle, up to the part that differs between parsers. */
 const upToSyntax = message => /^.*?Cannot parse JSON from .*?, SyntaxError: /s.exec(message ?? '')?.[0];
 
 const itself = /Module \\*".*" is an alias of itself/s;
 
-/** Milliseconds for the reference, which waits for ever for an alias of itself. If ours has not found one, it has longer. */
+/** A time limit, in milliseconds, for the reference, which waits for ever for an alias of itself; longer if ours found none. */
 const PATIENCE = { circle: 1_000, other: 60_000 };
 
-/** The reference with an end to its patience. */
+/** The reference with a time limit. */
 const impatient = (impl, isCircle) => ({
   ...impl,
   api: {
@@ -57,7 +57,7 @@ const hasWrongType = ({ data }, kind, field) =>
     }
   });
 
-/** A transcript artifact as the reference takes it, which leaves out white space at the ends of lines. */
+/** A transcript artifact as the reference reads it: without white space at the ends of lines. */
 const trimLines = bytes => {
   const lines = bytes.toString('latin1').split('\n');
   const trimmed = lines.map(line => {
@@ -65,7 +65,7 @@ const trimLines = bytes => {
     const behind = Buffer.byteLength(text.slice(text.trimEnd().length));
     return line.slice(0, line.length - behind);
   });
-  // What stands behind the last newline is an item unless it is nothing.
+  // Text after the last newline is an item, unless it is empty.
   if (lines.at(-1) !== '' && trimmed.at(-1) === '') trimmed.push('');
   return Buffer.from(trimmed.join('\n'), 'latin1');
 };
@@ -76,15 +76,15 @@ const withoutOuterSpace = plain => ({
 });
 
 /**
- * Compares imports of the same input by both.
+ * Compares imports of the same input by both implementations.
  *
- * @param {[any, any]} pair  ours and the reference
+ * @param {[any, any]} pair ours and the reference
  * @param {string | null} dir
  * @param {{ data: any[][], artifacts: any[][] }} spoiled
  * @param {(plain: object) => { exporter: any, calls: any }} makeExporter
- * @param {object} options  of the imports
+ * @param {object} options the options of the imports
  * @param {string} what
- * @returns {Promise<{ isImported?: boolean, known?: string }>} whether they took it; or for which known reason they parted
+ * @returns {Promise<{ isImported?: boolean, known?: string }>} whether both accepted it; or the known reason why they differ
  */
 export const compareHostile = async ([ours, theirs], dir, spoiled, makeExporter, options, what) => {
   const refusal = {};
@@ -96,16 +96,16 @@ export const compareHostile = async ([ours, theirs], dir, spoiled, makeExporter,
     if (!(error instanceof Difference)) throw error;
     const [our, their] = [ours, theirs].map(({ name }) => refusal[name]);
     if (isCircle() && their === 'no end') return { known: 'circle' };
-    // Ours shows half of a surrogate pair as U+FFFD.
+    // Ours shows a lone surrogate as U+FFFD.
     if (our !== undefined && our === their?.toWellFormed()) return { known: 'surrogate' };
     if (our?.includes(' in JSON at byte ') && upToSyntax(our) === upToSyntax(their)) return { known: 'syntax' };
-    // Ours does not run attenuators, and does not know what comes of that.
+    // Ours does not run attenuators, so it can't know their effects.
     if (our === undefined && /^Globals attenuation errors: /.test(their)) return { known: 'attenuator' };
     const [, kind, field] = /(\w+) metadata has (\w+) of the wrong type/.exec(our) ?? [];
     if (kind && hasWrongType(spoiled, kind, field)) return { known: 'wrongType' };
     const trimmed = withoutOuterSpace(spoiled);
     if (trimmed.artifacts.every(([, bytes], i) => bytes.equals(spoiled.artifacts[i][1]))) throw error;
-    // Ours takes the rest as the reference takes the whole.
+    // Ours accepts the rest as the reference accepts the whole.
     const makeEither = i => makeExporter(i === 0 ? trimmed : spoiled);
     await compareImports([ours, theirs], null, makeEither, options, `${what}, trimmed (${error.message})`);
     return { known: 'whiteSpace' };

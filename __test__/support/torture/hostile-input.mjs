@@ -1,5 +1,5 @@
-// Exports and bundles, spoiled by chance in thousands of ways, imported by the reference and by ours: the same verdict,
-// the same words, and the same tables where they are taken. The reference has `@endo/check-bundle` check bundles.
+// Imports randomly spoiled exports and bundles with the reference and with ours, and compares the results, the messages
+// and, after a success, the tables. The reference checks bundles with `@endo/check-bundle`.
 import { ZipWriter } from '@endo/zip';
 import { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
@@ -68,7 +68,7 @@ const words = [
   '../',
 ].map(word => Buffer.from(word, 'latin1'));
 
-/** Bytes of a text, of which a few are changed. */
+/** Changes some bytes of a text. */
 const spoil = (bytes, below) => {
   let text = Buffer.from(bytes);
   for (let changes = 1 + below(3); changes > 0; changes -= 1) {
@@ -88,7 +88,7 @@ const spoil = (bytes, below) => {
 
 const record = (key, value) => ['addRecord', key, value];
 
-/** Ways to spoil records and artifacts by what they mean. */
+/** Ways to spoil the meaning of records and artifacts. */
 const meanings = [
   below => ['dropRecord', below(60)],
   below => ['duplicateRecord', below(60)],
@@ -139,7 +139,7 @@ const spoilExport = (plain, below) => {
   return spoiled;
 };
 
-/** An archive of two modules, one of which has another name, too. */
+/** An archive of two modules, one of which has an alias. */
 const mapOf = () => ({
   tags: [],
   entry: { compartment: 'a', module: './i.js' },
@@ -176,7 +176,7 @@ const pack = files => {
   return Buffer.from(writer.snapshot());
 };
 
-/** A place somewhere in a value, and a change of what is there. */
+/** Changes a random part of a value. */
 const changeValue = (value, below) => {
   const places = [];
   const visit = at => {
@@ -232,7 +232,7 @@ const changeValue = (value, below) => {
 };
 
 const bundleMakers = [
-  // A script, whose ID is that of what it says or of what it said.
+  // A script, with the ID of its changed or of its original contents.
   below => {
     const { bundle, id } = bundles.b0a;
     const text = below(2) ? spoil(Buffer.from(JSON.stringify(bundle)), below) : Buffer.from(JSON.stringify(bundle));
@@ -249,7 +249,7 @@ const bundleMakers = [
     const { id, bytes } = makeB1('{"answer":42}');
     return [id, spoil(bytes, below)];
   },
-  // The map by what it means, or as a text, and the modules.
+  // The meaning or the text of the map, and the modules.
   below => {
     const map = mapOf();
     for (let count = below(3); count > 0; count -= 1) changeValue(map, below);
@@ -264,11 +264,11 @@ const bundleMakers = [
     if (below(12) === 0) files.push(['a/extra', 'x']);
     return [`b1-${hash('sha512', text)}`, pack(files)];
   },
-  // What compartments may use.
+  // What compartments may import.
   spoilPolicyBundle,
 ];
 
-/** A bundle's ID and contents, spoiled. */
+/** Spoils a bundle's ID and contents. */
 export const spoilB1 = below => bundleMakers[1 + below(bundleMakers.length - 1)](below);
 
 const spoilBundle = below => {
@@ -277,17 +277,17 @@ const spoilBundle = below => {
 };
 
 /**
- * Imports spoiled exports and bundles by both.
+ * Imports spoiled exports and bundles with both implementations.
  *
- * @param {string} base  a directory to work in
+ * @param {string} base a working directory
  * @param {{ rounds: number, seed: number, onRound?: (figures: object) => void }} options
- * @returns what was tried, how often it was accepted, and how often the two parted for which known reason
+ * @returns the numbers of inputs, of accepted ones, and of known differences by reason
  */
 export const throwHostileInput = async (base, { rounds, seed, onRound = () => {} }) => {
   const plain = await makeExport(path.join(base, 'store'));
   const figures = { exports: 0, bundles: 0, accepted: 0, refused: 0, known: {} };
   for (let round = 0; round < rounds; round += 1) {
-    // Each round by itself, so that one can be repeated alone.
+    // Seeds each round separately, so that one round can be repeated.
     const { below } = makeRandom(seed + round);
     const isBundle = below(2) === 0;
     const spoiled = isBundle ? spoilBundle(below) : spoilExport(plain, below);

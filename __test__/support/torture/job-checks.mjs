@@ -1,5 +1,5 @@
-// What each job works with, and what it may leave behind when it is killed: the whole of what it is for, or what was there
-// before, or a part that counts for nothing or is right as far as it goes.
+// The inputs of each job, and checks of what it leaves when it is killed: its complete result, the previous state, or a
+// valid part of the result.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -9,14 +9,14 @@ import { makeStore, manifestName } from '../common/cosmic-directory.mjs';
 
 const FILE = 'swingstore.sqlite';
 
-/** A file in the directory, of nobody's concern, that has to stay as it is. */
+/** An unrelated file in the directory, which must not change. */
 const FOREIGN = 'notes.txt';
 
 /**
- * Makes what the jobs work with, in a directory:
- *   full: a store with all history; export, everything: exports of it, archival and of all that there is;
+ * Makes the inputs of the jobs in a directory:
+ *   full: a store with all history; export, everything: exports of it in the modes archival and debug;
  *   old: another store, with its log, as a killed kernel leaves it;
- *   pruned, forgetful: the first one without its history, and without its records of history, too.
+ *   pruned, forgetful: the first store without its history, and also without the records of its history.
  */
 export const makeMaterial = async (api, at, size) => {
   await makeStore(api, at('full'), {}, size);
@@ -27,7 +27,7 @@ export const makeMaterial = async (api, at, size) => {
   for (let i = 0; i < 50; i += 1) {
     old.kernelStorage.kvStore.set(`old.${i}`, 'x'.repeat(1000));
     await old.hostStorage.commit();
-    // Some of it in the file already, and some only in the log.
+    // Some data is in the file, and some only in the log.
     if (i === 25) old.debug.getDatabase().pragma('wal_checkpoint(TRUNCATE)');
   }
   copyRaw(at('living'), at('old'));
@@ -44,13 +44,13 @@ export const makeMaterial = async (api, at, size) => {
 };
 
 /**
- * What a store holds, looked at in a copy; `undefined` where there is no store. Fails if it is a damaged one.
+ * A digest of a store, read from a copy; `undefined` if there is no store. Fails if the store is damaged.
  *
  * @param {any} api
  * @param {(name: string) => string} at
  * @param {string} name
  * @param {{ known?: string[], unmade?: boolean }} [options]
- *   `known`: findings that are no surprise; `unmade`: whether it may lack tables, which opening it makes
+ *   `known`: expected findings; `unmade`: whether it may lack tables, which opening it creates
  */
 const lookAtStore = async (api, at, name, { known = [], unmade = false } = {}) => {
   if (!api.isSwingStore(at(name))) {
@@ -76,7 +76,7 @@ const isSame = (one, other) => one.state === other.state && isSameMap(one.artifa
 
 const onlyTheStore = at => assert.deepEqual(fs.readdirSync(at('to')), [FILE]);
 
-/** A store in the place of what was there. */
+/** A store that replaces another. */
 const replacing = (before, others = {}) => ({
   before,
   async look(api, at, whole) {
@@ -94,7 +94,7 @@ const replacing = (before, others = {}) => ({
   clean: onlyTheStore,
 });
 
-/** A store that is changed, in small transactions or in one. */
+/** A store that is changed, in one or in several transactions. */
 const changing = (before, { stepwise, known = [] }) => ({
   before,
   async look(api, at, whole) {
@@ -105,7 +105,7 @@ const changing = (before, { stepwise, known = [] }) => ({
     if (isSame(found, old)) return 'as before';
     assert.ok(stepwise, 'it was to happen in one step');
     assert.ok([old.state, whole.state].includes(found.state));
-    // Each artifact is there as it should be, or not at all; what is in both stays.
+    // Each artifact is intact or missing; artifacts of both stores stay.
     const names = new Set([...old.artifacts.keys(), ...whole.artifacts.keys()]);
     for (const name of names) {
       const [o, w, f] = [old, whole, found].map(({ artifacts }) => artifacts.get(name));
@@ -119,7 +119,7 @@ const changing = (before, { stepwise, known = [] }) => ({
   clean: onlyTheStore,
 });
 
-/** The file written anew: what it holds is the same all the time, but it gets smaller. */
+/** A file that is rewritten: its contents stay the same, and its size shrinks. */
 const shrinking = {
   ...changing('pruned', { stepwise: false }),
   async look(api, at, whole) {
@@ -151,7 +151,7 @@ const exporting = {
   },
   whole: async (_api, at) => withoutForeign(filesIn(at('to'))),
   clean: (at, whole) => assert.deepEqual(fs.readdirSync(at('to')).sort(), [...whole.keys(), FOREIGN].sort()),
-  /** An export never takes the place of another one: that has to be removed first. */
+  /** An export never replaces another one, which must be removed first. */
   whenWhole: (at, whole) => [...whole.keys()].forEach(name => fs.rmSync(path.join(at('to'), name))),
 };
 
@@ -177,8 +177,8 @@ const reporting = {
 };
 
 /**
- * Each job, by the work that it does. `before`: what is at the place at first; `look`: what is there now, in a word, or a
- * failure; `whole`: what is there when it was not killed; `clean`: fails if there is more.
+ * The jobs by their work. `before`: what exists at first; `look`: returns a word for what exists now, or fails; `whole`: the
+ * word after a job that was not killed; `clean`: fails if there are other files.
  */
 export const jobs = {
   importSwingStore: [replacing(undefined), replacing('old')],
@@ -203,7 +203,7 @@ export const jobs = {
   init: [replacing('old', { none: true, empty: true })],
 };
 
-/** Puts what is to be there before the job at its place. */
+/** Copies what must exist before the job. */
 export const prepare = (at, { before }) => {
   fs.rmSync(at('to'), { recursive: true, force: true });
   if (before) return copyRaw(at(before), at('to'));
@@ -211,7 +211,7 @@ export const prepare = (at, { before }) => {
   return undefined;
 };
 
-/** Puts the file of somebody else there, where that may be. */
+/** Adds an unrelated file if the job permits one. */
 export const prepareForeign = (at, job) => {
   if ([exporting, archiving, reporting].includes(job)) fs.writeFileSync(path.join(at('to'), FOREIGN), 'mine');
 };

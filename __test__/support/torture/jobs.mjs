@@ -1,4 +1,4 @@
-// The jobs that are killed, each as a function of a directory that has all that it works with: see `job-checks.mjs`.
+// The jobs to kill, each as a function of a directory with its inputs: see `job-checks.mjs`.
 import path from 'node:path';
 import process from 'node:process';
 
@@ -14,12 +14,12 @@ const commitAndClose = async ({ hostStorage }) => {
 const archival = { artifactMode: 'archival' };
 const debug = { artifactMode: 'debug' };
 
-/** The command line runs on a thread of this process and ends with it. */
+/** Runs the command line in this process, whose end also ends it. */
 const cli = (...args) => {
   process.argv.splice(2, Infinity, ...args);
   return new Promise((resolve, reject) => {
     process.once('beforeExit', code => {
-      // Code 1 means that there are findings; this store has some.
+      // Exit code 1 means findings, which this store has.
       if (code > 1) return reject(Error(`it ended with code ${code}`));
       process.exitCode = 0;
       return resolve();
@@ -80,7 +80,7 @@ export const works = {
 
   reportByCli: at => cli('inspect', '--state-dir', at('full'), '--html', path.join(at('to'), 'report.html')),
 
-  /** A kernel that runs some blocks and archives what ends. */
+  /** Runs some blocks and archives ended spans. */
   async kernel(at) {
     const options = optionsFor(api, CONFIGS[1], makeWitness(), path.join(at('to'), 'archive'));
     const store = api.initSwingStore(path.join(at('to'), 'store'), options);

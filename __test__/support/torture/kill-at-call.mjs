@@ -1,4 +1,4 @@
-// Processes that are killed before a certain one of their calls that change files. On Linux, where there is a compiler.
+// Kills processes before a chosen system call that changes files. Needs Linux and a C compiler.
 import fs from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
@@ -7,7 +7,7 @@ import { compileLibrary, mayLack } from '../common/requirements.mjs';
 
 const source = fileURLToPath(new URL('./kill-at-call.c', import.meta.url));
 
-/** Compiles it in a directory and returns the file; `undefined` where that is not possible, which in CI is a failure. */
+/** Compiles the library. Returns its path; `undefined` if that is impossible, which fails in CI. */
 export const compileKiller = dir => {
   const file = path.join(dir, 'kill-at-call.so');
   const reason = compileLibrary(source, file);
@@ -16,11 +16,11 @@ export const compileKiller = dir => {
 };
 
 /**
- * What a process needs in its environment.
+ * Makes the environment for a process.
  *
- * @param {string} killer  the file
+ * @param {string} killer the library's path
  * @param {{ under: string, log?: string, at?: number }} options
- *   `under`: the directory of the files whose changes count; `log`: a file for the calls; `at`: the number of the call
+ *   `under`: only calls for files below this directory count; `log`: a file for the calls; `at`: the number of the call
  */
 export const killerEnv = (killer, { under, log, at }) => ({
   ...process.env,
@@ -30,8 +30,8 @@ export const killerEnv = (killer, { under, log, at }) => ({
   ...(at ? { KILL_AT: `${at}` } : {}),
 });
 
-/** The calls that were noted. */
+/** Reads the log of calls. */
 export const callsIn = log => (fs.existsSync(log) ? fs.readFileSync(log, 'utf8').split('\n').slice(0, -1) : []);
 
-/** Whether a call is one that gives names to files, or takes them away: those between which a process must not stop. */
+/** Whether a call creates, renames or removes a file name. */
 export const isNaming = call => /^(rename|link|unlink|mkdir|rmdir|truncate) /.test(call) && !call.endsWith('-shm');

@@ -1,11 +1,11 @@
-// Processes that are killed at moments that chance picks.
+// Kills processes at random times.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import process from 'node:process';
 import { setTimeout } from 'node:timers/promises';
 
 /**
- * Kills a process so many milliseconds after it has begun, and returns how long it ran then, and the signal that ended it.
+ * Kills a process some milliseconds after it has begun its work. Returns its running time and the signal that ended it.
  *
  * @param {import('node:child_process').ChildProcess} child
  * @param {() => boolean} hasBegun
@@ -15,7 +15,7 @@ export const killLater = async (child, hasBegun, delay) => {
   const closed = once(child, 'close');
   while (!hasBegun() && child.exitCode === null) await setTimeout(1);
   const begun = performance.now();
-  // Whoever waits for a process that ends by itself must not wait for this, too.
+  // This timer must not delay the end of a process that ends by itself.
   await Promise.race([setTimeout(delay, undefined, { ref: false }), closed]);
   child.kill('SIGKILL');
   const [, signal] = await closed;
@@ -23,7 +23,7 @@ export const killLater = async (child, hasBegun, delay) => {
 };
 
 /**
- * Starts a program that waits for `go` before it begins with its work. Starting node takes longer than most of the work.
+ * Starts a program that waits for `go` before its work: starting Node.js takes longer than most of the work.
  *
  * @param {string} program
  * @param {string[]} args
@@ -39,13 +39,13 @@ export const startWaiting = (program, args, env = process.env) => {
     lines.push(...parts);
   });
   return {
-    /** Lets it go, kills it so many milliseconds after its first line, and returns its lines, and how it ended. */
+    /** Sends `go`, kills the program some milliseconds after its first line, and returns its lines and its exit status. */
     async goAndKill(delay = 120_000) {
       child.send('go');
       const { time, signal } = await killLater(child, () => lines.length > 0 || child.signalCode !== null, delay);
       return { lines, time, signal, code: child.exitCode };
     },
-    /** Ends it, if it was never let go. */
+    /** Ends the program if `go` was never sent. */
     stop: () => child.kill('SIGKILL'),
   };
 };
@@ -56,7 +56,7 @@ export const waitForGo = async () => {
   process.disconnect();
 };
 
-/** Runs a program, kills it after so many milliseconds, and returns what it had said. */
+/** Runs a program, kills it after some milliseconds, and returns its messages. */
 const runAndKill = async (program, args, delay) => {
   const child = fork(program, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   const said = [];
@@ -66,8 +66,8 @@ const runAndKill = async (program, args, delay) => {
 };
 
 /**
- * Makes a function that kills a program, which says something when it begins and `done` at its end, at moments from its
- * beginning to its end, and calls `look` after each time. The first time it is left alone.
+ * Makes a function that kills a program repeatedly, at times from its beginning to its end, and calls `look` after each
+ * run. The program prints a line at its beginning and `done` at its end. The first run is not killed.
  *
  * @param {string} program
  * @param {number} rounds
@@ -77,7 +77,7 @@ export const makeKiller = (program, rounds) => async (args, look) => {
   if (!said.includes('done')) throw Error(`it did not end by itself: ${said}`);
   await look(said);
   for (let round = 0; round < rounds; round += 1) {
-    // Somewhat behind the end, too.
+    // Up to slightly after the end.
     const { said: before } = await runAndKill(program, args, ((round + Math.random()) / rounds) * time * 1.1);
     await look(before);
   }

@@ -1,4 +1,4 @@
-// Kills a job at any moment, looks at what it has left, and does it again.
+// Kills a job at a random time, checks what it has left, and repeats it.
 import fs from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
@@ -14,7 +14,7 @@ import { startWaiting } from './kill-at-random.mjs';
 
 const program = fileURLToPath(new URL('programs/job.mjs', import.meta.url));
 
-/** The names of all jobs: `WORK`, or `WORK.NUMBER` where a work is done on several things. */
+/** The names of all jobs: `WORK`, or `WORK.NUMBER` if there are several inputs. */
 export const jobNames = Object.entries(jobs).flatMap(([work, list]) =>
   list.map((_, i) => (list.length > 1 ? `${work}.${i}` : work)),
 );
@@ -27,8 +27,8 @@ const findJob = name => {
 };
 
 /**
- * When to kill: by the clock, from the beginning to somewhat behind the end, more often near the end, where things get
- * their names; and before calls, one after the other of those that give names, and any others.
+ * Chooses when to kill: by time, from the beginning to slightly after the end, more often near the end, where files get
+ * their names; and before system calls: each that changes names in turn, and random others.
  */
 const makePlan = ({ random, time, calls }) => {
   const naming = calls.map((call, i) => (isNaming(call) ? i + 1 : 0)).filter(i => i > 0);
@@ -39,7 +39,7 @@ const makePlan = ({ random, time, calls }) => {
       return { delay: time * (random.chance(0.5) ? 1.1 * part() : 0.7 + 0.4 * part()) };
     if (round % 3 === 1 || !naming.length) return { at: 1 + random.below(calls.length) };
     next = (next + 1) % naming.length;
-    // The call itself, or the one behind it.
+    // The call itself, or the next one.
     return { at: naming[next] + random.below(2) };
   };
 };
@@ -47,7 +47,7 @@ const makePlan = ({ random, time, calls }) => {
 /**
  * Kills one job many times.
  *
- * @param {string} base  a directory to work in, with the material
+ * @param {string} base a working directory with the inputs
  * @param {string} name
  * @param {{ rounds: number, seed: number, killer?: string, onRound?: () => void }} options
  */
@@ -65,7 +65,7 @@ const killOne = async (base, name, { rounds, seed, killer, onRound = () => {} })
     return time;
   };
 
-  // The first ones are left alone.
+  // The first runs are not killed.
   begin();
   const log = at('calls.log');
   if (killer) await finish(killerEnv(killer, { under: at('to'), log }));
@@ -117,13 +117,13 @@ const killOne = async (base, name, { rounds, seed, killer, onRound = () => {} })
 };
 
 /**
- * Kills jobs many times, each as often.
+ * Kills each job many times.
  *
- * @param {string} base  a directory to work in
+ * @param {string} base a working directory
  * @param {{ names?: string[], rounds: number, seed: number, size?: { items: number, imageSize: number },
  *   onRound?: (name: string) => void, onJob?: (name: string, figures: object) => void }} options
- *   `rounds`: how often each; `size`: of the stores
- * @returns what was left how often, by job
+ *   `rounds`: the number of kills of each job; `size`: the size of the stores
+ * @returns counts of what was left, by job
  */
 export const crashJobs = async (base, options) => {
   const {

@@ -1,6 +1,5 @@
-// Kills a kernel-like process again and again, and looks each time whether its store is what it was at the last commit that
-// the process was told of, or at the one that was under way. What it should be is what the reference has after the
-// same blocks.
+// Kills a kernel-like process repeatedly, and checks each time whether its store is in the state of the last confirmed
+// commit, or of the commit in progress. The expected state is that of the reference after the same blocks.
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,16 +14,16 @@ import { startWaiting } from './kill-at-random.mjs';
 
 const program = fileURLToPath(new URL('programs/kernel.mjs', import.meta.url));
 
-/** The most calls that a process makes before it is killed. */
+/** The largest number of system calls before a kill. */
 const MOST_CALLS = 1500;
 
-/** All that a store holds as one text, and its records. */
+/** A digest of a store as one text, and its records. */
 const digest = async (api, dir, store) => {
   const { state, artifacts, records } = await contentsOf(api, dir, store);
   return { text: JSON.stringify([state, ...artifacts]), records };
 };
 
-/** What a store is after each block, and says to its host in it, according to the reference. */
+/** The reference's state after each block, and its messages to the host during the block. */
 const makeModel = (dir, seed, config) => {
   const witness = makeWitness();
   const store = reference.api.initSwingStore(dir, optionsFor(reference.api, config, witness));
@@ -32,7 +31,7 @@ const makeModel = (dir, seed, config) => {
   const digests = new Map();
   const said = new Map();
   return {
-    /** The digest at a height that is no lower than that of the time before, or one below. */
+    /** The digest at a height, which may be at most one lower than the previous height. */
     async at(wanted) {
       for (; height < wanted; height += 1) {
         const hashes = await runBlock(store, seed, height + 1);
@@ -45,13 +44,13 @@ const makeModel = (dir, seed, config) => {
       for (const known of said.keys()) if (known < wanted - 1000) said.delete(known);
       return digests.get(wanted);
     },
-    /** What the store says in the block of a height that it has reached. */
+    /** The messages to the host during a block that was reached before. */
     saidAt: wanted => said.get(wanted),
     close: () => store.hostStorage.close(),
   };
 };
 
-/** What a process has said before it was killed. */
+/** The messages of a process before it was killed. */
 const understand = lines => {
   const opened = [];
   const done = [];
@@ -66,14 +65,14 @@ const understand = lines => {
   return { phase, opened, done };
 };
 
-/** Completes the archive from the store: nothing was wrong in it, and nothing unfinished is left. */
+/** Completes the archive from the store. The archive must have had no faults, and must have no unfinished files. */
 const tidyArchive = async (dir, archiveDir) => {
   const { replaced } = await subject.api.archiveSwingStore(dir, archiveDir, { checkExisting: true });
   const left = fs.readdirSync(archiveDir).filter(name => !name.endsWith('.gz'));
   if (replaced || left.length) throw Error(`the archive had ${replaced} wrong files, and still has ${left}`);
 };
 
-/** The life of one store of a kind, whose process is killed `rounds` times. */
+/** Kills the process of one store `rounds` times. */
 const liveAndDie = async (base, { seed, config, rounds, longest, verifyEvery, killer, figures, onRound }) => {
   const { verifySwingStore } = subject.api;
   const at = name => path.join(base, name);
@@ -82,7 +81,7 @@ const liveAndDie = async (base, { seed, config, rounds, longest, verifyEvery, ki
   const checkArchive = config.archive !== 'none' && makeArchiveCheck(at('archive'));
   const args = [at('store'), `${seed}`, JSON.stringify(config)];
   if (checkArchive) args.push(at('archive'));
-  // Half of them by the clock, and half at some call that changes the store's files.
+  // Half of the kills happen at a random time, half before a system call that changes the store's files.
   const start = () => {
     if (!killer || Math.random() < 0.5) return { child: startWaiting(program, args), delay: Math.random() * longest };
     const env = killerEnv(killer, { under: at('store'), at: 1 + Math.floor(Math.random() * MOST_CALLS) });
@@ -106,7 +105,7 @@ const liveAndDie = async (base, { seed, config, rounds, longest, verifyEvery, ki
         if (height !== before) fail(`block ${before} was found before, and the store opened at block ${height}`);
       }
 
-      // Half of the time the next process gets to see what this one has left, and not what looking at it makes of it.
+      // Half of the time, the next process gets the store as the killed one left it, and not as the check left it.
       let dir = at('store');
       const raw = Math.random() < 0.5;
       if (raw) copyRaw(dir, (dir = at('copy')));
@@ -144,14 +143,14 @@ const liveAndDie = async (base, { seed, config, rounds, longest, verifyEvery, ki
 };
 
 /**
- * Kills kernels many times, at moments that chance picks, on stores of all kinds.
+ * Kills kernels many times, at random times, on stores of all kinds.
  *
- * @param {string} base  a directory to work in
+ * @param {string} base a working directory
  * @param {{ rounds: number, seed: number, life?: number, longest?: number, verifyEvery?: number,
  *   onRound?: (figures: object) => void }} options
- *   `life`: how often the process of one store is killed before there is a new one, of the next kind;
- *   `longest`: how long it runs at the most before it is killed, in milliseconds
- * @returns what was tried, and how often what came of it
+ *   `life`: the number of kills before a new store of the next kind;
+ *   `longest`: the longest time before a kill, in milliseconds
+ * @returns the numbers of kills, commits and outcomes
  */
 export const crashKernel = async (base, options) => {
   const { rounds, seed, life = 150, longest = 100, verifyEvery = 10, onRound = () => {} } = options;

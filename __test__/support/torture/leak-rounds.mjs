@@ -1,4 +1,4 @@
-// What impatient callers do to a process, each in a round of its own: whatever it is, nothing of it may stay.
+// Rounds of calls by impatient callers. Nothing that a round uses may stay in use.
 import fs from 'node:fs';
 import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
@@ -28,7 +28,7 @@ const {
 const image = Buffer.alloc(40_000, 'an image ');
 const nothing = () => {};
 
-/** Takes note that a promise, or a call, fails: if it does not, the round does. */
+/** Fails the round unless a promise or a call fails. */
 const fails = async work => {
   try {
     await (typeof work === 'function' ? work() : work);
@@ -38,7 +38,7 @@ const fails = async work => {
   throw Error(`this should have failed: ${work}`);
 };
 
-/** A store that can be exported, read and pruned, and an export of it, for all rounds. */
+/** Makes a store, and an export of it, for all rounds. */
 export const prepare = async base => {
   const dir = path.join(base, 'store');
   const { kernelStorage, hostStorage } = initSwingStore(dir, { keepSnapshots: true });
@@ -82,7 +82,7 @@ const begin = async iterator => {
   iterator.next().catch(nothing);
 };
 
-/** Every job that can be aborted, on these. */
+/** All jobs that can be aborted. */
 const jobs = ({ dir, base, from, made }) => [
   options => exportSwingStoreToDirectory(dir, made, options),
   options => importSwingStoreFromDirectory(from, made, options),
@@ -100,7 +100,7 @@ const jobs = ({ dir, base, from, made }) => [
   options => api.repairSwingStoreFromDirectory(from, path.join(base, 'none'), options),
 ];
 
-/** What is done in each round. Nothing it makes is in its place afterwards. */
+/** The rounds by kind. Each removes what it makes. */
 export const kinds = {
   async 'open, use, close'({ dir, round }) {
     const { kernelStorage, hostStorage, debug } = openSwingStore(dir);
@@ -199,7 +199,7 @@ export const kinds = {
     const { round } = world;
     const run = all[round % all.length];
     const controller = new AbortController();
-    // Some are done before they hear of it.
+    // Some jobs finish before the abort.
     const running = run({ signal: controller.signal, onProgress: nothing }).catch(nothing);
     for (let i = round % 7; i > 0; i -= 1) await setImmediate();
     controller.abort();
@@ -277,11 +277,11 @@ parentPort.postMessage('begun');
 if (workerData.wait) setInterval(() => {}, 1000); else process.exit();
 `;
 
-/** A thread that works, and ends or is ended in the middle of it. */
+/** Starts a thread that ends, or is terminated, during its work. */
 export const threadRound = async ({ base, dir, round }) => {
   const index = new URL('../../../index.js', import.meta.url).pathname;
   const wait = round % 100 === 0;
-  // It writes, so it has a store of its own.
+  // It writes, so it has its own store.
   const own = path.join(base, 'of-thread');
   fs.cpSync(dir, own, { recursive: true });
   const worker = new Worker(threadProgram, { eval: true, workerData: { index, dir: own, wait } });

@@ -1,29 +1,29 @@
-// Rounds of impatience, by the thousand, in this process; and what it then holds.
+// Runs thousands of such rounds in this process and measures the process's resources.
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bounds, figures, judge, settle } from './process-figures.mjs';
 import { kinds, prepare, threadRound } from './leak-rounds.mjs';
 
-/** Rounds between two collections: what is dropped is open until then. */
+/** The number of rounds between two garbage collections, which close dropped objects. */
 const COLLECT_EVERY = 50;
 const SAMPLES = 100;
-/** Rounds between two threads, which cost more than a round does. */
+/** The number of rounds between two rounds with threads, which take longer. */
 const THREAD_EVERY = 50;
 
 /**
- * @param {string} base  an empty directory. `TMPDIR` must lie in it, so that what is left there is seen.
+ * @param {string} base an empty directory that contains `TMPDIR`, so that files left there are noticed
  * @param {{ rounds: number, only?: string, onSample?: (sample: object) => void }} options
- *   `only`: the kind to do, in place of all
- * @returns what was done, and the figures
- * @throws (rejects) with what has grown
+ *   `only`: the only kind of round to run
+ * @returns the rounds and the figures
+ * @throws (rejects) with the resources that have grown
  */
 export const leakRounds = async (base, { rounds, only, onSample = () => {} }) => {
   const world = await prepare(base);
   const filesOf = dir => fs.readdirSync(dir, { recursive: true }).length;
   const chosen = Object.entries(kinds).filter(([name]) => only === undefined || only === name);
   if (chosen.length === 0) throw Error(`no such kind of round as ${only}; there are: ${Object.keys(kinds).join(', ')}`);
-  // What nobody has waited for may still be writing there.
+  // Work that was not awaited may still write there.
   const clear = async () => {
     for (let tries = 50; ; tries -= 1) {
       try {
@@ -59,7 +59,7 @@ export const leakRounds = async (base, { rounds, only, onSample = () => {} }) =>
   return { rounds, kinds: chosen.length, growths, first: samples[0], last: samples.at(-1) };
 };
 
-/** Makes the place to work in, where temporary files go, too. Must come before anything is opened. */
+/** Makes the working directory and points `TMPDIR` to it. Must run before anything is opened. */
 export const makeBase = parent => {
   const base = fs.mkdtempSync(path.join(parent, 'swing-store-leaks-'));
   const temporary = path.join(base, 'tmp');

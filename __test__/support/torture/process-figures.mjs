@@ -1,4 +1,4 @@
-// What a process holds: memory, files, threads, mappings; and whether a series of such figures grows.
+// Measures a process's resources (memory, files, threads, mappings), and judges whether a series of measurements grows.
 import fs from 'node:fs';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,7 +10,7 @@ const count = kind => fs.readdirSync(`/proc/self/${kind}`).length;
 v8.setFlagsFromString('--expose-gc');
 const collectGarbage = vm.runInNewContext('gc');
 
-/** Collects what nobody holds any more, and lets its finalizers run, which may let go of more. */
+/** Collects garbage and runs finalizers, repeatedly, since finalizers may release more. */
 export const settle = async () => {
   for (let i = 0; i < 4; i += 1) {
     collectGarbage();
@@ -18,7 +18,7 @@ export const settle = async () => {
   }
 };
 
-/** Sizes in bytes, the rest in pieces. Call `settle` first. Only Linux tells all of it. */
+/** Sizes in bytes, and counts. Call `settle` first. Complete only on Linux. */
 export const figures = () => {
   const { rss, heapUsed, external } = process.memoryUsage();
   const mappings = fs.readFileSync('/proc/self/maps', 'latin1').split('\n').length - 1;
@@ -31,13 +31,13 @@ const median = numbers => {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 };
 
-/** At most so many of a list, evenly spread. */
+/** Selects a limited number of evenly spaced elements. */
 const thin = (list, most) =>
   list.filter((_, i) => Math.floor((i * most) / list.length) !== Math.floor(((i - 1) * most) / list.length));
 
 /**
- * By how much a series has grown from its first to its last number according to the median of all slopes between two of
- * them (the Theil-Sen estimator), which outliers do not move.
+ * Estimates the growth of a series from the median of the slopes of all pairs (the Theil-Sen estimator), which ignores
+ * outliers.
  *
  * @param {number[]} series
  */
@@ -47,7 +47,7 @@ export const growth = series => {
   return slopes.length === 0 ? 0 : median(slopes) * (points.length - 1);
 };
 
-/** The least of each few: what an allocator keeps for a while goes away at some time, and a leak never does. */
+/** The minimum of each group of samples: memory that an allocator keeps is released at some time, a leak never. */
 const WINDOW = 5;
 const minima = series =>
   series.length < 6 * WINDOW
@@ -58,15 +58,15 @@ const minima = series =>
 
 const MIB = 2 ** 20;
 
-/** By how much each figure may grow from the end of the warm-up to the end. A leak of each round is far more. */
-// Threads for blocking work come as more of it happens at a time, which is chance, and go ten seconds after the last.
+/** The permitted growth of each figure after the warm-up. A leak in each round exceeds it by far. */
+// The number of threads for blocking work depends on concurrency; idle ones end after ten seconds.
 export const bounds = { rss: 24 * MIB, heap: 4 * MIB, external: 4 * MIB, fds: 4, threads: 12, mappings: 40 };
 
-/** How many samples at the beginning are not looked at: caches fill, code is compiled, allocators take their arenas. */
+/** The number of initial samples to ignore: caches fill, code is compiled, allocators reserve arenas. */
 export const warmUp = samples => Math.ceil(samples.length / 3);
 
 /**
- * What has grown more than it may after the warm-up, in words; empty if nothing has.
+ * Describes the figures that have grown more than permitted after the warm-up.
  *
  * @param {ReturnType<typeof figures>[]} samples
  * @returns {{ grown: string[], growths: Record<string, number> }}

@@ -1,6 +1,5 @@
-// Blocks for a kernel that is killed again and again. What a block does depends on its height, on a seed, and on what the
-// store says, and on nothing else: so whoever runs the same blocks has the same store. Vats come and go, so that a
-// store does not grow for ever.
+// Blocks for a kernel that is killed repeatedly. A block depends only on its height, a seed, and the store's answers, so
+// that the same blocks always make the same store. Vats are created and deleted, so that a store does not grow for ever.
 import { Buffer } from 'node:buffer';
 import { makeRandom } from '../../../bench/lib/random.mjs';
 import { bundles } from '../common/bundles.mjs';
@@ -10,7 +9,7 @@ const SLOTS = 4;
 const item = (height, i, below) =>
   JSON.stringify({ d: ['message', `o+${i}`, { height, text: 'é\u{1f600}' }], sc: [], x: 'x'.repeat(below(3000)) });
 
-/** The vat in a slot; a new one if there is none. */
+/** The vat in a slot; creates one if there is none. */
 const vatIn = ({ kvStore, transcriptStore }, slot) => {
   const known = kvStore.get(`slot.${slot}`);
   if (known) return known;
@@ -22,7 +21,7 @@ const vatIn = ({ kvStore, transcriptStore }, slot) => {
   return vatID;
 };
 
-/** What befalls a vat after some of its deliveries. */
+/** Events of a vat after some of its deliveries. */
 const fates = [
   async ({ transcriptStore, snapStore }, vatID, height, below) => {
     const { endPos } = transcriptStore.getCurrentSpanBounds(vatID);
@@ -47,7 +46,7 @@ const fates = [
   },
 ];
 
-/** Deletes some of what is left of terminated vats. */
+/** Deletes a part of the terminated vats' data. */
 const deleteSlowly = ({ kvStore, transcriptStore, snapStore }) => {
   const [vatID, ...others] = JSON.parse(kvStore.get('terminated') ?? '[]');
   if (!vatID) return;
@@ -88,9 +87,9 @@ const crank = async (kernelStorage, height, i, below, told) => {
 };
 
 /**
- * Runs the block of a height, up to its commit, and returns the hashes of its cranks.
+ * Runs the block of a height up to its commit. Returns the hashes of its cranks.
  *
- * `told`: do nothing of which no `exportCallback` is told, as `deleteAllUnusedSnapshots` in the reference does.
+ * With `told`, omits changes that the reference does not report to `exportCallback`, such as `deleteAllUnusedSnapshots`.
  */
 export const runBlock = async ({ kernelStorage, hostStorage }, seed, height, { told = false } = {}) => {
   const { below } = makeRandom(Math.imul(seed + 1, 2654435761) ^ Math.imul(height + 1, 40503));

@@ -1,5 +1,5 @@
-// Those who look at a store while a kernel runs on it, each in its own way and at its own pace. What they see is checked:
-// an export is of one block, whose export data the kernel's `exportCallback` has told; an artifact is what its record says.
+// Readers of a store while a kernel runs on it, of different kinds and speeds. They check that an export matches the export
+// data of one block, as the kernel's `exportCallback` received it, and that artifacts match their records.
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -14,7 +14,7 @@ import {
 
 const sha256 = (...parts) => parts.reduce((hash, part) => hash.update(part), createHash('sha256')).digest('hex');
 
-/** What export data comes to, whatever its order. */
+/** A digest of export data, independent of its order. */
 export const digestOf = records => sha256(JSON.stringify([...records].sort(([a], [b]) => (a < b ? -1 : 1))));
 
 const expect = (condition, what) => {
@@ -27,7 +27,7 @@ const spanHash = text =>
     .slice(0, -1)
     .reduce((hash, item) => sha256(hash, sha256(item)), sha256('start of transcript span'));
 
-/** Fails unless an artifact's bytes are what the export data says of it. */
+/** Fails unless an artifact's bytes match the export data. */
 const checkArtifact = (name, bytes, records) => {
   const [kind, ...parts] = name.split('.');
   if (kind === 'bundle') return;
@@ -36,7 +36,7 @@ const checkArtifact = (name, bytes, records) => {
   expect(JSON.parse(record).hash === hash, `${name} is not what its record says`);
 };
 
-/** Everything that an exporter has, read slowly. */
+/** Reads a whole export slowly. */
 const exportSlowly = async ({ dir, digests, blocks, random }) => {
   const exporter = makeSwingStoreExporter(dir, { artifactMode: random.pick(['operational', 'debug']) });
   const height = Number(exporter.getHostKV('host.height'));
@@ -55,7 +55,7 @@ const exportSlowly = async ({ dir, digests, blocks, random }) => {
   await exporter.close();
 };
 
-/** Begins to read, and forgets about it. */
+/** Begins to read and drops the exporter. */
 const exportAbandoned = async ({ dir, blocks, random }) => {
   const exporter = makeSwingStoreExporter(dir, { artifactMode: 'debug' });
   const data = exporter.getExportData();
@@ -71,7 +71,7 @@ const exportAbandoned = async ({ dir, blocks, random }) => {
   await blocks(random.below(5));
 };
 
-/** Closes while it reads. */
+/** Closes the exporter during a read. */
 const exportCut = async ({ dir, blocks, random }) => {
   const exporter = makeSwingStoreExporter(dir);
   const data = exporter.getExportData();
@@ -87,7 +87,7 @@ const exportCut = async ({ dir, blocks, random }) => {
 
 let exports = 0;
 
-/** Exports to a directory, makes another store of that, and compares; or loses patience. */
+/** Exports to a directory, imports it, and compares; or aborts. */
 const exportDirectory = async ({ base, dir, digests, random, blocks }) => {
   const to = path.join(base, `export-${(exports += 1)}`);
   const signal = random.below(4) === 0 ? AbortSignal.timeout(random.below(30)) : undefined;
@@ -113,7 +113,7 @@ const exportDirectory = async ({ base, dir, digests, random, blocks }) => {
   fs.rmSync(`${to}-store`, { recursive: true, force: true });
 };
 
-/** Reads what happened to a vat, slowly; closes then, or before the end, or never. */
+/** Reads a vat's history slowly, and closes it at the end, before the end, or never. */
 const readHistory = async ({ dir, blocks, random }) => {
   const history = openSwingStoreHistory(dir);
   const vats = await history.listVats({ sizes: true });
@@ -141,12 +141,12 @@ const prune = async ({ dir, random }) => {
 
 const verify = async ({ dir, random }) => {
   const report = await verifySwingStore(dir, { artifactMode: 'debug', integrityCheck: random.below(4) === 0 });
-  // A large span that is being pruned is in part there, for a while.
+  // A large span that is being pruned is incomplete for a while.
   const findings = report.findings.filter(({ kind }) => kind !== 'span-half-pruned');
   expect(findings.length === 0, `verify has found: ${JSON.stringify(findings.slice(0, 3))}`);
 };
 
-/** Readers, and one that prunes; the more frequent ones several times. */
+/** The readers, and one pruner; frequent ones occur several times. */
 export const readers = {
   exportSlowly,
   exportAbandoned,

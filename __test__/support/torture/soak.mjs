@@ -1,5 +1,5 @@
-// A kernel that runs for as long as one likes, on a store that others read and prune meanwhile. What it holds is measured
-// whenever the others have left, and must not grow; nor may the log of changes, once nobody reads from it.
+// Runs a kernel on a store that others read and prune, for any length of time. Measures the process's resources whenever
+// no reader is active: they must not grow, and neither may the log.
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,17 +9,17 @@ import { runBlock } from './random-blocks.mjs';
 import { figures, judge, settle } from './process-figures.mjs';
 import { digestOf, readers } from './soak-readers.mjs';
 
-/** Blocks of a cycle: while others read, and alone. */
+/** The number of blocks in a cycle, with readers and without. */
 const BUSY = 60;
 const ALONE = 20;
-/** The most that read at a time. */
+/** The largest number of concurrent readers. */
 const MOST = 3;
-/** A log that is no longer than this may grow: SQLite begins to use it again at 4 MB, or after one large block. */
+/** A log may grow up to this size: SQLite restarts it at 4 MB, or after one large block. */
 const LOG_BYTES = 12 * 2 ** 20;
-/** How many blocks an export may lag behind. */
+/** The number of blocks that an export may lag behind. */
 const REMEMBERED = 200;
 
-/** A kernel on a new store: what it is told to export is kept, and what each block's export data comes to. */
+/** A kernel on a new store. Keeps the export data, and its digest after each block. */
 const makeKernel = (dir, seed) => {
   const mirror = new Map();
   const digests = new Map();
@@ -46,7 +46,7 @@ const makeKernel = (dir, seed) => {
   };
 };
 
-/** Those who are reading at present. The first failure of one is thrown by `check`. */
+/** The active readers. `check` throws the first failure of a reader. */
 const makeAudience = makeWorld => {
   const active = new Set();
   const waiting = new Set();
@@ -54,7 +54,7 @@ const makeAudience = makeWorld => {
   let passed = 0;
   let leaving = false;
   let failure;
-  /** Waits for so many blocks, or until all shall leave. */
+  /** Waits for a number of blocks, or until the readers must stop. */
   const blocks = n =>
     leaving || n <= 0 ? Promise.resolve() : new Promise(resolve => waiting.add({ at: passed + n, resolve }));
   const wake = () => {
@@ -104,11 +104,11 @@ const dataOf = async dir => {
 };
 
 /**
- * @param {string} base  a directory to work in
+ * @param {string} base a working directory
  * @param {{ milliseconds: number, seed: number, idle?: number, onCycle?: (sample: object) => void }} options
- *   `idle`: how long to rest after each block, in times of what the block took
- * @returns what was done, and the figures
- * @throws (rejects) at the first thing that is wrong; at the end, if something has grown
+ *   `idle`: the pause after each block, as a multiple of the block's time
+ * @returns the work and the figures
+ * @throws (rejects) at the first fault; at the end, if a resource has grown
  */
 export const soak = async (base, { milliseconds, seed, idle = 0, onCycle = () => {} }) => {
   const dir = path.join(base, 'store');
@@ -136,9 +136,9 @@ export const soak = async (base, { milliseconds, seed, idle = 0, onCycle = () =>
       longest = Math.max(longest, logBytes());
     }
     await audience.dismiss();
-    // Exporters that nobody has closed let go of the log, too.
+    // Unclosed exporters release the log, too.
     await settle();
-    // The first commit may still be written behind all that they have read from; then SQLite begins anew.
+    // The first commit may still be appended after what they have read; then SQLite restarts the log.
     await block();
     const before = Math.max(logBytes(), LOG_BYTES);
     for (let i = 1; i < ALONE; i += 1) await block();

@@ -1,12 +1,12 @@
-// What is in stores, exports and archives that processes have left when they were killed.
+// Reads stores, exports and archives that killed processes have left.
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 
-/** The files of a store that holds something, whoever has it open. */
+/** The files of a store that have contents. */
 const FILES = ['swingstore.sqlite', 'swingstore.sqlite-wal', 'swingstore.sqlite-journal'];
 
-/** Copies a store as it is, with its log. */
+/** Copies a store with its log. */
 export const copyRaw = (from, to) => {
   fs.rmSync(to, { recursive: true, force: true });
   fs.mkdirSync(to);
@@ -16,11 +16,11 @@ export const copyRaw = (from, to) => {
 };
 
 /**
- * Everything that a store holds: all keys and all records, as one hash, and the hashes of all artifacts; and its records.
+ * A digest of a store: a hash of all keys and records, and the hashes of all artifacts; and the records.
  *
  * @param {any} api
  * @param {string} dir
- * @param {any} store  which is open there
+ * @param {any} store the open store
  */
 export const contentsOf = async (api, dir, store) => {
   const hash = createHash('sha256');
@@ -43,7 +43,7 @@ export const contentsOf = async (api, dir, store) => {
   return { state: hash.digest('hex'), artifacts, records };
 };
 
-/** The hashes of all files in a directory that are not hidden, by name. */
+/** The hashes of all visible files in a directory, by name. */
 export const filesIn = dir =>
   new Map(
     (fs.existsSync(dir) ? fs.readdirSync(dir).sort() : [])

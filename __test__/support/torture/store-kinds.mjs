@@ -1,11 +1,11 @@
-// The kinds of stores that a kernel is killed on, and what is written down of what they say to their host.
+// The kinds of stores for kernels that are killed, and records of their messages to the host.
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import tmp from 'tmp';
 
 /**
- * What distinguishes the stores, as plain data, because the process that is killed has to be told:
+ * The kinds of stores as plain data, which is passed to the process:
  *   archive: none | native (the addon writes the files) | called (any callback)
  */
 export const CONFIGS = [
@@ -15,12 +15,12 @@ export const CONFIGS = [
   { keepSnapshots: false, keepTranscripts: true, exports: false, archive: 'native', asFile: true },
 ];
 
-/** Collects what a store says in a block: the changes of its export data, and the hashes of its cranks. */
+/** Collects a store's messages during a block: the changes of its export data, and the hashes of its cranks. */
 export const makeWitness = () => {
   let said = [];
   return {
     exportCallback: entries => said.push(...entries),
-    /** One hash of what was said since the last time. */
+    /** A hash of the messages since the last call. */
     take(hashes) {
       const text = JSON.stringify([said, hashes]);
       said = [];
@@ -29,7 +29,7 @@ export const makeWitness = () => {
   };
 };
 
-/** The options of a store; without an archive if there is no directory for it. */
+/** The options of a store; without an archive unless there is a directory for it. */
 export const optionsFor = (api, config, witness, archiveDir = undefined) => {
   const { keepSnapshots, keepTranscripts, exports, archive } = config;
   const options = { keepSnapshots, keepTranscripts };
@@ -46,7 +46,7 @@ export const optionsFor = (api, config, witness, archiveDir = undefined) => {
   return options;
 };
 
-/** Opens the store in a directory: as a directory, or its file as a file. */
+/** Opens the store in a directory, by the directory or by its file. */
 export const openStore = (api, dir, config, options) => {
   if (!config.asFile) return api.openSwingStore(dir, options);
   fs.mkdirSync(dir, { recursive: true });

@@ -1,33 +1,33 @@
-// Whether a process makes its files durable in the right order, judged by its calls as kill-at-call.c logs them.
+// Checks from a log of kill-at-call.c whether a process makes its files durable in the right order.
 
-/** A path that only the process itself looks at: in one of its scratch directories, or a lock or an index that nobody needs. */
+/** Whether only the process itself reads a path: files in scratch directories, locks, and SQLite's index of a log. */
 const isHidden = path => /\/\.[^/]*swing-store-/.test(path) || path.endsWith('-shm');
 
 const directoryOf = path => path.slice(0, path.lastIndexOf('/'));
 
 const isManifest = path => path.endsWith('/export-manifest.json');
 
-/** A call: what it does, to which path, and from which path the file comes if it gets another name. */
+/** Parses a call: its action, its path, and the old path of a rename. */
 const parse = call => {
   const [, what, to, from] = /^(\S+) (\S*?)(?: < (\S*))?$/.exec(call) ?? [];
   return { what, to, from };
 };
 
 /**
- * Fails unless a loss of power after any of the calls leaves either nothing, or what was there before, or all of it:
+ * Fails unless a loss of power after any of the calls leaves nothing, the previous state, or the complete result:
  *
- * - what is written to a file is on the disk before the file gets a name that others look at;
- * - so is each such name, by a sync of its directory, before the manifest gets its name and before the process ends;
+ * - a file's contents are synced before the file gets its final name;
+ * - each final name is synced with its directory before the manifest gets its name and before the process ends;
  * - the manifest is the last file of an export that gets its name;
- * - each transaction is on the disk, by a sync of its log, before the next one is written and before the process ends.
+ * - each transaction's log is synced before the next transaction is written and before the process ends.
  *
  * @param {string[]} calls
- * @returns {{ named: number, manifests: number, commits: number }} how many files got their names, how many of these are
- *   manifests, and how many transactions there were
+ * @returns {{ named: number, manifests: number, commits: number }} the numbers of files that got their names, of manifests
+ *   among them, and of transactions
  */
 export const checkDurable = calls => {
   const counts = { named: 0, manifests: 0, commits: 0 };
-  /** Files with contents that are not on the disk, and directories and logs that are not. */
+  /** Files whose contents are not synced, and directories and logs that are not synced. */
   const written = new Set();
   const renamed = new Map();
   const committed = new Set();

@@ -1,4 +1,4 @@
-// A process of its own that changes a store's file by the reference's SQLite: `run-sql.mjs FILE SQL`.
+// Changes a store's file with the reference's SQLite, in a separate process: `run-sql.mjs FILE SQL`.
 import process from 'node:process';
 import sqlite3 from 'better-sqlite3';
 

@@ -1,10 +1,10 @@
-// What came of a call, in one line of text that two implementations can be compared by.
+// Describes the outcome of a call in one line of text, for comparison.
 import { createHash } from 'node:crypto';
 import { inspect } from 'node:util';
 import { isLoose } from '../known-differences.mjs';
 import { isError } from '../outcome.mjs';
 
-/** How long a call may take before it counts as one that does not answer. */
+/** The time after which a call counts as unanswered, in milliseconds. */
 const PATIENCE = 10_000;
 
 const isObject = value => typeof value === 'object' && value !== null;
@@ -14,7 +14,7 @@ const isIterator = value => isObject(value) && typeof value.next === 'function';
 const brief = text =>
   text.length < 200 ? text : `${text.length} characters, ${createHash('sha256').update(text).digest('hex')}`;
 
-/** What differs from one run to the next, or from one gzip encoder to the other. */
+/** Fields that differ between runs or between gzip encoders. */
 const LOOSE_FIELDS = [
   'compressSeconds',
   'dbSaveSeconds',
@@ -44,18 +44,18 @@ export const describe = value => {
   return brief(inspect(plain(value), options));
 };
 
-/** An error by its class and message. What is only an engine's words about source text is the same as any other of them. */
+/** Describes an error by its class and message. All messages of JavaScript engines about source text count as the same. */
 export const describeError = error => {
   if (!isError(error)) return `what is no error: ${typeof error}`;
   const { message, constructor } = error;
-  // A `TypeError` here, an `Error` with a message of SQLite there.
+  // Ours is a `TypeError`; the reference's is an `Error` with a message of SQLite.
   const name = constructor?.name;
   return isLoose({ constructor: name, message: String(message) })
     ? 'a TypeError about source text'
     : `${name}: ${brief(message)}`;
 };
 
-/** An iterator's elements. Where an artifact's chunks are cut means nothing. */
+/** Reads an iterator's elements. Joins chunks, whose boundaries may differ. */
 export const drain = async iterator => {
   const elements = [];
   for (;;) {
@@ -84,10 +84,10 @@ const letGo = async value => {
 };
 
 /**
- * Calls, reads what comes to its end, and says what it was.
+ * Calls a function, reads its result to the end, and describes the outcome.
  *
  * @param {() => unknown} call
- * @param {boolean} [close]  whether to close what the call has opened
+ * @param {boolean} [close] whether to close what the call has opened
  */
 export const outcomeOf = async (call, close = true) => {
   try {
@@ -107,7 +107,7 @@ export const outcomeOf = async (call, close = true) => {
   }
 };
 
-/** The same without waiting: for callbacks that can't. What is promised is told later, by the function that is returned. */
+/** The same for callbacks, without waiting: the returned function describes the outcome later. */
 export const outcomeNow = call => {
   let called;
   try {

@@ -1,9 +1,9 @@
-// Values that nobody should hand over.
+// Values that no caller should pass.
 const unhappy = what => () => {
   throw Error(`${what} is unhappy`);
 };
 
-/** An object that throws whatever one does with it. */
+/** An object that throws at every operation. */
 const proxyThatThrows = target =>
   new Proxy(
     target,
@@ -14,7 +14,7 @@ const proxyThatThrows = target =>
     ),
   );
 
-/** Options of any name throw when they are read. */
+/** Throws when an option of any name is read. */
 const optionsThatThrow = () =>
   new Proxy({}, { get: unhappy('a getter'), has: () => true, ownKeys: unhappy('the list of keys') });
 
@@ -24,7 +24,7 @@ const detached = () => {
   return bytes;
 };
 
-/** Says that it is longer than it is. */
+/** Claims to be longer than it is. */
 const lying = () => {
   const bytes = new Uint8Array([1, 2, 3]);
   for (const name of ['length', 'byteLength']) Object.defineProperty(bytes, name, { value: 2 ** 40 });
@@ -33,7 +33,7 @@ const lying = () => {
 
 const lyingBuffer = () => Object.defineProperty(Buffer.from('abc'), 'length', { value: 2 ** 31 });
 
-/** Values by what they are; each is made anew. */
+/** Makes values, by description. */
 export const hostileValues = {
   undefined: () => undefined,
   null: () => null,
@@ -70,7 +70,7 @@ export const hostileValues = {
   'detached bytes': detached,
 };
 
-/** Chunks of streams. */
+/** Makes chunks of streams, by description. */
 export const hostileChunks = {
   ...hostileValues,
   'a string': () => 'text',
@@ -97,7 +97,7 @@ export const hostileChunks = {
   'no bytes at all': () => new Uint8Array(0),
 };
 
-/** Streams that are wrong in themselves, around chunks that are right. */
+/** Makes invalid streams of valid chunks. */
 export const hostileStreams = {
   'no stream': () => 7,
   nothing: () => undefined,

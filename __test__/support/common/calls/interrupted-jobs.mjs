@@ -1,5 +1,5 @@
-// Work that takes long, with callers who lose patience, or who do other things from within. Whatever there is of options
-// for all of it is tried on each function that takes them.
+// Long work whose callers abort it or call other functions from its callbacks. Tries the common options on each function
+// that takes them.
 import fs from 'node:fs';
 import { describeError, outcomeNow, outcomeOf } from './describe-outcome.mjs';
 import { exportRecipes, historyRecipes } from './valid-calls.mjs';
@@ -12,7 +12,7 @@ const isOptions = value =>
 
 const TAKES_NO_OPTIONS = ['initSwingStore', 'openSwingStore', 'makeSwingStoreExporter', 'importSwingStore', 'Database'];
 
-/** Functions of the package, and questions of a history, that take `signal` and `onProgress`. */
+/** The functions of the package and of a history that take `signal` and `onProgress`. */
 const jobsOf = ({ api }, places, history) => {
   const functions = exportedFunctions(api)
     .filter(({ recipe }) => /Swing/.test(recipe) && !TAKES_NO_OPTIONS.includes(recipe.slice(4)))
@@ -35,7 +35,7 @@ const jobsOf = ({ api }, places, history) => {
 
 const stop = Error('stop');
 
-/** How often a progress that throws, or aborts, gets to do so differs from run to run. */
+/** The number of calls of an `onProgress` that throws or aborts differs between runs. */
 const impatience = {
   'aborted before': run => run({ signal: AbortSignal.abort(stop) }),
   'aborted at once': run => {
@@ -84,14 +84,14 @@ const impatient = async env => {
   return seen;
 };
 
-/** From the progress of each job, everything that an open store on the same file can do; from the first call of it, once. */
+/** Calls everything that an open store on the same file can do, once, from the first `onProgress` of each job. */
 const fromProgress = async env => {
   const { api, dir, base } = env;
   const places = await placesIn(env);
   const history = api.openSwingStoreHistory(dir);
   const seen = [];
   for (const { path, run } of jobsOf(env, places, history)) {
-    // It writes, so a job of the same store may be refused the lock; but not for ever.
+    // It writes, so that the store may refuse the job the lock, but not for ever.
     const store = api.openSwingStore(`${base}/store`, { keepSnapshots: true });
     fs.rmSync(places.made, { recursive: true, force: true });
     const later = [];
@@ -113,7 +113,7 @@ const fromProgress = async env => {
 
 const never = () => new Promise(() => {});
 
-/** Exporters that never answer: the caller's signal ends the wait where there is one, and nothing holds the process where not. */
+/** Exporters that never answer: the caller's signal ends the wait; without a signal, nothing keeps the process alive. */
 const noAnswer = async env => {
   const { api, dir } = env;
   const places = await placesIn(env);

@@ -1,4 +1,4 @@
-// A kernel in another process, that does as it is told.
+// Controls a kernel in another process.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';

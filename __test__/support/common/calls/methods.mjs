@@ -1,7 +1,7 @@
-// Every method that living objects have, by a name under which its recipe is found.
+// Finds every method of live objects, with the name of its valid call.
 const isObject = value => typeof value === 'object' && value !== null;
 
-/** The names of an object's functions, those of its class included, but not those that are there to say that they are not. */
+/** The names of an object's functions and of its class's, without those that only throw that they are unavailable. */
 const functionsOf = object => {
   const names = new Set(Object.keys(object));
   const prototype = Object.getPrototypeOf(object);
@@ -12,9 +12,9 @@ const functionsOf = object => {
 };
 
 /**
- * @param {string} parent  what recipes call the object
+ * @param {string} parent the object's name in valid calls
  * @param {object} object
- * @param {string} [facet]  the part of the store in which it was found
+ * @param {string} [facet] the part of the store that has the object
  */
 export const methodsOf = (parent, object, facet = parent) =>
   functionsOf(object).map(name => ({

@@ -1,4 +1,4 @@
-// Runs a situation in a process of its own, which a crash would end, and says what came of it.
+// Runs a situation in a separate process, so that a crash fails only that process, and returns the outcomes.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -6,14 +6,14 @@ import { inTempDir } from '../world.mjs';
 
 const program = fileURLToPath(new URL('programs/situation.mjs', import.meta.url));
 
-/** How long a situation may take before it counts as one that does not end, in milliseconds. */
+/** The time after which a situation counts as endless, in milliseconds. */
 const PATIENCE = 120_000;
 
 /**
  * @param {'ours' | 'reference'} name
  * @param {string} situation
  * @returns {Promise<[what: string, outcome: string][]>}
- * @throws (rejects) if the process ends by a signal, with a code, or with words on stderr
+ * @throws (rejects) if the process ends with a signal, an exit code other than 0, or output on stderr
  */
 export const runSituation = (name, situation) =>
   inTempDir(async base => {
@@ -40,7 +40,7 @@ const never = [
   [/a fault in swing-store-native/, 'has met a fault'],
 ];
 
-/** What may not come of anything, whoever calls. */
+/** Outcomes that no call may have. */
 export const faultsIn = seen =>
   seen.flatMap(([what, outcome]) => {
     const faults = never.filter(([pattern]) => pattern.test(outcome)).map(([, words]) => words);

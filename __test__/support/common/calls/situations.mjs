@@ -1,11 +1,10 @@
-// Situations in which a caller may call, each with every method that there is. Each returns pairs of a method (or whatever
-// was tried) and what came of it.
+// Situations in which a caller may call each method. Each returns pairs of a method, or another attempt, and its outcome.
 import { makeHolder } from './kernel-process.mjs';
 import { methodsOf, methodsOfStore } from './methods.mjs';
 import { describe, describeError, outcomeNow, outcomeOf } from './describe-outcome.mjs';
 import { exporterRecipes, image, prepare, storeRecipes } from './valid-calls.mjs';
 
-/** In the order of the recipes: that of the methods is each implementation's own. */
+/** Sorts methods in the order of the valid calls: the implementations' own orders differ. */
 export const bind = (methods, recipes) => {
   const order = Object.keys(recipes);
   for (const { path, recipe } of methods) {
@@ -16,7 +15,7 @@ export const bind = (methods, recipes) => {
     .map(({ path, recipe, facet, call }) => ({ name: path, call: () => call(...recipes[recipe]({ facet })) }));
 };
 
-/** Methods of a store with their arguments. The database's own are each implementation's. */
+/** The methods of a store with their arguments, without those of the database, which differ. */
 export const callsOf = (store, { databases = false } = {}) => {
   const { db, ...internal } = store.internal;
   const all = bind(methodsOfStore({ ...store, internal: databases ? { ...internal, db } : internal }), storeRecipes);
@@ -25,10 +24,10 @@ export const callsOf = (store, { databases = false } = {}) => {
 
 export const isClose = ({ name }) => name.endsWith('.close');
 
-/** A call and another one, unless that would end a span without items, which leaves other things behind in the reference. */
+/** Pairs of calls, except those that would end a span without items, for which the reference's result differs. */
 const twice = call => (/rolloverSpan|rolloverIncarnation/.test(call.name) ? [call] : [call, call]);
 
-/** Takes several turns, in between of which a statement of the reference's is busy. */
+/** Takes several turns, during which a statement of the reference is busy. */
 const takesTurns = ({ name }) =>
   /exportSpan|exportSnapshot|exportBundle|loadSnapshot|getArtifactNames|importBundle/.test(name);
 
@@ -49,7 +48,7 @@ const closing = async store => {
   return seen;
 };
 
-/** What the store says afterwards: all of it. */
+/** The whole state of the store afterwards. */
 export const contents = async ({ api, dir }) => {
   const store = api.openSwingStore(dir);
   const said = await outcomeOf(() => store.debug.dump().kvEntries);
@@ -57,7 +56,7 @@ export const contents = async ({ api, dir }) => {
   return ['the store, opened again', said];
 };
 
-/** Calls everything from a callback, once, and says what came of it when what called the callback is through. */
+/** Calls everything from a callback, once, and returns the outcomes after the call that invoked the callback. */
 const reentering = (getCalls, answer) => {
   let later;
   const callback = () => {
@@ -75,13 +74,13 @@ const reentering = (getCalls, answer) => {
   return { callback, said };
 };
 
-/** A callback that does nothing until it is armed. */
+/** Makes a callback that does nothing until it is armed. */
 const arming = () => {
   let act = () => {};
   return { arm: f => (act = f), callback: (...args) => act(...args) };
 };
 
-/** What both implementations can be asked. */
+/** The situations that both implementations survive. */
 export const shared = {
   once: env => withStore(env, {}, async store => [...(await one(callsOf(store))), await contents(env)]),
 
@@ -168,7 +167,7 @@ export const shared = {
     const { arm, callback } = arming();
     return withStore(env, { exportCallback: callback }, async store => {
       const { kernelStorage, hostStorage } = store;
-      // What it throws at is given to ours again, so the call is made again while it is happy.
+      // Ours passes the same exports again, so the call is repeated while the callback succeeds.
       const unhappy = () => {
         throw Error('the callback is unhappy');
       };
@@ -196,7 +195,7 @@ export const shared = {
       `from ${option}`,
       async env => {
         const { arm, callback } = arming();
-        // It is called before the span has ended here, and afterwards there, which is a known difference.
+        // Ours calls it before the span has ended, the reference afterwards, which is a known difference.
         const apart = call =>
           !takesTurns(call) && !/transcriptStore|saveSnapshot|deleteVat|\.commit|debug.dump/.test(call.name);
         return withStore(env, { [option]: async () => callback() }, async store => {
@@ -236,7 +235,7 @@ export const shared = {
     withStore(env, {}, async store => {
       const holder = await makeHolder('reference', env.dir);
       await holder.tell('write');
-      // The waiting is tested elsewhere.
+      // Another test covers the waiting.
       store.debug.getDatabase().pragma('busy_timeout = 10');
       const seen = await one(callsOf(store).filter(call => !isClose(call)));
       await holder.tell('commit');
@@ -273,7 +272,7 @@ export const shared = {
     }),
 };
 
-/** Calls that are not awaited when the store is closed. They all come to an end, and none of them to an unhandled rejection. */
+/** Calls that are not awaited when the store is closed: all settle, and none causes an unhandled rejection. */
 const neverAwaited = async env => {
   const seen = [];
   const names = await withStore(env, {}, async store => {
@@ -294,7 +293,7 @@ const neverAwaited = async env => {
   return seen;
 };
 
-/** Methods that return iterators: found by calling them. */
+/** The methods that return iterators, found by calling them. */
 const iteratorsOf = store =>
   callsOf(store).filter(({ name, call }) => {
     if (!/read|load|export|get|list|dump/.test(name)) return false;
@@ -307,7 +306,7 @@ const iteratorsOf = store =>
 
 const step = iterator => outcomeOf(async () => (await iterator.next()).done);
 
-/** What becomes of an iterator in various hands. The first step may have been taken, or not. */
+/** Ways to use an iterator, before or after its first step. */
 const iteratorHands = {
   'two at once': async ({ call }) => {
     const [first, second] = [call(), call()];
@@ -396,7 +395,7 @@ const iterators = async env => {
   return seen;
 };
 
-/** Everything, also what takes turns, and on the database, from any callback of the store. */
+/** Calls everything, including asynchronous methods and those of the database, from each callback of the store. */
 const fromCallbacks = async env => {
   const causes = {
     exportCallback: ({ hostStorage }) => hostStorage.commit(),
@@ -420,7 +419,7 @@ const fromCallbacks = async env => {
   return seen;
 };
 
-/** What only ours is asked, since the reference's process would end, or its statements are busy. */
+/** Situations for ours only: the reference's process would end, or its statements are busy. */
 export const own = {
   'everything from callbacks': fromCallbacks,
   'never awaited': neverAwaited,

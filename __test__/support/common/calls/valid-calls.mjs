@@ -1,5 +1,5 @@
-// How to call each method rightly, on the store that `prepare` makes. Methods are found in the living objects, so a new one
-// without a recipe here is noticed.
+// Valid arguments for each method, on the store that `prepare` makes. Tests find methods in live objects, so that a new
+// method without an entry here fails.
 import { createHash } from 'node:crypto';
 import { bundles } from '../bundles.mjs';
 
@@ -14,7 +14,7 @@ const spanRecord = vatID =>
 
 const snapshotRecord = vatID => JSON.stringify({ vatID, snapPos: 2, hash: sha256(image), inUse: 0 });
 
-/** Fills a store: `v1` to `v6`, each with two spans and two snapshots; `v7` and `v8` are records without contents. */
+/** Fills a store: `v1` to `v6`, each with two spans and two snapshots; `v7` and `v8` have records without contents. */
 export const prepare = async ({ kernelStorage, hostStorage, internal }) => {
   const { kvStore, transcriptStore, snapStore, bundleStore } = kernelStorage;
   hostStorage.kvStore.set('host.height', '7');
@@ -48,7 +48,7 @@ const jsonOf =
     Buffer.from(JSON.stringify(bundle));
 const debug = { artifactMode: 'debug' };
 
-/** Of methods of a store, in the order in which they are called: the arguments. They get `facet`, the part of the store that the method was found in. */
+/** Makes the arguments of a store's methods, in calling order. `facet` is the part of the store that has the method. */
 export const storeRecipes = {
   'kvStore.has': where => [key(where)],
   'kvStore.get': where => [key(where)],
@@ -64,7 +64,7 @@ export const storeRecipes = {
   'kernelStorage.getActivityhash': () => [],
 
   'transcriptStore.initTranscript': ({ facet }) => [`v-of-${facet}`],
-  // A span without items can't be ended, and leaves other things behind in the reference.
+  // A span without items can't be ended, and the reference's state afterwards differs.
   'transcriptStore.rolloverSpan': ({ facet }) => [facet === 'internal' ? 'v5' : 'v1'],
   'transcriptStore.rolloverIncarnation': ({ facet }) => [facet === 'internal' ? 'v6' : 'v4'],
   'transcriptStore.getCurrentSpanBounds': () => ['v1'],
@@ -129,7 +129,7 @@ export const storeRecipes = {
   'hostStorage.close': () => [],
 };
 
-/** Of an exporter of that store. */
+/** The arguments of an exporter's methods. */
 export const exporterRecipes = {
   'exporter.getHostKV': () => ['host.height'],
   'exporter.getExportData': () => [],
@@ -138,7 +138,7 @@ export const exporterRecipes = {
   'exporter.close': () => [],
 };
 
-/** Of its history. */
+/** The arguments of a history's methods. */
 export const historyRecipes = {
   'history.listVats': () => [{ sizes: true }],
   'history.getVat': () => ['v1', {}],
@@ -156,7 +156,7 @@ export const historyRecipes = {
   'history.close': () => [],
 };
 
-/** Of a statement of a database. */
+/** The arguments of a statement's methods. */
 export const statementRecipes = {
   'statement.run': () => [],
   'statement.get': () => [],
@@ -167,7 +167,7 @@ export const statementRecipes = {
   'statement.columns': () => [],
 };
 
-/** Of what the package exports. They get the paths of a store, an export, a directory that does not exist yet, and powers. */
+/** The arguments of the package's functions, given paths of a store, an export and a missing directory, and powers. */
 export const exportRecipes = {
   'api.initSwingStore': ({ made }) => [made, {}],
   'api.openSwingStore': ({ dir }) => [dir, {}],

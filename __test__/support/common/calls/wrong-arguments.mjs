@@ -1,4 +1,4 @@
-// Wrong arguments and wrong streams, by the thousand. An error or an answer is what they get, and the store is none the worse.
+// Thousands of wrong arguments and streams. Each call must return or throw, and the store must stay intact.
 import fs from 'node:fs';
 import path from 'node:path';
 import tmp from 'tmp';
@@ -15,7 +15,7 @@ import {
   storeRecipes,
 } from './valid-calls.mjs';
 
-/** What a caller may bring about by right calls in a wrong order, or by names that the reference takes, too. */
+/** States that a caller may cause by valid calls in a wrong order, or by names that the reference accepts, too. */
 const isOwnFault = ({ kind, position }) =>
   kind === 'bad-name' || kind === 'snapshot-unmatched' || (kind === 'bad-value' && position === -1);
 
@@ -25,7 +25,7 @@ export const errorsOf = async ({ api, dir }) => {
   return errors.length === 0 ? 'returns no findings' : `DAMAGED: ${JSON.stringify(errors.slice(0, 3))}`;
 };
 
-/** A method with each wrong value in each place; without arguments; and with too many. */
+/** Calls a method with each wrong value in each position, without arguments, and with too many. */
 const variants = makeArguments => {
   const right = makeArguments();
   const all = [
@@ -60,7 +60,7 @@ const makeStore = async ({ api, dir }) => {
   return store;
 };
 
-/** What must be possible after whatever has been called. */
+/** Work that must succeed after all of these calls. */
 const goOn = async (env, store) => {
   const seen = [];
   const { kvStore } = store.kernelStorage;
@@ -73,7 +73,7 @@ const goOn = async (env, store) => {
   return seen;
 };
 
-/** Methods of a store that differ: those of one sub-store are the same wherever it shows, but for the keys it takes. */
+/** The distinct methods of a store: a sub-store's methods are the same in every facet, except for the keys they accept. */
 const distinct = methods => {
   const seen = new Set();
   return methods.filter(({ recipe, facet }) => {
@@ -116,7 +116,7 @@ const wrongCallsOfReaders = async env => {
       if (!recipe.endsWith('.close')) seen.push(...(await callWrongly(method, recipes[recipe])));
     }
   }
-  // Values that are bound, in place, in an array and by name; and bytes that should be a database.
+  // Values bound by position, in an array and by name; and bytes in place of a database.
   const bound = db.prepare('SELECT ? AS value');
   const named = db.prepare('SELECT :value AS value');
   for (const [what, make] of Object.entries(hostileChunks)) {
@@ -139,7 +139,7 @@ const wrongCallsOfReaders = async env => {
   return seen;
 };
 
-/** What recipes of exported functions work on. */
+/** The paths for the calls of exported functions. */
 export const placesIn = async ({ api, base, dir }) => {
   const store = await makeStore({ api, dir });
   await store.hostStorage.close();
@@ -174,7 +174,7 @@ const wrongCallsOfExports = async env => {
   return seen;
 };
 
-/** Whatever takes a stream. */
+/** The functions that take a stream. */
 const takers = {
   saveSnapshot:
     ({ store }) =>
@@ -220,7 +220,7 @@ const takers = {
       ),
 };
 
-/** Each wrong chunk alone, after a right one, and from an async generator; and each wrong stream. */
+/** Tries each wrong chunk alone, after a valid one, and from an async generator; and each wrong stream. */
 const streams = () => {
   const all = Object.entries(hostileStreams).map(([what, make]) => [what, () => make()]);
   for (const [what, make] of Object.entries(hostileChunks)) {
@@ -253,7 +253,7 @@ const wrongStreams = async env => {
     store.internal.bundleStore.importBundleRecord(...storeRecipes['bundleStore.importBundleRecord']());
     const take = make({ store, env, exporter, recipes });
     for (const [what, stream] of streams()) seen.push([`${taker}: ${what}`, await outcomeOf(() => take(stream))]);
-    // Only now is it whole.
+    // Only now is the store complete.
     if (taker === 'saveSnapshot') seen.push(['a right snapshot', await outcomeOf(() => take(() => [image]))]);
     const after = await goOn({ api, dir: own }, store);
     seen.push(...after.map(([what, outcome]) => [`${what}: ${taker}`, outcome]));

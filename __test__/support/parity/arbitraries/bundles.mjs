@@ -1,4 +1,4 @@
-// Steps for the bundle store.
+// Generates steps for the bundle store.
 import fc from 'fast-check';
 import { bundles } from '../../common/bundles.mjs';
 import { one, sequence } from './config.mjs';

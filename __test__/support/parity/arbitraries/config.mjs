@@ -7,7 +7,7 @@ const archiver = (...unhappy) =>
     { weight: 1, arbitrary: fc.constantFrom(...unhappy) },
   );
 
-/** See world.mjs for what these say. */
+/** See world.mjs for the meaning of these fields. */
 export const config = fc.record({
   memory: fc.oneof({ weight: 3, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
   callback: fc.oneof(
@@ -17,12 +17,12 @@ export const config = fc.record({
   ),
   keepTranscripts: fc.constantFrom(undefined, true, false),
   keepSnapshots: fc.constantFrom(undefined, true, false),
-  // When this one throws at once the two part on purpose.
+  // If this one throws at once, the difference is deliberate.
   archiveTranscript: archiver('reject'),
   archiveSnapshot: archiver('throw', 'reject'),
 });
 
-/** Single steps among blocks of steps that belong together, in one flat list. */
+/** A flat list of single steps and of blocks of related steps. */
 export const sequence = (blocks, options) => fc.array(fc.oneof(...blocks), options).map(lists => lists.flat());
 
 export const one = arbitrary => arbitrary.map(step => [step]);

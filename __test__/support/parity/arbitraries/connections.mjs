@@ -1,9 +1,9 @@
-// Blocks of several connections to one store: each is written and committed by one of them, while the others read.
+// Generates blocks for several connections to one store: one connection writes and commits each, while the others read.
 import fc from 'fast-check';
 import { crankOf, key, kvStep } from './kv.mjs';
 import { onVat, transcriptStep } from './transcripts.mjs';
 
-/** How many connections there are. */
+/** The number of connections. */
 export const CONNECTIONS = 3;
 
 const connection = fc.integer({ min: 0, max: CONNECTIONS - 1 });
@@ -19,10 +19,10 @@ const read = fc.oneof(
 
 const reads = fc.array(fc.tuple(connection, read), { maxLength: 4 });
 
-/** Before it is committed, some of the work may be read by its writer; others see what was there before. */
+/** Reads before the commit: the writer sees its work, the others see the previous state. */
 const work = fc.oneof({ weight: 3, arbitrary: kvStep }, { weight: 1, arbitrary: transcriptStep });
 
-/** A block: its writer's steps, with reads of any connection among them, and its commit. */
+/** A block: the writer's steps, mixed with reads of any connection, and the commit. */
 const block = fc
   .tuple(connection, fc.array(crankOf(work), { minLength: 1, maxLength: 2 }), fc.array(reads, { maxLength: 6 }), reads)
   .map(([writer, cranks, among, after]) => {
@@ -34,8 +34,8 @@ const block = fc
   });
 
 /**
- * A list of `[connection, step]`. After some blocks all of them look at all keys; not always, for a look makes a connection
- * notice what others have committed, which the beginning of its next transaction has to do, too.
+ * A list of `[connection, step]`. After some blocks, all connections read all keys. Not always, since reading makes a
+ * connection notice other commits, which the begin of its next transaction must notice by itself.
  */
 export const blocksOfConnections = options =>
   fc.array(fc.tuple(block, fc.boolean()), options).map(blocks => {

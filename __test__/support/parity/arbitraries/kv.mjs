@@ -1,5 +1,4 @@
-// Steps for the key-value store and cranks. Keys come from a small pool, so that
-// what one step writes another one finds.
+// Generates steps for the key-value store and cranks. Keys come from a small pool, so that steps meet each other's keys.
 import fc from 'fast-check';
 import { kept } from '../../common/lone-surrogates.mjs';
 import { one, sequence } from './config.mjs';
@@ -20,8 +19,7 @@ const usualKeys = [
   'host.height',
 ];
 
-// Neighbours in one order and not in the other, prefixes of each other, names
-// that mean something to JavaScript.
+// Keys that are neighbours in only one of two orders, prefixes of each other, or names with a meaning in JavaScript.
 const oddKeys = [
   '',
   ' ',
@@ -74,7 +72,7 @@ const value = fc.oneof(
 );
 
 const facet = fc.constantFrom('kernel', 'kernel', 'kernel', 'host');
-// The internal store takes any key and notes nothing.
+// The internal store accepts any key and records no exports.
 const reader = fc.constantFrom('kernel', 'kernel', 'host', 'internal');
 const writer = fc.oneof({ weight: 8, arbitrary: facet }, { weight: 1, arbitrary: fc.constant('internal') });
 
@@ -123,15 +121,15 @@ export const lookStep = fc.constantFrom(
 
 const control = fc.constantFrom('BEGIN', 'BEGIN IMMEDIATE', 'COMMIT', 'ROLLBACK');
 
-// Savepoints of tools don't outlast a step: the reference leaves some of its own behind when it rolls a
-// crank back, and then finds these where a tool's rollback has undone newer ones.
+// A tool's savepoints end with its step: the reference leaves savepoints of its own when it rolls a crank back, and finds
+// these after a tool's rollback has undone newer ones.
 const savepoint = fc.tuple(
   fc.constant('sqlSavepoint'),
   fc.array(fc.tuple(key, fc.option(value)), { maxLength: 3 }),
   fc.boolean(),
 );
 
-/** What tools do by SQL, over the store's connection and over another one. */
+/** SQL of tools, over the store's connection and over another one. */
 export const sqlStep = fc.oneof(
   { weight: 3, arbitrary: fc.tuple(fc.constant('sqlExec'), control) },
   { weight: 1, arbitrary: fc.tuple(fc.constant('sqlRun'), control) },
@@ -145,8 +143,7 @@ export const sqlStep = fc.oneof(
 );
 
 /**
- * A crank as a kernel runs it: savepoints, work, sometimes back to one of them,
- * more work, hashes, the end.
+ * A crank as a kernel runs it: savepoints, work, sometimes a rollback, more work, hashes, the end.
  */
 export const crankOf = work => {
   const some = fc.array(work, { maxLength: 5 });
@@ -185,7 +182,7 @@ export const kvSteps = options =>
     options,
   );
 
-/** Few and long, for values that do not fit a page, a buffer or a cache. */
+/** Few long values that exceed a page, a buffer or a cache. */
 export const hugeKvSteps = options =>
   sequence(
     [

@@ -4,8 +4,7 @@ const i = fc.nat({ max: 60 });
 
 const oneOf = (field, ...values) => fc.tuple(fc.constant(field), fc.constantFrom('absent', ...values));
 
-// Only values of a type that the field may have, or that count as missing:
-// where a type is wrong the two part on purpose.
+// Only values of permitted types, or values that count as missing: for wrong types, the difference is deliberate.
 const changedField = fc.oneof(
   oneOf('vatID', null, 0, false, '', 'v2'),
   oneOf('startPos', 0, 1, 2, 3),
@@ -19,7 +18,7 @@ const changedField = fc.oneof(
 
 const hash = '00'.repeat(32);
 
-// Records that no export has, of every kind.
+// Records of every kind that no export has.
 const strangeRecord = fc.constantFrom(
   ['unknown.a', 'x'],
   ['unknown', 'x'],
@@ -105,13 +104,13 @@ export const mutation = fc.oneof(
   named('addArtifact', strangeName, fc.constantFrom('', 'x', 'x\ny\n')),
   named('renameArtifact', i, strangeName),
   named('truncateArtifact', i, fc.oneof(fc.constantFrom(1, 1, 2), i, fc.constant(1e9))),
-  // No white space at an end of a line: there the two part on purpose.
+  // No white space at the end of a line: there the difference is deliberate.
   named('extendArtifact', i, fc.constantFrom('x', 'x\n', '\n', '\xff', '\xe2\x82')),
   named('changeByte', i, fc.nat({ max: 2000 }), fc.constantFrom(0x58, 0x00, 0xff, 0xe2)),
   named('swapContents', i, i),
 );
 
-// What a repair does with a record that lacks a field is a known difference.
+// A repair with a record that lacks a field is a known difference.
 const isWhole = ([name, , field, value]) =>
   name !== 'changeField' || (value !== 'absent' && (field !== 'hash' || value === 'no hash'));
 

@@ -1,4 +1,4 @@
-// Steps for the snapshot store.
+// Generates steps for the snapshot store.
 import fc from 'fast-check';
 import { one, sequence } from './config.mjs';
 import { crankOf, crankStep, lookStep } from './kv.mjs';
@@ -12,7 +12,7 @@ export const snapPos = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(-1, -0, 1000, 2 ** 40, 2 ** 52) },
 );
 
-/** How an image comes: where it is cut, as what, out of what kind of stream. */
+/** The form of an image: the positions of cuts, the type of chunks, and the kind of stream. */
 export const how = fc.record(
   {
     cuts: fc.array(fc.integer({ min: 0, max: 1000 }), { maxLength: 5 }),

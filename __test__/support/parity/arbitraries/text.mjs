@@ -1,4 +1,4 @@
-// Strings that stores get wrong: where UTF-8, UTF-16 and C strings part ways.
+// Generates strings for which UTF-8, UTF-16 and C strings differ.
 import fc from 'fast-check';
 import { kept } from '../../common/lone-surrogates.mjs';
 
@@ -27,7 +27,7 @@ const units = [
   '\udfff',
 ].map(kept);
 
-/** Short and nasty: lone halves, pairs the wrong way round, NUL, no characters. */
+/** Difficult short strings: lone surrogates, reversed pairs, NUL, noncharacters. */
 export const wildText = fc.array(fc.constantFrom(...units), { maxLength: 6 }).map(parts => parts.join(''));
 
 export const megabyte = fc.constantFrom(
@@ -38,5 +38,5 @@ export const megabyte = fc.constantFrom(
 
 export const plainText = fc.string({ unit: 'grapheme', maxLength: 20 });
 
-/** Not strings, where strings are asked for. */
+/** Values that are not strings. */
 export const notText = fc.constantFrom(undefined, null, 0, 7.5, 7n, true, {}, ['a']);

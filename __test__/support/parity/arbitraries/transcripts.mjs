@@ -1,5 +1,4 @@
-// Steps for the transcript store: a few vats that live, are upgraded, terminated
-// and deleted bit by bit, all interleaved.
+// Generates steps for the transcript store: interleaved lives of some vats, with upgrades, termination and gradual deletion.
 import fc from 'fast-check';
 import { crankOf, crankStep, lookStep, sqlStep } from './kv.mjs';
 import { one, sequence } from './config.mjs';
@@ -7,7 +6,7 @@ import { megabyte, plainText, wildText } from './text.mjs';
 
 export const vatID = fc.oneof(
   { weight: 12, arbitrary: fc.constantFrom('v1', 'v1', 'v2', 'v10') },
-  // A dot breaks names apart, NUL ends C strings.
+  // A dot separates the parts of names, and NUL ends C strings.
   { weight: 1, arbitrary: fc.constantFrom('v.1', '', 'é\0', 'none') },
 );
 
@@ -85,7 +84,7 @@ const recordWith = requiredKeys =>
 
 const places = ['vatID', 'startPos', 'endPos', 'hash'];
 
-/** What only tools do: names, records and pruning by hand. */
+/** Calls that only tools make: names, records and manual pruning. */
 const internalStep = fc.oneof(
   fc.tuple(fc.constant('exportSpan'), fc.oneof(spanName, fc.constantFrom('transcript.v1.0', 'span.v1.0.1', ''))),
   recordWith(places).map(r => ['importTranscriptSpanRecord', ...r]),
@@ -94,7 +93,7 @@ const internalStep = fc.oneof(
   fc.tuple(fc.constant('pruneItems'), vatID, number, number),
 );
 
-/** A vat's life, in one go, so that sequences get far. */
+/** A vat's whole life in consecutive steps, so that sequences reach late states. */
 const life = fc
   .tuple(
     fc.constantFrom('v1', 'v2', 'v10'),

@@ -1,5 +1,5 @@
-// Steps of every kind mixed, shaped so that the store that comes of it can mostly
-// be exported and imported: texts that survive, positions that fit together.
+// Generates steps of every kind, mixed so that most resulting stores can be exported and imported: with texts that both
+// preserve, and matching positions.
 import fc from 'fast-check';
 import { goodBundleStep } from './bundles.mjs';
 import { one, sequence } from './config.mjs';
@@ -11,14 +11,14 @@ import { plainText } from './text.mjs';
 
 const vat = fc.constantFrom('v1', 'v1', 'v2', 'v10');
 
-/** No white space, so that nothing that is cut off it leaves any at an end. */
+/** No white space, so that no part of it ends with white space. */
 const solidText = plainText.map(text => text.replace(/\s/g, '_'));
 
 const items = fc.array(solidText, { minLength: 1, maxLength: 5 });
 
 const named = (name, ...args) => fc.tuple(fc.constant(name), ...args);
 
-/** A snapshot at the place where a span ends, as a kernel makes it. */
+/** A snapshot at the end of a span, as a kernel saves it. */
 const heapSnapshot = fc
   .tuple(vat, image, how, fc.integer({ min: 0, max: 40 }), items)
   .map(([vatID, img, way, pos, more]) => [

@@ -1,4 +1,4 @@
-// Steps on the bundle store. Bundles go by their names in ../bundles.mjs.
+// Performs steps on the bundle store. Names of bundles are those of ../../common/bundles.mjs.
 import { Buffer } from 'node:buffer';
 import { bundles } from '../../common/bundles.mjs';
 import { drain, drainBytes } from '../../common/outcome.mjs';
@@ -44,7 +44,7 @@ export const bundleOperations = {
     const id = idOf(name);
     return repairBundleRecord(key || `bundle.${id}`, value || id);
   },
-  /** A bundle's artifact is its text (b0) or its archive (b1). */
+  /** The artifact of a bundle: its text (b0) or its archive (b1). */
   importBundle(world, name, contentName) {
     const { importBundle } = internal(world);
     const { bundle, bytes } = bundles[contentName || name];

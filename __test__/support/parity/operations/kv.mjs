@@ -1,7 +1,7 @@
-// Steps on the two key-value facets and on cranks.
+// Performs steps on the two key-value facets and on cranks.
 import { expand } from '../repeated-text.mjs';
 
-// Callers take methods off their store, so the tests do too.
+// Callers detach methods from their store, so the tests do, too.
 const facetOf = ({ store }, which) => {
   const facets = {
     kernel: store.kernelStorage.kvStore,
@@ -34,7 +34,7 @@ export const kvOperations = {
     const { delete: remove } = facetOf(world, which);
     return remove(expand(key));
   },
-  /** Walk as the kernel does, a look-up at a time, and maybe delete on the way. */
+  /** Iterates over keys as the kernel does, one lookup at a time, and possibly deletes some. */
   walk(world, which, from, limit, remove) {
     const facet = facetOf(world, which);
     const keys = [];

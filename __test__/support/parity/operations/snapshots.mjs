@@ -1,5 +1,4 @@
-// Steps on the snapshot store. The images come from a small pool by number, so
-// that the same hash can meet again.
+// Performs steps on the snapshot store. The images come from a small pool, so that hashes recur.
 import { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { drain, drainBytes } from '../../common/outcome.mjs';
@@ -26,18 +25,18 @@ export const images = [
   noise(5, 20_000),
   Buffer.concat([noise(6, 700_000), Buffer.alloc(600_000)]),
 ];
-/** The last one is large: for sequences that are few. */
+/** The last image is large, for a small number of sequences. */
 export const largeImage = images.length - 1;
 
-// Images that are text, and only they, can be given in chunks that are strings.
+// Only images of text can be passed as strings.
 const isAscii = image => image.every(byte => byte < 0x80);
 
 export const imageHash = image => createHash('sha256').update(images[image]).digest('hex');
 
 /**
  * @param {Buffer} bytes
- * @param {{ cuts: number[], as: string, source: string }} how  cuts: parts of a
- *   thousand; two that are equal make an empty chunk
+ * @param {{ cuts: number[], as: string, source: string }} how `cuts` are positions in thousandths of the size; two equal
+ *   ones make an empty chunk
  */
 export const chunksOf = (bytes, { cuts, as }) => {
   const ends = [...cuts].sort((a, b) => a - b).map(cut => Math.floor((bytes.length * cut) / 1000));
@@ -78,7 +77,7 @@ export const streamOf = (chunks, source) => {
   return makers[source]();
 };
 
-// Times and the packed size are each implementation's own.
+// Times and the compressed size differ.
 const tidyResult = result => ({
   ...result,
   compressedSize: typeof result.compressedSize,
@@ -95,11 +94,11 @@ const save = (world, vatID, snapPos, image, how) => {
 
 export const snapshotOperations = {
   saveSnapshot: save,
-  /** Two at once, of different vats; which is done first is not said. */
+  /** Saves snapshots of two vats at the same time; their order is not specified. */
   async saveTwo(world, first, second) {
     const one = save(world, ...first);
     if (['throw', 'reject'].includes(world.config.archiveSnapshot)) {
-      // Then it would matter which one the archiver refuses.
+      // Otherwise the result would depend on which one the archiver refuses.
       return [await one, await save(world, ...second)];
     }
     const done = await Promise.all([one, save(world, ...second)]);
@@ -155,7 +154,7 @@ export const snapshotOperations = {
     const { repairSnapshotRecord } = internal(world);
     return repairSnapshotRecord(key, value);
   },
-  /** What pruning by an outside tool leaves: the record without its image. */
+  /** Prunes as an external tool does: keeps the record without its image. */
   pruneSnapshot({ store }, vatID, snapPos) {
     const db = store.debug.getDatabase();
     db.prepare('UPDATE snapshots SET compressedSnapshot = NULL WHERE vatID = ? AND snapPos = ?').run(vatID, snapPos);

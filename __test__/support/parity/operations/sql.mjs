@@ -1,5 +1,5 @@
-// Steps of tools that go by SQL beside the store's own calls: over the store's connection, and over
-// another one. And a second store that only watches.
+// Performs steps of tools that use SQL: over the store's connection, and over another one. Also reads through a second,
+// read-only store.
 import path from 'node:path';
 import { attempt, drain } from '../../common/outcome.mjs';
 import { expand } from '../repeated-text.mjs';
@@ -11,7 +11,7 @@ const SET = `INSERT INTO kvStore (key, value) VALUES (?, ?)
 
 const changes = ({ changes: count }) => count;
 
-/** Does something over a connection of its own, which does not wait for a lock. */
+/** Runs a function with a new connection, which does not wait for locks. */
 const elsewhere = ({ impl, dir }, act) => {
   if (dir === null) return 'in memory';
   const db = impl.openDatabase(path.join(dir, 'swingstore.sqlite'), { timeout: 0 });
@@ -52,7 +52,7 @@ export const sqlOperations = {
   sqlPending(world) {
     return databaseOf(world).prepare('SELECT * FROM pendingExports ORDER BY key').all();
   },
-  /** Changes keys by the store, in a savepoint of a tool's, and maybe goes back. */
+  /** Changes keys through the store, in a tool's savepoint, and possibly rolls back. */
   sqlSavepoint(world, entries, back) {
     const db = databaseOf(world);
     const { kvStore } = world.store.internal;
@@ -71,7 +71,7 @@ export const sqlOperations = {
   otherGet: (world, key) => elsewhere(world, db => get(db, key)),
   otherSet: (world, key, value) => elsewhere(world, db => set(db, key, value)),
   otherDelete: (world, key) => elsewhere(world, db => remove(db, key)),
-  /** What another store, which stays open and can't write, sees of the same file. */
+  /** Reads through another store, which stays open and can't write. */
   async watch(world, key) {
     if (world.dir === null) return 'in memory';
     const { kvStore, transcriptStore, snapStore } = watcher(world).kernelStorage;

@@ -1,4 +1,4 @@
-// Steps on the transcript store.
+// Performs steps on the transcript store.
 import { Buffer } from 'node:buffer';
 import { drain, drainAsync } from '../../common/outcome.mjs';
 import { expand } from '../repeated-text.mjs';
@@ -6,11 +6,10 @@ import { expand } from '../repeated-text.mjs';
 const facet = ({ store }) => store.kernelStorage.transcriptStore;
 const internal = ({ store }) => store.internal.transcriptStore;
 
-// A current span whose items are missing can't be given to an archiver. Then the
-// rollover fails, after which the two part on purpose.
+// A current span with missing items can't be archived. The rollover fails, and the difference afterwards is deliberate.
 const hasArchiver = ({ config }) => (config.archiveTranscript || 'none') !== 'none';
 
-// A new span that begins where the empty one before it does is refused, after which the two part on purpose, too.
+// A new span that begins at the position of an empty one is refused, and the difference afterwards is deliberate, too.
 const isEmpty = (world, vatID) => {
   try {
     const { startPos, endPos } = facet(world).getCurrentSpanBounds(vatID);
@@ -20,7 +19,7 @@ const isEmpty = (world, vatID) => {
   }
 };
 
-// Nor can a span of a vat with a dot in its name.
+// A span of a vat with a dot in its name can't be archived, either.
 const canEndSpan = (world, vatID) => !(hasArchiver(world) && vatID.includes('.')) && !isEmpty(world, vatID);
 
 const text = bytes => Buffer.concat(bytes.items).toString('latin1');
@@ -38,7 +37,7 @@ export const transcriptOperations = {
     const { addItem } = facet(world);
     return items.map(item => addItem(vatID, expand(item)));
   },
-  // With no second argument at all, or with whatever is given as one.
+  // Without a second argument, or with the given one.
   readSpan(world, vatID, ...startPos) {
     const { readSpan } = facet(world);
     return drain(readSpan(vatID, ...startPos), world.tidy);
@@ -53,7 +52,7 @@ export const transcriptOperations = {
     const { rolloverIncarnation } = facet(world);
     return rolloverIncarnation(vatID);
   },
-  /** All that a rollover does to the store, it does before its promise is back. */
+  /** A rollover changes the store before it returns its promise. */
   async rolloverAndLook(world, vatID) {
     if (!canEndSpan(world, vatID)) return 'not here';
     const { rolloverSpan, getCurrentSpanBounds } = facet(world);
@@ -94,7 +93,7 @@ export const transcriptOperations = {
     const { repairTranscriptSpanRecord } = internal(world);
     return repairTranscriptSpanRecord(key, value);
   },
-  /** What pruning by an outside tool leaves: the span's record without its items. */
+  /** Prunes as an external tool does: keeps the span's record without its items. */
   pruneItems(world, vatID, from, to) {
     if (hasArchiver(world)) return 'not here';
     const db = world.store.debug.getDatabase();

@@ -1,4 +1,4 @@
-// Steps on the store as a whole: commit, close, look, export.
+// Performs steps on the whole store: commit, close, read, export.
 import { dump, exportInMode, glance, look, readExporter } from '../../common/observe.mjs';
 
 export const wholeOperations = {
@@ -6,7 +6,7 @@ export const wholeOperations = {
     const { commit } = store.hostStorage;
     return commit();
   },
-  /** Closing abandons what is not committed, in mid-crank too. */
+  /** Closing discards uncommitted changes, even within a crank. */
   async reopen(world) {
     if (world.dir === null) return 'in memory';
     await world.close();
@@ -21,7 +21,7 @@ export const wholeOperations = {
   async export(world, mode) {
     return world.dir === null ? 'in memory' : exportInMode(world, mode);
   },
-  /** An exporter sees what was committed when it was made, whenever it is read. */
+  /** An exporter always reads the committed state at its creation. */
   openExporter(world, slot, artifactMode) {
     if (world.dir === null || world.slots.has(slot)) return 'no';
     const { makeSwingStoreExporter } = world.impl.api;

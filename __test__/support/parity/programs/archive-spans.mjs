@@ -1,4 +1,4 @@
-// Ends spans and saves snapshots, archiving them, until it is done or killed; then says how it went.
+// Ends and archives spans, and saves and archives snapshots. Prints the outcome.
 import { Buffer } from 'node:buffer';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -14,7 +14,7 @@ const { kernelStorage, hostStorage } = api.initSwingStore(storeDir, {
   archiveTranscript: api.makeArchiveTranscript(archiveDir, powers),
 });
 const { transcriptStore, snapStore } = kernelStorage;
-// What is archived must not be small, and not compress well.
+// The archived data must be large and hardly compressible.
 const noise = Array.from({ length: 2000 }, (_, i) => (Math.imul(i, 0x9e3779b1) >>> 0).toString(36)).join('');
 transcriptStore.initTranscript('v1');
 process.send?.('begun');

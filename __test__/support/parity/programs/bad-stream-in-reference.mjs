@@ -1,5 +1,4 @@
-// Run in a process of its own: what the reference does when a stream is bad.
-// The last line printed says whether the process came through.
+// Passes a bad stream to the reference, in a separate process. Prints a last line if the process survives.
 import '@endo/init/debug.js';
 
 import { Buffer } from 'node:buffer';
@@ -27,7 +26,7 @@ const cases = {
     await snapStore.saveSnapshot('v1', 1, [Buffer.from('x')]);
     debug.getDatabase().exec(`UPDATE snapshots SET compressedSnapshot = X'1234'`);
     for await (const _chunk of snapStore.loadSnapshot('v1')) {
-      // Nothing to do with it.
+      // Unrelated work.
     }
   },
   async importStreamFails() {
@@ -58,6 +57,6 @@ const outcome = await cases[process.argv[2]]().then(
   () => 'fulfilled',
   error => `rejected: ${error.message}`,
 );
-// What is thrown outside of the call comes a little later.
+// Errors outside the call occur slightly later.
 await new Promise(resolve => setTimeout(resolve, 100));
 console.log(`came through, ${outcome}`);

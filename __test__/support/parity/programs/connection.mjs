@@ -1,4 +1,4 @@
-// One of several processes that use one store: does what it is told, and says what came of it.
+// One of several processes that use one store: executes commands of its parent and returns the outcomes.
 import '@endo/init/debug.js';
 
 import process from 'node:process';

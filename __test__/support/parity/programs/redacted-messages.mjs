@@ -1,5 +1,5 @@
-// Run in a process of its own, under the default taming of errors: details that
-// are not quoted on purpose read "(a string)" there. Prints what differs.
+// Compares messages under the default taming of errors, in a separate process: unquoted details read "(a string)" there.
+// Prints the differences.
 import '@endo/init';
 
 const { assertSame } = await import('../../common/compare.mjs');

@@ -1,4 +1,4 @@
-// Imports over a store, on a disk that is full when the import is committed: `import-on-full-disk.mjs DIR`. Prints what was said.
+// Imports over a store, on a disk that is full at the import's commit: `import-on-full-disk.mjs DIR`. Prints the errors.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -60,7 +60,7 @@ for (const [name, begin] of Object.entries(imports)) {
   assert.deepEqual(fs.readdirSync(at('to')), ['swingstore.sqlite']);
   assert.equal(await heightOf('to'), 'the old one');
 }
-// With room it can be done, in the same process.
+// With free space it succeeds, in the same process.
 const { hostStorage } = await imports['by pieces']();
 await hostStorage.commit();
 await hostStorage.close();

@@ -1,4 +1,4 @@
-// Works on a disk that it fills up first, with a little more room each time: `jobs-on-full-disk.mjs DIR STEPS`. Prints what came of it.
+// Runs jobs on a full disk, with slightly more free space each time: `jobs-on-full-disk.mjs DIR STEPS`. Prints the outcomes.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -36,7 +36,7 @@ const sound = async name => {
   );
 };
 
-/** What is done, `before` it, and what must hold `after` it whether it was done or not. */
+/** The jobs, each with preparations (`before`), and checks (`after`) for both success and failure. */
 const works = {
   kernel: {
     before() {
@@ -63,7 +63,7 @@ const works = {
       assert.equal(store.hostStorage.kvStore.get('host.height'), done ? '42' : undefined);
       await store.hostStorage.close();
       await sound('kernel');
-      // What has its name in the archive is whole.
+      // A file with its final name in the archive is complete.
       assert.deepEqual(
         names('archive').filter(name => !name.endsWith('.gz')),
         [],
@@ -158,7 +158,7 @@ const outcomes = {};
 let failures = 0;
 for (const [name, { before, work, after }] of Object.entries(works)) {
   let isDone = false;
-  // Each time about as much more room as the last time, until there is enough.
+  // Increases the free space by about the same amount each time, until it is sufficient.
   for (let room = 0; !isDone; room = Math.ceil(room * 1.1) + (4 << 20) / Number(steps)) {
     before();
     leaveRoom(room);
@@ -177,13 +177,13 @@ for (const [name, { before, work, after }] of Object.entries(works)) {
           .replace(/\d{4,}/g, 'N')
           .replace(/[0-9a-f]{16}/g, 'X');
         outcomes[said] = (outcomes[said] ?? 0) + 1;
-        // Those that the reference has keep its words.
+        // Functions that the reference has keep its messages.
         if (!name.startsWith('import') && name !== 'kernel') assert.ok(failure.message.includes(dir), said);
         assert.match(`${failure.code}`, /^(ENOSPC|SQLITE_FULL|SQLITE_IOERR_.*|SQLITE_CANTOPEN)$/);
       }
       await after(isDone);
       if (failure && name !== 'kernel') {
-        // In the same process, now that there is room.
+        // In the same process, with free space.
         await work();
         await after(true);
       }

@@ -1,5 +1,5 @@
-// Works on a store, an export and an archive that may not be read or written, as a user who must heed that:
-// `jobs-without-permission.mjs DIR PROGRAM`. Prints what was said: by fault, who and work.
+// Runs jobs on a store, an export and an archive without permission to read or write them, as an unprivileged user:
+// `jobs-without-permission.mjs DIR PROGRAM`. Prints the errors by fault, implementation and job.
 import '@endo/init/debug.js';
 
 import assert from 'node:assert/strict';
@@ -23,7 +23,7 @@ becomeNobody(dir);
 const template = placesIn(path.join(dir, 'template'));
 const fileIn = store => path.join(store, 'swingstore.sqlite');
 
-/** Makes everything, once. */
+/** Makes all files, once. */
 const prepare = async () => {
   await makeStore(api, template.store);
   await api.exportSwingStoreToDirectory(template.store, template.export, { artifactMode: 'debug' });
@@ -32,7 +32,7 @@ const prepare = async () => {
   fs.mkdirSync(template.to);
 };
 
-/** The log of a store that was not closed, beside a copy of it. */
+/** Copies a store with the log of an unclosed one. */
 const leaveLog = file => {
   const { kernelStorage, hostStorage } = api.openSwingStore(template.store);
   kernelStorage.kvStore.set('in the log', 'value');
@@ -44,23 +44,23 @@ const leaveLog = file => {
   });
 };
 
-/** A store without a log in the middle of a transaction that has changed the file; see `leaveUnfinished`. */
+/** Makes a store with a rollback journal of a transaction that has changed the file; see `leaveUnfinished`. */
 const leaveJournal = file => leaveUnfinished(fileIn(template.store), file);
 
-/** Lets everybody who owns them read and write all files again. */
+/** Restores the owner's permission to read and write all files. */
 const mend = at => {
   const isDirectory = fs.lstatSync(at).isDirectory();
   fs.chmodSync(at, isDirectory ? 0o755 : 0o644);
   if (isDirectory) for (const name of fs.readdirSync(at)) mend(path.join(at, name));
 };
 
-/** Every file and directory, and what is in it. */
+/** All files and directories with their contents. */
 const contentsOf = at => {
   const found = {};
   for (const name of fs.readdirSync(at, { recursive: true }).sort()) {
     const entry = path.join(at, name);
     const { size } = fs.statSync(entry);
-    // SQLite's index of a log says nothing by itself, nor does a log in which nothing is.
+    // Ignores SQLite's index of a log, and an empty log.
     if (name.endsWith('-shm') || (name.endsWith('-wal') && size === 0)) continue;
     found[name] = fs.statSync(entry).isDirectory()
       ? 'directory'
@@ -77,7 +77,7 @@ const onSome = ['open', 'open to read', 'exporter', 'verify', 'export', 'prune']
 const onlyReading = ['verify', 'export', 'history', 'archive', 'diff'];
 const onStore = [...onSome, 'history', 'archive', 'diff', 'repair', 'repopulate', 'reclaim'];
 
-/** What is wrong, once all is ready, and what is tried then. */
+/** The faults, each with the jobs to run. */
 const faultsOf = places => {
   const file = fileIn(places.store);
   const noDirectory = chmod(0o555, places.store);
@@ -107,7 +107,7 @@ const faultsOf = places => {
         fs.chmodSync(file, 0o444);
         noDirectory();
       },
-      // What is opened to be read is never rolled back.
+      // A store that is opened for reading is never rolled back.
       works: onStore.filter(work => work !== 'open to read'),
     },
     'journal left, directory not writable': {
@@ -151,14 +151,14 @@ const faultsOf = places => {
 
 const runCommand = (name, places) => {
   const { status, stderr } = spawnSync(process.execPath, [program, ...commands[name](places)], { encoding: 'utf8' });
-  // A verification that has something to say is none that failed.
+  // A verification with findings has not failed.
   return status <= 1 ? 'done' : `${status}: ${stderr.trim().split('\n').at(-1)}`;
 };
 
 const ours = path.join(dir, 'ours');
 let rounds = 0;
 
-/** Has everything ready at `base`, and spoiled. */
+/** Prepares all files at `base`, with the fault. */
 const setUp = async (base, fault) => {
   const places = placesIn(base);
   const { log, before: prepareMore, spoil } = faultsOf(places)[fault];
@@ -182,7 +182,7 @@ const note = (base, fault, who, work, words) => {
     .replace(/[0-9a-f]{16}/g, 'X');
 };
 
-/** Tries it, and again once the cause is gone. */
+/** Runs a job with the fault, and again without it. */
 const tryOurs = async (fault, who, work, attempt) => {
   const { places, before } = await setUp(ours, fault);
   const words = await attempt(places);
@@ -204,7 +204,7 @@ const tryOurs = async (fault, who, work, attempt) => {
   }
 };
 
-/** The reference leaves files open when it fails, so each time has a place of its own. */
+/** The reference leaves files open when it fails, so each run has its own directory. */
 const tryReference = async (fault, work) => {
   rounds += 1;
   const base = path.join(dir, `reference-${rounds}`);

@@ -1,4 +1,4 @@
-// A kernel that fills a disk, on the reference and on ours: `kernel-on-full-disk.mjs DIR`. Prints what each did.
+// Runs a kernel until the disk is full, on the reference and on ours: `kernel-on-full-disk.mjs DIR`. Prints the outcomes.
 import '@endo/init/debug.js';
 
 import assert from 'node:assert/strict';
@@ -12,7 +12,7 @@ import { makeBallast } from './free-space.mjs';
 const [dir] = process.argv.slice(2);
 const { leaveRoom, makeRoom } = makeBallast(dir);
 
-/** What both say; only ours has codes of its own. */
+/** The part of an error that both have: only ours has its own codes. */
 const wordsOf = ({ name, code, message }) => `${`${code}`.startsWith('SQLITE_') ? code : name}: ${message}`;
 
 const told = async attempt => {
@@ -24,7 +24,7 @@ const told = async attempt => {
   }
 };
 
-/** One block: what a kernel does, and how large each value is. */
+/** Runs one block with values of a given size. */
 const steps = (store, height, size) => {
   const { kvStore, transcriptStore, startCrank, emitCrankHashes, endCrank } = store.kernelStorage;
   const work = [['startCrank', startCrank]];
@@ -49,7 +49,7 @@ const runBlock = async (store, height, size) => {
   return undefined;
 };
 
-/** Blocks until there is no more room; then a commit, and a block more, with room. */
+/** Runs blocks until the disk is full; then, with free space, commits and runs another block. */
 const fill = async ({ api }, name, { room, size, cacheSize }) => {
   const at = path.join(dir, name);
   fs.rmSync(at, { recursive: true, force: true });
@@ -70,7 +70,7 @@ const fill = async ({ api }, name, { room, size, cacheSize }) => {
   const endCrank = await told(() => store.kernelStorage.endCrank());
   const next = await runBlock(store, height + 1, size);
   const close = await told(() => store.hostStorage.close());
-  // What is there now, for others and when it is opened again.
+  // The contents for other connections and after reopening.
   const again = api.openSwingStore(at);
   const found = again.hostStorage.kvStore.get('host.height');
   const integrity = again.debug.getDatabase().pragma('integrity_check', { simple: true });
@@ -87,7 +87,7 @@ const fill = async ({ api }, name, { room, size, cacheSize }) => {
     endCrank,
     next: next ? `${next.step}: ${wordsOf(next.error)}` : 'no error',
     close,
-    // Of the block that failed, and those after it.
+    // The keys of the failed block and of later ones.
     blocks: Number(found) - height,
     items: items - (height - 1) * 40,
   };

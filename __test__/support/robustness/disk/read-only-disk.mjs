@@ -1,4 +1,4 @@
-// Works on a store on a disk that nobody can write to: `read-only-disk.mjs DIR`. Prints what was said.
+// Runs jobs on a store on a read-only disk: `read-only-disk.mjs DIR`. Prints the errors.
 import '@endo/init/debug.js';
 
 import path from 'node:path';

@@ -1,11 +1,11 @@
-// All that is done with a store on a disk: each by name, with the api to do it with.
+// All jobs on a store on a disk, by name. Each takes the package to use.
 import fs from 'node:fs';
 import path from 'node:path';
 import tmp from 'tmp';
 
 import { makePlainExporter, readPlain } from '../../common/plain-exporter.mjs';
 
-/** A store, an export, an archive, and where to put new ones, in one directory. */
+/** The paths of a store, an export and an archive, and of new ones, in one directory. */
 export const placesIn = base => ({
   store: path.join(base, 'store'),
   export: path.join(base, 'export'),
@@ -38,7 +38,7 @@ const readAll = async (api, dir) => {
   }
 };
 
-/** What both implementations have. */
+/** The jobs of both implementations. */
 export const sharedWorks = {
   open: (api, { store }) => write(api, store),
   'open to read': async (api, { store }) => {
@@ -89,11 +89,11 @@ const ask = async (api, dir) => {
 
 const repopulate = async (api, { export: from, store }) => {
   const { refused } = await api.repopulateSwingStoreFromDirectory(from, store, mode);
-  // That of one artifact keeps no other from being filled in.
+  // A fault of one artifact does not prevent the restoration of others.
   if (refused.length) throw Object.assign(Error(refused[0].reason), { code: refused[0].code });
 };
 
-/** What only ours has. */
+/** The jobs of ours only. */
 export const ownWorks = {
   export: (api, { store, out }) => api.exportSwingStoreToDirectory(store, out, mode),
   'import from a directory': importFrom,
@@ -107,7 +107,7 @@ export const ownWorks = {
   archive: (api, { store, archive }) => api.archiveSwingStore(store, archive),
 };
 
-/** The command line does the same, by these arguments. */
+/** The command line's arguments for the same jobs. */
 export const commands = {
   export: ({ store, out }) => ['export', '--state-dir', store, '--export-dir', out],
   import: ({ export: from, to }) => ['import', '--state-dir', to, '--export-dir', from],
@@ -118,7 +118,7 @@ export const commands = {
   archive: ({ store, archive }) => ['archive', '--state-dir', store, '--archive-dir', archive],
 };
 
-/** Tries something; how it ended, in words. */
+/** Runs a function and describes its outcome. */
 export const told = async attempt => {
   try {
     await attempt();

@@ -1,5 +1,5 @@
-// Uses stores, exporters and their iterators, and forgets them: some left early, some never closed. Prints how many
-// files and threads the process has after the first rounds and after the last.
+// Uses stores, exporters and their iterators, and drops them without closing or finishing them. Prints the process's
+// numbers of files and threads after the first rounds and after the last.
 import fs from 'node:fs';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,7 +15,7 @@ await store.kernelStorage.snapStore.saveSnapshot('v1', 3, [Buffer.alloc(2_000_00
 await store.hostStorage.commit();
 await store.hostStorage.close();
 
-/** Leaves a loop by `break`, which calls the iterator's `return`. */
+/** Leaves a loop with `break`, which calls the iterator's `return`. */
 const leave = async iterator => {
   for await (const _ of iterator) break;
 };

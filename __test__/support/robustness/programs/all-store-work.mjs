@@ -1,12 +1,12 @@
-// All work that a store does, on a system that lacks something: `node work.mjs DIRECTORY [START]`. START is a file that is
-// made when Node.js has what it needs for itself. Prints one line for each piece of work: its name, and its error's code.
+// Runs all jobs of a store on a limited system: `node all-store-work.mjs DIRECTORY [START]`. Creates the file START once
+// Node.js has its own resources. Prints one line for each job: its name and its error's code.
 import { createRequire } from 'node:module';
 import fs from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 
 const [, , dir, start] = process.argv;
-// Node.js ends the process itself if it can't start the threads that read files.
+// Starts the threads that read files: Node.js ends the process if it can't start them later.
 await fs.promises.readFile(new URL(import.meta.url));
 if (start) fs.writeFileSync(start, '');
 
@@ -50,7 +50,7 @@ await report('import', async () => {
   await made.hostStorage.close();
 });
 await report('replace', async () => {
-  // Those who have all rights to the old file may have them to the new one.
+  // Makes the old file accessible to everybody, so that the new one may be, too.
   fs.chmodSync(path.join(at('copy'), 'swingstore.sqlite'), 0o666);
   const made = await store.importSwingStoreFromDirectory(at('export'), at('copy'), { artifactMode: 'replay' });
   await made.hostStorage.commit();

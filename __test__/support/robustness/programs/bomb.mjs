@@ -1,5 +1,5 @@
-// Throws one bomb, named by the arguments (KIND MIB), at a store, and prints what came of it and by how many MiB the
-// process has grown at the most.
+// Passes one decompression bomb (arguments: KIND MIB) to a store. Prints the outcome and the peak growth of the process in
+// MiB.
 import '@endo/init/debug.js';
 
 import { Buffer } from 'node:buffer';
@@ -23,10 +23,10 @@ const MIB = 2 ** 20;
 const base = mkdtempSync(path.join(tmpdir(), 'swing-store-bomb-'));
 const [source, archive] = ['source', 'archive'].map(name => path.join(base, name));
 
-/** Zeros of so many MiB, compressed: members of 16 MiB, which follow one another. */
+/** Compressed zeros of a number of MiB, in consecutive gzip members of 16 MiB. */
 const gzipOfZeros = mib => Buffer.concat(Array(mib / 16).fill(gzipSync(Buffer.alloc(16 * MIB))));
 
-/** A zip file that lists the same MiB of zeros so many times, and has it once. */
+/** A zip file that lists the same MiB of zeros many times and contains it once. */
 const zipOfOverlaps = mib => {
   const content = Buffer.alloc(MIB);
   const header = Buffer.alloc(26);
@@ -52,7 +52,7 @@ const zipOfOverlaps = mib => {
   ]);
 };
 
-/** A stream of the same MiB. It says how often it was asked for it. */
+/** A stream that repeats one MiB and counts the reads. */
 let asked = 0;
 const stream = async function* stream(text, mib = Infinity) {
   const chunk = Buffer.from(text.repeat(MIB / text.length));
@@ -74,7 +74,7 @@ const makeStore = async () => {
   await hostStorage.close();
 };
 
-/** Imports the store with another artifact in the place of one, or with a bundle besides. */
+/** Imports the store with one artifact replaced, or with an additional bundle. */
 const importWith = async (name, makeStream) => {
   const exporter = makeSwingStoreExporter(source, { artifactMode: 'debug' });
   const isBundle = name.startsWith('bundle.');
@@ -94,12 +94,12 @@ const importWith = async (name, makeStream) => {
     const { hostStorage } = await importSwingStore(spoiled, null, { artifactMode: 'debug' });
     await hostStorage.close();
   } finally {
-    // Which the import may have done.
+    // The import may have called it.
     await exporter.close().catch(() => {});
   }
 };
 
-/** Changes the store by SQL. */
+/** Changes the store with SQL. */
 const change = async (...statements) => {
   const { hostStorage, internal } = openSwingStore(source, { keepSnapshots: true });
   for (const statement of statements) internal.db.prepare(statement).run();
@@ -107,7 +107,7 @@ const change = async (...statements) => {
   await hostStorage.close();
 };
 
-/** Fills the store in from an archive with a file that decompresses to more than it should. */
+/** Repopulates the store from an archive with a file that decompresses to more than its record says. */
 const repopulateFrom = async file => {
   await change('DELETE FROM transcriptItems WHERE incarnation = 0', 'UPDATE snapshots SET compressedSnapshot = NULL');
   mkdirSync(archive);

@@ -1,4 +1,4 @@
-// Exports or imports, as its arguments say, until it is done or killed. Says when it begins and when it is done.
+// Exports or imports according to its arguments. Prints a line at its begin and at its end.
 import {
   exportSwingStoreToDirectory,
   importSwingStore,

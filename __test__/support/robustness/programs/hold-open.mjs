@@ -1,4 +1,4 @@
-// Has a store open in some way until it is told to end: by which implementation, how, and which.
+// Holds a store open until its parent ends it. The arguments are the implementation, the way, and the store.
 const [, , implementation, how, dir] = process.argv;
 if (implementation === 'reference') await import('@endo/init/debug.js');
 const api = await import(implementation === 'reference' ? '@agoric/swing-store' : '../../../../index.mjs');

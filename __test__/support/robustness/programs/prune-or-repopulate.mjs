@@ -1,11 +1,10 @@
-// Prunes a store, or fills it again, as its arguments say, until it is done or killed. Says when it begins and when it is
-// done.
+// Prunes or repopulates a store according to its arguments. Prints a line at its begin and at its end.
 import { pruneSwingStore, repopulateSwingStoreFromDirectory } from '../../../../index.mjs';
 
 const [, , what, dir, from] = process.argv;
 
 const works = {
-  // Small enough to end in the middle of spans, too.
+  // Small enough that transactions end within spans, too.
   prune: () => pruneSwingStore(dir, { keep: 'operational', budget: 70 }),
   repopulate: () => repopulateSwingStoreFromDirectory(from, dir, { artifactMode: 'debug' }),
 };

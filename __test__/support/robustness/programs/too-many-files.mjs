@@ -1,4 +1,5 @@
-// Uses a store while ever more files can be opened: `node too-many-files.mjs STORE SCRATCH`. Prints a line for each attempt.
+// Uses a store with an increasing number of available file descriptors: `node too-many-files.mjs STORE SCRATCH`. Prints a
+// line for each attempt.
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -7,7 +8,7 @@ import process from 'node:process';
 const [, , store, scratch] = process.argv;
 const api = createRequire(import.meta.url)('../../../../index.js');
 
-// What Node.js opens at the first use of something must be open before.
+// Opens in advance what Node.js opens at the first use.
 await fs.promises.readFile(new URL(import.meta.url));
 await api.verifySwingStore(store);
 
@@ -26,7 +27,7 @@ const works = {
   },
 };
 
-/** Takes all files but so many that can be opened. */
+/** Uses up all file descriptors except a number of them. */
 const crowd = free => {
   const taken = [];
   for (;;) {

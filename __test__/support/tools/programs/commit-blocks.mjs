@@ -1,5 +1,5 @@
-// Commits blocks on a store as a kernel does, until it is told to stop. Then it says how many there were, and how long
-// it had to wait for the lock, and for a commit, at the most.
+// Commits blocks on a store like a kernel, until its parent stops it. Then prints the number of blocks, and the longest
+// waits for the lock and for a commit.
 import '@endo/init/debug.js';
 
 import { setTimeout } from 'node:timers/promises';

@@ -1,4 +1,4 @@
-// Does one of the works on a directory, once it is told to go, until it is done or killed: `job.mjs WORK BASE`.
+// Runs one job on a directory after it receives `go`: `job.mjs WORK BASE`.
 import { writeSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
@@ -8,7 +8,7 @@ import { waitForGo } from '../kill-at-random.mjs';
 
 const [, , what, base] = process.argv;
 await waitForGo();
-// The command line says more on stdout.
+// The command line prints more on stdout.
 writeSync(1, 'begun\n');
 await works[what](name => path.join(base, name));
 writeSync(1, 'done\n');

@@ -1,6 +1,6 @@
-// Runs blocks on a store until it is killed, once it is told to go: `kernel.mjs DIR SEED CONFIG [ARCHIVE]`. Between blocks
-// the store is sometimes closed, or its log brought into the file, or the file written anew. What is about to happen,
-// and what has been done, is said on stdout, by a write that is in the pipe before anything else happens.
+// Runs blocks on a store after it receives `go`, until it is killed: `kernel.mjs DIR SEED CONFIG [ARCHIVE]`. Between blocks,
+// it sometimes closes the store, checkpoints its log, or rewrites its file. Announces each step and its completion on
+// stdout, with writes that reach the pipe before it continues.
 import { writeSync } from 'node:fs';
 import process from 'node:process';
 
@@ -28,7 +28,7 @@ const close = async () => {
   await store.hostStorage.close();
 };
 
-/** What a host may do between blocks. */
+/** The host's actions between blocks. */
 const between = {
   checkpoint() {
     say('in checkpoint');

@@ -1,4 +1,4 @@
-// A kernel in a process of its own that does as it is told, and says when it has: `kernel.mjs ours|reference DIR`.
+// A kernel that executes commands of its parent process and acknowledges each: `kernel.mjs ours|reference DIR`.
 import process from 'node:process';
 import { useLimits } from '../../small-limits.mjs';
 import { tinyLimits } from '../../settings.mjs';
@@ -12,14 +12,14 @@ const { kernelStorage, hostStorage } = api.openSwingStore(dir, { keepSnapshots: 
 const { kvStore, transcriptStore } = kernelStorage;
 let block = 0;
 
-/** The first write takes the lock, which only the commit lets go of. */
+/** The first write takes the lock, which only the commit releases. */
 const write = () => {
   block += 1;
   kvStore.set('block', `${block}`);
   transcriptStore.addItem('v1', `block ${block}`);
 };
 
-/** How long something took, and with which error it was refused, if it was. */
+/** Measures the time of a call, and returns its error, if any. */
 const attempt = act => {
   const begun = performance.now();
   try {
@@ -39,7 +39,7 @@ const orders = {
   write,
   commit: hostStorage.commit,
   get: () => kvStore.get('second'),
-  /** Blocks, one after the other, as fast as it can. */
+  /** Commits blocks as fast as possible. */
   async blocks() {
     for (let i = 0; i < 50; i += 1) {
       write();
@@ -47,7 +47,7 @@ const orders = {
     }
   },
   tryToWrite: () => attempt(() => kvStore.set('second', 'tried')),
-  /** Once more, besides the store that it has. */
+  /** Opens the store once more, in addition to the open one. */
   tryToOpen: () => attempt(() => api.openSwingStore(dir).hostStorage.close()),
   async close() {
     await hostStorage.close();

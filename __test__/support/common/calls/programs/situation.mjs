@@ -1,4 +1,4 @@
-// One situation in a process of its own: `situation.mjs ours|reference SITUATION DIR`. Prints what came of each call as JSON.
+// Runs one situation: `situation.mjs ours|reference SITUATION DIR`. Prints the outcome of each call as JSON.
 import process from 'node:process';
 import { useLimits } from '../../small-limits.mjs';
 import { tinyLimits } from '../../settings.mjs';
