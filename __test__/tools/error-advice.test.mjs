@@ -227,7 +227,7 @@ test('work that is interrupted says what was done, and goes on when it is done a
     t.is(pruning.code, 130, pruning.stdout);
     const [, deleted] =
       pruning.stderr.match(
-        /error: interrupted\. Until then it has deleted ([\d,]+) items of [\d,]+ spans, .*\. That stays as it is; the same command goes on from there\n$/,
+        /error: interrupted\. Until then it has deleted ([\d,]+) items? of [\d,]+ spans?, .*\. That stays as it is; the same command goes on from there\n$/,
       ) ?? [];
     t.is(Number(deleted?.replace(',', '')), spans - count(at('store'), 'transcriptItems'), pruning.stderr);
     t.like(await runJson(['prune', ...stateDir, '--keep', 'operational']), {

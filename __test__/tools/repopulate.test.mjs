@@ -267,7 +267,7 @@ test('directories: archives, exports of others, and files that must not be read'
     });
     const { code, stdout } = await runCli([...args, dir]);
     t.is(code, 1);
-    t.regex(stdout, /1 were there already[^]*Still missing for mode debug: 2\d\n {2}snapshot[^]*and \d+ more/);
+    t.regex(stdout, /1 was there already[^]*Still missing for mode debug: 2\d\n {2}snapshot[^]*and \d+ more/);
     // What upstream's import-kernel-db says is not yet supported.
     const skip = ['import', '--export-data-mode', 'skip', '--state-dir', at('store'), '--export-dir', at('store full')];
     t.like(await runJson([...skip, '--artifact-mode', 'archival']), {

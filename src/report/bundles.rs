@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use crate::report::contents::StoreContents;
 use crate::report::vats::Amount;
 use crate::report::words;
+use crate::store::encoding::plural::grouped;
 use crate::store::history::{BundlePlace, VatInfo};
 
 /// How many bundles a page lists.
@@ -73,7 +74,7 @@ impl Bundles {
         });
         Bundles {
             rows: rows.collect(),
-            others: (!rest.is_empty()).then(|| words::count(rest.len())),
+            others: (!rest.is_empty()).then(|| grouped(rest.len())),
         }
     }
 }
@@ -83,7 +84,7 @@ fn list<'a>(texts: impl Iterator<Item = &'a str>, count: usize) -> String {
     let named: Vec<_> = texts.take(MOST_NAMED).map(words::text).collect();
     match count.saturating_sub(MOST_NAMED) {
         0 => named.join(", "),
-        more => format!("{} and {} more", named.join(", "), words::count(more)),
+        more => format!("{} and {} more", named.join(", "), grouped(more)),
     }
 }
 

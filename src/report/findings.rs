@@ -2,6 +2,7 @@
 
 use crate::report::explain::{Marked, explain};
 use crate::report::words;
+use crate::store::encoding::plural::grouped;
 use crate::store::encoding::wtf8;
 use crate::store::verify::{Finding, Report, Severity};
 
@@ -73,11 +74,11 @@ impl ListedFindings {
             found.kinds.push(FindingGroup {
                 name: kind.name(),
                 severity: kind.severity().name(),
-                count: words::count(count),
+                count: grouped(count),
                 meaning,
                 remedy,
                 findings: here.into_iter().map(ListedFinding::of).collect(),
-                left_out: (left_out > 0).then(|| words::count(left_out)),
+                left_out: (left_out > 0).then(|| grouped(left_out)),
             });
         }
         // The worst first; kinds are in their order otherwise.

@@ -15,6 +15,7 @@ use crate::report::findings::{ListedFindings, MOST_OF_A_KIND};
 use crate::report::space::{KeyRow, Pruning, SpaceShare, key_rows, kinds, prunings};
 use crate::report::vats::{MOST_VATS, Vats, count_states};
 use crate::report::words;
+use crate::store::encoding::plural::{agree, grouped, plural};
 use crate::store::error::{Error, Result};
 use crate::store::records::mode::ArtifactMode;
 use crate::store::tasks::monitor::Monitor;
@@ -157,9 +158,9 @@ fn verdict(verified: Option<&Report>, findings: Option<&ListedFindings>) -> Verd
     let totals = report.totals;
     let checked = format!(
         "{}, {} and {} were checked against their hashes, {} in all.",
-        words::things(totals.spans.checked, "span"),
-        words::things(totals.snapshots.checked, "snapshot"),
-        words::things(totals.bundles.checked, "bundle"),
+        plural(totals.spans.checked, "span"),
+        plural(totals.snapshots.checked, "snapshot"),
+        plural(totals.bundles.checked, "bundle"),
         words::bytes(totals.spans.bytes + totals.snapshots.bytes + totals.bundles.bytes),
     );
     match (findings.count(), findings.errors) {
@@ -170,18 +171,18 @@ fn verdict(verified: Option<&Report>, findings: Option<&ListedFindings>) -> Verd
                 0 => checked,
                 some => format!(
                     "{checked} Of the rest of the store there {} {}.",
-                    if some == 1 { "is" } else { "are" },
-                    words::things(some, "finding"),
+                    agree(some, "is", "are"),
+                    plural(some, "finding"),
                 ),
             },
         },
         (count, errors) => Verdict {
             class: if errors > 0 { "bad" } else { "fair" },
-            words: words::things(count, "finding"),
+            words: plural(count, "finding"),
             details: format!(
                 "{}, {}. {checked}",
-                words::things(errors, "error"),
-                words::things(findings.warnings, "warning")
+                plural(errors, "error"),
+                plural(findings.warnings, "warning")
             ),
         },
     }
@@ -231,7 +232,7 @@ fn facts(contents: &StoreContents, verified: Option<&Report>) -> Vec<Fact> {
         facts.push(Fact {
             label: "Incarnation",
             value: vat.incarnation.map_or("none".into(), |one| one.to_string()),
-            note: format!("of {}; the first is 0", words::count(vat.incarnations)),
+            note: format!("of {}; the first is 0", grouped(vat.incarnations)),
         });
     } else {
         facts.push(Fact {
@@ -248,23 +249,23 @@ fn facts(contents: &StoreContents, verified: Option<&Report>) -> Vec<Fact> {
         });
         facts.push(Fact {
             label: "Vats",
-            value: words::count(vats.len()),
+            value: grouped(vats.len()),
             note: count_states(vats),
         });
     }
     facts.push(Fact {
         label: "Transcript items",
-        value: words::count(items),
+        value: grouped(items),
         note: format!(
             "in {}, {} of them pruned",
-            words::things(spans, "span"),
-            words::count(spans.saturating_sub(whole))
+            plural(spans, "span"),
+            grouped(spans.saturating_sub(whole))
         ),
     });
     facts.push(Fact {
         label: "Snapshots",
-        value: words::count(snapshots),
-        note: format!("{} with their image", words::count(images)),
+        value: grouped(snapshots),
+        note: format!("{} with their image", grouped(images)),
     });
     facts
 }
@@ -276,10 +277,10 @@ fn completeness(contents: &StoreContents) -> Vec<Completeness> {
         if lacking.spans > 0 {
             problems.push(format!(
                 "{} of {} {} {}.",
-                words::things(lacking.spans, "span"),
-                words::things(lacking.vats, "vat"),
-                if lacking.spans == 1 { "lacks" } else { "lack" },
-                words::things(lacking.items, "item"),
+                plural(lacking.spans, "span"),
+                plural(lacking.vats, "vat"),
+                agree(lacking.spans, "lacks", "lack"),
+                plural(lacking.items, "item"),
             ));
         }
         problems.extend(
@@ -289,7 +290,7 @@ fn completeness(contents: &StoreContents) -> Vec<Completeness> {
                 .map(|text| words::cut_text(text, 600)),
         );
         if lacking.more_problems > 0 {
-            let more = words::count(lacking.more_problems);
+            let more = grouped(lacking.more_problems);
             problems.push(format!("and {more} more of this kind"));
         }
         let more = lacking.spans.saturating_sub(lacking.artifacts.len());
@@ -307,7 +308,7 @@ fn completeness(contents: &StoreContents) -> Vec<Completeness> {
                 .iter()
                 .map(|name| words::text(name))
                 .collect(),
-            more_artifacts: (more > 0).then(|| words::count(more)),
+            more_artifacts: (more > 0).then(|| grouped(more)),
         }
     });
     modes.collect()
@@ -319,27 +320,27 @@ fn cuts(vats: &Vats<'_>, cut: &crate::report::data::Cut, verified: Option<&Repor
     if vats.others.is_some() {
         cuts.push(format!(
             "The {} largest vats are listed.",
-            words::count(MOST_VATS)
+            grouped(MOST_VATS)
         ));
     }
     if cut.merged_vats > 0 {
         cuts.push(format!(
             "Of {} with more than {}, spans are put together into pieces. \
              inspect --vat VATID --html shows one vat in more of them.",
-            words::things(cut.merged_vats, "vat"),
-            words::things(cut.pieces_of_one, "span"),
+            plural(cut.merged_vats, "vat"),
+            plural(cut.pieces_of_one, "span"),
         ));
     }
     if cut.incarnations_left_out > 0 {
         cuts.push(format!(
             "Of some vats only the last incarnations are listed; {} are not.",
-            words::count(cut.incarnations_left_out)
+            grouped(cut.incarnations_left_out)
         ));
     }
     if verified.is_some_and(|report| !report.left_out.is_empty()) {
         cuts.push(format!(
             "Of each kind of finding the first {} are listed.",
-            words::count(MOST_OF_A_KIND)
+            grouped(MOST_OF_A_KIND)
         ));
     }
     cuts

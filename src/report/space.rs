@@ -4,6 +4,7 @@ use crate::report::contents::StoreContents;
 use crate::report::sums::{Sizes, prunable};
 use crate::report::vats::{Amount, BarPart, bar};
 use crate::report::words;
+use crate::store::encoding::plural::{grouped, plural};
 use crate::store::history::KeyKind;
 use crate::store::records::mode::ArtifactMode;
 
@@ -47,25 +48,25 @@ pub(super) fn kinds(contents: &StoreContents) -> Vec<SpaceShare> {
         (
             "transcripts",
             "Transcripts",
-            words::things(items, "item"),
+            plural(items, "item"),
             sizes.transcripts,
         ),
         (
             "snapshots",
             "Heap snapshots",
-            format!("{}, compressed", words::things(images, "image")),
+            format!("{}, compressed", plural(images, "image")),
             sizes.snapshots,
         ),
         (
             "keys",
             "Key-value store",
-            words::things(contents.keys.total.keys, "key"),
+            plural(contents.keys.total.keys, "key"),
             keys,
         ),
         (
             "bundles",
             "Bundles",
-            words::things(contents.bundles.len(), "bundle"),
+            plural(contents.bundles.len(), "bundle"),
             bundles,
         ),
         (
@@ -131,7 +132,7 @@ pub(super) fn key_rows(contents: &StoreContents) -> Vec<KeyRow> {
             KeyKind::Local => "this machine's (local.…)",
             KeyKind::Kernel => "everything else, the kernel's",
         },
-        keys: words::count(tally.keys),
+        keys: grouped(tally.keys),
         size: Amount::bytes(tally.bytes),
         percent: words::percent(tally.bytes, contents.keys.total.bytes),
     };
@@ -161,10 +162,10 @@ pub(super) fn prunings(contents: &StoreContents) -> Vec<Pruning> {
             keeps,
             items: format!(
                 "{} of {}",
-                words::things(found.items, "item"),
-                words::things(found.spans, "span")
+                plural(found.items, "item"),
+                plural(found.spans, "span")
             ),
-            images: words::things(found.snapshots, "image"),
+            images: plural(found.snapshots, "image"),
             size: Amount::bytes(found.item_bytes.saturating_add(found.image_bytes)),
         }
     });

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::report::contents::StoreContents;
 use crate::report::sums::Sizes;
 use crate::report::words;
+use crate::store::encoding::plural::grouped;
 use crate::store::history::{Populated, SpanInfo, VatInfo, VatState};
 
 /// How many vats a page lists.
@@ -28,7 +29,7 @@ impl Amount {
         let number = number.try_into().unwrap_or(0);
         Amount {
             number,
-            text: words::count(number),
+            text: grouped(number),
         }
     }
 }
@@ -140,7 +141,7 @@ impl Vats<'_> {
         let others = (!rest.is_empty()).then(|| {
             let mut sum = Sizes::default();
             rest.iter().for_each(|vat| sum.add(size(vat)));
-            (words::count(rest.len()), words::bytes(sum.total()))
+            (grouped(rest.len()), words::bytes(sum.total()))
         });
         Vats {
             rows: listed
@@ -184,7 +185,7 @@ pub(super) fn count_states(vats: &[VatInfo]) -> String {
     let states = [VatState::Live, VatState::Terminated, VatState::Gone];
     let parts = states.into_iter().filter(|one| count(*one) > 0);
     let parts: Vec<_> = parts
-        .map(|one| format!("{} {}", words::count(count(one)), one.name()))
+        .map(|one| format!("{} {}", grouped(count(one)), one.name()))
         .collect();
     parts.join(", ")
 }

@@ -1,6 +1,6 @@
 //! Numbers and texts as a page shows them.
 
-use indicatif::{HumanBytes, HumanCount};
+use indicatif::HumanBytes;
 
 use crate::store::encoding::printable::printable;
 use crate::store::history::Entry;
@@ -36,18 +36,6 @@ pub(super) fn bytes(bytes: u64) -> String {
     HumanBytes(bytes).to_string()
 }
 
-/// A number, its thousands apart.
-pub(super) fn count(count: impl TryInto<u64>) -> String {
-    HumanCount(count.try_into().unwrap_or(0)).to_string()
-}
-
-/// A number of things: `1 span`, `2,000 spans`.
-pub(super) fn things(number: impl TryInto<u64>, one: &str) -> String {
-    let number = number.try_into().unwrap_or(0);
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{} {one}{plural}", HumanCount(number))
-}
-
 /// How much a part is of the whole: `37 %`, `0.4 %`.
 pub(super) fn percent(part: u64, whole: u64) -> String {
     match part as f64 / whole.max(1) as f64 * 100.0 {
@@ -81,9 +69,6 @@ mod tests {
     #[test]
     fn numbers_have_units() {
         assert_eq!(bytes(18 << 20), "18.00 MiB");
-        assert_eq!(count(-3), "0");
-        assert_eq!(things(1, "span"), "1 span");
-        assert_eq!(things(2_000usize, "span"), "2,000 spans");
         assert_eq!(percent(0, 0), "0 %");
         assert_eq!(percent(1, 100_000), "< 0.1 %");
         assert_eq!(percent(1, 30), "3.3 %");

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::ValueEnum;
-use indicatif::{HumanBytes, HumanCount};
+use indicatif::HumanBytes;
 use serde_json::json;
 
 use crate::cli::arguments::state_dir::StateDirArgs;
 use crate::cli::terminal::exit::{Outcome, Result};
 use crate::cli::terminal::session::Session;
+use crate::store::encoding::plural::{agree, grouped, plural};
 use crate::store::records::mode::ArtifactMode;
 use crate::store::transfer::archive::{ArchiveOptions, archive_store};
 
@@ -107,28 +108,34 @@ pub fn run(args: ArchiveArgs, session: &Session) -> Result<Outcome> {
     session.answer(&document, |out| {
         write!(
             out,
-            "Wrote {} files to {}, {} in {seconds:.1} s",
-            HumanCount(archived.written),
+            "Wrote {} to {}, {} in {seconds:.1} s",
+            plural(archived.written, "file"),
             crate::store::encoding::printable::printable(&args.archive_dir.to_string_lossy()),
             HumanBytes(archived.bytes),
         )?;
         if archived.replaced > 0 {
-            let replaced = HumanCount(archived.replaced);
-            write!(out, "; {replaced} of them were damaged, and were replaced")?;
+            let replaced = grouped(archived.replaced);
+            let were = agree(archived.replaced, "was", "were");
+            write!(
+                out,
+                "; {replaced} of them {were} damaged, and {were} replaced"
+            )?;
         }
         if archived.existing > 0 {
             write!(
                 out,
-                "; {} were there already",
-                HumanCount(archived.existing)
+                "; {} {} there already",
+                grouped(archived.existing),
+                agree(archived.existing, "was", "were"),
             )?;
         }
         writeln!(out)
     })?;
     if archived.unnamable > 0 {
         session.note(&format!(
-            "note: {} artifacts have names that files can't have, and were left out",
-            archived.unnamable
+            "note: {} {} left out, because of names that files can't have",
+            plural(archived.unnamable, "artifact"),
+            agree(archived.unnamable, "was", "were"),
         ));
     }
     Ok(Outcome::Success)

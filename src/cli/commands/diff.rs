@@ -4,7 +4,6 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Instant;
 
-use indicatif::HumanCount;
 use serde_json::{Value, json};
 
 use crate::cli::arguments::artifact_mode::Mode;
@@ -13,6 +12,7 @@ use crate::cli::terminal::session::Session;
 use crate::store::diff::{
     DiffOptions, DiffReport, Difference, DifferenceCounts, Subject, Which, diff_stores,
 };
+use crate::store::encoding::plural::{agree, grouped, plural};
 use crate::store::encoding::printable::printable;
 use crate::store::encoding::wtf8;
 
@@ -182,7 +182,7 @@ fn print(out: &mut dyn Write, report: &DiffReport, seconds: f64) -> io::Result<(
         }
     }
     if report.left_out > 0 {
-        writeln!(out, "and {} more differences", HumanCount(report.left_out))?;
+        writeln!(out, "and {} more", plural(report.left_out, "difference"))?;
     }
     for (what, counts) in [
         ("records", report.records),
@@ -193,16 +193,17 @@ fn print(out: &mut dyn Write, report: &DiffReport, seconds: f64) -> io::Result<(
         writeln!(
             out,
             "{what}: {} in A, {} in B; {} only in A, {} only in B, {} not the same",
-            HumanCount(counts.a),
-            HumanCount(counts.b),
-            HumanCount(counts.only_a),
-            HumanCount(counts.only_b),
-            HumanCount(counts.differing),
+            grouped(counts.a),
+            grouped(counts.b),
+            grouped(counts.only_a),
+            grouped(counts.only_b),
+            grouped(counts.differing),
         )?;
     }
     if report.contents > 0 {
-        let contents = HumanCount(report.contents);
-        writeln!(out, "{contents} artifacts were compared byte for byte")?;
+        let contents = plural(report.contents, "artifact");
+        let were = agree(report.contents, "was", "were");
+        writeln!(out, "{contents} {were} compared byte for byte")?;
     }
     let heights = match report.block_heights {
         [Some(a), Some(b)] => format!(" (block {a} and block {b})"),

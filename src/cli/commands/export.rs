@@ -11,6 +11,7 @@ use crate::cli::arguments::artifact_mode::Mode;
 use crate::cli::arguments::state_dir::StateDirArgs;
 use crate::cli::terminal::exit::{Outcome, Result};
 use crate::cli::terminal::session::Session;
+use crate::store::encoding::plural::plural;
 use crate::store::transfer::directory::{ExportOptions, export_to_directory};
 
 /// Whether to write the export data.
@@ -101,10 +102,10 @@ pub fn run(args: ExportArgs, session: &Session) -> Result<Outcome> {
     session.answer(&document, |out| {
         writeln!(
             out,
-            "Exported block {} in mode {mode} to {}: {} artifacts{}, {} in {seconds:.1} s",
+            "Exported block {} in mode {mode} to {}: {}{}, {} in {seconds:.1} s",
             exported.block_height,
             crate::store::encoding::printable::printable(&args.export_dir.to_string_lossy()),
-            exported.artifacts,
+            plural(exported.artifacts, "artifact"),
             if with_data {
                 " and the export data"
             } else {

@@ -12,6 +12,7 @@ use crate::cli::arguments::artifact_mode::Mode;
 use crate::cli::arguments::state_dir::StateDirArgs;
 use crate::cli::terminal::exit::{Failure, Outcome, Result};
 use crate::cli::terminal::session::Session;
+use crate::store::encoding::plural::{agree, grouped, plural};
 use crate::store::transfer::directory::{
     ImportOptions, RepairOptions, import_from_directory, repair_metadata,
 };
@@ -143,12 +144,12 @@ fn import(args: &ImportArgs, store: &Path, session: &Session) -> Result<Outcome>
         }
         writeln!(
             out,
-            "Imported block {} in mode {} to {}: {} artifacts and the export data, {} in \
+            "Imported block {} in mode {} to {}: {} and the export data, {} in \
              {seconds:.1} s",
             imported.block_height,
             imported.mode.name(),
             crate::store::encoding::printable::printable(&store.to_string_lossy()),
-            imported.artifacts,
+            plural(imported.artifacts, "artifact"),
             HumanBytes(imported.bytes),
         )
     })?;
@@ -208,11 +209,12 @@ fn repair(args: &ImportArgs, store: &Path, session: &Session) -> Result<Outcome>
     session.answer(&document, |out| {
         writeln!(
             out,
-            "Compared {} records of block {} with those of {}, and added {} that were missing",
-            repaired.records,
+            "Compared {} of block {} with those of {}, and added {} that {} missing",
+            plural(repaired.records, "record"),
             repaired.block_height,
             crate::store::encoding::printable::printable(&store.to_string_lossy()),
-            repaired.added,
+            grouped(repaired.added),
+            agree(repaired.added, "was", "were"),
         )
     })?;
     Ok(Outcome::Success)

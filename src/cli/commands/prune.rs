@@ -3,13 +3,14 @@
 use std::time::Instant;
 
 use clap::ValueEnum;
-use indicatif::{HumanBytes, HumanCount};
+use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
 use crate::cli::arguments::state_dir::StateDirArgs;
 use crate::cli::terminal::exit::{Failure, Outcome, Result};
 use crate::cli::terminal::session::Session;
 use crate::store::database::shared_writer::{Space, TransactionStats};
+use crate::store::encoding::plural::plural;
 use crate::store::maintenance::prune::{DEFAULT_BUDGET, PruneOptions, Pruned, prune_into};
 use crate::store::records::mode::ArtifactMode;
 
@@ -158,10 +159,10 @@ pub fn run(args: PruneArgs, session: &Session) -> Result<Outcome> {
 /// What was deleted, in words.
 fn what(pruned: &Pruned) -> String {
     format!(
-        "{} items of {} spans, and the contents of {} snapshots ({})",
-        HumanCount(pruned.items),
-        HumanCount(pruned.spans),
-        HumanCount(pruned.snapshots),
+        "{} of {}, and the contents of {} ({})",
+        plural(pruned.items, "item"),
+        plural(pruned.spans, "span"),
+        plural(pruned.snapshots, "snapshot"),
         HumanBytes(pruned.snapshot_bytes),
     )
 }
@@ -194,8 +195,8 @@ pub(crate) fn tell_locking(
     }
     writeln!(
         out,
-        "{} transactions, the longest of {:.1} ms; waited {:.1} s for others",
-        HumanCount(done.transactions),
+        "{}, the longest of {:.1} ms; waited {:.1} s for others",
+        plural(done.transactions, "transaction"),
         done.longest.as_secs_f64() * 1000.0,
         done.waited.as_secs_f64(),
     )

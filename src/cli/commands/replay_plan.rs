@@ -1,5 +1,6 @@
 //! `replay-plan`: what it takes to replay an incarnation of a vat.
 
+use crate::store::encoding::plural::plural;
 use crate::store::encoding::printable::printable;
 use std::io::{self, Write};
 
@@ -9,7 +10,7 @@ use crate::cli::arguments::state_dir::StateDirArgs;
 use crate::cli::terminal::document::document;
 use crate::cli::terminal::exit::{Outcome, Result};
 use crate::cli::terminal::session::Session;
-use crate::cli::terminal::table::{Field, Table, human_count};
+use crate::cli::terminal::table::{Field, Table};
 use crate::store::history::{History, LearnedFrom, Populated, ReplayFrom, ReplayPlan, ReplayStart};
 
 /// Say what it takes to replay an incarnation of a vat, and what of it is missing.
@@ -138,7 +139,7 @@ fn print(plan: &ReplayPlan, out: &mut dyn Write) -> io::Result<()> {
         let checkpoint = plan.checkpoints.iter().find(|one| one.position == last);
         table.add([
             Field::text(stored(span.populated)),
-            Field::Number(span.end_pos.saturating_sub(span.start_pos)),
+            Field::count(span.end_pos.saturating_sub(span.start_pos)),
             Field::text(&span.artifact),
             checkpoint.map_or(Field::Nothing, |one| Field::text(&one.snapshot_id)),
         ]);
@@ -161,7 +162,7 @@ fn print(plan: &ReplayPlan, out: &mut dyn Write) -> io::Result<()> {
                 out,
                 "{} {verb} missing. An archive may have {them}, or an export (archival for spans, \
                  debug for snapshots):",
-                human_count(count, "artifact"),
+                plural(count, "artifact"),
             )?;
             for part in &plan.missing {
                 writeln!(out, "  {}", printable(&part.artifact))?;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use indicatif::{HumanBytes, HumanCount};
+use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
 use super::prune::{GOES_ON, locking_document, tell_locking};
@@ -11,6 +11,7 @@ use crate::cli::arguments::artifact_mode::{Mode, Taken};
 use crate::cli::arguments::state_dir::StateDirArgs;
 use crate::cli::terminal::exit::{Failure, Outcome, Result};
 use crate::cli::terminal::session::Session;
+use crate::store::encoding::plural::{agree, grouped, plural};
 use crate::store::encoding::printable::printable;
 use crate::store::maintenance::repopulate::{
     DEFAULT_MAX_ARTIFACT_BYTES, RepopulateOptions, Repopulated, repopulate_from_directory_into,
@@ -143,21 +144,23 @@ pub(crate) fn fill(
     session.answer(&document, |out| {
         writeln!(
             out,
-            "Filled in {} artifacts, {} in {seconds:.1} s; {} were there already, {} are not asked \
-             for in mode {}",
-            HumanCount(done.filled.len() as u64),
+            "Filled in {}, {} in {seconds:.1} s; {} {} there already, {} {} not asked for in mode {}",
+            plural(done.filled.len(), "artifact"),
             HumanBytes(done.bytes),
-            HumanCount(done.present),
-            HumanCount(done.unwanted),
+            grouped(done.present),
+            agree(done.present, "was", "were"),
+            grouped(done.unwanted),
+            agree(done.unwanted, "is", "are"),
             mode.name(),
         )?;
         if replace {
-            let count = HumanCount(done.replaced.len() as u64);
-            writeln!(out, "Replaced {count} that were damaged")?;
+            let count = grouped(done.replaced.len());
+            let were = agree(done.replaced.len(), "was", "were");
+            writeln!(out, "Replaced {count} that {were} damaged")?;
         }
         tell_locking(out, done.transacted)?;
         if done.refused_count > 0 {
-            writeln!(out, "Refused {}:", HumanCount(done.refused_count))?;
+            writeln!(out, "Refused {}:", grouped(done.refused_count))?;
             for refused in done.refused.iter().take(SHOWN) {
                 writeln!(
                     out,
@@ -169,7 +172,7 @@ pub(crate) fn fill(
             tell_rest(out, done.refused_count as usize)?;
         }
         if !done.missing.is_empty() {
-            let count = HumanCount(done.missing.len() as u64);
+            let count = grouped(done.missing.len());
             writeln!(out, "Still missing for mode {}: {count}", mode.name())?;
             for name in done.missing.iter().take(SHOWN) {
                 writeln!(out, "  {}", text(name))?;
@@ -186,13 +189,14 @@ pub(crate) fn fill(
 
 /// What was done, in words.
 fn what(done: &Repopulated) -> String {
-    let filled = HumanCount(done.filled.len() as u64);
+    let filled = plural(done.filled.len(), "artifact");
     let bytes = HumanBytes(done.bytes);
     match done.replaced.len() as u64 {
-        0 => format!("filled in {filled} artifacts, {bytes}"),
+        0 => format!("filled in {filled}, {bytes}"),
         replaced => format!(
-            "filled in {filled} artifacts, and replaced {} that were damaged, {bytes}",
-            HumanCount(replaced)
+            "filled in {filled}, and replaced {} that {} damaged, {bytes}",
+            grouped(replaced),
+            agree(replaced, "was", "were"),
         ),
     }
 }
@@ -200,7 +204,7 @@ fn what(done: &Repopulated) -> String {
 fn tell_rest(out: &mut dyn std::io::Write, count: usize) -> std::io::Result<()> {
     match count.saturating_sub(SHOWN) {
         0 => Ok(()),
-        rest => writeln!(out, "  and {} more", HumanCount(rest as u64)),
+        rest => writeln!(out, "  and {} more", grouped(rest)),
     }
 }
 

@@ -3,13 +3,14 @@
 use std::io::{self, Write};
 use std::time::Instant;
 
-use indicatif::{HumanBytes, HumanCount};
+use indicatif::HumanBytes;
 use serde_json::{Map, Value, json};
 
 use crate::cli::arguments::artifact_mode::Needed;
 use crate::cli::arguments::state_dir::StateDirArgs;
 use crate::cli::terminal::exit::{Outcome, Result};
 use crate::cli::terminal::session::Session;
+use crate::store::encoding::plural::{grouped, plural};
 use crate::store::encoding::{printable, wtf8};
 use crate::store::verify::{Finding, Report, Tally, VerifyOptions, verify_store};
 
@@ -142,7 +143,7 @@ fn print(out: &mut dyn Write, report: &Report, seconds: f64) -> io::Result<()> {
         writeln!(out, ": {}", printable::printable(&finding.message))?;
     }
     for (kind, count) in &report.left_out {
-        writeln!(out, "and {} more of {}", HumanCount(*count), kind.name())?;
+        writeln!(out, "and {} more of {}", grouped(*count), kind.name())?;
     }
     let totals = report.totals;
     for (what, tally) in [
@@ -153,14 +154,14 @@ fn print(out: &mut dyn Write, report: &Report, seconds: f64) -> io::Result<()> {
         writeln!(
             out,
             "{:>9} {what}: {} checked ({}), {} pruned",
-            HumanCount(tally.total).to_string(),
-            HumanCount(tally.checked),
+            grouped(tally.total),
+            grouped(tally.checked),
             HumanBytes(tally.bytes),
-            HumanCount(tally.pruned),
+            grouped(tally.pruned),
         )?;
     }
-    writeln!(out, "{:>9} items", HumanCount(totals.items).to_string())?;
-    writeln!(out, "{:>9} keys", HumanCount(totals.keys).to_string())?;
+    writeln!(out, "{:>9} items", grouped(totals.items))?;
+    writeln!(out, "{:>9} keys", grouped(totals.keys))?;
     let height = report
         .block_height
         .map_or(String::new(), |height| format!(" of block {height}"));
@@ -172,8 +173,8 @@ fn print(out: &mut dyn Write, report: &Report, seconds: f64) -> io::Result<()> {
         ),
         count => writeln!(
             out,
-            "{} findings in the store{height}, in mode {mode} ({seconds:.1} s)",
-            HumanCount(count)
+            "{} in the store{height}, in mode {mode} ({seconds:.1} s)",
+            plural(count, "finding")
         ),
     }
 }

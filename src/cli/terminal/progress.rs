@@ -5,9 +5,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
-use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget};
+use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressDrawTarget};
 
 use super::session::Stderr;
+use crate::store::encoding::plural::grouped;
 use crate::store::tasks::monitor::{Monitor, Progress, Stage};
 
 /// A progress bar that is on the terminal.
@@ -118,8 +119,8 @@ fn describe(progress: &Progress, elapsed: Duration) -> String {
         _ => {}
     }
     let mut text = match progress.total {
-        0 => format!("{}", HumanCount(progress.done)),
-        total => format!("{} of {}", HumanCount(progress.done), HumanCount(total)),
+        0 => grouped(progress.done),
+        total => format!("{} of {}", grouped(progress.done), grouped(total)),
     };
     if progress.bytes > 0 {
         let rate = progress.bytes as f64 / elapsed.as_secs_f64().max(0.001);

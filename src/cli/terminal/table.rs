@@ -2,9 +2,10 @@
 
 use std::io::{self, Write};
 
+use crate::store::encoding::plural::grouped;
 use crate::store::encoding::printable::printable;
 use comfy_table::{Cell, CellAlignment, ColumnConstraint, Table as Layout, presets};
-use indicatif::{HumanBytes, HumanCount};
+use indicatif::HumanBytes;
 
 /// How many characters of a hash, or of a bundle's ID, are shown where there is little room.
 const SHORT: usize = 15;
@@ -20,9 +21,11 @@ pub(crate) struct Table {
 pub(crate) enum Field {
     /// Words, from whoever wrote the store.
     Text(String),
-    /// A number, to the right of its column.
+    /// A position or another number that identifies something, aligned to the right.
     Number(i64),
-    /// A number of bytes, likewise.
+    /// A count, with separators, aligned to the right.
+    Count(u64),
+    /// A number of bytes, aligned to the right.
     Bytes(i64),
     /// Nothing.
     Nothing,
@@ -36,9 +39,9 @@ impl Field {
         Field::Text(printable(text.as_ref()).into_owned())
     }
 
-    /// A number of things.
-    pub(crate) fn count(count: usize) -> Field {
-        Field::Number(i64::try_from(count).unwrap_or(i64::MAX))
+    /// A count.
+    pub(crate) fn count(count: impl TryInto<u64>) -> Field {
+        Field::Count(count.try_into().unwrap_or(0))
     }
 
     /// A number of bytes, if there is one.
@@ -78,6 +81,7 @@ impl Table {
             match field {
                 Field::Text(text) => Cell::new(text),
                 Field::Number(number) => right(number.to_string()),
+                Field::Count(count) => right(grouped(count)),
                 Field::Bytes(bytes) => right(human_bytes(bytes)),
                 Field::Nothing | Field::Unknown => Cell::new(""),
             }
@@ -112,13 +116,6 @@ pub(crate) fn human_bytes(bytes: i64) -> String {
     HumanBytes(u64::try_from(bytes).unwrap_or(0)).to_string()
 }
 
-/// A number of things in words: `1 span`, `2,000 spans`.
-pub(crate) fn human_count(count: i64, one: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    let number = HumanCount(u64::try_from(count).unwrap_or(0));
-    format!("{number} {one}{plural}")
-}
-
 /// The beginning of a hash, or of a bundle's ID.
 pub(crate) fn short(hash: &str) -> String {
     let mut beginning: String = hash.chars().take(SHORT).collect();
@@ -143,7 +140,7 @@ mod tests {
         ]);
         table.add([
             Field::text("v2"),
-            Field::count(12345),
+            Field::count(12_345),
             Field::measured(None),
             Field::bytes(None),
         ]);
@@ -154,14 +151,12 @@ mod tests {
             text,
             "VAT           ITEMS  SIZE\n\
              v1\\u{1b}[31m      7  2.00 KiB\n\
-             v2            12345\n"
+             v2           12,345\n"
         );
     }
 
     #[test]
-    fn counts_and_hashes() {
-        assert_eq!(human_count(1, "span"), "1 span");
-        assert_eq!(human_count(2000, "span"), "2,000 spans");
+    fn hashes_are_cut() {
         assert_eq!(short("0123456789abcdef0"), "0123456789abcde…");
         assert_eq!(short("0123"), "0123");
     }

@@ -4,6 +4,7 @@
 pub(crate) mod hash;
 pub mod json;
 pub(crate) mod number;
+pub(crate) mod plural;
 pub(crate) mod printable;
 pub(crate) mod quote;
 pub(crate) mod shell;

@@ -8,6 +8,7 @@ use super::finding::{Finding, FindingKind, StoreTable, brief};
 use super::remedy::RESTORE;
 use crate::store::database::Database;
 use crate::store::database::sql_text::SqlText;
+use crate::store::encoding::plural::{agree, plural};
 use crate::store::error::Result;
 
 /// Reports the items of a vat that a condition finds, as one.
@@ -32,14 +33,11 @@ pub(super) fn report_strays(
     };
     let (count, first, last): (i64, Value, Value) = (count, first, last);
     if count > 0 {
-        let items = match count {
-            1 => "1 item".to_owned(),
-            count => format!("{count} items"),
-        };
         let message = format!(
-            "{items} of vat {}, at positions {} to {}, in no span. No export takes \
+            "{} of vat {}, at positions {} to {}, in no span. No export takes \
              them, and a span that comes to their place can't be written. If a span's record is \
              missing (span-gap), adding that mends this, too. If not: {RESTORE}",
+            plural(count, "item"),
             brief(vat_id),
             show(&first),
             show(&last)
@@ -100,8 +98,12 @@ pub(super) fn report_vats_without_spans(check: &Check<'_>, db: &Database) -> Res
     if let Some(count) = nameless
         && count > 0
     {
-        let message =
-            format!("{count} items have a vatID that is no text, and belong to no vat. {RESTORE}");
+        let message = format!(
+            "{} {} a vatID that is not text, and {} to no vat. {RESTORE}",
+            plural(count, "item"),
+            agree(count, "has", "have"),
+            agree(count, "belongs", "belong"),
+        );
         check.add(Finding::new(
             FindingKind::StrayItem,
             StoreTable::Items,

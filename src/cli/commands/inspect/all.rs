@@ -1,10 +1,11 @@
 //! `inspect` without a vat: all vats, and the bundles.
 
+use crate::store::encoding::plural::{grouped, plural};
 use crate::store::encoding::printable::printable;
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::cli::terminal::table::{Field, Table, human_bytes, human_count, short};
+use crate::cli::terminal::table::{Field, Table, human_bytes, short};
 use crate::store::history::{BundleInfo, BundlePlace, History, VatInfo};
 use crate::store::tasks::monitor::Monitor;
 
@@ -43,12 +44,12 @@ impl All {
             "{} at block {}: {} in {}, {} of {} with their image ({}), {}\n",
             printable(&store.to_string_lossy()),
             self.block_height,
-            human_count(sum(|vat| vat.items), "item"),
-            human_count(count(|vat| vat.spans), "span"),
-            count(|vat| vat.populated_snapshots),
-            human_count(count(|vat| vat.snapshots), "snapshot"),
+            plural(sum(|vat| vat.items), "item"),
+            plural(count(|vat| vat.spans), "span"),
+            grouped(count(|vat| vat.populated_snapshots)),
+            plural(count(|vat| vat.snapshots), "snapshot"),
             human_bytes(images),
-            human_count(i64::try_from(self.bundles.len()).unwrap_or(0), "bundle"),
+            plural(self.bundles.len(), "bundle"),
         )?;
         let mut vats = Table::new(&[
             "VAT",
@@ -70,8 +71,8 @@ impl All {
                 vat.name.as_ref().map_or(Field::Nothing, Field::text),
                 Field::text(vat.state.name()),
                 vat.incarnation.map_or(Field::Nothing, Field::Number),
-                Field::Number(vat.end_pos),
-                Field::Number(vat.items),
+                Field::count(vat.end_pos),
+                Field::count(vat.items),
                 Field::measured(vat.bytes),
                 Field::count(vat.spans),
                 Field::count(vat.spans - vat.populated_spans),

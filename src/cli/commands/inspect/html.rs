@@ -10,6 +10,7 @@ use crate::cli::terminal::exit::{Failure, Outcome, Result};
 use crate::cli::terminal::session::Session;
 use crate::cli::terminal::{document, table};
 use crate::report::{ListedFindings, MOST_OF_A_KIND, StoreContents, page};
+use crate::store::encoding::plural::plural;
 use crate::store::error::Error;
 use crate::store::fs::atomic_file::AtomicFile;
 use crate::store::transfer::destination::check_no_store_file;
@@ -114,7 +115,7 @@ pub(crate) fn run(
         let found = match findings {
             None => "not verified".into(),
             Some(0) => "nothing is wrong".into(),
-            Some(count) => table::human_count(i64::try_from(count).unwrap_or(i64::MAX), "finding"),
+            Some(count) => plural(count, "finding"),
         };
         let size = table::human_bytes(i64::try_from(page.len()).unwrap_or(i64::MAX));
         writeln!(

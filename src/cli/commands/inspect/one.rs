@@ -1,10 +1,11 @@
 //! `inspect` with a vat: its incarnations, spans and snapshots.
 
+use crate::store::encoding::plural::{grouped, plural};
 use crate::store::encoding::printable::printable;
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::cli::terminal::table::{Field, Table, human_count, short};
+use crate::cli::terminal::table::{Field, Table, short};
 use crate::store::history::{
     Entry, History, Incarnation, Populated, PseudoDelivery, SnapshotSummary, SpanInfo, VatInfo,
 };
@@ -65,8 +66,8 @@ impl One {
             } else {
                 ", not in the kernel's state"
             },
-            vat.items,
-            human_count(vat.end_pos, "item"),
+            grouped(vat.items),
+            plural(vat.end_pos, "item"),
         )?;
         for (what, noted) in [("source", &vat.source), ("options", &vat.options)] {
             if let Some(noted) = noted {
@@ -90,7 +91,7 @@ impl One {
                 Field::Number(one.incarnation),
                 Field::Number(one.start_pos),
                 Field::Number(one.end_pos),
-                Field::Number(one.items),
+                Field::count(one.items),
                 Field::measured(one.bytes),
                 Field::count(one.spans),
                 Field::count(one.spans - one.populated_spans),
@@ -146,7 +147,7 @@ impl One {
             spans.add([
                 Field::text(&span.artifact),
                 Field::Number(span.incarnation),
-                Field::Number(span.items),
+                Field::count(span.items),
                 Field::measured(span.bytes),
                 Field::text(populated(span.populated)),
                 begin,
