@@ -5,7 +5,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 
 import { internal } from '../support/common/internals.mjs';
 
-const { chunks, drain, elements, items } = internal('streams.js');
+const { buffer, chunks, drain, elements, items } = internal('streams.js');
 const { CLOSED } = internal('cache-signal.js');
 
 /** A promise that is settled from outside. */
@@ -31,8 +31,9 @@ const makeSink = (log, { full = () => true, flush = async () => {} } = {}) => ({
     log.push('finish');
   },
   async abandon() {
-    await turn();
     log.push('abandon');
+    await turn();
+    log.push('abandoned');
   },
 });
 
@@ -119,7 +120,7 @@ test.serial('drain: a sink that fails', async t => {
   t.deepEqual(log, ['add a', 'flush']);
   gate.open();
   await t.throwsAsync(work, { message: 'the disk is full' });
-  t.deepEqual(log, ['add a', 'flush', 'add b', 'left', 'abandon']);
+  t.deepEqual(log, ['add a', 'flush', 'add b', 'left', 'abandon', 'abandoned']);
   await check();
 });
 
@@ -136,7 +137,7 @@ test.serial('drain: a stream that fails', async t => {
   gate.open();
   await failed;
   // What the sink is at is waited for, and then taken back, before the failure is told.
-  t.deepEqual(log, ['add a', 'flush', 'return', 'flushed', 'abandon']);
+  t.deepEqual(log, ['add a', 'flush', 'return', 'flushed', 'abandon', 'abandoned']);
 
   // That it fails again at its end, and the flush as well, is nobody's business.
   const ends = async () => {
@@ -167,6 +168,8 @@ test.serial('drain: whatever Readable.from takes', async t => {
     },
   };
   t.deepEqual(await take(both), ['add async', 'finish']);
+  const counting = { [Symbol.iterator]: (...args) => [`${args.length} arguments`][Symbol.iterator]() };
+  t.deepEqual(await take(counting), ['add 0 arguments', 'finish']);
   const log = [];
   for (const wrong of [{}, 7, true]) {
     await t.throwsAsync(drain(wrong, makeSink(log)), {
@@ -174,7 +177,10 @@ test.serial('drain: whatever Readable.from takes', async t => {
       message: 'a stream must be an iterable or async iterable of Uint8Arrays',
     });
   }
-  t.deepEqual(log, ['abandon', 'abandon', 'abandon']);
+  t.deepEqual(
+    log.filter(line => line === 'abandoned'),
+    ['abandoned', 'abandoned', 'abandoned'],
+  );
 });
 
 /** A native source of these chunks, which logs its calls. */
@@ -279,4 +285,24 @@ test.serial('elements and items: batches one by one, and the reader is closed', 
   };
   t.throws(() => reading.next(), { message: 'closed' });
   t.is(closed.closed, 1);
+});
+
+test.serial('buffer: all of a stream, or somewhat more than the most', async t => {
+  let read = 0;
+  const parts = async function* (...sizes) {
+    for (const size of sizes) {
+      read += 1;
+      yield Buffer.alloc(size, `${read}`);
+    }
+  };
+  const lengthOf = async (most, ...sizes) => {
+    read = 0;
+    const { length } = await buffer(parts(...sizes), most);
+    return [length, read];
+  };
+  t.is(`${await buffer(parts(2, 0, 1))}`, '113');
+  t.deepEqual(await lengthOf(undefined, 5, 5, 5), [15, 3]);
+  t.deepEqual(await lengthOf(10, 5, 5, 5, 5), [15, 3]);
+  t.deepEqual(await lengthOf(9, 5, 5, 5, 5), [10, 2]);
+  t.deepEqual(await lengthOf(0, 0, 0, 1, 1), [1, 3]);
 });

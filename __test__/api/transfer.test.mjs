@@ -474,3 +474,39 @@ test('a directory and back', async t => {
   t.true((await api.diffSwingStores(at('store'), at('export'), { artifactMode: 'debug', contents: true })).same);
   await api.repairSwingStoreFromDirectory(at('export'), at('store'));
 });
+
+test('the place of an import', async t => {
+  const at = temporaryDirectory(t);
+  await makeStore(at('store'));
+  const makeExporter = () => api.makeSwingStoreExporter(at('store'));
+  await api.exportSwingStoreToDirectory(at('store'), at('export'));
+  // Who has it open is asked before anything is done, unless this process may still close it.
+  for (const asFile of [false, true]) {
+    const place = at(`${asFile}`);
+    const open = api.initSwingStore(place, { asFile });
+    await open.hostStorage.commit();
+    const code = 'ERR_SWING_STORE_IN_USE';
+    await t.throwsAsync(api.importSwingStoreFromDirectory(at('export'), place, { asFile }), { code });
+    const { hostStorage, debug } = await api.importSwingStore(makeExporter(), place, { asFile });
+    const db = debug.getDatabase();
+    t.deepEqual(
+      [db.readonly, db.memory, db.name],
+      [false, false, asFile ? place : path.join(place, 'swingstore.sqlite')],
+    );
+    await t.throwsAsync(hostStorage.commit(), { code });
+    await open.hostStorage.close();
+    await hostStorage.commit();
+    hostStorage.kvStore.set('host.key', 'value');
+    await hostStorage.commit();
+    await hostStorage.close();
+    const found = api.openSwingStore(place, { asFile, readonly: true });
+    t.is(found.kernelStorage.kvStore.get('host.key'), 'value');
+    await found.hostStorage.close();
+  }
+  // Who closes while a commit is under way waits for it.
+  const { hostStorage } = await api.importSwingStore(makeExporter(), at('closed'));
+  const committing = hostStorage.commit();
+  await hostStorage.close();
+  await committing;
+  t.is((await dumpOf(at('closed'))).kvEntries.key, 'value');
+});

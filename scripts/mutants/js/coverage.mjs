@@ -51,6 +51,7 @@ const readCoverage = (directory, mutants) => {
  * @property {string} version  changes with its contents
  * @property {number} ms  how long it took
  * @property {number} cpu  how many milliseconds of that it computed, which depends less on what else the machine does
+ * @property {(source: string) => number} shareOf  how much of a source file's mutants it reaches
  * @property {(mutant: import('./mutants.mjs').Mutant) => boolean} reaches
  */
 
@@ -83,6 +84,15 @@ export const measureCoverage = async (copy, mutants, { store, workers, again }) 
   await Promise.all(Array.from({ length: workers }, measure));
 
   // Mutants that were not there when it was measured: of a function, or a file, that was.
+  const countByFile = names => {
+    const counts = new Map();
+    for (const name of names) {
+      const source = name.slice(0, name.indexOf(' '));
+      counts.set(source, (counts.get(source) ?? 0) + 1);
+    }
+    return counts;
+  };
+  const totals = countByFile(mutants.map(({ name }) => name));
   const known = new Set(files.flatMap(({ name }) => kept[name].reached));
   const withins = new Set([...known].map(name => name.slice(0, name.indexOf(': '))));
   return files
@@ -90,13 +100,14 @@ export const measureCoverage = async (copy, mutants, { store, workers, again }) 
     .map(({ file, name, version }) => {
       const reached = new Set(kept[name].reached);
       const reachedWithin = new Set(kept[name].reached.map(mutant => mutant.slice(0, mutant.indexOf(': '))));
-      const reachedFiles = new Set([...reachedWithin].map(within => within.split(' ')[0]));
+      const reachedFiles = countByFile(kept[name].reached);
       return {
         file,
         name,
         version,
         ms: kept[name].ms,
         cpu: kept[name].cpu,
+        shareOf: source => Math.min(1, (reachedFiles.get(source) ?? 0) / (totals.get(source) ?? 1)),
         reaches(mutant) {
           if (known.has(mutant.name)) return reached.has(mutant.name);
           if (withins.has(mutant.within)) return reachedWithin.has(mutant.within);

@@ -11,9 +11,10 @@ export const makeRecord = () => {
       if (killed) counts.killed += 1;
       met.set(key(source, test), counts);
     },
-    chance(source, test) {
+    /** How likely a test is to kill a mutant of a source file; `share` is how much of that file it reaches. */
+    chance(source, test, share) {
       const { killed, of } = met.get(key(source, test)) ?? { killed: 0, of: 0 };
-      return (killed + 1) / (of + 3);
+      return (killed + share / 2) / (of + 1);
     },
   };
 };
@@ -31,7 +32,7 @@ const costOf = ({ ms, cpu }) => Math.max(cpu, ms / 4);
  *   much they may cost together
  */
 export const planFor = (mutant, tests, { record, ran, budget }) => {
-  const value = test => record.chance(mutant.file, test.name) / costOf(test);
+  const value = test => record.chance(mutant.file, test.name, test.shareOf(mutant.file)) / costOf(test);
   const ordered = tests.filter(test => test.reaches(mutant)).sort((a, b) => value(b) - value(a));
   let left = budget;
   const affordable = [];

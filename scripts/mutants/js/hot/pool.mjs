@@ -10,7 +10,7 @@ const MOST_RUNS = 60;
 const MOST_PROCESSES = 8;
 
 /** How long a run may take, by how long it takes without a mutant, in milliseconds. */
-const limitOf = ms => 5 * ms + 10_000;
+const limitOf = ms => 5 * ms + 6_000;
 
 const END = { outcome: 'failed', why: 'the process has ended' };
 
