@@ -510,3 +510,118 @@ test('the place of an import', async t => {
   await committing;
   t.is((await dumpOf(at('closed'))).kvEntries.key, 'value');
 });
+
+test('options of exports to a directory, and of imports from one', async t => {
+  const at = temporaryDirectory(t);
+  await makeStore(at('store'));
+  const isExported = name =>
+    fs
+      .readdirSync(at(name))
+      .filter(file => NAMES.debug.includes(file))
+      .sort();
+  const sorted = names => [...names].sort();
+  const doExport = (name, options) => api.exportSwingStoreToDirectory(at('store'), at(name), options);
+  await doExport('default');
+  t.deepEqual(isExported('default'), sorted(NAMES.operational));
+  t.true(fs.existsSync(at('default', 'export-data.jsonl')));
+  await doExport('none', { artifactMode: 'none', exportDataMode: 'all' });
+  t.deepEqual(isExported('none'), []);
+  t.true(fs.existsSync(at('none', 'export-data.jsonl')));
+  await doExport('skip', { exportDataMode: 'skip', artifactMode: 'archival', blockHeight: 7 });
+  t.deepEqual(isExported('skip'), sorted(NAMES.archival));
+  t.false(fs.existsSync(at('skip', 'export-data.jsonl')));
+  const code = 'ERR_SWING_STORE_ARGUMENT';
+  for (const [options, message] of [
+    [{ artifactMode: 'most' }, /most/],
+    [{ exportDataMode: 'none' }, /^invalid exportDataMode "none"/],
+    [{ exportDataMode: '' }, /^invalid exportDataMode ""/],
+    [{ blockHeight: '7' }, 'blockHeight must be a number'],
+    [{ onProgress: 7 }, 'onProgress must be a function'],
+  ]) {
+    await t.throwsAsync(doExport('wrong', options), { message });
+  }
+  t.false(fs.existsSync(at('wrong')));
+  await t.throwsAsync(api.exportSwingStoreToDirectory(7, at('wrong')), { message: 'dirPath must be a string', code });
+  await t.throwsAsync(api.exportSwingStoreToDirectory(at('store'), 7), { message: 'exportDir must be a string', code });
+
+  const doImport = (name, options) => api.importSwingStoreFromDirectory(at('default'), at(name), options);
+  for (const [options, message] of [
+    [{ artifactMode: 'none' }, /none/],
+    [{ artifactMode: 'most' }, /most/],
+    [{ exportDataMode: 'skip' }, /^invalid exportDataMode "skip"/],
+    [{ exportDataMode: 'repair-metadata' }, /repairSwingStoreFromDirectory/],
+    [{ readonly: true }, /readonly/],
+    [{ serialized: Buffer.from('x') }, /serialized/],
+    [{ exportCallback: 7 }, 'export callback must be a function'],
+    [{ unsafeFastMode: 1 }, 'unsafeFastMode must be a boolean'],
+    [{ asFile: 'yes' }, 'asFile must be a boolean'],
+  ]) {
+    await t.throwsAsync(doImport('wrong', options), { message });
+  }
+  for (const wrong of [7, '']) {
+    await t.throwsAsync(api.importSwingStoreFromDirectory(at('default'), wrong), {
+      message: 'dirPath must be a string',
+      code,
+    });
+    await t.throwsAsync(api.repairSwingStoreFromDirectory(at('default'), wrong), {
+      message: 'dirPath must be a string',
+      code,
+    });
+  }
+  await t.throwsAsync(api.importSwingStoreFromDirectory(7, at('wrong')), {
+    message: 'exportDir must be a string',
+    code,
+  });
+  await t.throwsAsync(api.repairSwingStoreFromDirectory(7, at('store')), {
+    message: 'exportDir must be a string',
+    code,
+  });
+  await t.throwsAsync(doImport('wrong', { blockHeight: 8 }), { code: 'ERR_SWING_STORE_HEIGHT' });
+  await t.throwsAsync(api.importSwingStoreFromDirectory(at('nowhere'), at('wrong')), { code: 'ENOENT' });
+  await t.throwsAsync(doImport('wrong', { artifactMode: 'archival' }), { message: /operational|archival/ });
+  const failing = () => {
+    throw Error('no wrapper');
+  };
+  await t.throwsAsync(doImport('wrong', { wrapKvStore: failing }), { message: 'no wrapper' });
+  const tooLate = new AbortController();
+  const onProgress = ({ stage }) => {
+    if (stage === 'done') tooLate.abort(Error('too late'));
+  };
+  const { signal } = tooLate;
+  await t.throwsAsync(doImport('wrong', { onProgress, signal }), { message: 'too late' });
+  await t.throwsAsync(doImport('wrong', { signal: AbortSignal.abort(Error('too early')) }), { message: 'too early' });
+  const throws = () => {
+    throw Error('from the callback');
+  };
+  await t.throwsAsync(doImport('wrong', { onProgress: throws }), { message: 'from the callback' });
+  t.false(api.isSwingStore(at('wrong')));
+  t.is(openFiles(at('.')), 0);
+  t.deepEqual(
+    fs.readdirSync(at('.'), { recursive: true }).filter(name => name.includes('import')),
+    [],
+  );
+
+  const exported = [];
+  const imported = await doImport('right', {
+    artifactMode: 'operational',
+    exportDataMode: 'all',
+    readonly: false,
+    serialized: undefined,
+    unsafeFastMode: false,
+    blockHeight: 7,
+    exportCallback: records => exported.push(...records),
+    signal: new AbortController().signal,
+    onProgress: () => {},
+  });
+  await imported.hostStorage.commit();
+  t.deepEqual(
+    exported.filter(([key]) => key.startsWith('kv.')),
+    [['kv.key', 'value']],
+  );
+  await imported.hostStorage.close();
+  // Without a callback nothing is kept for one.
+  const quiet = await doImport('quiet', {});
+  await quiet.hostStorage.commit();
+  t.is(quiet.debug.getDatabase().prepare('SELECT count(*) FROM pendingExports').pluck().get(), 0);
+  await quiet.hostStorage.close();
+});
