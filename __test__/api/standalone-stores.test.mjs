@@ -75,6 +75,7 @@ test('every write begins a transaction and is noted', async t => {
     ['transcript.v1.current'],
   );
   store.addItem('v1', 'zero');
+  t.is(JSON.parse(noted[0][1]).endPos, 1);
   await store.rolloverSpan('v1');
   t.deepEqual(log.splice(0), ['begin', 'begin']);
   t.deepEqual(
@@ -231,6 +232,9 @@ test('bundles', async t => {
   noted.length = 0;
   store.deleteBundle(id);
   t.deepEqual(noted, [[name, undefined]]);
+  log.length = 0;
+  store.deleteBundle(id);
+  t.deepEqual(log, []);
   t.deepEqual(store.dumpBundles(), {});
   // Without anybody to note it.
   const quiet = makeBundleStore(new Database(), () => {});
