@@ -35,9 +35,12 @@ const reasonOf = promise =>
     reason => reason,
   );
 
-/** Waits until something holds. */
+/** Waits until something holds, which it does within a few reports. */
 const until = async condition => {
-  while (!condition()) await sleep(5);
+  for (let left = 400; !condition(); left -= 1) {
+    if (left === 0) throw Error(`it never holds: ${condition}`);
+    await sleep(5);
+  }
 };
 
 test('progress is told when there is some, and at the end', async t => {
