@@ -1,5 +1,6 @@
 // The tools that work on a store in a directory, each with its defaults and what it returns, in a process without SES and
 // without the reference. It is quick, and says of most faults in js/tools where they are.
+import { getEventListeners } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -198,7 +199,9 @@ test('repopulate from an exporter', async t => {
   await prune();
   const makeExporter = () => api.makeSwingStoreExporter(at('whole'), { artifactMode: 'debug' });
   const whole = makeExporter();
-  const filled = await api.repopulateSwingStore(whole, store);
+  const { signal } = new AbortController();
+  const filled = await api.repopulateSwingStore(whole, store, { signal });
+  t.is(getEventListeners(signal, 'abort').length, 0);
   t.true(isHard(filled));
   t.like(filled, { filled: SPANS, replaced: [], refused: [], missing: [] });
   t.throws(() => whole.getHostKV('host.height'), { message: /not open/ });
@@ -264,6 +267,8 @@ test('repopulate from an exporter', async t => {
   const work = api.repopulateSwingStore(exporter, store, { signal: controller.signal });
   setTimeout(() => controller.abort(reason), 50);
   t.is(await t.throwsAsync(work), reason);
+  // Nothing listens to the signal any more.
+  t.is(getEventListeners(controller.signal, 'abort').length, 0);
   // The store is free again.
   const { hostStorage } = api.initSwingStore(store);
   await hostStorage.close();

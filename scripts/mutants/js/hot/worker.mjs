@@ -4,7 +4,8 @@
  *
  * It is told `{ mutant }`, and answers with `{ outcome, why }`.
  */
-import { register } from 'node:module';
+import { readdirSync } from 'node:fs';
+import { createRequire, register } from 'node:module';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 
@@ -17,8 +18,10 @@ const { set: setChalk } = await fromAva('chalk.js');
 setChalk({ level: 0 });
 const { default: Runner } = await fromAva('runner.js');
 
-// What runs while the package is loaded is not run again.
-await import(pathToFileURL(path.join(tree, 'index.mjs')).href);
+// What runs while files are loaded is not run again.
+const sources = readdirSync(path.join(tree, 'js'), { recursive: true }).filter(name => name.endsWith('.js'));
+const require = createRequire(path.join(tree, 'package.json'));
+for (const name of ['index.js', ...sources.map(source => path.join('js', source))]) require(path.join(tree, name));
 const stryker = (globalThis.__stryker__ ??= {});
 const loaded = Object.keys(stryker.mutantCoverage?.static ?? {});
 
