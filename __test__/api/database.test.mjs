@@ -149,6 +149,29 @@ test('statements', t => {
   db.close();
 });
 
+test('errors of SQLite', t => {
+  const db = open();
+  const error = t.throws(() => db.exec('nonsense'));
+  t.is(error.name, 'SqliteError');
+  t.is(error.constructor.name, 'SqliteError');
+  t.true(error instanceof Error);
+  // As better-sqlite3 has them: a comparison of two errors does not see these.
+  t.deepEqual(Object.keys(error), []);
+  t.deepEqual(Object.getOwnPropertyDescriptor(error, 'code'), {
+    value: 'SQLITE_ERROR',
+    writable: true,
+    configurable: true,
+    enumerable: false,
+  });
+  t.deepEqual(Object.getOwnPropertyDescriptor(error.constructor.prototype, 'name'), {
+    value: 'SqliteError',
+    writable: true,
+    configurable: true,
+    enumerable: false,
+  });
+  db.close();
+});
+
 test('parameters', t => {
   const db = open();
   const three = db.prepare('SELECT ? AS a, ? AS b, ? AS c').raw();
