@@ -15,7 +15,7 @@ import os from 'node:os';
 import path from 'node:path';
 
 import { makePool } from './hot/pool.mjs';
-import { runTest } from './run-test.mjs';
+import { endTests, runTest } from './run-test.mjs';
 
 /** Everything that git knows or would add, and the built addon. */
 const filesOf = root => {
@@ -76,6 +76,7 @@ export const makeCopy = (root, instrumented) => {
 
   const pool = makePool(tree, scratch);
   const remove = () => {
+    endTests();
     pool.end();
     rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
   };

@@ -46,6 +46,13 @@ const sayWhy = ({ title = '', err, stack = '' }) =>
     .filter(text => text)
     .join('\n');
 
+/** The processes that run now, which must not outlive this one. */
+const running = new Set();
+
+export const endTests = () => {
+  for (const end of running) end();
+};
+
 /**
  * @param {string} tree
  * @param {string} file  relative to the tree
@@ -75,6 +82,7 @@ export const runTest = (tree, file, { env, limit }) =>
         // They have all ended.
       }
     };
+    running.add(end);
     const decide = (found, reason) => {
       outcome ??= found;
       why ||= reason;
@@ -96,6 +104,7 @@ export const runTest = (tree, file, { env, limit }) =>
     child.on('exit', (code, signal) => {
       clearTimeout(timer);
       end();
+      running.delete(end);
       const isWhole = code === 0 && tests > 0 && pending.size === 0;
       outcome ??= isWhole ? 'passed' : 'failed';
       if (outcome === 'failed') why ||= `ended by ${signal ?? code} with ${pending.size} unfinished tests`;

@@ -3,6 +3,9 @@ import { fork } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import path from 'node:path';
 
+/** What ends each process that there is. */
+const running = new Set();
+
 /** After so many runs a process is replaced, since each leaves modules behind. */
 const MOST_RUNS = 60;
 
@@ -35,6 +38,7 @@ const start = async (tree, scratch, file) => {
   child.on('exit', () => answer(END));
   child.on('error', () => answer(END));
   const end = () => {
+    running.delete(end);
     try {
       process.kill(-child.pid, 'SIGKILL');
     } catch {
@@ -42,6 +46,7 @@ const start = async (tree, scratch, file) => {
     }
     rmSync(own, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   };
+  running.add(end);
   /** Waits for an answer, but not longer than `limit`. */
   const ask = (message, limit) =>
     new Promise(resolve => {
@@ -118,8 +123,10 @@ export const makePool = (tree, scratch) => {
     }
     return found;
   };
-  const end = () => {
-    for (const worker of free.splice(0)) worker.end();
+  return {
+    run,
+    end() {
+      for (const end of running) end();
+    },
   };
-  return { run, end };
 };

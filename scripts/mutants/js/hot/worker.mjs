@@ -60,5 +60,6 @@ const run = mutant =>
     fail = () => {};
   });
 
+process.on('disconnect', () => process.exit());
 process.on('message', async ({ mutant }) => process.send(await run(mutant)));
 process.send({ loaded });
