@@ -33,8 +33,8 @@ test.afterEach.always(() => {
 const playSES = (show, changes = {}) => {
   const notes = [];
   globalThis.assert = Object.assign(() => {}, {
-    Fail() {
-      throw Error(show);
+    Fail(template, ...values) {
+      throw Error(values.length > 0 ? show : template.join());
     },
     details: (template, ...args) => ({ template, args }),
     note: (error, details) => notes.push([error, details]),

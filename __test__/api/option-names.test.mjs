@@ -5,7 +5,8 @@ import fc from 'fast-check';
 import { internal } from '../support/common/internals.mjs';
 import { runsFor, seed } from '../support/common/settings.mjs';
 
-const { WORK, aHeight, aNumber, takeNothingElse, takeOptions } = internal('options.js');
+const { WORK, aBoolean, aFunction, aHeight, aMode, aNumber, aString, anything, takeNothingElse, takeOptions } =
+  internal('options.js');
 const { check, checkPath, checkPositive, checkString, quote, refuse } = internal('errors.js');
 
 /** What is suggested for a name, of these options. */
@@ -132,6 +133,19 @@ test('values of options', t => {
     ['a', '', 7, undefined, null].filter(value => accepts(checkPath, value)),
     ['a'],
   );
+  const others = ['', 'text', 'debug', 0, 1, true, false, null, undefined, () => {}, {}, [], 7n];
+  t.deepEqual(
+    others.filter(value => accepts(aBoolean, value)),
+    [true, false],
+  );
+  t.deepEqual(
+    others.filter(value => accepts(aString, value)),
+    ['', 'text', 'debug'],
+  );
+  t.deepEqual(others.filter(value => accepts(aFunction, value)).length, 1);
+  t.true(others.every(value => accepts(anything, value)));
+  for (const mode of ['operational', 'replay', 'archival', 'debug']) t.notThrows(() => aMode('name', mode));
+  for (const wrong of ['', 'text', 7, undefined]) t.throws(() => aMode('name', wrong));
   t.true(accepts(WORK.signal, new AbortController().signal));
   t.false(accepts(WORK.signal, { aborted: false }));
   t.true(accepts(WORK.onProgress, () => {}));

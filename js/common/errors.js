@@ -19,8 +19,8 @@ Object.defineProperty(SqliteError.prototype, 'name', {
 /** Whether SES hides values in messages. It does unless its error taming is `unsafe`. */
 const hidesValues = () => {
   const { assert } = globalThis;
-  if (typeof assert !== 'function' || typeof assert.Fail !== 'function') return false;
   try {
+    // Without SES this is a TypeError.
     assert.Fail`${'shown'}`;
   } catch (error) {
     return error.message === '(a string)';

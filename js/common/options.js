@@ -27,7 +27,7 @@ const distance = (from, to) => {
 const LONGEST_NAME = 40;
 
 /** Names that other programs use for options of this package. */
-const OTHER_WORDS = { from: 'start', to: 'end', progress: 'onProgress', abort: 'signal', abortSignal: 'signal' };
+const OTHER_WORDS = { from: 'start', to: 'end', abort: 'signal', abortSignal: 'signal' };
 
 /**
  * Finds the name that a caller probably meant.
@@ -40,10 +40,8 @@ const nearest = (name, names) => {
   if (name.length > LONGEST_NAME) return undefined;
   const wanted = plain(name);
   if (wanted === '') return undefined;
-  const same = names.find(known => plain(known) === wanted);
-  if (same !== undefined) return same;
   const other = Object.hasOwn(OTHER_WORDS, name) ? OTHER_WORDS[name] : undefined;
-  if (other !== undefined && names.includes(other)) return other;
+  if (names.includes(other)) return other;
   const [closest] = names
     .map(known => ({ known, by: distance(wanted, plain(known)) }))
     .filter(({ known, by }) => by <= Math.max(1, Math.floor(plain(known).length / 3)))
@@ -83,7 +81,7 @@ const takeOptions = (owner, options, known, Class = Error) => {
   }
   const taken = {};
   for (const key of Reflect.ownKeys(options)) {
-    if (typeof key === 'symbol' || !Object.hasOwn(known, key)) {
+    if (!Object.hasOwn(known, key)) {
       const meant = typeof key === 'symbol' ? undefined : nearest(key, names);
       const advice = meant === undefined ? list : `Did you mean ${quote(meant)}? ${list}`;
       refuse(`${owner} has no option ${show(key)}. ${advice}`, Class);
