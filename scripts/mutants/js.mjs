@@ -1,6 +1,6 @@
 // Mutation tests of js/: plants one fault at a time, and runs the tests that reach it until one fails.
 //
-//   npm run mutants:js -- [--file NAME]... [--shard K/N] [--budget SECONDS] [--workers N] [--list] [--results DIR]
+//   npm run mutants:js -- [--file NAME]... [--shard K/N] [--budget SECONDS] [--workers N] [--again] [--list] [--results DIR]
 //
 // Results are kept in .cache/mutants/js, so a run goes on where the last one ended; only what changed is run again.
 //
@@ -9,6 +9,7 @@
 //   --budget   how long the tests of one mutant may take together, 60 seconds if not given; a survivor of a small budget
 //              meets the other tests when a later run has a larger one
 //   --workers  how many test files run at a time
+//   --again    only survivors of earlier runs, after tests were added
 //   --list     runs nothing; says how many were killed in each file, and which survived
 //   --coverage measures again which mutants the changed test files reach
 //   --results  another directory for results
@@ -37,6 +38,7 @@ const { values } = parseArgs({
     shard: { type: 'string', default: '1/1' },
     budget: { type: 'string', default: '60' },
     workers: { type: 'string', default: '1' },
+    again: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
     coverage: { type: 'boolean', default: false },
     results: { type: 'string', default: path.join(root, '.cache', 'mutants', 'js') },
@@ -185,7 +187,8 @@ const campaign = async () => {
     if (by) record.add(source, by, true);
   }
   const isOpen = mutant => !['killed', 'timeout'].includes(results.of(mutant)?.status);
-  const todo = mutants.filter(mutant => isOpen(mutant) && !Object.hasOwn(accepted, mutant.name));
+  const isWanted = mutant => isOpen(mutant) && (!values.again || results.of(mutant) !== undefined);
+  const todo = mutants.filter(mutant => isWanted(mutant) && !Object.hasOwn(accepted, mutant.name));
   // Survivors of earlier runs come last, and before them those that are seldom alone in what they show.
   const rankOf = mutant => (results.of(mutant) ? 2 : Number(mutant.isWeak));
   todo.sort((a, b) => rankOf(a) - rankOf(b));
