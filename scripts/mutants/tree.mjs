@@ -132,8 +132,11 @@ export const makeTree = (root, directory) => {
     const numbers = new Map(mutants.map((mutant, index) => [mutant, index + 1]));
     const byFile = new Map();
     for (const mutant of mutants) byFile.set(mutant.file, [...(byFile.get(mutant.file) ?? []), mutant]);
-    const out = new Set();
-    const unviable = new Set();
+    // Known from an earlier run, so that a build need not be tried in vain.
+    const remembered = path.join(directory, 'not-switched.json');
+    const old = existsSync(remembered) ? JSON.parse(readFileSync(remembered, 'utf8')) : { out: [], unviable: [] };
+    const out = new Set(mutants.filter(({ key }) => old.out.includes(key)));
+    const unviable = new Set(mutants.filter(({ key }) => old.unviable.includes(key)));
     for (let round = 1; ; round += 1) {
       const changed = new Map();
       const switched = [];
@@ -146,7 +149,14 @@ export const makeTree = (root, directory) => {
       changed.set('src/lib.rs', `${sources.get('src/lib.rs')}${switchModule(mutants.length)}`);
       write(changed);
       const { status, messages, stderr } = await cargo(tree, target, ['build', '--lib']);
-      if (status === 0) return { switched, unviable: [...unviable], numberOf: mutant => numbers.get(mutant) };
+      if (status === 0) {
+        const keysOf = (before, found) => [...new Set([...before, ...[...found].map(({ key }) => key)])];
+        writeFileSync(
+          remembered,
+          JSON.stringify({ out: keysOf(old.out, out), unviable: keysOf(old.unviable, unviable) }),
+        );
+        return { switched, unviable: [...unviable], numberOf: mutant => numbers.get(mutant) };
+      }
       const before = out.size;
       for (const { message } of messages) {
         if (message?.level !== 'error') continue;
@@ -169,10 +179,12 @@ export const makeTree = (root, directory) => {
         }
       }
       onProgress?.(`round ${round}: ${out.size - before} taken out`);
-      if (out.size === before)
-        throw new MutantsError(
-          `The tree does not compile:\n${JSON.stringify(messages.filter(({ message }) => message?.level === 'error').map(({ message }) => message.rendered))}\n${stderr}`,
-        );
+      if (out.size === before) {
+        const errors = messages
+          .filter(({ message }) => message?.level === 'error')
+          .map(({ message }) => message.rendered);
+        throw new MutantsError(`The copy does not compile:\n${errors.join('\n') || stderr}`);
+      }
     }
   };
 
