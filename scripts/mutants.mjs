@@ -91,6 +91,9 @@ const summarize = (mutants, everything) => {
   }
 };
 
+/** A suite that has let so many of a file's mutants pass is not asked about others in a first round. */
+const HOPELESS = 6;
+
 /** How likely a suite is to catch a mutant of a file, for each second that it takes: from what it did so far. */
 const makeRanking = () => {
   const counts = new Map();
@@ -107,11 +110,16 @@ const makeRanking = () => {
   for (const { file, by, suites = [] } of results.all()) {
     for (const id of suites) note(file, id, id === by);
   }
-  const worth = (file, { id, ms }) => {
+  const worth = (file, { id, ms, isOwn }) => {
     const { asked, caught } = countsOf(file, id);
-    return (caught + 0.5) / (asked + 2) / (ms + 300);
+    return (caught + (isOwn ? 2 : 0.5)) / (asked + 2) / (ms + 300);
   };
-  return { note, sort: (file, suites) => suites.toSorted((a, b) => worth(file, b) - worth(file, a)) };
+  /** Those worth asking first, in their order; in a first round only what has ever caught a mutant of the file, or may. */
+  const sort = (file, suites, isLast) =>
+    suites
+      .filter(({ id }) => isLast || countsOf(file, id).caught > 0 || countsOf(file, id).asked < HOPELESS)
+      .sort((a, b) => worth(file, b) - worth(file, a));
+  return { note, sort };
 };
 
 const ending = { asked: false };
@@ -137,7 +145,11 @@ const judge = async (
 ) => {
   const start = performance.now();
   const asked = [];
-  const queue = ranking.sort(mutant.file, suites);
+  const queue = ranking.sort(
+    mutant.file,
+    suites.filter(({ id }) => !before.includes(id)),
+    isLast,
+  );
   let caught;
   let spent = 0;
   // One suite is always asked; a survivor's list says which were not.
@@ -200,7 +212,7 @@ const runCampaign = async mutants => {
     Object.assign(traced, found);
     const reachedBy = new Map(tests.map(({ id }) => [id, new Set(traced[id].reached)]));
     writeFileSync(traceFile, JSON.stringify({ keys: mutants.map(({ key }) => key), traced }));
-    return keys => suitesFor(tests, traced, id => keys.some(key => reachedBy.get(id).has(key)));
+    return (file, keys) => suitesFor(tests, traced, id => keys.some(key => reachedBy.get(id).has(key)), file);
   };
   const isWanted = mutant => {
     const outcome = outcomeOf(mutant);
@@ -218,7 +230,7 @@ const runCampaign = async mutants => {
           const mutant = queue.shift();
           const number = numberOf(mutant);
           const given = { tree: copy.tree, programs, number, ranking, before: before?.get(mutant), budget, isLast };
-          const result = await judge(mutant, suitesOf([mutant.key]), given);
+          const result = await judge(mutant, suitesOf(mutant.file, [mutant.key]), given);
           if (!result || result.outcome === 'caught') continue;
           survivors.push([mutant, result.suites]);
           say(`${result.outcome} (${queue.length} to go) ${placeOf(mutant)}`);
@@ -234,7 +246,8 @@ const runCampaign = async mutants => {
   if (isOver()) return;
   const avaSuites = await look(allTests.filter(({ file }) => file));
   if (!avaSuites) return;
-  await tryAll([...left.keys()], avaSuites, { before: left, isLast: true });
+  const bothSuites = (...of) => [...rustSuites(...of), ...avaSuites(...of)];
+  await tryAll([...left.keys()], bothSuites, { before: left, isLast: true });
 
   say(`${wanted.singles.length} mutants are built one by one`);
   for (const mutant of wanted.singles) {
@@ -247,7 +260,7 @@ const runCampaign = async mutants => {
     // Without a switch in its function nobody knows which tests reach it: those do that reach its file.
     const keys =
       near.get(functionOf(mutant)) ?? switched.filter(({ file }) => file === mutant.file).map(({ key }) => key);
-    const suites = [...rustSuites(keys), ...avaSuites(keys)];
+    const suites = bothSuites(mutant.file, keys);
     const result = await judge(mutant, suites, { tree: copy.tree, programs: own, ranking });
     if (result?.outcome === 'survived') say(`survived ${placeOf(mutant)}`);
   }

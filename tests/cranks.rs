@@ -146,3 +146,53 @@ fn what_has_not_arrived_is_handed_out_again() {
     store.close().unwrap();
     store.give_back(exports).unwrap();
 }
+
+/// The keys of the changes that the crank's end hands out.
+fn keys_at_end(store: &mut Store) -> Vec<String> {
+    let notes = store.end_crank().unwrap().notes;
+    store.finish_crank();
+    texts(notes).into_iter().map(|(key, _)| key).collect()
+}
+
+#[test]
+fn exports_that_a_rollback_undoes_are_not_given_back() {
+    let mut store = store();
+    store.kernel_set(b"before", b"1").unwrap();
+    store.start_crank().unwrap();
+    store.establish_crank_savepoint(b"a").unwrap();
+    store.kernel_set(b"within", b"1").unwrap();
+    let exports = store.prepare_commit().unwrap().unwrap();
+    assert_eq!(exports.notes.len(), 2);
+    store.rollback_crank(b"a").unwrap();
+    store.give_back(exports).unwrap();
+    assert_eq!(keys_at_end(&mut store), ["kv.before"]);
+}
+
+#[test]
+fn exports_from_before_the_savepoint_are_given_back_after_a_rollback() {
+    let mut store = store();
+    store.kernel_set(b"before", b"1").unwrap();
+    let exports = store.prepare_commit().unwrap().unwrap();
+    store.start_crank().unwrap();
+    store.establish_crank_savepoint(b"a").unwrap();
+    store.kernel_set(b"within", b"1").unwrap();
+    store.rollback_crank(b"a").unwrap();
+    store.give_back(exports).unwrap();
+    assert_eq!(keys_at_end(&mut store), ["kv.before"]);
+}
+
+#[test]
+fn exports_of_an_earlier_crank_are_given_back_after_a_rollback() {
+    let mut store = store();
+    store.start_crank().unwrap();
+    store.establish_crank_savepoint(b"a").unwrap();
+    store.establish_crank_savepoint(b"b").unwrap();
+    store.kernel_set(b"earlier", b"1").unwrap();
+    let exports = store.prepare_commit().unwrap().unwrap();
+    assert!(keys_at_end(&mut store).is_empty());
+    store.start_crank().unwrap();
+    store.establish_crank_savepoint(b"a").unwrap();
+    store.rollback_crank(b"a").unwrap();
+    store.give_back(exports).unwrap();
+    assert_eq!(keys_at_end(&mut store), ["kv.earlier"]);
+}

@@ -142,6 +142,34 @@ fn the_circle() {
 }
 
 #[test]
+fn a_dry_run_finds_what_pruning_then_deletes() {
+    let base = tempfile::tempdir().unwrap();
+    let store = base.path().join("store");
+    make_store(&store, 4, 30);
+    for keep in [ArtifactMode::Replay, ArtifactMode::Operational] {
+        let prune_with = |dry_run| {
+            let monitor = Monitor::default();
+            let options = PruneOptions {
+                dry_run,
+                ..pruning(keep)
+            };
+            let pruned = prune(&store, &options, &monitor).unwrap();
+            assert_eq!(monitor.progress().total, pruned.spans + pruned.snapshots);
+            pruned
+        };
+        let found = prune_with(true);
+        assert!(found.spans > 0 && !found.done);
+        assert_eq!(found.items, 30 * found.spans);
+        let deleted = prune_with(false);
+        assert!(deleted.done);
+        let counts = |of: Pruned| (of.spans, of.items, of.snapshots, of.snapshot_bytes);
+        assert_eq!(counts(found), counts(deleted));
+        assert_eq!(deleted.snapshots > 0, deleted.snapshot_bytes > 0);
+        assert!(prune_with(true).done);
+    }
+}
+
+#[test]
 fn large_artifacts_pass_through_a_file() {
     let base = tempfile::tempdir().unwrap();
     let [store, full] = ["store", "full"].map(|name| base.path().join(name));

@@ -127,22 +127,37 @@ export const traceTests = async (tree, tests, { jobs, keyOf, known = {}, isOver,
   return traced;
 };
 
-/** What to ask about a mutant: the quick tests of each Rust program at once, slow ones and files in JavaScript singly. */
-export const suitesFor = (tests, traced, reaches) => {
+/** The path of a source's module, without the crate's name. */
+const moduleOf = file =>
+  file
+    .replace(/^src\//, '')
+    .replace(/(\/mod)?\.rs$/, '')
+    .replaceAll('/', '::');
+
+/**
+ * What to ask about a mutant in a file: the module's own tests, the quick tests of each Rust program at once, slow ones
+ * and files in JavaScript singly.
+ */
+export const suitesFor = (tests, traced, reaches, file) => {
+  const own = `${moduleOf(file)}::`;
+  // A directory's tests are about its files, too.
+  const parent = own.replace(/^(\w+::\w+::)\w+::$/, '$1');
   const suites = [];
   const groups = new Map();
   for (const test of tests) {
     const { ok, ms } = traced[test.id] ?? {};
     if (!ok || !reaches(test.id)) continue;
+    const isOwn = test.name === 'lib' && [own, parent].some(module => test.test.startsWith(module));
     if (test.file) {
       suites.push({ id: test.file, ms, file: test.file });
     } else if (ms > SLOW_MS) {
-      suites.push({ id: test.id, ms, name: test.name, tests: [test.test] });
+      suites.push({ id: test.id, ms, name: test.name, tests: [test.test], isOwn });
     } else {
-      const group = groups.get(test.name) ?? { id: test.name, ms: 0, name: test.name, tests: [] };
+      const id = isOwn ? `lib ${own}` : test.name;
+      const group = groups.get(id) ?? { id, ms: 0, name: test.name, tests: [], isOwn };
       group.ms += ms / 2;
       group.tests.push(test.test);
-      groups.set(test.name, group);
+      groups.set(id, group);
     }
   }
   return [...groups.values(), ...suites];

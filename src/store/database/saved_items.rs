@@ -135,3 +135,54 @@ impl Drop for SavedRange {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn save(items: &Arc<SavedItems>, positions: std::ops::Range<i64>) -> Arc<SavedRange> {
+        SavedRange::new(items, |give| {
+            positions
+                .into_iter()
+                .try_for_each(|position| give(position, position.to_string().as_bytes()))
+        })
+        .unwrap()
+    }
+
+    fn read(range: &SavedRange, start: i64, end: i64, most: usize) -> (bool, Vec<i64>) {
+        let mut seen = Vec::new();
+        let is_all = range.read(start, end, |position, item| {
+            assert_eq!(item, position.to_string().as_bytes());
+            seen.push(position);
+            seen.len() < most
+        });
+        (is_all.unwrap(), seen)
+    }
+
+    #[test]
+    fn a_range_is_read_as_far_as_wanted_and_deleted_when_dropped() {
+        let items = SavedItems::new().unwrap();
+        let one = save(&items, 0..5);
+        let other = save(&items, 3..8);
+        assert_eq!(items.count(), 10);
+        assert_eq!(read(&one, 1, 4, 9), (true, vec![1, 2, 3]));
+        assert_eq!(read(&one, 0, 5, 2), (false, vec![0, 1]));
+        assert_eq!(read(&other, 0, 100, 9), (true, vec![3, 4, 5, 6, 7]));
+        drop(one);
+        assert_eq!(items.count(), 5);
+        assert_eq!(read(&other, 4, 5, 9), (true, vec![4]));
+        drop(other);
+        assert_eq!(items.count(), 0);
+    }
+
+    #[test]
+    fn what_could_not_be_saved_whole_is_deleted() {
+        let items = SavedItems::new().unwrap();
+        let failed = SavedRange::new(&items, |give| {
+            give(1, b"one")?;
+            Err(Error::Aborted)
+        });
+        assert!(matches!(failed.map(drop), Err(Error::Aborted)));
+        assert_eq!(items.count(), 0);
+    }
+}

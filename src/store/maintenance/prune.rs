@@ -425,6 +425,78 @@ mod tests {
         }
     }
 
+    /// A store with a vat whose spans have so many items, and these spans.
+    fn store_with(lengths: &[i64]) -> (Store, Vec<OldSpan>) {
+        let mut store = Store::in_memory(StoreOptions::default()).unwrap();
+        store.init_transcript(b"v1").unwrap();
+        let mut spans = Vec::new();
+        let mut start_pos = 0;
+        for length in lengths {
+            for _ in 0..*length {
+                store.add_item(b"v1", b"item").unwrap();
+            }
+            store.rollover(b"v1", false).unwrap();
+            let end_pos = start_pos + length;
+            spans.push(OldSpan {
+                vat_id: b"v1".to_vec(),
+                start_pos,
+                end_pos,
+                place: start_pos,
+            });
+            start_pos = end_pos;
+        }
+        store.commit().unwrap();
+        (store, spans)
+    }
+
+    /// A beginning that no transaction is late after.
+    fn in_time() -> Instant {
+        Instant::now() + Duration::from_secs(1000)
+    }
+
+    #[test]
+    fn a_transaction_takes_as_many_spans_as_it_may() {
+        for (budget, left, began, expected) in [
+            (100, 100, in_time(), 3),
+            (30, 100, in_time(), 3),
+            (29, 100, in_time(), 2),
+            (20, 100, in_time(), 2),
+            (100, 21, in_time(), 3),
+            (100, 20, in_time(), 2),
+            (100, 10, in_time(), 1),
+            (100, 100, Instant::now() - SOFT_LIMIT, 1),
+        ] {
+            let (store, spans) = store_with(&[10, 10, 10]);
+            let mut db = store.database().lock();
+            let step = delete_some(&mut db, &spans, None, budget, left, began).unwrap();
+            assert_eq!(step.spans, expected, "budget {budget}, {left} left");
+            assert_eq!(step.items, 10 * expected as u64);
+            assert_eq!(step.next_pos, None);
+            let rest = db.count_items(b"v1", 0, 30).unwrap();
+            assert_eq!(rest, 30 - 10 * expected as i64);
+        }
+    }
+
+    #[test]
+    fn a_transaction_takes_no_more_of_a_large_span_than_its_budget() {
+        let (store, spans) = store_with(&[STEP * 4]);
+        let mut db = store.database().lock();
+        let budget = STEP as u64 * 2 + 20;
+        let step = delete_some(&mut db, &spans, None, budget, u64::MAX, in_time()).unwrap();
+        assert_eq!((step.spans, step.items), (0, budget));
+        assert_eq!(step.next_pos, Some(budget as i64));
+    }
+
+    #[test]
+    fn a_span_that_is_not_as_it_was_found_keeps_its_items() {
+        let (store, mut spans) = store_with(&[10]);
+        spans[0].end_pos = 9;
+        let mut db = store.database().lock();
+        let step = delete_some(&mut db, &spans, None, 100, 100, in_time()).unwrap();
+        assert_eq!((step.spans, step.items), (1, 0));
+        assert_eq!(db.count_items(b"v1", 0, 10).unwrap(), 10);
+    }
+
     #[test]
     fn the_oldest_go_first_and_no_vat_gets_gaps() {
         let ordered = oldest_first(vec![

@@ -190,3 +190,77 @@ fn insert_record(db: &Database, record: &SnapshotRecord) -> Result<()> {
     )?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::StoreOptions;
+
+    fn store() -> Store {
+        Store::in_memory(StoreOptions::default()).unwrap()
+    }
+
+    fn span(vat_id: &str, end_pos: i64, incarnation: i64) -> Vec<u8> {
+        format!(
+            "{{\"vatID\":\"{vat_id}\",\"startPos\":0,\"endPos\":{end_pos},\"hash\":\"abc\",\
+             \"isCurrent\":0,\"incarnation\":{incarnation}}}"
+        )
+        .into_bytes()
+    }
+
+    fn snapshot(vat_id: &str, hash: &str, in_use: u8) -> Vec<u8> {
+        format!("{{\"vatID\":\"{vat_id}\",\"snapPos\":7,\"hash\":\"{hash}\",\"inUse\":{in_use}}}")
+            .into_bytes()
+    }
+
+    #[test]
+    fn a_span_that_is_missing_is_added_and_another_one_is_refused() {
+        let mut store = store();
+        let key = b"transcript.v1.0";
+        store.repair_span_record(key, &span("v1", 5, 0)).unwrap();
+        let found = store.database().lock().span_at(b"v1", 0.0).unwrap();
+        assert_eq!(found.unwrap().end_pos, 5);
+        store.repair_span_record(key, &span("v1", 5, 0)).unwrap();
+        for (end_pos, incarnation) in [(6, 0), (5, 1)] {
+            let record = span("v1", end_pos, incarnation);
+            let error = store.repair_span_record(key, &record).unwrap_err();
+            let message = error.to_string();
+            let existing = r#"{"endPos":5,"hash":"abc","incarnation":0,"isCurrent":null}"#;
+            assert!(message.contains(existing), "{message}");
+        }
+        let found = store.database().lock().span_at(b"v1", 0.0).unwrap();
+        assert_eq!(found.unwrap().end_pos, 5);
+    }
+
+    #[test]
+    fn a_snapshot_that_is_missing_is_added_and_another_one_is_refused() {
+        let mut store = store();
+        let key = b"snapshot.v1.7";
+        let repair = |store: &mut Store, hash: &str, in_use| {
+            store.repair_snapshot_record(key, &snapshot("v1", hash, in_use))
+        };
+        repair(&mut store, "abc", 1).unwrap();
+        let found = find_record(&store.database().lock(), b"v1", 7.0).unwrap();
+        assert_eq!(found, Some((b"abc".to_vec(), true)));
+        repair(&mut store, "abc", 1).unwrap();
+        for (hash, in_use) in [("abc", 0), ("abd", 1)] {
+            let error = repair(&mut store, hash, in_use).unwrap_err();
+            assert!(matches!(error, Error::RepairMismatch { .. }), "{error}");
+        }
+        let found = find_record(&store.database().lock(), b"v1", 7.0).unwrap();
+        assert_eq!(found, Some((b"abc".to_vec(), true)));
+    }
+
+    #[test]
+    fn a_record_of_another_vat_is_refused() {
+        let mut store = store();
+        let other = span("v2", 5, 0);
+        let error = store.repair_span_record(b"transcript.v1.0", &other);
+        assert!(matches!(error, Err(Error::NotSame { .. })), "{error:?}");
+        let error = store.import_span_record(b"transcript.v1.0", &other);
+        assert!(matches!(error, Err(Error::KeyMismatch { .. })), "{error:?}");
+        let other = snapshot("v2", "abc", 1);
+        let error = store.repair_snapshot_record(b"snapshot.v1.7", &other);
+        assert!(matches!(error, Err(Error::NotSame { .. })), "{error:?}");
+    }
+}

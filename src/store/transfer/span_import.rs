@@ -155,3 +155,104 @@ impl Items {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Location, OpenOptions, StoreOptions};
+
+    /// A store with three spans of two items, without these: two incarnations, and the current span.
+    fn pruned_store() -> Store {
+        let mut store = Store::open(
+            Location::Memory,
+            &OpenOptions::default(),
+            false,
+            StoreOptions::default(),
+        )
+        .unwrap();
+        store.init_transcript(b"v1").unwrap();
+        for (item, is_upgrade) in [("a", true), ("b", false), ("c", false)] {
+            store.add_item(b"v1", item.as_bytes()).unwrap();
+            store.add_item(b"v1", item.as_bytes()).unwrap();
+            if item != "c" {
+                store.rollover(b"v1", is_upgrade).unwrap();
+            }
+        }
+        store.commit().unwrap();
+        let db = store.database().lock();
+        db.delete_items(b"v1", 0, 6).unwrap();
+        drop(db);
+        store
+    }
+
+    fn written(store: &Store, start_pos: i64, end_pos: i64) -> i64 {
+        let db = store.database().lock();
+        db.count_items(b"v1", start_pos, end_pos).unwrap()
+    }
+
+    #[test]
+    fn a_mode_wants_the_spans_of_its_incarnations() {
+        for (mode, wanted) in [
+            (ArtifactMode::Operational, [false, false, true]),
+            (ArtifactMode::Replay, [false, true, true]),
+            (ArtifactMode::Archival, [true, true, true]),
+        ] {
+            let mut store = pruned_store();
+            let names = [
+                "transcript.v1.0.2",
+                "transcript.v1.2.4",
+                "transcript.v1.4.6",
+            ];
+            let found = names.map(|name| {
+                let import = store.import_span(name.as_bytes(), mode).unwrap();
+                import.is_some()
+            });
+            assert_eq!(found, wanted, "{mode:?}");
+        }
+    }
+
+    #[test]
+    fn items_are_written_in_batches() {
+        let mut store = pruned_store();
+        let limit = limits().item_batch_bytes;
+        let import = store.import_span(b"transcript.v1.0.2", ArtifactMode::Debug);
+        let mut import = import.unwrap().unwrap();
+        let mut take = |item: &[u8], position| {
+            import.items.take(position, item).unwrap();
+            (import.items.batch.bytes(), import.items.written_pos)
+        };
+        let (bytes, written_pos) = take(b"small", 0);
+        assert!(bytes >= 5);
+        assert_eq!(written_pos, 0);
+        let (bytes, written_pos) = take(&vec![b'x'; limit - 1], 1);
+        assert_eq!((bytes, written_pos), (0, 2));
+        assert_eq!(written(&store, 0, 2), 2);
+    }
+
+    #[test]
+    fn a_large_item_is_written_at_once_after_those_before_it() {
+        let mut store = pruned_store();
+        let limit = limits().item_batch_bytes;
+        let import = store.import_span(b"transcript.v1.0.2", ArtifactMode::Debug);
+        let mut import = import.unwrap().unwrap();
+        import.items.take(0, b"small").unwrap();
+        import.items.take(1, &vec![b'x'; limit]).unwrap();
+        assert_eq!(import.items.batch.bytes(), 0);
+        assert_eq!(written(&store, 0, 2), 2);
+        import.abandon().unwrap();
+        assert_eq!(written(&store, 0, 2), 0);
+    }
+
+    #[test]
+    fn an_artifact_that_is_bad_leaves_nothing() {
+        let mut store = pruned_store();
+        for (artifact, is_good) in [("a\na\n", true), ("a\nb\n", false), ("a\n", false)] {
+            let import = store.import_span(b"transcript.v1.0.2", ArtifactMode::Debug);
+            let mut import = import.unwrap().unwrap();
+            import.add(artifact.as_bytes()).unwrap();
+            assert_eq!(import.finish().is_ok(), is_good, "{artifact:?}");
+            assert_eq!(written(&store, 0, 2), if is_good { 2 } else { 0 });
+            store.database().lock().delete_items(b"v1", 0, 2).unwrap();
+        }
+    }
+}

@@ -138,3 +138,93 @@ impl SpanLines {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// For a span of the items `0`, `1` and so on up to `end_pos`.
+    fn lines(end_pos: i64, max_item_bytes: usize) -> SpanLines {
+        let mut hash = SpanHash::initial();
+        for position in 0..end_pos {
+            hash.extend(position.to_string().as_bytes());
+        }
+        let record = SpanRecord {
+            vat_id: b"v1".to_vec(),
+            start_pos: 0,
+            end_pos,
+            hash: hash.to_string().into_bytes(),
+            is_current: true,
+            incarnation: 0,
+        };
+        SpanLines::new(b"transcript.v1.0.3", &record, max_item_bytes)
+    }
+
+    /// What comes of an artifact, and the positions of the items that were taken.
+    fn outcome(lines: &mut SpanLines, artifact: &[u8]) -> ([Result<()>; 2], Vec<i64>) {
+        let mut taken = Vec::new();
+        let mut take = |position, _: &[u8]| {
+            taken.push(position);
+            Ok(())
+        };
+        let added = lines.add(artifact, &mut take);
+        let finished = lines.finish(&mut take);
+        ([added, finished], taken)
+    }
+
+    #[test]
+    fn an_artifact_has_exactly_the_items_of_its_span() {
+        for artifact in ["0\n1\n2\n", "0\n1\n2"] {
+            let (results, taken) = outcome(&mut lines(3, 10), artifact.as_bytes());
+            assert!(matches!(results, [Ok(()), Ok(())]), "{results:?}");
+            assert_eq!(taken, [0, 1, 2]);
+        }
+        let ([added, finished], _) = outcome(&mut lines(3, 10), b"0\n1\n");
+        assert!(added.is_ok() && matches!(finished, Err(Error::IncompleteArtifact(_))));
+        let ([added, _], _) = outcome(&mut lines(3, 10), b"0\n1\n2\n3\n");
+        assert!(matches!(added, Err(Error::IncompleteArtifact(_))));
+        let ([added, finished], _) = outcome(&mut lines(3, 10), b"0\n1\n1\n");
+        assert!(added.is_ok() && matches!(finished, Err(Error::SpanHashMismatch { .. })));
+    }
+
+    #[test]
+    fn of_an_artifact_that_is_longer_than_its_span_the_rest_is_passed_over() {
+        let longer = || lines(3, 10).ending_at(5);
+        assert_eq!(longer().taken_to(), 3);
+        let (results, taken) = outcome(&mut longer(), b"0\n1\n2\nx\ny\n");
+        assert!(matches!(results, [Ok(()), Ok(())]), "{results:?}");
+        assert_eq!(taken, [0, 1, 2]);
+        let ([added, finished], _) = outcome(&mut longer(), b"0\n1\n2\nx\n");
+        assert!(added.is_ok() && matches!(finished, Err(Error::IncompleteArtifact(_))));
+        let ([added, _], _) = outcome(&mut longer(), b"0\n1\n2\nx\ny\nz\n");
+        assert!(matches!(added, Err(Error::IncompleteArtifact(_))));
+        let ([_, finished], _) = outcome(&mut longer(), b"0\n1\n1\nx\ny\n");
+        assert!(matches!(finished, Err(Error::SpanHashMismatch { .. })));
+    }
+
+    #[test]
+    fn of_an_artifact_that_is_shorter_than_its_span_the_hash_is_left_to_the_caller() {
+        let mut shorter = lines(3, 10).ending_at(2);
+        assert_eq!(shorter.taken_to(), 2);
+        let (results, taken) = outcome(&mut shorter, b"0\n1\n");
+        assert!(matches!(results, [Ok(()), Ok(())]), "{results:?}");
+        assert_eq!(taken, [0, 1]);
+        let expected = lines(2, 10).expected_hash;
+        assert_eq!(shorter.hash().to_string().into_bytes(), expected);
+        let ([added, _], _) = outcome(&mut lines(3, 10).ending_at(2), b"0\n1\n2\n");
+        assert!(matches!(added, Err(Error::IncompleteArtifact(_))));
+    }
+
+    #[test]
+    fn an_item_without_an_end_is_not_gathered_beyond_the_limit() {
+        let mut lines = lines(1, 10);
+        let mut add = |bytes: &[u8]| lines.add(bytes, |_, _| Ok(()));
+        assert!(add(b"0123456").is_ok());
+        assert!(add(b"789").is_ok());
+        let result = add(b"x");
+        assert!(
+            matches!(result, Err(Error::ArtifactTooLong { limit: 10, .. })),
+            "{result:?}"
+        );
+    }
+}

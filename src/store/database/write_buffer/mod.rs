@@ -515,6 +515,53 @@ mod tests {
     }
 
     #[test]
+    fn large_values_are_not_all_held() {
+        let mut store = Store::in_memory(StoreOptions::default()).unwrap();
+        store.begin().unwrap();
+        let limit = store.database().lock().buffer.borrow().kv_limit;
+        let held = |entries: &Journaled<Written>| -> usize {
+            let values = entries.iter().map(|(_, value)| value.as_deref());
+            values.map(|value| value.map_or(0, <[u8]>::len)).sum()
+        };
+        for n in 0..50 {
+            let value = vec![b'x'; limit / 4];
+            store
+                .kernel_set(format!("k{n}").as_bytes(), &value)
+                .unwrap();
+            let db = store.database().lock();
+            let buffer = db.buffer.borrow();
+            let [kv, pending] = [&buffer.kv, &buffer.pending].map(held);
+            assert!(kv < 2 * limit, "{kv} bytes");
+            assert!(pending < (PENDING_SHARE + 1) * limit, "{pending} bytes");
+        }
+    }
+
+    #[test]
+    fn looking_for_the_next_key_writes_only_past_many_deleted_ones() {
+        let mut store = Store::in_memory(StoreOptions::default()).unwrap();
+        let key = |n: u32| format!("{n:03}").into_bytes();
+        for n in 0..200 {
+            store.kv_set(&key(n), b"v").unwrap();
+        }
+        store.commit().unwrap();
+        store.kv_set(b"050x", b"v").unwrap();
+        store.kv_delete(&key(52)).unwrap();
+        let before = changes(&store);
+        let next = |store: &Store, key: &[u8]| store.kv_get_next_key(key).unwrap();
+        assert_eq!(next(&store, b"050").unwrap(), b"050x");
+        assert_eq!(next(&store, b"050x").unwrap(), b"051");
+        assert_eq!(next(&store, b"051").unwrap(), b"053");
+        for n in 100..164 {
+            store.kv_delete(&key(n)).unwrap();
+        }
+        assert_eq!(next(&store, b"099"), Some(key(164)));
+        assert_eq!(changes(&store), before);
+        store.kv_delete(&key(164)).unwrap();
+        assert_eq!(next(&store, b"099"), Some(key(165)));
+        assert!(changes(&store) > before);
+    }
+
+    #[test]
     fn cranks_that_are_rolled_back_do_not_write_the_block_again() {
         const KEYS: i64 = 3000;
         let mut store = Store::in_memory(StoreOptions::default()).unwrap();
