@@ -149,7 +149,7 @@ fn what_has_not_arrived_is_handed_out_again() {
 
 /// The keys of the changes that the crank's end hands out.
 fn keys_at_end(store: &mut Store) -> Vec<String> {
-    let notes = store.end_crank().unwrap().notes;
+    let notes = store.end_crank().unwrap().changes;
     store.finish_crank();
     texts(notes).into_iter().map(|(key, _)| key).collect()
 }
@@ -162,7 +162,7 @@ fn exports_that_a_rollback_undoes_are_not_given_back() {
     store.establish_crank_savepoint(b"a").unwrap();
     store.kernel_set(b"within", b"1").unwrap();
     let exports = store.prepare_commit().unwrap().unwrap();
-    assert_eq!(exports.notes.len(), 2);
+    assert_eq!(exports.changes.len(), 2);
     store.rollback_crank(b"a").unwrap();
     store.give_back(exports).unwrap();
     assert_eq!(keys_at_end(&mut store), ["kv.before"]);

@@ -141,7 +141,7 @@ const moduleOf = file =>
 export const suitesFor = (tests, traced, reaches, file) => {
   const own = `${moduleOf(file)}::`;
   // A directory's tests are about its files, too.
-  const parent = own.replace(/^(\w+::\w+::)\w+::$/, '$1');
+  const parent = own.replace(/^(\w+::\w+::.*?)\w+::$/, '$1');
   const suites = [];
   const groups = new Map();
   for (const test of tests) {

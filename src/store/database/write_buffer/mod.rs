@@ -519,7 +519,7 @@ mod tests {
         let mut store = Store::in_memory(StoreOptions::default()).unwrap();
         store.begin().unwrap();
         let limit = store.database().lock().buffer.borrow().kv_limit;
-        let held = |entries: &Journaled<Written>| -> usize {
+        let held = |entries: &UndoMap<Written>| -> usize {
             let values = entries.iter().map(|(_, value)| value.as_deref());
             values.map(|value| value.map_or(0, <[u8]>::len)).sum()
         };
