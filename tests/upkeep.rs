@@ -169,6 +169,188 @@ fn a_dry_run_finds_what_pruning_then_deletes() {
     }
 }
 
+/// Changes rows of a store behind its back; one row each.
+fn damage(store: &Path, changes: &[&str]) {
+    let connection = rusqlite::Connection::open(file_in_directory(store)).unwrap();
+    for sql in changes {
+        assert_eq!(connection.execute(sql, []).unwrap(), 1, "{sql}");
+    }
+}
+
+#[test]
+fn damaged_contents_are_replaced_by_sound_ones() {
+    let base = tempfile::tempdir().unwrap();
+    let [store, full] = ["store", "full"].map(|name| base.path().join(name));
+    make_store(&store, 4, 30);
+    let before = export(&store, &full);
+    let replacing = RepopulateOptions {
+        replace_damaged: true,
+        ..RepopulateOptions::new(ArtifactMode::Debug)
+    };
+    let fill_from = |full: &Path, options: RepopulateOptions| {
+        repopulate_from_directory(full, &store, options, &Monitor::default()).unwrap()
+    };
+    let artifacts = before.len() as u64 - 2;
+    let untouched = fill_from(&full, replacing.clone());
+    assert_eq!(untouched.present, artifacts);
+    assert!(untouched.replaced.is_empty() && untouched.filled.is_empty());
+
+    let swapped = "(SELECT compressedSnapshot FROM snapshots WHERE vatID = 'v2' AND snapPos = 60)";
+    let swapped_size = "(SELECT compressedSize FROM snapshots WHERE vatID = 'v2' AND snapPos = 60)";
+    let swap = format!(
+        "UPDATE snapshots SET compressedSnapshot = {swapped}, compressedSize = {swapped_size}
+         WHERE vatID = 'v1' AND snapPos = 30"
+    );
+    let damages: [(&str, &str); 12] = [
+        (
+            "transcript.v1.0.30",
+            "UPDATE transcriptItems SET item = 'x' WHERE vatID = 'v1' AND position = 3",
+        ),
+        (
+            "transcript.v1.30.60",
+            "DELETE FROM transcriptItems WHERE vatID = 'v1' AND position = 40",
+        ),
+        (
+            "transcript.v1.60.90",
+            "UPDATE transcriptItems SET item = CAST(item AS BLOB)
+             WHERE vatID = 'v1' AND position = 89",
+        ),
+        (
+            "transcript.v1.90.120",
+            "UPDATE transcriptItems SET incarnation = 7 WHERE vatID = 'v1' AND position = 90",
+        ),
+        (
+            "transcript.v1.120.121",
+            "UPDATE transcriptItems SET item = 'x' WHERE vatID = 'v1' AND position = 120",
+        ),
+        (
+            "transcript.v2.0.30",
+            "DELETE FROM transcriptItems WHERE vatID = 'v2' AND position = 29",
+        ),
+        ("snapshot.v1.30", &swap),
+        (
+            "snapshot.v1.60",
+            "UPDATE snapshots SET compressedSnapshot = x'00' WHERE vatID = 'v1' AND snapPos = 60",
+        ),
+        (
+            "snapshot.v1.90",
+            "UPDATE snapshots SET compressedSize = 5 WHERE vatID = 'v1' AND snapPos = 90",
+        ),
+        (
+            "snapshot.v1.120",
+            "UPDATE snapshots SET uncompressedSize = 5 WHERE vatID = 'v1' AND snapPos = 120",
+        ),
+        (
+            "snapshot.v2.30",
+            "UPDATE snapshots SET compressedSnapshot = CAST(compressedSnapshot AS TEXT)
+             WHERE vatID = 'v2' AND snapPos = 30",
+        ),
+        (
+            "snapshot.v2.60",
+            "UPDATE snapshots SET compressedSnapshot = 1 WHERE vatID = 'v2' AND snapPos = 60",
+        ),
+    ];
+    damage(&store, &damages.map(|(_, sql)| sql));
+    let mut names = damages.map(|(name, _)| name.as_bytes().to_vec());
+    names.sort();
+    // One that lacks its first items has been pruned by half.
+    damage(
+        &store,
+        &["DELETE FROM transcriptItems WHERE vatID = 'v2' AND position = 30"],
+    );
+    let ignoring = fill_from(&full, RepopulateOptions::new(ArtifactMode::Debug));
+    assert!(ignoring.replaced.is_empty());
+    damage(
+        &store,
+        &["DELETE FROM transcriptItems WHERE vatID = 'v2' AND position = 60"],
+    );
+    let replaced = fill_from(&full, replacing.clone());
+    assert_eq!(replaced.filled, [b"transcript.v2.60.90"]);
+    let filled_before: Vec<&Vec<u8>> = ignoring.filled.iter().collect();
+    let expected: Vec<Vec<u8>> = names
+        .into_iter()
+        .filter(|name| !filled_before.contains(&name))
+        .collect();
+    assert_eq!(replaced.replaced, expected);
+    let bytes_of = |names: &[Vec<u8>]| -> u64 {
+        let lengths = before.iter().filter_map(|(name, contents)| {
+            let is_among = names.iter().any(|found| found == name.as_bytes());
+            is_among.then_some(contents.len() as u64)
+        });
+        lengths.sum()
+    };
+    assert_eq!(
+        replaced.bytes,
+        bytes_of(&replaced.replaced) + bytes_of(&replaced.filled)
+    );
+    assert!(replaced.missing.is_empty() && replaced.refused.is_empty());
+    let now = base.path().join("now");
+    assert_eq!(export(&store, &now), before);
+    assert_eq!(fill_from(&full, replacing).present, artifacts);
+}
+
+#[test]
+fn a_current_span_is_replaced_from_an_export_at_another_block() {
+    let base = tempfile::tempdir().unwrap();
+    let names = ["store", "early", "late", "now"];
+    let [store, early, late, now] = names.map(|name| base.path().join(name));
+    make_store(&store, 1, 30);
+    let grow = |items: std::ops::Range<i32>| {
+        let mut running = open(&store);
+        for item in items {
+            let item = format!("later {item}");
+            running.add_item(b"v1", item.as_bytes()).unwrap();
+        }
+        running.commit().unwrap();
+        running.close().unwrap();
+    };
+    grow(0..9);
+    export(&store, &early);
+    grow(10..19);
+    let before = export(&store, &now);
+    let copy = base.path().join("copy");
+    fs::create_dir(&copy).unwrap();
+    fs::copy(file_in_directory(&store), file_in_directory(&copy)).unwrap();
+    grow(20..29);
+    export(&store, &late);
+    // The span has the positions 30 to 49 in the copy, 30 to 40 in one export, 30 to 58 in the other.
+    let options = RepopulateOptions {
+        replace_damaged: true,
+        ..RepopulateOptions::new(ArtifactMode::Debug)
+    };
+    let fill_copy = |from: &Path| {
+        let monitor = Monitor::default();
+        repopulate_from_directory(from, &copy, options.clone(), &monitor).unwrap()
+    };
+    let damaged = "UPDATE transcriptItems SET item = 'x' WHERE vatID = 'v1' AND position = ";
+    for (from, position, is_replaced) in [
+        (&early, 35, true),
+        (&late, 35, true),
+        (&late, 48, true),
+        // Not within the artifact, so what it has does not make the span sound.
+        (&early, 45, false),
+        (&late, 45, true),
+    ] {
+        damage(&copy, &[&format!("{damaged}{position}")]);
+        let filled = fill_copy(from);
+        assert_eq!(
+            filled.replaced.len(),
+            usize::from(is_replaced),
+            "{filled:?}"
+        );
+        assert_eq!(
+            filled.refused.len(),
+            usize::from(!is_replaced),
+            "{filled:?}"
+        );
+        if is_replaced {
+            let exported = base.path().join("exported");
+            assert_eq!(export(&copy, &exported), before);
+            fs::remove_dir_all(exported).unwrap();
+        }
+    }
+}
+
 #[test]
 fn large_artifacts_pass_through_a_file() {
     let base = tempfile::tempdir().unwrap();

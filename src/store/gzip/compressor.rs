@@ -222,3 +222,16 @@ fn help(queue: &Queue) {
         let _ = reply.send(Done { member, block });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_may_be_as_large_as_a_value_and_no_larger() {
+        assert!(check_size(value_bytes()).is_ok());
+        let refused = check_size(value_bytes() + 1);
+        assert!(matches!(refused, Err(Error::TooBig)), "{refused:?}");
+        assert!(check_size(0).is_ok());
+    }
+}

@@ -234,6 +234,9 @@ mod tests {
                 "{line}"
             );
         }
+        // As exporters write it, which need not pass through a tree of values.
+        let usual = br#"["kv.a\"b\\c\/d\ne","{\"body\":1}"]"#;
+        assert!(parse_plain(usual).is_some());
         assert_eq!(
             parse_entry(br#"["kv.a"]"#).unwrap(),
             (b"kv.a".to_vec(), None)
@@ -258,6 +261,42 @@ mod tests {
         ] {
             assert!(parse_entry(bad.as_bytes()).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn records_come_in_batches_until_nobody_takes_them() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("data");
+        let line = format!("[\"kv.{}\",\"1\"]\n", "k".repeat(1000));
+        let lines = 3 * limits().record_batch_bytes / line.len() + 10;
+        std::fs::write(&path, line.repeat(lines)).unwrap();
+        let monitor = Monitor::default();
+        let mut batches = Vec::new();
+        parse_all(&path, &monitor, |batch| {
+            batches.push(batch.len());
+            Ok(true)
+        })
+        .unwrap();
+        assert_eq!(batches.len(), 4, "{batches:?}");
+        assert_eq!(batches.iter().sum::<usize>(), lines);
+        assert_eq!(monitor.progress().bytes as usize, lines * (line.len() - 1));
+        let mut taken = 0;
+        parse_all(&path, &monitor, |_| {
+            taken += 1;
+            Ok(taken < 2)
+        })
+        .unwrap();
+        assert_eq!(taken, 2);
+    }
+
+    #[test]
+    fn a_bad_record_is_told_by_its_line() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("data");
+        std::fs::write(&path, "[\"a\",\"1\"]\n[\"b\",\"1\"]\n[7]\n").unwrap();
+        let error = parse_all(&path, &Monitor::default(), |_| Ok(true)).unwrap_err();
+        let message = error.to_string();
+        assert!(message.contains("line 3"), "{message}");
     }
 
     #[test]
