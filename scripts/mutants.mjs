@@ -185,12 +185,21 @@ const runCampaign = async mutants => {
 
   const traceFile = path.join(directory, 'trace.json');
   const old = existsSync(traceFile) ? JSON.parse(readFileSync(traceFile, 'utf8')) : { keys: [], traced: {} };
-  const isKnown = mutants.every(({ key }) => old.keys.includes(key));
   const functionOf = ({ file, functionStart }) => `${file} ${functionStart}`;
   const near = new Map();
   for (const mutant of switched) {
     near.set(functionOf(mutant), [...(near.get(functionOf(mutant)) ?? []), mutant.key]);
   }
+  // A test that has not changed is not traced again: whatever is new in a file it may reach if it reached that file.
+  const oldKeys = new Set(old.keys);
+  const fileOf = new Map(mutants.map(({ key, file }) => [key, file]));
+  const known = Object.fromEntries(
+    Object.entries(old.traced).map(([id, trace]) => {
+      const files = new Set(trace.reached.map(key => fileOf.get(key)));
+      const added = switched.filter(({ key, file }) => !oldKeys.has(key) && files.has(file)).map(({ key }) => key);
+      return [id, { ...trace, reached: [...trace.reached, ...added] }];
+    }),
+  );
   const ranking = makeRanking();
   const allTests = findTests(copy.tree, programs);
   const traced = {};
@@ -201,25 +210,24 @@ const runCampaign = async mutants => {
     const found = await traceTests(copy.tree, tests, {
       jobs: Number(values.jobs),
       keyOf: number => mutants[number - 1]?.key,
-      known: isKnown ? old.traced : {},
+      known,
       isOver: () => ending.asked,
       onProgress: (done, all, { id, file }, { ok, ms, reached }) => {
         if (!ok) say(`${id} fails without a mutant, and is not asked`);
         if (file || done % 100 === 0) say(`${done}/${all} ${id}: ${ms} ms, ${reached.length} reached`);
       },
     });
-    if (ending.asked) return undefined;
     Object.assign(traced, found);
+    const kept = { keys: mutants.map(({ key }) => key), traced: { ...known, ...traced } };
+    writeFileSync(traceFile, JSON.stringify(kept));
+    if (ending.asked) return undefined;
     const reachedBy = new Map(tests.map(({ id }) => [id, new Set(traced[id].reached)]));
-    writeFileSync(traceFile, JSON.stringify({ keys: mutants.map(({ key }) => key), traced }));
     return (file, keys) => suitesFor(tests, traced, id => keys.some(key => reachedBy.get(id).has(key)), file);
   };
   const isWanted = mutant => {
     const outcome = outcomeOf(mutant);
     return !outcome || outcome === 'pending' || (values.again && outcome === 'survived' && !accepted.reasonFor(mutant));
   };
-  const wanted = { switched: switched.filter(isWanted), singles: singles.filter(isWanted) };
-
   /** Asks suites about each of several mutants; returns those that survive. */
   const tryAll = async (queue, suitesOf, { before, budget, isLast }) => {
     const survivors = [];
@@ -240,17 +248,22 @@ const runCampaign = async mutants => {
     return new Map(survivors);
   };
 
-  // Rust's tests are the quicker ones, and leave few mutants for those in JavaScript.
   const rustSuites = await look(allTests.filter(({ file }) => !file));
-  const left = rustSuites && (await tryAll(wanted.switched, rustSuites, { budget: patience / 3, isLast: false }));
-  if (isOver()) return;
-  const avaSuites = await look(allTests.filter(({ file }) => file));
+  const avaSuites = rustSuites && (await look(allTests.filter(({ file }) => file)));
   if (!avaSuites) return;
   const bothSuites = (...of) => [...rustSuites(...of), ...avaSuites(...of)];
-  await tryAll([...left.keys()], bothSuites, { before: left, isLast: true });
+  for (const area of values.area) {
+    if (isOver()) return;
+    say(area);
+    const queue = switched.filter(mutant => mutant.area === area && isWanted(mutant));
+    // Rust's tests are the quicker ones, and leave few mutants for those in JavaScript.
+    const left = await tryAll(queue, rustSuites, { budget: patience / 3, isLast: false });
+    await tryAll([...left.keys()], bothSuites, { before: left, isLast: true });
+  }
 
-  say(`${wanted.singles.length} mutants are built one by one`);
-  for (const mutant of wanted.singles) {
+  const rest = singles.filter(isWanted);
+  say(`${rest.length} mutants are built one by one`);
+  for (const mutant of rest) {
     if (isOver()) break;
     const own = await copy.buildOne(mutant);
     if (!own) {
