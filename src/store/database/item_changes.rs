@@ -144,6 +144,18 @@ mod tests {
     }
 
     #[test]
+    fn a_new_savepoint_takes_the_place_of_one_that_is_gone() {
+        let mut changes = ItemChanges::default();
+        changes.add(b"v1", 0, 1);
+        changes.mark();
+        changes.add(b"v1", 1, 2);
+        changes.release_marks_from(0);
+        changes.mark();
+        changes.add(b"v2", 0, 1);
+        assert_eq!(changes.since(0), [range(b"v2", 0, 1)]);
+    }
+
+    #[test]
     fn very_many_changes_are_remembered_as_one() {
         let mut changes = ItemChanges::default();
         for pos in 0..=MAX_CHANGES as i64 {

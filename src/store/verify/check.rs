@@ -220,3 +220,29 @@ pub(super) fn check_id(check: &Check<'_>, what: &str, id: &[u8], table: StoreTab
     }
     check.check_unicode(what, id, |finding| finding.of(id), table);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_described_by_type_and_content() {
+        for (value, expected) in [
+            (ValueRef::Null, "NULL"),
+            (ValueRef::Integer(-7), "the number -7"),
+            (ValueRef::Real(0.5), "the number 0.5"),
+            (ValueRef::Blob(b"abc"), "a blob of 3 bytes"),
+        ] {
+            assert_eq!(describe(value), expected);
+        }
+        let text = describe(ValueRef::Text(b"v1"));
+        assert_eq!(text, format!("the text {}", brief(b"v1")));
+    }
+
+    #[test]
+    fn only_what_is_wrong_with_the_file_is_damage() {
+        assert!(is_damage(&Error::BadRow("a row".into())));
+        assert!(!is_damage(&Error::Aborted));
+        assert!(!is_damage(&Error::DatabaseClosed));
+    }
+}

@@ -350,6 +350,23 @@ pub(super) fn brief(text: &[u8]) -> String {
 mod tests {
     use super::*;
 
+    #[test]
+    fn long_texts_and_names_are_not_told_whole() {
+        let most = "x".repeat(MOST_BYTES);
+        assert_eq!(brief(b"v1"), show(b"v1"));
+        assert_eq!(brief(most.as_bytes()), show(most.as_bytes()));
+        let longer = format!("{most}y");
+        let shown = brief(longer.as_bytes());
+        assert_eq!(shown, format!("{}… (201 bytes)", show(most.as_bytes())));
+        let finding = |name: Vec<u8>| {
+            let finding = Finding::new(FindingKind::ALL[0], StoreTable::Spans, "a message");
+            finding.artifact(name).artifact
+        };
+        let name = vec![b'n'; 3 * MOST_BYTES];
+        assert_eq!(finding(name.clone()), Some(name.clone()));
+        assert_eq!(finding([name, b"n".to_vec()].concat()), None);
+    }
+
     /// The row of `docs/reference/verify.md` for a kind.
     fn row(kind: FindingKind) -> String {
         let [name, severity] = [kind.name(), kind.severity().name()];
