@@ -250,7 +250,7 @@ fn fill(exporter: &Exporter, staged: &Staged) -> Result<Store> {
     staged.defer_sync()?;
     staged.database().lock().execute("PRAGMA cache_size=5")?;
     let options = StoreOptions {
-        change_target: ChangeTarget::Nobody,
+        change_target: ChangeTarget::Discard,
         ..StoreOptions::default()
     };
     let mut store = Store::over(staged.database().clone(), options)?;

@@ -341,7 +341,7 @@ pub fn make(call: &Call<'_, ()>) -> Result<Reply> {
         change_target: match call.text(2, "noteTo")?.as_slice() {
             b"pendingExports" => ChangeTarget::PendingExports,
             b"list" => ChangeTarget::List,
-            _ => ChangeTarget::Nobody,
+            _ => ChangeTarget::Discard,
         },
         keep_snapshots: call.is_true(3),
         keep_transcripts: call.is_true(4),
@@ -508,7 +508,7 @@ fn kernel_set_many(call: &StoreCall<'_>) -> Result<Reply> {
             Some(value) => store.kernel_set(key, value),
             None => store.kernel_delete(key),
         })?;
-        store.outdate_copies();
+        store.invalidate_caches();
         Ok(Value::Undefined)
     })
 }

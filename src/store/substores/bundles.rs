@@ -1,4 +1,4 @@
-//! `bundleStore`: the code that vats run, by the hash of its contents.
+//! `bundleStore`: the code that vats run. A bundle's ID contains the hash of its contents.
 
 use rusqlite::params;
 use rusqlite::types::ValueRef;
@@ -12,14 +12,14 @@ use crate::store::error::{Error, Result};
 use crate::store::records::names;
 use crate::store::records::record::described_text;
 
-/// The longest bundle that an import takes, in bytes: it is held in memory as a whole, and comes from
-/// whoever offers it.
+/// The longest bundle that an import accepts, in bytes. An import holds a whole bundle in memory,
+/// and an export may come from an untrusted source.
 pub const MAX_BUNDLE_BYTES: usize = 128 << 20;
 
-/// Adds bytes to the artifact of a bundle that is being gathered.
+/// Appends `bytes` to `data`, the bundle artifact `name` read so far.
 ///
 /// # Errors
-/// [`Error::ArtifactTooLong`].
+/// [`Error::ArtifactTooLong`] above [`MAX_BUNDLE_BYTES`].
 pub fn gather_bundle(name: &[u8], data: &mut Vec<u8>, bytes: &[u8]) -> Result<()> {
     if data.len().saturating_add(bytes.len()) > MAX_BUNDLE_BYTES {
         return Err(Error::ArtifactTooLong {
@@ -31,7 +31,7 @@ pub fn gather_bundle(name: &[u8], data: &mut Vec<u8>, bytes: &[u8]) -> Result<()
     Ok(())
 }
 
-/// What a bundle consists of, as the file holds it.
+/// The contents of a bundle, as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BundleContents {
     /// The JSON text of a `nestedEvaluate` bundle, whose ID starts with `b0-`.
@@ -49,10 +49,10 @@ impl BundleContents {
     }
 }
 
-/// A bundle that is to be added, in the parts that matter.
+/// The parts of a new bundle that [`Store::add_bundle`] checks and stores.
 #[derive(Debug, Clone, Default)]
 pub struct NewBundle {
-    /// its `moduleFormat`, if that is a text
+    /// its `moduleFormat`, if that is a string
     pub module_format: Option<Vec<u8>>,
     /// its `moduleFormat` as JSON text, for messages
     pub quoted_format: String,
@@ -121,7 +121,7 @@ impl Database {
     }
 }
 
-/// What a row holds, if it holds anything.
+/// The contents in a row, if any.
 fn contents(value: ValueRef<'_>) -> Option<BundleContents> {
     match value {
         ValueRef::Text(text) if !text.is_empty() => Some(BundleContents::Script(text.to_vec())),
@@ -131,18 +131,17 @@ fn contents(value: ValueRef<'_>) -> Option<BundleContents> {
 }
 
 impl Store {
-    /// Adds a bundle. That its contents are well-formed is the caller's business, but they have
-    /// to match the ID.
+    /// Adds a bundle. Its contents must match its ID; whether they are well-formed is not checked.
     ///
     /// # Errors
     /// [`Error::UnsupportedBundleId`]; [`Error::UnsupportedBundleFormat`];
-    /// [`Error::BundleMismatch`]; SQLite's `SQLITE_CONSTRAINT_…` if the bundle is there already.
+    /// [`Error::BundleMismatch`]; SQLite's `SQLITE_CONSTRAINT_…` if the store has the bundle.
     pub fn add_bundle(&mut self, bundle_id: &[u8], bundle: &NewBundle) -> Result<()> {
         let contents = checked_contents(bundle_id, bundle)?;
-        self.atomically(|db, notes, _| {
+        self.atomically(|db, changes, _| {
             db.add_bundle_record(bundle_id)?;
             db.populate_bundle(bundle_id, &contents)?;
-            notes.set(db, &names::bundle_name(bundle_id), bundle_id)
+            changes.set(db, &names::bundle_name(bundle_id), bundle_id)
         })
     }
 
@@ -170,12 +169,12 @@ impl Store {
             return Ok(());
         }
         drop(db);
-        self.atomically(|db, notes, _| {
+        self.atomically(|db, changes, _| {
             db.run_unbuffered(
                 "DELETE FROM bundles WHERE bundleID = ?",
                 params![SqlText(bundle_id)],
             )?;
-            notes.delete(db, &names::bundle_name(bundle_id))
+            changes.delete(db, &names::bundle_name(bundle_id))
         })
     }
 
@@ -184,11 +183,11 @@ impl Store {
         self.db.lock().bundle_ids()
     }
 
-    /// Adds a bundle without its contents, from its export record.
+    /// Adds a bundle without contents, from its export record.
     ///
     /// # Errors
     /// [`Error::NotBundleName`]; [`Error::NotSame`] if key and value disagree; SQLite's
-    /// `SQLITE_CONSTRAINT_…` if the bundle is there already.
+    /// `SQLITE_CONSTRAINT_…` if the store has the bundle.
     pub fn import_bundle_record(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
         let bundle_id = record_bundle_id(key, value)?;
         let db = self.db.lock();
@@ -196,10 +195,10 @@ impl Store {
         db.add_bundle_record(bundle_id)
     }
 
-    /// Makes sure that the store has the bundle of this record.
+    /// Checks that the store has the bundle of this record.
     ///
     /// # Errors
-    /// [`Error::UnexpectedBundleRecord`] if it does not, since a repair brings no contents.
+    /// [`Error::UnexpectedBundleRecord`] if it does not: a repair can't add contents.
     pub fn repair_bundle_record(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
         let bundle_id = record_bundle_id(key, value)?;
         if self.db.lock().bundle_exists(bundle_id)? {
@@ -208,7 +207,7 @@ impl Store {
         Err(Error::UnexpectedBundleRecord(bundle_id.to_vec()))
     }
 
-    /// Stores the contents of a bundle that was checked, for which there is a record.
+    /// Stores the checked contents of a bundle that has a record.
     ///
     /// # Errors
     /// [`Error::BundleRecordMissing`].
@@ -218,7 +217,7 @@ impl Store {
         db.populate_bundle(bundle_id, contents)
     }
 
-    /// All bundles with their contents, where there are any.
+    /// All bundles, with their contents unless pruned.
     pub fn dump_bundles(&self) -> Result<Vec<(Vec<u8>, Option<BundleContents>)>> {
         self.db.lock().peek_rows(
             "SELECT bundleID, bundle FROM bundles ORDER BY bundleID",
@@ -256,10 +255,10 @@ pub(crate) fn export_bundle(shared: &SharedDatabase, name: &[u8]) -> Result<Vec<
     Ok(shared.lock().bundle(bundle_id)?.into_bytes())
 }
 
-/// Checks the contents of a bundle artifact against the ID in its name, as every import does.
+/// Checks the contents of a bundle artifact against the ID in its name.
 ///
 /// # Errors
-/// [`Error::NotBundleName`]; [`Error::BundleRefused`], in the words of the check that failed.
+/// [`Error::NotBundleName`]; [`Error::BundleRefused`], with the message of the check that failed.
 pub fn check_bundle_artifact(name: &[u8], data: Vec<u8>) -> Result<BundleContents> {
     let bundle_id = names::bundle_id_from_name(name)?;
     let bundle_id = std::str::from_utf8(bundle_id).map_err(|_| Error::UnsupportedBundleId {
@@ -287,7 +286,7 @@ fn record_bundle_id<'k>(key: &'k [u8], value: &[u8]) -> Result<&'k [u8]> {
     Ok(bundle_id)
 }
 
-/// What to store for a bundle, if its ID is right.
+/// Checks a new bundle against its ID; returns the contents to store.
 fn checked_contents(bundle_id: &[u8], bundle: &NewBundle) -> Result<BundleContents> {
     let require_format = |version, format: &[u8]| match &bundle.module_format {
         Some(found) if found == format => Ok(()),

@@ -1,42 +1,43 @@
-//! Cranks, their hashes, and the changes of the export data that go with them.
+//! Cranks, their hashes, and the delivery of changes of the export data.
 //!
-//! A crank is one delivery of the kernel. Within it the kernel establishes savepoints and may
-//! roll back to one: that undoes everything written since, in every sub-store, pending export
-//! data included, but not the crankhash, which goes on to cover what was rolled back.
+//! A crank is one delivery of the kernel. Within it the kernel establishes savepoints and may roll
+//! back to one. A rollback undoes everything written since the savepoint in every sub-store,
+//! pending export changes included, but not the crankhash: it covers the writes that were rolled
+//! back.
 
 use super::Store;
-use super::kv::Noted;
+use super::kv::Exported;
 use crate::store::encoding::hash::Sha256;
 use crate::store::encoding::wtf8;
 use crate::store::error::{Error, Result, show};
 use crate::store::records::change::Exports;
 
-/// What [`Store::emit_crank_hashes`] returns, both in hexadecimal.
+/// The hashes of a crank, in hexadecimal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CrankHashes {
-    /// The hash of the changes since the crank began.
+    /// The hash of the changes in the crank.
     pub crankhash: String,
-    /// The hash of all changes ever.
+    /// The hash of the changes in all cranks.
     pub activityhash: String,
 }
 
-/// The key under which the activityhash is kept.
+/// The key of the activityhash.
 pub const ACTIVITYHASH: &[u8] = b"activityhash";
 
 /// The crank in progress.
 #[derive(Default)]
 pub(crate) struct Crank {
     running: bool,
-    /// The names of the savepoints; the one at index N is `tN` to SQLite.
+    /// The names of the savepoints. SQLite's name of the savepoint at index N is `tN`.
     savepoints: Vec<Vec<u8>>,
     hash: Sha256,
-    /// What is yet to be added to the hash, so that many small pieces make few large ones.
+    /// Bytes to be added to the hash, collected because few large additions are fast.
     unhashed: Vec<u8>,
-    /// The hash as it was before it was taken last.
+    /// The hash before the last [`Crank::take_hash`].
     taken: Sha256,
 }
 
-/// How many bytes are gathered before they are hashed.
+/// How many bytes are collected before they are hashed.
 const HASH_BYTES: usize = 64 * 1024;
 
 impl Crank {
@@ -59,7 +60,7 @@ impl Crank {
         }
     }
 
-    /// The hash of all lines, which begins anew.
+    /// Returns the hash of all lines since the last call, and resets it.
     fn take_hash(&mut self) -> String {
         self.hash.add(&self.unhashed);
         self.unhashed.clear();
@@ -67,14 +68,14 @@ impl Crank {
         self.taken.clone().finish()
     }
 
-    /// Undoes [`Crank::take_hash`]. Lines that were added since, and fit into the room for them, stay.
+    /// Undoes [`Crank::take_hash`]. Lines added since then stay if they are not hashed yet.
     fn restore_hash(&mut self) {
         self.hash = std::mem::take(&mut self.taken);
     }
 }
 
 impl Store {
-    /// Begins a crank.
+    /// Starts a crank.
     ///
     /// # Errors
     /// [`Error::CrankInCrank`].
@@ -93,7 +94,7 @@ impl Store {
         self.crank.running
     }
 
-    /// Marks a point in the crank to which [`Store::rollback_crank`] can return.
+    /// Establishes a savepoint for [`Store::rollback_crank`].
     ///
     /// # Errors
     /// [`Error::OutsideCrank`].
@@ -102,15 +103,15 @@ impl Store {
             return Err(Error::OutsideCrank("establishCrankSavepoint"));
         }
         let db = self.db.lock();
-        // Outside of a transaction, releasing the savepoint would commit.
+        // Outside a transaction, releasing the savepoint would commit.
         self.ensure_txn(&db)?;
         db.set_savepoint(self.crank.savepoints.len())?;
         self.crank.savepoints.push(name.to_vec());
         Ok(())
     }
 
-    /// Undoes all that was written since the savepoint was established, and forgets it. Returns
-    /// the keys of the kvStore that may have other values now, for whoever has copies (see
+    /// Undoes everything written since the savepoint, and drops it. Returns the keys of the kvStore
+    /// whose values may have changed, for caches of values (see
     /// [`Database::signal`](crate::store::database::Database::signal)).
     ///
     /// # Errors
@@ -130,9 +131,9 @@ impl Store {
         Ok(undone)
     }
 
-    /// Computes the hashes of the crank so far, and begins a new crankhash.
+    /// Computes the hashes of the crank so far, and resets the crankhash.
     ///
-    /// The new activityhash is stored and exported.
+    /// Stores and exports the new activityhash.
     pub fn emit_crank_hashes(&mut self) -> Result<CrankHashes> {
         let crankhash = self.take_crankhash();
         self.emit_activityhash(crankhash)
@@ -145,7 +146,7 @@ impl Store {
         self.write(
             ACTIVITYHASH,
             Some(&activityhash.as_bytes().into()),
-            Noted::Yes,
+            Exported::Yes,
         )?;
         Ok(CrankHashes {
             crankhash,
@@ -153,25 +154,25 @@ impl Store {
         })
     }
 
-    /// The crankhash, which begins anew.
+    /// Returns the crankhash, and resets it.
     pub fn take_crankhash(&mut self) -> String {
         self.crank.take_hash()
     }
 
-    /// Lets the crankhash that was taken last go on, because what it was taken for has failed.
+    /// Undoes [`Store::take_crankhash`], because the work that needed the hash failed.
     pub fn restore_crankhash(&mut self) {
         self.crank.restore_hash();
     }
 
-    /// Exports an activityhash that was stored.
+    /// Exports an activityhash that is stored already.
     pub fn note_activityhash(&mut self, activityhash: &str) -> Result<()> {
         let db = self.db.lock();
         self.export_changes
             .kv(&db, ACTIVITYHASH, Some(&activityhash.as_bytes().into()))
     }
 
-    /// Releases the crank's savepoints and hands out the pending changes of the export data, if
-    /// any. The crank ends with [`Store::finish_crank`], when these have been delivered.
+    /// Releases the crank's savepoints and takes the pending changes of the export data. After they
+    /// are delivered, [`Store::finish_crank`] ends the crank.
     ///
     /// # Errors
     /// [`Error::OutsideCrank`]; [`Error::DatabaseClosed`]; SQLite's errors.
@@ -183,14 +184,14 @@ impl Store {
         db.connection()?;
         db.check_intact()?;
         let is_set = !self.crank.savepoints.is_empty();
-        let notes = &self.export_changes;
+        let changes = &self.export_changes;
         let pending = if db.is_without_journal() {
-            // What was taken could not be put back.
+            // The export changes are taken last, because they could not be restored.
             db.release_savepoints(is_set)?;
-            notes.take_pending_exports(&db)?
+            changes.take_pending_exports(&db)?
         } else {
             db.atomically(|db| {
-                let pending = notes.take_pending_exports(db)?;
+                let pending = changes.take_pending_exports(db)?;
                 db.release_savepoints(is_set)?;
                 Ok(pending)
             })?
@@ -204,8 +205,8 @@ impl Store {
         self.crank.running = false;
     }
 
-    /// Hands out the pending changes of the export data, which are to be delivered before
-    /// [`Store::commit`]; `None` when there is no transaction, and so nothing to commit.
+    /// Takes the pending changes of the export data, to be delivered before [`Store::commit`].
+    /// `None` if no transaction is open, so that there is nothing to commit.
     ///
     /// # Errors
     /// [`Error::StoreClosed`].
@@ -221,7 +222,7 @@ impl Store {
         self.export_changes.take_pending_exports(&db).map(Some)
     }
 
-    /// Commits everything written since the last commit, if anything was.
+    /// Commits the open transaction, if any.
     ///
     /// # Errors
     /// [`Error::StoreClosed`]; [`Error::Torn`]; SQLite's errors.
@@ -237,8 +238,8 @@ impl Store {
         Ok(())
     }
 
-    /// Hands out the changes of the export data since this was last called, in the order in which
-    /// they were made, when they are kept in a list.
+    /// Takes the changes of the export data since the last call, in the order in which they were
+    /// made. For stores with [`ChangeTarget::List`](super::ChangeTarget::List).
     pub fn take_export_changes(&mut self) -> Exports {
         Exports {
             changes: std::mem::take(&mut self.export_changes.list),
@@ -246,9 +247,9 @@ impl Store {
         }
     }
 
-    /// Takes back changes of the export data that were handed out and have not arrived: they are
-    /// handed out again the next time. A change that was noted since counts in place of an older one
-    /// of the same key, and what a rollback has undone since is not taken back.
+    /// Takes back changes of the export data that were not delivered; the next call that takes
+    /// changes returns them again. A newer change of the same key replaces an older one. Changes
+    /// that a rollback has undone are dropped.
     ///
     /// # Errors
     /// SQLite's errors.
@@ -262,7 +263,7 @@ impl Store {
     }
 }
 
-/// The activityhash that follows `old` after a crank.
+/// The activityhash after a crank with this crankhash, from the activityhash before it.
 pub fn next_activityhash(old: &[u8], crankhash: &str) -> String {
     let mut hash = Sha256::new();
     hash.add(b"activityhash\n");

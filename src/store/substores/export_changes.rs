@@ -1,4 +1,4 @@
-//! Changes of the export data on their way to the host.
+//! Records changes of the export data and hands them to the host.
 
 use std::sync::Arc;
 
@@ -8,11 +8,11 @@ use crate::store::error::Result;
 use crate::store::records::change::{ExportChange, Exports};
 use crate::store::records::names::RECORD_PREFIX;
 
-/// Where changes go, and those in the list.
+/// Records changes of the export data where [`ChangeTarget`] says.
 pub(crate) struct ExportChanges {
     to: ChangeTarget,
     pub(crate) list: Vec<ExportChange>,
-    /// Room for a key.
+    /// A buffer for record keys.
     key: Vec<u8>,
 }
 
@@ -25,7 +25,7 @@ impl ExportChanges {
         }
     }
 
-    /// ExportChanges that a record was set, in place of what was noted of the same key before.
+    /// Records that an export record was set. Replaces a pending change of the same key.
     pub(crate) fn set(
         &mut self,
         db: &Database,
@@ -35,12 +35,12 @@ impl ExportChanges {
         self.add(db, key, || Some(value.into()))
     }
 
-    /// ExportChanges that a record was deleted.
+    /// Records that an export record was deleted.
     pub(crate) fn delete(&mut self, db: &Database, key: &[u8]) -> Result<()> {
         self.add(db, key, || None)
     }
 
-    /// ExportChanges that an entry of the kvStore was set or deleted.
+    /// Records that a key of the kvStore was set or deleted (`None`).
     pub(crate) fn kv(
         &mut self,
         db: &Database,
@@ -63,14 +63,14 @@ impl ExportChanges {
         value: impl FnOnce() -> Option<Arc<[u8]>>,
     ) -> Result<()> {
         match self.to {
-            ChangeTarget::Nobody => {}
+            ChangeTarget::Discard => {}
             ChangeTarget::List => self.list.push((key.to_vec(), value())),
             ChangeTarget::PendingExports => db.add_pending_export(key, value())?,
         }
         Ok(())
     }
 
-    /// Hands out all changes that were noted, sorted by key.
+    /// Takes all pending changes, sorted by key.
     pub(crate) fn take_pending_exports(&self, db: &Database) -> Result<Exports> {
         if self.to != ChangeTarget::PendingExports {
             return Ok(Exports::default());
@@ -85,10 +85,10 @@ impl ExportChanges {
         Ok(exports)
     }
 
-    /// ExportChanges again what was handed out and has not arrived.
+    /// Records again changes that were taken and not delivered.
     pub(crate) fn give_back(&mut self, db: &Database, exports: Exports) -> Result<()> {
         match self.to {
-            ChangeTarget::Nobody => Ok(()),
+            ChangeTarget::Discard => Ok(()),
             ChangeTarget::List => {
                 self.list.splice(0..0, exports.changes);
                 Ok(())

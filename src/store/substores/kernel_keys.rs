@@ -1,16 +1,16 @@
-//! What a SwingSet kernel keeps in the key-value store of its vats and bundles.
+//! The keys in which a SwingSet kernel keeps its vats and bundles.
 //!
 //! | key | value |
 //! | --- | --- |
 //! | `vat.name.NAME` | the ID of a static vat |
 //! | `vat.dynamicIDs` | the IDs of the dynamic vats, as a JSON array |
-//! | `vats.terminated` | those of the vats that are being deleted, a little in each block |
-//! | `vNN.o.nextID` | there as long as the vat exists |
-//! | `vNN.source`, `vNN.options` | what the vat is started from, as JSON |
+//! | `vats.terminated` | the IDs of the terminated vats, which the kernel deletes in steps |
+//! | `vNN.o.nextID` | present as long as the vat exists |
+//! | `vNN.source`, `vNN.options` | the vat's code and its options, as JSON objects |
 //! | `namedBundleID.NAME` | the ID of a bundle |
-//! | `bundle.ID` | a bundle, where there is no bundle store yet |
+//! | `bundle.ID` | a bundle, in stores that predate the bundle store |
 //!
-//! What is malformed counts as absent.
+//! A malformed value counts as absent.
 
 use rusqlite::params;
 
@@ -24,15 +24,15 @@ pub(crate) const BUNDLE_PREFIX: &[u8] = b"bundle.";
 pub(crate) const NAMED_BUNDLE_PREFIX: &[u8] = b"namedBundleID.";
 const NAME_PREFIX: &[u8] = b"vat.name.";
 
-/// The longest value that is taken apart, in bytes.
+/// The longest value that is parsed, in bytes.
 const MAX_BYTES: usize = 16 << 20;
 
-/// Whether an ID is of the form that the kernel gives its vats: `v` and a number.
+/// Whether `id` has the form of a vat ID: `v` and a number.
 fn is_vat_id(id: &[u8]) -> bool {
     matches!(id, [b'v', digits @ ..] if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit))
 }
 
-/// The vat that a key belongs to, and what stands behind the vat's ID and the dot.
+/// Splits a key of the form `vNN.REST` into the vat ID and `REST`.
 pub(crate) fn vat_of_key(key: &[u8]) -> Option<(&[u8], &[u8])> {
     let dot = memchr::memchr(b'.', key)?;
     is_vat_id(&key[..dot]).then_some((&key[..dot], &key[dot + 1..]))
@@ -47,13 +47,13 @@ impl Database {
         })
     }
 
-    /// A key's value, if it is an object.
+    /// A key's value, if it is a JSON object.
     fn kv_object(&self, key: &[u8]) -> Result<Option<Json>> {
         let found = self.kv_json(key)?;
         Ok(found.filter(|json| json.as_object().is_some()))
     }
 
-    /// The strings in a key's value, if it is an array.
+    /// The strings in a key's value, if it is a JSON array.
     fn kv_ids(&self, key: &[u8]) -> Result<Vec<Vec<u8>>> {
         let found = self.kv_json(key)?;
         let ids = found.as_ref().and_then(Json::as_array).unwrap_or_default();
@@ -61,18 +61,18 @@ impl Database {
         Ok(strings.map(<[u8]>::to_vec).collect())
     }
 
-    /// What stands behind a prefix, which ends in a dot, in all keys that have it.
+    /// The rest of each key that starts with `prefix`, which ends in a dot.
     pub(crate) fn suffixes(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>> {
         let keys = self.peek_rows(
             "SELECT key FROM kvStore WHERE key >= ? AND key < ? ORDER BY key",
-            params![SqlText(prefix), SqlText(&behind(prefix))],
+            params![SqlText(prefix), SqlText(&upper_bound(prefix))],
             |row| Ok(row.get_ref(0)?.as_bytes()?.to_vec()),
         )?;
         let suffix = |key: Vec<u8>| key.get(prefix.len()..).map(<[u8]>::to_vec);
         Ok(keys.into_iter().filter_map(suffix).collect())
     }
 
-    /// The names of the static vats, and their IDs.
+    /// The static vats: pairs of name and ID.
     pub(crate) fn static_vats(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
         let mut vats = Vec::new();
         for name in self.suffixes(NAME_PREFIX)? {
@@ -89,13 +89,13 @@ impl Database {
         self.kv_ids(b"vat.dynamicIDs")
     }
 
-    /// The IDs of the vats that are being deleted.
+    /// The IDs of the terminated vats.
     pub(crate) fn terminated_vats(&self) -> Result<Vec<Vec<u8>>> {
         self.kv_ids(b"vats.terminated")
     }
 
-    /// The IDs of the vats that have keys of their own. Those are found by leaping from each vat
-    /// to the next one, whatever lies between.
+    /// The IDs of the vats that have keys of their own. One query per vat finds the first key after
+    /// all keys of the previous vat.
     pub(crate) fn vats_with_keys(&self) -> Result<Vec<Vec<u8>>> {
         let mut found = Vec::new();
         let mut from = b"v".to_vec();
@@ -110,7 +110,7 @@ impl Database {
                     if is_vat_id(&key[..dot]) {
                         found.push(key[..dot].to_vec());
                     }
-                    behind(&key[..=dot])
+                    upper_bound(&key[..=dot])
                 }
                 None => [key.as_slice(), b"\0"].concat(),
             };
@@ -118,24 +118,24 @@ impl Database {
         Ok(found)
     }
 
-    /// Whether the kernel's state says that the vat exists.
+    /// Whether the vat exists in the kernel's state.
     pub(crate) fn kernel_has_vat(&self, vat_id: &[u8]) -> Result<bool> {
         self.kv_get(&[vat_id, b".o.nextID"].concat(), |value| value.is_some())
     }
 
-    /// What a vat is started from: `vNN.source`, an object.
+    /// The vat's code: `vNN.source`, a JSON object.
     pub(crate) fn vat_source(&self, vat_id: &[u8]) -> Result<Option<Json>> {
         self.kv_object(&[vat_id, b".source"].concat())
     }
 
-    /// With which options a vat is started: `vNN.options`, an object.
+    /// The vat's options: `vNN.options`, a JSON object.
     pub(crate) fn vat_options(&self, vat_id: &[u8]) -> Result<Option<Json>> {
         self.kv_object(&[vat_id, b".options"].concat())
     }
 }
 
-/// The first key behind all that begin with `prefix`, whose last byte is a dot.
-fn behind(prefix: &[u8]) -> Vec<u8> {
+/// The upper bound, exclusive, of the keys that start with `prefix`, whose last byte is a dot.
+fn upper_bound(prefix: &[u8]) -> Vec<u8> {
     let mut next = prefix.to_vec();
     if let Some(last) = next.last_mut() {
         *last += 1;
@@ -178,7 +178,7 @@ mod tests {
             [(b"comms".to_vec(), b"v3".to_vec())]
         );
         assert_eq!(db.dynamic_vats().unwrap(), [b"v7", b"v9"]);
-        // It is not JSON.
+        // The value is not JSON.
         assert!(db.terminated_vats().unwrap().is_empty());
         assert!(db.kernel_has_vat(b"v10").unwrap());
         assert!(!db.kernel_has_vat(b"v2").unwrap());

@@ -1,7 +1,7 @@
-//! `kvStore`: string keys and string values, in the order of the keys' bytes.
+//! `kvStore`: string keys and string values, sorted by the bytes of the keys.
 //!
-//! Keys that start with `host.` are the host's, those that start with `local.` are not part of
-//! consensus, and all others are: their changes are hashed and exported.
+//! Keys with the prefix `host.` belong to the host, keys with the prefix `local.` to the kernel
+//! alone. All other keys are part of consensus: their changes are hashed and exported.
 
 use std::sync::Arc;
 
@@ -12,19 +12,19 @@ use crate::store::database::Database;
 use crate::store::database::sql_text::SqlText;
 use crate::store::error::{Error, Result};
 
-/// Whom a key belongs to.
+/// The owner of a key, which its prefix determines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyType {
-    /// The kernel's, and not part of consensus.
+    /// The kernel; not part of consensus.
     Local,
-    /// The host application's.
+    /// The host application.
     Host,
-    /// The kernel's, hashed and exported.
+    /// The kernel; part of consensus, so that changes are hashed and exported.
     Consensus,
 }
 
 impl KeyType {
-    /// The reference's word for it.
+    /// The name that the reference uses.
     pub fn name(self) -> &'static str {
         match self {
             KeyType::Local => "local",
@@ -34,7 +34,7 @@ impl KeyType {
     }
 }
 
-/// Whom `key` belongs to.
+/// The type of `key`.
 pub fn key_type(key: &[u8]) -> KeyType {
     if key.starts_with(b"local.") {
         KeyType::Local
@@ -45,27 +45,28 @@ pub fn key_type(key: &[u8]) -> KeyType {
     }
 }
 
-/// Whether a change is one of the export data, too.
+/// Whether a change is recorded in the export data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Noted {
+pub(crate) enum Exported {
     Yes,
     No,
 }
 
-impl Noted {
-    fn of(key_type: KeyType) -> Noted {
+impl Exported {
+    fn of(key_type: KeyType) -> Exported {
         match key_type {
-            KeyType::Consensus => Noted::Yes,
-            _ => Noted::No,
+            KeyType::Consensus => Exported::Yes,
+            _ => Exported::No,
         }
     }
 }
 
-/// How many deleted keys the search for the next key passes over before it writes them.
-const MAX_PASSED_OVER: usize = 64;
+/// How many deletions in the write buffer the search for the next key skips. Beyond that, it
+/// flushes the buffer.
+const MAX_SKIPPED_DELETIONS: usize = 64;
 
 impl Database {
-    /// Gives `take` the value of `key`, without copying it first.
+    /// Calls `take` with the value of `key`, without a copy.
     pub(crate) fn kv_get<T>(&self, key: &[u8], take: impl FnOnce(Option<&[u8]>) -> T) -> Result<T> {
         self.connection()?;
         if let Some(found) = self.buffer.borrow().kv(key) {
@@ -80,7 +81,7 @@ impl Database {
         Ok(take(value?))
     }
 
-    /// The first key behind `previous`, of those in the table and in the buffer.
+    /// The first key after `previous`, in the table and the write buffer.
     fn kv_key_after(&self, previous: &[u8]) -> Result<Option<Vec<u8>>> {
         self.connection()?;
         let mut deleted = 0;
@@ -89,13 +90,16 @@ impl Database {
             && matches!(self.buffer.borrow().kv(key), Some(None))
         {
             deleted += 1;
-            if deleted > MAX_PASSED_OVER {
+            if deleted > MAX_SKIPPED_DELETIONS {
                 break;
             }
             in_table = self.peek_key_after_deleted(previous, key)?;
         }
-        let in_buffer = self.buffer.borrow().key_after(previous, MAX_PASSED_OVER);
-        let Some(in_buffer) = in_buffer.filter(|_| deleted <= MAX_PASSED_OVER) else {
+        let in_buffer = self
+            .buffer
+            .borrow()
+            .key_after(previous, MAX_SKIPPED_DELETIONS);
+        let Some(in_buffer) = in_buffer.filter(|_| deleted <= MAX_SKIPPED_DELETIONS) else {
             self.flush()?;
             return self.peek_key_after(previous);
         };
@@ -107,12 +111,12 @@ impl Database {
 }
 
 impl Store {
-    /// The value of `key`.
+    /// The value of `key`, or `None`.
     pub fn kv_get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
         self.kv_get_with(key, |value| value.map(<[u8]>::to_vec))
     }
 
-    /// Gives `take` the value of `key`, without copying it first.
+    /// Calls `take` with the value of `key`, without a copy.
     pub fn kv_get_with<T>(&self, key: &[u8], take: impl FnOnce(Option<&[u8]>) -> T) -> Result<T> {
         self.db.lock().kv_get(key, take)
     }
@@ -122,45 +126,46 @@ impl Store {
         self.kv_get_with(key, |value| value.is_some())
     }
 
-    /// The first key behind `previous_key`, which itself need not exist.
+    /// The first key after `previous_key`, which need not exist.
     pub fn kv_get_next_key(&self, previous_key: &[u8]) -> Result<Option<Vec<u8>>> {
         self.db.lock().kv_key_after(previous_key)
     }
 
-    /// Sets `key`, whoever it belongs to, without hashing or exporting it.
+    /// Sets a key of any type, without hashing or exporting the change.
     pub fn kv_set(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
-        self.write(key, Some(&value.into()), Noted::No)
+        self.write(key, Some(&value.into()), Exported::No)
     }
 
-    /// Deletes `key`, whoever it belongs to, without hashing or exporting that.
+    /// Deletes a key of any type, without hashing or exporting the change.
     pub fn kv_delete(&mut self, key: &[u8]) -> Result<()> {
-        self.write(key, None, Noted::No)
+        self.write(key, None, Exported::No)
     }
 
-    /// Sets or deletes a key, and notes and traces it. If that fails, nothing has changed.
+    /// Sets or deletes (`None`) a key, exports and traces the change. On failure nothing has
+    /// changed.
     pub(crate) fn write(
         &mut self,
         key: &[u8],
         value: Option<&Arc<[u8]>>,
-        noted: Noted,
+        exported: Exported,
     ) -> Result<()> {
         let db = self.db.lock();
         self.ensure_txn(&db)?;
-        let is_noted = noted == Noted::Yes;
-        if self.trace.is_none() && (!is_noted || db.can_defer(key, value)) {
-            // One step, if any, that can fail; it comes first.
+        let is_exported = exported == Exported::Yes;
+        if self.trace.is_none() && (!is_exported || db.can_defer(key, value)) {
+            // At most one step can fail, and it comes first.
             db.kv_write(key, value)?;
-            if is_noted {
+            if is_exported {
                 self.export_changes.kv(&db, key, value)?;
             }
-            self.invalidate_all_copies(&db);
+            self.invalidate_shared_caches(&db);
             return Ok(());
         }
         drop(db);
-        self.atomically(|db, notes, trace| {
+        self.atomically(|db, changes, trace| {
             db.kv_write(key, value)?;
-            if is_noted {
-                notes.kv(db, key, value)?;
+            if is_exported {
+                changes.kv(db, key, value)?;
             }
             match (trace, value) {
                 (None, _) => Ok(()),
@@ -168,13 +173,13 @@ impl Store {
                 (Some(trace), None) => trace.line(&[b"del", key]),
             }
         })?;
-        self.invalidate_all_copies(&self.db.lock());
+        self.invalidate_shared_caches(&self.db.lock());
         Ok(())
     }
 
-    /// Over a database of the caller's, another store may have its copies of values. Whoever has
-    /// this store's is told by its JavaScript.
-    fn invalidate_all_copies(&self, db: &Database) {
+    /// Invalidates the JavaScript caches of all stores over the caller's database. A store over its
+    /// own database is alone, and its JavaScript updates its cache itself.
+    fn invalidate_shared_caches(&self, db: &Database) {
         if self.transactions == Transactions::Callers {
             db.signal.invalidate();
         }
@@ -185,9 +190,9 @@ impl Store {
     /// # Errors
     /// [`Error::KernelRefusesHostKey`].
     pub fn kernel_set(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
-        let noted = Noted::of(kernel_key_type(key)?);
-        self.write(key, Some(&value.into()), noted)?;
-        if noted == Noted::Yes {
+        let exported = Exported::of(kernel_key_type(key)?);
+        self.write(key, Some(&value.into()), exported)?;
+        if exported == Exported::Yes {
             self.crank.hash_set(key, value);
         }
         Ok(())
@@ -198,25 +203,25 @@ impl Store {
     /// # Errors
     /// [`Error::KernelRefusesHostKey`].
     pub fn kernel_delete(&mut self, key: &[u8]) -> Result<()> {
-        let noted = Noted::of(kernel_key_type(key)?);
-        self.write(key, None, noted)?;
-        if noted == Noted::Yes {
+        let exported = Exported::of(kernel_key_type(key)?);
+        self.write(key, None, exported)?;
+        if exported == Exported::Yes {
             self.crank.hash_delete(key);
         }
         Ok(())
     }
 
-    /// Makes void all copies of values, because values were changed that nobody was told of.
-    pub fn outdate_copies(&self) {
+    /// Invalidates all JavaScript caches of values, because values changed without their knowledge.
+    pub fn invalidate_caches(&self) {
         self.db.lock().signal.invalidate();
     }
 
-    /// Hashes and exports what the kernel set, if the key is part of consensus.
+    /// Hashes and exports a set by the kernel, if the key is part of consensus.
     pub fn note_kernel_set(&mut self, key_type: KeyType, key: &[u8], value: &[u8]) -> Result<()> {
         self.note_shared(key_type, key, Some(&value.into()))
     }
 
-    /// Hashes and exports what the kernel deleted, if the key is part of consensus.
+    /// Hashes and exports a deletion by the kernel, if the key is part of consensus.
     pub fn note_kernel_delete(&mut self, key_type: KeyType, key: &[u8]) -> Result<()> {
         self.note_shared(key_type, key, None)
     }
@@ -256,7 +261,7 @@ impl Store {
         self.kv_delete(key)
     }
 
-    /// Every key and value, in the order of the keys.
+    /// All keys and values, sorted by key.
     pub fn kv_dump(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
         self.db
             .lock()
@@ -269,7 +274,7 @@ impl Store {
     }
 }
 
-/// The type of a key that the kernel may write.
+/// The type of a key that the kernel writes.
 ///
 /// # Errors
 /// [`Error::KernelRefusesHostKey`].
@@ -280,7 +285,7 @@ pub fn kernel_key_type(key: &[u8]) -> Result<KeyType> {
     }
 }
 
-/// Refuses keys that the host may not write.
+/// Checks that the host may write a key.
 ///
 /// # Errors
 /// [`Error::HostRequiresHostKey`].

@@ -1,5 +1,26 @@
-//! The sub-stores: key-value state, transcripts, snapshots and bundles, and the cranks that group
-//! their writes.
+//! [`Store`]: key-value state, transcripts, snapshots and bundles over one database, and the cranks
+//! that group their writes.
+//!
+//! This file defines `Store` with its options, opening, transactions and closing. The other methods
+//! are in `impl Store` blocks by subject:
+//!
+//! | file | methods |
+//! | --- | --- |
+//! | `kv.rs` | `kvStore`: `kv_…`, `kernel_…`, `host_…` |
+//! | `transcripts.rs` | `transcriptStore`: items, spans, span artifacts |
+//! | `snapshots.rs` | `snapStore`: heap snapshots, snapshot artifacts |
+//! | `bundles.rs` | `bundleStore`: bundles, bundle artifacts |
+//! | `crank.rs` | cranks, savepoints, crank hashes, `commit`, delivery of export changes |
+//! | `../transfer/record_import.rs` | export records of spans and snapshots: import, repair |
+//! | `../transfer/span_import.rs` | span artifacts: import |
+//! | `../transfer/exporter.rs` | export records: `span_records`, `snapshot_records`, `bundle_records` |
+//! | `../transfer/completeness.rs` | `check_bundles`, `check_transcripts`, `check_snapshots` |
+//! | `../transfer/archive/span.rs` | `begin_span_archive` |
+//!
+//! The first four add the queries of their tables to `Database`, too, and so does `kernel_keys.rs`
+//! for the keys of a SwingSet kernel. `span_reader.rs` reads spans, `delivery.rs` parses transcript
+//! items, `export_changes.rs` records changes of the export data, and `trace.rs` writes the trace
+//! file.
 
 pub(crate) mod bundles;
 pub(crate) mod crank;
@@ -19,20 +40,20 @@ use super::database::{Database, Location, OpenOptions, SharedDatabase};
 use super::error::{Error, Result};
 use super::tasks::lock;
 
-/// Who begins the transactions that a store's writes belong to.
+/// Who starts the transactions that a store writes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transactions {
-    /// The store itself, at its first write.
+    /// The store, at its first write.
     Own,
-    /// Whoever made the store over a database of theirs.
+    /// The caller, who created the store over its own database.
     Callers,
 }
 
-/// Where a store notes changes of its export data.
+/// Where a store records changes of its export data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangeTarget {
-    /// Nowhere.
-    Nobody,
+    /// Nowhere: changes are dropped.
+    Discard,
     /// In the `pendingExports` table, for [`Store::end_crank`] and [`Store::commit`] to return.
     PendingExports,
     /// In a list, for [`Store::take_export_changes`].
@@ -42,15 +63,15 @@ pub enum ChangeTarget {
 /// How a store behaves.
 #[derive(Debug, Clone)]
 pub struct StoreOptions {
-    /// Who begins transactions.
+    /// Who starts transactions.
     pub transactions: Transactions,
-    /// Where changes of the export data go.
+    /// Where changes of the export data are recorded.
     pub change_target: ChangeTarget,
-    /// Whether snapshots are kept when they are no longer in use.
+    /// Whether a snapshot keeps its contents when the vat stops using it.
     pub keep_snapshots: bool,
-    /// Whether the items of a span are kept when it ends.
+    /// Whether a span keeps its items when it ends.
     pub keep_transcripts: bool,
-    /// A file to which every set and delete is appended.
+    /// A file that every set and delete of a key is appended to.
     pub trace_file: Option<PathBuf>,
 }
 
@@ -66,7 +87,7 @@ impl Default for StoreOptions {
     }
 }
 
-/// One facade over a database.
+/// A swing-store over a database: one crank, one set of options.
 pub struct Store {
     db: SharedDatabase,
     transactions: Transactions,
@@ -85,7 +106,7 @@ impl lock::Faultable for Store {
 }
 
 impl Store {
-    /// A store over a database whose tables exist.
+    /// Creates a store over a database whose tables exist.
     ///
     /// # Errors
     /// [`Error::Io`] when the trace file can't be opened.
@@ -96,7 +117,7 @@ impl Store {
         };
         if options.transactions == Transactions::Own {
             let locked = db.lock();
-            // What can't be written is to fail at once.
+            // Without a write buffer, the first write to a read-only database fails at once.
             if !locked.is_readonly()? {
                 locked.buffer_writes();
             }
@@ -113,12 +134,12 @@ impl Store {
         })
     }
 
-    /// Opens a store, making what is missing of it.
+    /// Opens a store; creates the file and the tables that are missing.
     ///
     /// # Errors
     /// As [`SharedDatabase::open`] and [`Store::over`]; SQLite's errors, such as `SQLITE_NOTADB`
-    /// for a file that is not a database, `SQLITE_ERROR`, before anything is written, for tables that
-    /// lack a column, or `SQLITE_BUSY` when another process is writing.
+    /// for a file that is not a database, `SQLITE_BUSY` if another process is writing, or, before
+    /// the first write, `SQLITE_ERROR` for a table that lacks a column.
     pub fn open(
         location: Location,
         open: &OpenOptions,
@@ -130,8 +151,8 @@ impl Store {
         Store::over(shared, options)
     }
 
-    /// Makes a database ready to be a store: its journal mode, unless that is to be left alone,
-    /// and its tables.
+    /// Prepares a database for a store: checks the existing tables, sets the journal mode (`None`
+    /// leaves it unchanged) and creates the missing tables.
     ///
     /// # Errors
     /// As [`Store::open`].
@@ -150,7 +171,7 @@ impl Store {
         db.commit()
     }
 
-    /// A new store in memory.
+    /// Opens a new store in memory.
     ///
     /// # Errors
     /// As [`Store::open`].
@@ -158,12 +179,12 @@ impl Store {
         Store::open(Location::Memory, &OpenOptions::default(), false, options)
     }
 
-    /// The database under this store.
+    /// The store's database.
     pub fn database(&self) -> &SharedDatabase {
         &self.db
     }
 
-    /// Makes sure that a write is part of a transaction.
+    /// Starts a transaction for a write, unless one is open or the caller starts them.
     pub(crate) fn ensure_txn(&self, db: &Database) -> Result<()> {
         match self.transactions {
             Transactions::Callers => Ok(()),
@@ -172,8 +193,8 @@ impl Store {
         }
     }
 
-    /// Does work that writes in more than one step, in a transaction. If it fails, all that it has
-    /// written and noted is undone.
+    /// Runs `work`, which writes in several steps, in a transaction. If it fails, its writes and
+    /// its recorded changes are undone.
     fn atomically<T>(
         &mut self,
         work: impl FnOnce(
@@ -189,15 +210,15 @@ impl Store {
             trace,
             ..
         } = self;
-        let noted = export_changes.list.len();
+        let recorded = export_changes.list.len();
         let done = db.atomically(|db| work(db, export_changes, trace));
         if done.is_err() {
-            export_changes.list.truncate(noted);
+            export_changes.list.truncate(recorded);
         }
         done
     }
 
-    /// Begins the transaction that a write belongs to, unless the store leaves that to others.
+    /// Starts a transaction for a write, unless one is open or the caller starts them.
     ///
     /// # Errors
     /// [`Error::StoreClosed`]; SQLite's errors.
@@ -205,10 +226,10 @@ impl Store {
         self.ensure_txn(&self.db.lock())
     }
 
-    /// Closes the store and its database. What was not committed is gone.
+    /// Closes the store and its database. Uncommitted writes are lost.
     ///
     /// # Errors
-    /// [`Error::StoreClosed`] the second time.
+    /// [`Error::StoreClosed`] if the store is closed.
     pub fn close(&mut self) -> Result<()> {
         if !self.open {
             return Err(Error::StoreClosed);

@@ -1,7 +1,7 @@
-//! `snapStore`: images of XS heaps, so that a worker need not replay its whole transcript.
+//! `snapStore`: snapshots of XS heaps, from which a worker starts instead of replaying its whole transcript.
 //!
-//! A vat has at most one snapshot in use. Records of older ones stay when their contents are
-//! pruned, because exports carry their hashes.
+//! A vat has at most one snapshot in use. The records of older snapshots stay when their contents
+//! are pruned, because exports contain their hashes.
 
 use rusqlite::{Row, params};
 
@@ -18,12 +18,12 @@ use crate::store::records::mode::ArtifactMode;
 use crate::store::records::names;
 use crate::store::records::record::SnapshotRecord;
 
-/// What is known of a vat's snapshot in use.
+/// The metadata of a vat's snapshot in use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SnapshotInfo {
-    /// the position in the vat's transcript at which it was made
+    /// the position in the vat's transcript
     pub snap_pos: i64,
-    /// SHA-256 of the uncompressed image
+    /// SHA-256 of the uncompressed snapshot
     pub hash: Vec<u8>,
     /// bytes, unless pruned
     pub uncompressed_size: Option<i64>,
@@ -38,13 +38,13 @@ pub struct SnapshotRow {
     pub vat_id: Vec<u8>,
     /// whether it is in use
     pub in_use: bool,
-    /// what else is known of it
+    /// its metadata
     pub info: SnapshotInfo,
-    /// its contents, where they were asked for and are not pruned
+    /// its contents, if requested and not pruned
     pub compressed: Option<Vec<u8>>,
 }
 
-/// A snapshot that is being filled from an artifact.
+/// A snapshot that an artifact populates.
 #[derive(Debug, Clone)]
 pub struct SnapshotImport {
     name: Vec<u8>,
@@ -54,8 +54,8 @@ pub struct SnapshotImport {
 }
 
 impl SnapshotRow {
-    /// From a row of `vatID, inUse, snapPos, hash, uncompressedSize, compressedSize`, with
-    /// `compressedSnapshot` behind them if it was asked for.
+    /// Reads a row of `vatID, inUse, snapPos, hash, uncompressedSize, compressedSize` and,
+    /// optionally, `compressedSnapshot`.
     pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<SnapshotRow> {
         Ok(SnapshotRow {
             vat_id: wtf8::as_read(row.get_ref(0)?.as_bytes()?).into_owned(),
@@ -96,7 +96,7 @@ impl Database {
         )
     }
 
-    /// The artifacts that an export in this mode carries.
+    /// The names of the snapshot artifacts of an export in this mode.
     pub(crate) fn snapshot_names(&self, mode: ArtifactMode) -> Result<Vec<Vec<u8>>> {
         let mut rows = self
             .snapshot_rows(" FROM snapshots WHERE inUse = 1 AND compressedSnapshot IS NOT NULL")?;
@@ -111,7 +111,10 @@ impl Database {
             .collect())
     }
 
-    /// Fails unless the snapshot of this name is there with its contents. Returns its place.
+    /// Finds the snapshot of this name; returns its vat ID and position.
+    ///
+    /// # Errors
+    /// [`Error::NotSnapshotName`]; [`Error::SnapshotNotAvailable`]; [`Error::SnapshotPruned`].
     pub(crate) fn find_snapshot<'n>(&self, name: &'n [u8]) -> Result<(&'n [u8], f64)> {
         let (vat_id, snap_pos) =
             names::parse_snapshot_name(name).ok_or_else(|| Error::NotSnapshotName {
@@ -133,7 +136,7 @@ impl Database {
         Ok((vat_id, snap_pos))
     }
 
-    /// Puts contents into a snapshot, whose record is there.
+    /// Stores the contents of a snapshot that has a record.
     pub(crate) fn fill_snapshot(
         &self,
         vat_id: &[u8],
@@ -174,14 +177,14 @@ impl Database {
 }
 
 impl Store {
-    /// Ends the use of a vat's snapshot, if it has one; its contents are pruned unless snapshots
-    /// are kept.
+    /// Marks a vat's snapshot in use, if any, as no longer in use. Prunes its contents unless the
+    /// store keeps snapshots.
     pub fn stop_using_last_snapshot(&mut self, vat_id: &[u8]) -> Result<()> {
         let keep = self.keep_snapshots;
-        self.atomically(|db, notes, _| stop_using(db, notes, vat_id, keep))
+        self.atomically(|db, changes, _| stop_using(db, changes, vat_id, keep))
     }
 
-    /// Stores a snapshot, which becomes the vat's snapshot in use. Returns the key of its record.
+    /// Stores a snapshot as the vat's snapshot in use. Returns the key of its record.
     pub fn save_snapshot(
         &mut self,
         vat_id: &[u8],
@@ -189,8 +192,8 @@ impl Store {
         snapshot: &Compressed,
     ) -> Result<Vec<u8>> {
         let keep = self.keep_snapshots;
-        self.atomically(|db, notes, _| {
-            stop_using(db, notes, vat_id, keep)?;
+        self.atomically(|db, changes, _| {
+            stop_using(db, changes, vat_id, keep)?;
             db.run_unbuffered(
                 "INSERT OR REPLACE INTO snapshots
                    (vatID, snapPos, inUse, hash, uncompressedSize, compressedSize,
@@ -212,13 +215,13 @@ impl Store {
                 in_use: true,
             };
             let name = names::snapshot_name(vat_id, snap_pos);
-            notes.set(db, &name, record.to_json())?;
-            notes.set(db, &names::current_snapshot_key(vat_id), &*name)?;
+            changes.set(db, &name, record.to_json())?;
+            changes.set(db, &names::current_snapshot_key(vat_id), &*name)?;
             Ok(name)
         })
     }
 
-    /// The contents of a vat's snapshot in use, which are checked against its hash at the end.
+    /// The contents of a vat's snapshot in use. At the end, the decompressor checks their hash.
     ///
     /// # Errors
     /// [`Error::NoSnapshot`].
@@ -244,7 +247,7 @@ impl Store {
         ))
     }
 
-    /// What is known of a vat's snapshot in use.
+    /// The metadata of a vat's snapshot in use.
     pub fn get_snapshot_info(&self, vat_id: &[u8]) -> Result<Option<SnapshotInfo>> {
         self.db.lock().peek_row(
             "SELECT vatID, inUse, snapPos, hash, uncompressedSize, compressedSize
@@ -254,8 +257,8 @@ impl Store {
         )
     }
 
-    /// Deletes every snapshot that is not in use, records included. What is deleted so can't be
-    /// filled again from an untrusted source, because its hash is gone.
+    /// Deletes every snapshot that is not in use, with its record. Their hashes are lost, so that
+    /// they can't be restored from an untrusted source.
     pub fn delete_all_unused_snapshots(&mut self) -> Result<()> {
         let db = self.db.lock();
         self.ensure_txn(&db)?;
@@ -263,8 +266,8 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes a vat's snapshots, the newest first, records included: all of them, or at most
-    /// `budget`.
+    /// Deletes a vat's snapshots with their records: all of them, or at most `budget`, newest
+    /// first.
     ///
     /// # Errors
     /// [`Error::BadBudget`]; SQLite's `SQLITE_MISMATCH` for a budget that is not a whole number.
@@ -273,7 +276,7 @@ impl Store {
         self.ensure_txn(&db)?;
         let budget = Budget::new(budget)?;
         drop(db);
-        self.atomically(|db, notes, _| delete_snapshots(db, notes, vat_id, budget))
+        self.atomically(|db, changes, _| delete_snapshots(db, changes, vat_id, budget))
     }
 
     /// Whether a vat has a snapshot of this hash.
@@ -288,7 +291,7 @@ impl Store {
             .is_some())
     }
 
-    /// Deletes a vat's snapshots of this hash, without exporting that.
+    /// Deletes a vat's snapshots of this hash, without exporting the change.
     pub fn delete_snapshot_by_hash(&mut self, vat_id: &[u8], hash: &[u8]) -> Result<()> {
         let db = self.db.lock();
         self.ensure_txn(&db)?;
@@ -313,7 +316,7 @@ impl Store {
         })
     }
 
-    /// The names of the snapshot artifacts that an export in this mode carries.
+    /// The names of the snapshot artifacts of an export in this mode.
     pub fn snapshot_names(&self, mode: ArtifactMode) -> Result<Vec<Vec<u8>>> {
         self.db.lock().snapshot_names(mode)
     }
@@ -326,8 +329,7 @@ impl Store {
         self.db.lock().export_snapshot(name)
     }
 
-    /// Begins to fill the snapshot that an artifact belongs to; `None` if the mode does not want
-    /// it.
+    /// Starts to import a snapshot artifact. `None` if an import in this mode skips it.
     ///
     /// # Errors
     /// [`Error::NotSnapshotName`]; [`Error::NoMetadata`].
@@ -358,7 +360,7 @@ impl Store {
         }))
     }
 
-    /// Fills a snapshot with contents that have its hash.
+    /// Stores the contents of a snapshot, whose hash must match its record.
     ///
     /// # Errors
     /// [`Error::SnapshotHashMismatch`].
@@ -380,8 +382,8 @@ impl Store {
     }
 }
 
-/// Ends the use of a vat's snapshot, if it has one.
-fn stop_using(db: &Database, notes: &mut ExportChanges, vat_id: &[u8], keep: bool) -> Result<()> {
+/// Marks a vat's snapshot in use, if any, as no longer in use. Prunes it unless `keep`.
+fn stop_using(db: &Database, changes: &mut ExportChanges, vat_id: &[u8], keep: bool) -> Result<()> {
     let prior = db.peek_row(
         "SELECT snapPos, hash FROM snapshots WHERE vatID = ? AND inUse = 1",
         params![SqlText(vat_id)],
@@ -398,8 +400,8 @@ fn stop_using(db: &Database, notes: &mut ExportChanges, vat_id: &[u8], keep: boo
         return Ok(());
     };
     let name = names::snapshot_name(vat_id, prior.snap_pos);
-    notes.set(db, &name, prior.to_json())?;
-    notes.delete(db, &names::current_snapshot_key(vat_id))?;
+    changes.set(db, &name, prior.to_json())?;
+    changes.delete(db, &names::current_snapshot_key(vat_id))?;
     db.run_unbuffered(
         if keep {
             "UPDATE snapshots SET inUse = NULL WHERE inUse = 1 AND vatID = ?"
@@ -412,10 +414,10 @@ fn stop_using(db: &Database, notes: &mut ExportChanges, vat_id: &[u8], keep: boo
     Ok(())
 }
 
-/// Deletes a vat's snapshots, the newest first, records included.
+/// Deletes a vat's snapshots with their records, newest first.
 fn delete_snapshots(
     db: &mut Database,
-    notes: &mut ExportChanges,
+    changes: &mut ExportChanges,
     vat_id: &[u8],
     budget: Budget,
 ) -> Result<Deletion> {
@@ -441,7 +443,7 @@ fn delete_snapshots(
     let mut clear_current = budget == Budget::All;
     for (snap_pos, in_use) in &snapshots {
         clear_current |= in_use;
-        notes.delete(db, &names::snapshot_name(vat_id, *snap_pos))?;
+        changes.delete(db, &names::snapshot_name(vat_id, *snap_pos))?;
         if budget != Budget::All {
             db.run_unbuffered(
                 "DELETE FROM snapshots WHERE vatID = ? AND snapPos = ?",
@@ -456,7 +458,7 @@ fn delete_snapshots(
         )?;
     }
     if clear_current {
-        notes.delete(db, &names::current_snapshot_key(vat_id))?;
+        changes.delete(db, &names::current_snapshot_key(vat_id))?;
     }
     let has_more = || {
         db.peek_value::<i64>(
@@ -470,6 +472,7 @@ fn delete_snapshots(
     })
 }
 
+/// The hash in a snapshot's record, and whether the snapshot is in use.
 pub(crate) fn find_record(
     db: &Database,
     vat_id: &[u8],

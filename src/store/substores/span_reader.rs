@@ -1,9 +1,8 @@
-//! Reading a transcript span step by step.
+//! Reads a transcript span in batches.
 //!
-//! A reader yields the span as it was when the reader was made, whatever is done to the store
-//! meanwhile. It fetches a batch of items at a time, either from the store's own connection, where
-//! `database/open_readers.rs` saves items before they change, or from a read view
-//! (`database/span_view.rs`).
+//! A reader returns the span as it was when the reader was created, whatever changes in the store.
+//! It fetches batches of items either from the store's connection, where `database/open_readers.rs`
+//! saves items before they change, or from a read view (`database/span_view.rs`).
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -24,8 +23,8 @@ pub struct SpanReader {
 }
 
 impl SpanReader {
-    /// A reader of the positions from `start_pos` up to, not including, `end_pos`. With
-    /// `complete`, reading fails at the end if items are missing.
+    /// A reader of the positions from `start_pos` to `end_pos`, exclusive. With `complete`, reading
+    /// fails at the end if items are missing.
     pub(crate) fn new(
         shared: &SharedDatabase,
         db: &Database,
@@ -42,12 +41,12 @@ impl SpanReader {
             saved: Vec::new(),
             failure: None,
             found: 0,
-            // A damaged store may say that it begins and ends anywhere.
+            // In a damaged store, the positions can be any numbers.
             expected: complete.then_some(end_pos.saturating_sub(start_pos)),
             fetched: ItemBatch::default(),
             read: 0,
             spare: ItemBatch::default(),
-            // An empty span has nothing to read, even where nothing can be read any more.
+            // A reader of an empty span never reads, not even from a closed store.
             exhausted: start_pos == end_pos,
             survives_close: false,
         }));
@@ -59,8 +58,8 @@ impl SpanReader {
         }
     }
 
-    /// The same reader, which sees the span as it is in a view; without one, as the store has it, and
-    /// nobody else can change it.
+    /// Protects a reader from changes by other processes: it reads from `view` or, without one,
+    /// saves its items now if another process may write to the file.
     pub(crate) fn protected(self, db: &Database, view: Option<Arc<SpanView>>) -> SpanReader {
         let mut state = lock::lock(&self.state);
         match view {
@@ -75,9 +74,8 @@ impl SpanReader {
         self
     }
 
-    /// A reader as [`SpanReader::new`] makes it, of all items, which goes on when the database is
-    /// closed.
-    pub(crate) fn outliving(
+    /// A reader of a complete span that still works after the database is closed.
+    pub(crate) fn surviving_close(
         shared: &SharedDatabase,
         db: &Database,
         vat_id: &[u8],
@@ -91,12 +89,12 @@ impl SpanReader {
         reader
     }
 
-    /// The vat whose span this is.
+    /// The vat ID of the span.
     pub fn vat_id(&self) -> &[u8] {
         &self.vat_id
     }
 
-    /// The next item and its position; `None` behind the last.
+    /// The next item and its position; `None` after the last item.
     ///
     /// # Errors
     /// [`Error::DatabaseClosed`]; [`Error::MissingTranscriptItems`] at the end.
@@ -110,8 +108,8 @@ impl SpanReader {
         Ok(Some(next))
     }
 
-    /// The next items, as many as are fetched at a time; `None` behind the last. To be given back
-    /// by [`SpanReader::recycle`].
+    /// The next batch of items; `None` after the last item. Return the batch with
+    /// [`SpanReader::recycle`].
     ///
     /// # Errors
     /// As [`SpanReader::next_item`].
@@ -121,7 +119,7 @@ impl SpanReader {
             return state.check_count().map(|()| None);
         }
         if state.read > 0 {
-            // Some were read one by one.
+            // `next_item` has returned part of the batch.
             let mut rest = ItemBatch::default();
             for (position, item) in state.fetched.iter().skip(state.read) {
                 rest.add(position, item);
@@ -133,7 +131,7 @@ impl SpanReader {
         Ok(Some(std::mem::replace(&mut state.fetched, spare)))
     }
 
-    /// Ends the reader, which needs nothing any more and has nothing more to give.
+    /// Closes the reader and frees its memory. Further reads return nothing.
     pub fn close(&self) {
         let mut state = lock::lock(&self.state);
         state.exhaust();
@@ -143,13 +141,13 @@ impl SpanReader {
         state.expected = None;
     }
 
-    /// Takes a batch back, whose memory the next one needs.
+    /// Takes back a batch, to reuse its memory for the next one.
     pub fn recycle(&self, mut batch: ItemBatch) {
         batch.clear();
         let Ok(mut state) = lock::lock_sound(&self.state) else {
             return;
         };
-        // A reader that is at its end may stay for long until JavaScript collects it.
+        // Free the memory at the end: JavaScript may not collect the reader for a long time.
         if state.exhausted && !state.has_items() {
             state.fetched = ItemBatch::default();
             state.read = 0;
@@ -158,8 +156,8 @@ impl SpanReader {
         }
     }
 
-    /// The next items, each followed by a newline, as many as fit in a chunk but at least one;
-    /// `None` behind the last.
+    /// The next items, each followed by a newline: as many as fit into a chunk, and at least one.
+    /// `None` after the last item.
     ///
     /// # Errors
     /// As [`SpanReader::next_item`].
@@ -184,9 +182,9 @@ impl SpanReader {
         Ok(Some(chunk))
     }
 
-    /// The reader's state, with at least one item fetched if there is one left.
+    /// The reader's state, with at least one fetched item unless it is at the end.
     fn filled(&self) -> Result<MutexGuard<'_, ReaderState>> {
-        // Always the database first, then the reader: settling takes them in this order too.
+        // Lock order: the database, then the reader.
         let db = self.db.lock();
         let mut state = lock::lock_sound(&self.state)?;
         if !db.is_open() && !state.survives_close {
@@ -243,7 +241,7 @@ mod tests {
         count
     }
 
-    /// How many items are saved for readers; `None` if there is no place for any.
+    /// The number of items saved for readers; `None` if nothing is saved.
     fn saved(store: &Store) -> Option<i64> {
         let items = store.database().lock().saved_items.borrow().upgrade()?;
         Some(items.count())
@@ -262,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rollback_saves_what_the_crank_has_written_once() {
+    fn a_rollback_saves_the_items_of_the_crank_once() {
         let mut store = in_memory();
         fill(&mut store, 500);
         let before: Vec<_> = (0..10)
@@ -285,11 +283,11 @@ mod tests {
         for reader in &within {
             assert_eq!(count(reader), 503);
         }
-        assert_eq!(saved(&store), None, "the last one takes them along");
+        assert_eq!(saved(&store), None, "the last reader deletes them");
     }
 
     #[test]
-    fn a_rollback_concerns_no_reader_of_something_else() {
+    fn a_rollback_saves_nothing_for_readers_of_older_items() {
         let mut store = in_memory();
         fill(&mut store, 500);
         store.init_transcript(b"v2").unwrap();
@@ -304,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn what_several_readers_need_is_saved_once() {
+    fn items_that_several_readers_need_are_saved_once() {
         let mut store = in_memory();
         fill(&mut store, 200);
         let readers: Vec<_> = (0..20)
@@ -319,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_commit_readers_go_on_in_one_view() {
+    fn after_a_commit_readers_share_one_view() {
         let directory = tempfile::tempdir().unwrap();
         let mut store = in_file(directory.path());
         fill(&mut store, 300);
@@ -329,7 +327,11 @@ mod tests {
         add(&mut store, 0);
         let within = store.read_span(VAT, None).unwrap();
         store.commit().unwrap();
-        assert_eq!((saved(&store), views(&store)), (Some(1), 1), "the same one");
+        assert_eq!(
+            (saved(&store), views(&store)),
+            (Some(1), 1),
+            "the same view"
+        );
         store.rollover(VAT, false).unwrap();
         store.commit().unwrap();
         assert_eq!((count(&outside), count(&within)), (300, 301));
@@ -339,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tools_statement_saves_what_is_not_committed_and_makes_a_view_of_the_rest() {
+    fn a_tools_statement_saves_uncommitted_items_and_reads_the_rest_from_a_view() {
         let directory = tempfile::tempdir().unwrap();
         let mut store = in_file(directory.path());
         fill(&mut store, 300);
@@ -356,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_was_left_does_not_keep_the_log_for_ever() {
+    fn an_abandoned_reader_does_not_pin_the_wal_without_limit() {
         let directory = tempfile::tempdir().unwrap();
         let mut store = in_file(directory.path());
         fill(&mut store, 300);
@@ -381,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_saved_is_the_readers_failure() {
+    fn a_reader_fails_if_an_item_can_not_be_saved() {
         let mut store = in_memory();
         fill(&mut store, 100);
         let reader = store.read_span(VAT, None).unwrap();

@@ -1,4 +1,4 @@
-//! A log of every set and delete, for debugging.
+//! The trace file: a log of every set and delete, for debugging.
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::store::encoding::wtf8;
 use crate::store::error::{Error, Result};
 
-/// A file to which each change is appended as it is made, one line a change.
+/// A file that each change is appended to, one line per change.
 pub(crate) struct Trace {
     file: File,
     path: PathBuf,
@@ -26,7 +26,7 @@ impl Trace {
         })
     }
 
-    /// Appends `words`, with spaces between them: all of the line, or nothing.
+    /// Appends a line of `words`, separated by spaces. On failure, the file keeps its old length.
     pub(crate) fn line(&mut self, words: &[&[u8]]) -> Result<()> {
         let mut line = Vec::new();
         for (index, word) in words.iter().enumerate() {
@@ -48,14 +48,14 @@ impl Trace {
         Ok(())
     }
 
-    /// Says why a line could not be written, of which so many bytes were; they are taken away.
+    /// Removes the `written` bytes of a line that failed with `error`; returns the error to report.
     fn failed(&self, written: usize, error: &std::io::Error) -> Error {
         if let Ok(found) = self.file.metadata()
             && found.is_file()
             && written > 0
         {
             let length = found.len().saturating_sub(written as u64);
-            // If that fails, too, half a line is left. It says what was tried.
+            // If truncation fails, too, part of the line stays; the write's error matters more.
             drop(self.file.set_len(length));
         }
         Error::io(format!("writing traceFile {}", self.path.display()), error)

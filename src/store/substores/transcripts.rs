@@ -1,10 +1,9 @@
-//! `transcriptStore`: every delivery to every vat, in order.
+//! `transcriptStore`: the deliveries to each vat, in order.
 //!
-//! A vat's transcript is cut into spans by heap snapshots, and into incarnations by upgrades.
-//! Each vat has one current span, which grows, and any number of historical ones, whose items
-//! may have been pruned while their records stay.
+//! Heap snapshots divide a vat's transcript into spans; upgrades divide it into incarnations. A vat
+//! has one current span, to which items are added, and any number of historical spans. Pruning
+//! deletes the items of historical spans and keeps their records.
 
-use crate::store::records::span::Span;
 use rusqlite::{Row, params};
 
 use super::Store;
@@ -18,8 +17,9 @@ use crate::store::error::{Error, Result};
 use crate::store::records::mode::ArtifactMode;
 use crate::store::records::names;
 use crate::store::records::record::{SpanRecord, described_number};
+use crate::store::records::span::Span;
 
-/// What a deletion within a budget did.
+/// The result of a deletion with a budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deletion {
     /// whether nothing is left to delete
@@ -28,19 +28,19 @@ pub struct Deletion {
     pub cleanups: usize,
 }
 
-/// A vat, a position, and the item there.
+/// A vat ID, a position, and the item at this position.
 pub type ItemRow = (Vec<u8>, i64, Vec<u8>);
 
 /// How many spans or snapshots to delete.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Budget {
     All,
-    /// A number that SQLite takes for a LIMIT, if it is a whole one.
+    /// At least 1. SQLite refuses a number that is not an integer as a LIMIT.
     AtMost(f64),
 }
 
 impl Budget {
-    /// `None` and infinity stand for all.
+    /// Converts a JavaScript number, or its absence. `None` and infinity mean all.
     pub(crate) fn new(budget: Option<f64>) -> Result<Budget> {
         match budget {
             None | Some(f64::INFINITY) => Ok(Budget::All),
@@ -51,7 +51,7 @@ impl Budget {
 }
 
 impl SpanRecord {
-    /// From a row of `vatID, startPos, endPos, hash, isCurrent, incarnation`.
+    /// Reads a row of `vatID, startPos, endPos, hash, isCurrent, incarnation`.
     pub(crate) fn from_row(row: &Row<'_>) -> rusqlite::Result<SpanRecord> {
         Ok(SpanRecord {
             vat_id: wtf8::as_read(row.get_ref(0)?.as_bytes()?).into_owned(),
@@ -97,7 +97,8 @@ impl Database {
         Ok(span)
     }
 
-    /// Where a span begins and ends: the one that starts at `start_pos`, or the current one.
+    /// The start position and the end position, exclusive, of the span that starts at `start_pos`,
+    /// or of the current span.
     fn span_bounds(&self, vat_id: &[u8], start_pos: Option<f64>) -> Result<(i64, i64)> {
         let (start_pos, end_pos) = match start_pos {
             None => {
@@ -130,7 +131,7 @@ impl Database {
             .ok_or_else(|| Error::NoCurrentTranscript(vat_id.to_vec()))
     }
 
-    /// Stores the new end and hash of a current span.
+    /// Stores the new end position and hash of a current span.
     fn extend_current_span(&self, record: &SpanRecord) -> Result<()> {
         if !self.is_buffering(&record.vat_id) {
             return self.update_current_span(&record.vat_id, record.end_pos, &record.hash);
@@ -177,7 +178,7 @@ impl Database {
         Ok(())
     }
 
-    /// Deletes the items from `start_pos` up to, not including, `end_pos`; returns how many.
+    /// Deletes the items from `start_pos` to `end_pos`, exclusive; returns their number.
     pub(crate) fn delete_items(
         &self,
         vat_id: &[u8],
@@ -201,16 +202,17 @@ impl Database {
             .unwrap_or(0))
     }
 
-    /// Fails unless all items are there from `start_pos` up to, not including, `end_pos`.
+    /// Checks that no item from `start_pos` to `end_pos`, exclusive, is missing.
     ///
     /// # Errors
     /// [`Error::MissingTranscriptItems`].
     pub(crate) fn require_items(&self, vat_id: &[u8], start_pos: i64, end_pos: i64) -> Result<()> {
         let found = self.count_items(vat_id, start_pos, end_pos)?;
         let expected = end_pos.saturating_sub(start_pos);
-        match found == expected {
-            true => Ok(()),
-            false => Err(Error::MissingTranscriptItems { found, expected }),
+        if found == expected {
+            Ok(())
+        } else {
+            Err(Error::MissingTranscriptItems { found, expected })
         }
     }
 
@@ -240,7 +242,7 @@ impl Database {
         )
     }
 
-    /// The span record that starts at a position, in whatever way SQL may compare it.
+    /// The span that starts at a position, which SQL compares as a number or as text.
     pub(crate) fn span_at(
         &self,
         vat_id: &[u8],
@@ -254,7 +256,7 @@ impl Database {
         )
     }
 
-    /// The spans that an export in this mode carries, or would carry if they were complete.
+    /// The spans of an export in this mode, incomplete spans included.
     pub(crate) fn spans_of_mode(&self, mode: ArtifactMode) -> Result<Vec<SpanRecord>> {
         const COLUMNS: &str = "s.vatID, s.startPos, s.endPos, s.hash, s.isCurrent, s.incarnation";
         let of_live_vats = "JOIN transcriptSpans c ON c.vatID = s.vatID AND c.isCurrent = 1";
@@ -274,8 +276,8 @@ impl Database {
         )
     }
 
-    /// The artifacts that an export in this mode carries. Modes other than `debug` presume that
-    /// the store was checked to be complete.
+    /// The names of the span artifacts of an export in this mode. In `debug` mode, incomplete spans
+    /// are omitted; in other modes, the caller has checked that no items are missing.
     pub(crate) fn span_names(&self, mode: ArtifactMode) -> Result<Vec<Vec<u8>>> {
         let spans = self.spans_of_mode(mode)?;
         let mut names = Vec::with_capacity(spans.len());
@@ -292,10 +294,10 @@ impl Database {
 }
 
 impl Store {
-    /// Gives a vat a transcript, with one empty current span.
+    /// Creates a vat's transcript, with one empty current span.
     ///
     /// # Errors
-    /// SQLite's `SQLITE_CONSTRAINT_…` if it has one.
+    /// SQLite's `SQLITE_CONSTRAINT_…` if the vat has a transcript.
     pub fn init_transcript(&mut self, vat_id: &[u8]) -> Result<()> {
         let span = SpanRecord {
             vat_id: vat_id.to_vec(),
@@ -305,9 +307,9 @@ impl Store {
             is_current: true,
             incarnation: 0,
         };
-        self.atomically(|db, notes, _| {
+        self.atomically(|db, changes, _| {
             db.insert_span(&span)?;
-            notes.set(db, &span.key(), span.to_json())
+            changes.set(db, &span.key(), span.to_json())
         })
     }
 
@@ -328,14 +330,14 @@ impl Store {
         self.ensure_txn(&db)?;
         let span = db.require_current_span(vat_id)?;
         if db.is_buffering(vat_id) {
-            // The one step that can fail comes first.
+            // Only the first step can fail.
             return append_item(&db, &mut self.export_changes, vat_id, &span, item);
         }
         drop(db);
-        self.atomically(|db, notes, _| append_item(db, notes, vat_id, &span, item))
+        self.atomically(|db, changes, _| append_item(db, changes, vat_id, &span, item))
     }
 
-    /// A reader of the span that starts at `start_pos`, or of the current one.
+    /// A reader of the span that starts at `start_pos`, or of the current span.
     ///
     /// # Errors
     /// [`Error::NoCurrentTranscript`]; [`Error::NoTranscriptSpan`]; [`Error::NegativePosition`].
@@ -345,7 +347,7 @@ impl Store {
         if start == end || db.in_transaction() {
             return Ok(SpanReader::new(&self.db, &db, vat_id, start, end, true));
         }
-        // From now on, others may delete what the span has.
+        // Outside a transaction, another process may delete the span's items.
         let view = db.span_view();
         let (start, end) = match &view {
             Some(view) => view.with(|db| db.span_bounds(vat_id, start_pos))?,
@@ -354,8 +356,8 @@ impl Store {
         Ok(SpanReader::new(&self.db, &db, vat_id, start, end, true).protected(&db, view))
     }
 
-    /// The name of a vat's current span, and a reader of it, for an archive to be written before
-    /// the span ends. `None` if the vat has no current span.
+    /// The name and a reader of a vat's current span, for archiving the span before it ends. `None`
+    /// if the vat has no current span.
     pub fn current_span_archive(&self, vat_id: &[u8]) -> Result<Option<(Vec<u8>, SpanReader)>> {
         let db = self.db.lock();
         let Some(span) = db.current_span(vat_id)? else {
@@ -368,18 +370,18 @@ impl Store {
         Ok(Some((names::span_name(vat_id, start_pos, end_pos), reader)))
     }
 
-    /// Ends a vat's current span and begins a new one, in a new incarnation if the vat was
+    /// Ends a vat's current span and starts a new one, in a new incarnation if the vat was
     /// upgraded. Returns the incarnation of the new span.
     ///
     /// # Errors
     /// [`Error::NoCurrentTranscript`].
     pub fn rollover(&mut self, vat_id: &[u8], new_incarnation: bool) -> Result<i64> {
         let keep_items = self.keep_transcripts;
-        self.atomically(|db, notes, _| {
+        self.atomically(|db, changes, _| {
             let old = db.require_current_span(vat_id)?;
             let incarnation = old.incarnation.saturating_add(i64::from(new_incarnation));
             let closed = closed_span(vat_id, &old);
-            notes.set(db, &closed.key(), closed.to_json())?;
+            changes.set(db, &closed.key(), closed.to_json())?;
             end_current_span(db, &closed, keep_items)?;
             let new = SpanRecord {
                 vat_id: vat_id.to_vec(),
@@ -390,28 +392,26 @@ impl Store {
                 incarnation,
             };
             db.insert_span(&new)?;
-            notes.set(db, &new.key(), new.to_json())?;
+            changes.set(db, &new.key(), new.to_json())?;
             Ok(incarnation)
         })
     }
 
-    /// Ends a vat's current span without beginning another, because the vat is terminated. Does
-    /// nothing if it has none.
+    /// Ends the current span, if any, of a terminated vat.
     pub fn stop_using_transcript(&mut self, vat_id: &[u8]) -> Result<()> {
         let keep_items = self.keep_transcripts;
-        self.atomically(|db, notes, _| {
+        self.atomically(|db, changes, _| {
             let Some(span) = db.current_span(vat_id)? else {
                 return Ok(());
             };
             let closed = closed_span(vat_id, &span);
-            notes.set(db, &closed.key(), closed.to_json())?;
+            changes.set(db, &closed.key(), closed.to_json())?;
             end_current_span(db, &closed, keep_items)?;
-            notes.delete(db, &names::span_key(vat_id, 0, true))
+            changes.delete(db, &names::span_key(vat_id, 0, true))
         })
     }
 
-    /// Deletes a vat's spans, the newest first, with their items: all of them, or at most
-    /// `budget`.
+    /// Deletes a vat's spans with their items: all of them, or at most `budget`, newest first.
     ///
     /// # Errors
     /// [`Error::BadBudget`]; SQLite's `SQLITE_MISMATCH` for a budget that is not a whole number.
@@ -424,15 +424,15 @@ impl Store {
         self.ensure_txn(&db)?;
         let budget = Budget::new(budget)?;
         if budget == Budget::All && db.is_buffering(vat_id) {
-            // In one step that can't be refused after another. With a savepoint, SQLite would copy
-            // every page that it takes items from.
+            // With a write buffer, no step after the first can fail, so that no savepoint is
+            // needed. With one, SQLite would copy every page that it deletes items from.
             return delete_spans(&mut db, &mut self.export_changes, vat_id, budget);
         }
         drop(db);
-        self.atomically(|db, notes, _| delete_spans(db, notes, vat_id, budget))
+        self.atomically(|db, changes, _| delete_spans(db, changes, vat_id, budget))
     }
 
-    /// Readers of all spans of a vat, in order, whether complete or not.
+    /// Readers of all spans of a vat, in order, incomplete spans included.
     pub fn read_full_vat_transcript(&self, vat_id: &[u8]) -> Result<Vec<SpanReader>> {
         let db = self.db.lock();
         let spans = |db: &Database| -> Result<Vec<(i64, i64)>> {
@@ -442,9 +442,10 @@ impl Store {
                 |row| Ok((row.get(0)?, row.get(1)?)),
             )
         };
-        let view = match db.in_transaction() {
-            true => None,
-            false => db.span_view(),
+        let view = if db.in_transaction() {
+            None
+        } else {
+            db.span_view()
         };
         let spans = match &view {
             Some(view) => view.with(spans)?,
@@ -456,7 +457,7 @@ impl Store {
         Ok(spans.into_iter().map(reader).collect())
     }
 
-    /// All items that lie in a span, or those of current spans only.
+    /// The items of all spans, or of the current spans only.
     pub fn dump_transcripts(&self, include_historical: bool) -> Result<Vec<ItemRow>> {
         self.db.lock().rows(
             "SELECT i.vatID, i.position, i.item FROM transcriptSpans s
@@ -487,7 +488,7 @@ impl Store {
             .is_some())
     }
 
-    /// The names of the span artifacts that an export in this mode carries.
+    /// The names of the span artifacts of an export in this mode.
     pub fn span_names(&self, mode: ArtifactMode) -> Result<Vec<Vec<u8>>> {
         self.db.lock().span_names(mode)
     }
@@ -504,7 +505,7 @@ impl Store {
 /// Appends an item to a vat's current span.
 fn append_item(
     db: &Database,
-    notes: &mut ExportChanges,
+    changes: &mut ExportChanges,
     vat_id: &[u8],
     span: &Span,
     item: &[u8],
@@ -519,13 +520,13 @@ fn append_item(
         incarnation: span.incarnation,
     };
     db.extend_current_span(&record)?;
-    notes.set(db, &record.key(), record.to_json())
+    changes.set(db, &record.key(), record.to_json())
 }
 
-/// Deletes a vat's spans with their items, the newest first.
+/// Deletes a vat's spans with their items, newest first.
 fn delete_spans(
     db: &mut Database,
-    notes: &mut ExportChanges,
+    changes: &mut ExportChanges,
     vat_id: &[u8],
     budget: Budget,
 ) -> Result<Deletion> {
@@ -543,8 +544,8 @@ fn delete_spans(
             params![SqlText(vat_id)],
             place,
         )?,
-        // The newest first: if the current span is still there, it goes first, and the vat
-        // is no longer part of exports.
+        // Newest first: the first step deletes the current span, so that exports no longer contain
+        // the vat.
         Budget::AtMost(limit) => db.rows(
             "SELECT startPos, endPos, isCurrent FROM transcriptSpans
              WHERE vatID = ? ORDER BY startPos DESC LIMIT ?",
@@ -562,7 +563,7 @@ fn delete_spans(
         }
     }
     for (start_pos, end_pos, current) in &spans {
-        notes.delete(db, &names::span_key(vat_id, *start_pos, *current))?;
+        changes.delete(db, &names::span_key(vat_id, *start_pos, *current))?;
         if budget != Budget::All {
             db.run(
                 "DELETE FROM transcriptSpans WHERE vatID = ? AND startPos = ?",
@@ -577,7 +578,7 @@ fn delete_spans(
     })
 }
 
-/// The record of a span that has just ended.
+/// The record of a current span after its end.
 fn closed_span(vat_id: &[u8], span: &Span) -> SpanRecord {
     SpanRecord {
         vat_id: vat_id.to_vec(),
@@ -589,8 +590,8 @@ fn closed_span(vat_id: &[u8], span: &Span) -> SpanRecord {
     }
 }
 
-/// Makes a vat's current span a historical one, and prunes it unless items are kept. Older spans
-/// that still have items are left alone: deleting them here would take too long at once.
+/// Turns a vat's current span into a historical one, and prunes it unless `keep_items`. Older spans
+/// keep their items: deleting them all in one block would take too long.
 fn end_current_span(db: &mut Database, span: &SpanRecord, keep_items: bool) -> Result<()> {
     db.run(
         "UPDATE transcriptSpans SET isCurrent = NULL WHERE isCurrent = 1 AND vatID = ?",
@@ -625,10 +626,11 @@ pub(crate) fn export_span(
         }
         Ok(span)
     };
-    // An exporter's transaction protects it already.
-    let view = match db.in_transaction() {
-        true => None,
-        false => db.span_view(),
+    // In an exporter's transaction, nothing changes.
+    let view = if db.in_transaction() {
+        None
+    } else {
+        db.span_view()
     };
     let span = match &view {
         Some(view) => view.with(find)?,
@@ -638,7 +640,7 @@ pub(crate) fn export_span(
     Ok(reader.protected(&db, view))
 }
 
-/// Describes the end of a span that is not where an artifact's name says.
+/// The error for a span whose end position differs from the one in its artifact's name.
 pub(crate) fn end_pos_mismatch(found: i64, named: f64) -> Error {
     Error::NotSame {
         actual: described_number(found as f64),

@@ -61,7 +61,7 @@ impl Store {
         };
         let (start_pos, end_pos) = (span.start_pos, span.end_pos);
         db.require_items(vat_id, start_pos, end_pos)?;
-        let reader = SpanReader::outliving(self.database(), &db, vat_id, start_pos, end_pos);
+        let reader = SpanReader::surviving_close(self.database(), &db, vat_id, start_pos, end_pos);
         Ok(Some(SpanArchive {
             name: names::span_name(vat_id, start_pos, end_pos),
             reader,

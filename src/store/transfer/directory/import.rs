@@ -127,7 +127,7 @@ impl ExportDirectory {
         db.lock()
             .execute(&format!("PRAGMA cache_size=-{CACHE_KIB}"))?;
         let options = StoreOptions {
-            change_target: ChangeTarget::Nobody,
+            change_target: ChangeTarget::Discard,
             ..StoreOptions::default()
         };
         let store = Mutex::new(Store::over(db.clone(), options)?);

@@ -103,7 +103,7 @@ fn finish(export: &ExportDirectory, staged: &Staged, monitor: &Monitor) -> Resul
     export.import(staged, monitor)?;
     let block_height = export.block_height();
     let store_options = StoreOptions {
-        change_target: ChangeTarget::Nobody,
+        change_target: ChangeTarget::Discard,
         ..StoreOptions::default()
     };
     let mut store = Store::over(staged.database().clone(), store_options)?;

@@ -65,7 +65,7 @@ pub fn repair_metadata(
         ..OpenOptions::default()
     };
     let store_options = StoreOptions {
-        change_target: ChangeTarget::Nobody,
+        change_target: ChangeTarget::Discard,
         ..StoreOptions::default()
     };
     let location = Location::File(find_file(store)?);
