@@ -60,7 +60,7 @@ const compareImports = async (base, exportDir, options, what) => {
   );
   // Ours says more: what is missing, and what to do.
   const { verdict } = ours;
-  const message = verdict?.message?.replace(/\. The export lacks for mode [^]*$/, '');
+  const message = verdict?.message?.replace(/\. Missing from the export for mode [^]*$/, '');
   assertSame(message === undefined ? ours : { ...ours, verdict: { ...verdict, message } }, theirs, what);
   return ours;
 };

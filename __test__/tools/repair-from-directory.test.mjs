@@ -60,7 +60,7 @@ const compare = (title, { sql = '', spoil = () => {} }, look) =>
       // Ours says after the reference's words what is missing, and what to do.
       const { message } = ours.rejects ?? {};
       const advice = message && theirs.rejects ? message.slice(theirs.rejects.message.length) : '';
-      t.regex(advice, /^(|\. The store lacks for mode [^]*)$/);
+      t.regex(advice, /^(|\. Missing from the store for mode [^]*)$/);
       const told = ours.rejects && { ...ours.rejects, message: message.slice(0, message.length - advice.length) };
       assertSame(told, theirs.rejects, title);
       const after = await tablesOf(at('ours'));

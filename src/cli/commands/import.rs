@@ -110,7 +110,7 @@ fn import(args: &ImportArgs, store: &Path, session: &Session) -> Result<Outcome>
     let options = ImportOptions {
         mode: args.artifact_mode.and_then(Mode::artifacts),
         block_height: args.block_height(),
-        note_exports: false,
+        record_exports: false,
         go_back: args.force,
     };
     let monitor = session.telling_monitor(args.verbose);

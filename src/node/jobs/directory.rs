@@ -78,7 +78,7 @@ pub fn make_import(call: &Call<'_, ()>) -> Result<Reply> {
         options: ImportOptions {
             mode,
             block_height: call.number(4),
-            note_exports: call.is_true(5),
+            record_exports: call.is_true(5),
             // What is replaced is its caller's business, who commits.
             go_back: true,
         },

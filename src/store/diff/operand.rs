@@ -15,7 +15,7 @@ use crate::store::fs::open;
 use crate::store::records::mode::ArtifactMode;
 use crate::store::records::names::{RECORD_PREFIX, bundle_name, kind};
 use crate::store::tasks::monitor::Monitor;
-use crate::store::transfer::directory::{Contents, HEIGHT_KEY, MANIFEST_NAME, known_height};
+use crate::store::transfer::directory::{Contents, HEIGHT_KEY, MANIFEST_NAME, parse_height};
 use crate::store::transfer::exporter::Exporter;
 
 /// A store or an export.
@@ -82,7 +82,7 @@ impl Operand {
     pub(super) fn block_height(&self) -> Result<Option<f64>> {
         match self {
             Operand::Export { contents, .. } => Ok(Some(contents.block_height)),
-            Operand::Store { db, .. } => db.lock().kv_get(HEIGHT_KEY, known_height),
+            Operand::Store { db, .. } => db.lock().kv_get(HEIGHT_KEY, parse_height),
         }
     }
 

@@ -29,7 +29,7 @@ use crate::store::database::{Database, SharedDatabase};
 use crate::store::encoding::wtf8;
 use crate::store::error::{Error, Result};
 use crate::store::tasks::monitor::Monitor;
-use crate::store::transfer::directory::{HEIGHT_KEY, height_of};
+use crate::store::transfer::directory::{HEIGHT_KEY, height_or_zero};
 
 pub use crate::store::error::history::HistoryFault;
 pub use contents::{BundleInfo, BundlePlace, SnapshotSummary};
@@ -97,7 +97,7 @@ impl History {
     /// # Errors
     /// [`Error::History`] after [`History::close`]; SQLite's errors.
     pub fn block_height(&self) -> Result<f64> {
-        self.ask(|db| db.kv_get(HEIGHT_KEY, height_of))
+        self.ask(|db| db.kv_get(HEIGHT_KEY, height_or_zero))
     }
 
     /// What the file takes up.

@@ -1,4 +1,4 @@
-//! Completeness: whether a store has all that an export in some mode needs.
+//! Checks that a store has all that an export in a mode needs.
 
 use crate::store::database::Database;
 use crate::store::error::{Error, Result, show};
@@ -7,7 +7,7 @@ use crate::store::records::record::SpanRecord;
 use crate::store::substores::Store;
 
 impl Database {
-    /// Fails unless every bundle has its contents.
+    /// Checks that every bundle has its contents.
     pub(crate) fn check_bundles(&self, mode: ArtifactMode) -> Result<()> {
         refuse_debug(mode)?;
         let pruned = self.rows(
@@ -21,7 +21,7 @@ impl Database {
         Err(Error::BundlesMissing(pruned.join(&b',')))
     }
 
-    /// Fails unless every vat with a current span has all the items that the mode asks for.
+    /// Checks that every vat with a current span has all items that the mode needs.
     pub(crate) fn check_transcripts(&self, mode: ArtifactMode) -> Result<()> {
         refuse_debug(mode)?;
         let spans = self.current_spans()?;
@@ -67,7 +67,7 @@ impl Database {
         Ok(())
     }
 
-    /// Fails unless every snapshot in use has its contents.
+    /// Checks that every snapshot in use has its contents.
     pub(crate) fn check_snapshots(&self, mode: ArtifactMode) -> Result<()> {
         refuse_debug(mode)?;
         let vats = self.rows(
@@ -84,7 +84,7 @@ impl Database {
 }
 
 impl Store {
-    /// Fails unless every bundle has its contents.
+    /// Checks that every bundle has its contents.
     ///
     /// # Errors
     /// [`Error::BundlesMissing`]; [`Error::NoSuchCheck`] for `debug`.
@@ -92,7 +92,7 @@ impl Store {
         self.database().lock().check_bundles(mode)
     }
 
-    /// Fails unless all items are there that an export in this mode needs.
+    /// Checks that every vat with a current span has all items that the mode needs.
     ///
     /// # Errors
     /// [`Error::IncompleteCurrentSpan`]; [`Error::IncompleteIncarnation`];
@@ -101,7 +101,7 @@ impl Store {
         self.database().lock().check_transcripts(mode)
     }
 
-    /// Fails unless every snapshot in use has its contents.
+    /// Checks that every snapshot in use has its contents.
     ///
     /// # Errors
     /// [`Error::CurrentSnapshotsPruned`]; [`Error::NoSuchCheck`] for `debug`.
@@ -110,7 +110,7 @@ impl Store {
     }
 }
 
-/// In `debug` mode an export carries what is there, so there is nothing to check.
+/// Fails for `debug` mode, in which nothing needs to be complete.
 fn refuse_debug(mode: ArtifactMode) -> Result<()> {
     match mode {
         ArtifactMode::Debug => Err(Error::NoSuchCheck("debug")),
@@ -118,7 +118,7 @@ fn refuse_debug(mode: ArtifactMode) -> Result<()> {
     }
 }
 
-/// A whole row as a message shows it.
+/// A row of `transcriptSpans` as an error message shows it.
 fn show_span(span: &SpanRecord) -> String {
     format!(
         "{{\"endPos\":{},\"hash\":{},\"incarnation\":{},\"isCurrent\":1,\"startPos\":{},\"vatID\":{}}}",

@@ -1,4 +1,4 @@
-//! Whether a directory that is to be written to is apart from a store's own.
+//! Checks that output is not written into a store's own directory.
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -8,9 +8,9 @@ use dunce::simplified;
 use crate::store::database::locate::FILE_NAME;
 use crate::store::error::{Error, Result};
 
-/// Fails if `directory`, which need not be there, is the store's own. With `whole` it must not lie
-/// in the store's either. Symbolic links, and other ways to the same directory, do not matter.
-/// `what` is what would be written there.
+/// Checks that `directory`, which need not exist, is not the directory of the store `store`; with
+/// `whole`, nor inside it. Symbolic links and mounts are resolved. `what` names the output in the
+/// error message.
 ///
 /// # Errors
 /// [`Error::BadArgument`].
@@ -27,14 +27,14 @@ pub(crate) fn check_destination(
         _ => return Ok(()),
     };
     Err(Error::BadArgument(format!(
-        "{} {relation}, {}: {what} is kept apart from the store, which an import replaces as a \
-         whole. Choose another directory",
+        "{} {relation}, {}, and an import replaces that directory with all its files. Choose \
+         another directory for {what}",
         simplified(&directory).display(),
         simplified(&store).display(),
     )))
 }
 
-/// Fails if a file that is to be written is one of the store's own.
+/// Checks that an output file is not a file of the store.
 ///
 /// # Errors
 /// [`Error::BadArgument`].
@@ -46,16 +46,16 @@ pub(crate) fn check_no_store_file(store: &Path, file: &Path) -> Result<()> {
             let store = real(store);
             is_in(parent, &store) && is_in(&store, parent)
         });
-    match is_ours {
-        true => Err(Error::BadArgument(format!(
+    if is_ours {
+        return Err(Error::BadArgument(format!(
             "{} is a file of the store itself. Choose another name",
             simplified(&file).display()
-        ))),
-        false => Ok(()),
+        )));
     }
+    Ok(())
 }
 
-/// A path without symbolic links, as far as it is there.
+/// The absolute path, with symbolic links resolved in the part that exists.
 fn real(path: &Path) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     for ancestor in path.ancestors() {
@@ -77,12 +77,12 @@ fn real(path: &Path) -> PathBuf {
     path
 }
 
-/// Whether a path is another one, or lies in it. Both are as [`real`] has them.
+/// Whether `path` is `other` or lies in it. Both come from [`real`].
 fn is_in(path: &Path, other: &Path) -> bool {
     path.starts_with(other) || path.ancestors().any(|ancestor| is_same(ancestor, other))
 }
 
-/// Whether two paths lead to one directory, through a second mount, say.
+/// Whether two paths lead to the same directory, for example through two mounts.
 #[cfg(unix)]
 fn is_same(one: &Path, other: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
@@ -95,7 +95,7 @@ fn is_same(one: &Path, other: &Path) -> bool {
     one.is_some() && one == place(other)
 }
 
-/// Whether two paths lead to one directory.
+/// Whether two paths lead to the same directory.
 #[cfg(not(unix))]
 fn is_same(one: &Path, other: &Path) -> bool {
     one.canonicalize()
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_directory_is_apart_or_not() {
+    fn directories_in_the_store_are_refused() {
         let base = tempfile::tempdir().unwrap();
         let at = |path: &str| base.path().join(path);
         fs::create_dir_all(at("home/store/inner")).unwrap();
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_the_store_s_or_not() {
+    fn files_of_the_store_are_refused() {
         let base = tempfile::tempdir().unwrap();
         let store = base.path();
         for (file, is_ours) in [

@@ -1,7 +1,7 @@
-//! Export: a store's records and artifacts, as of one moment.
+//! Exporter: the export records and artifacts of a store as of one commit.
 //!
-//! An exporter is a read transaction on a connection of its own. The kernel goes on committing;
-//! the exporter does not see it.
+//! An exporter holds a read transaction on a connection of its own. The kernel can commit
+//! meanwhile; the exporter does not see these commits.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rusqlite::params;
 
-use super::shortfall::Incomplete;
+use super::incomplete::Incomplete;
 use crate::store::database::locate::file_in_directory;
 use crate::store::database::read_view::ReadView;
 use crate::store::database::schema::Part;
@@ -36,37 +36,37 @@ use crate::store::tasks::monitor::Monitor;
 /// An export record: a key and its value.
 pub type Record = (Vec<u8>, Vec<u8>);
 
-/// How much of the file an exporter keeps in memory, in KiB: little while it reads each page about
-/// once, more while it reads rows in the order of their keys, which lie anywhere.
+/// SQLite's page cache, in KiB. Artifacts read each page about once. Records read rows in key
+/// order, from pages all over the file, and need a larger cache.
 const CACHE_KIB: u32 = 4000;
 const CACHE_KIB_FOR_RECORDS: u32 = 16_000;
 
-/// A store as it was at one moment.
+/// Reads the export records and artifacts of a store as of one commit.
 pub struct Exporter {
     db: SharedDatabase,
     mode: ArtifactMode,
     cache_kib: AtomicU32,
 }
 
-/// What an artifact consists of.
+/// The contents of an artifact.
 pub enum Artifact {
-    /// A snapshot's image.
+    /// The XS heap of a snapshot.
     Snapshot(Box<Decompressor>),
-    /// A span's items.
+    /// The items of a span.
     Span(SpanReader),
     /// A bundle.
     Bundle(Vec<u8>),
 }
 
 impl Exporter {
-    /// An exporter of the store in a directory, as of its last commit.
+    /// Opens an exporter of the store in a directory, as of its last commit.
     ///
     /// # Errors
-    /// [`Error::NoSuchDirectory`]; SQLite's errors, such as `SQLITE_NOTADB`, or `SQLITE_ERROR`
-    /// where there is no store. No file is made there.
+    /// [`Error::NoSuchDirectory`]; SQLite's errors, such as `SQLITE_NOTADB`, or `SQLITE_ERROR` if
+    /// the directory has no store. No file is created.
     pub fn open(directory: &Path, mode: ArtifactMode) -> Result<Exporter> {
         let file = file_in_directory(directory);
-        // Where that can't be found out, opening the file says why.
+        // If the check fails, opening the file reports the reason.
         let is_missing = directory.is_dir() && matches!(file.try_exists(), Ok(false));
         let location = if is_missing {
             Location::Memory
@@ -78,22 +78,22 @@ impl Exporter {
             let db = db.lock();
             schema_check::distrust(db.connection()?)?;
             db.execute("BEGIN TRANSACTION")?;
-            // Reads the schema, which fixes the moment.
+            // The first read starts the read transaction.
             db.check_tables()?;
             db.make_missing_tables()?;
             db.check_columns(&Part::STORED)?;
-            // Without a kvStore it is no store.
+            // Fails if the file is not a store.
             db.kv_get(b"", |_| ())?;
         }
         Ok(Exporter::over(db, mode))
     }
 
-    /// An exporter of the store in a directory, as of its last commit, for functions of our own:
-    /// it needs no permission to write, unless there is a log.
+    /// Opens an exporter for functions that the reference does not have. Unlike [`Exporter::open`],
+    /// it needs no write permission, unless the database has a WAL.
     ///
     /// # Errors
-    /// As [`ReadView::open_one`]. What SQLite says when it is interrupted is
-    /// [`Error::Aborted`] if `monitor` is asked.
+    /// As [`ReadView::open_one`]. SQLite's error after an interruption becomes [`Error::Aborted`]
+    /// when the caller checks `monitor`.
     pub(crate) fn open_to_read(
         directory: &Path,
         mode: ArtifactMode,
@@ -103,7 +103,7 @@ impl Exporter {
         Ok(Exporter::over(SharedDatabase::new(db), mode))
     }
 
-    /// An exporter over a database that is in a read transaction.
+    /// Creates an exporter over a database in a read transaction.
     pub(crate) fn over(db: SharedDatabase, mode: ArtifactMode) -> Exporter {
         let exporter = Exporter {
             db,
@@ -115,13 +115,13 @@ impl Exporter {
         exporter
     }
 
-    /// The database that is read.
+    /// The exporter's database.
     #[cfg(test)]
     pub(crate) fn database(&self) -> &SharedDatabase {
         &self.db
     }
 
-    /// Should it fail, reading will, too, and say why.
+    /// Sets the size of the page cache. An error is ignored: reads report it.
     fn set_cache(&self, kib: u32) {
         if self.cache_kib.swap(kib, Ordering::Relaxed) != kib {
             let db = self.db.lock();
@@ -129,12 +129,12 @@ impl Exporter {
         }
     }
 
-    /// The mode that was asked for.
+    /// The artifact mode.
     pub fn mode(&self) -> ArtifactMode {
         self.mode
     }
 
-    /// Fails after [`Exporter::close`].
+    /// Checks that the exporter is open.
     ///
     /// # Errors
     /// [`Error::DatabaseClosed`].
@@ -181,10 +181,10 @@ impl Exporter {
         ExportRecords::new(&self.db, sections)
     }
 
-    /// Fails unless everything is there that the mode needs. In `debug` mode nothing is.
+    /// Checks that the store has everything that the mode needs. `debug` mode needs nothing.
     ///
     /// # Errors
-    /// The first gap that was found.
+    /// The first gap.
     pub fn check_complete(&self) -> Result<()> {
         if self.mode == ArtifactMode::Debug {
             return Ok(());
@@ -195,16 +195,17 @@ impl Exporter {
         db.check_snapshots(self.mode)
     }
 
-    /// As [`Exporter::check_complete`], with an error that also says what is missing, and what to do.
+    /// As [`Exporter::check_complete`], with an error that names the missing artifacts and a
+    /// remedy.
     ///
     /// # Errors
-    /// The first gap that was found.
+    /// The first gap.
     pub(crate) fn check_complete_or_explain(&self) -> Result<()> {
         self.check_complete()
             .map_err(|error| Incomplete::Store.explain(&self.db.lock(), self.mode, error))
     }
 
-    /// The names of all artifacts of the mode.
+    /// The names of the artifacts of an export in this mode.
     ///
     /// # Errors
     /// [`Error::DatabaseClosed`].
@@ -220,7 +221,7 @@ impl Exporter {
         Ok(names)
     }
 
-    /// The names of the spans that are yet to end.
+    /// The artifact names of the current spans.
     ///
     /// # Errors
     /// [`Error::DatabaseClosed`].
@@ -229,7 +230,7 @@ impl Exporter {
         Ok(names.into_iter().collect())
     }
 
-    /// A snapshot as the gzip file that the store has.
+    /// A snapshot as gzip data, as the store has it.
     ///
     /// # Errors
     /// [`Error::NotSnapshotName`]; [`Error::SnapshotNotAvailable`]; [`Error::SnapshotPruned`].
@@ -237,10 +238,10 @@ impl Exporter {
         self.db.lock().compressed_snapshot(name)
     }
 
-    /// Fails where [`Exporter::artifact`] would fail for the artifact's name alone.
+    /// Checks an artifact's name as [`Exporter::artifact`] does.
     ///
     /// # Errors
-    /// [`Error::InvalidArtifactType`]; for snapshots, all that [`Exporter::artifact`] says.
+    /// [`Error::InvalidArtifactType`]; for snapshots, as [`Exporter::artifact`].
     pub fn check_artifact_name(&self, name: &[u8]) -> Result<()> {
         match names::kind(name) {
             b"snapshot" => self.db.lock().find_snapshot(name).map(drop),
@@ -249,10 +250,10 @@ impl Exporter {
         }
     }
 
-    /// An artifact.
+    /// The artifact of this name.
     ///
     /// # Errors
-    /// For a name that is malformed, and for an artifact that is not there.
+    /// If the name is malformed, or the store does not have the artifact.
     pub fn artifact(&self, name: &[u8]) -> Result<Artifact> {
         self.set_cache(CACHE_KIB);
         match names::kind(name) {
@@ -265,10 +266,11 @@ impl Exporter {
         }
     }
 
-    /// Ends the read transaction and closes the connection. What is open fails from now on.
+    /// Ends the read transaction and closes the connection. Further reads of open artifacts and
+    /// records fail.
     ///
     /// # Errors
-    /// [`Error::DatabaseClosed`] the second time.
+    /// [`Error::DatabaseClosed`] if the exporter is closed.
     pub fn close(&self) -> Result<()> {
         let mut db = self.db.lock();
         let ended = db.unpin_read();
@@ -280,27 +282,27 @@ impl Exporter {
     }
 }
 
-/// One table's worth of export records.
+/// A part of the export data: the records of one table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Section {
     Kv,
-    /// Snapshots that are in use, or that are not.
+    /// Snapshots in use (true) or not in use (false).
     Snapshots(bool),
-    /// Spans: all of them, or the current ones only.
+    /// All spans (true) or current spans only (false).
     Spans(bool),
     Bundles,
 }
 
-/// Export records, batch by batch, in the order in which exports give them.
+/// Reads export records in batches, in the order of an export.
 pub struct ExportRecords {
     db: SharedDatabase,
     place: Mutex<RecordCursor>,
 }
 
 struct RecordCursor {
-    /// The sections yet to be read, the next one last.
+    /// The remaining sections, in reverse order.
     sections: Vec<Section>,
-    /// The last key, or vat and position, that was read in the present section.
+    /// The last key, or vat ID and position, that was read in the current section.
     after: Option<(Vec<u8>, i64)>,
 }
 
@@ -315,7 +317,7 @@ impl ExportRecords {
         }
     }
 
-    /// The next records; `None` behind the last.
+    /// The next records; `None` after the last record.
     ///
     /// # Errors
     /// [`Error::DatabaseClosed`].
@@ -325,7 +327,8 @@ impl ExportRecords {
         Ok(more?.then_some(records))
     }
 
-    /// Gives `take` the keys and values of the next records; false if there were none left.
+    /// Calls `take` with the key and value of each record in the next batch. Returns false after
+    /// the last record.
     ///
     /// # Errors
     /// [`Error::DatabaseClosed`].
@@ -353,7 +356,7 @@ impl ExportRecords {
     }
 }
 
-/// Records on their way to whoever asked for them.
+/// Passes records to `take`, and counts their bytes.
 struct Batch<'t> {
     take: &'t mut dyn FnMut(&[u8], &[u8]),
     bytes: usize,
@@ -369,7 +372,8 @@ impl Batch<'_> {
 }
 
 impl Section {
-    /// Reads on behind `after`, and returns where it stopped; `None` at the section's end.
+    /// Reads a batch of records after the row `after`. Returns the last row that was read; `None`
+    /// at the end of the section.
     fn read(
         self,
         db: &Database,
@@ -380,7 +384,7 @@ impl Section {
             "SELECT vatID, inUse, snapPos, hash, uncompressedSize, compressedSize FROM snapshots";
         const SPAN: &str = "SELECT vatID, startPos, endPos, hash, isCurrent, incarnation
                             FROM transcriptSpans";
-        // An empty key is a key, so the first batch starts at it and not behind it.
+        // The empty key is a valid key, so the first batch includes it.
         let op = if after.is_none() { ">=" } else { ">" };
         let sql = match self {
             Section::Kv => {
@@ -407,7 +411,7 @@ impl Section {
             _ => statement.query(params![SqlText(&key), position])?,
         };
         let limit = limits().record_batch_bytes;
-        // The key of a record, and that of its row.
+        // The key of the record, and the key of its row.
         let (mut record_key, mut place) = (Vec::new(), (Vec::new(), 0));
         while let Some(row) = rows.next()? {
             match self {
@@ -419,13 +423,13 @@ impl Section {
                         record_key.extend_from_slice(key);
                         batch.add(&record_key, row.get_ref(1)?.as_bytes()?);
                     }
-                    // What is passed over takes time, too.
+                    // Skipped rows count, too, because they take time.
                     batch.bytes += key.len();
                     place.0.clear();
                     place.0.extend_from_slice(key);
                 }
                 Section::Snapshots(_) => {
-                    // As the table has it, which is not how it is read.
+                    // The bytes in the table, before conversion to well-formed Unicode.
                     let vat_id = wtf8::in_column(row.get_ref(0)?)?.to_vec();
                     let row = SnapshotRow::read(row)?;
                     let name = names::snapshot_name(&row.vat_id, row.info.snap_pos);
@@ -456,12 +460,12 @@ impl Section {
 }
 
 impl Store {
-    /// The export records of the spans: of all, or of the current ones only.
+    /// The export records of all spans, or of the current spans only.
     pub fn span_records(&self, include_historical: bool) -> ExportRecords {
         ExportRecords::new(self.database(), &[Section::Spans(include_historical)])
     }
 
-    /// The export records of the snapshots: of all, or of those in use only.
+    /// The export records of all snapshots, or of those in use only.
     pub fn snapshot_records(&self, include_historical: bool) -> ExportRecords {
         let sections = [Section::Snapshots(true), Section::Snapshots(false)];
         ExportRecords::new(

@@ -1,5 +1,5 @@
-//! Export records taken in: by an import, which adds spans and snapshots yet without contents, and
-//! by a repair, which compares them with those that the store has and adds what is missing.
+//! Imports export records of spans and snapshots. An import adds spans and snapshots without
+//! contents. A repair adds the missing ones and compares the others with those in the store.
 
 use rusqlite::params;
 
@@ -17,8 +17,8 @@ impl Store {
     /// Adds a span without its items, from its export record.
     ///
     /// # Errors
-    /// For a record that is malformed, or that contradicts its key; SQLite's
-    /// `SQLITE_CONSTRAINT_…` for a second span in the same place.
+    /// If the record is malformed or contradicts its key; SQLite's `SQLITE_CONSTRAINT_…` for a
+    /// second span at the same position.
     pub fn import_span_record(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
         let db = self.database().lock();
         self.ensure_txn(&db)?;
@@ -44,10 +44,10 @@ impl Store {
         db.insert_span(&span_record(&metadata)?)
     }
 
-    /// Adds a span's record if it is missing, and fails if the store has another one.
+    /// Adds a span's record if it is missing. Fails if the store's record differs.
     ///
     /// # Errors
-    /// [`Error::RepairMismatch`]; for a record that is malformed or contradicts its key.
+    /// [`Error::RepairMismatch`]; if the record is malformed or contradicts its key.
     pub fn repair_span_record(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
         let db = self.database().lock();
         self.ensure_txn(&db)?;
@@ -72,12 +72,12 @@ impl Store {
         }
     }
 
-    /// Adds a snapshot without its contents, from its export record. Records that name a vat's
-    /// current snapshot say nothing new and are passed over.
+    /// Adds a snapshot without its contents, from its export record. Ignores records of the current
+    /// snapshot, whose information the other records contain.
     ///
     /// # Errors
-    /// For a record that is malformed; SQLite's `SQLITE_CONSTRAINT_…` for a second snapshot in
-    /// the same place.
+    /// If the record is malformed; SQLite's `SQLITE_CONSTRAINT_…` for a second snapshot at the same
+    /// position.
     pub fn import_snapshot_record(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
         let db = self.database().lock();
         self.ensure_txn(&db)?;
@@ -93,10 +93,10 @@ impl Store {
         insert_record(&db, &snapshot_record(&metadata)?)
     }
 
-    /// Adds a snapshot's record if it is missing, and fails if the store has another one.
+    /// Adds a snapshot's record if it is missing. Fails if the store's record differs.
     ///
     /// # Errors
-    /// [`Error::RepairMismatch`]; for a record that is malformed or contradicts its key.
+    /// [`Error::RepairMismatch`]; if the record is malformed or contradicts its key.
     pub fn repair_snapshot_record(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
         let db = self.database().lock();
         self.ensure_txn(&db)?;
@@ -136,7 +136,7 @@ impl Store {
     }
 }
 
-/// Fails unless a record's key and the record name the same vat.
+/// Checks that a record and its key name the same vat.
 fn require_same_vat(key_vat_id: &[u8], metadata: &Metadata) -> Result<()> {
     match metadata.text("vatID") {
         Ok(vat_id) if vat_id == key_vat_id => Ok(()),
@@ -158,7 +158,7 @@ fn span_record(metadata: &Metadata) -> Result<SpanRecord> {
     })
 }
 
-/// A row as a message shows it.
+/// A row of `transcriptSpans` as an error message shows it.
 fn show_existing(span: &SpanRecord) -> String {
     format!(
         "{{\"endPos\":{},\"hash\":{},\"incarnation\":{},\"isCurrent\":{}}}",

@@ -1,4 +1,4 @@
-//! Filling a span from an artifact, with every item checked against the span's hash.
+//! Imports a span artifact: populates the span, and checks its items against the span's hash.
 
 use super::span_lines::SpanLines;
 use crate::store::database::SharedDatabase;
@@ -13,11 +13,11 @@ use crate::store::substores::transcripts::end_pos_mismatch;
 use crate::store::tasks::limits::limits;
 
 impl Store {
-    /// Begins to fill the span that an artifact belongs to; `None` if the mode does not want it.
+    /// Starts to import a span artifact. `None` if an import in this mode skips it.
     ///
     /// # Errors
-    /// [`Error::NotTranscriptName`]; [`Error::NoMetadata`]; [`Error::NotSame`] where name and
-    /// record disagree on the span's end.
+    /// [`Error::NotTranscriptName`]; [`Error::NoMetadata`]; [`Error::NotSame`] if the end position
+    /// in the name is not the one in the record.
     pub fn import_span(&mut self, name: &[u8], mode: ArtifactMode) -> Result<Option<SpanImport>> {
         let db = self.database().lock();
         self.ensure_txn(&db)?;
@@ -60,40 +60,40 @@ impl Store {
     }
 }
 
-/// A span that is being filled. Items are written as they arrive; if the artifact turns out to
-/// be bad they are deleted again, so that a span is filled with what its hash says or not at all.
+/// An import of a span artifact. Writes items as they arrive, and deletes them if the artifact is
+/// bad: a span has the items that match its hash, or none.
 pub struct SpanImport {
     lines: SpanLines,
     items: Items,
 }
 
-/// Items on their way into the store.
+/// Writes items to the store in batches.
 struct Items {
     db: SharedDatabase,
     span: SpanRecord,
     /// The position of the next item to be written.
     written_pos: i64,
-    /// Items that wait to be written. Their memory is used again and again.
+    /// Items to be written. The batch's memory is reused.
     batch: ItemBatch,
     batch_limit: usize,
 }
 
 impl SpanImport {
-    /// Takes the next bytes of the artifact.
+    /// Adds the next bytes of the artifact.
     ///
     /// # Errors
     /// [`Error::IncompleteArtifact`] if there are more items than the span has;
-    /// [`Error::ArtifactTooLong`] for an item that no store holds; SQLite's errors.
+    /// [`Error::ArtifactTooLong`] for an item longer than SQLite can store; SQLite's errors.
     pub fn add(&mut self, bytes: &[u8]) -> Result<()> {
         let SpanImport { lines, items } = self;
         lines.add(bytes, |position, item| items.take(position, item))
     }
 
-    /// Ends the artifact, and checks it.
+    /// Ends the artifact and checks it.
     ///
     /// # Errors
-    /// [`Error::IncompleteArtifact`]; [`Error::SpanHashMismatch`]; SQLite's errors. Then nothing
-    /// of the artifact is left in the store.
+    /// [`Error::IncompleteArtifact`]; [`Error::SpanHashMismatch`]; SQLite's errors. On failure, all
+    /// items of the artifact are deleted.
     pub fn finish(mut self) -> Result<()> {
         let SpanImport { lines, items } = &mut self;
         let result = lines
@@ -105,7 +105,7 @@ impl SpanImport {
         result
     }
 
-    /// Deletes what was written.
+    /// Deletes the items written so far.
     ///
     /// # Errors
     /// SQLite's errors.
@@ -128,7 +128,7 @@ impl SpanImport {
 impl Items {
     fn take(&mut self, position: i64, item: &[u8]) -> Result<()> {
         if item.len() >= self.batch_limit {
-            // It would fill a batch by itself: no need for a copy there.
+            // Such an item fills a batch by itself, so it is written without a copy.
             self.write()?;
             let Items { db, span, .. } = self;
             db.lock()
@@ -137,8 +137,8 @@ impl Items {
             return Ok(());
         }
         self.batch.add(position, item);
-        // Even one too many is written, so that an item of the next span in its place is what the
-        // caller hears of, as from the reference.
+        // The first item after the span's end is written, too: if the next span has an item there,
+        // the caller gets the constraint error, as from the reference.
         if self.batch.bytes() >= self.batch_limit || position >= self.span.end_pos {
             self.write()?;
         }

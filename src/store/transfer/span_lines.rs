@@ -1,11 +1,11 @@
-//! A span's artifact, cut into items as it arrives and checked against the span's record.
+//! Splits a span artifact into items while it arrives, and checks it against the span's record.
 
 use crate::store::encoding::hash::SpanHash;
 use crate::store::encoding::wtf8;
 use crate::store::error::{Error, Result};
 use crate::store::records::record::SpanRecord;
 
-/// An artifact on its way.
+/// The state of reading a span artifact.
 pub(crate) struct SpanLines {
     name: Vec<u8>,
     end_pos: i64,
@@ -13,15 +13,15 @@ pub(crate) struct SpanLines {
     hash: SpanHash,
     /// The position of the next item.
     next_pos: i64,
-    /// The beginning of an item whose end is yet to arrive.
+    /// The start of an item whose end has not arrived yet.
     line: Vec<u8>,
     max_item_bytes: usize,
-    /// Where the artifact ends by its own name, if the span was shorter, or longer, when it was made.
+    /// The end position in the artifact's name, if it differs from the one in the span's record.
     own_end: Option<i64>,
 }
 
 impl SpanLines {
-    /// For the artifact `name`, of the span that `record` tells of.
+    /// Starts to read the artifact `name` of the span with this record.
     pub(crate) fn new(name: &[u8], record: &SpanRecord, max_item_bytes: usize) -> SpanLines {
         SpanLines {
             name: name.to_vec(),
@@ -35,30 +35,31 @@ impl SpanLines {
         }
     }
 
-    /// For an artifact that begins as the span does, but ends at `own_end`: of a current span, made
-    /// by a node that was at another block. Of one that is longer, the items behind the span's end
-    /// are passed over. Of one that is shorter, the hash can only be checked together with the
-    /// items that follow: see [`SpanLines::hash`].
+    /// Accepts an artifact that starts with the span but ends at `own_end`: the artifact of a
+    /// current span, exported at another block. If it is longer than the span, the items after the
+    /// span's end are skipped. If it is shorter, the caller has to check the hash with the items
+    /// that follow: see [`SpanLines::hash`].
     pub(crate) fn ending_at(mut self, own_end: i64) -> SpanLines {
         self.own_end = Some(own_end);
         self
     }
 
-    /// The hash of the items so far.
+    /// The span hash of the items so far.
     pub(crate) fn hash(&self) -> SpanHash {
         self.hash
     }
 
-    /// Where the items that are taken end.
+    /// The end position, exclusive, of the items that are passed on.
     pub(crate) fn taken_to(&self) -> i64 {
         self.end_pos.min(self.own_end.unwrap_or(self.end_pos))
     }
 
-    /// Takes the next bytes, and hands over every item that they complete with its position.
+    /// Adds the next bytes. Calls `take` with the position and the text of each item that they
+    /// complete.
     ///
     /// # Errors
-    /// [`Error::IncompleteArtifact`] if there are more items than the span has, behind the first
-    /// that is one too many; [`Error::ArtifactTooLong`]; whatever `take` returns.
+    /// [`Error::IncompleteArtifact`] after the first item after the span's end;
+    /// [`Error::ArtifactTooLong`]; errors of `take`.
     pub(crate) fn add(
         &mut self,
         bytes: &[u8],
@@ -84,7 +85,7 @@ impl SpanLines {
         Ok(())
     }
 
-    /// Takes the item that was gathered.
+    /// Adds the complete item in `self.line`.
     fn add_line(&mut self, take: &mut impl FnMut(i64, &[u8]) -> Result<()>) -> Result<()> {
         let mut line = std::mem::take(&mut self.line);
         let result = self.add_item(&line, take);
@@ -108,16 +109,16 @@ impl SpanLines {
         self.next_pos += 1;
         take(position, &item)?;
         if position >= self.own_end.unwrap_or(self.end_pos) {
-            // No need to read on.
+            // The artifact is too long, so the rest need not be read.
             return Err(Error::IncompleteArtifact(self.name.clone()));
         }
         Ok(())
     }
 
-    /// Ends the artifact, and checks it. The last newline may be missing.
+    /// Ends the artifact and checks its length and hash. The last newline may be missing.
     ///
     /// # Errors
-    /// [`Error::IncompleteArtifact`]; [`Error::SpanHashMismatch`]; whatever `take` returns.
+    /// [`Error::IncompleteArtifact`]; [`Error::SpanHashMismatch`]; errors of `take`.
     pub(crate) fn finish(&mut self, mut take: impl FnMut(i64, &[u8]) -> Result<()>) -> Result<()> {
         if !self.line.is_empty() {
             self.add_line(&mut take)?;

@@ -43,7 +43,7 @@ use crate::store::error::{Error, Result};
 use crate::store::records::mode::ArtifactMode;
 use crate::store::tasks::monitor::{Monitor, Stage};
 use crate::store::tasks::{lock, parallel};
-use crate::store::transfer::directory::{HEIGHT_KEY, known_height};
+use crate::store::transfer::directory::{HEIGHT_KEY, parse_height};
 use check::Check;
 use findings::Findings;
 use jobs::Job;
@@ -211,7 +211,7 @@ fn ask_export(check: &Check<'_>, db: &Database) -> Result<Option<Finding>> {
 
 /// The height of the last committed block, as the host has it.
 fn block_height(check: &Check<'_>, db: &Database) -> Result<Option<f64>> {
-    let found = db.kv_get(HEIGHT_KEY, known_height);
+    let found = db.kv_get(HEIGHT_KEY, parse_height);
     let found = check.tolerate(found, |finding| finding.of(HEIGHT_KEY), StoreTable::Kv)?;
     Ok(found.flatten())
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::store::encoding::shell::quoted;
 use crate::store::records::mode::ArtifactMode;
-use crate::store::transfer::shortfall::repopulate_command;
+use crate::store::transfer::incomplete::repopulate_command;
 
 /// What has to be done where nothing in the store says what is right.
 pub(super) const RESTORE: &str = "Nothing but another copy of the store mends that: restore it \

@@ -1,4 +1,4 @@
-//! Archiving what a store has.
+//! Archives the spans and snapshots of a store.
 
 use std::collections::HashSet;
 use std::fs;
@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use flate2::read::MultiGzDecoder;
 
 use super::file::{ArchiveFile, remove_unfinished};
-use super::file_name;
 use super::gzip::GzipFile;
+use super::name::file_name;
 use super::span::write_items;
 use crate::store::database::hints::WithFile;
 use crate::store::error::{Error, Result};
@@ -23,20 +23,19 @@ use crate::store::tasks::parallel;
 use crate::store::transfer::destination::check_destination;
 use crate::store::transfer::exporter::{Artifact, Exporter};
 
-/// What the names of scratch directories of archives begin with.
+/// The prefix of the names of an archive's scratch directories.
 const PREFIX: &str = ".swing-store-archive-";
 
 /// What to archive.
 #[derive(Debug, Clone, Copy)]
 pub struct ArchiveOptions {
-    /// Which spans and snapshots. In `debug` mode all that there are; in any other, those that an
-    /// export in this mode has, which it is an error to lack.
+    /// Which spans and snapshots to archive. In `debug` mode, all that the store has; in other
+    /// modes, those of an export in this mode, and it is an error if one is missing.
     pub mode: ArtifactMode,
-    /// Whether to archive current spans, too, as they are now. They go on growing, and have another
-    /// name once they have.
+    /// Whether to archive current spans, too. Such a file does not become the file of the complete
+    /// span: the name changes when the span grows.
     pub current_spans: bool,
-    /// Whether files that are there already are compared with the store, and replaced if they
-    /// differ.
+    /// Whether to compare existing files with the store, and replace those that differ.
     pub check: bool,
 }
 
@@ -50,31 +49,30 @@ impl Default for ArchiveOptions {
     }
 }
 
-/// What was archived.
+/// The result of [`archive_store`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Archived {
-    /// How many files were written.
+    /// The number of files written.
     pub written: u64,
-    /// How many bytes they have.
+    /// The size of the files written.
     pub bytes: u64,
-    /// How many of them took the place of files that were damaged, or of something else.
+    /// How many of them replaced an existing file.
     pub replaced: u64,
-    /// How many files were there already.
+    /// The number of files that existed already.
     pub existing: u64,
-    /// How many artifacts have a name that no file can have, and were left out.
+    /// How many artifacts were omitted because their name is not a valid file name.
     pub unnamable: u64,
 }
 
-/// Writes the spans and snapshots that the store in `store` has to the directory `directory`, which
-/// is made if need be, several at a time. What is there already is left alone, so that an archive
-/// that was interrupted, or one that a kernel adds to, is completed by doing it again.
+/// Writes the spans and snapshots of the store in `store` to the directory `directory`, several at
+/// a time. Creates the directory if it does not exist. Skips files that exist, so that running it
+/// again completes an interrupted archive or one that a kernel adds to.
 ///
-/// A kernel may be running on the store, and adding to the archive, meanwhile.
+/// A running kernel may write to the store and add to the archive at the same time.
 ///
 /// # Errors
-/// [`Error::Aborted`]; [`Error::Io`]; [`Error::BadArgument`] if the directory is the store's
-/// own; as [`Exporter`] for a store that lacks what the mode asks for,
-/// or is damaged.
+/// [`Error::Aborted`]; [`Error::Io`]; [`Error::BadArgument`] if the directory is the store's own;
+/// as [`Exporter`] for a store that is damaged or lacks what the mode needs.
 pub fn archive_store(
     store: &Path,
     directory: &Path,
@@ -87,7 +85,7 @@ pub fn archive_store(
     let archived = archive(&exporter, directory, options, monitor);
     let closed = exporter.close();
     if archived.is_err() {
-        // Whatever SQLite was doing when it was interrupted, this is the reason.
+        // If the monitor interrupted SQLite, report the abort instead of SQLite's error.
         monitor.check()?;
     }
     let archived = archived.with_store(store)?;
@@ -104,9 +102,10 @@ fn archive(
 ) -> Result<Archived> {
     exporter.check_complete_or_explain()?;
     let mut names = exporter.artifact_names()?;
-    let current = match options.current_spans {
-        true => HashSet::new(),
-        false => exporter.current_span_names()?,
+    let current = if options.current_spans {
+        HashSet::new()
+    } else {
+        exporter.current_span_names()?
     };
     names.retain(|name| names::kind(name) != b"bundle" && !current.contains(name));
     monitor.set_total(names.len());
@@ -131,7 +130,7 @@ fn archive(
     Ok(archiver.counts.take())
 }
 
-/// [`Archived`] while it is being counted.
+/// The counts of [`Archived`], updated by several threads.
 #[derive(Default)]
 struct ArchiveCounts {
     written: AtomicU64,
@@ -167,7 +166,7 @@ struct Archiver<'a> {
 }
 
 impl Archiver<'_> {
-    /// Archives an artifact, unless it is archived.
+    /// Archives an artifact unless its file exists.
     fn archive(&self, name: &[u8]) -> Result<()> {
         let Some(file) = file_name(name) else {
             count(&self.counts.unnamable, 1);
@@ -191,7 +190,7 @@ impl Archiver<'_> {
         Ok(())
     }
 
-    /// Writes an artifact's file, and returns how many bytes it has.
+    /// Writes an artifact's file; returns its size.
     fn write(&self, name: &[u8]) -> Result<u64> {
         let mut file = ArchiveFile::new(self.directory, self.unfinished, name)?;
         if names::kind(name) == b"snapshot" {
@@ -209,11 +208,12 @@ impl Archiver<'_> {
         }
     }
 
-    /// Whether the file at `place` holds the artifact.
+    /// Whether the file at `place` contains the artifact.
     fn is_same(&self, name: &[u8], place: &Path) -> Result<bool> {
         let file = match open::open(place) {
             Ok(file) => file,
-            // Whatever it is: if it is in the way, writing will say so.
+            // A file that can't be opened counts as different. If it can't be replaced, the write
+            // fails.
             Err(_) => return Ok(false),
         };
         let mut found = MultiGzDecoder::new(BufReader::new(file));
@@ -249,8 +249,7 @@ impl Archiver<'_> {
     }
 }
 
-/// What an error says about a file: that it is not what it should be, or nothing, because it
-/// can't be read.
+/// Returns `Ok(false)` for a read error that shows damaged contents; other errors as they are.
 fn damaged(error: &std::io::Error, place: &Path) -> Result<bool> {
     match error.kind() {
         ErrorKind::UnexpectedEof

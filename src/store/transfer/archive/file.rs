@@ -1,27 +1,27 @@
-//! A file of an archive while it is being written.
+//! Writes a file of an archive atomically, and removes the unfinished files of killed processes.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::file_name;
+use super::name::file_name;
 use crate::store::error::{Error, Result};
 use crate::store::fs::open;
 use crate::store::fs::ownership::{is_private, keep_rights};
 use crate::store::fs::rename::rename;
 use crate::store::fs::scratch::{is_name, random, sync_directory};
 
-/// What the names of files that are not finished begin and end with.
+/// The prefix and suffix of the names of unfinished files.
 const PREFIX: &str = ".swing-store-archive-";
 const UNFINISHED: &str = ".gz.tmp";
 
-/// More than enough to find a name that nobody else has.
+/// How many random names are tried.
 const ATTEMPTS: usize = 16;
 
-/// A file that gets its name when it is whole, and is gone if it never is. A process that is killed
-/// leaves it under its temporary name, `.swing-store-archive-NUMBER.gz.tmp`; [`remove_unfinished`]
-/// removes it. It is locked as long as it is being written.
+/// An unfinished file of an archive. [`ArchiveFile::publish`] gives it its name; dropping it
+/// removes it. It is locked while it is written. A killed process leaves it under its temporary
+/// name, `.swing-store-archive-NUMBER.gz.tmp`, and [`remove_unfinished`] removes it.
 pub(super) struct ArchiveFile {
     temporary: PathBuf,
     place: PathBuf,
@@ -30,8 +30,8 @@ pub(super) struct ArchiveFile {
 }
 
 impl ArchiveFile {
-    /// Begins the file of an artifact in `directory`; until it is whole it lies in `unfinished`, on
-    /// the same file system.
+    /// Creates the file of an artifact in `directory`. Until it is published it is in `unfinished`,
+    /// a directory on the same file system.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -47,7 +47,7 @@ impl ArchiveFile {
         })
     }
 
-    /// Adds bytes.
+    /// Appends bytes.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -57,8 +57,8 @@ impl ArchiveFile {
             .map_err(|error| Error::io(format!("writing {}", self.temporary.display()), &error))
     }
 
-    /// Waits until the file is on the disk, and gives it its name, also there. A file that had the
-    /// name before is replaced, and leaves its permissions and its owner.
+    /// Syncs the file, renames it to its final name and syncs the directory. Replaces an existing
+    /// file and keeps that file's permissions and owner.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -80,20 +80,20 @@ impl ArchiveFile {
 impl Drop for ArchiveFile {
     fn drop(&mut self) {
         if !self.is_in_place {
-            // If it can't be removed it is in nobody's way.
+            // A file that can't be removed does no harm.
             drop(fs::remove_file(&self.temporary));
         }
     }
 }
 
-/// Makes and locks a file of a name that nobody else has.
+/// Creates and locks a file with a random name.
 fn make_temporary(directory: &Path) -> Result<(PathBuf, File)> {
     let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
     for _ in 0..ATTEMPTS {
         let temporary = directory.join(format!("{PREFIX}{:016x}{UNFINISHED}", random()));
         match claim(&temporary) {
             Ok(Some(file)) => return Ok((temporary, file)),
-            // Someone took it for a leftover in the moment before it was locked.
+            // Another process removed the file as a leftover before it was locked.
             Ok(None) => {}
             Err(error) => {
                 let is_taken = error.kind() == io::ErrorKind::AlreadyExists;
@@ -108,23 +108,23 @@ fn make_temporary(directory: &Path) -> Result<(PathBuf, File)> {
     Err(Error::io(doing, &last))
 }
 
-/// Makes and locks a file; `None` if another process was quicker.
+/// Creates and locks a file. `None` if another process locked or removed it first.
 fn claim(path: &Path) -> io::Result<Option<File>> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
-    // For the eyes of its owner, as those that the reference makes.
+    // Only the owner may read the file, as with the reference.
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = options.open(path)?;
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => Ok(None),
-        // Where files can't be locked, nobody takes anything for a leftover either.
+        // On a file system without locks, no process removes leftovers.
         Ok(()) | Err(TryLockError::Error(_)) => Ok(path.exists().then_some(file)),
     }
 }
 
-/// Removes what killed processes of this user have left in an archive under temporary names. What
-/// is being written stays, and so does what can't be removed.
+/// Removes the unfinished files that killed processes of this user have left in an archive. Files
+/// that are locked or can't be removed stay.
 pub(super) fn remove_unfinished(directory: &Path) {
     let Ok(entries) = fs::read_dir(directory) else {
         return;
@@ -140,7 +140,7 @@ pub(super) fn remove_unfinished(directory: &Path) {
     }
 }
 
-/// Whether a name is one that [`make_temporary`] gives.
+/// Whether a name is one that [`make_temporary`] creates.
 fn is_temporary(name: &OsStr) -> bool {
     let name = name.to_str().and_then(|name| name.strip_suffix(UNFINISHED));
     name.is_some_and(|name| is_name(name.as_ref(), PREFIX))
@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_killed_process_left_is_removed_and_nothing_else() {
+    fn only_the_unfinished_files_of_killed_processes_are_removed() {
         let directory = tempfile::tempdir().unwrap();
         let directory = directory.path();
         let name = b"transcript.v1.0.5";
@@ -159,7 +159,7 @@ mod tests {
         let temporary = |number| directory.join(format!("{PREFIX}{number:016x}{UNFINISHED}"));
         let left = temporary(7);
         drop(claim(&left).unwrap());
-        // Of the package `tmp`, which may be at work on it; and of anybody.
+        // Temporary files of the package `tmp`, which may be in use, and other files.
         let mut kept = Vec::from(
             [
                 "transcript.v1.0.7-123-AbCdEfGhIjKl.gz.tmp",

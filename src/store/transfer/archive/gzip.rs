@@ -1,11 +1,11 @@
-//! A stream as a gzip file, of which only a block is in memory.
+//! Writes a gzip file from a stream, with one block in memory.
 
 use super::file::ArchiveFile;
 use crate::store::error::Result;
 use crate::store::gzip::Encoder;
 use crate::store::tasks::limits::limits;
 
-/// Compresses what it is given, block by block, into a file.
+/// Compresses a stream into a file, block by block.
 pub(super) struct GzipFile {
     file: ArchiveFile,
     encoder: Encoder,
@@ -27,14 +27,15 @@ impl GzipFile {
         }
     }
 
-    /// Adds bytes.
+    /// Appends bytes.
     ///
     /// # Errors
     /// [`Error::Io`](crate::store::error::Error::Io).
     pub(super) fn add(&mut self, bytes: &[u8]) -> Result<()> {
         let mut rest = bytes;
         while !rest.is_empty() {
-            // A full block waits for the next byte, so that the last one is not empty.
+            // A full block is written when the next byte arrives, so that the last block is not
+            // empty.
             if self.block.len() == self.block_bytes {
                 self.write_block()?;
             }
@@ -54,12 +55,12 @@ impl GzipFile {
         self.file.write(&self.member)
     }
 
-    /// Ends the file, gives it its name, and returns how many bytes it has.
+    /// Writes the last block and publishes the file; returns its size.
     ///
     /// # Errors
     /// [`Error::Io`](crate::store::error::Error::Io).
     pub(super) fn publish(mut self) -> Result<u64> {
-        // Of nothing, too, there is a gzip file.
+        // An empty stream becomes one empty member.
         self.write_block()?;
         self.file.publish()?;
         Ok(self.written)

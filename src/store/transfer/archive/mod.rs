@@ -1,13 +1,13 @@
-//! Archives: directories in which each span and each snapshot is a gzip file, `NAME.gz`.
+//! Archives: directories with a gzip file `NAME.gz` for each span and snapshot.
 //!
-//! A kernel that prunes what it no longer needs has it archived as it comes into being: a span when
-//! it ends, a snapshot when it is saved ([`SpanArchive`], [`archive_snapshot`]). What a store still
-//! has can be archived later, too ([`archive_store()`]). A file has its name only once it is whole and
-//! on the disk.
+//! A kernel that prunes history archives each span when it ends ([`SpanArchive`]) and each snapshot
+//! when it is saved ([`archive_snapshot`]). [`archive_store()`] archives what a store has. A file
+//! gets its name after its complete contents are on the disk.
 
 mod archive_store;
 mod file;
 mod gzip;
+mod name;
 mod span;
 
 use std::path::Path;
@@ -15,26 +15,17 @@ use std::path::Path;
 pub use archive_store::{ArchiveOptions, Archived, archive_store};
 pub use span::SpanArchive;
 
-use super::directory::problem_with_file_name;
 use crate::store::error::Result;
 use crate::store::gzip::Compressed;
 use file::ArchiveFile;
+use name::file_name;
 
-/// Behind the names of artifacts.
-const EXTENSION: &str = ".gz";
-
-/// The name of an artifact's file; `None` if no file can have it, or it would lie elsewhere.
-fn file_name(artifact: &[u8]) -> Option<String> {
-    let name = format!("{}{EXTENSION}", std::str::from_utf8(artifact).ok()?);
-    problem_with_file_name(&name).is_none().then_some(name)
-}
-
-/// Whether an artifact of this name can be archived.
+/// Whether an artifact can be archived: whether its name is a valid file name.
 pub fn can_archive(artifact: &[u8]) -> bool {
     file_name(artifact).is_some()
 }
 
-/// Writes a snapshot, as it was compressed, to the directory `directory`.
+/// Writes a compressed snapshot to the archive `directory`.
 ///
 /// # Errors
 /// [`Error::Io`](crate::store::error::Error::Io).

@@ -1,4 +1,4 @@
-//! A span that is archived when it ends.
+//! Archives a vat's current span when it ends.
 
 use std::path::Path;
 
@@ -10,21 +10,21 @@ use crate::store::substores::Store;
 use crate::store::substores::span_reader::SpanReader;
 use crate::store::tasks::monitor::Monitor;
 
-/// A vat's current span as it was at one moment, on its way into an archive. Whatever becomes of the
-/// span, of its items, or of the database meanwhile, it is archived as it was.
+/// A vat's current span as it was when the value was created, to be written to an archive. Later
+/// changes of the span, and closing the database, do not affect it.
 pub struct SpanArchive {
     name: Vec<u8>,
     reader: SpanReader,
 }
 
 impl SpanArchive {
-    /// The span's name, as an artifact.
+    /// The span's artifact name.
     pub fn name(&self) -> &[u8] {
         &self.name
     }
 
-    /// Writes the span to the directory `directory`. This takes a while, and is for another thread
-    /// than the one that uses the store.
+    /// Writes the span to the archive `directory`. This takes time, so call it on a thread other
+    /// than the store's.
     ///
     /// # Errors
     /// [`Error::Io`](crate::store::error::Error::Io); SQLite's errors.
@@ -35,7 +35,7 @@ impl SpanArchive {
     }
 }
 
-/// Writes all that a reader has.
+/// Writes all items of a reader.
 pub(super) fn write_items(
     reader: &SpanReader,
     mut file: GzipFile,
@@ -49,11 +49,12 @@ pub(super) fn write_items(
 }
 
 impl Store {
-    /// Begins to archive a vat's current span, which is about to end; `None` if it has none.
+    /// Prepares a vat's current span for archiving, before it ends. `None` if the vat has no
+    /// current span.
     ///
     /// # Errors
-    /// [`Error::MissingTranscriptItems`](crate::store::error::Error::MissingTranscriptItems) if it lacks
-    /// some of its items; SQLite's errors.
+    /// [`Error::MissingTranscriptItems`](crate::store::error::Error::MissingTranscriptItems) if
+    /// items of the span are missing; SQLite's errors.
     pub fn begin_span_archive(&self, vat_id: &[u8]) -> Result<Option<SpanArchive>> {
         let db = self.database().lock();
         let Some(span) = db.current_span(vat_id)? else {

@@ -1,4 +1,4 @@
-//! Artifacts as files: writing one from a store, and storing one from its file.
+//! Writes artifacts to files, and imports them from files.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -16,7 +16,7 @@ use crate::store::tasks::limits::limits;
 use crate::store::tasks::monitor::Monitor;
 use crate::store::transfer::exporter::{Artifact, Exporter};
 
-/// Writes an artifact to a new file, and returns that.
+/// Writes an artifact to a new file; returns the file.
 ///
 /// # Errors
 /// As [`Exporter::artifact`]; [`Error::Io`]; [`Error::Aborted`].
@@ -48,28 +48,28 @@ pub(super) fn write(
     Ok(file)
 }
 
-/// An import into which artifacts are stored.
+/// Imports artifacts into a store.
 pub(super) struct Import<'a, R> {
-    /// The store, which this locks for short steps only.
+    /// Runs a step with the store locked. Steps are short.
     pub with_store: &'a (dyn Fn(StoreStep<'_>) -> Result<()> + Sync),
-    /// Which artifacts to take.
+    /// The mode of the import, which says which artifacts to import.
     pub mode: ArtifactMode,
-    /// Waits until all records are in the store.
-    pub records: R,
-    /// Whom to tell, and to listen to.
+    /// Waits until all export records are in the store.
+    pub wait_for_records: R,
+    /// Receives progress, and can abort the import.
     pub monitor: &'a Monitor,
 }
 
-/// Something that is done with a store.
+/// An operation on the store.
 pub(super) type StoreStep<'a> = &'a mut dyn FnMut(&mut Store) -> Result<()>;
 
 impl<R: Fn() -> Result<()> + Sync> Import<'_, R> {
-    /// Stores an artifact if the mode wants it and it is what its record says.
+    /// Imports an artifact, unless the mode skips it. Fails if it does not match its record.
     ///
-    /// Images are compressed and bundles checked before the records are waited for.
+    /// Compresses snapshots and checks bundles before it waits for the records.
     ///
     /// # Errors
-    /// As the import of such an artifact into a [`Store`]; [`Error::UnknownOnImport`];
+    /// As [`Store`]'s methods that import such an artifact; [`Error::UnknownOnImport`];
     /// [`Error::Io`]; [`Error::Aborted`].
     pub(super) fn store(&self, name: &[u8], path: &Path) -> Result<()> {
         match names::kind(name) {
@@ -86,14 +86,14 @@ impl<R: Fn() -> Result<()> + Sync> Import<'_, R> {
             outcome = Some(step(store)?);
             Ok(())
         })?;
-        outcome.ok_or_else(|| Error::Internal("a step was not taken".into()))
+        outcome.ok_or_else(|| Error::Internal("the store did not run a step".into()))
     }
 
     fn snapshot(&self, name: &[u8], path: &Path) -> Result<()> {
         let mut compressor = Compressor::default();
         self.read(path, |chunk| compressor.add(chunk))?;
         let image = compressor.finish()?;
-        (self.records)()?;
+        (self.wait_for_records)()?;
         self.step(|store| match store.import_snapshot(name, self.mode)? {
             Some(import) => store.populate_snapshot(import, &image),
             None => Ok(()),
@@ -101,7 +101,7 @@ impl<R: Fn() -> Result<()> + Sync> Import<'_, R> {
     }
 
     fn span(&self, name: &[u8], path: &Path) -> Result<()> {
-        (self.records)()?;
+        (self.wait_for_records)()?;
         let Some(mut import) = self.step(|store| store.import_span(name, self.mode))? else {
             return Ok(());
         };
@@ -119,11 +119,11 @@ impl<R: Fn() -> Result<()> + Sync> Import<'_, R> {
         let mut data = Vec::new();
         self.read(path, |chunk| gather_bundle(name, &mut data, chunk))?;
         let contents = check_bundle_artifact(name, data)?;
-        (self.records)()?;
+        (self.wait_for_records)()?;
         self.step(|store| store.populate_bundle(bundle_id, &contents))
     }
 
-    /// Hands over a file's contents chunk by chunk.
+    /// Calls `take` with each chunk of a file.
     fn read(&self, path: &Path, mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
         let io = |error| Error::io(format!("reading {}", path.display()), &error);
         let mut file = open::open(path).map_err(io)?;

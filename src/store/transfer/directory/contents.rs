@@ -1,28 +1,29 @@
-//! An export's contents, for those who compare them and import nothing.
+//! Reads an export without importing it, for comparisons.
 
 use std::path::{Path, PathBuf};
 
 use super::data::Entry;
 use super::export_files::ExportFiles;
-use super::{MANIFEST_NAME, data, paths};
+use super::layout::MANIFEST_NAME;
+use super::{data, paths};
 use crate::store::error::Result;
 use crate::store::records::mode::ArtifactMode;
 use crate::store::tasks::monitor::Monitor;
 
-/// What an export in a directory consists of.
+/// The contents of an export directory.
 pub(crate) struct Contents {
     /// The height of the block that was exported.
     pub block_height: f64,
-    /// The mode that the artifacts were exported in; `None` if that is not known, or there are none.
+    /// The artifact mode of the export; `None` if it is unknown, or there are no artifacts.
     pub mode: Option<ArtifactMode>,
-    /// The file with the export data, if there is one.
+    /// The file with the export data, if any.
     data: Option<PathBuf>,
     /// The artifacts' names and files.
     pub artifacts: Vec<(Vec<u8>, PathBuf)>,
 }
 
 impl Contents {
-    /// Whether a directory holds an export.
+    /// Whether a directory contains an export.
     pub(crate) fn are_in(directory: &Path) -> bool {
         directory.join(MANIFEST_NAME).exists()
     }
@@ -30,10 +31,10 @@ impl Contents {
     /// Reads the manifest of the export in a directory.
     ///
     /// # Errors
-    /// [`Error::Directory`](crate::store::error::Error::Directory) if it is malformed, or names what must
-    /// not be read; [`Error::Io`](crate::store::error::Error::Io).
+    /// [`Error::Directory`](crate::store::error::Error::Directory) if it is malformed, or names a
+    /// file that must not be read; [`Error::Io`](crate::store::error::Error::Io).
     pub(crate) fn find(directory: &Path) -> Result<Contents> {
-        let found = ExportFiles::in_directory(directory)?;
+        let found = ExportFiles::open(directory)?;
         let data = match &found.manifest.data {
             Some(_) => Some(found.data()?),
             None => None,
@@ -55,16 +56,16 @@ impl Contents {
         })
     }
 
-    /// Whether there is export data.
+    /// Whether the export has export data.
     pub(crate) fn has_data(&self) -> bool {
         self.data.is_some()
     }
 
-    /// Reads the export data, if there is any: keys with their values, or `None` for a deletion, in
-    /// whatever order they stand there.
+    /// Reads the export data, if any, in batches: keys with their values, or `None` for a deletion,
+    /// in the order of the file.
     ///
     /// # Errors
-    /// As reading it for an import.
+    /// As for an import.
     pub(crate) fn read_data(
         &self,
         monitor: &Monitor,

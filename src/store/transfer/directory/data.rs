@@ -1,6 +1,7 @@
-//! `export-data.jsonl`: one export record a line, as `JSON.stringify([key, value])` prints it.
+//! Export data, `export-data.jsonl`: one export record per line, in the form of
+//! `JSON.stringify([key, value])`.
 //!
-//! Lines end at `\n` and nowhere else; a `\r` is white space to JSON.
+//! Only `\n` ends a line. JSON treats a `\r` before it as white space.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -17,16 +18,16 @@ use crate::store::tasks::limits::limits;
 use crate::store::tasks::monitor::Monitor;
 use crate::store::transfer::exporter::Exporter;
 
-/// The longest line that is read, in bytes; SQLite can hold no longer value.
+/// The longest line that is read, in bytes. SQLite does not store longer values.
 const MAX_LINE_BYTES: u64 = 1_000_000_000;
 
-/// Batches that are parsed ahead of being stored.
+/// The number of parsed batches that wait to be stored.
 const AHEAD: usize = 4;
 
 /// A key, and its value or `None` for a deletion.
 pub(crate) type Entry = (Vec<u8>, Option<Vec<u8>>);
 
-/// Writes all export records of a store.
+/// Writes all export records of a store to a new file.
 ///
 /// # Errors
 /// [`Error::Io`]; [`Error::Aborted`]; SQLite's errors.
@@ -50,12 +51,11 @@ pub(super) fn write(exporter: &Exporter, path: &Path, monitor: &Monitor) -> Resu
     Ok(())
 }
 
-/// Reads all records, and hands them to `take` batch by batch; the next batches are read and
-/// parsed meanwhile.
+/// Reads all records and calls `take` with each batch. A second thread reads and parses ahead.
 ///
 /// # Errors
-/// [`Error::Directory`] for a line that is no record; [`Error::Io`]; [`Error::Aborted`]; whatever
-/// `take` returns.
+/// [`Error::Directory`] if a line is not a record; [`Error::Io`]; [`Error::Aborted`]; errors of
+/// `take`.
 pub(super) fn read(
     path: &Path,
     monitor: &Monitor,
@@ -67,10 +67,10 @@ pub(super) fn read(
         let parse = move || parse_all(path, monitor, |batch| Ok(sender.send(batch).is_ok()));
         let thread = thread::Builder::new().name("swing-store".into());
         let Ok(reader) = thread.spawn_scoped(scope, parse) else {
-            // With one thread it takes longer.
+            // Without a second thread, read and store by turns.
             return parse_all(path, monitor, |batch| take(batch).map(|()| true));
         };
-        // Takes the receiver along, so that the reader stops when there is nobody to read for.
+        // `take_all` drops the receiver, which stops the reader after an error.
         let taken = take_all(receiver, take);
         let parsed = reader
             .join()
@@ -86,7 +86,7 @@ fn take_all(
     batches.iter().try_for_each(&mut take)
 }
 
-/// Parses all records, and hands them to `send` batch by batch, until it returns false.
+/// Parses all records and calls `send` with each batch, until it returns false.
 fn parse_all(
     path: &Path,
     monitor: &Monitor,
@@ -108,11 +108,11 @@ fn parse_all(
         }
     }
     monitor.count(bytes)?;
-    // If nobody takes it, that has its own reason.
+    // If the receiver is gone, it has reported its own error.
     send(batch).map(drop)
 }
 
-/// The lines of a file.
+/// Reads the lines of a file.
 struct Lines {
     path: PathBuf,
     file: BufReader<File>,
@@ -132,7 +132,8 @@ impl Lines {
         })
     }
 
-    /// The next line without its end; `None` behind the last. The last one's end may be missing.
+    /// The next line without its newline; `None` after the last line. The last newline may be
+    /// missing.
     fn next(&mut self) -> Result<Option<&[u8]>> {
         self.line.clear();
         self.number += 1;
@@ -156,14 +157,14 @@ impl Lines {
     }
 }
 
-/// What a line says.
+/// Parses a line.
 fn parse_entry(line: &[u8]) -> std::result::Result<Entry, String> {
     let line = wtf8::as_read(line);
     if let Some(entry) = parse_plain(&line) {
         return Ok(entry);
     }
     let mut json = json::parse(&line).map_err(|error| error.to_string())?;
-    let wanted = || "expected [key, value], of which the value may be null".to_owned();
+    let wanted = || "expected [key, value]: a string, and a string or null".to_owned();
     let Json::Array(items) = &mut json else {
         return Err(wanted());
     };
@@ -179,15 +180,15 @@ fn parse_entry(line: &[u8]) -> std::result::Result<Entry, String> {
     }
 }
 
-/// What a line says that is written as exporters write it; `None` if it is another one.
+/// Parses a line in the exact form that exporters write; `None` for other lines.
 fn parse_plain(line: &[u8]) -> Option<Entry> {
     let (key, rest) = plain_string(line.strip_prefix(b"[")?)?;
     let (value, rest) = plain_string(rest.strip_prefix(b",")?)?;
     (rest == b"]").then_some((key, Some(value)))
 }
 
-/// A JSON string at the beginning of a text, and what stands behind it; `None` for a string that
-/// takes more thought.
+/// A JSON string at the start of `text`, and the rest of `text`. `None` if there is none, or it has
+/// escapes other than `\"`, `\\`, `\/` and `\n`.
 fn plain_string(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let mut rest = text.strip_prefix(b"\"")?;
     let mut string = Vec::new();

@@ -1,13 +1,14 @@
-//! Writing a store's export.
+//! Exports a store to a directory.
 
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 
+use super::layout::{DATA_NAME, HEIGHT_KEY, MANIFEST_NAME, height_or_zero};
 use super::manifest::Manifest;
 use super::paths::FileNames;
-use super::unfinished::{PREFIX, Placed, give_name, publish_manifest, remove_unfinished};
-use super::{DATA_NAME, HEIGHT_KEY, MANIFEST_NAME, artifacts, data, height_of};
+use super::unfinished::{PREFIX, PublishedFile, publish_file, publish_manifest, remove_unfinished};
+use super::{artifacts, data};
 use crate::store::database::hints::WithFile;
 use crate::store::encoding::wtf8;
 use crate::store::error::directory::Fault;
@@ -20,37 +21,39 @@ use crate::store::tasks::parallel;
 use crate::store::transfer::destination::check_destination;
 use crate::store::transfer::exporter::Exporter;
 
-/// What to export.
+/// How to export.
 #[derive(Debug, Clone)]
 pub struct ExportOptions {
-    /// Which artifacts; `None` for none at all.
+    /// The artifact mode; `None` for an export without artifacts.
     pub mode: Option<ArtifactMode>,
     /// Whether to write the export data.
     pub with_data: bool,
-    /// The block that the store must be at.
+    /// The block height that the store must have.
     pub block_height: Option<f64>,
 }
 
-/// What was exported.
+/// The result of [`export_to_directory`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Exported {
-    /// The height of the block, as the host has it; 0 if it has none.
+    /// The block height in `host.height`; 0 if there is none.
     pub block_height: f64,
-    /// How many artifacts there are.
+    /// The number of artifacts.
     pub artifacts: usize,
-    /// How many bytes the artifacts and the export data have.
+    /// The size of the artifacts and the export data, in bytes.
     pub bytes: u64,
 }
 
-/// Writes the last commit of the store in `store` to `directory`, which is made if need be.
+/// Exports the last commit of the store in `store` to `directory`, which is created if it does not
+/// exist.
 ///
-/// Until all of it is on the disk, nothing but a scratch directory is in `directory`. What is
-/// there already stays as it is: it is an error if the export would take its place. Only what
-/// killed exports have put there is removed.
+/// Until the export is complete and on the disk, only a scratch directory is in `directory`. The
+/// export never replaces a file: it fails if one has a name that it needs. It removes the files of
+/// killed exports.
 ///
 /// # Errors
-/// [`Error::Directory`] if there is an export, or a file in the way, or the store is at another
-/// block; [`Error::BadArgument`] if the directory is not apart from the store's; [`Error::Aborted`]; [`Error::Io`]; as [`Exporter`] for a store that lacks something.
+/// [`Error::Directory`] if there is an export or a file with a name that the export needs, or the
+/// store is of another block; [`Error::BadArgument`] if the directory is in the store's;
+/// [`Error::Aborted`]; [`Error::Io`]; as [`Exporter`] for an incomplete store.
 pub fn export_to_directory(
     store: &Path,
     directory: &Path,
@@ -59,7 +62,7 @@ pub fn export_to_directory(
 ) -> Result<Exported> {
     let exported = export(store, directory, options, monitor);
     if exported.is_err() {
-        // Whatever SQLite was doing when it was interrupted, this is the reason.
+        // If the monitor interrupted SQLite, report the abort instead of SQLite's error.
         monitor.check()?;
     }
     exported.with_store(store)
@@ -77,11 +80,11 @@ fn export(
     let plan = Plan::new(store, directory, options, monitor)?;
     monitor.set_total(plan.artifacts.len() + usize::from(options.with_data));
     monitor.tell(|| format!("exporting block {}", plan.block_height));
-    let made = !directory.exists();
+    let created = !directory.exists();
     let written = plan.write(directory, monitor);
     let closed = plan.exporter.close();
-    if written.is_err() && made {
-        // Only if nobody else has put something there.
+    if written.is_err() && created {
+        // Fails, as it should, if the directory is not empty.
         drop(fs::remove_dir(directory));
     }
     written?;
@@ -94,11 +97,11 @@ fn export(
     })
 }
 
-/// What is to be written.
+/// The contents of the export.
 struct Plan {
     exporter: Exporter,
     block_height: f64,
-    /// Names of artifacts, and of their files.
+    /// The names and file names of the artifacts.
     artifacts: Vec<(Vec<u8>, String)>,
     mode: &'static str,
     with_data: bool,
@@ -117,7 +120,7 @@ impl Plan {
         }
         let mode = options.mode.unwrap_or(ArtifactMode::Operational);
         let exporter = Exporter::open_to_read(store, mode, monitor)?;
-        let block_height = height_of(exporter.get_host_kv(HEIGHT_KEY)?.as_deref());
+        let block_height = height_or_zero(exporter.get_host_kv(HEIGHT_KEY)?.as_deref());
         if let Some(expected) = options.block_height
             && expected != block_height
         {
@@ -151,7 +154,7 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The names of all files but the manifest.
+    /// The names of all files except the manifest.
     fn files(&self) -> impl Iterator<Item = &str> {
         let data = self.with_data.then_some(DATA_NAME);
         data.into_iter()
@@ -211,20 +214,25 @@ impl Plan {
         parallel::run(self.artifacts.len(), artifact, data)
     }
 
-    /// Moves everything to its place, the manifest last.
+    /// Moves all files into place, the manifest last. On failure, removes them.
     fn publish(&self, scratch: &Scratch, directory: &Path) -> Result<()> {
         let mut moved = Vec::new();
         let outcome = self.move_all(scratch, directory, &mut moved);
         if outcome.is_err() {
-            // The manifest first: it must not name what is gone.
-            moved.iter().rev().for_each(Placed::remove);
+            // The manifest first, so that it never names a file that is gone.
+            moved.iter().rev().for_each(PublishedFile::remove);
         }
         outcome
     }
 
-    fn move_all(&self, scratch: &Scratch, directory: &Path, moved: &mut Vec<Placed>) -> Result<()> {
+    fn move_all(
+        &self,
+        scratch: &Scratch,
+        directory: &Path,
+        moved: &mut Vec<PublishedFile>,
+    ) -> Result<()> {
         for name in self.files() {
-            moved.push(give_name(name, scratch.path(), directory)?);
+            moved.push(publish_file(name, scratch.path(), directory)?);
         }
         sync_directory(directory)?;
         moved.push(publish_manifest(scratch.path(), directory)?);

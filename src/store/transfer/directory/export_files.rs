@@ -1,29 +1,30 @@
-//! An export that was found in a directory, of which only the manifest was read.
+//! An export directory whose manifest has been read.
 
 use std::path::{Path, PathBuf};
 
 use dunce::simplified;
 
+use super::layout::MANIFEST_NAME;
 use super::manifest::Manifest;
-use super::{MANIFEST_NAME, paths};
+use super::paths;
 use crate::store::error::directory::Fault;
 use crate::store::error::{Error, Result, system};
 
-/// A directory with an export.
+/// An export directory and its manifest.
 #[derive(Debug)]
 pub(super) struct ExportFiles {
-    /// The directory, by its path without links.
+    /// The directory's path, without symbolic links.
     pub directory: PathBuf,
-    /// What the manifest says.
+    /// The manifest.
     pub manifest: Manifest,
 }
 
 impl ExportFiles {
-    /// Reads the manifest in a directory.
+    /// Reads the manifest of an export directory.
     ///
     /// # Errors
     /// [`Error::Directory`] if it is malformed; [`Error::Io`].
-    pub(super) fn in_directory(directory: &Path) -> Result<ExportFiles> {
+    pub(super) fn open(directory: &Path) -> Result<ExportFiles> {
         let directory = directory.canonicalize().map_err(|error| {
             let doing = format!("looking for the export {}", directory.display());
             Error::io(doing, &error)
@@ -46,7 +47,7 @@ impl ExportFiles {
         })
     }
 
-    /// Fails unless the export is of the block that is expected, if one is.
+    /// Checks that the export is of the block `expected`, if any.
     ///
     /// # Errors
     /// [`Error::Directory`].
@@ -60,7 +61,7 @@ impl ExportFiles {
         }
     }
 
-    /// Fails unless there is export data.
+    /// Checks that the export has export data; returns the file's name.
     ///
     /// # Errors
     /// [`Error::Directory`].
@@ -68,8 +69,7 @@ impl ExportFiles {
         self.manifest.data.as_deref().ok_or_else(|| {
             Fault::manifest(
                 &self.directory.join(MANIFEST_NAME),
-                "it names no export data, without which nothing can be imported. Export again \
-                 with it",
+                "it names no export data, which an import needs. Export again with export data",
             )
         })
     }
@@ -77,7 +77,7 @@ impl ExportFiles {
     /// The file with the export data.
     ///
     /// # Errors
-    /// [`Error::Directory`] if there is none, or it must not be read; [`Error::Io`].
+    /// [`Error::Directory`] if there is none, or the file must not be read; [`Error::Io`].
     pub(super) fn data(&self) -> Result<PathBuf> {
         paths::find(&self.directory, self.check_data()?)
     }

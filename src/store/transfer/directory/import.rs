@@ -1,4 +1,4 @@
-//! Making a store from an export.
+//! Imports an export directory into a staged database.
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -8,7 +8,7 @@ use super::data::Entry;
 use super::export_files::ExportFiles;
 use super::gate::Gate;
 use super::manifest::Manifest;
-use super::records::{KeptRecords, is_kv};
+use super::records::{LatestRecords, is_kv};
 use super::{data, paths};
 use crate::store::database::hints::WithFile;
 use crate::store::database::staging::Staged;
@@ -23,48 +23,50 @@ use crate::store::substores::{ChangeTarget, Store, StoreOptions};
 use crate::store::tasks::lock::lock_watched;
 use crate::store::tasks::monitor::{Monitor, Stage};
 use crate::store::tasks::parallel;
-use crate::store::transfer::shortfall::Incomplete;
+use crate::store::transfer::incomplete::Incomplete;
 
-/// SQLite's page cache while a store is being filled, in KiB.
+/// SQLite's page cache during an import, in KiB.
 const CACHE_KIB: usize = 16 << 10;
 
-/// What to import.
+/// How to import.
 #[derive(Debug, Clone, Default)]
 pub struct ImportOptions {
-    /// Which artifacts to take and to insist on; `None` for those that the export was made with.
+    /// Which artifacts to import, and to require; `None` for the mode of the export.
     pub mode: Option<ArtifactMode>,
-    /// The block that the export must be of.
+    /// The block height that the export must have.
     pub block_height: Option<f64>,
-    /// Whether all that is set is noted for the export callback.
-    pub note_exports: bool,
-    /// Whether [`import_from_directory`](super::import_from_directory) may replace a store of a later
-    /// block.
+    /// Whether every set key is recorded for the export callback.
+    pub record_exports: bool,
+    /// Whether [`import_from_directory`](super::import_from_directory) may replace a store of a
+    /// later block.
     pub go_back: bool,
 }
 
-/// An export in a directory, found to be one.
+/// An export directory whose manifest and file names have been checked.
 #[derive(Debug)]
 pub struct ExportDirectory {
     manifest: Manifest,
     mode: ArtifactMode,
     data: PathBuf,
-    /// The artifacts' names and files, in the manifest's order.
+    /// The names and files of the artifacts, in the manifest's order.
     artifacts: Vec<(Vec<u8>, PathBuf)>,
-    note_exports: bool,
+    record_exports: bool,
 }
 
 impl ExportDirectory {
-    /// Looks at an export that is to become the store in `store`, without changing anything.
+    /// Reads the manifest of the export in `directory`, and checks that it can be imported into the
+    /// directory `store`. Changes nothing.
     ///
     /// # Errors
-    /// [`Error::Directory`] if the manifest is malformed, or names what must not be read, or the
-    /// export is not the one that is wanted; [`Error::Io`].
+    /// [`Error::Directory`] if the manifest is malformed or names a file that must not be read, if
+    /// the export lies in `store`, or if the block height or the artifact mode does not fit the
+    /// options; [`Error::Io`].
     pub fn open(
         directory: &Path,
         store: &Path,
         options: &ImportOptions,
     ) -> Result<ExportDirectory> {
-        let found = ExportFiles::in_directory(directory)?;
+        let found = ExportFiles::open(directory)?;
         if let Ok(store) = store.canonicalize()
             && found.directory.starts_with(&store)
         {
@@ -88,7 +90,7 @@ impl ExportDirectory {
             mode,
             data,
             artifacts,
-            note_exports: options.note_exports,
+            record_exports: options.record_exports,
         })
     }
 
@@ -97,22 +99,22 @@ impl ExportDirectory {
         self.manifest.block_height
     }
 
-    /// Which artifacts are taken.
+    /// The mode of the import.
     pub fn mode(&self) -> ArtifactMode {
         self.mode
     }
 
-    /// How many artifacts there are.
+    /// The number of artifacts in the export.
     pub fn artifacts(&self) -> usize {
         self.artifacts.len()
     }
 
-    /// Fills a staged database, in which everything is committed in the end, but which is for the
-    /// caller to publish, and then to say that all is done.
+    /// Fills a staged database and commits. The caller publishes the database and begins
+    /// [`Stage::Done`].
     ///
     /// # Errors
-    /// For the first thing in the export that is not as it should be, as importing it piece by
-    /// piece into a [`Store`] would; [`Error::Aborted`]; [`Error::Io`]; SQLite's errors.
+    /// For the first invalid record or artifact, the error of the [`Store`] method that imports it;
+    /// [`Error::Aborted`]; [`Error::Io`]; SQLite's errors.
     pub fn import(&self, staged: &Staged, monitor: &Monitor) -> Result<()> {
         let imported = self.import_into(staged, monitor);
         imported.with_file(Some(staged.final_file()))
@@ -135,7 +137,7 @@ impl ExportDirectory {
         monitor.begin(Stage::Working);
         self.fill(&store, db, monitor)?;
         monitor.begin(Stage::Finishing);
-        // What is needed to run must be there even if only `debug` was asked for.
+        // Even a `debug` import needs what a kernel needs to run.
         let mode = match self.mode {
             ArtifactMode::Debug => ArtifactMode::Operational,
             mode => mode,
@@ -155,7 +157,7 @@ impl ExportDirectory {
         let import = Import {
             with_store: &|step: StoreStep<'_>| step(&mut lock_watched(store)),
             mode: self.mode,
-            records: || gate.pass(),
+            wait_for_records: || gate.pass(),
             monitor,
         };
         let artifact = |index: usize| {
@@ -167,7 +169,7 @@ impl ExportDirectory {
             Ok(())
         };
         let records = || {
-            // Whatever happens, those who wait at the gate get to know.
+            // Dropping the keeper wakes the threads that wait at the gate, after an error, too.
             let gate = gate.keeper();
             monitor.tell(|| "importing the export data".into());
             self.import_records(store, db, monitor)?;
@@ -178,26 +180,27 @@ impl ExportDirectory {
         parallel::run(self.artifacts.len(), artifact, records)
     }
 
-    /// Stores the export data: key-value entries as they come, of all other records the last one
-    /// of each key.
+    /// Imports the export data: key-value entries at once, and the latest of the other records of
+    /// each key at the end.
     fn import_records(
         &self,
         store: &Mutex<Store>,
         db: &SharedDatabase,
         monitor: &Monitor,
     ) -> Result<()> {
-        let records = KeptRecords::begin(db)?;
+        let records = LatestRecords::create(db)?;
         data::read(&self.data, monitor, |batch| {
             let db = db.lock();
             for entry in &batch {
-                match is_kv(&entry.0) {
-                    true => set_key(&db, entry, self.note_exports)?,
-                    false => records.keep(&db, entry)?,
+                if is_kv(&entry.0) {
+                    set_key(&db, entry, self.record_exports)?;
+                } else {
+                    records.apply(&db, entry)?;
                 }
             }
             Ok(())
         })?;
-        records.take(monitor, |batch| {
+        records.drain(monitor, |batch| {
             let mut store = lock_watched(store);
             batch
                 .iter()
@@ -206,10 +209,10 @@ impl ExportDirectory {
     }
 }
 
-/// The mode that is asked for, if the export has what it needs; otherwise the export's own.
+/// The mode of an import: `wanted`, if the export has the artifacts for it, or the export's mode.
 fn choose_mode(manifest: &Manifest, wanted: Option<ArtifactMode>) -> Result<ArtifactMode> {
     let found = match manifest.artifact_mode.as_deref() {
-        // It was left to the exporter, or not written down yet when the export was made.
+        // Older manifests, and those of exports in the default mode, have no artifactMode.
         None => return Ok(wanted.unwrap_or(ArtifactMode::Operational)),
         Some(name) => ArtifactMode::parse(name.as_bytes(), b"").ok(),
     };
@@ -224,12 +227,12 @@ fn choose_mode(manifest: &Manifest, wanted: Option<ArtifactMode>) -> Result<Arti
     }
 }
 
-/// Sets or deletes a key, as the kernel would.
-fn set_key(db: &Database, (name, value): &Entry, note_export: bool) -> Result<()> {
+/// Sets or deletes a key of the kernel.
+fn set_key(db: &Database, (name, value): &Entry, record_export: bool) -> Result<()> {
     let key = name.get(3..).unwrap_or_default();
     let key_type = kernel_key_type(key)?;
     db.kv_write_through(key, value.as_deref())?;
-    if note_export && key_type == KeyType::Consensus {
+    if record_export && key_type == KeyType::Consensus {
         db.add_pending_export_to_table(&[RECORD_PREFIX, key].concat(), value.as_deref())?;
     }
     Ok(())

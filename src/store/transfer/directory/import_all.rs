@@ -1,10 +1,10 @@
-//! An import from its beginning to its end, for whoever wants the store and not to go on with it.
+//! Imports an export directory and publishes the store.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use super::import::{ExportDirectory, ImportOptions};
-use super::{HEIGHT_KEY, known_height, text_of_height};
+use super::layout::{HEIGHT_KEY, height_text, parse_height};
 use crate::store::database::OpenOptions;
 use crate::store::database::hints::WithFile;
 use crate::store::database::locate::file_in_directory;
@@ -17,40 +17,40 @@ use crate::store::records::mode::ArtifactMode;
 use crate::store::substores::{ChangeTarget, Store, StoreOptions};
 use crate::store::tasks::monitor::{Monitor, Stage};
 
-/// What was imported.
+/// The result of [`import_from_directory`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Imported {
-    /// The height of the block, which is now in the store, too.
+    /// The block height, which is now in the store, too.
     pub block_height: f64,
-    /// Which artifacts were taken.
+    /// The mode of the import.
     pub mode: ArtifactMode,
-    /// How many artifacts there were.
+    /// The number of artifacts in the export.
     pub artifacts: usize,
-    /// How many bytes the artifacts and the export data had.
+    /// The size of the artifacts and the export data, in bytes.
     pub bytes: u64,
-    /// What was replaced; `None` where there was no store.
+    /// The store that was replaced, if any.
     pub replaced: Option<Replaced>,
 }
 
-/// A store that an import has replaced.
+/// A store that an import replaced.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Replaced {
-    /// The block that it was of; `None` if it did not say, or could not be read.
+    /// Its block height; `None` if it was not recorded or could not be read.
     pub block_height: Option<f64>,
-    /// Bytes of its file.
+    /// The size of its file, in bytes.
     pub file_bytes: u64,
 }
 
 impl Replaced {
-    /// What there is in a directory; `None` if it has no file of a store.
+    /// Describes the store in a directory; `None` if there is none.
     fn find(directory: &Path, monitor: &Monitor) -> Option<Replaced> {
         let file_bytes = std::fs::metadata(file_in_directory(directory)).ok()?.len();
-        // Whatever is wrong with it, it is about to be replaced.
+        // Errors are ignored, because the import replaces a damaged store, too.
         let view = ReadView::open(directory, 1, monitor, &Arc::default());
         let connections = view.map(ReadView::into_connections).unwrap_or_default();
         let height = connections
             .first()
-            .map(|db| db.kv_get(HEIGHT_KEY, known_height));
+            .map(|db| db.kv_get(HEIGHT_KEY, parse_height));
         Some(Replaced {
             block_height: height.and_then(Result::ok).flatten(),
             file_bytes,
@@ -58,15 +58,15 @@ impl Replaced {
     }
 }
 
-/// Makes the export in `directory` the store in `store`, in whose place it comes when all of it is
-/// on the disk: whatever else was in `store` is erased then, and stays as it is if anything goes
-/// wrong. The host's key `host.height` gets the height of the block, as `cosmic-swingset` has it.
+/// Imports the export in `directory` into the directory `store`. When the new store is complete and
+/// on the disk, it replaces `store` with all its files; on failure `store` is unchanged. Sets the
+/// host's key `host.height` to the block height, as `cosmic-swingset` does.
 ///
 /// # Errors
-/// [`StoreHeld`](crate::store::error::Error::StoreHeld) if somebody has the store open that is there;
-/// [`Directory`](crate::store::error::Error::Directory) if that is of
-/// a later block, unless the options allow going back; as [`ExportDirectory::open`],
-/// [`ExportDirectory::import`] and [`Staged::publish`].
+/// [`StoreHeld`](crate::store::error::Error::StoreHeld) if the existing store is open;
+/// [`Directory`](crate::store::error::Error::Directory) if it is of a later block, unless the
+/// options allow that; as [`ExportDirectory::open`], [`ExportDirectory::import`] and
+/// [`Staged::publish`].
 pub fn import_from_directory(
     directory: &Path,
     store: &Path,
@@ -86,7 +86,7 @@ pub fn import_from_directory(
     }
     let staged = Staged::new(&place, &OpenOptions::default()).with_store(store)?;
     let imported = finish(&export, &staged, monitor);
-    // Nothing is left of it, unless it is in its place.
+    // Deletes the staged database, unless it was published.
     staged.discard();
     imported.with_store(store)?;
     Ok(Imported {
@@ -98,7 +98,7 @@ pub fn import_from_directory(
     })
 }
 
-/// Fills the database, notes the height, and puts it in its place.
+/// Fills the database, sets `host.height`, and publishes it.
 fn finish(export: &ExportDirectory, staged: &Staged, monitor: &Monitor) -> Result<()> {
     export.import(staged, monitor)?;
     let block_height = export.block_height();
@@ -107,7 +107,7 @@ fn finish(export: &ExportDirectory, staged: &Staged, monitor: &Monitor) -> Resul
         ..StoreOptions::default()
     };
     let mut store = Store::over(staged.database().clone(), store_options)?;
-    store.host_set(HEIGHT_KEY, text_of_height(block_height).as_bytes())?;
+    store.host_set(HEIGHT_KEY, height_text(block_height).as_bytes())?;
     store.commit()?;
     monitor.check()?;
     staged.publish(false)?;

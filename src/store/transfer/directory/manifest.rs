@@ -1,10 +1,10 @@
-//! `export-manifest.json`.
+//! The manifest, `export-manifest.json`: the list of an export's contents.
 
 use std::collections::HashSet;
 use std::io::Read;
 use std::path::Path;
 
-use super::{MAX_HEIGHT, is_height};
+use super::layout::{MAX_HEIGHT, is_height};
 use crate::store::encoding::json;
 use crate::store::encoding::json::{Json, number_to_string};
 use crate::store::error::directory::Fault;
@@ -12,19 +12,19 @@ use crate::store::error::{Error, Result, show, show_number};
 use crate::store::fs::open;
 use crate::store::records::mode::ArtifactMode;
 
-/// The longest manifest that is read, in bytes: more than a million artifacts.
+/// The longest manifest that is read, in bytes; enough for a million artifacts.
 const MAX_BYTES: u64 = 256 << 20;
 
-/// What an export consists of.
+/// The contents of an export.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Manifest {
-    /// The block whose state it is.
+    /// The height of the block that was exported.
     pub block_height: f64,
-    /// How much history it carries: a mode, or `none`.
+    /// The artifact mode, or `none`.
     pub artifact_mode: Option<String>,
-    /// The file with the export data.
+    /// The name of the file with the export data, if any.
     pub data: Option<Vec<u8>>,
-    /// The artifacts' names and files.
+    /// The names and file names of the artifacts.
     pub artifacts: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
@@ -55,14 +55,15 @@ impl Manifest {
                 .concat()
             })
             .collect();
-        fields.push(match pairs.is_empty() {
-            true => b"\"artifacts\": []".to_vec(),
-            false => [
+        fields.push(if pairs.is_empty() {
+            b"\"artifacts\": []".to_vec()
+        } else {
+            [
                 b"\"artifacts\": [\n".as_slice(),
                 &pairs.join(&b",\n"[..]),
                 b"\n  ]",
             ]
-            .concat(),
+            .concat()
         });
         if let Some(data) = &self.data {
             fields.push([b"\"data\": ".as_slice(), &json::quote(data)].concat());
@@ -148,9 +149,9 @@ impl Manifest {
     }
 }
 
-/// A name and a file.
+/// An artifact's name and file name.
 fn pair(json: Json) -> std::result::Result<(Vec<u8>, Vec<u8>), String> {
-    const WANTED: &str = "each of its artifacts must be [name, file], and one is ";
+    const WANTED: &str = "each artifact must be [name, file], but one is ";
     let items = json
         .into_array()
         .map_err(|other| format!("{WANTED}of type {}", other.type_of()))?;
@@ -165,10 +166,10 @@ fn pair(json: Json) -> std::result::Result<(Vec<u8>, Vec<u8>), String> {
     }
 }
 
-/// One of the modes, or `none`.
+/// Checks that `mode` is an artifact mode or `none`.
 fn known_mode(mode: &[u8]) -> std::result::Result<String, String> {
     if mode != b"none" && ArtifactMode::parse(mode, mode).is_err() {
-        return Err(format!("there is no artifactMode {}", show(mode)));
+        return Err(format!("unknown artifactMode {}", show(mode)));
     }
     Ok(String::from_utf8_lossy(mode).into_owned())
 }
@@ -178,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_printed_is_read() {
+    fn a_printed_manifest_is_read() {
         let manifest = Manifest {
             block_height: 17.0,
             artifact_mode: Some("replay".into()),
@@ -215,7 +216,7 @@ mod tests {
             ("{\"blockHeight\":1,\"artifactMode\":7}", "not a string"),
             (
                 "{\"blockHeight\":1,\"artifactMode\":\"all\"}",
-                "no artifactMode \"all\"",
+                "unknown artifactMode \"all\"",
             ),
             ("{\"blockHeight\":1,\"data\":7}", "name of a file"),
             ("{\"blockHeight\":1,\"artifacts\":{}}", "not an array"),

@@ -1,7 +1,8 @@
-//! File names: which an export gives its artifacts, and which an import takes from a manifest.
+//! File names: those that an export gives its artifacts, and those that an import finds in a
+//! manifest.
 //!
-//! A manifest may come from anyone, so the names in it are taken for what they are, names of files
-//! in its directory, and nothing that leads elsewhere on any system is read.
+//! A manifest may be hostile. An import only reads regular files in the manifest's directory, and
+//! rejects names that mean anything else on any operating system.
 
 use std::collections::HashSet;
 use std::fs;
@@ -9,17 +10,19 @@ use std::path::{Path, PathBuf};
 
 use dunce::simplified;
 
+use super::layout::{DATA_NAME, MANIFEST_NAME};
 use crate::store::error::directory::Fault;
 use crate::store::error::{Error, Result};
 
-/// The most bytes that a file name may have on common file systems.
+/// The longest file name on common file systems, in bytes.
 const MAX_NAME_BYTES: usize = 255;
 
-/// Names that Windows takes for devices, whatever stands behind a dot.
+/// The names of devices on Windows, with any extension.
 const DEVICES: [&str; 6] = ["con", "prn", "aux", "nul", "conin$", "conout$"];
 
-/// Why a name must not be used for a file in an export; `None` if it may.
-pub(crate) fn problem_with(name: &str) -> Option<&'static str> {
+/// Why a name can't be the name of a file in an export, as the end of the sentence "the manifest
+/// names the file NAME, …"; `None` if it can.
+pub(crate) fn file_name_problem(name: &str) -> Option<&'static str> {
     if name.is_empty() {
         return Some("which is empty");
     }
@@ -27,18 +30,18 @@ pub(crate) fn problem_with(name: &str) -> Option<&'static str> {
         return Some("which is a directory");
     }
     if name.contains(['/', '\\']) {
-        return Some("which leads out of the directory or into another one");
+        return Some("which contains a path separator");
     }
     if name.contains(|c: char| c.is_control() || "<>:\"|?*".contains(c)) {
-        return Some("which has a character that file names can't have everywhere");
+        return Some("which contains a character that some file systems reject");
     }
     if name.ends_with(['.', ' ']) {
-        return Some("which ends in a way that some systems pass over");
+        return Some("which ends in a dot or a space, and Windows removes that");
     }
     if name.len() > MAX_NAME_BYTES {
-        return Some("which is too long");
+        return Some("which is longer than 255 bytes");
     }
-    is_device(name).then_some("which is a device on some systems")
+    is_device(name).then_some("which is a device on Windows")
 }
 
 fn is_device(name: &str) -> bool {
@@ -56,16 +59,16 @@ fn is_digit(text: &str) -> bool {
     matches!(text.as_bytes(), [b'0'..=b'9'])
 }
 
-/// The files of an export that is being written: one for each artifact, by its name where that
-/// will do for a file name, as `cosmic-swingset` has it.
+/// Chooses the file names of a new export: the artifact's name, as `cosmic-swingset` does, if it is
+/// a valid file name.
 pub(super) struct FileNames {
-    /// In lower case, because some systems take no notice of case.
+    /// In lower case, because some file systems ignore case.
     taken: HashSet<String>,
 }
 
 impl FileNames {
     pub(super) fn new() -> FileNames {
-        let own = [super::MANIFEST_NAME, super::DATA_NAME];
+        let own = [MANIFEST_NAME, DATA_NAME];
         FileNames {
             taken: own.into_iter().map(str::to_owned).collect(),
         }
@@ -74,7 +77,7 @@ impl FileNames {
     /// The name of an artifact's file.
     pub(super) fn name_for(&mut self, artifact: &[u8]) -> String {
         if let Ok(name) = std::str::from_utf8(artifact)
-            && problem_with(name).is_none()
+            && file_name_problem(name).is_none()
             && self.taken.insert(name.to_lowercase())
         {
             return name.to_owned();
@@ -90,16 +93,16 @@ impl FileNames {
     }
 }
 
-/// Finds the file that a manifest names. `directory` is as [`Path::canonicalize`] has it, which on
-/// Windows no person writes, so the file's path, and what messages show, is simplified.
+/// Finds the file that a manifest names. `directory` comes from [`Path::canonicalize`]; the
+/// returned path, and paths in messages, are without Windows' `\\?\` prefix.
 ///
 /// # Errors
-/// [`Error::Directory`] if the name leads elsewhere, also by a symbolic link, or to something that
-/// is not a file; [`Error::Io`].
+/// [`Error::Directory`] if the name leads out of the directory, for example by a symbolic link, or
+/// is not the name of a regular file; [`Error::Io`].
 pub(super) fn find(directory: &Path, name: &[u8]) -> Result<PathBuf> {
     let text = std::str::from_utf8(name)
         .map_err(|_| Fault::file(name, "which is not well-formed Unicode"))?;
-    if let Some(problem) = problem_with(text) {
+    if let Some(problem) = file_name_problem(text) {
         return Err(Fault::file(name, problem));
     }
     let path = match directory.join(text).canonicalize() {
@@ -112,7 +115,7 @@ pub(super) fn find(directory: &Path, name: &[u8]) -> Result<PathBuf> {
     };
     if !path.starts_with(directory) {
         let problem = format!(
-            "a link that leads out of {}",
+            "a symbolic link that leads out of {}",
             simplified(directory).display()
         );
         return Err(Fault::file(name, problem));
@@ -131,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_lead_elsewhere_are_refused() {
+    fn names_of_anything_but_files_in_the_directory_are_refused() {
         for bad in [
             "",
             ".",
@@ -156,9 +159,9 @@ mod tests {
             "a*",
             "aux .x",
         ] {
-            assert!(problem_with(bad).is_some(), "{bad:?}");
+            assert!(file_name_problem(bad).is_some(), "{bad:?}");
         }
-        assert!(problem_with(&"x".repeat(256)).is_some());
+        assert!(file_name_problem(&"x".repeat(256)).is_some());
         for good in [
             "transcript.v1.0.5",
             "snapshot.v1.5",
@@ -170,7 +173,7 @@ mod tests {
             ".hidden",
             "\u{e9}t\u{e9}",
         ] {
-            assert!(problem_with(good).is_none(), "{good:?}");
+            assert!(file_name_problem(good).is_none(), "{good:?}");
         }
     }
 

@@ -1,5 +1,5 @@
-//! Export records that are kept until all have been read, because a later one may replace or delete
-//! an earlier one. They lie in a temporary table, which goes to disk when it grows.
+//! Collects export records until all have been read, because a later record may reposition or delete
+//! an earlier one. They are in a temporary table, which SQLite moves to disk when it grows.
 
 use rusqlite::params;
 
@@ -9,103 +9,103 @@ use crate::store::database::{Database, SharedDatabase};
 use crate::store::error::Result;
 use crate::store::tasks::limits::limits;
 use crate::store::tasks::monitor::Monitor;
+use crate::store::transfer::exporter::Record;
 
-/// Whether a record is an entry of the key-value store, which is not kept.
+/// Whether a record belongs to the key-value store. Such records are not collected.
 pub(super) fn is_kv(key: &[u8]) -> bool {
     key == b"kv" || key.starts_with(b"kv.")
 }
 
-/// Records, of each key the last one.
-pub(super) struct KeptRecords<'a> {
+/// The latest record of each key.
+pub(super) struct LatestRecords<'a> {
     db: &'a SharedDatabase,
 }
 
-/// A key and a value.
-pub(super) type Kept = (Vec<u8>, Vec<u8>);
-
-impl<'a> KeptRecords<'a> {
-    /// No records yet. There may be only one such value for a database at a time.
+impl<'a> LatestRecords<'a> {
+    /// Creates the empty table. A database can have only one at a time.
     ///
     /// # Errors
     /// SQLite's errors.
-    pub(super) fn begin(db: &'a SharedDatabase) -> Result<KeptRecords<'a>> {
+    pub(super) fn create(db: &'a SharedDatabase) -> Result<LatestRecords<'a>> {
         db.lock().execute(
-            "CREATE TEMP TABLE keptRecords (
-               place INTEGER PRIMARY KEY, key TEXT UNIQUE, value TEXT
+            "CREATE TEMP TABLE latestRecords (
+               position INTEGER PRIMARY KEY, key TEXT UNIQUE, value TEXT
              )",
         )?;
-        Ok(KeptRecords { db })
+        Ok(LatestRecords { db })
     }
 
-    /// Keeps a record, or does away with the one of its key, in the database, which is locked.
+    /// Stores a record, or removes the record of a deleted key. `db` is the locked database.
     ///
     /// # Errors
     /// SQLite's errors.
-    pub(super) fn keep(&self, db: &Database, (key, value): &Entry) -> Result<()> {
+    pub(super) fn apply(&self, db: &Database, (key, value): &Entry) -> Result<()> {
         match value {
             Some(value) => db.run(
-                "INSERT INTO keptRecords (key, value) VALUES (?, ?)
+                "INSERT INTO latestRecords (key, value) VALUES (?, ?)
                  ON CONFLICT DO UPDATE SET value = excluded.value",
                 params![SqlText(key), SqlText(value)],
             )?,
             None => db.run(
-                "DELETE FROM keptRecords WHERE key = ?",
+                "DELETE FROM latestRecords WHERE key = ?",
                 params![SqlText(key)],
             )?,
         };
         Ok(())
     }
 
-    /// How many records there are.
+    /// The number of records.
     ///
     /// # Errors
     /// SQLite's errors.
     pub(super) fn count(&self) -> Result<u64> {
-        let count = "SELECT count(*) FROM keptRecords";
+        let count = "SELECT count(*) FROM latestRecords";
         let count: Option<i64> = self.db.lock().value(count, [])?;
         Ok(count.unwrap_or(0).unsigned_abs())
     }
 
-    /// Gives all records to `take`, batch by batch, in the order in which their keys first came.
+    /// Calls `take` with all records in batches, in the order in which their keys first appeared.
+    /// Drops the table.
     ///
     /// # Errors
-    /// Those of `take`; [`Error::Aborted`](crate::store::error::Error::Aborted); SQLite's errors.
-    pub(super) fn take(
+    /// Errors of `take`; [`Error::Aborted`](crate::store::error::Error::Aborted); SQLite's errors.
+    pub(super) fn drain(
         self,
         monitor: &Monitor,
-        mut take: impl FnMut(Vec<Kept>) -> Result<()>,
+        mut take: impl FnMut(Vec<Record>) -> Result<()>,
     ) -> Result<()> {
-        let mut place = i64::MIN;
+        let mut position = i64::MIN;
         loop {
             monitor.check()?;
-            let (batch, last) = self.batch(place)?;
+            let (batch, last) = self.batch(position)?;
             if batch.is_empty() {
                 break;
             }
-            place = last;
+            position = last;
             take(batch)?;
         }
-        self.db.lock().execute("DROP TABLE keptRecords")
+        self.db.lock().execute("DROP TABLE latestRecords")
     }
 
-    /// The next records behind a place, and the place of the last of them.
-    fn batch(&self, mut place: i64) -> Result<(Vec<Kept>, i64)> {
+    /// The next batch of records after a position, and the position of its last record.
+    fn batch(&self, mut position: i64) -> Result<(Vec<Record>, i64)> {
         let db = self.db.lock();
-        let mut statement =
-            db.prepare("SELECT place, key, value FROM keptRecords WHERE place > ? ORDER BY place")?;
-        let mut rows = statement.query(params![place])?;
-        let mut batch: Vec<Kept> = Vec::new();
+        let mut statement = db.prepare(
+            "SELECT position, key, value FROM latestRecords WHERE position > ? ORDER BY position",
+        )?;
+        let mut rows = statement.query(params![position])?;
+        let mut batch: Vec<Record> = Vec::new();
         let mut bytes = 0;
         while let Some(row) = rows.next()? {
             let key = row.get_ref(1)?.as_bytes()?.to_vec();
             let value = row.get_ref(2)?.as_bytes()?.to_vec();
             bytes += key.len() + value.len();
-            place = row.get(0)?;
+            position = row.get(0)?;
             batch.push((key, value));
             if bytes >= limits().record_batch_bytes {
                 break;
             }
         }
-        Ok((batch, place))
+        Ok((batch, position))
     }
 }

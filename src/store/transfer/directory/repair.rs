@@ -1,13 +1,14 @@
-//! Adding what a store's records lack, from an export of the same block.
+//! Adds missing records to a store, from an export of the same block.
 //!
-//! A store that was made by an older import has records of what it needed then; an export with
-//! export data has those of all its history. With them the history can be filled in later.
+//! Older imports only kept the records that the imported artifacts needed. The export data has the
+//! records of the whole history, and with these records the history itself can be restored later.
 
 use std::path::Path;
 
+use super::data;
 use super::export_files::ExportFiles;
-use super::records::{KeptRecords, is_kv};
-use super::{HEIGHT_KEY, data, height_of};
+use super::layout::{HEIGHT_KEY, height_or_zero};
+use super::records::{LatestRecords, is_kv};
 use crate::store::database::hints::WithFile;
 use crate::store::database::locate::find_file;
 use crate::store::database::schema::Part;
@@ -18,38 +19,38 @@ use crate::store::records::mode::ArtifactMode;
 use crate::store::records::names;
 use crate::store::substores::{ChangeTarget, Store, StoreOptions};
 use crate::store::tasks::monitor::{Monitor, Stage};
-use crate::store::transfer::shortfall::Incomplete;
+use crate::store::transfer::incomplete::Incomplete;
 
-/// What to repair with.
+/// How to repair.
 #[derive(Debug, Clone, Default)]
 pub struct RepairOptions {
-    /// The block that both the export and the store must be at. Without it, they must be at the
-    /// same one.
+    /// The block height that export and store must have. They must always have the same one.
     pub block_height: Option<f64>,
 }
 
-/// What was repaired.
+/// The result of [`repair_metadata`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Repaired {
     /// The height of the block.
     pub block_height: f64,
-    /// How many records of spans, snapshots and bundles the export has.
+    /// The number of records of spans, snapshots and bundles in the export.
     pub records: u64,
-    /// How many of them the store did not have.
+    /// How many of these records were added to the store.
     pub added: u64,
 }
 
 /// Compares the records of the store in `store` with those of the export in `directory`, and adds
-/// those that are missing. Neither key-value entries nor artifacts are looked at. Another
-/// connection may be reading; one that is writing has to be waited for.
+/// those that are missing. Ignores key-value entries and artifacts. Other connections may read
+/// meanwhile; a connection that writes blocks the repair.
 ///
-/// Everything is done in one transaction: if anything goes wrong, nothing was done.
+/// All changes are in one transaction, which an error rolls back.
 ///
 /// # Errors
 /// [`Error::Directory`] if the manifest is malformed or without export data, or store and export
-/// are not at the same block; [`Error::RepairMismatch`] or [`Error::UnexpectedBundleRecord`] where
-/// they contradict each other; as [`Store::check_transcripts`] and its like, if something is missing
-/// that is needed to run; [`Error::Aborted`]; [`Error::Io`]; SQLite's errors.
+/// are of different blocks; [`Error::RepairMismatch`] or [`Error::UnexpectedBundleRecord`] if they
+/// contradict each other; as [`Store::check_transcripts`], [`Store::check_snapshots`] and
+/// [`Store::check_bundles`] if the store lacks what `operational` mode needs; [`Error::Aborted`];
+/// [`Error::Io`]; SQLite's errors.
 pub fn repair_metadata(
     directory: &Path,
     store: &Path,
@@ -57,7 +58,7 @@ pub fn repair_metadata(
     monitor: &Monitor,
 ) -> Result<Repaired> {
     monitor.check()?;
-    let found = ExportFiles::in_directory(directory)?;
+    let found = ExportFiles::open(directory)?;
     found.check_height(options.block_height)?;
     let data = found.data()?;
     let open = OpenOptions {
@@ -77,7 +78,7 @@ pub fn repair_metadata(
     });
     let mut store = opened.with_store(directory)?;
     let repaired = repair(&mut store, found.manifest.block_height, &data, monitor);
-    // Without a commit nothing was done.
+    // Closing rolls back, unless the repair was committed.
     store.close()?;
     monitor.begin(Stage::Done);
     repaired.with_store(directory)
@@ -90,24 +91,24 @@ fn repair(
     monitor: &Monitor,
 ) -> Result<Repaired> {
     store.begin()?;
-    let height = height_of(store.kv_get(HEIGHT_KEY)?.as_deref());
+    let height = height_or_zero(store.kv_get(HEIGHT_KEY)?.as_deref());
     if height != block_height {
         return Err(Fault::height("the store is", height, block_height));
     }
     monitor.begin(Stage::Working);
     let before = count(store)?;
     let db = store.database().clone();
-    let kept = KeptRecords::begin(&db)?;
+    let latest = LatestRecords::create(&db)?;
     data::read(data, monitor, |batch| {
         let db = db.lock();
         batch
             .iter()
             .filter(|(key, _)| !is_kv(key))
-            .try_for_each(|entry| kept.keep(&db, entry))
+            .try_for_each(|entry| latest.apply(&db, entry))
     })?;
-    let records = kept.count()?;
+    let records = latest.count()?;
     monitor.set_total(usize::try_from(records).unwrap_or(usize::MAX));
-    kept.take(monitor, |batch| {
+    latest.drain(monitor, |batch| {
         for (key, value) in &batch {
             repair_record(store, key, value)?;
             monitor.finish_piece();
@@ -140,7 +141,7 @@ fn repair_record(store: &mut Store, key: &[u8], value: &[u8]) -> Result<()> {
     }
 }
 
-/// How many spans and snapshots a store has records of.
+/// The number of records of spans and snapshots in a store.
 fn count(store: &Store) -> Result<u64> {
     let db = store.database().lock();
     let rows = db.rows(

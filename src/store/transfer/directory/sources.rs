@@ -1,24 +1,25 @@
-//! What artifacts a directory has, whoever has put them there.
+//! Lists the artifacts in a directory: an export or an archive.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::layout::MANIFEST_NAME;
 use super::manifest::Manifest;
-use super::{MANIFEST_NAME, paths};
+use super::paths;
 use crate::store::error::directory::Fault;
 use crate::store::error::{Error, Result};
 use crate::store::records::names;
 
-/// What archives add to the names of artifacts, which they compress.
+/// The extension that archives add to artifact names.
 const GZIP: &str = ".gz";
 
 /// An artifact in a directory.
 pub(crate) struct ArtifactSource {
     /// Its name.
     pub name: Vec<u8>,
-    /// Its file, or why that must not be read.
+    /// Its file, or the error if the file must not be read.
     pub file: Result<PathBuf>,
-    /// Whether the file is to be decompressed.
+    /// Whether the file is compressed.
     pub is_gzip: bool,
 }
 
@@ -32,12 +33,11 @@ impl ArtifactSource {
     }
 }
 
-/// The artifacts of a directory: those that its manifest lists, if it is an export; otherwise all
-/// files that have an artifact's name, or that and `.gz`.
+/// The artifacts of a directory: those in its manifest, if it is an export; otherwise all files
+/// with an artifact's name, with or without `.gz`.
 ///
 /// # Errors
-/// [`Error::Directory`] for a manifest that is malformed, and where there are no artifacts at all;
-/// [`Error::Io`].
+/// [`Error::Directory`] if the manifest is malformed, or there are no artifacts; [`Error::Io`].
 pub(crate) fn sources(directory: &Path) -> Result<Vec<ArtifactSource>> {
     let doing = || format!("looking for artifacts in {}", directory.display());
     let directory = directory
@@ -63,13 +63,13 @@ fn list(directory: &Path) -> std::io::Result<Vec<ArtifactSource>> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
         let file = entry.file_name();
-        // An artifact's name that is not Unicode can't be a file's name on every system.
+        // No export or archive has file names that are not Unicode.
         let Some(file) = file.to_str() else {
             continue;
         };
         let name = file.strip_suffix(GZIP).unwrap_or(file).as_bytes();
         let is_artifact = matches!(names::kind(name), b"transcript" | b"snapshot" | b"bundle");
-        // What is being written has a name of its own.
+        // Unfinished files end in `.tmp`.
         if is_artifact && !file.ends_with(".tmp") && !entry.file_type()?.is_dir() {
             found.push(ArtifactSource::new(directory, name, file.as_bytes()));
         }

@@ -1,18 +1,19 @@
-//! How files of an export get their names, and how the next export undoes that for one that was
-//! killed meanwhile.
+//! Moves the files of an export into place, and removes the files of killed exports.
 //!
-//! Without a manifest they are no export, but they would be in the way of one. Nothing but what an
-//! export has put there may be removed, so what it has put there can be told from all else: each
-//! file keeps a second name in the scratch directory until the manifest is in place. Where files
-//! can't have two names, a list in the scratch directory says what they were: only a file of this
-//! user with the number, size and time of the one that was moved is the same.
+//! Files without a manifest are not an export, but they block the next export. An export must not
+//! remove anything except the files of a killed export. It identifies them by a hard link: each
+//! file keeps its name in the scratch directory until the manifest is in place. On file systems
+//! without hard links, the export records each file in a list in the scratch directory before it
+//! moves it. A file matches its entry if it belongs to this user and has the inode number, size and
+//! time of the moved file.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::MANIFEST_NAME;
+use super::layout::MANIFEST_NAME;
+use super::paths::file_name_problem;
 use crate::store::error::directory::Fault;
 use crate::store::error::{Error, Result};
 use crate::store::fs::open;
@@ -20,30 +21,31 @@ use crate::store::fs::ownership::{is_own, number};
 use crate::store::fs::rename::rename_to_new;
 use crate::store::fs::scratch::clear_leftovers;
 
-/// What the names of scratch directories of exports begin with.
+/// The prefix of the names of an export's scratch directories.
 pub(super) const PREFIX: &str = ".swing-store-export-";
 
-/// The list of files that were moved, in the scratch directory: no artifact's file has this name.
+/// The name of the list of moved files in the scratch directory. No artifact's file has this name.
 const MOVED_NAME: &str = ".moved";
 
-/// The longest such list, of some millions of files, in bytes.
+/// The longest such list, in bytes; enough for millions of files.
 const MAX_MOVED_BYTES: u64 = 512 << 20;
 
-/// How exactly file systems without second names keep a file's time.
+/// The precision of file times on file systems without hard links, in seconds.
 const TIME_STEP: u64 = 2;
 
-/// Removes what killed exports have left in `directory`. What can't be removed is in the way, and
-/// is said to be if the export needs its name.
+/// Removes the files of killed exports in `directory`. A file that can't be removed stays, and the
+/// export fails if it needs the file's name.
 pub(super) fn remove_unfinished(directory: &Path) {
-    clear_leftovers(directory, PREFIX, |scratch| take_back(scratch, directory));
+    clear_leftovers(directory, PREFIX, |scratch| {
+        remove_moved(scratch, directory)
+    });
 }
 
-/// Removes the files that an export has put from `scratch` into `directory`, if it did not come as
-/// far as its manifest.
+/// Removes the files that an export moved from `scratch` to `directory`, unless it finished.
 ///
-/// The manifest is complete in `scratch` before the first file gets its name, and gone from there
-/// as soon as it is in `directory`.
-fn take_back(scratch: &Path, directory: &Path) {
+/// The manifest is complete in `scratch` before the first file is moved. It is removed from
+/// `scratch` as soon as it is in `directory`.
+fn remove_moved(scratch: &Path, directory: &Path) {
     let is_there = |directory: &Path| fs::symlink_metadata(directory.join(MANIFEST_NAME)).is_ok();
     if !is_there(scratch) || is_there(directory) {
         return;
@@ -65,45 +67,45 @@ fn take_back(scratch: &Path, directory: &Path) {
     let mut moved = String::new();
     if let Ok(list) = open::open_own(File::options().read(true), &scratch.join(MOVED_NAME)) {
         let read = list.take(MAX_MOVED_BYTES).read_to_string(&mut moved);
-        // Of a list of somebody else's, nothing.
+        // On an error, ignore the whole list.
         moved.truncate(read.unwrap_or_default());
     }
-    for moved in moved.lines().filter_map(Moved::parse) {
+    for moved in moved.lines().filter_map(MovedFile::parse) {
         let place = directory.join(&moved.name);
         if fs::symlink_metadata(scratch.join(&moved.name)).is_err()
             && let Ok(found) = fs::symlink_metadata(&place)
-            && moved.is(&found)
+            && moved.matches(&found)
         {
             drop(fs::remove_file(place));
         }
     }
 }
 
-/// Whether these are of one file.
+/// Whether both belong to the same file.
 #[cfg(unix)]
 fn is_same(one: &Metadata, other: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
     one.dev() == other.dev() && one.ino() == other.ino()
 }
 
-/// Whether these are of one file, as far as can be told.
+/// Whether both may belong to the same file, by size and time.
 #[cfg(not(unix))]
 fn is_same(one: &Metadata, other: &Metadata) -> bool {
     let modified = |metadata: &Metadata| metadata.modified().ok();
     other.is_file() && one.len() == other.len() && modified(one) == modified(other)
 }
 
-/// A file that was moved: a line of the list.
-struct Moved {
+/// A line in the list of moved files.
+struct MovedFile {
     bytes: u64,
     seconds: u64,
     number: u64,
     name: String,
 }
 
-impl Moved {
-    fn new(name: &str, metadata: &Metadata) -> Moved {
-        Moved {
+impl MovedFile {
+    fn new(name: &str, metadata: &Metadata) -> MovedFile {
+        MovedFile {
             bytes: metadata.len(),
             seconds: seconds(metadata),
             number: number(metadata),
@@ -112,7 +114,7 @@ impl Moved {
     }
 
     fn line(&self) -> String {
-        let Moved {
+        let MovedFile {
             bytes,
             seconds,
             number,
@@ -121,22 +123,20 @@ impl Moved {
         format!("{bytes} {seconds} {number} {name}\n")
     }
 
-    fn parse(line: &str) -> Option<Moved> {
+    fn parse(line: &str) -> Option<MovedFile> {
         let mut parts = line.splitn(4, ' ');
         let mut next = || parts.next()?.parse().ok();
         let (bytes, seconds, number) = (next()?, next()?, next()?);
         let name = parts.next()?.to_owned();
-        super::paths::problem_with(&name)
-            .is_none()
-            .then_some(Moved {
-                bytes,
-                seconds,
-                number,
-                name,
-            })
+        file_name_problem(&name).is_none().then_some(MovedFile {
+            bytes,
+            seconds,
+            number,
+            name,
+        })
     }
 
-    fn is(&self, found: &Metadata) -> bool {
+    fn matches(&self, found: &Metadata) -> bool {
         found.is_file()
             && is_own(found)
             && number(found) == self.number
@@ -151,14 +151,14 @@ fn seconds(metadata: &Metadata) -> u64 {
     since.as_ref().map_or(0, Duration::as_secs)
 }
 
-/// A file that got its name in the export.
-pub(super) struct Placed {
+/// A file in its place in the export.
+pub(super) struct PublishedFile {
     path: PathBuf,
     metadata: Metadata,
 }
 
-impl Placed {
-    /// Removes the file, unless another one has its name by now, or it can't be removed.
+impl PublishedFile {
+    /// Removes the file, unless another file has taken its name. Ignores errors.
     pub(super) fn remove(&self) {
         if fs::symlink_metadata(&self.path).is_ok_and(|found| is_same(&self.metadata, &found)) {
             drop(fs::remove_file(&self.path));
@@ -166,12 +166,12 @@ impl Placed {
     }
 }
 
-/// Gives a file of the scratch directory its name in the export, unless something has that name
-/// already: another export may be doing the same.
+/// Links or moves a file from the scratch directory to the export. Never replaces a file, because
+/// another export may be running.
 ///
 /// # Errors
 /// [`Error::Directory`]; [`Error::Io`].
-pub(super) fn give_name(name: &str, scratch: &Path, directory: &Path) -> Result<Placed> {
+pub(super) fn publish_file(name: &str, scratch: &Path, directory: &Path) -> Result<PublishedFile> {
     let (from, to) = (scratch.join(name), directory.join(name));
     let failed = |error| Error::io(format!("making {}", to.display()), &error);
     let metadata = fs::symlink_metadata(&from).map_err(failed)?;
@@ -179,34 +179,34 @@ pub(super) fn give_name(name: &str, scratch: &Path, directory: &Path) -> Result<
         if error.kind() == io::ErrorKind::AlreadyExists || fs::symlink_metadata(&to).is_ok() {
             return Err(Fault::exists(&to));
         }
-        // Not every file system lets a file have two names.
-        if let Err(error) = move_noted(name, scratch, &from, &to) {
+        // The file system may not support hard links.
+        if let Err(error) = move_recorded(name, scratch, &from, &to) {
             return Err(match error.kind() {
                 io::ErrorKind::AlreadyExists => Fault::exists(&to),
                 _ => failed(error),
             });
         }
     }
-    Ok(Placed { path: to, metadata })
+    Ok(PublishedFile { path: to, metadata })
 }
 
-/// Moves a file, and notes before that it is about to be moved.
-fn move_noted(name: &str, scratch: &Path, from: &Path, to: &Path) -> io::Result<()> {
-    let moved = Moved::new(name, &fs::symlink_metadata(from)?);
+/// Adds a file to the list of moved files, and moves it.
+fn move_recorded(name: &str, scratch: &Path, from: &Path, to: &Path) -> io::Result<()> {
+    let moved = MovedFile::new(name, &fs::symlink_metadata(from)?);
     let list = scratch.join(MOVED_NAME);
     open::open_own(File::options().append(true).create(true), &list)?
         .write_all(moved.line().as_bytes())?;
     rename_to_new(from, to)
 }
 
-/// Puts the manifest in its place, from where on the export is whole.
+/// Moves the manifest into place, which completes the export.
 ///
 /// # Errors
-/// As [`give_name`].
-pub(super) fn publish_manifest(scratch: &Path, directory: &Path) -> Result<Placed> {
-    let placed = give_name(MANIFEST_NAME, scratch, directory)?;
-    // The files are the export's now, and not for anybody to take back, should the manifest ever
-    // be removed. Where it was moved it is gone already.
+/// As [`publish_file`].
+pub(super) fn publish_manifest(scratch: &Path, directory: &Path) -> Result<PublishedFile> {
+    let placed = publish_file(MANIFEST_NAME, scratch, directory)?;
+    // Without this manifest, later exports no longer remove the files, even if the export's
+    // manifest is deleted. If the manifest was moved, not linked, it is gone already.
     drop(fs::remove_file(scratch.join(MANIFEST_NAME)));
     Ok(placed)
 }
@@ -216,7 +216,7 @@ mod tests {
     use super::*;
     use crate::store::fs::scratch::leave;
 
-    /// A scratch directory with the files of an export, in the directory of the export.
+    /// Creates the scratch directory of a killed export, with its files.
     fn leftover(directory: &Path) -> PathBuf {
         let scratch = leave(directory, PREFIX, 1);
         for name in ["a", "b", "c", MANIFEST_NAME] {
@@ -235,13 +235,13 @@ mod tests {
     }
 
     #[test]
-    fn files_that_were_linked_or_moved_are_taken_back_and_no_others() {
+    fn only_linked_and_moved_files_are_removed() {
         let directory = tempfile::tempdir().unwrap();
         let directory = directory.path();
         let scratch = leftover(directory);
-        give_name("a", &scratch, directory).unwrap();
-        move_noted("b", &scratch, &scratch.join("b"), &directory.join("b")).unwrap();
-        // Of a name that the export was yet to use, or of none of its names.
+        publish_file("a", &scratch, directory).unwrap();
+        move_recorded("b", &scratch, &scratch.join("b"), &directory.join("b")).unwrap();
+        // One has a name that the export was going to use, one an unrelated name.
         fs::write(directory.join("c"), "c").unwrap();
         fs::write(directory.join("d"), "d").unwrap();
         remove_unfinished(directory);
@@ -249,34 +249,34 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_took_the_place_of_one_that_was_moved_stays() {
+    fn a_file_that_replaced_a_moved_file_stays() {
         let directory = tempfile::tempdir().unwrap();
         let directory = directory.path();
         let scratch = leftover(directory);
-        move_noted("b", &scratch, &scratch.join("b"), &directory.join("b")).unwrap();
+        move_recorded("b", &scratch, &scratch.join("b"), &directory.join("b")).unwrap();
         fs::write(directory.join("b"), "of somebody else").unwrap();
         remove_unfinished(directory);
         assert_eq!(names(directory), ["b"]);
     }
 
     #[test]
-    fn what_somebody_else_s_list_names_stays() {
+    fn files_in_the_list_of_another_user_stay() {
         let directory = tempfile::tempdir().unwrap();
         let directory = directory.path();
         let scratch = leftover(directory);
         let victim = directory.join("victim");
         fs::write(&victim, "precious").unwrap();
         let found = fs::symlink_metadata(&victim).unwrap();
-        // Another file of the same size and time has the name.
-        let mut moved = Moved::new("victim", &found);
+        // Another file with the same size and time has the name.
+        let mut moved = MovedFile::new("victim", &found);
         moved.number += 1;
         fs::write(scratch.join(MOVED_NAME), moved.line()).unwrap();
         if cfg!(unix) {
             remove_unfinished(directory);
             assert_eq!(names(directory), ["victim"]);
         }
-        // A planted directory, and a planted list in one that was left open to others.
-        let line = Moved::new("victim", &found).line();
+        // A planted directory, and a planted list in a directory that others can write to.
+        let line = MovedFile::new("victim", &found).line();
         let planted = directory.join(format!("{PREFIX}planted"));
         fs::create_dir(&planted).unwrap();
         let mut all = vec![planted];
@@ -291,11 +291,11 @@ mod tests {
                 chown(&theirs, Some(1234), Some(1234)).unwrap();
                 chown(theirs.join("lock"), Some(1234), Some(1234)).unwrap();
                 all.push(theirs);
-                // Ours, but what it names has become another user's.
+                // The list is ours, but the file that it names belongs to another user.
                 let list = leave(directory, PREFIX, 4).join(MOVED_NAME);
                 let other = directory.join("other");
                 fs::write(&other, "").unwrap();
-                let moved = Moved::new("other", &fs::symlink_metadata(&other).unwrap());
+                let moved = MovedFile::new("other", &fs::symlink_metadata(&other).unwrap());
                 chown(&other, Some(1234), None).unwrap();
                 fs::write(list, moved.line()).unwrap();
             }
@@ -314,11 +314,11 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_was_placed_is_removed_and_no_other() {
+    fn only_a_published_file_is_removed() {
         let directory = tempfile::tempdir().unwrap();
         let directory = directory.path();
         let scratch = leftover(directory);
-        let [a, b] = ["a", "b"].map(|name| give_name(name, &scratch, directory).unwrap());
+        let [a, b] = ["a", "b"].map(|name| publish_file(name, &scratch, directory).unwrap());
         fs::remove_file(directory.join("b")).unwrap();
         fs::write(directory.join("b"), "of somebody else").unwrap();
         a.remove();
@@ -328,27 +328,27 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_export_stays_even_without_its_manifest() {
+    fn a_finished_export_stays_even_without_its_manifest() {
         let directory = tempfile::tempdir().unwrap();
         let directory = directory.path();
         let scratch = leftover(directory);
-        give_name("a", &scratch, directory).unwrap();
+        publish_file("a", &scratch, directory).unwrap();
         publish_manifest(&scratch, directory).unwrap();
         fs::remove_file(directory.join(MANIFEST_NAME)).unwrap();
         remove_unfinished(directory);
         assert_eq!(names(directory), ["a"]);
 
-        // Killed between the two steps.
+        // The export is killed between the two steps.
         let scratch = leftover(directory);
         fs::remove_file(directory.join("a")).unwrap();
-        give_name("a", &scratch, directory).unwrap();
-        give_name(MANIFEST_NAME, &scratch, directory).unwrap();
+        publish_file("a", &scratch, directory).unwrap();
+        publish_file(MANIFEST_NAME, &scratch, directory).unwrap();
         remove_unfinished(directory);
         assert_eq!(names(directory), ["a", MANIFEST_NAME]);
     }
 
     #[test]
-    fn a_list_that_leads_elsewhere_is_not_followed() {
+    fn malformed_lines_and_names_outside_the_directory_are_ignored() {
         for bad in [
             "1 2 3 ../x",
             "1 2 3 a/b",
@@ -358,9 +358,9 @@ mod tests {
             "1 2 3 ",
             "1 2 a",
         ] {
-            assert!(Moved::parse(bad).is_none(), "{bad:?}");
+            assert!(MovedFile::parse(bad).is_none(), "{bad:?}");
         }
-        let moved = Moved::parse("1 2 3 a b").unwrap();
+        let moved = MovedFile::parse("1 2 3 a b").unwrap();
         assert_eq!(
             (
                 moved.bytes,

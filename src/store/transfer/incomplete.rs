@@ -1,5 +1,6 @@
-//! What a store, or an export, lacks for a mode, and what to do: for functions that the reference
-//! does not have. Those that it has keep its words, which name neither vat nor span.
+//! Explains which artifacts a store or an export lacks for a mode, and suggests a remedy. Only
+//! functions that the reference does not have use this: the others keep the reference's messages,
+//! which name neither vat nor span.
 
 use std::path::Path;
 
@@ -9,30 +10,31 @@ use crate::store::error::{Error, Result};
 use crate::store::records::mode::ArtifactMode;
 use crate::store::records::names;
 
-/// How many artifacts are named.
-const NAMED: usize = 5;
+/// How many artifacts a message names.
+const MAX_NAMED: usize = 5;
 
 /// The command that restores pruned or damaged contents of `store`, a quoted directory.
 pub(crate) fn repopulate_command(store: &str, mode: &str) -> String {
     format!("swing-store repopulate --state-dir {store} --from DIR --artifact-mode {mode}")
 }
 
-/// The command that fills in what a store lacks for a mode; `DIR` stands for where it is.
+/// The command that restores what a store lacks for a mode, from a directory `DIR`.
 fn fill_command(directory: &Path, mode: ArtifactMode) -> String {
     repopulate_command(&quoted(&directory.to_string_lossy()), mode.name())
 }
 
-/// Who lacks something.
+/// The place where artifacts are missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Incomplete {
-    /// A store that is to be exported, or archived.
+    /// A store being exported or archived.
     Store,
-    /// An export that was imported.
+    /// An export being imported.
     Export,
 }
 
 impl Incomplete {
-    /// Adds to an error that says that something is missing what it is, and what to do.
+    /// Adds the names of the missing artifacts and a remedy to an error of code
+    /// `ERR_SWING_STORE_INCOMPLETE`. Returns other errors unchanged.
     pub(crate) fn explain(self, db: &Database, mode: ArtifactMode, error: Error) -> Error {
         if error.code() != "ERR_SWING_STORE_INCOMPLETE" {
             return error;
@@ -42,26 +44,26 @@ impl Incomplete {
                 error: Box::new(error),
                 more,
             },
-            // What can't be read is no reason not to say the rest.
+            // The description is optional: if the database can't be read, report the error alone.
             Err(_) => error,
         }
     }
 
     fn describe(self, db: &Database, mode: ArtifactMode) -> Result<String> {
         let missing = missing(db, mode)?;
-        let who = match self {
-            Incomplete::Store => "The store",
-            Incomplete::Export => "The export",
+        let place = match self {
+            Incomplete::Store => "the store",
+            Incomplete::Export => "the export",
         };
         let mode_name = mode.name();
         if missing.is_empty() {
             return Ok(format!(
-                "{who} lacks a span's record that mode {mode_name} needs; `swing-store verify` tells \
-                 which"
+                "Mode {mode_name} needs the record of a span that {place} lacks; `swing-store \
+                 verify` shows which"
             ));
         }
-        let named = missing[..missing.len().min(NAMED)].join(", ");
-        let rest = match missing.len().saturating_sub(NAMED) {
+        let named = missing[..missing.len().min(MAX_NAMED)].join(", ");
+        let rest = match missing.len().saturating_sub(MAX_NAMED) {
             0 => String::new(),
             rest => format!(" and {rest} more"),
         };
@@ -73,38 +75,45 @@ impl Incomplete {
         .into_iter()
         .filter(|lesser| *lesser < mode)
         .find(|lesser| has_all(db, *lesser));
-        let lesser = |doing: &str| match instead {
-            Some(lesser) => format!(
-                "{doing} in artifact mode {}, which needs none of that; or",
-                lesser.name()
-            ),
-            None => String::new(),
+        let (these, them) = if missing.len() == 1 {
+            ("this artifact", "it")
+        } else {
+            ("these artifacts", "them")
         };
         let advice = match self {
             Incomplete::Store => {
                 let directory = db.file().and_then(Path::parent).unwrap_or(Path::new("."));
-                let lesser = lesser("Export");
-                let begin = if lesser.is_empty() { "First" } else { "first" };
+                let restore = match instead {
+                    Some(lesser) => format!(
+                        "Export in artifact mode {}, which does not need {these}, or restore",
+                        lesser.name()
+                    ),
+                    None => "Restore".to_owned(),
+                };
                 format!(
-                    "{lesser} {begin} fill it in, by `{}`, where DIR has an export, or an archive, \
-                     of any node that has it",
+                    "{restore} {them} first with `{}`, where DIR is an export or an archive of any \
+                     node that has {them}",
                     fill_command(directory, mode)
                 )
             }
             Incomplete::Export => {
-                let lesser = lesser("Import");
-                let begin = if lesser.is_empty() { "Take" } else { "take" };
-                format!("{lesser} {begin} an export that was made in mode {mode_name}")
+                let choose = match instead {
+                    Some(lesser) => format!(
+                        "Import in artifact mode {}, which does not need {these}, or choose",
+                        lesser.name()
+                    ),
+                    None => "Choose".to_owned(),
+                };
+                format!("{choose} an export that was made in mode {mode_name}")
             }
         };
-        let advice = advice.trim_start();
         Ok(format!(
-            "{who} lacks for mode {mode_name}: {named}{rest}. {advice}"
+            "Missing from {place} for mode {mode_name}: {named}{rest}. {advice}"
         ))
     }
 }
 
-/// The artifacts that a mode needs and that are not there, as messages show them.
+/// The missing artifacts of a mode, as a message shows them.
 fn missing(db: &Database, mode: ArtifactMode) -> Result<Vec<String>> {
     let mut missing = Vec::new();
     let shown = |name: &[u8]| String::from_utf8_lossy(name).escape_debug().to_string();
@@ -141,7 +150,7 @@ fn missing(db: &Database, mode: ArtifactMode) -> Result<Vec<String>> {
     Ok(missing)
 }
 
-/// Whether an export in a mode is possible.
+/// Whether the store has all that an export in a mode needs.
 fn has_all(db: &Database, mode: ArtifactMode) -> bool {
     db.check_bundles(mode)
         .and_then(|()| db.check_transcripts(mode))
