@@ -1,8 +1,8 @@
-//! Attenuators: modules that decide which globals other compartments get.
+//! Checks attenuators: modules that choose the globals of other compartments.
 //!
-//! The reference imports the attenuator of every compartment whose policy names one, and runs it,
-//! before it loads the entry module. Here it is loaded, so that the hashes of its modules are
-//! checked, and linked as far as that needs no program.
+//! Before the reference loads the entry module, it imports and runs the attenuator of every
+//! compartment whose policy names one. Here the attenuator is loaded, which checks the hashes of
+//! its modules, and linked as far as that is possible without its program.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,17 +13,18 @@ use crate::store::encoding::json::Json;
 use crate::store::encoding::quote;
 use crate::store::error::refusal::Refusal;
 
-/// How much is kept of the messages, since any number of compartments can have the same problem.
-const ROOM: usize = 1 << 20;
+/// The length of a message after which further problems are omitted. Any number of compartments can
+/// have the same problem.
+const MAX_MESSAGE_BYTES: usize = 1 << 20;
 
-/// What stands for everything that there was no room for.
-const CUT: &str = "\u{2026}";
+/// Stands for the omitted problems.
+const ELLIPSIS: &str = "\u{2026}";
 
-/// Checks the attenuators of globals; returns whether one of them can import modules that no
-/// record lists.
+/// Checks the attenuators of globals. Returns whether one of them can import modules that its
+/// record does not list.
 ///
 /// # Errors
-/// A [`Refusal`] if one can't be loaded, or fails whatever its program does.
+/// A [`Refusal`] if an attenuator can't be loaded, or fails regardless of its program.
 pub(super) fn check<'a>(linked: &Linked<'a>, loader: &mut Loader<'a, '_>) -> Result<bool, Refusal> {
     if linked.attenuations.is_empty() {
         return Ok(false);
@@ -55,26 +56,26 @@ pub(super) fn check<'a>(linked: &Linked<'a>, loader: &mut Loader<'a, '_>) -> Res
 }
 
 impl<'a> Attenuation<'a> {
-    /// What messages call the attenuator.
+    /// The attenuator's name in messages.
     fn display_name(&self) -> &'a [u8] {
         self.named.unwrap_or(b"<default attenuator>")
     }
 }
 
-/// What is wrong with attenuations, all in one message.
+/// The problems of all attenuations, in one message.
 #[derive(Default)]
 struct Problems(String);
 
 impl Problems {
     fn add(&mut self, attenuation: &Attenuation<'_>, problem: &str) {
-        if self.0.ends_with(CUT) {
+        if self.0.ends_with(ELLIPSIS) {
             return;
         }
         if !self.0.is_empty() {
             self.0.push_str(", ");
         }
-        if self.0.len() > ROOM {
-            self.0.push_str(CUT);
+        if self.0.len() > MAX_MESSAGE_BYTES {
+            self.0.push_str(ELLIPSIS);
             return;
         }
         self.0.push_str(&format!(
@@ -86,17 +87,17 @@ impl Problems {
     }
 
     fn into_result(self) -> Result<(), Refusal> {
-        match self.0.is_empty() {
-            true => Ok(()),
-            false => Err(Refusal::error(format!(
-                "Globals attenuation errors: {}",
-                self.0
-            ))),
+        if self.0.is_empty() {
+            return Ok(());
         }
+        Err(Refusal::error(format!(
+            "Globals attenuation errors: {}",
+            self.0
+        )))
     }
 }
 
-/// The module that an attenuation names.
+/// The attenuator's module.
 fn module<'a>(
     linked: &Linked<'a>,
     attenuation: &Attenuation<'a>,
@@ -117,16 +118,16 @@ fn module<'a>(
     Ok((attenuators.compartment, specifier))
 }
 
-/// Links modules, each of them once, as far as that needs no program.
+/// Links each module once, as far as that is possible without its program.
 #[derive(Default)]
 struct Linker<'a> {
     linked: HashSet<ModuleKey<'a>>,
-    /// Whether one of them can import modules that no record lists.
+    /// Whether one of them can import modules that its record does not list.
     can_import_more: bool,
 }
 
 impl<'a> Linker<'a> {
-    /// Loads an attenuator and links it and all that it imports.
+    /// Loads an attenuator, and links it and all its imports.
     fn load_and_link(
         &mut self,
         loader: &mut Loader<'a, '_>,
@@ -155,7 +156,7 @@ impl<'a> Linker<'a> {
     }
 }
 
-/// Why a module that was loaded is no attenuator, whatever its program does.
+/// Why a loaded module is not an attenuator, regardless of its program.
 fn not_an_attenuator<'l, 'a>(
     loader: &'l Loader<'a, '_>,
     mut place: ModuleKey<'a>,
@@ -174,8 +175,8 @@ mod tests {
 
     const ATTENUATOR: &str = r#"{"imports":[],"exports":["attenuateGlobals"],"__syncModuleProgram__":"","__liveExportMap__":{},"__fixedExportMap__":{"attenuateGlobals":["attenuateGlobals"]}}"#;
 
-    /// An archive whose only compartment has its globals attenuated by a module of the attenuators'
-    /// compartment, `t`.
+    /// An archive in which a module of the attenuators' compartment, `t`, attenuates the globals of
+    /// the only other compartment.
     struct Attenuated {
         globals: &'static str,
         default: &'static str,
@@ -295,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_no_attenuator_is_refused() {
+    fn modules_that_can_not_be_attenuators_are_refused() {
         for (from, to, problem) in [
             (
                 r#"{"attenuateGlobals":["attenuateGlobals"]}"#,
@@ -320,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_can_import_what_no_record_lists() {
+    fn programs_can_import_modules_that_no_record_lists() {
         let unlisted = |record: &str, hash: &str| {
             let mut attenuated = Attenuated::by(record);
             let more = format!(r#","./y":{{"location":"y","parser":"text","sha512":"{hash}"}}}}"#);

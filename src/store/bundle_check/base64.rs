@@ -1,4 +1,4 @@
-//! Base64 as the bundles of a kernel carry archives.
+//! Base64, the encoding of archives in bundles.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,15 +10,15 @@ pub fn encode_base64(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }
 
-/// Decodes a text.
+/// Decodes base64.
 ///
 /// As in the reference, the padding must be complete, the unused bits of the last character may
-/// be anything, and a lone last character followed by `===` adds no byte.
+/// have any value, and a single last character followed by `===` adds no byte.
 ///
 /// # Errors
-/// A [`Refusal`] for foreign characters, missing padding and whatever follows the padding.
+/// A [`Refusal`] for invalid characters, missing padding, and anything after the padding.
 pub fn decode_base64(text: &[u8]) -> Result<Vec<u8>, Refusal> {
-    // The quick way knows only the canonical encoding; what is left for the slow one is rare.
+    // The fast decoder only accepts the canonical encoding. Other encodings are rare.
     STANDARD.decode(text).or_else(|_| decode_leniently(text))
 }
 
@@ -73,7 +73,7 @@ fn value_of(character: u8) -> Option<u32> {
     Some(u32::from(character - first) + offset)
 }
 
-/// The first 16-bit unit of a text, which for a surrogate pair is nothing that can be shown.
+/// The first UTF-16 code unit of a text; U+FFFD if it is a surrogate.
 fn first_unit(text: &[u8]) -> char {
     let text = String::from_utf8_lossy(&text[..text.len().min(4)]);
     let first = text.chars().next().filter(|first| first.len_utf16() == 1);
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_survive() {
+    fn encoded_bytes_are_decoded() {
         for length in 0..100_u8 {
             let bytes: Vec<u8> = (0..length).map(|byte| byte.wrapping_mul(37)).collect();
             assert_eq!(decode_base64(encode_base64(&bytes).as_bytes()), Ok(bytes));
@@ -99,14 +99,14 @@ mod tests {
     }
 
     #[test]
-    fn unused_bits_and_a_lone_character_are_let_through() {
+    fn unused_bits_and_a_single_character_are_accepted() {
         assert_eq!(decode_base64(b"/x=="), Ok(vec![0xFF]));
         assert_eq!(decode_base64(b"//9="), Ok(vec![0xFF, 0xFF]));
         assert_eq!(decode_base64(b"A==="), Ok(vec![]));
     }
 
     #[test]
-    fn the_rest_is_refused() {
+    fn invalid_base64_is_refused() {
         refused("AB C", "Invalid base64 character   in string <unknown>");
         refused("AB-_", "Invalid base64 character - in string <unknown>");
         refused(

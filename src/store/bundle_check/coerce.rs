@@ -1,24 +1,23 @@
-//! Values that stand where JavaScript wants a string, and becomes one.
+//! Converts JSON values to strings, as JavaScript's `String()` does.
 
 use std::borrow::Cow;
 
 use crate::store::encoding::json::{Json, number_to_string};
 use crate::store::error::refusal::Refusal;
 
-/// How deeply nested a value V8 can print as JSON before its stack is full.
+/// The deepest value that V8's `JSON.stringify` prints before it runs out of stack.
 ///
-/// V8 recurses, and at this depth its stack is full, or for frozen arrays at half of it. No more
-/// than that can be said, but it is far beyond any bundle that was made to be used.
+/// The exact depth depends on V8; for frozen arrays it is half of this. No real bundle comes close.
 pub(super) const STRINGIFY_LEVELS: usize = 4_100;
 
-/// How deeply nested an array V8 can join into a string.
+/// The deepest array that V8's `Array.prototype.join` joins before it runs out of stack.
 const JOIN_LEVELS: usize = 3_100;
 
-/// The string that JavaScript's `String()` makes of a value.
+/// The result of JavaScript's `String()`.
 ///
 /// # Errors
-/// As in JavaScript, a `TypeError` for an object with a `toString` property of its own, since no
-/// value in JSON is a function, and a `RangeError` for arrays too deep to be joined.
+/// As in JavaScript, a `TypeError` for an object with its own `toString` property, because a JSON
+/// value is never a function, and a `RangeError` for arrays that are nested too deeply.
 pub(super) fn to_string(value: &Json) -> Result<Cow<'_, [u8]>, Refusal> {
     let items = match value {
         Json::String(string) => return Ok(Cow::Borrowed(string)),
@@ -30,7 +29,7 @@ pub(super) fn to_string(value: &Json) -> Result<Cow<'_, [u8]>, Refusal> {
         Json::Array(items) => items,
     };
     let mut text = Vec::new();
-    // The arrays that are being joined, and whether an item of each was written.
+    // The arrays being joined, and whether an item of each has been written.
     let mut open = vec![(items.iter(), false)];
     while let Some((items, begun)) = open.last_mut() {
         let Some(item) = items.next() else {
@@ -89,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn some_values_do_not() {
+    fn some_values_can_not_become_strings() {
         let value = parse(br#"[{"toString":null}]"#).unwrap();
         assert_eq!(to_string(&value).unwrap_err().class(), Class::TypeError);
         let value = parse(&[b"[".repeat(9000), b"]".repeat(9000)].concat()).unwrap();

@@ -1,20 +1,20 @@
-//! The schema of the map that an archive begins with.
+//! Validates the compartment map of an archive.
 //!
-//! The map says which compartments there are, and which modules each of them has. This is the
-//! schema of archives only: what a map on disk may say besides, such as scopes and parsers, is
-//! refused, but not before its values were looked at, as the reference does. A module's own entry
-//! is barely checked; its loading shows what it is.
+//! The map lists the compartments and their modules. In archives, the properties that only maps on
+//! disk may have, such as scopes and parsers, are refused; like the reference, this checks their
+//! values first. Entries of modules are barely checked here, and validated when the modules are
+//! loaded.
 
 use super::{object_prototype, policy};
 use crate::store::encoding::json::{JsObject, Json};
 use crate::store::encoding::quote;
 use crate::store::error::refusal::Refusal;
 
-/// A compartment map that keeps to the schema.
+/// A valid compartment map.
 pub(super) struct CompartmentMap<'a> {
-    /// The compartment of the module to begin with.
+    /// The compartment of the entry module.
     pub(super) entry_compartment: &'a [u8],
-    /// The specifier of that module.
+    /// The specifier of the entry module.
     pub(super) entry_module: &'a [u8],
     /// The compartments by name.
     pub(super) compartments: Vec<(&'a [u8], Descriptor<'a>)>,
@@ -22,17 +22,17 @@ pub(super) struct CompartmentMap<'a> {
 
 /// One compartment.
 pub(super) struct Descriptor<'a> {
-    /// The directory of its files, and the compartment whose modules they are.
+    /// The directory of its files, and the name of the compartment that has these files' modules.
     pub(super) location: &'a [u8],
-    /// The name of the package that it was made of.
+    /// The name of its package.
     pub(super) name: &'a [u8],
-    /// Its modules by specifier, all of them objects.
+    /// Its modules by specifier; all values are objects.
     pub(super) modules: &'a JsObject,
-    /// What its modules may use.
+    /// The policy that says what its modules may use.
     pub(super) policy: Option<&'a Json>,
 }
 
-/// Checks a map against the schema; `url` is what messages call the archive.
+/// Checks a map against the schema. `url` is the archive's name in messages.
 pub(super) fn validate<'a>(map: &'a Json, url: &str) -> Result<CompartmentMap<'a>, Refusal> {
     let schema = Schema { url };
     let object = schema.object(Some(map), "compartment map")?;
@@ -62,7 +62,7 @@ pub(super) fn validate<'a>(map: &'a Json, url: &str) -> Result<CompartmentMap<'a
         all.get(entry_compartment).map_or(inherited, Json::truthy)
     });
     if !found {
-        // The reference loses the words that it has for this.
+        // A bug in the reference replaces its message by this one.
         return Err(Refusal::error(quote::value(None)));
     }
     let compartments = schema.object(compartments, "compartments")?;
@@ -129,10 +129,10 @@ impl Schema<'_> {
         })
     }
 
-    /// Checks a module's entry, of which any object can be one.
+    /// Checks a module's entry. Any object is valid.
     ///
-    /// An entry may be a file, a module of another compartment or an error, and the last of
-    /// these has no property that is required and none that is forbidden.
+    /// An entry is a file, a module of another compartment or an error. Entries of errors have no
+    /// required and no forbidden properties.
     fn module(&self, value: &Json, path: &str) -> Result<(), Refusal> {
         let object = self.object(Some(value), path)?;
         if let Some(error) = object.get(b"deferredError") {
@@ -147,7 +147,7 @@ impl Schema<'_> {
         Ok(())
     }
 
-    /// Checks an object whose values are to be strings.
+    /// Checks an object whose values must be strings.
     fn strings(&self, value: &Json, path: &str) -> Result<(), Refusal> {
         for (key, value) in self.object(Some(value), path)?.iter() {
             self.string(Some(value), &format!("{path}[{}]", quote::string(key)))?;
@@ -155,8 +155,8 @@ impl Schema<'_> {
         Ok(())
     }
 
-    /// Checks the scopes of the compartment at `path`, which is also what the scopes as a whole are
-    /// called in a message.
+    /// Checks the scopes of the compartment at `path`. Like the reference, uses `path` in the
+    /// message if the scopes are not an object.
     fn scopes(&self, scopes: &Json, path: &str) -> Result<(), Refusal> {
         for (key, scope) in self.object(Some(scopes), path)?.iter() {
             let path = format!("{path}.scopes[{}]", quote::string(key));
@@ -231,7 +231,7 @@ impl Schema<'_> {
     }
 }
 
-/// The keys of an object that its schema does not name.
+/// The keys of an object that are not in `known`.
 fn extra_keys<'a>(object: &'a JsObject, known: &[&str]) -> Vec<&'a [u8]> {
     let keys = object.iter().map(|(key, _)| key);
     keys.filter(|key| !known.iter().any(|known| known.as_bytes() == *key))
@@ -261,13 +261,13 @@ mod tests {
         format!(r#"{{{ENTRY},"compartments":{{"a":{{{properties}}}}}}}"#)
     }
 
-    /// A map whose only compartment has these properties besides the usual ones.
+    /// A map whose only compartment has these properties and the usual ones.
     fn with_more(properties: &str) -> String {
         with(&format!("{COMPARTMENT},{properties}"))
     }
 
     #[test]
-    fn a_valid_map_is_taken_apart() {
+    fn a_valid_map_is_parsed() {
         let text = with_more(r#""modules":{"m":{}},"policy":{}"#);
         let map = parse(text.as_bytes()).unwrap();
         let map = validate(&map, "u").unwrap();
@@ -411,7 +411,7 @@ mod tests {
             r#""parsers":{"js":1}"#,
             ".parsers[\\\"js\\\"]\" in \"u\" must be a string; got 1",
         );
-        // Called as the compartment itself.
+        // The message has the path of the compartment.
         wrong(
             r#""scopes":[]"#,
             "\" must be an object; got [] of type \"object\" in \"u\"",
@@ -440,7 +440,7 @@ mod tests {
             r#""retained":1"#,
             ".retained\" in \"u\" must be a boolean; got 1",
         );
-        // The first of several in the order that they are looked at.
+        // The first of several problems is reported, in the order of the checks.
         wrong(
             r#""retained":1,"sourceDirname":2,"types":{"t":{}},"y":3"#,
             ".types[\\\"t\\\"]\" in \"u\" must be a string; got {}",

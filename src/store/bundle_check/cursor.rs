@@ -1,12 +1,11 @@
-//! A place in the bytes of an archive, with the reference's idea of where they end.
+//! Reads the bytes of an archive, with the reference's bounds checks.
 
 use crate::store::error::refusal::Refusal;
 
-/// Reads little-endian numbers and runs of bytes.
+/// Reads little-endian numbers and byte slices.
 ///
-/// Indices count from `offset`, where the archive begins in the bytes. When that is not the
-/// beginning, the reference takes the offset off the end twice; so fewer bytes can be reached
-/// than there are, and the more stands before an archive, the less of it can be read.
+/// Indices count from `offset`, the start of the archive in the bytes. The reference subtracts the
+/// offset from the length twice, so that the last `offset` bytes of the archive can't be read.
 pub(super) struct Cursor<'a> {
     bytes: &'a [u8],
     offset: u64,
@@ -22,7 +21,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Says where in the bytes the archive begins.
+    /// Sets the start of the archive in the bytes.
     pub(super) fn set_offset(&mut self, offset: i64) -> Result<(), Refusal> {
         self.offset =
             u64::try_from(offset).map_err(|_| Refusal::error("Cannot set negative offset"))?;
@@ -44,8 +43,8 @@ impl<'a> Cursor<'a> {
         self.seek(self.index + u64::from(count))
     }
 
-    /// Steps over a signature if it is here.
-    pub(super) fn eat(&mut self, signature: &[u8]) -> bool {
+    /// Skips a signature if it is next; returns whether it was.
+    pub(super) fn skip_signature(&mut self, signature: &[u8]) -> bool {
         let start = usize::try_from(self.offset + self.index).unwrap_or(usize::MAX);
         let found = self
             .bytes
@@ -62,7 +61,7 @@ impl<'a> Cursor<'a> {
         self.seek(self.index + u64::from(count))?;
         let end = start + u64::from(count);
         let range = usize::try_from(start).ok().zip(usize::try_from(end).ok());
-        // The seek made sure that the bytes are there.
+        // `seek` has checked that the bytes exist.
         range
             .and_then(|(start, end)| self.bytes.get(start..end))
             .ok_or_else(|| Refusal::error("End of data reached"))
@@ -88,7 +87,7 @@ impl<'a> Cursor<'a> {
             .fold(0, |number, byte| number << 8 | u32::from(*byte)))
     }
 
-    /// How many bytes there are from the beginning of the archive.
+    /// The number of bytes from the start of the archive.
     fn length(&self) -> u64 {
         (self.bytes.len() as u64).saturating_sub(self.offset)
     }
@@ -112,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_in_front_count_twice_at_the_end() {
+    fn the_offset_is_subtracted_from_the_length_twice() {
         let mut cursor = Cursor::new(b"..abcdef");
         cursor.set_offset(2).unwrap();
         assert_eq!(cursor.read(4), Ok(b"abcd".as_slice()));
@@ -120,8 +119,8 @@ mod tests {
             cursor.read(1).unwrap_err().message(),
             "End of data reached (data length = 6, asked index 5"
         );
-        assert!(cursor.eat(b"ef"));
-        assert!(!cursor.eat(b"g"));
+        assert!(cursor.skip_signature(b"ef"));
+        assert!(!cursor.skip_signature(b"g"));
         assert!(cursor.set_offset(-1).is_err());
     }
 }

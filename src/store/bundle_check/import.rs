@@ -1,4 +1,4 @@
-//! From a module's entry in the map to its file.
+//! Reads a module's file, as its entry in the map describes it.
 
 use std::borrow::Cow;
 
@@ -11,11 +11,11 @@ use crate::store::encoding::json::Json;
 use crate::store::encoding::quote;
 use crate::store::error::refusal::Refusal;
 
-/// What a module turned out to be.
+/// An imported module.
 pub(super) enum Module {
-    /// An error that the archive keeps for the module's execution.
+    /// An error that the module throws when it runs.
     DeferredError(Linking),
-    /// A file that imports other modules.
+    /// The parsed file of a module.
     File(ModuleRecord),
 }
 
@@ -39,7 +39,8 @@ pub(super) fn import(
     let named = || quote::string(specifier);
     let module = match modules.get(specifier) {
         Some(module) => module,
-        // What is inherited is no module, but is taken for one that lacks a parser.
+        // The reference finds an inherited property here, and treats it as a module without a
+        // parser.
         None if object_prototype::has(specifier) => &Json::Null,
         None => {
             return Err(Refusal::error(format!(
@@ -82,7 +83,7 @@ pub(super) fn import(
     record::read(language, content, specifier, &location).map(Module::File)
 }
 
-/// Reads the file of a module that is not to be loaded, if it has one of the right hash.
+/// Marks the file of a module as read if it has the hash in the map.
 pub(super) fn read_unlisted(
     archive: &mut Archive<'_>,
     compartment: &Compartment<'_>,
@@ -99,7 +100,7 @@ pub(super) fn read_unlisted(
     }
 }
 
-/// Where the file of a module is.
+/// The path of a module's file in the archive.
 fn path(compartment: &Compartment<'_>, module: &Json) -> Result<Vec<u8>, Refusal> {
     let location = module.get("location");
     let location = location.map_or(
@@ -109,7 +110,7 @@ fn path(compartment: &Compartment<'_>, module: &Json) -> Result<Vec<u8>, Refusal
     Ok([compartment.location, &location].join(&b'/'))
 }
 
-/// Whether the file of a module has the hash in the map, if there is one.
+/// Whether a module's file has the hash in the map, or the map has none.
 fn has_hash(module: &Json, content: &[u8]) -> bool {
     module
         .get("sha512")
@@ -120,7 +121,7 @@ fn has_hash(module: &Json, content: &[u8]) -> bool {
 mod tests {
     use crate::store::bundle_check::testing::{map_of, verdict};
 
-    /// What became of an entry module of this description, whose file is a text.
+    /// The verdict on an entry module with this description, whose file is text.
     fn outcome(module: &str) -> Result<(), String> {
         const FAILED: &str =
             "Failed to load module \"./i.js\" in package \"a\" (1 underlying failures: ";
@@ -179,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_are_left_for_later() {
+    fn a_deferred_error_is_not_thrown_while_loading() {
         assert_eq!(
             outcome(r#"{"deferredError":"","parser":"x"}"#).unwrap_err(),
             "Archive contains extraneous files: [\"a/i.js\"] in \"ID\""

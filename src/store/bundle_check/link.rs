@@ -1,4 +1,4 @@
-//! The compartments that a map describes, made ready for modules to be loaded.
+//! Creates the compartments of a map, for modules to be loaded into.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use crate::store::encoding::json::{JsObject, Json};
 use crate::store::encoding::quote;
 use crate::store::error::refusal::Refusal;
 
-/// The compartment whose modules decide about globals.
+/// The name of the compartment with the attenuators.
 const ATTENUATORS: &[u8] = b"<ATTENUATORS>";
 
 /// All compartments of an archive.
@@ -17,19 +17,19 @@ pub(super) struct Linked<'a> {
     /// The compartments, in the order of the map.
     pub(super) compartments: Vec<Compartment<'a>>,
     by_name: HashMap<&'a [u8], usize>,
-    /// Which of them the entry module is in.
+    /// The index of the entry module's compartment.
     pub(super) entry: usize,
-    /// Which globals are to be attenuated, in the order of the compartments.
+    /// The attenuations of globals, in the order of the compartments.
     pub(super) attenuations: Vec<Attenuation<'a>>,
-    /// Where attenuators are, if anywhere.
+    /// The compartment of the attenuators, if the map has one.
     pub(super) attenuators: Option<Attenuators<'a>>,
 }
 
-/// The globals of a compartment, which depend on what an attenuator lets through.
+/// The attenuation of a compartment's globals.
 pub(super) struct Attenuation<'a> {
     /// The name of the compartment's package.
     pub(super) package: &'a [u8],
-    /// The attenuator that the policy names; without one, the default attenuator counts.
+    /// The attenuator that the policy names; `None` for the default attenuator.
     pub(super) named: Option<&'a [u8]>,
 }
 
@@ -37,26 +37,25 @@ pub(super) struct Attenuation<'a> {
 pub(super) struct Attenuators<'a> {
     /// Its index.
     pub(super) compartment: usize,
-    /// The default attenuator, which should be a specifier.
+    /// The default attenuator; a specifier, if it is valid.
     pub(super) default: Option<&'a Json>,
 }
 
 /// A compartment.
 pub(super) struct Compartment<'a> {
-    /// The directory of its files, which is also its name in messages.
+    /// The directory of its files; also its name in messages.
     pub(super) location: &'a [u8],
     /// The name of its package.
     pub(super) package: &'a [u8],
-    /// The modules among which the module map looks.
+    /// The modules that `module_map` looks up.
     pub(super) modules: &'a JsObject,
-    /// The modules among which files are looked for: those of the compartment that the location
-    /// names, which need not be this one; `None` if that is no compartment but an inherited
-    /// property.
+    /// The modules whose files can be imported: those of the compartment that `location` names,
+    /// which need not be this one. `None` if `location` names an inherited property instead.
     pub(super) importable: Option<&'a JsObject>,
 }
 
 impl<'a> Compartment<'a> {
-    /// The specifier as the map has it, if any of the modules that count here bears it.
+    /// The specifier as borrowed from the map, if `modules` or `importable` has it.
     pub(super) fn known_specifier(&self, specifier: &[u8]) -> Option<&'a [u8]> {
         let importable = self
             .importable
@@ -67,13 +66,13 @@ impl<'a> Compartment<'a> {
 }
 
 impl Linked<'_> {
-    /// The compartment of a name in the map.
+    /// The index of a compartment, by its name in the map.
     pub(super) fn find(&self, name: &[u8]) -> Option<usize> {
         self.by_name.get(name).copied()
     }
 }
 
-/// Makes the compartments of a map.
+/// Creates the compartments of a map.
 pub(super) fn link<'a>(map: &CompartmentMap<'a>) -> Result<Linked<'a>, Refusal> {
     let names = map.compartments.iter().map(|(name, _)| *name);
     let by_name: HashMap<_, _> = names
@@ -139,7 +138,8 @@ pub(super) fn link<'a>(map: &CompartmentMap<'a>) -> Result<Linked<'a>, Refusal> 
     })
 }
 
-/// Gives a compartment the globals of these names, none of which has a value.
+/// Assigns the globals of these names, which all are undefined, to a compartment. Fails if one is
+/// read-only.
 fn assign_globals(names: &[&[u8]]) -> Result<(), Refusal> {
     let read_only = names
         .iter()
@@ -167,7 +167,7 @@ mod tests {
         )
     }
 
-    /// The verdict when there are also attenuators, with these properties.
+    /// The verdict on a map with attenuators, with these properties.
     fn with_attenuators(properties: &str, policy: &str) -> Result<(), String> {
         let map = map_with(&format!(r#""policy":{policy},"#), MODULES);
         let attenuators = format!(
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn globals_that_have_no_value_do_no_harm() {
+    fn globals_that_can_be_assigned_are_accepted() {
         for globals in [
             "\"any\"",
             "{}",
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn an_inherited_entry_is_no_compartment() {
+    fn an_inherited_property_is_not_an_entry_compartment() {
         let map = map_of(MODULES).replace(r#""compartment":"a""#, r#""compartment":"toString""#);
         assert_eq!(
             verdict(&map, &FILES).unwrap_err(),
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn files_are_looked_for_in_the_compartment_of_the_location() {
+    fn files_are_imported_from_the_compartment_of_the_location() {
         let map = r#"{
             "entry": {"compartment": "b", "module": "./i.js"},
             "compartments": {

@@ -1,37 +1,37 @@
-//! What linking a module would show, as far as its record tells.
+//! Predicts the result of linking a module from its record.
 //!
-//! Only attenuators and what they import are linked while an archive is checked. Linking a module
-//! checks its record and compiles its program, and running it fills its exports in; no program is
-//! compiled or run here.
+//! Only attenuators and their imports are linked while an archive is checked. In the reference,
+//! linking checks a module's record and compiles its program, and running the program sets its
+//! exports. No program is compiled or run here.
 
 use crate::store::encoding::json::Json;
 use crate::store::encoding::quote;
 
-/// The export by which a module attenuates globals.
+/// The name of the export that attenuates globals.
 pub(super) const ATTENUATE_GLOBALS: &str = "attenuateGlobals";
 
-/// What is known of a module before it is linked.
+/// The predicted result of linking a module.
 pub(super) struct Linking {
     /// Why the module can't be linked.
     pub(super) problem: Option<String>,
-    /// Why the module is no attenuator of globals, whatever its program does.
+    /// Why the module is not an attenuator, regardless of its program.
     pub(super) not_an_attenuator: Option<NotAnAttenuator>,
-    /// Whether its program can import modules that the record does not list.
+    /// Whether its program can import modules that its record does not list.
     pub(super) imports_more: bool,
 }
 
-/// Why a module is no attenuator of globals.
+/// Why a module is not an attenuator of globals.
 pub(super) enum NotAnAttenuator {
-    /// It has no such export.
+    /// It does not export `attenuateGlobals`.
     LacksExport,
-    /// Its export is no function.
-    NoFunction,
+    /// Its export is not a function.
+    NotAFunction,
     /// It throws an error with this message when it runs.
     Throws(String),
 }
 
 impl Linking {
-    /// That of a module of data, whose only export is `default`.
+    /// For a data module, whose only export is `default`.
     pub(super) fn of_data() -> Linking {
         Linking {
             problem: None,
@@ -40,19 +40,20 @@ impl Linking {
         }
     }
 
-    /// That of an object in the map that stands for a module.
+    /// For an object in the map that stands for a module.
     pub(super) fn of_object(namespace: &Json) -> Linking {
         let export = namespace.get(ATTENUATE_GLOBALS);
         Linking {
-            not_an_attenuator: Some(match export.is_some_and(Json::truthy) {
-                true => NotAnAttenuator::NoFunction,
-                false => NotAnAttenuator::LacksExport,
+            not_an_attenuator: Some(if export.is_some_and(Json::truthy) {
+                NotAnAttenuator::NotAFunction
+            } else {
+                NotAnAttenuator::LacksExport
             }),
             ..Linking::of_data()
         }
     }
 
-    /// That of a module which throws when it runs.
+    /// For a module that throws when it runs.
     pub(super) fn of_error(error: &Json) -> Linking {
         let message = error.as_str().map(quote::text).unwrap_or_default();
         Linking {
@@ -61,7 +62,7 @@ impl Linking {
         }
     }
 
-    /// That of a precompiled ECMAScript module.
+    /// For a precompiled ECMAScript module.
     pub(super) fn of_ecmascript(record: &Json, specifier: &[u8]) -> Linking {
         let maps = ["__fixedExportMap__", "__liveExportMap__"];
         let problem = bad_lists(record, specifier).or_else(|| {
@@ -93,7 +94,7 @@ impl Linking {
         }
     }
 
-    /// That of a CommonJS module, which can export more than it announces.
+    /// For a CommonJS module, which can have exports that its record does not list.
     pub(super) fn of_commonjs(record: &Json, specifier: &[u8]) -> Linking {
         let problem = bad_lists(record, specifier).or_else(|| {
             let exports = record.get("exports").and_then(Json::as_array)?;
@@ -121,14 +122,14 @@ impl Linking {
 }
 
 impl NotAnAttenuator {
-    /// The message of the error that using the module `attenuator` brings about.
+    /// The message of the error that the reference throws for the module `attenuator`.
     pub(super) fn message(&self, attenuator: &[u8]) -> String {
         match self {
             NotAnAttenuator::LacksExport => format!(
                 "Attenuator {} does not export \"{ATTENUATE_GLOBALS}\"",
                 quote::plain(attenuator)
             ),
-            NotAnAttenuator::NoFunction => {
+            NotAnAttenuator::NotAFunction => {
                 "attenuator[attenuatorExportName].bind is not a function".to_owned()
             }
             NotAnAttenuator::Throws(message) => message.clone(),
@@ -136,7 +137,7 @@ impl NotAnAttenuator {
     }
 }
 
-/// What is wrong with the lists that every record has.
+/// The problem of the lists that every record has, if any.
 fn bad_lists(record: &Json, specifier: &[u8]) -> Option<String> {
     let bad = |field: &str, condition: &str| {
         format!(
@@ -168,7 +169,7 @@ fn is_filled(value: &Json) -> bool {
     }
 }
 
-/// Whether an export map has the export by which a module attenuates globals.
+/// Whether an export map has the export that attenuates globals.
 fn exports_attenuator(map: &Json) -> bool {
     map.get(ATTENUATE_GLOBALS).is_some()
 }
@@ -222,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn commonjs_modules_announce_each_export_once() {
+    fn commonjs_modules_list_each_export_once() {
         let problem =
             |record: &str| Linking::of_commonjs(&parse(record.as_bytes()).unwrap(), b"./s").problem;
         assert_eq!(problem(r#"{"exports":["a","b"]}"#), None);
@@ -238,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn objects_and_errors_are_no_attenuators() {
+    fn objects_and_errors_are_not_attenuators() {
         let message = |linking: Linking| linking.not_an_attenuator.map(|why| why.message(b"x"));
         let object = parse(br#"{"attenuateGlobals":1}"#).unwrap();
         assert_eq!(

@@ -1,8 +1,8 @@
-//! Loading: visiting a module and everything that it leads to, without running any of it.
+//! Loads a module and all its imports, without running code.
 //!
-//! The reference loads modules in parallel, each in steps between which others proceed, and
-//! reports all failures in the order in which they come about. A queue of steps, first in first
-//! out, is what its event loop amounts to, and so gives the same order.
+//! The reference loads modules concurrently in asynchronous steps, and reports all failures in the
+//! order in which they happen. A first-in, first-out queue of steps behaves like its event loop,
+//! and gives the same order.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -18,28 +18,28 @@ use crate::store::encoding::json::{JsObject, Json};
 use crate::store::encoding::quote;
 use crate::store::error::refusal::Refusal;
 
-/// A module: its compartment, and its specifier there.
+/// A module: the index of its compartment, and its specifier there.
 pub(super) type ModuleKey<'a> = (usize, &'a [u8]);
 
-/// What a module is, for linking it.
+/// The parts of a module that linking needs.
 pub(super) enum ModuleKind<'a> {
-    /// Another module.
+    /// An alias of another module.
     Alias(ModuleKey<'a>),
-    /// A module that imports these.
+    /// A module with these imports.
     Module(Vec<ModuleKey<'a>>, Linking),
 }
 
-/// Loads modules of an archive, one entry module after the other.
+/// Loads modules of an archive, one entry module after another.
 pub(super) struct Loader<'a, 'l> {
     linked: &'l Linked<'a>,
     archive: &'l mut Archive<'a>,
-    /// What was loaded successfully before, with everything that it leads to.
+    /// The modules that were loaded successfully, with all their imports.
     loaded: HashSet<ModuleKey<'a>>,
-    /// What linking needs to know, if the modules that are loaded will be linked.
+    /// The loaded modules, if they will be linked.
     sources: Option<HashMap<ModuleKey<'a>, ModuleKind<'a>>>,
-    /// The loads of the entry module at hand.
+    /// The loads for the current entry module.
     loads: Vec<Load<'a>>,
-    /// The loads of specifiers that stand in the map. All others fail, and are not shared.
+    /// The loads of specifiers in the map. Loads of other specifiers fail and are not shared.
     known: HashMap<ModuleKey<'a>, usize>,
     steps: VecDeque<Step>,
     failures: Failures,
@@ -53,33 +53,33 @@ struct Load<'a> {
     waiting: Vec<Waiting>,
 }
 
-/// How a load ended: well, or with one of the failures.
+/// The result of a load: success, or the index of a failure.
 type Outcome = Result<(), usize>;
 
-/// Who waits for a load to end.
+/// Something that waits for a load to end.
 #[derive(Clone, Copy)]
 enum Waiting {
-    /// A load whose specifier is an alias of this one's.
+    /// A load whose specifier is an alias of this load's.
     Alias(usize),
-    /// Whoever wants to know of failures; once for each import of the module.
+    /// An import of the module, which reports a failure.
     Importer,
 }
 
-/// What comes next for a load, given by its index.
+/// The next step of a load, which is given by its index.
 enum Step {
-    /// The specifier is looked up.
+    /// Look up the specifier.
     Begin(usize),
-    /// The file is fetched.
+    /// Read the file.
     Import(usize),
-    /// The file was parsed.
+    /// The file has been parsed.
     Parsed(usize, Module),
-    /// The module arrived, and its imports can be followed.
+    /// The module is available; load its imports.
     Loaded(usize, Module),
     /// The load ends.
     End(usize, Outcome),
-    /// The load ends as a failure, so many steps from now.
+    /// The load fails after this number of further steps.
     Fail(usize, usize, u8),
-    /// A failure is reported.
+    /// Report a failure.
     Report(usize),
 }
 
@@ -97,20 +97,20 @@ impl<'a, 'l> Loader<'a, 'l> {
         }
     }
 
-    /// From now on, keeps what linking needs to know of modules, or no longer does.
+    /// Starts or stops keeping loaded modules for linking.
     pub(super) fn keep_sources(&mut self, keep: bool) {
         self.sources = keep.then(HashMap::new);
     }
 
-    /// A module that was loaded since sources are kept.
+    /// A module that was loaded while modules were kept.
     pub(super) fn source(&self, place: ModuleKey<'a>) -> Option<&ModuleKind<'a>> {
         self.sources.as_ref()?.get(&place)
     }
 
-    /// Reads the files of modules that nothing imports by name, as far as their hashes are right.
+    /// Marks the files of all unread modules with correct hashes as read.
     ///
-    /// A program that runs can import them by specifiers which it computes.
-    pub(super) fn read_the_rest(&mut self) {
+    /// A program can import them at run time by specifiers that it computes.
+    pub(super) fn read_unlisted_modules(&mut self) {
         let mut locations = HashSet::new();
         for compartment in &self.linked.compartments {
             if !locations.insert(compartment.location) {
@@ -131,13 +131,13 @@ impl<'a, 'l> Loader<'a, 'l> {
         let entry = self.start_known(compartment, specifier);
         self.wait(entry, Waiting::Importer);
         while let Some(step) = self.steps.pop_front() {
-            self.take(step);
+            self.run(step);
         }
-        // Only an alias waits for another load: this one leads into a circle.
-        if let Some(circle) = self.loads.iter().find(|load| load.outcome.is_none()) {
+        // Only an alias waits for another load, so this load is part of a cycle of aliases.
+        if let Some(cycle) = self.loads.iter().find(|load| load.outcome.is_none()) {
             return Err(Refusal::error(format!(
                 "Module {} is an alias of itself",
-                quote::string(circle.specifier)
+                quote::string(cycle.specifier)
             )));
         }
         let location = self.linked.compartments[compartment].location;
@@ -151,7 +151,7 @@ impl<'a, 'l> Loader<'a, 'l> {
         Ok(())
     }
 
-    fn take(&mut self, step: Step) {
+    fn run(&mut self, step: Step) {
         match step {
             Step::Begin(load) => self.begin(load),
             Step::Import(load) => self.import(load),
@@ -183,19 +183,19 @@ impl<'a, 'l> Loader<'a, 'l> {
             Ok(ModuleTarget::Alias(to, foreign)) => {
                 let target = self.start_known(to, foreign);
                 self.wait(target, Waiting::Alias(load));
-                self.keep((compartment, specifier), ModuleKind::Alias((to, foreign)));
+                self.keep_source((compartment, specifier), ModuleKind::Alias((to, foreign)));
             }
             Ok(ModuleTarget::Object(namespace)) => {
                 self.end(load, Ok(()));
                 let linking = Linking::of_object(namespace);
-                self.keep(
+                self.keep_source(
                     (compartment, specifier),
                     ModuleKind::Module(Vec::new(), linking),
                 );
             }
             Ok(ModuleTarget::File) => self.steps.push_back(Step::Import(load)),
             Err(refusal) => {
-                let failure = self.failures.note(refusal);
+                let failure = self.failures.add(refusal);
                 self.end(load, Err(failure));
             }
         }
@@ -211,12 +211,12 @@ impl<'a, 'l> Loader<'a, 'l> {
         let next = match import::import(self.archive, compartment, specifier) {
             Ok(module @ Module::DeferredError(_)) => Step::Loaded(load, module),
             Ok(module) => Step::Parsed(load, module),
-            Err(refusal) => Step::End(load, Err(self.failures.note(refusal))),
+            Err(refusal) => Step::End(load, Err(self.failures.add(refusal))),
         };
         self.steps.push_back(next);
     }
 
-    /// Starts the loads of what a module imports.
+    /// Starts the loads of a module's imports.
     fn follow(&mut self, load: usize, module: Module) -> Outcome {
         let Load {
             compartment,
@@ -226,7 +226,7 @@ impl<'a, 'l> Loader<'a, 'l> {
         let place = (compartment, referrer);
         let ModuleRecord { imports, linking } = match module {
             Module::DeferredError(linking) => {
-                self.keep(place, ModuleKind::Module(Vec::new(), linking));
+                self.keep_source(place, ModuleKind::Module(Vec::new(), linking));
                 return Ok(());
             }
             Module::File(record) => record,
@@ -234,7 +234,7 @@ impl<'a, 'l> Loader<'a, 'l> {
         let specifiers = match imports {
             Imports::Specifiers(specifiers) => specifiers,
             Imports::Invalid(found) => {
-                return Err(self.failures.note(Refusal::error(format!(
+                return Err(self.failures.add(Refusal::error(format!(
                     "Invalid module source: 'imports' must be an array of strings, got ({} {found}) \
                      for module {} of compartment {}",
                     if found.starts_with(['o', 'u']) { "an" } else { "a" },
@@ -245,10 +245,11 @@ impl<'a, 'l> Loader<'a, 'l> {
         };
         for specifier in &specifiers {
             if let Err(refusal) = specifiers::resolve(specifier, referrer) {
-                return Err(self.failures.note(refusal));
+                return Err(self.failures.add(refusal));
             }
         }
-        // The reference keeps imports as the properties of an object, which has an order.
+        // The reference keeps the imports as the properties of an object, and loads them in the
+        // order of properties.
         let imports: JsObject = specifiers
             .into_iter()
             .map(|key| (key, Json::Null))
@@ -263,17 +264,17 @@ impl<'a, 'l> Loader<'a, 'l> {
                 }
             }
         }
-        self.keep(place, ModuleKind::Module(places, linking));
+        self.keep_source(place, ModuleKind::Module(places, linking));
         Ok(())
     }
 
-    fn keep(&mut self, place: ModuleKey<'a>, source: ModuleKind<'a>) {
+    fn keep_source(&mut self, place: ModuleKey<'a>, source: ModuleKind<'a>) {
         if let Some(sources) = &mut self.sources {
             sources.insert(place, source);
         }
     }
 
-    /// Starts a load unless it was started before.
+    /// Starts the load of a specifier, or returns the existing one.
     fn start(&mut self, compartment: usize, specifier: &[u8]) -> usize {
         let linked = self.linked;
         let found = linked.compartments[compartment].known_specifier(specifier);
@@ -293,16 +294,16 @@ impl<'a, 'l> Loader<'a, 'l> {
         load
     }
 
-    /// Starts a load of something that is nowhere in the map, which takes the usual steps to
-    /// fail. Its specifier is not kept: there can be many, each made longer by its referrer.
+    /// Starts the load of a specifier that is not in the map. It fails after the usual number of
+    /// steps. Its specifier is not kept, because there can be many, each as long as its referrer.
     fn start_unknown(&mut self, compartment: usize, specifier: &[u8]) -> usize {
         let load = self.add(compartment, b"");
         let next = match module_map::look_up(self.linked, compartment, specifier) {
-            Err(refusal) => Step::Fail(load, self.failures.note(refusal), 0),
+            Err(refusal) => Step::Fail(load, self.failures.add(refusal), 0),
             Ok(_) => {
                 let compartment = &self.linked.compartments[compartment];
                 match import::import(self.archive, compartment, specifier) {
-                    Err(refusal) => Step::Fail(load, self.failures.note(refusal), 2),
+                    Err(refusal) => Step::Fail(load, self.failures.add(refusal), 2),
                     Ok(module) => Step::Loaded(load, module),
                 }
             }
@@ -348,7 +349,7 @@ impl<'a, 'l> Loader<'a, 'l> {
 mod tests {
     use crate::store::bundle_check::testing::{map_of, verdict};
 
-    /// Modules with files of the same name; each is given by name and imports.
+    /// Loads modules, given by name and imports, from files of the same names.
     fn load(modules: &[(&str, &str)], more: &str) -> Result<(), String> {
         let entries: Vec<String> = modules
             .iter()
@@ -395,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_imported_is_extraneous() {
+    fn files_that_are_not_imported_are_extraneous() {
         assert_eq!(
             load(&[("i.js", "[]"), ("j.js", "[]")], "").unwrap_err(),
             "Archive contains extraneous files: [\"a/j.js\"] in \"ID\""
@@ -407,8 +408,7 @@ mod tests {
         let missing = |name: &str| {
             format!("Cannot find module \"{name}\" in package \"a\" in archive \"ID\"")
         };
-        // What the map refuses fails first; then what is missing, in the order of the object
-        // that the imports are properties of.
+        // Lookups in the map fail first; then missing modules fail, in the order of properties.
         fails(
             &[("i.js", r#"["./b","toString","7"]"#)],
             "",
@@ -445,7 +445,7 @@ mod tests {
     }
 
     #[test]
-    fn circles_of_aliases_are_refused() {
+    fn cycles_of_aliases_are_refused() {
         let aliases =
             r#","x":{"compartment":"a","module":"y"},"y":{"compartment":"a","module":"x"}"#;
         assert_eq!(
@@ -468,7 +468,7 @@ mod tests {
     }
 
     #[test]
-    fn many_failures_are_told_in_bounded_room() {
+    fn the_message_of_many_failures_is_bounded() {
         let imports: Vec<String> = (0..100_000)
             .map(|number| format!("\"m{number}\""))
             .collect();

@@ -1,21 +1,21 @@
-//! Whether the bytes of a bundle are the bundle that its ID names.
+//! Checks the bytes of a bundle against its ID.
 //!
-//! An imported store is made of artifacts that nobody vouches for, so every bundle is checked
-//! before it is stored, and what one validator accepts all must accept: the verdict here is that
-//! of the reference, for any bytes. A `b0-` bundle is JSON whose hash is its ID. A `b1-` bundle
-//! is an archive: its compartment map's hash is its ID, the map holds the hashes of the modules,
-//! and loading the entry module must reach every file. The way through it is
+//! The artifacts of an import are untrusted, so every bundle is checked before it is stored. All
+//! validators must accept the same bundles: for any bytes, the result is the reference's. The ID of
+//! a `b0-` bundle is the hash of its JSON text. A `b1-` bundle is a zip archive of modules: its ID
+//! is the hash of the compartment map, the map contains the hashes of the modules, and loading the
+//! entry module must use every file. `endo_zip` checks it in these steps:
 //!
-//! 1. `zip` reads the archive's directory and `archive` remembers which files were asked for;
+//! 1. `zip` reads the archive, and `archive` records which files are used;
 //! 2. `compartment_map` and `policy` check the map against its schema;
-//! 3. `link` makes compartments of it;
-//! 4. `loader` visits the modules: `module_map` says where a specifier leads, `import` fetches
-//!    and checks the module's file, and `record` reads from it what the module imports.
+//! 3. `link` creates the compartments of the map;
+//! 4. `loader` visits the modules: `module_map` resolves a specifier, `import` reads and checks the
+//!    module's file, and `record` parses its imports.
 //!
-//! No code is run, and none would be by the reference, with one exception: a compartment whose
-//! policy attenuates its globals has its attenuator run there before the entry module is loaded.
-//! Here, `attenuate` loads such an attenuator and checks, as far as `linking` can tell, that it
-//! could be linked and run.
+//! No code runs. The reference runs no code either, with one exception: if a compartment's policy
+//! attenuates its globals, the reference runs the attenuator before it loads the entry module.
+//! Here, `attenuate` loads the attenuator and checks, as far as `linking` can tell without running
+//! it, that it can be linked and run.
 
 mod archive;
 mod attenuate;
@@ -23,6 +23,7 @@ mod base64;
 mod coerce;
 mod compartment_map;
 mod cursor;
+mod endo_zip;
 mod failures;
 mod import;
 mod link;
@@ -44,12 +45,12 @@ use std::borrow::Cow;
 pub use crate::store::error::refusal::Refusal;
 pub use base64::{decode_base64, encode_base64};
 
-/// A bundle that is what its ID says.
+/// A bundle that matches its ID.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Checked<'a> {
-    /// A `b0-` bundle: the JSON text that is stored, without whatever else the data held.
+    /// A `b0-` bundle: the JSON text to store, without properties that are not part of the bundle.
     NestedEvaluate(Vec<u8>),
-    /// A `b1-` bundle: the archive, which is stored as it is.
+    /// A `b1-` bundle: the archive, stored unchanged.
     EndoZip(&'a [u8]),
 }
 
@@ -66,22 +67,17 @@ impl<'a> Checked<'a> {
 /// Checks the data of a bundle artifact against the ID in its name.
 ///
 /// # Errors
-/// A [`Refusal`], whenever the reference would throw; and for an archive whose modules are
-/// aliases of one another in a circle, for which the reference would wait forever.
+/// A [`Refusal`] whenever the reference throws, and for an archive with a cycle of module aliases,
+/// for which the reference waits forever.
 pub fn check<'a>(bundle_id: &str, data: &'a [u8]) -> Result<Checked<'a>, Refusal> {
     if bundle_id.starts_with("b0-") {
         nested_evaluate::check(bundle_id, data).map(Checked::NestedEvaluate)
     } else if let Some(sha512) = bundle_id.strip_prefix("b1-") {
-        archive::check(bundle_id, sha512, data).map(|()| Checked::EndoZip(data))
+        endo_zip::check(bundle_id, sha512, data).map(|()| Checked::EndoZip(data))
     } else {
         let id = quote::string(bundle_id.as_bytes());
         Err(Refusal::error(format!("unsupported BundleID {id}")))
     }
-}
-
-/// The hexadecimal digits of a hash.
-fn hex(hash: &[u8]) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

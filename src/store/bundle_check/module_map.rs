@@ -1,4 +1,4 @@
-//! Where a module specifier leads: to another compartment, or to a file of this one.
+//! Resolves a module specifier to a module of another compartment or a file of this one.
 
 use super::link::Linked;
 use super::{coerce, object_prototype};
@@ -6,17 +6,17 @@ use crate::store::encoding::json::Json;
 use crate::store::encoding::quote;
 use crate::store::error::refusal::Refusal;
 
-/// Where a specifier leads.
+/// The target of a specifier.
 pub(super) enum ModuleTarget<'a> {
-    /// To the module of this specifier in the compartment of this index.
+    /// The module of this specifier in the compartment of this index.
     Alias(usize, &'a [u8]),
-    /// To an object in the map that stands for a module which imports nothing.
+    /// An object in the map that stands for a module without imports.
     Object(&'a Json),
-    /// To a file.
+    /// A file.
     File,
 }
 
-/// Looks a specifier up in the map of a compartment's modules.
+/// Looks up a specifier in the map of a compartment's modules.
 pub(super) fn look_up<'a>(
     linked: &Linked<'a>,
     compartment: usize,
@@ -25,7 +25,7 @@ pub(super) fn look_up<'a>(
     let compartment = &linked.compartments[compartment];
     let Some(module) = compartment.modules.get(specifier) else {
         if object_prototype::has(specifier) {
-            // The reference marks what it found as used, which this can't be.
+            // The reference adds a property to what it finds, and `Object.prototype` is frozen.
             return Err(Refusal::type_error(
                 "Cannot add property retained, object is not extensible",
             ));
@@ -63,7 +63,7 @@ mod tests {
 
     const FILES: [(&str, &str); 1] = [("a/j.js", "hello")];
 
-    /// The verdict when the entry module is this, beside a file that it may lead to.
+    /// The verdict on this entry module, next to a file that it may refer to.
     fn entry_is(module: &str) -> Result<(), String> {
         let file = r#""./j.js":{"location":"j.js","parser":"text"}"#;
         verdict(&map_of(&format!(r#"{{"./i.js":{module},{file}}}"#)), &FILES)
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn exits_and_errors_are_no_aliases() {
+    fn exits_and_errors_are_not_aliases() {
         fails(
             r#"{"compartment":"a","module":"./j.js","exit":null}"#,
             "Cannot parse module \"./i.js\" in package \"a\" in archive \"ID\"; missing parser",
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn inherited_names_can_not_be_marked() {
+    fn inherited_names_can_not_be_looked_up() {
         let map = map_of(r#"{"./i.js":{"compartment":"a","module":"__proto__"}}"#);
         assert_eq!(
             verdict(&map, &FILES).unwrap_err(),

@@ -1,18 +1,17 @@
-//! Bundles of the `nestedEvaluate` format: JSON, whose hash is the bundle's ID.
+//! Checks `b0-` bundles, of the `nestedEvaluate` format: JSON text whose hash is the bundle's ID.
 
-use sha2::{Digest, Sha256};
-
-use super::{coerce, hex};
+use super::coerce;
+use crate::store::encoding::hash::Sha256;
 use crate::store::encoding::json::Json;
 use crate::store::encoding::{json, quote};
 use crate::store::error::refusal::Refusal;
 
-/// The properties of a bundle, in the order in which they are hashed. All others are dropped.
+/// The properties of a bundle, in the order in which they are hashed. Other properties are dropped.
 const PROPERTIES: [&str; 3] = ["moduleFormat", "source", "sourceMap"];
 
-/// Checks the data of a `b0-` bundle, and gives the text that is stored.
+/// Checks the data of a `b0-` bundle; returns the text to store.
 pub(super) fn check(bundle_id: &str, data: &[u8]) -> Result<Vec<u8>, Refusal> {
-    // Bytes that are not UTF-8 become U+FFFD; a byte order mark stays, and is not JSON.
+    // Bytes that are not UTF-8 become U+FFFD. A byte order mark is kept, and is not valid JSON.
     let text = String::from_utf8_lossy(data);
     let value =
         json::parse(text.as_bytes()).map_err(|error| Refusal::syntax_error(error.to_string()))?;
@@ -22,7 +21,7 @@ pub(super) fn check(bundle_id: &str, data: &[u8]) -> Result<Vec<u8>, Refusal> {
         ));
     }
     let serialized = serialize(&value)?;
-    if bundle_id != format!("b0-{}", hex(&Sha256::digest(&serialized))) {
+    if bundle_id != format!("b0-{}", Sha256::of(&serialized)) {
         return Err(Refusal::error(format!(
             "bundleID {} does not match bundle artifact",
             quote::string(bundle_id.as_bytes())
@@ -31,14 +30,14 @@ pub(super) fn check(bundle_id: &str, data: &[u8]) -> Result<Vec<u8>, Refusal> {
     Ok(serialized)
 }
 
-/// The text of a bundle. What is not an object has none of the properties, and is `{}`.
+/// The JSON text of a bundle. A value that is not an object has no properties and becomes `{}`.
 fn serialize(value: &Json) -> Result<Vec<u8>, Refusal> {
     let mut text = b"{".to_vec();
     for name in PROPERTIES {
         let Some(property) = value.get(name) else {
             continue;
         };
-        // The bundle around it is one more level.
+        // The bundle adds one level.
         if property.is_deeper_than(coerce::STRINGIFY_LEVELS - 1) {
             return Err(Refusal::stack_overflow());
         }
@@ -62,7 +61,7 @@ mod tests {
     const ID: &str = "b0-a1cc8c9ffbe11fdbea63d0a8c6fa4f41ea2bfaba1e1a2af7ea0ce7aa3dd0ab9e";
 
     fn id_of(text: &str) -> String {
-        format!("b0-{}", hex(&Sha256::digest(text)))
+        format!("b0-{}", Sha256::of(text.as_bytes()))
     }
 
     #[track_caller]
@@ -85,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_properties_is_an_empty_bundle() {
+    fn a_value_without_properties_is_an_empty_bundle() {
         for data in ["1", "true", "\"source\"", "[]", "{}"] {
             stores(data.as_bytes(), "{}");
         }
@@ -109,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_json_is_refused() {
+    fn text_that_is_not_json_is_refused() {
         for data in [b"".as_slice(), b"{", b"\xEF\xBB\xBF{}", b"undefined"] {
             let refusal = check(&id_of("{}"), data).unwrap_err();
             assert_eq!(refusal.class(), Class::SyntaxError);

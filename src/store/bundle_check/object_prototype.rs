@@ -1,9 +1,8 @@
-//! The properties that every JavaScript object inherits.
+//! The properties that JavaScript objects inherit from `Object.prototype`.
 //!
-//! The reference looks names of an archive up in plain objects, where these names are found
-//! although nobody put them there.
+//! The reference uses plain objects as maps, so it finds these names in every map.
 
-/// The names of all properties of `Object.prototype`.
+/// The names of the properties of `Object.prototype`.
 const NAMES: [&[u8]; 12] = [
     b"__defineGetter__",
     b"__defineSetter__",
@@ -19,17 +18,17 @@ const NAMES: [&[u8]; 12] = [
     b"valueOf",
 ];
 
-/// Whether every object has a property of that name.
+/// Whether every object has a property of this name.
 pub(super) fn has(name: &[u8]) -> bool {
     NAMES.contains(&name)
 }
 
-/// Whether SES, with its default options, refuses to assign to a property of that name in the
-/// global object of a compartment.
+/// Whether SES, with its default options, throws on an assignment to this property of a
+/// compartment's global object.
 pub(super) fn is_read_only_global(name: &[u8]) -> bool {
     match name {
         b"Infinity" | b"NaN" | b"undefined" => true,
-        // An accessor, and two that SES makes accessors so that they can be overridden.
+        // `__proto__` is an accessor; SES makes the other two accessors so that they can be overridden.
         b"__proto__" | b"toString" | b"valueOf" => false,
         _ => has(name),
     }

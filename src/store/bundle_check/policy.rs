@@ -1,13 +1,13 @@
-//! Package policies: what the modules of a compartment may use.
+//! Validates package policies, which say what the modules of a compartment may use.
 //!
-//! Of all that a policy may say, only its globals matter when an archive is checked.
+//! Only the globals of a policy matter for the check of an archive.
 
 use super::coerce::STRINGIFY_LEVELS;
 use crate::store::encoding::json::{JsObject, Json};
 use crate::store::encoding::quote;
 use crate::store::error::refusal::Refusal;
 
-/// A field, what its value must be, and how a message says so.
+/// The name of a field, the check of its value, and its type in messages.
 type Field = (&'static str, fn(&Json) -> bool, &'static str);
 
 const FIELDS: [Field; 4] = [
@@ -25,19 +25,20 @@ const FIELDS: [Field; 4] = [
     ),
 ];
 
-/// Which globals a compartment gets.
+/// The globals of a compartment.
 pub(super) enum Globals<'a> {
-    /// All that there are.
+    /// All globals.
     All,
-    /// Those of these names.
+    /// The globals of these names.
     Named(Vec<&'a [u8]>),
-    /// Whatever an attenuator lets through: a module of the attenuators' compartment.
+    /// The globals that an attenuator provides. The value is the attenuation in the policy.
     Attenuated(&'a Json),
 }
 
-/// Checks a policy against its schema; `path` is where it stands and `url` in which archive.
+/// Checks a policy against its schema. `path` is its path in the compartment map, `url` the
+/// archive's name.
 pub(super) fn validate(policy: &Json, path: &str, url: &str) -> Result<(), Refusal> {
-    // The reference prints the policy for a message, whether or not the message is needed.
+    // The reference prints the policy for a message even if it does not need the message.
     if policy.is_deeper_than(STRINGIFY_LEVELS) {
         return Err(Refusal::stack_overflow());
     }
@@ -74,7 +75,7 @@ pub(super) fn validate(policy: &Json, path: &str, url: &str) -> Result<(), Refus
     Ok(())
 }
 
-/// Which globals a valid policy gives.
+/// The globals that a valid policy grants.
 pub(super) fn globals(policy: Option<&Json>) -> Globals<'_> {
     let Some(policy) = policy else {
         return Globals::All;
@@ -93,7 +94,7 @@ pub(super) fn globals(policy: Option<&Json>) -> Globals<'_> {
     }
 }
 
-/// The module of an attenuation that is not the default one, if it names one.
+/// The module that an attenuation names; `None` for the default attenuator.
 pub(super) fn attenuator(attenuation: &Json) -> Option<&[u8]> {
     attenuation.get("attenuate").and_then(Json::as_str)
 }
@@ -115,13 +116,11 @@ fn is_wildcard(value: &Json) -> bool {
 }
 
 fn is_attenuation(value: &Json) -> bool {
-    match value {
-        Json::Array(_) => true,
-        _ => {
-            let params = value.get("params");
-            attenuator(value).is_some() && params.is_none_or(|params| params.as_array().is_some())
-        }
+    if let Json::Array(_) = value {
+        return true;
     }
+    let params = value.get("params");
+    attenuator(value).is_some() && params.is_none_or(|params| params.as_array().is_some())
 }
 
 fn is_record_of(value: &Json, is_valid: impl Fn(&Json) -> bool) -> bool {
@@ -159,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn others_are_refused() {
+    fn invalid_policies_are_refused() {
         for (policy, message) in [
             ("[1]", "p must be an object, got [1] in \"u\""),
             (

@@ -1,4 +1,4 @@
-//! What the file of a module says about its imports, by the language that it is written in.
+//! Parses the file of a module, by language, for its imports.
 
 use super::archive::parse_json;
 use super::coerce;
@@ -6,19 +6,19 @@ use super::linking::Linking;
 use crate::store::encoding::json::Json;
 use crate::store::error::refusal::Refusal;
 
-/// The languages that an archive can hold.
+/// The languages of modules in archives.
 #[derive(Clone, Copy)]
 pub(super) enum Language {
     /// An ECMAScript module, compiled to a program and described as JSON.
     PrecompiledEcmaScript,
     /// A CommonJS module, described as JSON.
     PrecompiledCommonJs,
-    /// Data: JSON, text or bytes. None of them is parsed before it is used.
+    /// Data: JSON, text or bytes, not parsed until it is used.
     Data,
 }
 
 impl Language {
-    /// The language of a parser.
+    /// The language of a parser name in the map.
     pub(super) fn of(parser: &[u8]) -> Option<Language> {
         match parser {
             b"pre-mjs-json" => Some(Language::PrecompiledEcmaScript),
@@ -29,23 +29,23 @@ impl Language {
     }
 }
 
-/// What a module says it imports.
+/// The imports of a module.
 pub(super) enum Imports {
     /// The specifiers.
     Specifiers(Vec<Vec<u8>>),
-    /// Something else, of this type.
+    /// A value of this type that is not an array of strings.
     Invalid(&'static str),
 }
 
-/// What the file of a module says.
+/// The parsed file of a module.
 pub(super) struct ModuleRecord {
-    /// What the module imports.
+    /// The module's imports.
     pub(super) imports: Imports,
-    /// What linking the module shows, which only happens to attenuators and their imports.
+    /// The result of linking the module, for attenuators and their imports.
     pub(super) linking: Linking,
 }
 
-/// Reads the file of a module; `specifier` and `location` are what messages call it.
+/// Parses the file of a module. `specifier` and `location` are its names in messages.
 pub(super) fn read(
     language: Language,
     content: &[u8],
@@ -64,8 +64,8 @@ pub(super) fn read(
     }
 }
 
-/// The reference appends to the program of the module, which must be possible; that there is a
-/// program is only seen when it runs.
+/// Like the reference, fails if a string can't be appended to the module's program. A missing
+/// program is an error only when it runs.
 fn read_ecmascript(record: &Json, specifier: &[u8]) -> Result<ModuleRecord, Refusal> {
     const PROGRAM: &str = "__syncModuleProgram__";
     let primitive = match record {

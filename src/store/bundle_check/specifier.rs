@@ -1,11 +1,11 @@
-//! How module specifiers are resolved and joined.
+//! Resolves and joins module specifiers.
 
 use crate::store::encoding::quote::plain;
 use crate::store::error::refusal::Refusal;
 
-/// The full specifier of an import: what `specifier` means in the module `referrer`.
+/// Resolves the import `specifier` of the module `referrer` to a full specifier.
 ///
-/// Absolute paths and file URLs stay as they are, to be looked for by that name.
+/// Absolute paths and file URLs stay as they are.
 pub(super) fn resolve(specifier: &[u8], referrer: &[u8]) -> Result<Vec<u8>, Refusal> {
     if specifier.starts_with(b"file://") || specifier.starts_with(b"/") {
         return Ok(specifier.to_vec());
@@ -35,7 +35,7 @@ pub(super) fn resolve(specifier: &[u8], referrer: &[u8]) -> Result<Vec<u8>, Refu
     Ok(solution.join(&b'/'))
 }
 
-/// The full name of the module `specifier` of the package `base`.
+/// Joins the package name `base` and the specifier of one of its modules.
 pub(super) fn join(base: &[u8], specifier: &[u8]) -> Result<Vec<u8>, Refusal> {
     if specifier.starts_with(b"/") {
         return Err(Refusal::error(format!(
@@ -56,7 +56,7 @@ pub(super) fn join(base: &[u8], specifier: &[u8]) -> Result<Vec<u8>, Refusal> {
         )));
     }
     let mut solution = vec![base];
-    // The base itself can't be left: walking back from it is an error.
+    // The path must not lead out of the base.
     let mut inside = Vec::new();
     if !walk(&mut inside, specifier) {
         return Err(Refusal::error(format!(
@@ -73,7 +73,8 @@ fn parts(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     path.split(|byte| *byte == b'/')
 }
 
-/// Follows a path from where `solution` stands. False when it leads back past the beginning.
+/// Appends a path to `solution`, and resolves `.` and `..`. Returns false if it leads out of the
+/// root.
 fn walk<'a>(solution: &mut Vec<&'a [u8]>, path: &'a [u8]) -> bool {
     parts(path).all(|part| match part {
         b"" | b"." => true,
@@ -116,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn some_do_not() {
+    fn some_imports_do_not_resolve() {
         assert_eq!(
             resolved("./b.js", ".").unwrap_err(),
             "Module referrer \".\" must begin with \"./\""

@@ -1,15 +1,15 @@
-//! Archives for tests.
+//! Builds archives for tests.
 
 use flate2::Crc;
-use sha2::{Digest, Sha512};
 
+use super::archive::sha512;
+use super::check;
 use super::zip::Header;
-use super::{check, hex};
 
-/// A member of a zip file, with all that can be said of it.
+/// A member of a zip file, with all fields that a test may set.
 pub(super) struct Member {
     pub(super) name: Vec<u8>,
-    /// The name before the content, if it is another one.
+    /// The name in the local header, if it differs.
     pub(super) local_name: Option<Vec<u8>>,
     pub(super) content: Vec<u8>,
     pub(super) local: Header,
@@ -18,7 +18,7 @@ pub(super) struct Member {
     pub(super) extra: Vec<u8>,
     pub(super) comment: Vec<u8>,
     pub(super) signature: bool,
-    /// Where the directory says that the member begins, if that is a lie.
+    /// The start of the member in the directory, if it is wrong.
     pub(super) start: Option<u32>,
 }
 
@@ -49,7 +49,7 @@ impl Member {
     }
 }
 
-/// A zip file of these members.
+/// Builds a zip file of these members.
 pub(super) fn zip(members: &[Member]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut directory = Vec::new();
@@ -101,29 +101,29 @@ fn lengths(fields: &[&Vec<u8>], bytes: &mut Vec<u8>) {
     }
 }
 
-/// The ID of a bundle with this compartment map.
+/// The ID of the bundle with this compartment map.
 pub(super) fn id_of(map: &str) -> String {
-    format!("b1-{}", hex(&Sha512::digest(map)))
+    format!("b1-{}", sha512(map.as_bytes()))
 }
 
-/// The hash of a file, as the map has it.
+/// The hash of a file, in the form of the map.
 pub(super) fn hash_of(content: &str) -> String {
-    hex(&Sha512::digest(content))
+    sha512(content.as_bytes())
 }
 
-/// The map of one compartment, `a`, whose entry module is `./i.js`.
+/// A map of one compartment, `a`, whose entry module is `./i.js`.
 pub(super) fn map_of(modules: &str) -> String {
     map_with("", modules)
 }
 
-/// Like [`map_of`], with further properties of the compartment, each followed by a comma.
+/// As [`map_of`], with more properties of the compartment, each followed by a comma.
 pub(super) fn map_with(properties: &str, modules: &str) -> String {
     format!(
         r#"{{"entry":{{"compartment":"a","module":"./i.js"}},"compartments":{{"a":{{{properties}"name":"p","label":"p","location":"a","modules":{modules}}}}}}}"#
     )
 }
 
-/// The verdict about an archive of a map and other files. In messages, the ID is `ID`.
+/// Checks an archive of a map and other files. In messages, the ID is replaced by `ID`.
 pub(super) fn verdict(map: &str, files: &[(&str, &str)]) -> Result<(), String> {
     let id = id_of(map);
     let mut members = vec![Member::new("compartment-map.json", map)];

@@ -1,7 +1,7 @@
-//! The zip files that hold bundles: stored members only, no comment behind the directory.
+//! Reads the zip files of bundles: stored members only, and no comment at the end.
 //!
-//! What the directory says of a member must equal what stands before the member's content. Many
-//! readers are more lenient and many are stricter; this one is as lenient as the reference.
+//! A member's record in the directory must equal the member's local header. This reader accepts
+//! exactly the files that the reference accepts; other zip readers are stricter or more lenient.
 
 use std::borrow::Cow;
 
@@ -12,10 +12,10 @@ use super::cursor::Cursor;
 use crate::store::encoding::quote::plain;
 use crate::store::error::refusal::Refusal;
 
-/// How many bytes the members may have together, each counted as often as the directory lists it, and how many may be
-/// read while modules are loaded. It is more than any archive holds, unless the same bytes are used again and again,
-/// which would keep a checker busy for hours.
-pub(super) const MOST_BYTES: u64 = 1 << 30;
+/// The limit for the total size of the members, each counted as often as the directory lists it,
+/// and for the bytes read while modules are loaded. Only an archive that uses the same bytes many
+/// times exceeds it, to keep a checker busy for hours.
+pub(super) const MAX_BYTES: u64 = 1 << 30;
 
 /// The contents of the members by name, in the order of the directory.
 pub(super) type Members<'a> = IndexMap<Vec<u8>, &'a [u8]>;
@@ -23,15 +23,15 @@ pub(super) type Members<'a> = IndexMap<Vec<u8>, &'a [u8]>;
 const LOCAL_HEADER: &[u8] = b"PK\x03\x04";
 const CENTRAL_HEADER: &[u8] = b"PK\x01\x02";
 const DIRECTORY_END: &[u8] = b"PK\x05\x06";
-/// How long the record at the end is when it holds no comment.
+/// The length of the record at the end, without a comment.
 const DIRECTORY_END_LENGTH: u64 = 22;
 const STORED: u16 = 0;
 const ENCRYPTED: u16 = 1;
 const DIRECTORY: u32 = 0x10;
-/// The reference reads names only for archives that it calls so.
+/// The reference's messages use this name for the archive.
 const ARCHIVE_NAME: &str = "\"<unknown>\"";
 
-/// What both the directory and the member itself say of a member.
+/// The fields that both the directory and the local header of a member have.
 #[derive(Clone, PartialEq)]
 pub(super) struct Header {
     pub(super) bit_flag: u16,
@@ -54,12 +54,13 @@ struct LocalRecord<'a> {
     content: &'a [u8],
 }
 
-/// Reads a zip file. Of members with the same name, the last one counts.
+/// Reads a zip file. If several members have the same name, the last one wins.
 pub(super) fn read(bytes: &[u8]) -> Result<Members<'_>, Refusal> {
     let mut cursor = Cursor::new(bytes);
     let directory = find_directory(&mut cursor, bytes.len() as u64)?;
     let central_records = read_directory(&mut cursor, &directory)?;
-    // All of them are read before any is checked, as which error comes first depends on it.
+    // As in the reference, all members are read before any is checked, which determines the first
+    // error.
     let mut records = Vec::new();
     for central in central_records {
         cursor.seek(u64::from(central.start))?;
@@ -69,7 +70,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Members<'_>, Refusal> {
         .iter()
         .map(|(_, local)| local.content.len() as u64)
         .sum();
-    if listed > MOST_BYTES {
+    if listed > MAX_BYTES {
         return Err(Refusal::error(format!(
             "Cannot read a zip file whose members overlap: it lists {listed} bytes, and has {}",
             bytes.len()
@@ -100,7 +101,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Members<'_>, Refusal> {
     Ok(members)
 }
 
-/// Where the directory stands, and how many records it holds.
+/// The start of the directory, and its number of records.
 struct Directory {
     start: u32,
     records: u16,
@@ -111,7 +112,7 @@ fn find_directory(cursor: &mut Cursor<'_>, length: u64) -> Result<Directory, Ref
         return Err(Refusal::error("Corrupted zip: not enough content"));
     };
     cursor.seek(end)?;
-    if !cursor.eat(DIRECTORY_END) {
+    if !cursor.skip_signature(DIRECTORY_END) {
         return Err(Refusal::error(
             "Corrupt zip file, or zip file containing an unsupported variable-width \
              end-of-archive comment, or an unsupported zip file with 64 bit sizes",
@@ -124,7 +125,7 @@ fn find_directory(cursor: &mut Cursor<'_>, length: u64) -> Result<Directory, Ref
     let size = cursor.u32()?;
     let start = cursor.u32()?;
     let comment_length = cursor.u16()?;
-    // Nothing follows this record, so any length but zero fails here.
+    // This record is at the end, so a comment length other than zero fails here.
     cursor.read(u32::from(comment_length))?;
     if [disk, first_disk, records_on_disk, records].contains(&u16::MAX)
         || [size, start].contains(&u32::MAX)
@@ -141,7 +142,7 @@ fn read_directory<'a>(
 ) -> Result<Vec<CentralRecord<'a>>, Refusal> {
     cursor.seek(u64::from(directory.start))?;
     let mut records = Vec::new();
-    while cursor.eat(CENTRAL_HEADER) {
+    while cursor.skip_signature(CENTRAL_HEADER) {
         records.push(read_central_record(cursor)?);
     }
     if usize::from(directory.records) != records.len() {
@@ -180,8 +181,8 @@ fn read_central_record<'a>(cursor: &mut Cursor<'a>) -> Result<CentralRecord<'a>,
 }
 
 fn read_local_record<'a>(cursor: &mut Cursor<'a>) -> Result<LocalRecord<'a>, Refusal> {
-    // A member without its signature is read as if its header began here.
-    cursor.eat(LOCAL_HEADER);
+    // As in the reference, the signature is optional.
+    cursor.skip_signature(LOCAL_HEADER);
     let header = read_header(cursor)?;
     let name_length = cursor.u16()?;
     let extra_length = cursor.u16()?;
@@ -236,7 +237,7 @@ fn check_record(central: &CentralRecord<'_>, local: &LocalRecord<'_>) -> Result<
     )))
 }
 
-/// The first thing that the directory and the member do not agree about.
+/// The first field in which the directory and the local header differ.
 fn difference(central: &Header, local: &Header) -> Option<String> {
     if central == local {
         return None;
@@ -273,7 +274,8 @@ fn zip64() -> Refusal {
     Refusal::error("Cannot read Zip64")
 }
 
-/// Text as a `TextDecoder` gives it: repaired, and without a byte order mark.
+/// Decodes UTF-8 as JavaScript's `TextDecoder`: replaces invalid bytes, and removes a byte order
+/// mark.
 pub(super) fn decode(bytes: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes))
 }
@@ -284,10 +286,10 @@ mod tests {
     use crate::store::bundle_check::testing::{Member, zip};
 
     #[test]
-    fn the_same_bytes_are_not_taken_for_many_members() {
+    fn overlapping_members_are_limited() {
         let mut members = vec![Member::new("a", vec![0; 1 << 20])];
         let central = members[0].central.clone();
-        for _ in 0..MOST_BYTES >> 20 {
+        for _ in 0..MAX_BYTES >> 20 {
             let mut again = Member::new("a", "");
             again.central = central.clone();
             again.start = Some(0);
@@ -333,7 +335,7 @@ mod tests {
         assert_eq!(read(bytes).unwrap_err().message(), message);
     }
 
-    /// Changes one member of two, and says what becomes of the archive.
+    /// Changes one of two members, and expects a refusal.
     #[track_caller]
     fn refused_with(change: impl FnOnce(&mut Member), message: &str) {
         let mut members = two();
@@ -402,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_before_a_small_archive_hides_its_end() {
+    fn bytes_before_an_archive_hide_its_end() {
         let bytes = [b"#!".to_vec(), zip(&two())].concat();
         assert_eq!(contents(&bytes).len(), 2);
         let bytes = [vec![b'#'; 40], zip(&two())].concat();
@@ -474,7 +476,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_that_are_written_behind_the_content_are_refused() {
+    fn lengths_after_the_content_are_refused() {
         refused_with(
             |member| {
                 member.local.compressed_length = 0;
@@ -542,7 +544,7 @@ mod tests {
     }
 
     #[test]
-    fn no_prefix_of_an_archive_is_one() {
+    fn a_truncated_archive_is_refused() {
         let bytes = zip(&two());
         for length in 0..bytes.len() {
             assert!(read(&bytes[..length]).is_err());
