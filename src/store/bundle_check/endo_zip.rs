@@ -1,5 +1,5 @@
-//! Checks `b1-` bundles, of the `endoZipBase64` format: archives of modules. The base64 encoding has
-//! been removed.
+//! Checks `b1-` bundles, of the `endoZipBase64` format: archives of modules, without the base64
+//! encoding.
 
 use super::archive::Archive;
 use super::loader::Loader;

@@ -25,7 +25,8 @@ pub(super) fn look_up<'a>(
     let compartment = &linked.compartments[compartment];
     let Some(module) = compartment.modules.get(specifier) else {
         if object_prototype::has(specifier) {
-            // The reference adds a property to what it finds, and `Object.prototype` is frozen.
+            // The reference adds a property to the value that it finds, and inherited values are
+            // frozen.
             return Err(Refusal::type_error(
                 "Cannot add property retained, object is not extensible",
             ));

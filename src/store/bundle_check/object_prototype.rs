@@ -28,7 +28,8 @@ pub(super) fn has(name: &[u8]) -> bool {
 pub(super) fn is_read_only_global(name: &[u8]) -> bool {
     match name {
         b"Infinity" | b"NaN" | b"undefined" => true,
-        // `__proto__` is an accessor; SES makes the other two accessors so that they can be overridden.
+        // `__proto__` is an accessor; SES makes the other two accessors so that they can be
+        // overridden.
         b"__proto__" | b"toString" | b"valueOf" => false,
         _ => has(name),
     }

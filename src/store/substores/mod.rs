@@ -13,7 +13,7 @@
 //! | `crank.rs` | cranks, savepoints, crank hashes, `commit`, delivery of export changes |
 //! | `../transfer/record_import.rs` | export records of spans and snapshots: import, repair |
 //! | `../transfer/span_import.rs` | span artifacts: import |
-//! | `../transfer/exporter.rs` | export records: `span_records`, `snapshot_records`, `bundle_records` |
+//! | `../transfer/exporter.rs` | `span_records`, `snapshot_records`, `bundle_records` |
 //! | `../transfer/completeness.rs` | `check_bundles`, `check_transcripts`, `check_snapshots` |
 //! | `../transfer/archive/span.rs` | `begin_span_archive` |
 //!

@@ -1,4 +1,5 @@
-//! `snapStore`: snapshots of XS heaps, from which a worker starts instead of replaying its whole transcript.
+//! `snapStore`: snapshots of XS heaps. A worker that starts from a snapshot need not replay the
+//! whole transcript.
 //!
 //! A vat has at most one snapshot in use. The records of older snapshots stay when their contents
 //! are pruned, because exports contain their hashes.

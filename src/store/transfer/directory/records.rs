@@ -1,4 +1,4 @@
-//! Collects export records until all have been read, because a later record may reposition or delete
+//! Collects export records until all have been read, because a later record may replace or delete
 //! an earlier one. They are in a temporary table, which SQLite moves to disk when it grows.
 
 use rusqlite::params;
