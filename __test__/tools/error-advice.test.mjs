@@ -42,7 +42,7 @@ test('an incomplete export names what is missing and what to do, and that works'
     await exportSwingStoreToDirectory(at('store'), at('full'), { artifactMode: 'debug' });
     await pruneSwingStore(at('store'), { keep: 'operational' });
     const said =
-      /^incomplete archival transcript: \d+ vs \d+\. Missing from the store for mode archival: transcript\.v1\.0\.5 \(vat v1 has 0 of its 5 items\), .* and \d+ more\. Export in artifact mode (\w+), which does not need these artifacts, or restore them first with `(swing-store repopulate [^`]*)`/;
+      /^incomplete archival transcript: \d+ vs \d+\. Missing from the store for mode archival: transcript\.v1\.0\.5 \(vat v1 has 0 of 5 items\), .* and \d+ more\. Export in artifact mode (\w+), which does not need these artifacts, or restore them first with `(swing-store repopulate [^`]*)`/;
     const incomplete = { code: 'ERR_SWING_STORE_INCOMPLETE', message: said };
     const options = { artifactMode: 'archival' };
     await t.throwsAsync(exportSwingStoreToDirectory(at('store'), at('to'), options), incomplete);

@@ -65,6 +65,7 @@ pub struct NewBundle {
 }
 
 impl Database {
+    /// Whether the table has the bundle, with or without contents.
     fn bundle_exists(&self, bundle_id: &[u8]) -> Result<bool> {
         Ok(self
             .value::<i64>(
@@ -74,6 +75,7 @@ impl Database {
             .is_some())
     }
 
+    /// Adds a bundle's row, without contents.
     fn add_bundle_record(&self, bundle_id: &[u8]) -> Result<()> {
         self.run_unbuffered(
             "INSERT INTO bundles (bundleID, bundle) VALUES (?, NULL)",
@@ -82,6 +84,10 @@ impl Database {
         Ok(())
     }
 
+    /// Stores the contents of a bundle that has a row.
+    ///
+    /// # Errors
+    /// [`Error::BundleRecordMissing`].
     pub(crate) fn populate_bundle(
         &self,
         bundle_id: &[u8],
@@ -102,6 +108,7 @@ impl Database {
         Ok(())
     }
 
+    /// The IDs of all bundles, with or without contents.
     pub(crate) fn bundle_ids(&self) -> Result<Vec<Vec<u8>>> {
         self.peek_rows(
             "SELECT bundleID FROM bundles ORDER BY bundleID",
@@ -110,6 +117,10 @@ impl Database {
         )
     }
 
+    /// The contents of a bundle.
+    ///
+    /// # Errors
+    /// [`Error::BundleNotFound`]; [`Error::BundlePruned`].
     pub(crate) fn bundle(&self, bundle_id: &[u8]) -> Result<BundleContents> {
         self.peek_row(
             "SELECT bundle FROM bundles WHERE bundleID = ?",
@@ -240,6 +251,7 @@ impl Store {
     }
 }
 
+/// Whether the table has the contents of a bundle.
 fn has_bundle(db: &Database, bundle_id: &[u8]) -> Result<bool> {
     Ok(db
         .value::<i64>(
@@ -275,6 +287,7 @@ pub fn check_bundle_artifact(name: &[u8], data: Vec<u8>) -> Result<BundleContent
     })
 }
 
+/// The bundle ID in the key of an export record, which must be the record's value.
 fn record_bundle_id<'k>(key: &'k [u8], value: &[u8]) -> Result<&'k [u8]> {
     let bundle_id = names::bundle_id_from_name(key)?;
     if bundle_id != value {

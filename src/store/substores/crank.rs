@@ -41,10 +41,12 @@ pub(crate) struct Crank {
 const HASH_BYTES: usize = 64 * 1024;
 
 impl Crank {
+    /// Adds a set of a key to the crankhash.
     pub(crate) fn hash_set(&mut self, key: &[u8], value: &[u8]) {
         self.hash_lines([b"add", &wtf8::for_hash(key), &wtf8::for_hash(value)]);
     }
 
+    /// Adds a deletion of a key to the crankhash.
     pub(crate) fn hash_delete(&mut self, key: &[u8]) {
         self.hash_lines([b"delete".as_slice(), &wtf8::for_hash(key)]);
     }

@@ -75,6 +75,7 @@ impl SnapshotRow {
         })
     }
 
+    /// Its export record.
     pub(crate) fn record(&self) -> SnapshotRecord {
         SnapshotRecord {
             vat_id: self.vat_id.clone(),
@@ -86,6 +87,7 @@ impl SnapshotRow {
 }
 
 impl Database {
+    /// Reads snapshots. `rest` continues the SQL after the columns: more columns, if any, and `FROM`.
     fn snapshot_rows(&self, rest: &str) -> Result<Vec<SnapshotRow>> {
         self.peek_rows(
             &format!(

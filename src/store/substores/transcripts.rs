@@ -63,16 +63,19 @@ impl SpanRecord {
         })
     }
 
+    /// The key of its export record.
     pub(crate) fn key(&self) -> Vec<u8> {
         names::span_key(&self.vat_id, self.start_pos, self.is_current)
     }
 
+    /// The name of its artifact.
     pub(crate) fn artifact_name(&self) -> Vec<u8> {
         names::span_name(&self.vat_id, self.start_pos, self.end_pos)
     }
 }
 
 impl Database {
+    /// A vat's current span, from the write buffer or the table; `None` if it has none.
     pub(crate) fn current_span(&self, vat_id: &[u8]) -> Result<Option<Span>> {
         self.connection()?;
         if let Some(span) = self.buffered_span(vat_id) {
@@ -126,6 +129,10 @@ impl Database {
         Ok((start_pos, end_pos))
     }
 
+    /// A vat's current span.
+    ///
+    /// # Errors
+    /// [`Error::NoCurrentTranscript`].
     fn require_current_span(&self, vat_id: &[u8]) -> Result<Span> {
         self.current_span(vat_id)?
             .ok_or_else(|| Error::NoCurrentTranscript(vat_id.to_vec()))
@@ -146,6 +153,7 @@ impl Database {
         Ok(())
     }
 
+    /// Adds a span's row.
     pub(crate) fn insert_span(&self, span: &SpanRecord) -> Result<()> {
         self.run(
             "INSERT INTO transcriptSpans (vatID, startPos, endPos, hash, isCurrent, incarnation)
@@ -162,6 +170,7 @@ impl Database {
         Ok(())
     }
 
+    /// Adds an item's row.
     pub(crate) fn insert_item(
         &self,
         vat_id: &[u8],
@@ -192,6 +201,7 @@ impl Database {
         )
     }
 
+    /// The number of items from `start_pos` to `end_pos`, exclusive.
     pub(crate) fn count_items(&self, vat_id: &[u8], start_pos: i64, end_pos: i64) -> Result<i64> {
         Ok(self
             .peek_value(
@@ -216,6 +226,7 @@ impl Database {
         }
     }
 
+    /// Whether a vat has any spans.
     fn has_spans(&self, vat_id: &[u8]) -> Result<bool> {
         Ok(self
             .value::<i64>(
@@ -225,6 +236,7 @@ impl Database {
             .is_some())
     }
 
+    /// The position at which a vat's incarnation starts; `None` if it has no spans.
     pub(crate) fn incarnation_start(&self, vat_id: &[u8], incarnation: i64) -> Result<Option<i64>> {
         self.value(
             "SELECT startPos FROM transcriptSpans
@@ -233,6 +245,7 @@ impl Database {
         )
     }
 
+    /// The current spans of all vats.
     pub(crate) fn current_spans(&self) -> Result<Vec<SpanRecord>> {
         self.rows(
             "SELECT vatID, startPos, endPos, hash, isCurrent, incarnation FROM transcriptSpans

@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use crate::store::database::Database;
+use crate::store::encoding::plural::{agree, grouped, plural};
 use crate::store::encoding::shell::quoted;
 use crate::store::error::{Error, Result};
 use crate::store::records::mode::ArtifactMode;
@@ -75,11 +76,8 @@ impl Incomplete {
         .into_iter()
         .filter(|lesser| *lesser < mode)
         .find(|lesser| has_all(db, *lesser));
-        let (these, them) = if missing.len() == 1 {
-            ("this artifact", "it")
-        } else {
-            ("these artifacts", "them")
-        };
+        let these = agree(missing.len(), "this artifact", "these artifacts");
+        let them = agree(missing.len(), "it", "them");
         let advice = match self {
             Incomplete::Store => {
                 let directory = db.file().and_then(Path::parent).unwrap_or(Path::new("."));
@@ -124,7 +122,9 @@ fn missing(db: &Database, mode: ArtifactMode) -> Result<Vec<String>> {
             let name = shown(&span.artifact_name());
             let vat = shown(&span.vat_id);
             missing.push(format!(
-                "{name} (vat {vat} has {count} of its {expected} items)"
+                "{name} (vat {vat} has {} of {})",
+                grouped(count),
+                plural(expected, "item")
             ));
         }
     }
