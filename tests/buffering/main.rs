@@ -6,11 +6,17 @@ mod model;
 
 use std::path::Path;
 
+use proptest::strategy::Strategy;
+use proptest::test_runner::{Config, RngSeed, TestRunner};
+
 use model::{KEYS, Random, SPAN_KEY, State};
 use swing_store::store::{
     Bindings, FILE_NAME, Limits, Location, OpenOptions, SharedDatabase, SqlValue, Store,
     StoreOptions, set_limits,
 };
+
+/// The longest sequence.
+const STEPS: usize = 600;
 
 const VAT: &[u8] = b"v1";
 
@@ -70,10 +76,10 @@ struct Pair<'a> {
 }
 
 impl Pair<'_> {
-    fn step(&mut self, random: &mut Random, what: &str) {
+    fn step(&mut self, operation: usize, random: &mut Random, what: &str) {
         let key = random.key();
         let database = self.store.database().clone();
-        match random.below(100) {
+        match operation {
             0..25 => {
                 let value = random.value();
                 self.store.kernel_set(key, &value).unwrap();
@@ -249,7 +255,15 @@ impl Pair<'_> {
     }
 }
 
-fn run(seed: u64, steps: usize, directory: Option<&Path>, what: &str) {
+/// One step: which operation, and the seed of its random choices. Steps do not depend on one another's
+/// choices, so a failing sequence stays a failing one while steps are removed from it.
+type Step = (usize, u64);
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    proptest::collection::vec((0..100_usize, 1..u64::MAX), 1..=STEPS)
+}
+
+fn run(steps: &[Step], directory: Option<&Path>) {
     let mut store = open(directory);
     store.init_transcript(VAT).unwrap();
     store.prepare_commit().unwrap();
@@ -261,28 +275,34 @@ fn run(seed: u64, steps: usize, directory: Option<&Path>, what: &str) {
         committed: State::default(),
         savepoints: Vec::new(),
     };
-    let mut random = Random(seed);
-    for step in 0..steps {
-        pair.step(&mut random, &format!("{what}, seed {seed}, step {step}"));
+    for (at, (operation, seed)) in steps.iter().enumerate() {
+        pair.step(*operation, &mut Random(*seed), &format!("step {at}"));
     }
-    pair.check(&format!("{what}, seed {seed}, at the end"));
+    pair.check("at the end");
 }
 
 #[test]
-fn a_store_does_as_a_model_without_buffers() {
-    for (limits, name) in [(TINY, "tiny"), (Limits::DEFAULT, "default")] {
+fn a_store_behaves_like_a_model_without_buffers() {
+    for limits in [TINY, Limits::DEFAULT] {
         set_limits(limits);
-        for seed in 1..=20 {
-            run(seed, 600, None, &format!("in memory, {name}"));
-        }
-        for seed in 1..=6 {
-            let directory = tempfile::tempdir().unwrap();
-            run(
-                seed,
-                600,
-                Some(directory.path()),
-                &format!("a file, {name}"),
-            );
-        }
+        let check = |cases: u32, in_file: bool| {
+            let config = Config {
+                cases,
+                failure_persistence: None,
+                // The same sequences in every run.
+                rng_seed: RngSeed::Fixed(1),
+                ..Config::default()
+            };
+            let outcome = TestRunner::new(config).run(&steps(), |steps| {
+                let directory = in_file.then(|| tempfile::tempdir().unwrap());
+                run(&steps, directory.as_ref().map(|directory| directory.path()));
+                Ok(())
+            });
+            if let Err(failure) = outcome {
+                panic!("{limits:?}, in a file: {in_file}: {failure}");
+            }
+        };
+        check(40, false);
+        check(12, true);
     }
 }

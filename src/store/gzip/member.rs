@@ -1,7 +1,9 @@
 //! One member of a gzip file: a block of the image, compressed in one go.
 //!
-//! Behind gzip's ten bytes of header comes an extra field, as RFC 1952 has it: the subfield `SW`
-//! with the length of the whole member, footer included, as a little-endian 32-bit number.
+//! The header has an extra field (RFC 1952): the subfield `IG` with the length of the whole member,
+//! header and footer included, as a little-endian 32-bit number. That is the convention of pgzip and
+//! mgzip, which therefore read such a file on several threads, too. Earlier versions called the
+//! subfield `SW`; both are read.
 
 use std::io::Write;
 
@@ -12,10 +14,14 @@ use libdeflater::{CompressionLvl, Crc};
 use super::block_decoder::BlockDecoder;
 use crate::store::error::{Error, Result};
 
-/// Deflate as a method, an extra field, no time, nothing about the encoder or the system.
-const HEADER: [u8; 16] = [
-    0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 0xff, 8, 0, b'S', b'W', 4, 0,
-];
+/// Method deflate, an extra field, no time, unknown encoder and system.
+const fn header(subfield: [u8; 2]) -> [u8; 16] {
+    let [id1, id2] = subfield;
+    [0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 0xff, 8, 0, id1, id2, 4, 0]
+}
+
+const HEADER: [u8; 16] = header(*b"IG");
+const FORMER_HEADER: [u8; 16] = header(*b"SW");
 const HEADER_BYTES: usize = HEADER.len() + 4;
 const FOOTER_BYTES: usize = 8;
 
@@ -100,7 +106,9 @@ impl<'a> Member<'a> {
     /// The member at the beginning of `file`; `None` if there is none of ours, or one that is
     /// cut short or has a length that ours don't have.
     pub(super) fn at_start_of(file: &'a [u8]) -> Option<Member<'a>> {
-        let rest = file.strip_prefix(&HEADER)?;
+        let rest = file
+            .strip_prefix(&HEADER)
+            .or_else(|| file.strip_prefix(&FORMER_HEADER))?;
         let length = u32::from_le_bytes(*rest.first_chunk()?);
         let length = usize::try_from(length).ok()?;
         let member = file.get(..length)?;

@@ -101,6 +101,21 @@ fn images_survive() {
 }
 
 #[test]
+fn members_of_earlier_versions_are_read_as_members() {
+    let image = image(BLOCK * 3 + 5);
+    let file = compress(&image, BLOCK, 300).bytes;
+    let mut former = file.clone();
+    for member in members(&file) {
+        assert_eq!(former[member.start + 12..][..2], *b"IG");
+        former[member.start + 12..][..2].copy_from_slice(b"SW");
+    }
+    assert_eq!(members(&former), members(&file));
+    assert_eq!(gunzip(&former), image);
+    let reader = Decompressor::with_chunks_of(100, former, None);
+    assert_eq!(decompress(reader).unwrap(), image);
+}
+
+#[test]
 fn the_file_depends_on_the_image_alone() {
     let image = image(BLOCK * 11 + 5);
     let expected = compress(&image, BLOCK, image.len());

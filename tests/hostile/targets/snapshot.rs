@@ -12,6 +12,7 @@ pub const TARGET: Target = Target {
     run,
     seeds,
     words: &[
+        b"\x1f\x8b\x08\x04\0\0\0\0\0\xff\x08\0IG\x04\0",
         b"\x1f\x8b\x08\x04\0\0\0\0\0\xff\x08\0SW\x04\0",
         b"\x1f\x8b\x08\0\0\0\0\0\0\x03",
         b"\0\0\xff\xff",

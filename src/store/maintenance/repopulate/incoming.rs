@@ -1,8 +1,8 @@
 //! An artifact on its way into the store, checked before the store is touched.
 
-use std::sync::Arc;
+use std::path::Path;
 
-use super::spool::{Spool, SpoolPlace, SpoolReader};
+use super::spool::{Spool, SpoolReader};
 use super::target::{ArtifactState, Target};
 use super::{RepopulateOptions, RepopulateOutcome, damage, target};
 use crate::store::database::Database;
@@ -44,7 +44,7 @@ impl Incoming {
         target: Target,
         replaces: bool,
         options: &RepopulateOptions,
-        place: &Arc<SpoolPlace>,
+        spool_directory: &Path,
     ) -> Incoming {
         let limit = options.max_artifact_bytes;
         let (work, limit) = match &target {
@@ -55,7 +55,7 @@ impl Incoming {
                     lines = lines.ending_at(*own_end);
                 }
                 let lines = Box::new(lines);
-                (Work::Span(lines, Spool::new(place)), limit)
+                (Work::Span(lines, Spool::new(spool_directory)), limit)
             }
             Target::Snapshot { size, .. } => (
                 Work::Snapshot(Box::default()),

@@ -13,8 +13,8 @@ mod missing;
 mod spool;
 mod target;
 
-use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard};
 
 pub use directory::{repopulate_from_directory, repopulate_from_directory_into};
 pub use incoming::Incoming;
@@ -24,7 +24,6 @@ use crate::store::error::{Error, Result, show};
 use crate::store::records::mode::ArtifactMode;
 use crate::store::tasks::lock;
 use crate::store::tasks::monitor::{Monitor, Stage};
-use spool::SpoolPlace;
 use target::ArtifactState;
 
 /// The longest artifact that is taken unless the caller says otherwise, in bytes.
@@ -108,7 +107,8 @@ pub struct Repopulation {
     beside: Mutex<SharedWriter>,
     /// For looking, so that nobody who looks has to wait for those who write, or pause.
     reader: Mutex<SharedWriter>,
-    place: Arc<SpoolPlace>,
+    /// Where temporary files of items are created.
+    spool_directory: PathBuf,
     report: Mutex<Repopulated>,
 }
 
@@ -129,7 +129,7 @@ impl Repopulation {
             options,
             beside: Mutex::new(beside),
             reader: Mutex::new(reader),
-            place: Arc::new(SpoolPlace::new(directory)),
+            spool_directory: directory.to_owned(),
             report: Mutex::default(),
         })
     }
@@ -164,7 +164,7 @@ impl Repopulation {
                     target,
                     replaces,
                     &self.options,
-                    &self.place,
+                    &self.spool_directory,
                 )));
             }
             (ArtifactState::Present, _) => self.report().present += 1,

@@ -1,31 +1,21 @@
-//! Where some threads wait for another one.
+//! A gate at which threads wait for another thread.
 
-use std::sync::{Condvar, Mutex};
+use std::sync::OnceLock;
 
 use crate::store::error::{Error, Result};
-use crate::store::tasks::lock;
 
-/// Where artifacts wait until the records are in the store.
+/// The gate at which artifacts wait until all records are in the store.
 #[derive(Default)]
 pub(super) struct Gate {
-    state: Mutex<GateState>,
-    changed: Condvar,
+    /// Whether the gate opened; unset while threads wait.
+    is_open: OnceLock<bool>,
 }
 
-#[derive(Default, Clone, Copy, PartialEq)]
-enum GateState {
-    #[default]
-    Closed,
-    Open,
-    /// It will never open.
-    Locked,
-}
-
-/// Opens a gate, or locks it when it is dropped, so that nobody waits for ever.
+/// Opens a gate. Dropping it unused fails all threads that wait, so none waits forever.
 pub(super) struct Keeper<'a>(&'a Gate);
 
 impl Gate {
-    /// Who decides over the gate.
+    /// Returns the keeper, which alone can open the gate.
     pub(super) fn keeper(&self) -> Keeper<'_> {
         Keeper(self)
     }
@@ -33,37 +23,27 @@ impl Gate {
     /// Waits until the gate opens.
     ///
     /// # Errors
-    /// [`Error::Aborted`] if it never will, of which someone else says why.
+    /// [`Error::Aborted`] if the keeper was dropped; its thread reports the cause.
     pub(super) fn pass(&self) -> Result<()> {
-        let mut state = lock::lock(&self.state);
-        while *state == GateState::Closed {
-            state = lock::waited(self.changed.wait(state));
-        }
-        match *state {
-            GateState::Open => Ok(()),
-            _ => Err(Error::Aborted),
-        }
-    }
-
-    fn set(&self, to: GateState) {
-        let mut state = lock::lock(&self.state);
-        if *state == GateState::Closed {
-            *state = to;
-            self.changed.notify_all();
+        if *self.is_open.wait() {
+            Ok(())
+        } else {
+            Err(Error::Aborted)
         }
     }
 }
 
 impl Keeper<'_> {
-    /// Lets everyone through.
+    /// Lets all threads pass.
     pub(super) fn open(self) {
-        self.0.set(GateState::Open);
+        self.0.is_open.get_or_init(|| true);
     }
 }
 
 impl Drop for Keeper<'_> {
     fn drop(&mut self) {
-        self.0.set(GateState::Locked);
+        // No effect on a gate that is open.
+        self.0.is_open.get_or_init(|| false);
     }
 }
 
@@ -73,7 +53,7 @@ mod tests {
     use std::thread;
 
     #[test]
-    fn those_who_wait_get_through_or_hear_that_they_will_not() {
+    fn waiting_threads_pass_or_fail() {
         for opens in [true, false] {
             let gate = Gate::default();
             let passed = thread::scope(|scope| {
