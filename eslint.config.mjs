@@ -29,11 +29,11 @@ export default [
   },
   {
     // What runs in the page of a report, or is sent there by a test.
-    files: ['src/cli/**/*.js', '__test__/external/report/**/*.mjs'],
+    files: ['src/report/**/*.js', '__test__/external/report/**/*.mjs'],
     languageOptions: { globals: globals.browser },
   },
   {
-    files: ['src/cli/**/*.js'],
+    files: ['src/report/**/*.js'],
     languageOptions: { sourceType: 'script' },
   },
   {

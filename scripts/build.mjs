@@ -19,7 +19,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const { NAME, platformName } = createRequire(import.meta.url)('../js/addon/platform.js');
 const { profile } = parseArgs({ options: { profile: { type: 'string', default: 'release' } } }).values;
 
-const args = ['build', '--locked', '--lib', '--features', 'allocator', '--profile', profile];
+const args = ['build', '--locked', '--lib', '--profile', profile];
 const { status, error } = spawnSync('cargo', args, { cwd: root, stdio: 'inherit' });
 if (error) console.error(`could not run cargo: ${error.message}`);
 if (status === 0) {

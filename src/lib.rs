@@ -23,12 +23,6 @@
 
 #[cfg(feature = "cli")]
 pub mod cli;
-#[cfg(all(
-    target_os = "linux",
-    target_env = "gnu",
-    any(feature = "allocator", test)
-))]
-mod memory;
 // A test binary has no Node.js to register with; the addon is tested from JavaScript.
 #[cfg(all(feature = "node", not(test)))]
 mod node;

@@ -226,7 +226,7 @@ test('transactions', t => {
   const count = db.prepare('SELECT count(*) FROM t').pluck();
   const insert = db.prepare('INSERT INTO t VALUES (?, ?)');
   const log = [];
-  const add = db.transaction(function add(a, fails) {
+  const add = db.transaction(function insertBoth(a, fails) {
     log.push(db.inTransaction);
     insert.run(a, `${a}`);
     if (fails) throw Error('no');

@@ -25,16 +25,7 @@ const { name, target, zigTarget, libc } = platform;
 
 // Rust links statically for musl by default, which does not work for a shared library.
 const flags = [process.env.RUSTFLAGS, libc === 'musl' && '-C target-feature=-crt-static'].filter(Boolean).join(' ');
-const args = [
-  zigTarget ? 'zigbuild' : 'build',
-  '--locked',
-  '--lib',
-  '--features',
-  'allocator',
-  '--release',
-  '--target',
-  zigTarget ?? target,
-];
+const args = [zigTarget ? 'zigbuild' : 'build', '--locked', '--lib', '--release', '--target', zigTarget ?? target];
 const { status, error } = spawnSync('cargo', args, {
   cwd: root,
   env: { ...process.env, ...(flags && { RUSTFLAGS: flags }) },

@@ -63,10 +63,7 @@ const EXPORTS: &[Function<()>] = &[
 ];
 
 #[napi_derive::module_init]
-fn init() {
-    #[cfg(all(feature = "allocator", target_os = "linux", target_env = "gnu"))]
-    crate::memory::install();
-}
+fn init() {}
 
 /// Fills the addon's `exports`.
 #[napi_derive::napi(module_exports)]

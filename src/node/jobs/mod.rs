@@ -1,6 +1,7 @@
 //! Long work as jobs: JavaScript starts one, watches its progress and may abort it.
 
 pub(crate) mod archive;
+#[cfg(feature = "cli")]
 pub(crate) mod command_line;
 pub(crate) mod diff;
 pub(crate) mod directory;

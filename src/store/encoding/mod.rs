@@ -5,6 +5,7 @@ pub(crate) mod hash;
 pub mod json;
 pub(crate) mod number;
 pub(crate) mod plural;
+#[cfg(feature = "cli")]
 pub(crate) mod printable;
 pub(crate) mod quote;
 pub(crate) mod shell;

@@ -38,6 +38,10 @@ pub(crate) fn check_destination(
 ///
 /// # Errors
 /// [`Error::BadArgument`].
+#[cfg_attr(
+    not(feature = "report"),
+    allow(dead_code, reason = "only reports use it")
+)]
 pub(crate) fn check_no_store_file(store: &Path, file: &Path) -> Result<()> {
     let file = real(file);
     let name = file.file_name().unwrap_or_default().to_string_lossy();
