@@ -117,6 +117,7 @@ test('statements', t => {
   t.is(select.pluck(), select);
   t.deepEqual(select.all(0), [1, 2, 3]);
   t.is(select.get(1), 2);
+  t.is(select.get(5), undefined);
   t.deepEqual([...select.iterate(0)], [1, 2, 3]);
   // What is not on is not turned off.
   select.raw(false);

@@ -134,6 +134,7 @@ onUnix('what SQLite would refuse next to a file is refused before the file is er
   // Nobody looks next to a directory.
   const dir = makeStore();
   fs.mkdirSync(`${dir}-wal`);
+  fs.mkdirSync(path.join(dir, 'swingstore.sqlite-journal'));
   t.notThrows(() => eraseStore(dir, false));
   // What can't be looked at counts as nothing.
   const unseen = fresh();

@@ -29,7 +29,7 @@ const OPTIONS = {
   },
   // The path of better-sqlite3's binary. This Database uses its own and ignores the option.
   nativeBinding(name, value) {
-    if (value !== null && typeof value !== 'string' && typeof value !== 'object') {
+    if (typeof value !== 'string' && typeof value !== 'object') {
       throw new TypeError('Expected the "nativeBinding" option to be a string or addon object');
     }
   },
@@ -69,7 +69,7 @@ const secretsOf = db => {
  * @throws if `db` is not a Database
  */
 const handleOf = db => {
-  const found = typeof db === 'object' && db !== null ? secrets.get(db) : undefined;
+  const found = secrets.get(db);
   check(found, 'db must be a Database of swing-store-native, or an in-memory handle of better-sqlite3');
   return found.handle;
 };

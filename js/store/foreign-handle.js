@@ -51,8 +51,7 @@ const takeOver = handle => {
     "db is another SQLite library's handle with an open transaction: commit first, or begin after making the sub-store",
   );
   const { exec, close } = handle;
-  const contents = handle.serialize();
-  const database = contents.length > 0 ? new Database(contents) : new Database();
+  const database = new Database(handle.serialize());
   try {
     clear(handle);
   } catch (error) {
