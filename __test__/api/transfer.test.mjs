@@ -277,6 +277,11 @@ test('what is wrong with an export', async t => {
   await attempt(withRecord(Error('lost')), 'lost');
   // What came before counts.
   await attempt(withRecord(['kv.key', 7], Error('lost')), /must be a string/);
+  await attempt(whole => whole, /incomplete archival/, { artifactMode: 'archival' });
+  const wrapKvStore = () => {
+    throw Error('no wrapper');
+  };
+  await attempt(whole => whole, 'no wrapper', { wrapKvStore });
   await attempt(
     withArtifacts(artifacts => [['other.v1', Buffer.from('x')], ...artifacts]),
     'unknown artifact type "other" on import',
