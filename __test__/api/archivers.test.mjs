@@ -1,4 +1,4 @@
-// Callbacks that archive: what they ask of the powers that they are given, and when the addon writes in their place.
+// Archive callbacks: their use of the given powers, and when the addon writes instead.
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -65,7 +65,7 @@ test('a file is written under another name and renamed', async t => {
   t.deepEqual(powers.log, [FILE, STREAM, ['removeCallback']]);
 });
 
-test('small pieces are written together, large ones as they are', async t => {
+test('small pieces are joined, large ones are written unchanged', async t => {
   const sizesOf = async data => {
     const powers = makePowers();
     await makeArchiveSnapshot('dir', powers)('name', data);
@@ -88,7 +88,7 @@ test('small pieces are written together, large ones as they are', async t => {
   t.deepEqual(await sizesOf(later), [8]);
 });
 
-test('what is no bytes is refused, and what came before it is written', async t => {
+test('a value that is not bytes is refused after the bytes before it are written', async t => {
   for (const wrong of [7, {}, [1]]) {
     const powers = makePowers();
     const archive = makeArchiveSnapshot('dir', powers);
@@ -103,7 +103,7 @@ test('what is no bytes is refused, and what came before it is written', async t 
   }
 });
 
-test('the powers of this package write files, whoever calls', async t => {
+test('the powers of this package write files for any caller', async t => {
   const dir = temporaryDirectory(t);
   const to = path.join(dir, 'a', 'b');
   const archive = makeArchiveTranscript(to, nativeArchivePowers);
@@ -139,7 +139,7 @@ const archived = async (dir, { archiveTranscript, archiveSnapshot }) => {
   return Object.fromEntries(names.map(name => [name, unpack(fs.readFileSync(path.join(dir, name)))]));
 };
 
-test('a span that there is none of', async t => {
+test('a vat without a span', async t => {
   const dir = temporaryDirectory(t);
   for (const powers of [nativeArchivePowers, { ...nativeArchivePowers }]) {
     const { kernelStorage, hostStorage } = initSwingStore(null, {

@@ -1,5 +1,5 @@
-// The iterator over records and items behaves as an async generator over the same elements does, whatever is called in
-// whatever order, but answers at once while it has some.
+// The iterator over records and items behaves like an async generator for every order of calls, but answers at once while
+// its batch has elements.
 import test from 'ava';
 import fc from 'fast-check';
 
@@ -85,7 +85,7 @@ const outcomes = async (make, batches, calls) => {
   return { values, settled, fetched: source.fetched, closed: source.closed > 0 };
 };
 
-test('it answers as an async generator does', async t => {
+test('it behaves like an async generator', async t => {
   const batch = fc.array(fc.integer({ min: 0, max: 9 }), { maxLength: 3 });
   const batches = fc.array(fc.oneof({ weight: 8, arbitrary: batch }, { weight: 1, arbitrary: fc.constant('fails') }), {
     maxLength: 4,
@@ -105,7 +105,7 @@ test('it answers as an async generator does', async t => {
   );
 });
 
-test('while there are elements of a batch it answers within one turn', async t => {
+test('while a batch has elements, it answers within one turn', async t => {
   const source = makeSource([[1, 2, 3], [4]]);
   const iterator = ours(source);
   t.is(iterator[Symbol.asyncIterator](), iterator);
@@ -126,7 +126,7 @@ test('while there are elements of a batch it answers within one turn', async t =
   t.is(source.closed, 1);
 });
 
-test('once it has ended, nothing is asked for', async t => {
+test('after its end it fetches nothing', async t => {
   for (const end of ['return', 'throw']) {
     const source = makeSource([[1, 2, 3]]);
     const iterator = ours(source);

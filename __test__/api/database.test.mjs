@@ -1,5 +1,5 @@
-// The Database that tools use, each method with what it returns and refuses, in a process without SES and without
-// better-sqlite3. It is quick; `parity/better-sqlite3.test.mjs` compares the two.
+// The results and errors of each method of Database, in a process without SES and better-sqlite3. Fast;
+// `parity/better-sqlite3.test.mjs` compares the two packages.
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -56,7 +56,7 @@ test('opening', t => {
   t.is(fs.readdirSync(path.dirname(file)).length, 1);
 });
 
-test('waiting for another', t => {
+test('waiting for a lock', t => {
   const file = path.join(temporaryDirectory(t), 'a.sqlite');
   const [first, second] = [new Database(file), new Database(file, { timeout: 50 })];
   first.exec('CREATE TABLE t (a); BEGIN IMMEDIATE');
@@ -66,7 +66,7 @@ test('waiting for another', t => {
   for (const db of [first, second]) db.close();
 });
 
-test('what is refused when one is opened', t => {
+test('invalid arguments for opening', t => {
   const error = (message, instanceOf = TypeError) => ({ instanceOf, message });
   for (const wrong of [7, null, {}, []]) {
     t.throws(() => new Database(wrong), error('Expected first argument to be a string'));
@@ -198,7 +198,7 @@ test('parameters', t => {
   db.close();
 });
 
-test('rows one by one', t => {
+test('iterating over rows', t => {
   const db = open();
   const select = db.prepare('SELECT a, b FROM t ORDER BY a');
   const rows = select.iterate();
@@ -280,7 +280,7 @@ test('transactions', t => {
   db.close();
 });
 
-test('how a transaction begins', t => {
+test('kinds of transactions', t => {
   const file = path.join(temporaryDirectory(t), 'a.sqlite');
   const [db, other] = [new Database(file), new Database(file, { timeout: 0 })];
   db.exec('CREATE TABLE t (a)');
@@ -341,7 +341,7 @@ test('a serialized database', t => {
   for (const each of [db, copy, readonly]) each.close();
 });
 
-test('what there is no more than a message of', t => {
+test('unavailable methods', t => {
   const db = open();
   const statement = db.prepare('SELECT 1');
   for (const name of [
@@ -375,7 +375,7 @@ test('what there is no more than a message of', t => {
   db.close();
 });
 
-test('sub-stores over a Database, and over nothing of the kind', t => {
+test('sub-stores over a Database, and over other values', t => {
   for (const make of ['makeKVStore', 'makeTranscriptStore', 'makeBundleStore']) {
     for (const wrong of [undefined, null, 7, {}, 'a.sqlite', () => {}]) {
       t.throws(
@@ -394,7 +394,7 @@ test('sub-stores over a Database, and over nothing of the kind', t => {
   }
 });
 
-test('what is remembered of a database is gone when it is closed', t => {
+test('closing a database clears its caches', t => {
   const { internal, kernelStorage } = api.initSwingStore();
   kernelStorage.kvStore.set('key', 'value');
   internal.db.close();

@@ -1,4 +1,4 @@
-// Directory export and import by themselves: what they refuse, what they leave behind, how they are watched and ended.
+// Directory export and import: refusals, files left after failures, progress and aborts.
 import test from 'ava';
 
 import fs from 'node:fs';
@@ -49,7 +49,7 @@ const valueIn = (dir, key) => {
   return hostStorage.close().then(() => value);
 };
 
-check('there and back', async (t, at) => {
+check('export and import', async (t, at) => {
   await makeExport(at);
   t.is(await importWhole(at('export'), at('imported')), 42);
   t.deepEqual(fs.readdirSync(at('imported')), ['swingstore.sqlite']);
@@ -71,7 +71,7 @@ check('an empty store', async (t, at) => {
   t.true(isSwingStore(at('imported')));
 });
 
-check('names that make no file names', async (t, at) => {
+check('names that are not file names', async (t, at) => {
   const { kernelStorage, hostStorage } = api.initSwingStore(at('store'));
   const vats = ['a/b', '/up', 'c:\\d', 'nul\0', 'v1', 'V1', 'x'.repeat(300)];
   for (const vatID of vats) {
@@ -89,7 +89,7 @@ check('names that make no file names', async (t, at) => {
   t.deepEqual(readFiles(at('again')), readFiles(at('export')));
 });
 
-check('an export does not touch what is there', async (t, at) => {
+check('an export does not change existing files', async (t, at) => {
   await makeStore(api, at('store'));
   for (const name of [manifestName, 'export-data.jsonl', 'transcript.v1.20.21']) {
     const dir = at(`with ${name}`);
@@ -109,7 +109,7 @@ check('an export does not touch what is there', async (t, at) => {
   t.false(fs.readdirSync(dir).some(name => name.startsWith('.')));
 });
 
-check('exports that can not be made leave nothing', async (t, at) => {
+check('exports that fail leave nothing', async (t, at) => {
   await makeStore(api, at('store'));
   for (const [options, message] of [
     [{ artifactMode: 'all' }, /invalid artifactMode "all"/],
@@ -192,7 +192,7 @@ for (const [what, change] of hostile) {
   });
 }
 
-check('imports that can not be made', async (t, at) => {
+check('imports that fail', async (t, at) => {
   await makeExport(at, { artifactMode: 'replay' });
   for (const [options, message] of [
     [
@@ -220,7 +220,7 @@ check('imports that can not be made', async (t, at) => {
   t.deepEqual(fs.readdirSync(at('into')), []);
 });
 
-check('what is at the place stays until the commit', async (t, at) => {
+check('the old store stays until the commit', async (t, at) => {
   await makeExport(at);
   for (const unsafeFastMode of [true, false]) {
     const into = at(`into ${unsafeFastMode}`);
@@ -272,7 +272,7 @@ check('what is at the place stays until the commit', async (t, at) => {
   }
 });
 
-check('a commit that is not waited for', async (t, at) => {
+check('a commit that is not awaited', async (t, at) => {
   await makeExport(at);
   const { hostStorage } = await importSwingStoreFromDirectory(at('export'), at('into'));
   const committed = hostStorage.commit();
@@ -283,7 +283,7 @@ check('a commit that is not waited for', async (t, at) => {
   await t.throwsAsync(hostStorage.close(), { message: 'db not initialized' });
 });
 
-check('a file instead of a directory', async (t, at) => {
+check('a store as a file', async (t, at) => {
   await makeExport(at);
   const file = at('one.file');
   fs.writeFileSync(file, 'old');
@@ -394,7 +394,7 @@ checkAlone('abort at many moments', async (t, at) => {
   t.true(ended > 0);
 });
 
-check('a signal that was aborted before', async (t, at) => {
+check('a signal that was already aborted', async (t, at) => {
   await makeExport(at);
   const reason = new Error('too late');
   const signal = AbortSignal.abort(reason);
@@ -407,7 +407,7 @@ check('a signal that was aborted before', async (t, at) => {
   });
 });
 
-check('several at once', async (t, at) => {
+check('concurrent exports and imports', async (t, at) => {
   await makeExport(at);
   const names = ['one', 'two', 'three', 'four'];
   await Promise.all([
@@ -433,7 +433,7 @@ check('several at once', async (t, at) => {
   t.is(await valueIn(at('same store'), 'key.2'), '22');
 });
 
-check('an export of a store that goes on', async (t, at) => {
+check('an export of a store in use', async (t, at) => {
   await makeStore(api, at('store'));
   const { kernelStorage, hostStorage } = openSwingStore(at('store'));
   kernelStorage.kvStore.set('late', 'not committed');

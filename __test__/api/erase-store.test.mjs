@@ -1,5 +1,4 @@
-// What is left of a store's place when it is erased and made again: the owner, the group and the permissions of what was there,
-// and nothing else.
+// Erasing and recreating a store keeps the owner, the group and the permissions of its files, and nothing else.
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';

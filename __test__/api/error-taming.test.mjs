@@ -1,5 +1,4 @@
-// What the package makes of an error of the addon's where SES hides values, and where it does not. SES is played here by an
-// `assert` that hides what it is told to.
+// The addon's errors with and without SES's hiding of values. A fake `assert` takes the place of SES.
 import test from 'ava';
 
 import { initSwingStore } from '../../index.mjs';
@@ -43,7 +42,7 @@ const playSES = (show, changes = {}) => {
   return notes;
 };
 
-test.serial('values are hidden if SES hides them, and a note tells them', async t => {
+test.serial('values are hidden if SES hides them, and a note shows them', async t => {
   const open = await errorNow();
   t.regex(open.message, /secret/);
 
@@ -72,7 +71,7 @@ test.serial('values are hidden if SES hides them, and a note tells them', async 
   t.is((await errorNow()).message, open.message);
 });
 
-test.serial('what is no SES', async t => {
+test.serial('environments without SES', async t => {
   const { message } = await errorNow();
   for (const assert of [7, null, {}, () => {}, Object.assign(() => {}, { Fail: 7 })]) {
     globalThis.assert = assert;

@@ -1,4 +1,4 @@
-// What our exporter has beyond the reference's: it can say at once that its mode can't be met.
+// An option of our exporter: it can check at once whether its mode is possible.
 import '@endo/init/debug.js';
 import test from 'ava';
 
@@ -55,7 +55,7 @@ test('checkComplete: the call itself throws', async t => {
   t.is(openFiles(dir), 0);
 });
 
-test('checkComplete: an exporter that can do what it should', async t => {
+test('checkComplete: a complete store', async t => {
   const dir = await makePrunedStore(t);
   for (const artifactMode of ['operational', 'replay', 'debug']) {
     const exporter = makeSwingStoreExporter(dir, { artifactMode, checkComplete: true });

@@ -1,4 +1,4 @@
-// What is frozen where there is no SES, and hashes as the package gives them out.
+// Freezing without SES, and hashes.
 import { createHash } from 'node:crypto';
 import test from 'ava';
 
@@ -7,7 +7,7 @@ import { internal } from '../support/common/internals.mjs';
 const { harden } = internal('harden.js');
 const { createSHA256 } = internal('hasher.js');
 
-test.serial('everything that own properties lead to is frozen, except bytes', t => {
+test.serial('everything reachable through own properties is frozen, except bytes', t => {
   const inherited = { free: true };
   const symbol = Symbol('symbol');
   const get = () => 1;
@@ -46,7 +46,7 @@ test.serial('everything that own properties lead to is frozen, except bytes', t 
   for (const plain of [undefined, null, 7, 'text', symbol, 7n, true]) t.is(harden(plain), plain);
 });
 
-test.serial('with SES it is the harden of SES that is asked, whenever that comes', t => {
+test.serial('with SES, its harden is used, even if the lockdown happens later', t => {
   const asked = [];
   globalThis.harden = value => {
     asked.push(value);

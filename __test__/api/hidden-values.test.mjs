@@ -1,6 +1,6 @@
 /**
- * Under SES's default taming of errors, messages hide values, and the console shows them: the reference's as part of the
- * message, ours in a note below it.
+ * Under SES's default error taming, messages hide values and the console shows them: for the reference within the message,
+ * for ours in a note below it.
  */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
@@ -34,7 +34,7 @@ test('the console shows what the message hides', async t => {
   t.regex(ours.stderr, /ERROR_NOTE: .*v77/);
 });
 
-test('there is no note where the message hides nothing', async t => {
+test('a message that hides nothing has no note', async t => {
   const { stdout, stderr } = await report('@endo/init/debug.js', './index.mjs');
   t.regex(stdout, /v77/);
   t.notRegex(stderr, /ERROR_NOTE/);

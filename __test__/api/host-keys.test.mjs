@@ -1,4 +1,4 @@
-// Keys that are for the host, and keys that are not: refused in the same words, whether the kvStore is wrapped or not.
+// Host keys and other keys are refused with the same messages, with and without a wrapped kvStore.
 import test from 'ava';
 import { initSwingStore } from '../../index.mjs';
 
@@ -8,7 +8,7 @@ for (const [title, options] of [
   ['as it is', {}],
   ['wrapped', wrapped],
 ]) {
-  test(`a kvStore ${title} refuses keys that are not for its user`, async t => {
+  test(`a kvStore ${title} refuses keys that its user must not write`, async t => {
     const { kernelStorage, hostStorage } = initSwingStore(null, options);
     const refused = [
       [kernelStorage.kvStore, 'host.height', 'kernelKVStore refuses host keys'],

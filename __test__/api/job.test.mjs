@@ -1,5 +1,4 @@
-// What a caller is told of work that the addon does on another thread, and what ends it. With a job made here, which goes
-// where it is told to.
+// Progress reports and aborts of the addon's work on another thread, with a fake job that the test controls.
 import test from 'ava';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -43,7 +42,7 @@ const until = async condition => {
   }
 };
 
-test('progress is told when there is some, and at the end', async t => {
+test('progress is reported when it changes, and at the end', async t => {
   const job = makeJob();
   const told = [];
   const onProgress = progress => {
@@ -73,7 +72,7 @@ test('progress is told when there is some, and at the end', async t => {
   t.is(job.aborted, 0);
 });
 
-test('without anybody to tell, nothing is asked', async t => {
+test('without onProgress, progress is not read', async t => {
   const job = makeJob();
   const work = runJob(job, {}, job.run);
   await sleep(120);
@@ -82,7 +81,7 @@ test('without anybody to tell, nothing is asked', async t => {
   t.is(job.asked, 0);
 });
 
-test('a callback that throws ends the work, and its error is the outcome', async t => {
+test("a callback that throws aborts the work, which rejects with the callback's error", async t => {
   for (const [what, end] of Object.entries({
     'the job hears of it': job => job.fail(abortError()),
     'it comes too late for the job': job => job.end('result'),
@@ -138,7 +137,7 @@ test('a callback that throws ends the work, and its error is the outcome', async
   await t.throwsAsync(failing, { message: 'the disk is full' });
 });
 
-test('a signal ends the work, with its reason', async t => {
+test("a signal aborts the work, which rejects with the signal's reason", async t => {
   const job = makeJob();
   const controller = new AbortController();
   const told = [];
@@ -163,7 +162,7 @@ test('a signal ends the work, with its reason', async t => {
   t.is(await reasonOf(ended), 'enough again');
 });
 
-test('a signal that comes too early, too late, or beside a failure', async t => {
+test('a signal before the start, after the end, or together with a failure', async t => {
   // Too early: nothing is begun.
   const early = makeJob();
   const run = () => t.fail();

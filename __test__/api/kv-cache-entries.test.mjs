@@ -1,5 +1,5 @@
-// Which entries the cache of the key-value store keeps, and when it asks the addon. Stores behave the same without it, only
-// slower or with more memory, so it is tested by itself.
+// The entries of the key-value store's cache, and its calls of the addon. A wrong cache may only be slower or use more
+// memory, so it is tested separately.
 import { createRequire } from 'node:module';
 import test from 'ava';
 
@@ -59,7 +59,7 @@ const knowsAfter = (contents, keys, key) => {
   return knows(key);
 };
 
-check('two halves of entries are kept, and the older half is forgotten as a whole', t => {
+check('the cache has two halves, and drops the older one as a whole', t => {
   for (const key of ['k0', 'k1', 'k2', 'k3']) t.true(knowsAfter(PAIR, ['k0', 'k1', 'k2', 'k3'], key), key);
   const five = ['k0', 'k1', 'k2', 'k3', 'k4'];
   t.deepEqual(
@@ -68,7 +68,7 @@ check('two halves of entries are kept, and the older half is forgotten as a whol
   );
 });
 
-check('keys without a value take room, too', t => {
+check('keys without a value take space, too', t => {
   const seven = Array.from({ length: 7 }, (_, i) => `a${i}`);
   t.deepEqual(
     seven.filter(key => knowsAfter({}, seven, key)),
@@ -76,13 +76,13 @@ check('keys without a value take room, too', t => {
   );
 });
 
-check('what is read again is as good as new', t => {
+check('reading an entry again makes it recent', t => {
   const keys = ['k0', 'k1', 'k2', 'k0', 'k3', 'k4'];
   t.true(knowsAfter(PAIR, keys, 'k0'));
   t.false(knowsAfter(PAIR, keys, 'k1'));
 });
 
-check('an entry may fill a half, and a larger one is not kept', t => {
+check('an entry may fill a half, and a larger one is not cached', t => {
   const contents = { k0: valueOf(HALF), k1: valueOf(HALF + 2), k2: valueOf(HALF / 2) };
   t.true(knowsAfter(contents, ['k0'], 'k0'));
   t.false(knowsAfter(contents, ['k1'], 'k1'));
@@ -90,7 +90,7 @@ check('an entry may fill a half, and a larger one is not kept', t => {
   t.true(knowsAfter(contents, ['k2', 'k1', 'k1', 'k1'], 'k2'));
 });
 
-check('what is written is known, and need not be read', t => {
+check('a written value is cached and not read from the addon', t => {
   const { get, has, setter, deleter, read } = makeCache();
   const set = setter(() => {});
   const remove = deleter(() => {});
@@ -125,7 +125,7 @@ const withoutIsWellFormed = () => {
   }
 };
 
-check('a lone surrogate is read back, and nothing else is', t => {
+check('only a value with a lone surrogate is read back', t => {
   for (const loaded of [internal('kv-cache.js'), withoutIsWellFormed()]) {
     const { get, setter, read, contents } = makeCache({}, loaded);
     const set = setter((key, value) => (contents[key] = value.toWellFormed()));
@@ -138,7 +138,7 @@ check('a lone surrogate is read back, and nothing else is', t => {
   }
 });
 
-check('all is forgotten when the addon says that something else was written', t => {
+check('the cache is cleared when the addon reports another writer', t => {
   const { get, setter, read, handle, contents } = makeCache({ k0: 'zero', k1: 'one' });
   const set = setter(() => {});
   get('k0');
@@ -161,7 +161,7 @@ check('all is forgotten when the addon says that something else was written', t 
   t.is(read.length, 5);
 });
 
-check('the addon looks for other writers only while there can be some', t => {
+check('the addon checks for other writers only outside a transaction', t => {
   const { get, handle } = makeCache({ k0: 'zero' });
   get('k0');
   get('k0');
@@ -181,7 +181,7 @@ check('the addon looks for other writers only while there can be some', t => {
   t.is(found.get('k0'), 'changed');
 });
 
-check('keys are forgotten one by one, and all when the database is closed', t => {
+check('single keys can be dropped, and closing the database clears the cache', t => {
   const { get, knows, forget, handle, read, makeAnother, clearCachesOf } = makeCache(PAIR);
   for (const key of ['k0', 'k1', 'k2']) get(key);
   forget(['k0', 'k2']);

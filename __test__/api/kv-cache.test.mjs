@@ -1,5 +1,4 @@
-// What ours remembers of the key-value store, with room for a few entries: what is pushed out, what is too large to keep, and
-// what a rollback takes back.
+// A store with a cache of a few entries: eviction, values that are too large, and rollbacks.
 import test from 'ava';
 
 import * as api from '../../index.mjs';
@@ -20,7 +19,7 @@ const pushOut = ({ get }, count) => {
   for (let i = 0; i < count; i += 1) get(`other.${i}`);
 };
 
-check('a rollback takes back what is in either half', async t => {
+check('a rollback drops entries of both halves', async t => {
   for (const count of [0, 1, 2, 3, 4, 5, 6, 10]) {
     const store = openStore();
     const { startCrank, establishCrankSavepoint, rollbackCrank, set, get, has, delete: remove } = store;
@@ -40,7 +39,7 @@ check('a rollback takes back what is in either half', async t => {
   }
 });
 
-check('a value that is too large to keep pushes out the one before', async t => {
+check('a value that is too large removes the cached value of its key', async t => {
   const large = 'x'.repeat(10_000);
   for (const count of [0, 1, 2, 3, 4, 5, 6, 10]) {
     const store = openStore();
@@ -58,7 +57,7 @@ check('a value that is too large to keep pushes out the one before', async t => 
   }
 });
 
-check('what is read again stays, and the rest is forgotten', async t => {
+check('entries that are read again stay, and the others are dropped', async t => {
   const store = openStore();
   const { set, get } = store;
   set('often', 'read');

@@ -1,6 +1,6 @@
 /**
- * The package behaves the same however it is loaded, with and without a SES lockdown; what it returns is hardened under
- * one and frozen without. Each case has a process to itself, since a lockdown can't be undone.
+ * The package behaves the same for every way of loading it, with and without a SES lockdown. Its results are hardened under
+ * a lockdown and frozen without one. Each case has its own process, since a lockdown can't be undone.
  */
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -57,7 +57,7 @@ for (const lockdown of lockdowns) {
 }
 
 // That the cases above agree with the reference says little if the reference was not put through anything.
-test('the reference says what it is known to say', t => {
+test('the reference has the recorded facts', t => {
   const {
     complaints,
     incomplete,

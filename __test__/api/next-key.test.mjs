@@ -1,5 +1,5 @@
-// Walks over many keys, which a store reads ahead in growing batches. Whatever is written, undone or committed during a walk,
-// by this store or by another process, each step returns the key that the reference returns.
+// Iteration over many keys, which a store reads ahead in growing batches. Each step returns the same key as the reference,
+// even if this store or another process writes, rolls back or commits during the iteration.
 import '@endo/init/debug.js';
 
 import test from 'ava';

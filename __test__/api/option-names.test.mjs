@@ -1,4 +1,4 @@
-// Which option a message suggests for a name that does not exist, and how messages show what they were given.
+// The suggested option for an unknown name, and the quotation of values in messages.
 import test from 'ava';
 import fc from 'fast-check';
 
@@ -31,7 +31,7 @@ const distance = (from, to) => {
   return 1 + Math.min(...found);
 };
 
-test('a name that is near enough is suggested, and no other', t => {
+test('only a similar name is suggested', t => {
   const letters = fc.constantFrom('a', 'b', 'c');
   const word = max => fc.string({ unit: letters, minLength: 1, maxLength: max });
   let suggested = 0;
@@ -48,7 +48,7 @@ test('a name that is near enough is suggested, and no other', t => {
   t.true(suggested > 20);
 });
 
-test('of several names the nearest is suggested', t => {
+test('the most similar name is suggested', t => {
   t.is(suggestionFor('aaaaab', ['aaabbb', 'aaaaaa', 'bbbbbb']), 'aaaaaa');
   t.is(suggestionFor('aaaaab', ['aaaaaa', 'aaabbb']), 'aaaaaa');
   // Capitals, hyphens, underscores and spaces make no difference, and come first.
@@ -74,7 +74,7 @@ test('of several names the nearest is suggested', t => {
   t.is(suggestionFor('x'.repeat(41), ['x'.repeat(40)]), undefined);
 });
 
-test('options are read once, and only what is set counts', t => {
+test('each option is read once, and undefined ones are ignored', t => {
   let reads = 0;
   const options = {
     get a() {

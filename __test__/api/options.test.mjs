@@ -1,5 +1,5 @@
-// Options of functions that the reference does not have: what is misspelled, unknown or of the wrong type is refused before
-// anything is done, and the message says what was meant.
+// Options of functions that the reference does not have: misspelled, unknown and wrongly typed ones are refused before any
+// work, and the message suggests the intended option.
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
@@ -90,7 +90,7 @@ const filesIn = base =>
     .sort()
     .map(file => [file, fs.readFileSync(file, 'base64')]);
 
-test('each function names the option that was meant', async t => {
+test('each function suggests the intended option', async t => {
   const made = await history(t);
   const opened = api.openSwingStoreHistory(made.dir);
   t.teardown(() => opened.close());
@@ -114,7 +114,7 @@ test('each function names the option that was meant', async t => {
   t.deepEqual(filesIn(made.base), before);
 });
 
-test('options are a plain object, or nothing', async t => {
+test('options must be a plain object or undefined', async t => {
   const made = await history(t);
   const opened = api.openSwingStoreHistory(made.dir);
   t.teardown(() => opened.close());
@@ -134,7 +134,7 @@ test('options are a plain object, or nothing', async t => {
   t.true((await api.verifySwingStore(made.dir, { integrityCheck: undefined })).ok);
 });
 
-test('the examples that people gave', async t => {
+test('misspellings from real reports', async t => {
   const { dir, at } = await history(t);
   const items = async () => {
     const opened = api.openSwingStoreHistory(dir);
@@ -195,7 +195,7 @@ test('the examples that people gave', async t => {
   t.throws(() => api.openSwingStoreHistory(dir, { readonly: true }), { code, message: /takes no options/ });
 });
 
-test('a Database takes the options of better-sqlite3, or says why not', t => {
+test('a Database accepts the options of better-sqlite3, or explains why not', t => {
   const { Database } = api;
   const file = path.join(tmp.dirSync({ unsafeCleanup: true }).name, 'a.sqlite');
   const open = options => new Database(file, options).close();
@@ -218,7 +218,7 @@ test('a Database takes the options of better-sqlite3, or says why not', t => {
   db.close();
 });
 
-test('functions of the reference let unknown options pass, but not a wrong value of ours', async t => {
+test('functions of the reference ignore unknown options, but check options of ours', async t => {
   const { dir, base } = await history(t);
   const store = api.openSwingStore(dir, { keepSnapshot: true });
   await store.hostStorage.close();

@@ -1,4 +1,4 @@
-// How many strings travel between JavaScript and the addon in one: what is packed here comes out as it was.
+// Packing many strings for the addon, and unpacking them unchanged.
 import test from 'ava';
 import fc from 'fast-check';
 
@@ -30,7 +30,7 @@ const all = cut => {
 const text = fc.oneof(fc.string(), fc.string({ minLength: 15, maxLength: 40 }), fc.constant(''));
 const pair = fc.tuple(text, fc.option(text));
 
-test('pairs come out as they were', t => {
+test('pairs are unpacked unchanged', t => {
   fc.assert(
     fc.property(fc.array(pair), fc.array(pair), (some, others) => {
       t.deepEqual(all(pairCutter(pack(some.flat()))), some);
@@ -40,7 +40,7 @@ test('pairs come out as they were', t => {
   );
 });
 
-test('items come out with their positions', t => {
+test('items are unpacked with their positions', t => {
   const run = fc.tuple(fc.nat(5), fc.nat(1000), fc.array(fc.option(text), { maxLength: 5 }));
   fc.assert(
     fc.property(fc.array(run), runs => {
@@ -58,7 +58,7 @@ test('items come out with their positions', t => {
   );
 });
 
-test('a packer says how much it holds, and is empty after it was emptied', t => {
+test('a packer returns its size, and is empty after take', t => {
   const packer = makePacker();
   t.is(packer.add('key', 'value'), 9);
   t.is(packer.add('', null), 10);
@@ -77,7 +77,7 @@ test('a packer says how much it holds, and is empty after it was emptied', t => 
   t.deepEqual(packer.take(), ['', new Uint8Array()]);
 });
 
-test('a copy of a string says the same', t => {
+test('a copy of a string is equal to it', t => {
   fc.assert(
     fc.property(fc.string({ maxLength: 60 }), fc.nat(70), fc.nat(70), (whole, from, to) => {
       t.is(ownCopy(whole), whole);

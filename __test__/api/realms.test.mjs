@@ -1,6 +1,6 @@
 /**
- * The package in a realm of its own: jest loads it anew for each test file, while Node.js loads the addon once. What a
- * store throws is an error of the realm that the package was loaded in.
+ * The package in several realms: jest loads it again for each test file, while Node.js loads the addon once. A store's
+ * errors belong to the realm that loaded the package.
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -66,9 +66,9 @@ const checkErrors = (t, { swingStore, realm }) => {
   return hostStorage.close().catch(() => {});
 };
 
-test('errors are of the realm that the package was loaded in', t => checkErrors(t, loadInRealm()));
+test('errors belong to the realm that loaded the package', t => checkErrors(t, loadInRealm()));
 
-test('and so are those that a promise is rejected with', async t => {
+test('rejections belong to that realm, too', async t => {
   const { swingStore, realm } = loadInRealm();
   const { kernelStorage } = swingStore.initSwingStore();
   const error = await kernelStorage.transcriptStore.rolloverSpan('v1').then(
@@ -87,14 +87,14 @@ test('several realms, one after the other', async t => {
   await checkErrors(t, first);
 });
 
-test('in the main realm, errors stay what they are', t => {
+test('in the main realm, errors are unchanged', t => {
   loadInRealm().swingStore.initSwingStore();
   const { initSwingStore } = realRequire('../..');
   const { kernelStorage } = initSwingStore();
   t.true(thrownBy(() => kernelStorage.kvStore.set('host.key', 'value')) instanceof Error);
 });
 
-test('what a store returns looks the same from there', async t => {
+test('return values look the same from that realm', async t => {
   const { swingStore } = loadInRealm();
   const { kernelStorage, hostStorage, debug } = swingStore.initSwingStore();
   kernelStorage.kvStore.set('key', 'value');

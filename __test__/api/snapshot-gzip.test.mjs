@@ -1,5 +1,5 @@
-// The gzip files that snapshots are kept in: others read ours, we read others', and damage is found in
-// every part of them, in the words that Node.js has for it.
+// The gzip files of snapshots: other programs read ours, we read theirs, and damage is found in every part, with Node.js's
+// messages.
 import '@endo/init/debug.js';
 
 import test from 'ava';
@@ -61,7 +61,7 @@ const putFile = async ({ api }, dir, file) => {
 
 const sizes = [0, 1, 50, block - 1, block, block + 1, 2 * block, Math.floor(3.1 * block)];
 
-test('what we compress, all read', async t => {
+test('every gzip reader reads our snapshots', async t => {
   await inTempDir(async dir => {
     for (const size of sizes) {
       const image = makeImage(size);
@@ -79,7 +79,7 @@ test('what we compress, all read', async t => {
   });
 });
 
-test('what the reference compresses, we read', async t => {
+test("we read the reference's snapshots", async t => {
   await inTempDir(async dir => {
     for (const size of sizes) {
       const image = makeImage(size);
@@ -89,7 +89,7 @@ test('what the reference compresses, we read', async t => {
   });
 });
 
-test('several snapshots at once', async t => {
+test('concurrent snapshots', async t => {
   await inTempDir(async dir => {
     const images = Array.from({ length: 8 }, (_, i) => makeImage(2 * block + i));
     const { kernelStorage, hostStorage } = subject.api.initSwingStore(dir);
@@ -101,7 +101,7 @@ test('several snapshots at once', async t => {
   });
 });
 
-test('damage is found, whoever wrote the file', async t => {
+test('damage is found in the files of both implementations', async t => {
   await inTempDir(async dir => {
     const image = makeImage(Math.floor(2.2 * block));
     const { file } = await save(subject, dir, image);

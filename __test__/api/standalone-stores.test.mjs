@@ -1,4 +1,4 @@
-// The sub-stores over a database handle, each by itself: what they begin, note and trace, and their defaults.
+// Each sub-store over a database handle: its transactions, reports, traces and defaults.
 import { createHash } from 'node:crypto';
 import test from 'ava';
 
@@ -36,7 +36,7 @@ test('a wrong type is refused before a transaction begins, and is not traced', t
   db.close();
 });
 
-test('whom a key belongs to', t => {
+test('types of keys', t => {
   for (const keyType of [getKeyType, getKVStoreKeyType]) {
     t.is(keyType('host.height'), 'host');
     t.is(keyType('local.cache'), 'local');
@@ -65,7 +65,7 @@ const makeOne = (make, ...options) => {
 
 const makeSnapshots = (db, begin, note, ...options) => makeSnapStore(db, begin, makeSnapStoreIO(), note, ...options);
 
-test('every write begins a transaction and is noted', async t => {
+test('every write begins a transaction and is reported', async t => {
   const { db, store, log, noted } = makeOne(makeTranscriptStore);
   t.true(Object.isFrozen(store));
   store.initTranscript('v1');
@@ -103,7 +103,7 @@ test('every write begins a transaction and is noted', async t => {
   t.throws(() => store.addItem('v1', 'more'), { message: /not open/ });
 });
 
-test('what could not be noted is noted the next time', t => {
+test('a change whose report failed is reported the next time', t => {
   const { db, store, noted, failAt } = makeOne(makeTranscriptStore);
   failAt('transcript.v1.current');
   t.throws(() => store.initTranscript('v1'), { message: 'not now' });
@@ -129,7 +129,7 @@ test('what could not be noted is noted the next time', t => {
   db.close();
 });
 
-test('items are kept unless they should not be, and snapshots the other way round', async t => {
+test('items are kept by default, and snapshots are not', async t => {
   const items = async (...options) => {
     const { db, store } = makeOne(makeTranscriptStore, ...options);
     store.initTranscript('v1');
@@ -159,7 +159,7 @@ test('items are kept unless they should not be, and snapshots the other way roun
   t.deepEqual(await snapshots({ keepSnapshots: 1 }), [2, 2, 2, 1]);
 });
 
-test('contents that are filled in, as archival unless told otherwise', async t => {
+test('populating contents, by default in archival mode', async t => {
   const item = 'zero';
   const hash = sha256(`${sha256('start of transcript span')}${sha256(item)}`);
   const record = isCurrent => ({

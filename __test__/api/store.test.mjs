@@ -1,5 +1,5 @@
-// A store's own functions, each with what it returns, in a process without SES and without the reference. It is quick, and says
-// of most faults in js/store where they are; what the reference does in the same place is tested in `parity/`.
+// The results of each function of a store, in a process without SES and the reference. Fast, and locates most faults of
+// js/store; `parity/` compares the functions with the reference's.
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
@@ -43,7 +43,7 @@ const fill = async ({ kernelStorage, hostStorage }) => {
   bundleStore.addBundle(scriptID, script);
 };
 
-test('what a store consists of', async t => {
+test('the parts of a store', async t => {
   const store = initSwingStore();
   const { kernelStorage, hostStorage, debug, internal } = store;
   t.deepEqual(Object.keys(store), ['kernelStorage', 'hostStorage', 'debug', 'internal']);
@@ -255,7 +255,7 @@ test('bundles', async t => {
   await store.hostStorage.close();
 });
 
-test('everything at once, with and without history', async t => {
+test('the whole dump, with and without history', async t => {
   const dir = path.join(temporaryDirectory(t), 'store');
   const store = initSwingStore(dir, { keepSnapshots: true });
   await fill(store);
@@ -302,7 +302,7 @@ test('everything at once, with and without history', async t => {
   await made.hostStorage.close();
 });
 
-test('what is kept by default: items, and no snapshots', async t => {
+test('by default, items are kept and snapshots are not', async t => {
   const kept = async options => {
     const store = initSwingStore(null, options);
     await fill(store);
@@ -362,7 +362,7 @@ test('paths and callbacks of a wrong type', t => {
   t.throws(() => initSwingStore(null, { exportCallback: null }), { message: 'export callback must be a function' });
 });
 
-test('commits are synced unless the fast mode is wanted', async t => {
+test('commits are synced, except in the fast mode', async t => {
   const dir = temporaryDirectory(t);
   const levels = {};
   for (const [name, options] of Object.entries({
@@ -377,7 +377,7 @@ test('commits are synced unless the fast mode is wanted', async t => {
   t.deepEqual(levels, { usual: 2, fast: 1, slow: 2 });
 });
 
-test('a store that cannot be opened leaves nothing open', t => {
+test('a failed open leaves nothing open', t => {
   if (process.platform !== 'linux') return t.pass();
   const dir = fs.realpathSync(temporaryDirectory(t));
   const file = path.join(dir, 'swingstore.sqlite');
@@ -397,7 +397,7 @@ test('a store that cannot be opened leaves nothing open', t => {
   return undefined;
 });
 
-test('crank hashes, and the kvStore that they are kept in', async t => {
+test('crank hashes, and the kvStore that has them', async t => {
   for (const wrapKvStore of [undefined, kvStore => kvStore]) {
     const { kernelStorage, hostStorage } = initSwingStore(null, { wrapKvStore });
     const { kvStore, startCrank, endCrank, emitCrankHashes, getActivityhash } = kernelStorage;
@@ -447,7 +447,7 @@ test('a wrapped kvStore that fails leaves the crank as it was', async t => {
   for (const { hostStorage } of [plain, wrapped]) await hostStorage.close();
 });
 
-test('savepoints, and what a rollback takes back', async t => {
+test('savepoints and rollbacks', async t => {
   const { kernelStorage, hostStorage } = initSwingStore(null);
   const { kvStore, startCrank, establishCrankSavepoint, rollbackCrank, endCrank } = kernelStorage;
   kvStore.set('key', 'before');
@@ -465,7 +465,7 @@ test('savepoints, and what a rollback takes back', async t => {
   await hostStorage.close();
 });
 
-test('host keys and kernel keys, and wrappers that see both', async t => {
+test('host keys and kernel keys, with wrappers that see both', async t => {
   for (const isWrapped of [false, true]) {
     const seen = [];
     const wrapKvStore = base => ({
@@ -499,7 +499,7 @@ test('host keys and kernel keys, and wrappers that see both', async t => {
   }
 });
 
-test('an export callback gets every change, and gets it again if it fails', async t => {
+test('an export callback gets every change, and gets it again after a failure', async t => {
   for (const wrapKvStore of [undefined, kvStore => kvStore]) {
     const calls = [];
     let fails = false;
@@ -544,7 +544,7 @@ test('an export callback gets every change, and gets it again if it fails', asyn
   }
 });
 
-test('archivers get what is about to be deleted, and are waited for', async t => {
+test('archivers get what is about to be deleted, and are awaited', async t => {
   const log = [];
   const archiveTranscript = async (name, entries) => {
     await sleep(20);
@@ -589,7 +589,7 @@ test('archivers get what is about to be deleted, and are waited for', async t =>
   await failing.hostStorage.close();
 });
 
-test('wrapped sub-stores are what the kernel gets', async t => {
+test('the kernel gets wrapped sub-stores', async t => {
   const extra = name => store => ({ ...store, [name]: () => `wrapped ${name}` });
   const store = initSwingStore(null, {
     wrapTranscriptStore: extra('addItem'),

@@ -1,5 +1,5 @@
-// How streams of callers reach the addon, and what it reads reaches callers: what is read ahead, what is waited for, and what
-// is closed after a failure. With sinks and sources made here, which can be as slow and as faulty as need be.
+// Streams from callers to the addon, and from the addon to callers: reading ahead, waiting, and closing after a failure. The
+// test's own sinks and sources can be slow or faulty.
 import test from 'ava';
 import { setImmediate as turn } from 'node:timers/promises';
 
@@ -68,7 +68,7 @@ const noteUnhandled = t => {
   };
 };
 
-test.serial('drain: the next chunk is read while one is worked off, but no further', async t => {
+test.serial('drain: reads one chunk ahead of the sink', async t => {
   const log = [];
   const gates = [makeGate(), makeGate(), makeGate()];
   let flushes = 0;
@@ -91,7 +91,7 @@ test.serial('drain: the next chunk is read while one is worked off, but no furth
   t.deepEqual(log, ['flushed', 'finish']);
 });
 
-test.serial('drain: the sink says when it is flushed', async t => {
+test.serial('drain: flushes when the sink asks for it', async t => {
   const log = [];
   await drain(makeStream(log, ['a', 'b', 'c']), makeSink(log, { full: chunk => chunk === 'b' }));
   t.deepEqual(log, ['add a', 'add b', 'flush', 'flushed', 'add c', 'return', 'finish']);
@@ -152,7 +152,7 @@ test.serial('drain: a stream that fails', async t => {
   await check();
 });
 
-test.serial('drain: whatever Readable.from takes', async t => {
+test.serial('drain: everything that Readable.from accepts', async t => {
   const take = async stream => {
     const log = [];
     await drain(stream, makeSink(log, { full: () => false }));
@@ -197,7 +197,7 @@ const makeSource = (log, parts) => {
   };
 };
 
-test.serial('chunks: one is read ahead, and the source is closed', async t => {
+test.serial('chunks: reads one chunk ahead, and closes the source', async t => {
   const check = noteUnhandled(t);
   const log = [];
   const reader = chunks(makeSource(log, ['a', 'b']));
@@ -224,7 +224,7 @@ test.serial('chunks: one is read ahead, and the source is closed', async t => {
   t.is(log.at(-1), 'close');
 });
 
-test.serial('chunks: nothing is given out once the owner is closed', async t => {
+test.serial('chunks: yields nothing after the owner was closed', async t => {
   let isOpen = true;
   const checkOpen = () => {
     if (!isOpen) throw Error('closed');
@@ -244,7 +244,7 @@ test.serial('chunks: nothing is given out once the owner is closed', async t => 
   t.is(log.at(-1), 'close');
 });
 
-test.serial('elements and items: batches one by one, and the reader is closed', t => {
+test.serial('elements and items: yield batch by batch, and close the reader', t => {
   const makeReader = batches => {
     const left = [...batches];
     const reader = {

@@ -1,5 +1,5 @@
-// The tools that work on a store in a directory, each with its defaults and what it returns, in a process without SES and
-// without the reference. It is quick, and says of most faults in js/tools where they are.
+// The defaults and results of each tool for a store in a directory, in a process without SES and the reference. Fast, and
+// locates most faults of js/tools.
 import { getEventListeners } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
@@ -394,7 +394,7 @@ test('history', async t => {
   await t.throwsAsync(history.listVats(), { message: /not open|closed/ });
 });
 
-test('items that are missing', async t => {
+test('missing items', async t => {
   const at = temporaryDirectory(t);
   await makeStore(at('store'));
   await change(at('store'), 'DELETE FROM transcriptItems WHERE position = 0');

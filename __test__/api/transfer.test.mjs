@@ -1,5 +1,5 @@
-// Exports, imports and the tools, each with what it returns and leaves on disk, in a process without SES and without the
-// reference. It is quick, and says of most faults in js/transfer and js/tools where they are.
+// The results and files of exports, imports and tools, in a process without SES and the reference. Fast, and locates most
+// faults of js/transfer and js/tools.
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
@@ -157,7 +157,7 @@ test('an exporter', async t => {
   t.throws(() => api.makeSwingStoreExporter(at('store'), { artifactMode: 'most' }), { message: /most/ });
 });
 
-test('an import has what was exported, and takes its place by a commit', async t => {
+test('an import equals its export, and a commit publishes it', async t => {
   const at = temporaryDirectory(t);
   await makeStore(at('store'));
   for (const [mode, expected] of Object.entries({
@@ -208,7 +208,7 @@ test('an import has what was exported, and takes its place by a commit', async t
   await unnamed.hostStorage.close();
 });
 
-test('an import that is closed without a commit leaves what was there', async t => {
+test('an import that is closed without a commit leaves the old store', async t => {
   const at = temporaryDirectory(t);
   await makeStore(at('store'));
   const before = await dumpOf(at('store'));
@@ -248,7 +248,7 @@ test('artifacts are read one after the other, and the exporter is closed at the 
   await some.hostStorage.close();
 });
 
-test('what is wrong with an export', async t => {
+test('faulty exports', async t => {
   const at = temporaryDirectory(t);
   await makeStore(at('store'));
   const plain = await readExport(at('store'), 'operational');
@@ -331,7 +331,7 @@ test('what is wrong with an export', async t => {
   await attempt(withArtifacts(spoilFirst), /hash/);
 });
 
-test('records that come more than once, and records that are taken away', async t => {
+test('repeated and deleted records', async t => {
   const at = temporaryDirectory(t);
   await makeStore(at('store'));
   const plain = await readExport(at('store'), 'operational');
@@ -379,7 +379,7 @@ test('records that come more than once, and records that are taken away', async 
   t.deepEqual(seen, [...wrapped, ...wrapped]);
 });
 
-test('many entries are stored while the next are read, in order', async t => {
+test('many entries are stored in order while the next are read', async t => {
   useLimits('tiny');
   const entries = Array.from({ length: 300 }, (_, i) => [`key.${i % 100}`, `${i}`]);
   const records = entries.map(([key, value]) => [`kv.${key}`, value]);
@@ -404,7 +404,7 @@ test('many entries are stored while the next are read, in order', async t => {
   );
 });
 
-test('missing records are added from an export, and nothing else is', async t => {
+test('only missing records are added from an export', async t => {
   const at = temporaryDirectory(t);
   await makeStore(at('store'));
   const plain = await readExport(at('store'), 'operational');
@@ -445,7 +445,7 @@ test('missing records are added from an export, and nothing else is', async t =>
   await store.hostStorage.close();
 });
 
-test('a directory and back', async t => {
+test('export to a directory, and import', async t => {
   const at = temporaryDirectory(t);
   await makeStore(at('store'));
   await t.throwsAsync(api.exportSwingStoreToDirectory(at('store'), at('export'), { blockHeight: 8 }), {

@@ -1,6 +1,6 @@
 /**
- * Compiles the programs in `types/` against the package's declarations, and checks that the declarations say everything
- * that they should. Nothing here runs the store.
+ * Compiles the programs in `types/` against the package's declarations, and checks that the declarations are complete.
+ * Does not run the store.
  */
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -10,7 +10,7 @@ import { callerOptions, compile, readConfig, root } from '../support/common/type
 
 const { options, fileNames } = readConfig();
 
-test('the declarations fit those of the reference, and callers compile in strict mode', t => {
+test("the declarations match the reference's, and callers compile in strict mode", t => {
   t.deepEqual(fileNames.map(name => path.basename(name)).sort(), [
     'caller.cts',
     'caller.mts',
@@ -64,7 +64,7 @@ test('everything that is declared has a comment', t => {
   t.deepEqual(bare, []);
 });
 
-test('the declarations leave nothing untyped', t => {
+test('the declarations contain no implicit any', t => {
   const { source } = declaredExports();
   const loose = [];
   const visit = node => {
@@ -77,7 +77,7 @@ test('the declarations leave nothing untyped', t => {
   t.deepEqual(loose, []);
 });
 
-test('what is declared is what the package exports', async t => {
+test('the package exports exactly what is declared', async t => {
   const { exports } = declaredExports();
   const declared = exports
     .filter(({ flags }) => flags & ts.SymbolFlags.Value)

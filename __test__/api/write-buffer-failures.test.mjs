@@ -122,7 +122,7 @@ testScenarios(test, [subject, reference], {
 // A key that an export callback sets during a commit is noted for the next one. That commit stores the note in a table, so the
 // note is there again after the next commit fails.
 for (const crank of ['without a crank', 'in a crank', 'in a crank with a savepoint']) {
-  test(`changes of the export data are delivered after a commit that failed: ${crank}`, async t => {
+  test(`changes of the export data are delivered after a failed commit: ${crank}`, async t => {
     await playScenario(subject, async ({ api, dir, attempt }) => {
       const calls = [];
       let act = () => {};
@@ -170,7 +170,7 @@ for (const crank of ['without a crank', 'in a crank', 'in a crank with a savepoi
   });
 }
 
-test('a full database loses the transaction as a whole', async t => {
+test('a full database loses the whole transaction', async t => {
   await playScenario(subject, async ({ api, dir, attempt }) => {
     const store = api.initSwingStore(dir, { exportCallback() {} });
     const { kernelStorage, hostStorage, debug } = store;

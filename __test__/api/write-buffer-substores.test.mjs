@@ -1,5 +1,5 @@
-// As write-buffer.test.mjs: sub-stores of tools over a store's database, wrappers, many savepoints, all
-// places that a key can have, and other kinds of database.
+// As write-buffer.test.mjs: sub-stores of tools over a store's database, wrappers, many savepoints, all positions of a key,
+// and other kinds of databases.
 import '@endo/init/debug.js';
 
 import test from 'ava';

@@ -1,5 +1,5 @@
-// What a store holds back from SQLite and remembers of it never shows: tools' SQL in mid-crank, other
-// connections, savepoints, sub-stores of one database, and odd keys.
+// A store's write buffer and cache are invisible: to SQL of tools during a crank, other connections, savepoints, sub-stores
+// of one database, and for unusual keys.
 import '@endo/init/debug.js';
 
 import test from 'ava';

@@ -1,5 +1,4 @@
-// The command line: what all commands have in common, and export and import beside what cosmic-swingset does with the
-// reference.
+// The command line: the common behaviour of all commands, and export and import compared with cosmic-swingset's.
 import '@endo/init/debug.js';
 
 import test from 'ava';
@@ -38,7 +37,7 @@ const importAsCosmic = async (from, to, options) => {
   await hostStorage.close();
 };
 
-test('there is help for every command, and a wrong one is refused', async t => {
+test('every command has help, and an unknown one is refused', async t => {
   const { code, stdout } = await runCli(['--help']);
   t.is(code, 0);
   const commands = stdout.match(/Commands:\n([^]*?)\n\n/)[1].match(/(?<=^ {2})[a-z-]+/gm);
@@ -106,7 +105,7 @@ for (const artifactMode of [...modes, 'none', undefined]) {
   });
 }
 
-test('import, also of what the reference exported', async t => {
+test('import, including exports of the reference', async t => {
   await inTempDir(async base => {
     const at = name => path.join(base, name);
     await makeStore(reference.api, at('store'));
@@ -178,7 +177,7 @@ test('directories and heights', async t => {
   });
 });
 
-test('verbose names what is written and read', async t => {
+test('--verbose names the files that are written and read', async t => {
   await inTempDir(async base => {
     const at = name => path.join(base, name);
     await makeStore(reference.api, at('store'));
@@ -193,7 +192,7 @@ test('verbose names what is written and read', async t => {
   });
 });
 
-test('a signal ends the work and leaves nothing', async t => {
+test('a signal aborts the work, which leaves nothing', async t => {
   await inTempDir(async base => {
     const at = name => path.join(base, name);
     await makeStore(subject.api, at('store'), {}, { items: 20, imageSize: 8_000_000 });
@@ -216,7 +215,7 @@ test('a signal ends the work and leaves nothing', async t => {
   });
 });
 
-test('a reader that goes away is no failure', async t => {
+test('a closed pipe is not a failure', async t => {
   const child = startCli(['completions', 'bash']);
   child.stdout.destroy();
   let said = '';

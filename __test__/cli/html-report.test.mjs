@@ -1,4 +1,4 @@
-// The command line: inspect --html. What a browser makes of the page is another matter: see external/report/run.mjs.
+// The command line: inspect --html. `external/report/run.mjs` tests the page in a browser.
 import test from 'ava';
 
 import fs from 'node:fs';
@@ -89,7 +89,7 @@ test('a page of a vat, without a verification', async t => {
   t.like(pieces.at(-1), { c: true, w: 1 });
 });
 
-test('what is damaged is found, and told with its meaning', async t => {
+test('damage is found, and explained', async t => {
   const { file, args } = await makeStore(
     t,
     "UPDATE transcriptItems SET item = '<b>' WHERE vatID = 'v6' AND position = 6",
@@ -102,7 +102,7 @@ test('what is damaged is found, and told with its meaning', async t => {
   t.regex(page, /transcript\.v6\.4\.9/);
 });
 
-test('a file that is there stays, unless it may be replaced', async t => {
+test('an existing file is kept unless --force is given', async t => {
   const { dir, file, args } = await makeStore(t);
   fs.writeFileSync(file, 'mine');
   const refused = await runCli(args);

@@ -36,7 +36,7 @@ const columnOf = (stdout, title) => {
   return rows.slice(0, rows.indexOf('')).map(row => row.trim().split(/\s+/)[0]);
 };
 
-test('inspect says what a history says', async t => {
+test('inspect prints the same as a history', async t => {
   const { dir, at } = await makeStore(t);
   const { code, ...document } = await runJson(['inspect', ...at]);
   t.is(code, 0);
@@ -59,7 +59,7 @@ test('inspect says what a history says', async t => {
   });
 });
 
-test('inspect for people', async t => {
+test("inspect's text output", async t => {
   const sql = `DELETE FROM transcriptItems WHERE vatID = 'v6' AND position < 5;
     UPDATE kvStore SET value = '{"name":"\\u001b[31mred"}' WHERE key = 'v6.options'`;
   const { at } = await makeStore(t, { sql });
@@ -112,7 +112,7 @@ test('transcript prints items', async t => {
   t.is((await runCli(['transcript', ...at, '--vat', 'v6', '--span', '13', '--raw'])).stdout, artifact.toString());
 });
 
-test('transcript, where there is none', async t => {
+test('transcript of a vat without items', async t => {
   const { at } = await makeStore(t, { sql: "DELETE FROM transcriptItems WHERE vatID = 'v6' AND position = 14" });
   const refused = async (args, code, message) => {
     const found = await runCli(['transcript', ...at, ...args]);
@@ -132,7 +132,7 @@ test('transcript, where there is none', async t => {
   t.is(there.stdout.split('\n').length, 30);
 });
 
-test('transcript, with a reader that goes away', async t => {
+test('transcript into a closed pipe', async t => {
   const { dir, at } = await makeStore(t);
   const { kernelStorage, hostStorage } = api.openSwingStore(dir);
   for (let i = 0; i < 200; i += 1) kernelStorage.transcriptStore.addItem('v1', 'x'.repeat(20_000));

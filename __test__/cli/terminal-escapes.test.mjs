@@ -1,5 +1,5 @@
-// What a stranger wrote into a store reaches a terminal as text: nothing in it is obeyed, nothing looks like a line of the
-// program's own, and nothing makes a message endless.
+// Untrusted text of a store reaches a terminal as plain text: without escape sequences, without lines that look like the
+// program's, and truncated.
 import test from 'ava';
 
 import { spawnSync } from 'node:child_process';
@@ -44,7 +44,7 @@ const makeHostile = async dir => {
   await hostStorage.close();
 };
 
-test('no command writes what a terminal obeys', async t => {
+test('no command writes terminal escapes', async t => {
   t.timeout(120_000);
   await inTempDir(async base => {
     const [dir, other] = ['store', 'other'].map(name => path.join(base, name));
@@ -87,7 +87,7 @@ test('no command writes what a terminal obeys', async t => {
   });
 });
 
-test('a message shows the beginning of what is too long', async t => {
+test('a message truncates long text', async t => {
   await inTempDir(async base => {
     const dir = path.join(base, 'export');
     fs.mkdirSync(dir);

@@ -1,10 +1,10 @@
-// Whether the tests of the documentation notice what they should.
+// Tests of the documentation's tests: they find faults.
 import test from 'ava';
 import { checkCommand } from '../support/docs/commands.mjs';
 import { corrected, isShown } from '../support/docs/output.mjs';
 import { readBlocksOf } from '../support/docs/pages.mjs';
 
-test('output is compared to the last character, but for what may vary', t => {
+test('output is compared exactly, except for varying parts', t => {
   const shown = ['Wrote 3 files in 0.1 s', 'hash 12ab…', '…', 'the end'];
   const actual = ['Wrote 3 files in 12.9 s', 'hash 12abcdef', 'one', 'two', 'the end'];
   t.true(isShown(shown, actual, ['seconds']));
@@ -16,14 +16,14 @@ test('output is compared to the last character, but for what may vary', t => {
   t.throws(() => isShown([], [], ['moods']), { message: /moods/ });
 });
 
-test('a correction changes what is wrong alone', t => {
+test('a correction changes only wrong lines', t => {
   const shown = ['took 0.1 s', 'hash 12ab…', 'wrong', '…', 'last'];
   const actual = ['took 0.7 s', 'hash 12abcdef', 'right', 'one', 'two', 'the end'];
   t.deepEqual(corrected(shown, actual, ['seconds']), ['took 0.1 s', 'hash 12ab…', 'right', '…', 'the end']);
   t.deepEqual(corrected([], ['new'], []), ['new']);
 });
 
-test("a block's comment is read, and a wrong one refused", t => {
+test("a block's comment is parsed, and an invalid one refused", t => {
   const [plain, marked] = readBlocksOf(
     'page',
     '```js\ncode\n```\n\n<!-- test: store=/a,/b exit=1\n before="x y" -->\n```sh\n```\n',
@@ -41,7 +41,7 @@ test("a block's comment is read, and a wrong one refused", t => {
   }
 });
 
-test('commands that can not be run are looked up', async t => {
+test("names in commands that can't be run are checked", async t => {
   for (const line of [
     'npm run bench -- --runs 3',
     'npm test',

@@ -1,6 +1,6 @@
 /**
- * Runs every code block of README.md, the other pages beside it, and docs/: see `support/docs/pages.mjs` for how a block
- * says what it needs. With UPDATE_DOCS=1 the output that pages show is corrected instead of compared.
+ * Runs every code block of README.md, of the other pages next to it, and of docs/. `support/docs/pages.mjs` describes how a
+ * block declares its needs. With UPDATE_DOCS=1, corrects the output in the pages instead of comparing it.
  */
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -107,7 +107,7 @@ for (const name of pageNames()) {
   const skipped = blocks.filter(({ marker }) => marker.skip);
   const shells = skipped.filter(({ language }) => ['sh', 'console'].includes(language));
   if (shells.length === 0) continue;
-  test(`${name}: what the commands name that are not run is there`, async t => {
+  test(`${name}: names in commands that are not run exist`, async t => {
     for (const { where, text } of shells) {
       for (const line of text.split('\n')) t.deepEqual(await checkCommand(line), [], where);
     }

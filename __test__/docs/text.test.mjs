@@ -1,4 +1,4 @@
-// What the documentation says outside of its code blocks, as far as a program can tell: links, commands, options, names.
+// The documentation outside of its code blocks: links, commands, options, names.
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
@@ -23,7 +23,7 @@ const anchorsOf = name =>
 
 const linksOf = name => [...proseOf(name).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link]) => link);
 
-test('links lead somewhere', t => {
+test('links have existing targets', t => {
   for (const name of pageNames()) {
     for (const link of linksOf(name)) {
       if (/^https?:/.test(link)) continue;
@@ -36,7 +36,7 @@ test('links lead somewhere', t => {
   }
 });
 
-test('the README leads to every page', t => {
+test('the README links to every page', t => {
   const links = linksOf('README.md').map(link => path.normalize(link.split('#')[0]));
   for (const name of pageNames().filter(page => page !== 'README.md')) t.true(links.includes(name), name);
 });
@@ -56,7 +56,7 @@ test('every command of the command line has a section, and the README names it',
   );
 });
 
-test('options that the page on the command line names are there', async t => {
+test('options on the page about the command line exist', async t => {
   const commands = (await subcommands()).filter(name => name !== 'help');
   const known = new Set();
   for (const flags of await Promise.all(commands.map(cliFlags))) for (const flag of flags) known.add(flag);
@@ -81,7 +81,7 @@ test('functions that pages name are exported', t => {
   }
 });
 
-test('files that the documentation names are there', t => {
+test('files that the documentation names exist', t => {
   for (const name of ['ARCHITECTURE.md', 'CONTRIBUTING.md'].filter(page => pageNames().includes(page))) {
     const named =
       proseOf(name).match(/(?<=`)(?:src|js|__test__|scripts|bench|benches|tests|docs|bin)\/[\w./-]*(?=`)/g) ?? [];
@@ -93,7 +93,7 @@ test('files that the documentation names are there', t => {
   }
 });
 
-test('the table of the store in ARCHITECTURE.md has all of its files', t => {
+test('the table of the store in ARCHITECTURE.md lists all of its files', t => {
   const section = /^## The store$([^]*?)^## /m.exec(proseOf('ARCHITECTURE.md'))[1];
   const rows = section.split('\n').filter(line => line.startsWith('| `'));
   const named = rows.flatMap(row =>
@@ -113,7 +113,7 @@ test('the table of the store in ARCHITECTURE.md has all of its files', t => {
   );
 });
 
-test('the version that the README shows is the one there is', t => {
+test('the README shows the current version', t => {
   const { name, version } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'));
   const shown = [...readText('README.md').matchAll(RegExp(`${name}@(\\d[^"\\s]*)`, 'g'))].map(match => match[1]);
   t.deepEqual([...new Set(shown)], [version]);

@@ -1,4 +1,4 @@
-/** Loading the addon: where it is looked for, and what is said of each reason why it can't be loaded. */
+/** Loading the addon: the places where it may be, and the message for each cause of a failure. */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -60,13 +60,13 @@ const failsWith = (t, { status, said, stderr }, expected, remedy) => {
 
 const linux = process.platform === 'linux' ? test : test.skip;
 
-test('without a binary it says how to get one', t => {
+test('without a binary, the error says how to get one', t => {
   const outcome = load(install());
   failsWith(t, outcome, new RegExp(`: there is no binary for ${own}\\.`), new RegExp(`npm install ${NAME}-${own}`));
   t.notRegex(outcome.said, /can't be loaded|noexec|truncated|bundle/);
 });
 
-linux('a file that is no binary for this process is described', t => {
+linux('a file that is not a binary for this process is described', t => {
   const whole = readFileSync(addon);
   const other = Buffer.from(whole);
   other.writeUInt16LE(process.arch === 'x64' ? 183 : 62, 18);
@@ -88,12 +88,12 @@ test('a binary of another version is not used', t => {
   failsWith(t, outcome, new RegExp(`has version 0\\.0\\.0, but ${NAME} has version ${version}`), /and reinstall/);
 });
 
-test('a package with the source that has built nothing is named', t => {
+test('a source package that has built nothing is named', t => {
   const source = { source: { main: 'index.js', files: { 'index.js': `require('./${NAME}.node')` } } };
   failsWith(t, load(install(source)), /has not built its binary/, /npm rebuild swing-store-native-source/);
 });
 
-test('where addons are not allowed it says so', t => {
+test('if addons are forbidden, the error says so', t => {
   const directory = install();
   const whole = { SWING_STORE_NATIVE_PATH: addon };
   failsWith(t, load(directory, { flags: ['--no-addons'], env: whole }), /--no-addons/, /from its command line/);
@@ -108,7 +108,7 @@ test('where addons are not allowed it says so', t => {
   t.is(allowed.stdout, 'loaded\n', allowed.stderr);
 });
 
-test('the environment may name the binary, and nothing else is tried then', t => {
+test('a binary from the environment is the only one tried', t => {
   const file = path.join(scratch, 'any-name');
   symlinkSync(addon, file);
   const directory = install();
@@ -133,7 +133,7 @@ test('the environment may name the binary, and nothing else is tried then', t =>
   failsWith(t, none, /addon from SWING_STORE_NATIVE_PATH: \/nowhere\/it\.node does not exist/, /or unset it/);
 });
 
-test('each of the system’s reasons has its own words', t => {
+test('each reason of the system has its own message', t => {
   const file = '/modules/it.node';
   const say = (message, code = 'ERR_DLOPEN_FAILED') =>
     loadFailure([{ file, error: Object.assign(Error(message), { code }) }], own).message;
@@ -156,7 +156,7 @@ test('each of the system’s reasons has its own words', t => {
   t.regex(say('denied', 'ERR_ACCESS_DENIED'), /forbids reading .*--allow-fs-read/);
 });
 
-test('a command line without its addon fails in one line, and not as if it had found something', t => {
+test('a command line without its addon fails with one line and its own exit code', t => {
   const bin = path.join(install(), 'node_modules', NAME, 'bin', 'swing-store.js');
   const run = (...args) => spawnSync(process.execPath, [bin, ...args], { encoding: 'utf8' });
   const { status, stdout, stderr } = run('verify');
@@ -168,7 +168,7 @@ test('a command line without its addon fails in one line, and not as if it had f
   t.is(JSON.parse(json.stdout).error.code, 'ERR_SWING_STORE_ADDON');
 });
 
-linux('the C library is found without a report', t => {
+linux('the C library is detected without process.report', t => {
   const platform = file => {
     const code = `
       Object.defineProperty(process, 'report', { get() { throw Error('asked for a report'); } });
@@ -223,7 +223,7 @@ const bundle = directory => {
   return file;
 };
 
-test('in a bundle the message says what to do, and the environment names the binary', t => {
+test('in a bundle, the error says what to do, and the environment can name the binary', t => {
   const directory = mkdtempSync(path.join(scratch, 'bundle-'));
   // The package of the application that the bundle is part of: its version has nothing to do with the addon's.
   writeFileSync(path.join(directory, 'package.json'), JSON.stringify({ name: 'application', version: '9.9.9' }));

@@ -1,4 +1,4 @@
-/** The parts of the benchmark that are easily wrong without anyone noticing, and one run of it. */
+/** The parts of the benchmark whose faults would hardly be noticed, and one run of it. */
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -20,7 +20,7 @@ const makeDirectory = async t => {
   return dir;
 };
 
-test('sizes follow the scale, unless they are fixed or asked for', t => {
+test('sizes follow the scale, unless they are fixed or given', t => {
   const sizes = { keys: 1000, passes: fixed(4), rounds: 3 };
   t.deepEqual(resolveSizes(sizes, 1), { keys: 1000, passes: 4, rounds: 3 });
   t.deepEqual(resolveSizes(sizes, 0.01), { keys: 10, passes: 4, rounds: 1 });
@@ -37,7 +37,7 @@ test('sizes are read from the command line', t => {
   t.regex(/** @type {string} */ (readSize('kv-get', phases)), /must be PHASE\.SIZE=N/);
 });
 
-test('ratios are of medians, with and without commits', t => {
+test('ratios are those of medians, with and without commits', t => {
   const run = (wall, commit) => ({ wall, more: { commit } });
   const ours = [run(1, 0.5), run(2, 1), run(9, 1)];
   const reference = [run(10, 1), run(8, 1), run(9, 2)];
@@ -50,7 +50,7 @@ test('ratios are of medians, with and without commits', t => {
   t.is(sha256, undefined);
 });
 
-test('Markdown is written between its marks again', async t => {
+test('Markdown is replaced between its marks', async t => {
   const file = path.join(await makeDirectory(t), 'report.md');
   await writeFile(file, '# A report\n\nBefore.\n');
   const report = cell => ({
@@ -84,7 +84,7 @@ test('a chart shows bars on both sides of 1', t => {
   t.false(svg.includes('NaN'));
 });
 
-test('a run of some phases ends with the same work done by both', async t => {
+test('both implementations do the same work in a run of some phases', async t => {
   const dir = await makeDirectory(t);
   const json = path.join(dir, 'results.json');
   const phases = ['kv-get', 'transcript-add', 'import'];

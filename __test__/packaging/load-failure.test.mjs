@@ -1,5 +1,5 @@
-// Which of the binaries that there are is loaded, and what the error says where none can be, with files made here instead of
-// addons. `addon-loading.test.mjs` does the same with real ones, in processes of their own.
+// The choice of the binary, and the error if none can be loaded, with fake files instead of addons. `addon-loading.test.mjs`
+// does the same with real addons, in separate processes.
 import fs from 'node:fs';
 import Module, { createRequire } from 'node:module';
 import os from 'node:os';
@@ -64,7 +64,7 @@ const elf = (change = () => {}, size = 84) => {
   return bytes;
 };
 
-onLinux('what is wrong with a library is seen before it is loaded', t => {
+onLinux('faults of a library are found before it is loaded', t => {
   const { problemWith } = internal('load-failure.js');
   const file = path.join(scratch, 'library.node');
   const problem = bytes => {
@@ -100,7 +100,7 @@ onLinux('what is wrong with a library is seen before it is loaded', t => {
   );
 });
 
-test.serial('the error names one cause and what to do about it', t => {
+test.serial('the error names one cause and its remedy', t => {
   const { loadFailure } = internal('load-failure.js');
   const file = path.join(scratch, 'here.node');
   fs.writeFileSync(file, '');
@@ -149,7 +149,7 @@ test.serial('the error names one cause and what to do about it', t => {
   });
 });
 
-test.serial('where addons are off, and where Node.js is old', t => {
+test.serial('disabled addons, and an old Node.js', t => {
   const { loadFailure } = internal('load-failure.js');
   const error = Object.assign(Error('Cannot load'), { code: 'ERR_DLOPEN_DISABLED' });
   const said = () => loadFailure([{ file: 'x.node', error }], 'linux-x64-gnu').message;
@@ -171,7 +171,7 @@ test.serial('where addons are off, and where Node.js is old', t => {
   for (const fine of ['20.9.0', '20.10.0', '21.0.0', '22.1.0', '100.0.0']) t.notRegex(on(fine), /needs Node/);
 });
 
-test.serial('a bundle has no binary next to it', t => {
+test.serial('a bundle without a binary next to it', t => {
   const bundle = path.join(scratch, 'bundle');
   fs.mkdirSync(bundle, { recursive: true });
   for (const name of ['load-failure.js', 'platform.js']) fs.copyFileSync(internalFile(name), path.join(bundle, name));
@@ -182,7 +182,7 @@ test.serial('a bundle has no binary next to it', t => {
   t.regex(said(), /part of a bundle \(.*load-failure\.js\).*external/);
 });
 
-onLinux('the platform, by the program and by the system', t => {
+onLinux('the platform is detected from the program and the system', t => {
   const { platformName, headOf, NAME: name } = internal('platform.js');
   t.is(name, NAME);
   const file = path.join(scratch, 'program');
@@ -274,7 +274,7 @@ const loadFrom = (files, { environment = {}, fails = {} } = {}) => {
   );
 };
 
-onLinux('the binary that was built here comes first, then that for the platform, then that of the source', t => {
+onLinux("the order is the binary built here, the platform's package, the source package", t => {
   const { platformName } = internal('platform.js');
   const platform = platformName();
   const built = `${NAME}/${NAME}.${platform}.node`;

@@ -1,4 +1,4 @@
-// What `npm run mutants` makes of source text. The command itself needs cargo-mutants, and hours.
+// The changes that `npm run mutants` makes to source text. The command itself needs cargo-mutants, and hours.
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';

@@ -1,4 +1,4 @@
-/** What is published: it says one version, it installs, it finds its binary, and says what to do where there is none. */
+/** The published packages: they have one version, install, find their binary, and explain what to do without one. */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -39,7 +39,7 @@ const node = (directory, ...args) => spawnSync(process.execPath, args, { cwd: di
 
 const loading = directory => node(directory, '--input-type=module', '--eval', `await import('${NAME}')`);
 
-test('all packages say the same version, and the crate, too', t => {
+test('all packages and the crate have the same version', t => {
   t.deepEqual(outOfDate(), [], 'run "npm run packages"');
   const [, version] = /^version = "(.*)"$/m.exec(readFileSync(path.join(root, 'Cargo.toml'), 'utf8'));
   t.is(version, main().version);
@@ -52,7 +52,7 @@ test('the release workflow builds for every platform', t => {
   }
 });
 
-test('the package is light, names the binaries, and works with the one that fits', t => {
+test('the package is small, lists the binaries, and works with that of its platform', t => {
   const { unpackedSize } = packed.find(({ name }) => name === NAME);
   t.true(unpackedSize < 1e6, `${unpackedSize} bytes`);
   const directory = install('whole', '', `-${own}`);
@@ -69,7 +69,7 @@ test('the package is light, names the binaries, and works with the one that fits
   t.regex(stdout, /works on Node\.js/);
 });
 
-test('without a binary it says what to do', t => {
+test('without a binary, the error says what to do', t => {
   const { status, stderr } = loading(install('bare', ''));
   t.is(status, 1);
   t.true(stderr.includes(`${NAME} can't load its addon: there is no binary for ${own}`), stderr);
@@ -77,7 +77,7 @@ test('without a binary it says what to do', t => {
   t.true(stderr.includes(`npm install ${NAME}-source`), stderr);
 });
 
-test('a binary that can not be loaded is named with the reason', t => {
+test("a binary that can't be loaded is named with the reason", t => {
   const directory = install('damaged', '', `-${own}`);
   writeFileSync(path.join(directory, 'node_modules', `${NAME}-${own}`, path.basename(addon)), 'no library');
   const { status, stderr } = loading(directory);

@@ -1,4 +1,4 @@
-/** What CI and releases are made with does not change by itself, and the job that may publish builds nothing. */
+/** CI and releases use fixed versions of everything, and the job that may publish builds nothing. */
 import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,7 +12,7 @@ const read = (...parts) => readFileSync(path.join(root, ...parts), 'utf8');
 
 const files = readdirSync(path.join(root, '.github'), { recursive: true }).filter(file => file.endsWith('.yml'));
 
-test('workflows use what is fixed, and have the rights that they need', t => {
+test('workflows use fixed versions, and have only the permissions that they need', t => {
   t.true(files.length >= 3);
   for (const file of files) t.deepEqual(problemsOf(read('.github', file)), [], file);
 });
@@ -61,7 +61,7 @@ for (const [title, text, expected] of [
   });
 }
 
-test('every build of the project takes the crates that Cargo.lock names', t => {
+test('every build of the project uses Cargo.lock', t => {
   const builds = [
     ...['build.mjs', 'docs/build.mjs', 'release/build.mjs', 'release/check-source.mjs'].map(file =>
       read('scripts', ...file.split('/')),
@@ -82,7 +82,7 @@ test('every build of the project takes the crates that Cargo.lock names', t => {
   for (const command of commands) t.regex(command, /--locked/);
 });
 
-test('the version of Rust that CI has is one that Cargo.toml allows, and rustup asks nobody else for it', t => {
+test("CI's version of Rust satisfies Cargo.toml, and rustup needs no other source", t => {
   const [, least] = /^rust-version = "1\.(\d+)"$/m.exec(read('Cargo.toml'));
   const [, minor] = /^1\.(\d+)\.\d+\n$/.exec(read('.github', 'rust-version'));
   t.true(Number(minor) >= Number(least));
@@ -93,7 +93,7 @@ test('the version of Rust that CI has is one that Cargo.toml allows, and rustup 
   );
 });
 
-test('all names of packages are reserved, each once', t => {
+test('every package name is reserved, once', t => {
   t.is(new Set(names()).size, 9);
   t.deepEqual(placeholder('a').version, '0.0.0');
   t.is(placeholder('a').scripts, undefined);

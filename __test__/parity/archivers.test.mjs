@@ -1,5 +1,5 @@
-// Spans and snapshots that are archived as they come into being, beside the reference: the same files, the same contents,
-// the same failures. Ours writes them in the addon if it is given `nativeArchivePowers`, and by the powers of the caller otherwise.
+// Archiving spans and snapshots as they are created, compared with the reference: the same files, contents and failures.
+// Ours writes them in the addon with `nativeArchivePowers`, and with the caller's powers otherwise.
 import '@endo/init/debug.js';
 
 import test from 'ava';
@@ -77,7 +77,7 @@ for (const options of [{}, { keepTranscripts: false }, { keepSnapshots: true, ke
   });
 }
 
-check('the addon writes them if it is asked to; otherwise the powers are used, patched or not', async t => {
+check('the addon writes the files if it is selected; otherwise the powers are used, patched or not', async t => {
   await inTempDir(async base => {
     const { nativeArchivePowers } = subject.api;
     const calls = [];
@@ -138,7 +138,7 @@ check('the addon writes them if it is asked to; otherwise the powers are used, p
   });
 });
 
-test('what is rolled back stays archived', async t => {
+test('rolled-back spans stay archived', async t => {
   await compare('rollback', { keepTranscripts: false }, async ({ kernelStorage, hostStorage }, dir) => {
     const { transcriptStore, startCrank, establishCrankSavepoint, rollbackCrank, endCrank } = kernelStorage;
     transcriptStore.initTranscript('v1');
@@ -161,7 +161,7 @@ test('what is rolled back stays archived', async t => {
   });
 });
 
-test('nobody waits, and the store is closed', async t => {
+test('the archive is not awaited, and the store is closed', async t => {
   await inTempDir(async base => {
     for (const keepTranscripts of [true, false]) {
       const seen = [subject, reference].map(async ({ api }) => {
@@ -255,7 +255,7 @@ test('failures: files that must not grow', async t => {
   });
 });
 
-check('a killed process leaves whole files, and temporary ones', async t => {
+check('a killed process leaves complete files, and temporary ones', async t => {
   await inTempDir(async base => {
     const expected = path.join(base, 'expected');
     const begin = performance.now();

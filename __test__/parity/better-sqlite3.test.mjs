@@ -1,4 +1,4 @@
-// Our Database beside better-sqlite3: each does the same things, with the same results and errors.
+// Our Database compared with better-sqlite3: the same calls, results and errors.
 import '@endo/init/debug.js';
 import test from 'ava';
 
@@ -42,7 +42,7 @@ const sameOutcomes = (t, acts, open = [() => new Database(), () => new BetterSql
 
 const table = db => void db.exec('CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT UNIQUE, c BLOB, d)');
 
-test('values of every type, in and out', t => {
+test('values of every type, written and read', t => {
   const values = [null, undefined, 0, -0, 1.5, -7, 2 ** 53, 12345678901234567890n % 2n ** 62n, '', 'text', 'a\0b'];
   values.push(
     'é\u{1f600}',
@@ -123,7 +123,7 @@ test('statements', t => {
   ]);
 });
 
-test('while rows are read', t => {
+test('calls during iteration', t => {
   sameOutcomes(t, [
     table,
     db => db.prepare("INSERT INTO t (b) VALUES ('a'), ('b'), ('c')").run(),
@@ -195,7 +195,7 @@ test('pragmas and scripts', t => {
   ]);
 });
 
-test('opening, closing, and what a database says of itself', t => {
+test('opening, closing, and properties of a database', t => {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'swing-store-database-'));
   t.teardown(() => fs.rmSync(dir, { recursive: true, force: true }));
   for (const Kind of [Database, BetterSqlite3]) {
@@ -242,7 +242,7 @@ test('opening, closing, and what a database says of itself', t => {
   );
 });
 
-test('a database made of no bytes is an empty one', t => {
+test('a database from an empty buffer is empty', t => {
   const acts = [
     db => db.prepare('SELECT count(*) FROM sqlite_master').pluck().get(),
     db => db.exec('CREATE TABLE a (b)').memory,
@@ -272,7 +272,7 @@ const makers = {
   makeBundleStore: db => makeBundleStore(db, nothing),
 };
 
-test("better-sqlite3's handle on a file is refused, and what to write is shown", t => {
+test("better-sqlite3's handle on a file is refused, with the code to write instead", t => {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'swing-store-database-'));
   t.teardown(() => fs.rmSync(dir, { recursive: true, force: true }));
   const onFile = new BetterSqlite3(path.join(dir, 'file'));
@@ -299,7 +299,7 @@ test("better-sqlite3's handle on a file is refused, and what to write is shown",
   begun.close();
 });
 
-test("better-sqlite3's handle in memory becomes ours, with what it has", async t => {
+test("better-sqlite3's in-memory handle is taken over with its contents", async t => {
   const db = new BetterSqlite3(':memory:');
   db.exec("CREATE TABLE bundles (bundleID TEXT PRIMARY KEY, bundle BLOB); INSERT INTO bundles VALUES ('b1-a', 'zip')");
   const before = db.prepare('SELECT count(*) FROM bundles').pluck();
@@ -414,7 +414,7 @@ const MISTAKES = [
   db => db.prepare('INSERT INTO free VALUES (zeroblob(536870888))').run(),
 ];
 
-test('what a tool does wrong is worded as better-sqlite3 words it', t => {
+test("mistakes have better-sqlite3's messages", t => {
   for (const mistake of MISTAKES) {
     sameOutcomes(t, [
       db => void db.exec('CREATE TABLE checked (a PRIMARY KEY, b CHECK (b > 0)); CREATE TABLE free (a)'),

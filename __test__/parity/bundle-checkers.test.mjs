@@ -1,5 +1,5 @@
-// Archives with policies, attenuators and every language: ours says of each what `@endo/check-bundle` says, which runs the
-// attenuators. `npm run torture:bundles` tries thousands of spoiled ones.
+// Archives with policies, attenuators and every language: our result for each is that of `@endo/check-bundle`, which runs
+// the attenuators. `npm run torture:bundles` tries thousands of spoiled ones.
 import '@endo/init/debug.js';
 
 import test from 'ava';
@@ -35,7 +35,7 @@ test('bundles of every language, and archives with policies', async t => {
 
 const pack = attenuator => packPolicyBundle(makePolicyBundle({ attenuator }));
 
-test('attenuators that do their work', async t => {
+test('attenuators that work', async t => {
   for (const [name, attenuator] of Object.entries(attenuators)) {
     const bundle = pack(attenuator);
     t.is(await checkByToday(bundle), null, name);
@@ -43,7 +43,7 @@ test('attenuators that do their work', async t => {
   }
 });
 
-test('a kernel that has such a bundle can export, import and verify', async t => {
+test('a kernel with such a bundle can export, import and verify', async t => {
   const { initSwingStore, exportSwingStoreToDirectory, importSwingStoreFromDirectory, verifySwingStore } = subject.api;
   const [id, bytes] = pack(attenuators.importing);
   await inTempDir(async directory => {
@@ -64,7 +64,7 @@ test('a kernel that has such a bundle can export, import and verify', async t =>
   });
 });
 
-test('attenuators that fail, whatever their programs do', async t => {
+test('attenuators that always fail', async t => {
   for (const [name, attenuator] of Object.entries(impossibleAttenuators)) {
     const bundle = pack(attenuator);
     const refusal = await checkByToday(bundle);
@@ -81,7 +81,7 @@ test('attenuators that fail when they run are not run by ours', async t => {
   }
 });
 
-test('modules that only a program imports', async t => {
+test('modules that are missing from a record', async t => {
   const bundle = pack(computingAttenuator);
   t.is(await checkByToday(bundle), null);
   t.is(await checkByOurs(bundle), null);
@@ -94,7 +94,7 @@ test('modules that only a program imports', async t => {
   t.is(await checkByOurs(extraneous), refusal);
 });
 
-test('attenuators that somebody has changed', async t => {
+test('changed attenuators', async t => {
   const { map, files } = makePolicyBundle({ attenuator: attenuators.importing });
   for (const place of ['att-v1/index.js', 'att-v1/helper.js', 'att-v1/data.json']) {
     const bundle = packPolicyBundle({ map, files: { ...files, [place]: `${files[place]} ` } });

@@ -1,5 +1,5 @@
-// Every method in every situation that a caller may bring about, beside the reference: what comes of it is the same. Methods
-// are found in the living objects; one without a recipe in `support/common/calls/valid-calls.mjs` fails here.
+// Every method in every situation that a caller may cause has the same outcome as the reference's. Methods are found in live
+// objects; a method without an entry in `support/common/calls/valid-calls.mjs` fails here.
 import test from 'ava';
 
 import { faultsIn, runSituation } from '../support/common/calls/run-situation.mjs';

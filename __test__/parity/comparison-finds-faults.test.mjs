@@ -1,5 +1,4 @@
-// The comparison itself: it must find each of a number of deliberate faults, and
-// nothing where there is none.
+// Tests of the comparison: it must find each of several deliberate faults, and nothing else.
 import '@endo/init/debug.js';
 
 import fc from 'fast-check';
@@ -13,7 +12,7 @@ import { reference } from '../support/common/implementations.mjs';
 import { seed } from '../support/common/settings.mjs';
 import { suites } from '../support/parity/suites.mjs';
 
-test('what a test needs may be missing, but in CI only if that is said', t => {
+test('a requirement may be missing, but in CI only if the environment names it', t => {
   const program = `
     const { leaveOut } = await import(${JSON.stringify(new URL('../support/common/requirements.mjs', import.meta.url))});
     leaveOut({ log() {}, pass: () => console.log('left out'), fail: text => console.log(text) }, 'root');`;

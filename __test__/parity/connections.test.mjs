@@ -1,5 +1,5 @@
 // Several connections to one store that commit between each other's transactions: ours in this process, ours in another
-// one, and the reference's in a third. What each of them sees is what it sees where all three are the reference's.
+// one, and the reference's in a third. Each sees the same as if all three were the reference's.
 import '@endo/init/debug.js';
 
 import test from 'ava';
@@ -64,7 +64,7 @@ for (const [what, begin] of Object.entries({
   },
   "a tool's": ({ debug }) => debug.getDatabase().exec('BEGIN IMMEDIATE'),
 })) {
-  test.serial(`a transaction that begins with ${what} sees what others have committed`, async t => {
+  test.serial(`a transaction that begins with ${what} sees other commits`, async t => {
     useLimits('default');
     await inTempDir(async base => {
       const { openSwingStore } = subject.api;

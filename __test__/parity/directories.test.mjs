@@ -1,5 +1,5 @@
-// Exports to, and imports from, directories, beside what cosmic-swingset does in JavaScript with the reference: the
-// same files to the byte, the same tables, the same refusals.
+// Directory exports and imports, compared with cosmic-swingset's JavaScript and the reference: identical files, the same
+// tables, the same refusals.
 import '@endo/init/debug.js';
 
 import test from 'ava';
@@ -117,7 +117,7 @@ check('import in each mode of exports in each mode', async t => {
   });
 });
 
-check('options reach the store, and the export callback hears of all that was set', async t => {
+check('options reach the store, and the export callback gets every change', async t => {
   await inTempDir(async base => {
     const store = path.join(base, 'store');
     await makeStore(subject.api, store);
@@ -242,7 +242,7 @@ for (const [what, change] of Object.entries(spoilers)) {
   });
 }
 
-check('a store that a real kernel wrote', async t => {
+check("a real kernel's store", async t => {
   const packed = path.join(realStoreDir, 'swingstore.sqlite.xz');
   if (!fs.existsSync(packed)) {
     leaveOut(t, 'real-store', `there is no ${path.basename(packed)}`);

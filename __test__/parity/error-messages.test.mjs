@@ -1,4 +1,4 @@
-// Mistakes, one by one: the same message, kind of error and point of failure.
+// Wrong calls, one by one: the same message, kind of error and point of failure.
 import '@endo/init/debug.js';
 
 import test from 'ava';

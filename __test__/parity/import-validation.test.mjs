@@ -1,5 +1,4 @@
-// Import is validation: exports that were spoiled in every way we could think of
-// get the same verdict, with the same words, from both implementations.
+// Importing validates: spoiled exports of many kinds have the same result, with the same message, in both implementations.
 import '@endo/init/debug.js';
 
 import test from 'ava';
@@ -16,7 +15,7 @@ test('spoiled exports', t => run(t, suites.import, 200));
 
 test('repairing metadata', t => run(t, suites.repair, 80));
 
-test('an item too many, and the span that follows', async t => {
+test('a surplus item before the next span', async t => {
   const { initSwingStore, makeSwingStoreExporter } = reference.api;
   const dir = makeTempDir();
   t.teardown(() => removeDir(dir));

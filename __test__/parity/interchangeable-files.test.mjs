@@ -1,5 +1,5 @@
-// One file, two implementations: each opens, continues and exports what the other
-// wrote. Once with a store made here, once with a store that a real kernel wrote.
+// One file for two implementations: each opens, continues and exports the other's store. Uses a generated store and a real
+// kernel's store.
 import '@endo/init/debug.js';
 
 import test from 'ava';
@@ -69,7 +69,7 @@ const backAndForth = async (base, dirs, { rounds, blocks, vats }) => {
   }
 };
 
-test.serial('a store that is made here', async t => {
+test.serial('a generated store', async t => {
   t.timeout(300_000);
   await inTempDir(async base => {
     const dirs = ['one', 'two'].map(name => path.join(base, name));
@@ -103,7 +103,7 @@ const unpackRealStore = async dirs => {
   return undefined;
 };
 
-test.serial('a store that a real kernel wrote', async t => {
+test.serial("a real kernel's store", async t => {
   t.timeout(600_000);
   await inTempDir(async base => {
     const dirs = ['one', 'two'].map(name => path.join(base, name));

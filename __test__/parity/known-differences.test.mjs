@@ -1,5 +1,4 @@
-// Where ours and the reference part on purpose: that ours does what we say it
-// does, and that the reference still does what we say we do not copy.
+// Deliberate differences: ours behaves as documented, and the reference still behaves differently.
 import '@endo/init/debug.js';
 
 import test from 'ava';
@@ -899,7 +898,7 @@ cases.exportCallbackThrows = {
   },
 };
 
-test('each known difference has its tests', t => {
+test('each known difference has tests', t => {
   t.deepEqual(Object.keys(cases).sort(), Object.keys(knownDifferences).sort());
 });
 

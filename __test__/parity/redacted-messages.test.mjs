@@ -1,12 +1,11 @@
-// The messages of mistakes once more, under the default taming of errors. A
-// process has one lockdown, so this needs one of its own.
+// The messages of wrong calls under the default error taming. Needs a separate process, since a process has one lockdown.
 import test from 'ava';
 import { execFile } from 'node:child_process';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-test('messages with their details redacted', async t => {
+test('messages with redacted details', async t => {
   const script = fileURLToPath(new URL('../support/parity/programs/redacted-messages.mjs', import.meta.url));
   const { stdout } = await promisify(execFile)(process.execPath, [script], {
     timeout: 120_000,

@@ -1,6 +1,5 @@
-// The sub-stores on their own, over a database handle: the same calls of
-// ensureTxn, noteExport and trace, in the same order, with the same arguments.
-// And a store's wrap options, with wrappers that note and change what passes.
+// The sub-stores over a database handle: the same calls of ensureTxn, noteExport and trace, in the same order, with the same
+// arguments. And a store's wrap options, with wrappers that record and change calls.
 import '@endo/init/debug.js';
 
 import fc from 'fast-check';
@@ -89,7 +88,7 @@ test('wrapped sub-stores', async t => {
 });
 
 // The random sequences make the two alike.
-test('of a span, the archiver is called before the record is noted by ours, and after that by the reference', async t => {
+test('for a span, ours calls the archiver before noteExport, and the reference after it', async t => {
   for (const impl of pair) {
     const world = makeStandaloneWorld(impl, { transactions: true, writing: true, archive: true });
     const { transcriptStore } = world.store.kernelStorage;
@@ -111,7 +110,7 @@ test('of a span, the archiver is called before the record is noted by ours, and 
   }
 });
 
-test('the io of a snapStore measures, whatever it says', async t => {
+test('the io of a snapStore measures the times', async t => {
   for (const impl of pair) {
     const world = makeStandaloneWorld(impl, { archive: true });
     const { saveSnapshot } = world.store.kernelStorage.snapStore;

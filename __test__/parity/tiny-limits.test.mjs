@@ -1,5 +1,5 @@
-// The random sequences once more, with caches, buffers and chunks of a few bytes, so that each is
-// full all the time; or only some of them, so that what is in one and not in the other shows.
+// The random sequences with caches, buffers and chunks of a few bytes, which are always full; or with only some small
+// limits, which reveals data that is in one place and missing in another.
 import '@endo/init/debug.js';
 
 import fc from 'fast-check';

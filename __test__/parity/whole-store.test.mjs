@@ -1,5 +1,5 @@
-// The store as a whole: everything mixed, exporters that stay open while the store
-// goes on, and imports of each implementation's exports by the other.
+// The whole store: steps of all kinds mixed, exporters that stay open while the store is used, and imports of each
+// implementation's exports by the other.
 import '@endo/init/debug.js';
 
 import test from 'ava';

@@ -1,5 +1,5 @@
-// Stores whose schema is not a swing-store's: nothing opens one for writing that would change or refuse what a kernel
-// writes, nothing reads what has the place of a table, and a verification names each difference.
+// Stores with a different schema: a schema that would change or refuse a kernel's writes can't be opened for writing, nothing
+// reads an object in place of a table, and a verification names each difference.
 import test from 'ava';
 
 import sqlite3 from 'better-sqlite3';
@@ -163,7 +163,7 @@ for (const [name, change] of Object.entries(harmless)) {
   });
 }
 
-test('a function that a schema names has no effect, and no journal is left out by a tool', async t => {
+test('a function in a schema has no effect, and no tool disables the journal', async t => {
   await inStore(async store => {
     const { debug, hostStorage } = api.openSwingStore(store.dir);
     const db = debug.getDatabase();

@@ -1,4 +1,4 @@
-// Situations in which the reference's process would end, or its statements are busy: ours answers, or fails with an error.
+// Situations in which the reference's process would end, or its statements are busy: ours returns or fails with an error.
 import test from 'ava';
 
 import { faultsIn, runSituation } from '../support/common/calls/run-situation.mjs';

@@ -1,5 +1,5 @@
-// Input that is small and becomes large, or has no end: an error results, and the process does not grow with it. Each
-// in a process of its own, whose memory at the most the system tells.
+// Small input that expands to large data, or endless input, causes an error without using much memory. Each case runs in a
+// separate process, whose peak memory is measured.
 import { execFile } from 'node:child_process';
 import path from 'node:path';
 import process from 'node:process';

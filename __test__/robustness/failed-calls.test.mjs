@@ -1,5 +1,5 @@
-// A call that fails leaves everything as it was: contents, copies of values, hashes, exports, and the commit after it. Each
-// method is made to fail at each of its steps, and compared with a store on which it was never called.
+// A failed call changes nothing: contents, cached values, hashes, exports, and the next commit stay the same. Each method
+// fails at each of its steps, and the store is compared with one on which the method was never called.
 import '@endo/init/debug.js';
 
 import fs from 'node:fs';

@@ -1,5 +1,5 @@
-// A disk that is full at one point or another of whatever is done on it: what is said, what is left, and whether work goes
-// on in the same process once there is room again.
+// A disk that becomes full at any point of a job: the error, the files that are left, and whether the same process can
+// continue once there is space.
 import test from 'ava';
 
 import fs from 'node:fs';

@@ -1,4 +1,4 @@
-// Stores, exporters and iterators that nobody closes are collected, with the files and threads that they hold.
+// Unclosed stores, exporters and iterators are collected, with their files and threads.
 import test from 'ava';
 
 import { execFile } from 'node:child_process';
@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 
 const program = fileURLToPath(new URL('../support/robustness/programs/abandon-stores.mjs', import.meta.url));
 
-test('what is abandoned is let go of', async t => {
+test('abandoned stores, exporters and iterators are collected', async t => {
   if (process.platform !== 'linux') {
     t.log('only Linux tells how many files and threads a process has');
     t.pass();

@@ -1,4 +1,4 @@
-// Spoiled exports and bundles get the same verdict from both. `npm run torture:hostile` tries thousands of others.
+// Both implementations give the same result for spoiled exports and bundles. `npm run torture:hostile` tries thousands.
 import '@endo/init/debug.js';
 
 import test from 'ava';
@@ -15,7 +15,7 @@ test('hostile exports and bundles', async t => {
   });
 });
 
-test('what a message quotes is quoted as the reference does it', async t => {
+test('messages quote values as the reference does', async t => {
   const refusals = async ({ importSwingStore }, key) => {
     const exporter = {
       async *getExportData() {

@@ -1,5 +1,5 @@
-// Stored snapshots that are no plain gzip file: the same verdict and the same bytes as from Node's gunzip, which the
-// reference reads them by. (There an error ends the process, so it is asked directly.)
+// Stored snapshots that are unusual gzip files: the same result and bytes as with Node.js's gunzip, which the reference uses.
+// (There an error ends the process, so the test calls gunzip directly.)
 import '@endo/init/debug.js';
 
 import { Buffer } from 'node:buffer';
@@ -158,7 +158,7 @@ const compare = async (t, named) => {
   return taken;
 };
 
-test('odd gzip files', async t => {
+test('unusual gzip files', async t => {
   t.deepEqual(await compare(t, Object.entries(files)), { both: 14, neither: 23 });
 });
 

@@ -1,5 +1,5 @@
-// What is read is what was committed: stores with the journal of a transaction that was not finished, or with a log, as a
-// kill leaves them. Plain SQLite, by better-sqlite3 on a copy, says what was committed.
+// Readers see only commits: stores with the journal of an unfinished transaction, or with a log, as a kill leaves them. SQLite
+// itself (better-sqlite3 on a copy) gives the expected contents.
 import '@endo/init/debug.js';
 
 import test from 'ava';
@@ -215,7 +215,7 @@ for (const [name, { make, height }] of Object.entries(cases)) {
   });
 }
 
-test('a store with a log stays as it is when it is read', async t => {
+test('reading a store with a log does not change it', async t => {
   const dir = at('left alone');
   fs.mkdirSync(dir);
   logged(fileIn(dir));

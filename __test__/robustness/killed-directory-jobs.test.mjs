@@ -1,5 +1,5 @@
-// Processes that are killed in the middle of an export or an import, at moments that chance picks: what they leave is
-// whole or passes for nothing, and the next one finds its way.
+// Processes that are killed at random times during an export or an import leave a complete result or none, and the next
+// process succeeds.
 import test from 'ava';
 
 import fs from 'node:fs';

@@ -1,13 +1,13 @@
-// Imports, exports, and all that changes a store as a whole are killed at any moment: what they leave is whole, or what was
-// there before, or plainly neither; and a second attempt succeeds. `npm run torture:jobs` does the same some thousand
-// times, and for the command line, too.
+// Imports, exports and other jobs that are killed at random times leave a complete result, the previous state, or something
+// recognizably unfinished; and a second attempt succeeds. `npm run torture:jobs` does the same thousands of times, also for
+// the command line.
 import test from 'ava';
 
 import { crashJobs } from '../support/torture/killed-jobs.mjs';
 import { leaveOut } from '../support/common/requirements.mjs';
 import { inTempDir } from '../support/common/world.mjs';
 
-test('what a killed job leaves is whole or nothing, and it can be done again', async t => {
+test('a killed job leaves a complete result or none, and can be repeated', async t => {
   t.timeout(300_000);
   await inTempDir(async base => {
     const names = ['importSwingStore.0', 'importFromDirectory.1', 'exportToDirectory', 'repair', 'prune', 'archive'];

@@ -1,4 +1,4 @@
-// A kernel's process is killed at any moment: its store is at the last commit that it was told of, or at the one under way.
+// The store of a killed kernel is in the state of the last confirmed commit, or of the commit in progress.
 // `npm run torture:crash` does the same thousands of times.
 import '@endo/init/debug.js';
 
@@ -6,7 +6,7 @@ import test from 'ava';
 import { crashKernel } from '../support/torture/killed-kernel.mjs';
 import { inTempDir } from '../support/common/world.mjs';
 
-test('a killed kernel loses nothing that was committed', async t => {
+test('a killed kernel loses no commit', async t => {
   await inTempDir(async base => {
     const figures = await crashKernel(base, {
       rounds: 12,

@@ -1,5 +1,5 @@
-// Processes that are killed while they prune a store, or fill it again, at moments that chance picks: what they leave is
-// understood by everybody, and the next one finishes it.
+// Processes that are killed at random times while they prune or repopulate a store leave a valid store, and the next process
+// finishes the work.
 import test from 'ava';
 
 import fs from 'node:fs';

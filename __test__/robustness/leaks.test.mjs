@@ -1,4 +1,4 @@
-// Short runs of `npm run torture:leaks` and `npm run soak`, each in a process of its own, and of their way to judge.
+// Short runs of `npm run torture:leaks` and `npm run soak` in separate processes, and a test of their judgement.
 import test from 'ava';
 
 import { execFile } from 'node:child_process';
@@ -22,8 +22,8 @@ const run = (t, script, args) =>
     t.log(stdout.trim().split('\n').at(-1) === '}' ? stdout.slice(stdout.lastIndexOf('\n{')) : stdout);
   });
 
-test.serial('nothing stays of rounds of impatience', run, 'leaks.mjs', ['--rounds', '60']);
-test.serial('a kernel beside readers, for a few seconds', run, 'soak.mjs', [
+test.serial('impatient callers leave nothing in use', run, 'leaks.mjs', ['--rounds', '60']);
+test.serial('a kernel with readers, for a few seconds', run, 'soak.mjs', [
   '--minutes',
   '0.05',
   '--idle',
@@ -36,7 +36,7 @@ const MIB = 2 ** 20;
 const series = (count, of) => Array.from({ length: count }, (_, i) => ({ rss: of(i) }));
 const bound = { rss: 24 * MIB };
 
-test('a leak is seen, however small, and noise is not', t => {
+test('a small leak is found, and noise is not', t => {
   const noise = i => ((i * 7919) % 40) * MIB;
   t.deepEqual(
     judge(

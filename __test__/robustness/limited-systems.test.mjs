@@ -1,4 +1,4 @@
-/** Systems that lack something: directories that can't be synced, second names, locks; threads; open files. */
+/** Systems without syncs of directories, hard links or locks; with few threads; with few file descriptors. */
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';

@@ -1,5 +1,5 @@
-// Files, directories and disks that may not be read or written: what is said, and that nothing is left half-done. The
-// programs in `support/robustness/disk` also see that everything can be done once the cause is gone.
+// Files, directories and disks without permission to read or write: the errors, and that no partial work is left. The
+// programs in `support/robustness/disk` also check that everything succeeds with permission.
 import '@endo/init/debug.js';
 
 import test from 'ava';

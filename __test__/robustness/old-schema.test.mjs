@@ -1,5 +1,5 @@
-// Stores whose tables lack a column, as those of an older schema do: refused before anything is written, by functions of
-// the reference in its words, by our own with advice.
+// Stores whose tables lack a column, as in older schemas, are refused before anything is written: with the reference's message
+// by its functions, and with advice by our own.
 import '@endo/init/debug.js';
 
 import sqlite3 from 'better-sqlite3';
@@ -121,7 +121,7 @@ check('no journal mode is changed', async t => {
   });
 });
 
-check('functions of our own say what is the matter, and write nothing', async t => {
+check('functions of our own explain the error, and write nothing', async t => {
   await inTempDir(async base => {
     const at = name => path.join(base, name);
     const good = reference.api.initSwingStore(at('good'));

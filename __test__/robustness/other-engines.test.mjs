@@ -1,4 +1,4 @@
-// What engines other than Node's own do not have: buffers and strings over foreign memory.
+// Features that other engines than Node.js's lack: buffers and strings over foreign memory.
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';

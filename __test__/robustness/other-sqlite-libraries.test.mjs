@@ -1,5 +1,5 @@
-// Other SQLite libraries of the same process that have a store's file open: a second copy of this package, the reference,
-// better-sqlite3. Each case is a process of its own.
+// Other SQLite libraries in the same process that have a store's file open: a second copy of this package, the reference,
+// better-sqlite3. Each case has its own process.
 import test from 'ava';
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';

@@ -1,5 +1,5 @@
-// Whose files are, and who may read them: stores and files that replace others, what is hidden while work is going on, and
-// what lies beside a store and is none of ours.
+// Owners and permissions: of stores and files that replace others, of hidden files during work, and of unrelated files next to
+// a store.
 import '@endo/init/debug.js';
 
 import test from 'ava';
@@ -120,7 +120,7 @@ onUnix('init erases a link to a directory, not what it leads to', async t => {
   t.deepEqual(fs.readFileSync(fileIn(dir)), fs.readFileSync(fileIn(at('store'))));
 });
 
-test('a file in the place of a store stays until an import is committed', async t => {
+test("a file at a store's path stays until an import is committed", async t => {
   const file = at('a file');
   fs.writeFileSync(file, 'old');
   for (const name of ['import', 'import from a directory']) {
@@ -153,7 +153,7 @@ onUnix('what is hidden is hidden from others, whatever the umask', async t => {
   t.deepEqual(JSON.parse(stdout), ['700', '600']);
 });
 
-test('a page replaces nothing but its file', async t => {
+test('a report replaces only its file', async t => {
   fs.mkdirSync(at('pages/.env-production'), { recursive: true });
   fs.writeFileSync(at('pages/.env-production/lock'), '');
   fs.writeFileSync(at('pages/.env-production/key'), 'secret');

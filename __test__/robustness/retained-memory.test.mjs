@@ -1,4 +1,4 @@
-// What JavaScript has of a store, and what a store has of JavaScript's, keeps no more than itself.
+// Strings that pass between JavaScript and a store do not retain larger strings.
 import '@endo/init/debug.js';
 
 import fs from 'node:fs';
@@ -49,7 +49,7 @@ const temporaryDirectory = t => {
 
 const times = work => Array.from({ length: COUNT }, (_, i) => work(i));
 
-test.serial('pieces of large texts do keep these, or else nothing here tests anything', async t => {
+test.serial('slices of large texts retain these, or else this file tests nothing', async t => {
   const { bytes, kept } = await growth(async () => times(() => piece()));
   t.true(bytes > (COUNT * LENGTH) / 2, `${bytes}`);
   t.is(kept.length, COUNT);
@@ -68,7 +68,7 @@ for (const [what, use] of Object.entries({
   getNextKey: ({ kvStore }) => kvStore.getNextKey(piece()),
   savepoints: ({ establishCrankSavepoint }) => establishCrankSavepoint(piece()),
 })) {
-  test.serial(`a store keeps no text that what it is given was cut from: ${what}`, async t => {
+  test.serial(`a store does not retain the texts that its arguments were cut from: ${what}`, async t => {
     const { kernelStorage, hostStorage } = initSwingStore(null);
     kernelStorage.startCrank();
     const { bytes } = await growth(async () => void times(i => use(kernelStorage, i)));
@@ -92,7 +92,7 @@ const makeLargeStore = async (dir, exportCallback) => {
   return hostStorage;
 };
 
-test.serial('keys that an exportCallback is given do not keep the values', async t => {
+test.serial('keys that an exportCallback gets do not retain the values', async t => {
   const keys = [];
   const dir = temporaryDirectory(t);
   const { bytes } = await growth(async () => {
@@ -103,7 +103,7 @@ test.serial('keys that an exportCallback is given do not keep the values', async
   t.true(bytes < 4 * MIB, `${bytes}`);
 });
 
-test.serial('keys of export data do not keep the values, nor items one another', async t => {
+test.serial('keys of export data do not retain the values, nor items each other', async t => {
   const dir = temporaryDirectory(t);
   const { close } = await makeLargeStore(dir);
   await close();
@@ -132,7 +132,7 @@ for (const [how, close] of Object.entries({
   'hostStorage.close': store => store.hostStorage.close(),
   'Database.close': store => store.debug.getDatabase().close(),
 })) {
-  test.serial(`a closed store remembers no values: ${how}`, async t => {
+  test.serial(`a closed store retains no values: ${how}`, async t => {
     const store = initSwingStore(null);
     const { kvStore } = store.kernelStorage;
     const filled = await growth(async () => {

@@ -1,4 +1,4 @@
-// Stores that are replaced or erased while somebody has them open: refused, whoever it is.
+// Replacing or erasing a store is refused while it is open anywhere.
 import '@endo/init/debug.js';
 
 import test from 'ava';
@@ -102,7 +102,7 @@ for (const implementation of ['ours', 'reference']) {
   }
 }
 
-test('this process has it', async t => {
+test('open in this process', async t => {
   await inPlaces(async at => {
     for (const open of [
       () => api.openSwingStore(at('store')).hostStorage,
@@ -128,7 +128,7 @@ test('this process has it', async t => {
   });
 });
 
-test('an import that is refused at its commit is committed once the store is closed', async t => {
+test('an import whose commit is refused can be committed once the store is closed', async t => {
   await inPlaces(async at => {
     const old = api.openSwingStore(at('store'));
     const { hostStorage } = await api.importSwingStore(api.makeSwingStoreExporter(at('exported')), at('store'));
@@ -150,7 +150,7 @@ test('an import that is refused at its commit is committed once the store is clo
   });
 });
 
-test('what an import replaces is said, and going back takes --force', async t => {
+test('an import names what it replaces, and an older height needs --force', async t => {
   await inPlaces(async at => {
     const args = ['import', '--state-dir', at('store'), '--export-dir', at('export')];
     const refused = await runCli(args);

@@ -1,5 +1,5 @@
-// What each work leaves is on the disk in an order that a loss of power can't turn against it: judged by the calls that a
-// process makes of the system, which a library that is loaded before libc logs.
+// Each job writes to the disk in an order that survives a loss of power. Judged by the system calls of the process, which a
+// preloaded library logs.
 import test from 'ava';
 
 import fs from 'node:fs';

@@ -1,5 +1,5 @@
-// Two processes on one file. The second that wants to write waits, and is refused after the timeout in SQLite's words; it can
-// go on once the first has committed. Those who read are never refused, nor does the writer wait for them.
+// Two processes with one file. A second writer waits, fails after the timeout with SQLite's message, and can continue once the
+// first has committed. Readers never fail, and writers never wait for them.
 import '@endo/init/debug.js';
 
 import test from 'ava';
@@ -55,7 +55,7 @@ for (const [first, second] of [
 }
 
 for (const name of ['ours', 'reference']) {
-  test.serial(`readers go on while ${name} writes, and see the last commit`, t =>
+  test.serial(`readers continue while ${name} writes, and see the last commit`, t =>
     withStore(async (dir, base) => {
       const writer = await makeHolder(name, dir);
       // To open a store takes the lock for a moment, to make what tables there are not.
@@ -104,7 +104,7 @@ for (const name of ['ours', 'reference']) {
     }),
   );
 
-  test(`a store can't be opened by ${name} while another writes, and can be afterwards`, t =>
+  test(`${name} can't open a store while another process writes, and can afterwards`, t =>
     withStore(async dir => {
       const [writer, other] = [await makeHolder('ours', dir), await makeHolder(name, dir)];
       await writer.tell('write');
@@ -117,7 +117,7 @@ for (const name of ['ours', 'reference']) {
       await writer.close();
     }));
 
-  test.serial(`what ${name} has not committed when it is killed is gone, and the lock with it`, t =>
+  test.serial(`killing ${name} discards its uncommitted changes and releases its lock`, t =>
     withStore(async dir => {
       const writer = await makeHolder(name, dir);
       const { kernelStorage, hostStorage } = api.openSwingStore(dir);

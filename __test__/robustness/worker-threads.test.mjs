@@ -1,6 +1,6 @@
 /**
- * The addon in several threads at once. Threads that end early, by themselves or not, in the middle of whatever they
- * were doing, crash nothing, and the stores that they leave are as they were at their last commit.
+ * The addon in several threads. Threads that end or are terminated during any work crash nothing, and leave their stores in
+ * the state of the last commit.
  */
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -49,7 +49,7 @@ test.serial('threads that exit while they work', run, [...each('finish', 0), ...
 test.serial('threads that are terminated', run, [...each('finish', 0), ...each('terminate', 0, 1, 5, 25, 100)]);
 test.serial('threads that exit in a callback', run, [...each('finish', 0), ...each('callback', 0, 0)]);
 test.serial('threads that throw', run, [...each('finish', 0), ...each('throw', 0, 10)]);
-test.serial('all of it at once', run, [
+test.serial('all of these at once', run, [
   ...each('finish', 0, 0),
   ...each('exit', 3),
   ...each('terminate', 7),

@@ -1,4 +1,4 @@
-// Wrong arguments and wrong streams: thousands of them, in processes of their own.
+// Thousands of wrong arguments and streams, in separate processes.
 import test from 'ava';
 
 import { faultsIn, runSituation } from '../support/common/calls/run-situation.mjs';

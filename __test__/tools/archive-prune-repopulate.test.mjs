@@ -1,5 +1,5 @@
-// The whole circle: history is archived, pruned, filled in again from the archive, and verified. Once while a kernel's
-// store runs and once for a store that is there already; by the library and from a shell.
+// The whole cycle: history is archived, pruned, restored from the archive, and verified. For a running kernel's store and for
+// an existing store; with the library and from a shell.
 import '@endo/init/debug.js';
 
 import test from 'ava';
@@ -41,7 +41,7 @@ const kindsFound = async (store, artifactMode) => {
 
 const sound = { ok: true, kinds: [] };
 
-test('what a running store archives comes back after it was pruned', async t => {
+test("a running store's archive restores what was pruned", async t => {
   await inDir(async at => {
     const powers = { fs, path, tmp };
     await makeAsKernel(subject.api, at('store'), {
@@ -70,7 +70,7 @@ test('what a running store archives comes back after it was pruned', async t => 
   });
 });
 
-test('what a store has is archived later, and comes back', async t => {
+test('a later archive of a store restores what was pruned', async t => {
   await inDir(async at => {
     await makeAsKernel(subject.api, at('store'), { keepSnapshots: true });
     fs.cpSync(at('store'), at('original'), { recursive: true });

@@ -1,4 +1,4 @@
-// Archiving what a store has, beside what the reference's archivers wrote when it came into being.
+// Archiving an existing store, compared with the files of the reference's archivers.
 import '@endo/init/debug.js';
 
 import test from 'ava';
@@ -88,7 +88,7 @@ check('modes, current spans, and a kernel at work', async t => {
   });
 });
 
-check('what is wrong is said', async t => {
+check('errors', async t => {
   await inTempDir(async base => {
     const at = name => path.join(base, name);
     await makeArchived(at);
@@ -113,7 +113,7 @@ check('what is wrong is said', async t => {
   });
 });
 
-check('the command', async t => {
+check('the command line', async t => {
   await inTempDir(async base => {
     const at = name => path.join(base, name);
     await makeArchived(at);

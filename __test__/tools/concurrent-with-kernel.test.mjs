@@ -1,5 +1,5 @@
-// Pruning and filling a store again, while a kernel in another process commits block after block on it: neither ever
-// fails, and the kernel never waits for long.
+// Pruning and repopulating a store while a kernel in another process commits blocks: neither ever fails, and the kernel never
+// waits for long.
 import '@endo/init/debug.js';
 
 import test from 'ava';
@@ -96,7 +96,7 @@ for (const [which, idle] of [
   });
 }
 
-test.serial('a store that is open in this very process', async t => {
+test.serial('a store that is open in the same process', async t => {
   await inDir(t, async at => {
     const { kernelStorage, hostStorage } = openSwingStore(at('store'));
     const { kvStore, transcriptStore } = kernelStorage;
@@ -128,7 +128,7 @@ test.serial('a store that is open in this very process', async t => {
   });
 });
 
-test.serial('not beside a store in the unsafe fast mode', async t => {
+test.serial('a store in the unsafe fast mode is refused', async t => {
   await inDir(t, async at => {
     const { kernelStorage, hostStorage } = openSwingStore(at('store'), { unsafeFastMode: true });
     kernelStorage.kvStore.set('key', 'value');

@@ -1,4 +1,4 @@
-// Comparison of stores and exports, of either implementation.
+// Comparison of stores and exports of both implementations.
 import '@endo/init/debug.js';
 
 import test from 'ava';
@@ -66,7 +66,7 @@ check(
 );
 
 check(
-  'what differs is told, by the command, too',
+  'differences are reported, by the command line, too',
   inBase(async (t, at) => {
     for (const name of ['a', 'b']) await makeAsKernel(subject.api, at(name));
     const { kernelStorage, hostStorage } = openSwingStore(at('b'));
@@ -135,7 +135,7 @@ const mirrored = report => {
 };
 
 check(
-  'whatever only one of the two has is found on either side',
+  'data that only one of the two has is found',
   inBase(async (t, at) => {
     await makeAsKernel(subject.api, at('plain'));
     await exportSwingStoreToDirectory(at('plain'), at('plain export'), { artifactMode: 'debug' });
@@ -222,7 +222,7 @@ check(
 );
 
 check(
-  'progress, ending, and what is refused',
+  'progress, aborts, and refusals',
   inBase(async (t, at) => {
     await makeAsKernel(subject.api, at('a'));
     await exportSwingStoreToDirectory(at('a'), at('skip'), { exportDataMode: 'skip' });

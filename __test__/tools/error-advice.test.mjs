@@ -1,4 +1,4 @@
-// What the command line, and functions of our own, say when something can't be done as it was asked for: the advice works.
+// Advice in errors of the command line and of our own functions: following it works.
 import '@endo/init/debug.js';
 
 import test from 'ava';
@@ -36,7 +36,7 @@ const count = (dir, table) => {
   return found;
 };
 
-test('an incomplete export names what is missing and what to do, and that works', async t => {
+test('an incomplete export names what is missing and a remedy, which works', async t => {
   await inDir(async at => {
     await makeStore(subject.api, at('store'));
     await exportSwingStoreToDirectory(at('store'), at('full'), { artifactMode: 'debug' });
@@ -80,7 +80,7 @@ test('an incomplete export names what is missing and what to do, and that works'
   });
 });
 
-test('an export is kept apart from the store, and so is an archive', async t => {
+test("an export or an archive within the store's directory is refused", async t => {
   await inDir(async at => {
     await makeStore(subject.api, at('home/store'));
     fs.symlinkSync(at('home/store'), at('link'));
@@ -139,7 +139,7 @@ privileged('a dry run needs no permission to write', async t => {
   });
 });
 
-test('only modes are offered that are taken', async t => {
+test('only supported modes are offered', async t => {
   for (const [command, option] of [
     ['prune', '--keep'],
     ['repopulate', '--artifact-mode'],
@@ -152,7 +152,7 @@ test('only modes are offered that are taken', async t => {
   }
 });
 
-test('a path without an option is told which one to use', async t => {
+test('an error about a path without an option names the option', async t => {
   for (const [args, advice] of [
     [
       ['verify', '/var/lib/agoric'],
@@ -171,7 +171,7 @@ test('a path without an option is told which one to use', async t => {
   t.notRegex((await runCli(['verify', '--stat-dir', '/x'])).stderr, /name it by an option/);
 });
 
-test('a vat is found by the name that the table shows', async t => {
+test('a vat is found by its name in the table', async t => {
   await inDir(async at => {
     await makeHistoryStore(subject.api, at('store'));
     const stateDir = ['--state-dir', at('store')];
@@ -216,7 +216,7 @@ const interrupt = async (dir, args, signal) => {
   return ended;
 };
 
-test('work that is interrupted says what was done, and goes on when it is done again', async t => {
+test('interrupted work reports its progress, and continues when it is repeated', async t => {
   await inDir(async at => {
     const spans = 1500;
     await makeLong(at('store'), spans);

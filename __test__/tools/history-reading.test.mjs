@@ -1,4 +1,4 @@
-// Reading transcripts through a history; its moment, its end, and what it does to the store: nothing.
+// Reading transcripts through a history: its view of one commit, its end, and that it does not change the store.
 import '@endo/init/debug.js';
 import test from 'ava';
 
@@ -64,7 +64,7 @@ test('items by position, range, span and incarnation', async t => {
   t.true(Object.isFrozen(item));
 });
 
-test('more than fits into a batch, with odd strings in it', async t => {
+test('more than a batch, with unusual strings', async t => {
   const dir = makeDir(t);
   const { kernelStorage, hostStorage } = api.initSwingStore(dir);
   const { transcriptStore } = kernelStorage;
@@ -90,7 +90,7 @@ test('more than fits into a batch, with odd strings in it', async t => {
   await history.close();
 });
 
-test('what is missing is told before the first item', async t => {
+test('missing items are reported before the first item', async t => {
   const sql = `DELETE FROM transcriptItems WHERE vatID = 'v6' AND position IN (5, 14, 15);
     DELETE FROM transcriptItems WHERE vatID = 'v1' AND position < 10`;
   const { history } = await historyOf(t, { sql });
@@ -116,7 +116,7 @@ test('what is missing is told before the first item', async t => {
   t.like(first, { artifact: 'transcript.v6.4.9', items: 4 });
 });
 
-test('a record that is missing between two others', async t => {
+test('a missing record between two others', async t => {
   const sql = "DELETE FROM transcriptSpans WHERE vatID = 'v1' AND startPos = 5";
   const { history } = await historyOf(t, { sql });
   const message = 'the spans of vat "v1" do not follow each other: one ends at 5, the next one starts at 10';
@@ -124,7 +124,7 @@ test('a record that is missing between two others', async t => {
   t.is((await collect(history.readIncarnation('v1', 0, { skipMissing: true }))).length, 7);
 });
 
-test('what is not there to be read', async t => {
+test('reading what does not exist', async t => {
   const { history } = await historyOf(t);
   const range = (start, end) =>
     `positions ${start} up to, not including, ${end} were asked for; vat "v6" has 0 up to, not including, 30`;
@@ -159,7 +159,7 @@ test('what is not there to be read', async t => {
   for await (const { position } of history.readItems('v6')) if (position === 3) break;
 });
 
-test('a history shows one moment, and holds up nobody', async t => {
+test('a history shows one commit, and blocks no other connection', async t => {
   const { history, dir } = await historyOf(t);
   const before = await collect(history.readItems('v6'));
   const reader = history.readItems('v6');
@@ -204,7 +204,7 @@ test('the end of a history', async t => {
   t.throws(() => history.readItems('v6'), closed);
 });
 
-test('the store is as before', async t => {
+test('reading does not change the store', async t => {
   const { history, dir } = await historyOf(t);
   const file = path.join(dir, 'swingstore.sqlite');
   const before = fs.readFileSync(file);
@@ -224,7 +224,7 @@ test('old stores without some tables', async t => {
   t.is(plan.missing.length, 2);
 });
 
-test('what is no store', async t => {
+test('directories without a store', async t => {
   const dir = makeDir(t);
   t.throws(() => openSwingStoreHistory(dir), {
     code: 'ERR_SWING_STORE_OPEN',
@@ -243,7 +243,7 @@ test('what is no store', async t => {
   t.throws(() => openSwingStoreHistory(dir), { code: 'ERR_SWING_STORE_OPEN', message: /file is not a database/ });
 });
 
-test('what is returned is hardened, and there by require, too', async t => {
+test('results are hardened, also with require', async t => {
   t.is(createRequire(import.meta.url)('../../index.js').openSwingStoreHistory, openSwingStoreHistory);
   const { history } = await historyOf(t);
   for (const value of [history, await history.getVat('v6'), await history.replayPlan('v6'), history.readItems('v6')]) {
@@ -286,7 +286,7 @@ const asNobody = fn => {
   });
 });
 
-test.serial('a store that someone else is running', async t => {
+test.serial('a store in use by another process', async t => {
   const dir = makeDir(t);
   await makeHistoryStore(api, dir);
   fs.chmodSync(dir, 0o755);

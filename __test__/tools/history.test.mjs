@@ -1,4 +1,4 @@
-// A store's history: what it says of stores that are whole, and of such that were pruned or damaged.
+// The history of complete, pruned and damaged stores.
 import test from 'ava';
 
 import fs from 'node:fs';
@@ -129,7 +129,7 @@ test('pseudo-deliveries', async t => {
   t.deepEqual(await history.listPseudoDeliveries('v3'), []);
 });
 
-test('what is malformed or missing is reported in its place', async t => {
+test('malformed and missing items are reported with their positions', async t => {
   const odd = {
     0: 'not json',
     3: '{"d":"save-snapshot"}',
@@ -253,7 +253,7 @@ test('a plan of each incarnation', async t => {
   });
 });
 
-test('a plan of what was pruned says what is missing', async t => {
+test('a plan of a pruned incarnation lists what is missing', async t => {
   const { history } = await historyOf(t, { options: { keepSnapshots: false, keepTranscripts: false } });
   t.deepEqual(pick(await history.listSpans('v6'), 'items', 'populated'), [...Array(6).fill([0, 'none']), [4, 'all']]);
   t.deepEqual(pick(await history.listIncarnations('v6'), 'complete', 'populatedSpans'), [
@@ -282,7 +282,7 @@ test('a plan of what was pruned says what is missing', async t => {
   t.true((await history.replayPlan('v6', { from: 'snapshot' })).complete);
 });
 
-test('bundles that are pruned, or in the key-value store', async t => {
+test('pruned bundles, and bundles in the key-value store', async t => {
   const sql = `UPDATE bundles SET bundle = NULL WHERE bundleID = '${code}';
     DELETE FROM bundles WHERE bundleID = '${lockdown}';
     INSERT INTO kvStore VALUES ('bundle.${lockdown}', '{"moduleFormat":"nestedEvaluate"}')`;
@@ -296,7 +296,7 @@ test('bundles that are pruned, or in the key-value store', async t => {
   t.is(plan.bundles[0].storedIn, 'kvStore');
 });
 
-test('records that do not fit together', async t => {
+test('contradicting records', async t => {
   const sql = `DELETE FROM transcriptSpans WHERE vatID = 'v1' AND startPos = 5;
     DELETE FROM transcriptSpans WHERE vatID = 'v6' AND startPos = 9;
     UPDATE snapshots SET hash = 'other' WHERE vatID = 'v6' AND snapPos = 25;
@@ -359,7 +359,7 @@ test('rows that no store writes', async t => {
   }
 });
 
-test('questions without an answer', async t => {
+test('queries without a result', async t => {
   const { history } = await historyOf(t);
   const notFound = message => ({ code: 'ERR_SWING_STORE_NOT_FOUND', message });
   for (const ask of ['getVat', 'listIncarnations', 'listSpans', 'listPseudoDeliveries', 'replayPlan']) {

@@ -1,4 +1,4 @@
-// Pruning, and giving space back: what goes, what stays, and what the reference makes of it.
+// Pruning and reclaiming space: what is deleted, what stays, and how the reference reads the result.
 import '@endo/init/debug.js';
 
 import test from 'ava';
@@ -65,7 +65,7 @@ for (const transcripts of modes) {
   }
 }
 
-test('whatever was left in the middle of a span is understood, and finished', async t => {
+test('a prune that stopped within a span is recognized and finished', async t => {
   await inDir(async at => {
     await makeStore(subject.api, at('store'), {}, { items: 50, imageSize: 1000 });
     const operational = await exportedByReference(at('store'), 'operational');
@@ -112,7 +112,7 @@ const pruneElsewhere = async dir => {
 };
 
 for (const { name, api } of [subject, reference]) {
-  test(`an open iterator of ${name} yields what another process prunes`, async t => {
+  test(`an open iterator of ${name} yields items that another process prunes`, async t => {
     await inDir(async at => {
       const items = await makeLongSpan(api, at('store'), 3000);
       const { kernelStorage, hostStorage } = api.openSwingStore(at('store'));
@@ -128,7 +128,7 @@ for (const { name, api } of [subject, reference]) {
   });
 }
 
-test('what another process prunes is yielded by every kind of iterator, begun or not', async t => {
+test('every kind of iterator, begun or not, yields items that another process prunes', async t => {
   await inDir(async at => {
     const items = await makeLongSpan(subject.api, at('store'), 3000);
     const { kernelStorage, hostStorage, internal } = openSwingStore(at('store'));
@@ -156,7 +156,7 @@ test('what another process prunes is yielded by every kind of iterator, begun or
   });
 });
 
-test('an iterator keeps the log only as long as it is open', async t => {
+test('an iterator pins the log only while it is open', async t => {
   await inDir(async at => {
     await makeLongSpan(subject.api, at('store'), 3000);
     const { kernelStorage, hostStorage, debug } = openSwingStore(at('store'));
@@ -216,7 +216,7 @@ test('limits, aborts and progress', async t => {
   });
 });
 
-test('the file is made smaller, if nobody else has it open', async t => {
+test('the file is shrunk if no other connection has it open', async t => {
   await inDir(async at => {
     await makeStore(reference.api, at('store'), {}, { items: 3000, imageSize: 1000 });
     await pruneSwingStore(at('store'), { keep: 'operational' });
@@ -253,7 +253,7 @@ test('the file is made smaller, if nobody else has it open', async t => {
   });
 });
 
-test('a file with auto_vacuum is cut off step by step, while it is open', async t => {
+test('a file with auto_vacuum is truncated step by step while it is open', async t => {
   await inDir(async at => {
     await makeStore(subject.api, at('store'), {}, { items: 3000, imageSize: 1000 });
     const setUp = openSwingStore(at('store'));
@@ -270,7 +270,7 @@ test('a file with auto_vacuum is cut off step by step, while it is open', async 
   });
 });
 
-test('by the command line', async t => {
+test('the command line', async t => {
   await inDir(async at => {
     await makeStore(reference.api, at('store'));
     const store = ['--state-dir', at('store')];

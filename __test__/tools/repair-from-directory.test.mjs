@@ -1,4 +1,4 @@
-// Repairing a store's records from a directory, beside hostStorage.repairMetadata of the reference with an exporter over
+// Repairing a store's records from a directory, compared with the reference's hostStorage.repairMetadata with an exporter over
 // the same directory.
 import '@endo/init/debug.js';
 

@@ -1,5 +1,4 @@
-// Filling in what was pruned: the whole circle, with the reference as the judge of what comes of it, and artifacts that
-// are not what they should be.
+// Restoring pruned data: the whole cycle, whose result the reference checks, and faulty artifacts.
 import '@endo/init/debug.js';
 
 import test from 'ava';
@@ -31,7 +30,7 @@ const makeFull = async (at, name = 'store', size = undefined) => {
 
 const inDir = use => inTempDir(base => use((...names) => path.join(base, ...names)));
 
-test('what a running store archived comes back', async t => {
+test("a running store's archive restores what was pruned", async t => {
   await inDir(async at => {
     await makeStore(reference.api, at('twin'));
     for (const [name, api] of [
@@ -67,7 +66,7 @@ test('what a running store archived comes back', async t => {
 });
 
 for (const keep of ['operational', 'replay', 'archival']) {
-  test(`pruned to ${keep}, and filled by the reference's exporter`, async t => {
+  test(`pruned to ${keep}, and repopulated by the reference's exporter`, async t => {
     await inDir(async at => {
       await makeFull(at);
       fs.mkdirSync(at('original'));
@@ -85,7 +84,7 @@ for (const keep of ['operational', 'replay', 'archival']) {
   });
 }
 
-test('each mode takes its own, and says what it lacks', async t => {
+test('each mode restores its artifacts, and reports missing ones', async t => {
   await inDir(async at => {
     const artifacts = await makeFull(at);
     await pruneSwingStore(at('store'), { keep: 'operational' });
@@ -200,7 +199,7 @@ test('hostile artifacts are refused, one by one', async t => {
   });
 });
 
-test('directories: archives, exports of others, and files that must not be read', async t => {
+test('directories: archives, exports of other stores, and files that must not be read', async t => {
   await inDir(async at => {
     const artifacts = await makeFull(at, 'store', { items: 30, imageSize: 400_000 });
     await pruneSwingStore(at('store'), { keep: 'operational' });
@@ -283,7 +282,7 @@ test('directories: archives, exports of others, and files that must not be read'
   });
 });
 
-test('spans that are filled in several transactions, and those that lack a part', async t => {
+test('spans that are restored in several transactions, and incomplete spans', async t => {
   await inDir(async at => {
     const artifacts = await makeFull(at, 'store', { items: 500, imageSize: 1000 });
     const full = await exportedByReference(at('store'), 'debug');
@@ -314,7 +313,7 @@ test('spans that are filled in several transactions, and those that lack a part'
   });
 });
 
-test('an artifact whose record changes meanwhile is refused, and nobody waits for it', async t => {
+test('an artifact whose record changes meanwhile is refused without waiting', async t => {
   await inDir(async at => {
     const full = await makeFull(at);
     await pruneSwingStore(at('store'), { keep: 'operational' });
@@ -375,7 +374,7 @@ test('an artifact whose record changes meanwhile is refused, and nobody waits fo
   });
 });
 
-test('what an exporter throws, signals, and arguments', async t => {
+test('errors of an exporter, signals, and arguments', async t => {
   await inDir(async at => {
     const artifacts = await makeFull(at);
     await pruneSwingStore(at('store'), { keep: 'operational' });

@@ -1,4 +1,4 @@
-// Advice that works: whatever a verification finds, the command that its message names is run, and nothing is found afterwards.
+// Advice in findings: for each finding of a verification, the command in its message is run, and the finding disappears.
 import '@endo/init/debug.js';
 
 import test from 'ava';
@@ -134,7 +134,7 @@ const makeSound = async base => {
   return { sound, all };
 };
 
-check('each finding names the command that mends it', async t => {
+check('each finding names the command that repairs it', async t => {
   await inTempDir(async base => {
     const { sound, all } = await makeSound(base);
     const where = places(sound);
@@ -157,7 +157,7 @@ check('each finding names the command that mends it', async t => {
   });
 });
 
-check('where no command mends a finding, its message says so', async t => {
+check('if no command repairs a finding, its message says so', async t => {
   await inTempDir(async base => {
     const { sound } = await makeSound(base);
     for (const [kind, sql] of Object.entries({
@@ -188,7 +188,7 @@ check('where no command mends a finding, its message says so', async t => {
   });
 });
 
-check('nothing is replaced but what is damaged, and that by nothing but what has its hash', async t => {
+check('only damaged data is replaced, and only by data with its hash', async t => {
   await inTempDir(async base => {
     const { sound, all } = await makeSound(base);
     const before = await exportedByReference(sound, 'debug');
@@ -231,7 +231,7 @@ check('nothing is replaced but what is damaged, and that by nothing but what has
   });
 });
 
-check('a current span is mended by that of a node at another block, while the kernel goes on', async t => {
+check('a current span is repaired from a node at another block while the kernel runs', async t => {
   await inTempDir(async base => {
     const { sound, all } = await makeSound(base);
     const { current } = places(sound);

@@ -1,4 +1,4 @@
-// Verification: stores of both implementations are sound, and whatever is altered is found.
+// Verification: stores of both implementations are sound, and every alteration is found.
 import '@endo/init/debug.js';
 
 import test from 'ava';
@@ -85,7 +85,7 @@ check('a store that was imported is sound', async t => {
   });
 });
 
-check('a mode is fulfilled if and only if an export is possible', async t => {
+check('a mode is satisfied if and only if an export is possible', async t => {
   await inTempDir(async base => {
     const original = path.join(base, 'original');
     await makeAsKernel(reference.api, original);
@@ -193,7 +193,7 @@ const isSameImage = (one, other) => {
   }
 };
 
-check('whatever is altered is found', async t => {
+check('every alteration is found', async t => {
   await inTempDir(async base => {
     const original = path.join(base, 'original');
     await makeAsKernel(reference.api, original, { keepSnapshots: true });
@@ -224,7 +224,7 @@ check('whatever is altered is found', async t => {
   });
 });
 
-check("what shows at a vat's end is found in each vat, the last as well as the first", async t => {
+check('faults at the end of a vat are found in every vat, including the last', async t => {
   await inTempDir(async base => {
     const original = path.join(base, 'original');
     await makeAsKernel(reference.api, original, { keepSnapshots: true });
@@ -276,7 +276,7 @@ check("what shows at a vat's end is found in each vat, the last as well as the f
   });
 });
 
-check('a kernel goes on meanwhile', async t => {
+check('a kernel runs meanwhile', async t => {
   await inTempDir(async base => {
     const dir = path.join(base, 'store');
     const store = subject.api.initSwingStore(dir);
@@ -316,7 +316,7 @@ check('a kernel goes on meanwhile', async t => {
   });
 });
 
-check('a kernel of the reference, in another process, goes on meanwhile and is killed', async t => {
+check('a kernel of the reference runs in another process and is killed', async t => {
   await inTempDir(async base => {
     const dir = path.join(base, 'store');
     await makeAsKernel(reference.api, dir);
@@ -344,7 +344,7 @@ check('a kernel of the reference, in another process, goes on meanwhile and is k
   });
 });
 
-check('progress, ending, and what is refused', async t => {
+check('progress, aborts, and refusals', async t => {
   await inTempDir(async base => {
     const dir = path.join(base, 'store');
     await makeAsKernel(subject.api, dir, { keepSnapshots: true });
@@ -388,7 +388,7 @@ check('progress, ending, and what is refused', async t => {
   });
 });
 
-check('what a report consists of, and how the command shows it', async t => {
+check("the parts of a report, and the command's output", async t => {
   await inTempDir(async base => {
     const dir = path.join(base, 'store');
     await makeAsKernel(subject.api, dir);
