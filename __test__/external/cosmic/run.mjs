@@ -1,15 +1,15 @@
-// Runs cosmic-swingset's own programs that export and import a swing-store,
-// unchanged, on this project's swing-store and on the reference's, each with
-// what the other has made, and compares all that can be seen.
+// Runs cosmic-swingset's unchanged programs that export and import a swing-store
+// on this project's swing-store and on the reference's, each with the other's
+// results, and compares everything observable.
 //
 //   node __test__/external/cosmic/run.mjs [--work DIR] [--subject ours|reference]
 //
-// `--work DIR` keeps what is installed and made there, and uses it again.
-// Without it, all is in a temporary directory, which goes unless something
-// failed. `--subject reference` (or SWING_STORE_SUBJECT=reference) puts the
-// reference in the place of ours: when that fails, this program is at fault.
+// `--work DIR` keeps the installed and generated files in DIR and reuses them.
+// Otherwise a temporary directory is used, which is removed after success.
+// `--subject reference` (or SWING_STORE_SUBJECT=reference) compares the
+// reference with itself, which shows faults of this program.
 //
-// The last line is the tally; the exit code is 0 only if everything held.
+// The last line is the result; the exit code is 0 only if all checks passed.
 
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -37,7 +37,7 @@ const subject = findSubject(options.subject);
 const { work, checks, progress, carryOut } = startTrial('cosmic', options.work);
 const trees = { ours: join(work, 'ours'), reference: join(work, 'reference') };
 
-/** A directory of this run that is there, under a name. */
+/** Makes a directory of this run, by name. */
 const placesIn = kind => name => {
   const dir = join(work, kind, name);
   mkdirSync(dir, { recursive: true });
@@ -56,7 +56,7 @@ const main = async () => {
   );
   for (const kind of ['stores', 'states', 'exports']) rmSync(join(work, kind), { recursive: true, force: true });
 
-  // Our command line is there whatever stands in its package's place.
+  // Our command line is used for every subject.
   const cli = fileURLToPath(new URL('../../../bin/swing-store.js', import.meta.url));
   const programs = makePrograms(trees, cli);
   progress('making stores to export');

@@ -2,10 +2,10 @@
 //
 //   node __test__/external/examples/run.mjs [--work DIR] [ava|jest ...]
 //
-// `--work DIR` keeps what is installed there, and uses it again. Without it,
-// all is in a temporary directory, which goes unless something failed.
+// `--work DIR` keeps the installed files in DIR and reuses them. Otherwise a
+// temporary directory is used, which is removed after success.
 //
-// The last line is the tally; the exit code is 0 only if everything held.
+// The last line is the result; the exit code is 0 only if all checks passed.
 
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -24,8 +24,7 @@ const { work, checks, carryOut } = startTrial('examples', options.work);
 const subject = findSubject('ours');
 
 /**
- * A copy of an example, installed. The package is not where its alias says
- * before it is published, so it is put in its place.
+ * Installs a copy of an example. The package is copied to the place of its alias, since it may be unpublished.
  */
 const install = async (name, dir, tarball) => {
   const log = join(work, 'logs', `${name}-install.log`);
@@ -52,7 +51,7 @@ const install = async (name, dir, tarball) => {
   }
 };
 
-/** What the runners say when all went well, with how many tests there were. */
+/** The runners' messages of success, with the number of tests. */
 const tallies = { ava: /^\s*(\d+) tests? passed$/m, jest: /^Tests:\s+(\d+) passed, \1 total$/m };
 
 const main = async () => {

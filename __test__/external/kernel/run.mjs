@@ -1,15 +1,15 @@
 // Runs the published SwingSet kernel, with its real workers, on this project's
-// swing-store and on the reference's, and compares all that can be seen.
+// swing-store and on the reference's, and compares everything observable.
 //
 //   node __test__/external/kernel/run.mjs [--work DIR] [--subject ours|reference]
 //
-// `--work DIR` keeps what is installed and made there, and uses it again: the
-// second time takes half as long. Without it, all is in a temporary directory
-// (it grows to about 900 MB), which goes unless something failed.
-// `--subject reference` (or SWING_STORE_SUBJECT=reference) puts the reference
-// in the place of ours: when that fails, this program is at fault.
+// `--work DIR` keeps the installed and generated files in DIR and reuses them,
+// which halves the time. Otherwise a temporary directory is used (about 900 MB),
+// which is removed after success. `--subject reference` (or
+// SWING_STORE_SUBJECT=reference) compares the reference with itself, which shows
+// faults of this program.
 //
-// The last line is the tally; the exit code is 0 only if everything held.
+// The last line is the result; the exit code is 0 only if all checks passed.
 
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';

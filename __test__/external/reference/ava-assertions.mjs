@@ -1,12 +1,10 @@
-// Stands in for `@agoric/internal/tools/ava-assertions.js`, which one of the
+// Replaces `@agoric/internal/tools/ava-assertions.js`, which one of the
 // reference's tests imports and no published package contains.
 
 const isContainer = value => typeof value === 'object' && value !== null;
 
 /**
- * What is left of `actual` when only the properties that `shape` names are
- * looked at. A property that is missing stays missing, so that it shows in a
- * comparison.
+ * Reduces `actual` to the properties that `shape` has. A missing property stays missing, so that a comparison shows it.
  */
 const restrict = (actual, shape) => {
   if (!isContainer(actual) || !isContainer(shape)) return actual;
@@ -35,7 +33,7 @@ export const arrayIsLike = (t, actual, expected, message) => {
     t.fail(message ?? 'not an array');
     return;
   }
-  // Elements beyond the expected ones are shown whole.
+  // Shows additional elements completely.
   const seen = actual.map((element, i) => restrict(element, expected[i]));
   t.deepEqual(seen, expected, message);
 };

@@ -1,7 +1,6 @@
-// Which implementation the reference's tests are pointed at.
-//
-// A subject answers two questions: which file stands behind the tests' import
-// of `../src/NAME.js`, and which driver stands behind `better-sqlite3`.
+// The implementations that the reference's tests can test. A subject provides the
+// files for the tests' imports of `../src/NAME.js`, and the driver for
+// `better-sqlite3`.
 
 import { readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -10,7 +9,7 @@ import { pathToFileURL } from 'node:url';
 
 const url = file => JSON.stringify(pathToFileURL(file).href);
 
-/** Re-export everything that an ES module exports. */
+/** Re-exports everything that an ES module exports. */
 const reexportAll = file => `export * from ${url(file)};\n`;
 
 /**
@@ -27,8 +26,7 @@ const reexportFromCommonJS = (root, files) =>
     .join('');
 
 /**
- * The reference's internal helpers that its tests import. They are no part of
- * the public interface, so ours keeps them in files of their own.
+ * The reference's internal helpers that its tests import, and our files with the same functions, which are not public.
  */
 const ourHelpers = {
   'hasher.js': { 'common/hasher.js': ['createSHA256'] },

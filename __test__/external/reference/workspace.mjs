@@ -1,4 +1,4 @@
-// The folder in which the reference's tests run.
+// The directory in which the reference's tests run.
 //
 // Not a line of the tests is changed. They import `../src/NAME.js`, so the
 // folder has a `src` of shims beside their `test`; they import two packages

@@ -1,7 +1,7 @@
-/* Makes the system odd for the process it is loaded into (LD_PRELOAD): it has fewer threads than there should be, or its
- * file systems lack what others have. ODD_THREADS is how many threads can be started after ODD_AFTER, a file, is there;
- * ODD_FSYNC, ODD_LINK, ODD_LOCK and ODD_CHMOD are the numbers of the failures of fsync on directories, of second names,
- * of locks of whole files and of permissions. Each failure is noted in the file ODD_LOG. */
+/* A library for LD_PRELOAD that limits its process: to fewer threads, or to file systems without some features. ODD_THREADS
+ * is the number of threads that can be started once the file ODD_AFTER exists; ODD_FSYNC, ODD_LINK, ODD_LOCK and ODD_CHMOD
+ * are the error numbers of fsync on directories, of hard links, of locks of whole files and of changes of permissions. Logs
+ * each failure to the file ODD_LOG. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>

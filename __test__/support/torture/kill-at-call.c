@@ -1,6 +1,6 @@
-/* Ends the process it is loaded into (LD_PRELOAD) at one of its calls that change files: before the call number
- * KILL_AT of those below the directory KILL_UNDER. Each call is noted in the file KILL_LOG, so that one knows how many
- * there are. Which number a call has depends on the threads, but for the most part they come in the same order. */
+/* A library for LD_PRELOAD that kills its process before a call that changes files: call number KILL_AT of those for files
+ * below the directory KILL_UNDER. Logs each call to the file KILL_LOG, which gives the number of calls. The order of calls
+ * depends on threads, but is mostly the same. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -1,5 +1,4 @@
-// What is in a directory, by name: of each file its length and hash, and of
-// small ones of text the contents, so that a difference can be read.
+// Describes the files of a directory by length and hash, and small text files by their contents, which shows differences.
 
 import { createHash } from 'node:crypto';
 import { readFileSync, readdirSync } from 'node:fs';

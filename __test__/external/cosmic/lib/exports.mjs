@@ -1,4 +1,4 @@
-// export-kernel-db in all its modes.
+// Tests export-kernel-db in all modes.
 
 import { contentsOf } from './contents.mjs';
 import { inPairs } from '../../../support/external/processes.mjs';
@@ -6,7 +6,7 @@ import { sides } from '../../../support/external/sides.mjs';
 
 export const artifactModes = ['operational', 'replay', 'archival', 'debug'];
 
-/** Options that a caller may give, and whether the program should succeed. */
+/** Options, and whether the program should succeed with them. */
 const cases = [
   ...artifactModes.map(mode => ({ 'artifact-mode': mode, 'export-data-mode': 'all', verbose: true })),
   { 'artifact-mode': 'none', 'export-data-mode': 'all' },
@@ -18,7 +18,7 @@ const cases = [
 
 const name = options => Object.entries(options).flat().join('-') || 'defaults';
 
-/** Where a side's export of the history is, by mode. */
+/** The directory of a side's export of the history, by mode. */
 export const exportOf = (places, side, mode) =>
   places.export(`${side}-${name({ 'artifact-mode': mode, 'export-data-mode': 'all', verbose: true })}`);
 

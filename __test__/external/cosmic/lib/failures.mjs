@@ -1,5 +1,4 @@
-// What cosmic-swingset's programs say where they can't do what was asked:
-// callers match on it, and operators read it.
+// Compares the errors of cosmic-swingset's programs: callers match on them, and operators read them.
 
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -44,7 +43,7 @@ const editManifest = change => dir => {
   writeFileSync(join(dir, MANIFEST), JSON.stringify(manifest));
 };
 
-/** Turns one byte in the middle of the first artifact of a kind. */
+/** Changes one byte in the middle of the first artifact of a kind. */
 const damage = kind => dir => {
   const { artifacts } = JSON.parse(readFileSync(join(dir, MANIFEST), 'utf8'));
   const [, file] = artifacts.find(([name]) => name.startsWith(kind));
@@ -130,7 +129,7 @@ export const compareFailures = async ({ checks, places, programs, progress }) =>
       }
       const [ours, theirs] = outcomes;
       checks.equal(`    ${lastWords(theirs)}`, whatCounts(ours), whatCounts(theirs));
-      // Ours has several artifacts in work at a time.
+      // Ours processes several artifacts at the same time.
       checks.holds('    what it says begins as there', ours.stdout.startsWith(theirs.stdout), ours.stdout);
       checks.holds('    it fails', ours.ended !== 0, ours.stdout);
     }),
@@ -139,7 +138,7 @@ export const compareFailures = async ({ checks, places, programs, progress }) =>
   await compareRepairs({ checks, places, programs, progress });
 };
 
-/** How it ended and why. How SES's console sets values apart is of no account. */
+/** The exit status and its reason, without the formatting of SES's console. */
 const whatCounts = ({ ended, stderr }) => ({ ended, stderr: stderr.replaceAll(/["']| (?=,)/g, '') });
 
 const lastWords = ({ stderr }) => stderr.trim().split('\n').at(-1).slice(0, 100);
@@ -170,7 +169,7 @@ const compareRepairs = async ({ checks, places, programs, progress }) => {
       cpSync(places.store('history'), state, { recursive: true });
       const options = { ...repair, 'artifact-mode': mode, 'check-block-height': height };
       const { ended, stdout, stderr } = await programs.importKernelDb(side, state, dir, options);
-      // The reference's console shows the two records over several lines.
+      // The reference's console prints the two records on several lines.
       const why = stderr.replace(/(metadata mismatch: )[^]*$/, '$1');
       outcomes.push({ ended, stdout, stderr: why, dump: await programs.dump(state) });
     }

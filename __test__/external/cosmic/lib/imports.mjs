@@ -1,10 +1,10 @@
-// import-kernel-db of what the other implementation exported.
+// Tests import-kernel-db with the exports of both implementations.
 
 import { artifactModes, exportOf } from './exports.mjs';
 import { contentsOf } from './contents.mjs';
 import { inPairs } from '../../../support/external/processes.mjs';
 
-/** Who exported, who imports, and in which modes. */
+/** Combinations of exporter, importer and modes. */
 const cases = [
   ...artifactModes.map(mode => ({ from: 'reference', by: 'ours', exported: mode })),
   ...artifactModes.map(mode => ({ from: 'ours', by: 'reference', exported: mode })),
@@ -15,7 +15,7 @@ const cases = [
   { from: 'reference', by: 'ours', exported: 'archival', taken: 'operational' },
   { from: 'ours', by: 'reference', exported: 'debug', taken: 'operational' },
   { from: 'reference', by: 'ours', exported: 'debug', taken: 'operational' },
-  // Our command line, with what the reference exported, and the other way round.
+  // Our command line with the reference's export, and the reverse.
   { from: 'reference', by: 'cli', exported: 'operational' },
   { from: 'reference', by: 'cli', exported: 'archival' },
   { from: 'reference', by: 'cli', exported: 'archival', taken: 'replay' },

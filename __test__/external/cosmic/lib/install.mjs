@@ -1,8 +1,8 @@
 // Installs cosmic-swingset's programs, twice: on ours, and on the reference.
 //
-// Its whole tree of dependencies takes a few hundred megabytes; the programs
-// here need a tenth of them, which are those of `package.json` beside this
-// directory. So the package itself comes without its dependencies.
+// All its dependencies take a few hundred megabytes; the programs need only a
+// tenth, which `package.json` next to this directory lists. So the package
+// itself is installed without its dependencies.
 
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ import { SWING_STORE, deriveTree, pack, unpack } from '../../../support/external
 
 const here = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** What npm installs, and the hash of the package as it was published. */
+/** The packages that npm installs, and the hash of the published package. */
 const COSMIC_SWINGSET = {
   name: '@agoric/cosmic-swingset',
   version: '0.42.0',
@@ -35,7 +35,7 @@ const fetchCosmicSwingset = async (dir, log) => {
   await unpack(tarball, join(dir, 'node_modules', name), log);
 };
 
-/** What the reference needs compiled is compiled in the project already. */
+/** Links the reference's compiled addon, which the project has already. */
 const copyCompiled = dir => {
   const build = join('better-sqlite3', 'build', 'Release', 'better_sqlite3.node');
   cpSync(join(dirname(dirname(referenceDir)), build), join(dir, 'node_modules', build));
@@ -67,7 +67,7 @@ const installTree = async (dir, packageDir, log) => {
   await unpack(tarball, join(dir, 'node_modules', SWING_STORE), log);
 };
 
-/** The programs of this test must lie in the tree: Node looks for packages from there. */
+/** Copies this test's programs into the tree, so that Node.js finds the tree's packages. */
 const addProgram = dir => {
   rmSync(join(dir, 'program'), { recursive: true, force: true });
   cpSync(join(here, 'program'), join(dir, 'program'), { recursive: true });
@@ -75,7 +75,7 @@ const addProgram = dir => {
 
 /**
  * @param {{ ours: string, reference: string }} trees where
- * @param {string} packageDir what stands in the place of ours
+ * @param {string} packageDir the package that takes our place
  * @param {string} log
  */
 export const installTrees = async (trees, packageDir, log) => {

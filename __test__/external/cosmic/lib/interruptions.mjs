@@ -1,5 +1,5 @@
-// The exporter as a chain uses it: messages to the process that started it,
-// work that goes on beside it, and ways to end it early.
+// Tests the exporter as a chain uses it: its messages to the parent process,
+// concurrent work, and early ends.
 
 import { spawnSync } from 'node:child_process';
 import { createReadStream, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -14,8 +14,7 @@ import { sides } from '../../../support/external/sides.mjs';
 const options = { 'artifact-mode': 'replay', 'export-data-mode': 'all' };
 
 /**
- * Holds an export at one of its artifacts: where that is to be written there
- * is a pipe, and nobody reads it.
+ * Holds an export at one of its artifacts, with an unread pipe in place of the artifact's file.
  */
 const holdAt = (dir, artifact) => {
   const pipe = join(dir, artifact);
@@ -32,7 +31,7 @@ const holdAt = (dir, artifact) => {
   return { pipe, letGo };
 };
 
-/** Exports, and does something while it is held at an artifact. */
+/** Exports, and runs a function while the export is held at an artifact. */
 const exportHeld = async ({ programs, places }, side, store, name, meanwhile) => {
   const dir = places.export(`${side}-${name}`);
   const names = JSON.parse(
@@ -46,7 +45,7 @@ const exportHeld = async ({ programs, places }, side, store, name, meanwhile) =>
     withMessages: true,
     onStart: child => {
       child.once('message', async () => {
-        // It has started; it is held once the artifact before has been written.
+        // It has started, and is held once the previous artifact is written.
         const [before] = names[(names.length >> 1) - 1];
         while (!readdirSync(dir).includes(before)) await sleep(20);
         await meanwhile(child);
@@ -58,7 +57,7 @@ const exportHeld = async ({ programs, places }, side, store, name, meanwhile) =>
   hasEnded = true;
   const held = await contents;
   rmSync(pipe);
-  // As if it had been a file all the time.
+  // Replaces the pipe by a file.
   if (held?.length) writeFileSync(pipe, held);
   return { outcome, files: contentsOf(dir), artifact };
 };
@@ -120,7 +119,7 @@ export const compareInterruptions = async powers => {
         child.kill(signal);
         await sleep(300);
       });
-      // Whether it ended before this one was let go is chance.
+      // Whether it ended before the release is random.
       delete files[artifact];
       return { outcome, files };
     });

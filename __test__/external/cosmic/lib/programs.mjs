@@ -1,11 +1,10 @@
-// Runs programs, and tells what they did: how they ended, what they said, and
-// what they sent to the process that started them.
+// Runs programs. Returns their exit status, their output, and their messages to the parent process.
 
 import { spawn } from 'node:child_process';
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** A store that leaves a promise pending must not keep the test for ever. */
+/** A time limit, since a store that leaves a promise pending would block the test for ever. */
 const MINUTE = 60_000;
 
 /**
@@ -13,7 +12,7 @@ const MINUTE = 60_000;
  * @property {number | string} ended exit code, or the signal that ended it
  * @property {string} stdout
  * @property {string} stderr
- * @property {unknown[]} messages what it sent
+ * @property {unknown[]} messages its messages to the parent process
  */
 
 /**
@@ -44,8 +43,7 @@ const runNode = async (file, args, { withMessages = false, onStart = () => {} } 
 };
 
 /**
- * What two runs should have in common: not where they ran, and not where in
- * the source an error was made.
+ * The part of an outcome that two runs share: without directories and source positions.
  *
  * @param {Outcome} outcome
  * @param {Record<string, string>} places what paths stand for
@@ -54,8 +52,7 @@ const inCommon = ({ ended, stdout, stderr, messages }, places) => {
   const plain = text => {
     let result = text;
     for (const [name, path] of Object.entries(places)) result = result.replaceAll(path, name);
-    // SES prints the hidden values of the reference's errors in their place,
-    // and the whole message of one of ours below it.
+    // SES prints the hidden values of the reference's errors within the message, and our whole message below it.
     const lines = result.split('\n').filter(line => line.trim() && !/^\s+at /.test(line));
     const notes = new Map();
     for (const line of lines) {
@@ -83,7 +80,7 @@ export const makePrograms = (trees, cli) => {
   const ofCosmic = (side, name) => join(trees[side], 'node_modules', '@agoric', 'cosmic-swingset', 'src', name);
   const ofTest = (side, name) => join(trees[side], 'program', `${name}.mjs`);
 
-  /** Run one of the test's own programs; it has to succeed. */
+  /** Runs one of the test's own programs, which must succeed. */
   const helper = async (side, name, ...args) => {
     const { ended, stdout, stderr } = await runNode(ofTest(side, name), args);
     if (ended !== 0) throw Error(`${name}.mjs on ${side} ended with ${ended}:\n${stderr}`);
@@ -101,7 +98,7 @@ export const makePrograms = (trees, cli) => {
     ...Object.entries(more).flatMap(([name, value]) => (value === true ? [`--${name}`] : [`--${name}`, `${value}`])),
   ];
 
-  /** cosmic-swingset's `export-kernel-db` and `import-kernel-db`, and ours by its command line. */
+  /** cosmic-swingset's `export-kernel-db` and `import-kernel-db`, and our command line. */
   const program = name => (side, stateDir, exportDir, more, running) =>
     withPlaces(runNode(ofCosmic(side, name), options(stateDir, exportDir, more), running), stateDir, exportDir);
   const command = name => (stateDir, exportDir, more) =>

@@ -1,4 +1,4 @@
-// Goes on with a store, as a kernel would: one more block.
+// Runs one more block on a store, as a kernel would.
 //
 //   node advance.mjs DIR
 

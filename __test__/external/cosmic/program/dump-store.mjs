@@ -1,6 +1,5 @@
-// Prints all that is in a store's file, without any swing-store: rows of each
-// table, with images as they are uncompressed. How well they are compressed
-// is an implementation's own business.
+// Prints the contents of a store's file without a swing-store: the rows of each
+// table, with uncompressed images, since compression differs.
 //
 //   node dump-store.mjs DIR
 

@@ -1,8 +1,8 @@
-// Calls cosmic-swingset's exporter as a module, and prints what it did.
+// Calls cosmic-swingset's exporter as a module, and prints the outcome.
 //
 //   node initiate.mjs STATE_DIR EXPORT_DIR [N]
 //
-// It is stopped as it says its Nth line.
+// Stops it at its Nth line.
 
 import '@endo/init';
 

@@ -1,10 +1,10 @@
-// Makes the store that is exported.
+// Makes the store to export.
 //
 //   node make-store.mjs DIR MODULE [pruned]
 //
-// MODULE is what makes a history, here as in the project's demonstration.
-// To that come what only some modes export: a vat that was terminated; and
-// text that is not everyday. With `pruned`, no history is kept.
+// MODULE makes the history, as in the project's demonstration. Adds data that
+// only some modes export (a terminated vat), and unusual text. With `pruned`,
+// keeps no history.
 
 import '@endo/init';
 
@@ -12,7 +12,7 @@ import { initSwingStore, openSwingStore } from '@agoric/swing-store';
 
 const [, , dir, module, pruned] = process.argv;
 
-/** The start of an image: whole ones would only take time. */
+/** The start of an image: complete ones would take longer. */
 async function* startOf(chunks) {
   let count = 0;
   for await (const chunk of chunks) {

@@ -1,5 +1,5 @@
-// Has cosmic-swingset export a store in a process of its own, as a chain does
-// for state-sync, and prints what it heard of it.
+// Lets cosmic-swingset export a store in a separate process, as a chain does
+// for state-sync, and prints its messages.
 //
 //   node spawn.mjs STATE_DIR EXPORT_DIR [HEIGHT]
 

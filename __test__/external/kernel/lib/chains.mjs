@@ -1,5 +1,4 @@
-// The programs of the trees, called with what they need. Each call is a process
-// of its own, as a restarted node would be.
+// Runs the programs of the trees. Each run is a separate process, like a restarted node.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,8 +8,8 @@ import { run } from '../../../support/external/processes.mjs';
 const readJSON = file => JSON.parse(readFileSync(file, 'utf8'));
 
 /**
- * @param {string} work the directory for everything that the runs leave
- * @param {Record<string, string>} trees where each side is installed
+ * @param {string} work the directory for the files of the runs
+ * @param {Record<string, string>} trees the directory of each side's installation
  */
 export const makeChains = (work, trees) => {
   const bundles = join(work, 'bundles.json');
@@ -25,10 +24,10 @@ export const makeChains = (work, trees) => {
       ...args,
     ]);
 
-  /** Bundle the kernel and the vats: once, for both sides. */
+  /** Bundles the kernel and the vats, once for both sides. */
   const makeBundles = () => runProgram('reference', 'bundle', 'bundle', [bundles]);
 
-  /** Have a side run one part of the scenario on the store called `name`. */
+  /** Runs one part of the scenario on a side's store. */
   const runPart = async (side, part, name, options = {}) => {
     const label = `${name}-${part}`;
     const report = reportOf(label);
@@ -49,7 +48,7 @@ export const makeChains = (work, trees) => {
     return readJSON(report);
   };
 
-  /** Everything that a side exports from the store called `name`. */
+  /** Exports a side's store in all modes. */
   const exportStore = async (side, name) => {
     const label = `${name}-exported-by-${side}`;
     const output = reportOf(label);
@@ -57,11 +56,11 @@ export const makeChains = (work, trees) => {
     return readJSON(output);
   };
 
-  /** Have a side make the store called `to` out of an export of `from`. */
+  /** Imports the store `to` from an export of `from`. */
   const importStore = (side, from, to) =>
     runProgram(side, 'import-store', `${to}-import`, [storeOf(from), storeOf(to)]);
 
-  /** What the export callback said of the store called `name`, as it stands. */
+  /** The export data of a store, as its export callback received it. */
   const recordedData = name => readJSON(recordOf(name)).data;
 
   return {

@@ -1,5 +1,4 @@
-// The last part of the scenario, run on what the first two have left: each side
-// goes on with both stores, and joins the chain by importing the other's.
+// The last part of the scenario: each side continues with both stores, and joins the chain by importing the other's.
 
 import { cpSync } from 'node:fs';
 
@@ -54,6 +53,6 @@ export const compareContinuations = async ({ checks, chains, progress }) => {
     checkBlocks(run);
     checks.equal(`${run.name}: the same operational export`, run.exported.operational, expected.exported.operational);
   }
-  // What they lack of the history, they lack alike.
+  // Both lack the same part of the history.
   checks.equal('both that joined: the same exports', joined[0].exported, joined[1].exported);
 };

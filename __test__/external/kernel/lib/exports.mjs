@@ -1,11 +1,11 @@
-// What the exporter of each side makes of both stores.
+// Compares the exports of both stores by both sides.
 
 import { inPairs } from '../../../support/external/processes.mjs';
 import { sides } from '../../../support/external/sides.mjs';
 
 const modes = ['operational', 'replay', 'archival', 'debug'];
 
-/** The scenario was worth running: it left what is to be compared. */
+/** Checks that the scenario left all the data that is to be compared. */
 const checkScenario = (checks, exported) => {
   const names = exported.debug.artifacts.map(([artifact]) => artifact);
   const count = type => names.filter(artifact => artifact.startsWith(`${type}.`)).length;
@@ -19,7 +19,7 @@ const checkScenario = (checks, exported) => {
   );
 };
 
-/** Which modes a store refuses to be exported in. */
+/** The modes in which a store can't be exported. */
 export const checkModes = (checks, exported, expected) => {
   const which = expected.length === 0 ? 'every mode' : `all modes but ${expected.join(' and ')}`;
   const refused = modes.filter(mode => exported[mode].refused);

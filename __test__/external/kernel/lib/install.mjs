@@ -1,4 +1,4 @@
-// Installs the kernel in a tree, and its programs.
+// Installs the kernel and its programs in a tree.
 
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -11,8 +11,7 @@ import { SWING_STORE, pack, readJSON } from '../../../support/external/trees.mjs
 const kernelTests = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /**
- * Install the kernel so that everything beneath it that asks for the
- * swing-store gets a package of ours, as a user of the kernel would: by npm's
+ * Installs the kernel with our package in place of every swing-store, as a user of the kernel would: with npm's
  * `overrides`.
  *
  * @param {string} dir
@@ -38,8 +37,7 @@ export const installTree = async (dir, packageDir, log) => {
     rmSync(done, { force: true });
     writeFileSync(manifestFile, manifest);
     const args = ['install', '--no-audit', '--no-fund', '--no-package-lock', '--foreground-scripts'];
-    // The kernel's workers are compiled from C, one file after the other
-    // unless make is told otherwise.
+    // The kernel's workers are compiled from C, by default one file after the other.
     const env = { MAKEFLAGS: `-j${availableParallelism()}` };
     await run(log, 'npm', args, { cwd: dir, env, minutes: 20 });
     writeFileSync(done, manifest);
@@ -47,7 +45,7 @@ export const installTree = async (dir, packageDir, log) => {
   addProgram(dir);
 };
 
-/** The programs must lie in the tree: Node looks for packages from there. */
+/** Copies the programs into the tree, so that Node.js finds the tree's packages. */
 export const addProgram = dir => {
   rmSync(join(dir, 'program'), { recursive: true, force: true });
   cpSync(join(kernelTests, 'program'), join(dir, 'program'), {

@@ -1,5 +1,4 @@
-// The first two parts of the scenario: each side runs them on a store of its
-// own, starting again in between.
+// The first two parts of the scenario: each side runs them on its own store, with a restart in between.
 
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,13 +7,13 @@ import { gunzipSync } from 'node:zlib';
 import { inPairs } from '../../../support/external/processes.mjs';
 import { sides } from '../../../support/external/sides.mjs';
 
-/** The archives' contents: how they are compressed is of no account. */
+/** The uncompressed contents of the archives. */
 const readArchive = dir =>
   readdirSync(dir)
     .sort()
     .map(name => [name, gunzipSync(readFileSync(join(dir, name))).toString('base64')]);
 
-/** Two runs on the same implementation would agree, and prove nothing. */
+/** Checks that the two sides use different implementations. */
 const checkWhatRan = (checks, subject, [ours, reference]) => {
   const { kernelUses, hostUses, libraries } = ours.swingStore;
   const used = libraries.join(', ');

@@ -1,5 +1,5 @@
-// Bundles the kernel and the vats of the scenario, once, into one file: every
-// run then starts from the same bytes.
+// Bundles the kernel and the vats of the scenario into one file, so that all
+// runs start from the same bytes.
 //
 //   node bundle.mjs OUTPUT
 

@@ -1,10 +1,10 @@
-// What the export callback was given, over all the processes of a chain: the
-// data as it stands, and a hash over every batch as it came.
+// Records the export callback's arguments over all processes of a chain: the
+// current data, and a hash of all batches.
 
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
-/** @param {string} file in which the record is kept from process to process */
+/** @param {string} file the record's file, which the processes share */
 export const makeExportRecord = file => {
   const before = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { batches: 0, hash: '', data: [] };
   let { batches, hash } = before;
@@ -22,7 +22,7 @@ export const makeExportRecord = file => {
     }
   };
 
-  /** Save the record, and tell what two runs must agree on. */
+  /** Saves the record, and returns the part that must be the same in two runs. */
   const close = () => {
     writeFileSync(file, JSON.stringify({ batches, hash, data: [...data] }));
     return { batches, hash, entries: data.size };

@@ -1,5 +1,5 @@
-// Exports a store in every mode, and writes down what came out: the export data
-// in full, of each artifact its length and hash.
+// Exports a store in every mode. Writes the export data, and the length and hash
+// of each artifact.
 //
 //   node export-store.mjs STORE OUTPUT
 
@@ -30,10 +30,10 @@ const digest = async chunks => {
   return `${size} bytes, ${hash.digest('hex')}`;
 };
 
-// The same artifact in two modes is read once.
+// Reads an artifact of several modes only once.
 const digests = new Map();
 
-/** The names and contents that a mode offers, or why it offers none. */
+/** The names and contents of a mode, or its error. */
 const exportArtifacts = async exporter => {
   let names;
   try {

@@ -1,4 +1,4 @@
-// Makes a store out of another one's export, as a node that joins a chain does.
+// Imports a store from another's export, as a node that joins a chain does.
 //
 //   node import-store.mjs FROM TO
 
@@ -9,7 +9,7 @@ import { importSwingStore, makeSwingStoreExporter } from '@agoric/swing-store';
 const [, , from, to] = process.argv;
 
 const exporter = makeSwingStoreExporter(from);
-// Host keys are not exported: a host tells what it needs in its own way.
+// Host keys are not exported, so they are copied.
 const height = exporter.getHostKV('host.height');
 // The import closes the exporter.
 const { hostStorage } = await importSwingStore(exporter, to);

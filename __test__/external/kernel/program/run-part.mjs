@@ -1,14 +1,14 @@
-// One process of the chain: opens (or makes) a store, runs one part of the
-// scenario on it block by block, and writes down what could be seen.
+// One process of the chain: opens (or creates) a store, runs one part of the
+// scenario on it block by block, and writes a report.
 //
 //   node run-part.mjs CONFIG     a JSON file:
 //     part       'first', 'second' or 'third'
 //     store      the directory of the store
 //     bundles    the file that bundle.mjs made
-//     record     where the export callback's data is kept from part to part
+//     record     the file of the export callback's data, which the parts share
 //     archive    the directory for the archive callbacks' files
-//     report     where to write what was seen
-//     keepSnapshots, keepTranscripts    what the store is to keep
+//     report     the report's file
+//     keepSnapshots, keepTranscripts    the store's options
 
 import '@endo/init/pre-bundle-source.js';
 import '@endo/init';
@@ -54,7 +54,7 @@ if (isNew) {
       bootstrap: 'bootstrap',
       vats: { bootstrap: { bundle: bootstrap } },
       bundles: { ledger: { bundle: ledger }, fickle: { bundle: fickle } },
-      // Only the host refers to it, which the kernel would not count.
+      // Pinned, since only the host refers to it.
       pinBootstrapRoot: true,
       defaultManagerType: 'xsnap',
       defaultReapInterval: 4,
@@ -74,13 +74,13 @@ const controller = await makeSwingsetController(
   {},
   {
     kernelBundle: kernelBundles.kernel,
-    // Few workers at a time, and fresh ones after each snapshot: vats are
-    // loaded from snapshots and replayed all the time, not only at a restart.
+    // Few workers, and new ones after each snapshot, so that vats are often
+    // loaded from snapshots and replayed.
     warehousePolicy: { maxVatsOnline: 3, restartWorkerOnSnapshot: true },
   },
 );
 
-/** At most one step of cleaning up a block. */
+/** Permits one step of cleaning up per block. */
 const makeRunPolicy = cleanup => {
   let mayCleanUp = true;
   return harden({
@@ -96,7 +96,7 @@ const makeRunPolicy = cleanup => {
   });
 };
 
-/** What a message came to, as text that two runs must agree on. */
+/** The result of a message as text that must be the same in two runs. */
 const outcome = kpid => {
   const status = controller.kpStatus(kpid);
   if (status === 'unresolved') return { status };

@@ -1,9 +1,8 @@
-// What happens on the chain that the kernel runs: three parts, each run by a
-// process of its own. A part is a list of blocks; a block is a list of messages
-// to the bootstrap vat, and says how much of the vats that have ended may be
-// cleaned up. Only plain data, so that every run gets the same input.
+// The scenario of the chain: three parts, each run by a separate process. A part
+// is a list of blocks; a block is a list of messages to the bootstrap vat, with a
+// budget for cleaning up ended vats. Plain data, so that all runs get the same input.
 
-/** How much of a vat that has ended goes in one block. */
+/** The budget for cleaning up an ended vat in one block. */
 const little = { default: 5, kv: 20, snapshots: 1, transcripts: 1 };
 
 /**
@@ -21,7 +20,7 @@ const message = (method, args, answer) => ({ method, args, answer });
 
 const send = (name, method, args, answer) => message('send', [name, method, ...args], answer);
 
-/** Blocks that keep the vats busy: enough for snapshots and new spans. */
+/** Blocks with enough deliveries for snapshots and new spans. */
 const routine = count => Array.from({ length: count }, () => block([send('ledger', 'add', [1])]));
 
 const toReport = words => send('ledger', 'report', [], words);

@@ -1,5 +1,5 @@
-// Says which package the kernel gets when it imports `@agoric/swing-store`, and
-// which native libraries of swing-stores and databases this process has loaded.
+// Finds the package that the kernel gets for `@agoric/swing-store`, and the native
+// libraries of swing-stores and databases in this process.
 
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';

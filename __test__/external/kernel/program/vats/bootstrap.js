@@ -1,5 +1,5 @@
-// The vat that the host talks to. It makes, upgrades and ends the other vats
-// on request, and passes messages on to them by name.
+// The vat that receives the host's messages. Creates, upgrades and ends the other
+// vats on request, and forwards messages to them by name.
 
 import { E, Far } from '@endo/far';
 
@@ -36,10 +36,10 @@ export const buildRootObject = () => {
 
     send: (name, method, ...args) => E(vats.get(name).root)[method](...args),
 
-    /** Give one vat a reference to another one's root. */
+    /** Gives a vat a reference to another vat's root. */
     introduce: (name, method, other, ...args) => E(vats.get(name).root)[method](vats.get(other).root, ...args),
 
-    /** Send a message that must fail, and answer with why it did. */
+    /** Sends a message that must fail, and returns the reason. */
     refusal: async (name, method, ...args) => {
       const answer = E(vats.get(name).root)[method](...args);
       return answer.then(

@@ -1,5 +1,5 @@
-// Does some work, holds what it is given, and fails when it is asked to: its
-// last delivery is rolled back and the vat is gone.
+// Does some work, keeps its arguments, and fails on request: its last delivery is
+// rolled back and the vat is terminated.
 
 import { Far } from '@endo/far';
 import { makeScalarBigMapStore } from '@agoric/vat-data';
