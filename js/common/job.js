@@ -70,4 +70,15 @@ const runJob = async (job, { onProgress, signal }, run) => {
   }
 };
 
-module.exports = { runJob };
+/**
+ * Runs a native job whose result is a report as JSON text.
+ *
+ * @param {any} job
+ * @param {{ onProgress?: (progress: any) => void, signal?: AbortSignal }} options
+ * @param {() => Promise<string>} [run]
+ * @returns {Promise<any>} the report, hardened
+ * @throws as {@link runJob}
+ */
+const runReportingJob = async (job, options, run = job.run) => harden(JSON.parse(await runJob(job, options, run)));
+
+module.exports = { runJob, runReportingJob };

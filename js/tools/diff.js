@@ -3,7 +3,6 @@
 const path = require('node:path');
 
 const native = require('../addon/native.js');
-const { modeArguments } = require('../common/artifact-mode.js');
 const { checkString, followTaming } = require('../common/errors.js');
 const { harden } = require('../common/harden.js');
 const { runJob } = require('../common/job.js');
@@ -23,16 +22,13 @@ const diffSwingStores = async (a, b, options) => {
   checkString('b', b);
   followTaming();
   const taken = takeOptions('diffSwingStores', options, OPTIONS);
-  const { artifactMode, contents = false, localKeys = false, limit = 1000 } = taken;
-  const job = native.makeComparison(
-    path.resolve(a),
-    path.resolve(b),
-    ...modeArguments(artifactMode),
-    contents,
-    localKeys,
-    limit,
-  );
-  return harden(await runJob(job, taken, job.run));
+  const { artifactMode, contents, localKeys, limit } = taken;
+  const jobOptions = { artifactMode, contents, localKeys, limit };
+  const job = native.makeComparison(path.resolve(a), path.resolve(b), JSON.stringify(jobOptions));
+  const report = JSON.parse(await runJob(job, taken, job.run));
+  // JSON has `null` for the missing elements of an array.
+  report.blockHeights = report.blockHeights.map(height => height ?? undefined);
+  return harden(report);
 };
 
 module.exports = { diffSwingStores };

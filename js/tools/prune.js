@@ -3,10 +3,9 @@
 const path = require('node:path');
 
 const native = require('../addon/native.js');
-const { modeArguments } = require('../common/artifact-mode.js');
+const { validateArtifactMode } = require('../common/artifact-mode.js');
 const { check, checkPath, followTaming, quote } = require('../common/errors.js');
-const { harden } = require('../common/harden.js');
-const { runJob } = require('../common/job.js');
+const { runReportingJob } = require('../common/job.js');
 const { WORK, aBoolean, aMode, aPositive, anything, takeOptions } = require('../common/options.js');
 
 const KEEP = { transcripts: aMode, snapshots: aMode };
@@ -16,7 +15,10 @@ const RECLAIM = { method: anything, dryRun: aBoolean, ...WORK };
 /** The two artifact modes that `keep` stands for. */
 const modesOf = keep => {
   check(keep !== undefined, 'keep must say what to keep: an artifact mode, or { transcripts, snapshots }');
-  if (typeof keep !== 'object' || keep === null) return { transcripts: keep, snapshots: keep };
+  if (typeof keep !== 'object' || keep === null) {
+    validateArtifactMode(keep);
+    return { transcripts: keep, snapshots: keep };
+  }
   const { transcripts, snapshots } = takeOptions('keep', keep, KEEP);
   check(
     transcripts !== undefined && snapshots !== undefined,
@@ -35,17 +37,10 @@ const pruneSwingStore = async (dirPath, options) => {
   checkPath('dirPath', dirPath);
   followTaming();
   const taken = takeOptions('pruneSwingStore', options, PRUNE);
-  const { keep, budget, limit, dryRun = false } = taken;
+  const { keep, budget, limit, dryRun } = taken;
   const { transcripts, snapshots } = modesOf(keep);
-  const job = native.makePruning(
-    path.resolve(dirPath),
-    ...modeArguments(transcripts),
-    ...modeArguments(snapshots),
-    budget,
-    limit,
-    dryRun,
-  );
-  return harden(await runJob(job, taken, () => job.run()));
+  const jobOptions = { keepTranscripts: transcripts, keepSnapshots: snapshots, budget, limit, dryRun };
+  return runReportingJob(native.makePruning(path.resolve(dirPath), JSON.stringify(jobOptions)), taken);
 };
 
 /**
@@ -63,8 +58,9 @@ const reclaimSwingStoreSpace = async (dirPath, options) => {
     method === 'rewrite' || method === 'incremental' || (method === undefined && dryRun),
     `invalid method ${quote(method)}: use "rewrite" or "incremental"`,
   );
-  const job = native.makeReclaiming(path.resolve(dirPath), dryRun ? undefined : method);
-  return harden(await runJob(job, taken, () => job.run()));
+  // Without a method, the job only reports.
+  const jobOptions = { method: dryRun ? undefined : method };
+  return runReportingJob(native.makeReclaiming(path.resolve(dirPath), JSON.stringify(jobOptions)), taken);
 };
 
 module.exports = { pruneSwingStore, reclaimSwingStoreSpace };

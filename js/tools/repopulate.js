@@ -3,10 +3,8 @@
 const path = require('node:path');
 
 const native = require('../addon/native.js');
-const { modeArguments } = require('../common/artifact-mode.js');
 const { checkPath, followTaming } = require('../common/errors.js');
-const { harden } = require('../common/harden.js');
-const { runJob } = require('../common/job.js');
+const { runReportingJob } = require('../common/job.js');
 const { WORK, aBoolean, aMode, aPositive, takeOptions } = require('../common/options.js');
 const { drain } = require('../common/streams.js');
 
@@ -18,13 +16,9 @@ const OPTIONS = {
   ...WORK,
 };
 
-/** The options as arguments of the addon. */
-const nativeOptions = ({
-  artifactMode = 'archival',
-  maxArtifactBytes,
-  maxTransactionBytes,
-  replaceDamaged = false,
-}) => [...modeArguments(artifactMode), maxArtifactBytes, maxTransactionBytes, replaceDamaged];
+/** The options as the addon takes them. */
+const jobOptions = ({ artifactMode = 'archival', maxArtifactBytes, maxTransactionBytes, replaceDamaged }) =>
+  JSON.stringify({ artifactMode, maxArtifactBytes, maxTransactionBytes, replaceDamaged });
 
 /** Makes a promise that rejects when the signal is aborted, and a function that stops listening to the signal. */
 const whenAborted = signal => {
@@ -62,7 +56,7 @@ const repopulateSwingStore = async (exporter, dirPath, options) => {
   checkPath('dirPath', dirPath);
   followTaming();
   const taken = takeOptions('repopulateSwingStore', options, OPTIONS);
-  const job = native.makeRepopulation(path.resolve(dirPath), ...nativeOptions(taken));
+  const job = native.makeRepopulation(path.resolve(dirPath), jobOptions(taken));
   const { aborted, forget } = whenAborted(taken.signal);
   const work = async () => {
     await job.open();
@@ -73,7 +67,7 @@ const repopulateSwingStore = async (exporter, dirPath, options) => {
   };
   try {
     // An exporter that never answers must not block an abort.
-    return harden(await runJob(job, taken, () => Promise.race([work(), aborted])));
+    return await runReportingJob(job, taken, () => Promise.race([work(), aborted]));
   } finally {
     forget();
     await job.close();
@@ -92,12 +86,8 @@ const repopulateSwingStoreFromDirectory = async (directory, dirPath, options) =>
   checkPath('dirPath', dirPath);
   followTaming();
   const taken = takeOptions('repopulateSwingStoreFromDirectory', options, OPTIONS);
-  const job = native.makeRepopulationFromDirectory(
-    path.resolve(directory),
-    path.resolve(dirPath),
-    ...nativeOptions(taken),
-  );
-  return harden(await runJob(job, taken, () => job.run()));
+  const job = native.makeRepopulationFromDirectory(path.resolve(directory), path.resolve(dirPath), jobOptions(taken));
+  return runReportingJob(job, taken);
 };
 
 module.exports = { repopulateSwingStore, repopulateSwingStoreFromDirectory };

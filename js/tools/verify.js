@@ -3,10 +3,8 @@
 const path = require('node:path');
 
 const native = require('../addon/native.js');
-const { modeArguments } = require('../common/artifact-mode.js');
 const { checkString, followTaming } = require('../common/errors.js');
-const { harden } = require('../common/harden.js');
-const { runJob } = require('../common/job.js');
+const { runReportingJob } = require('../common/job.js');
 const { WORK, aBoolean, aMode, aPositive, takeOptions } = require('../common/options.js');
 
 const OPTIONS = { artifactMode: aMode, integrityCheck: aBoolean, findingsPerKind: aPositive, ...WORK };
@@ -21,14 +19,9 @@ const verifySwingStore = async (dirPath, options) => {
   checkString('dirPath', dirPath);
   followTaming();
   const taken = takeOptions('verifySwingStore', options, OPTIONS);
-  const { artifactMode = 'operational', integrityCheck = true, findingsPerKind = 1000 } = taken;
-  const job = native.makeVerification(
-    path.resolve(dirPath),
-    ...modeArguments(artifactMode),
-    integrityCheck,
-    findingsPerKind,
-  );
-  return harden(await runJob(job, taken, job.run));
+  const { artifactMode, integrityCheck, findingsPerKind } = taken;
+  const jobOptions = { artifactMode, integrityCheck, findingsPerKind };
+  return runReportingJob(native.makeVerification(path.resolve(dirPath), JSON.stringify(jobOptions)), taken);
 };
 
 module.exports = { verifySwingStore };

@@ -3,9 +3,8 @@
 const path = require('node:path');
 
 const native = require('../addon/native.js');
-const { modeArguments } = require('../common/artifact-mode.js');
 const { checkPath, checkString, followTaming } = require('../common/errors.js');
-const { runJob } = require('../common/job.js');
+const { runReportingJob } = require('../common/job.js');
 const { WORK, aBoolean, aMode, takeOptions } = require('../common/options.js');
 
 const OPTIONS = { artifactMode: aMode, currentSpans: aBoolean, checkExisting: aBoolean, ...WORK };
@@ -22,15 +21,9 @@ const archiveSwingStore = async (dirPath, archiveDir, options) => {
   checkPath('archiveDir', archiveDir);
   followTaming();
   const taken = takeOptions('archiveSwingStore', options, OPTIONS);
-  const { artifactMode = 'debug', currentSpans = false, checkExisting = false } = taken;
-  const job = native.makeArchiving(
-    path.resolve(dirPath),
-    path.resolve(archiveDir),
-    ...modeArguments(artifactMode),
-    currentSpans,
-    checkExisting,
-  );
-  return runJob(job, taken, () => job.run());
+  const { artifactMode, currentSpans, checkExisting } = taken;
+  const jobOptions = JSON.stringify({ artifactMode, currentSpans, checkExisting });
+  return runReportingJob(native.makeArchiving(path.resolve(dirPath), path.resolve(archiveDir), jobOptions), taken);
 };
 
 module.exports = { archiveSwingStore };

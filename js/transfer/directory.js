@@ -3,10 +3,9 @@
 const path = require('node:path');
 
 const native = require('../addon/native.js');
-const { modeArguments } = require('../common/artifact-mode.js');
 const { check, checkPath, checkString, followTaming, quote } = require('../common/errors.js');
 const { harden } = require('../common/harden.js');
-const { runJob } = require('../common/job.js');
+const { runJob, runReportingJob } = require('../common/job.js');
 const { WORK, aHeight, aMode, takeOptions } = require('../common/options.js');
 const { STORE_OPTIONS, checkOptions, makeSwingStore } = require('../store/swing-store.js');
 const { makeStaging } = require('./staging.js');
@@ -50,14 +49,12 @@ const exportSwingStoreToDirectory = async (dirPath, exportDir, options) => {
   followTaming();
   const taken = takeOptions('exportSwingStoreToDirectory', options, EXPORT);
   const { artifactMode = 'operational', exportDataMode = 'all', blockHeight } = taken;
-  const job = native.makeDirectoryExport(
-    path.resolve(dirPath),
-    path.resolve(exportDir),
-    ...modeArguments(artifactMode),
-    exportDataMode === 'all',
+  const jobOptions = JSON.stringify({
+    artifactMode: artifactMode === 'none' ? undefined : artifactMode,
+    withData: exportDataMode === 'all',
     blockHeight,
-  );
-  return runJob(job, taken, () => job.run());
+  });
+  return runReportingJob(native.makeDirectoryExport(path.resolve(dirPath), path.resolve(exportDir), jobOptions), taken);
 };
 
 /**
@@ -77,13 +74,8 @@ const importSwingStoreFromDirectory = async (exportDir, dirPath, options) => {
   checkOptions(dirPath, storeOptions);
 
   const storePath = path.resolve(dirPath);
-  const job = native.makeDirectoryImport(
-    path.resolve(exportDir),
-    storePath,
-    ...modeArguments(artifactMode),
-    blockHeight,
-    !!storeOptions.exportCallback,
-  );
+  const jobOptions = { artifactMode, blockHeight, recordExports: !!storeOptions.exportCallback };
+  const job = native.makeDirectoryImport(path.resolve(exportDir), storePath, JSON.stringify(jobOptions));
   let staging;
   try {
     const height = await runJob(job, { onProgress, signal }, async () => {
@@ -117,8 +109,8 @@ const repairSwingStoreFromDirectory = async (exportDir, dirPath, options) => {
   checkPath('dirPath', dirPath);
   followTaming();
   const taken = takeOptions('repairSwingStoreFromDirectory', options, REPAIR);
-  const job = native.makeDirectoryRepair(path.resolve(exportDir), path.resolve(dirPath), taken.blockHeight);
-  return runJob(job, taken, () => job.run());
+  const jobOptions = JSON.stringify({ blockHeight: taken.blockHeight });
+  return runReportingJob(native.makeDirectoryRepair(path.resolve(exportDir), path.resolve(dirPath), jobOptions), taken);
 };
 
 module.exports = { exportSwingStoreToDirectory, importSwingStoreFromDirectory, repairSwingStoreFromDirectory };

@@ -8,6 +8,7 @@ use indicatif::HumanBytes;
 use serde_json::json;
 
 use crate::cli::arguments::state_dir::StateDirArgs;
+use crate::cli::terminal::document;
 use crate::cli::terminal::exit::{Outcome, Result};
 use crate::cli::terminal::session::Session;
 use crate::store::encoding::plural::{agree, grouped, plural};
@@ -93,18 +94,12 @@ pub fn run(args: ArchiveArgs, session: &Session) -> Result<Outcome> {
         archive_store(&store, &args.archive_dir, &options, &monitor)
     })?;
     let seconds = begin.elapsed().as_secs_f64();
-    let document = json!({
-        "command": "archive",
+    let arguments = json!({
         "stateDir": store.to_string_lossy(),
         "archiveDir": args.archive_dir.to_string_lossy(),
-        "artifactMode": options.mode.name(),
-        "written": archived.written,
-        "replaced": archived.replaced,
-        "existing": archived.existing,
-        "unnamable": archived.unnamable,
-        "bytes": archived.bytes,
-        "seconds": seconds,
+        "artifactMode": options.mode,
     });
+    let document = document::of_report("archive", arguments, &archived, Some(seconds))?;
     session.answer(&document, |out| {
         write!(
             out,

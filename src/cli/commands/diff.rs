@@ -4,17 +4,15 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Instant;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::cli::arguments::artifact_mode::Mode;
+use crate::cli::terminal::document;
 use crate::cli::terminal::exit::{Failure, Outcome, Result};
 use crate::cli::terminal::session::Session;
-use crate::store::diff::{
-    DiffOptions, DiffReport, Difference, DifferenceCounts, Subject, Which, diff_stores,
-};
+use crate::store::diff::{DiffOptions, DiffReport, Subject, Which, diff_stores};
 use crate::store::encoding::plural::{agree, grouped, plural};
 use crate::store::encoding::printable::printable;
-use crate::store::encoding::wtf8;
 
 /// How much of a value is printed.
 const MOST_CHARS: usize = 240;
@@ -88,23 +86,8 @@ pub fn run(args: DiffArgs, session: &Session) -> Result<Outcome> {
         diff_stores(&args.a, &args.b, &options, &monitor)
     })?;
     let seconds = begin.elapsed().as_secs_f64();
-    let [height_a, height_b] = report
-        .block_heights
-        .map(|height| height.map(crate::cli::terminal::document::number));
-    let document = json!({
-        "command": "diff",
-        "a": args.a.to_string_lossy(),
-        "b": args.b.to_string_lossy(),
-        "same": report.is_same(),
-        "blockHeights": [height_a, height_b],
-        "differences": report.differences.iter().map(difference).collect::<Vec<_>>(),
-        "leftOut": report.left_out,
-        "records": report.records.map(counts),
-        "localKeys": report.local_keys.map(counts),
-        "artifacts": report.artifacts.map(counts),
-        "contents": report.contents,
-        "seconds": seconds,
-    });
+    let arguments = json!({ "a": args.a.to_string_lossy(), "b": args.b.to_string_lossy() });
+    let document = document::of_report("diff", arguments, &report, Some(seconds))?;
     session.answer(&document, |out| print(out, &report, seconds))?;
     if report.records.is_none() {
         session.note("note: an export without export data has no records to compare");
@@ -118,35 +101,9 @@ pub fn run(args: DiffArgs, session: &Session) -> Result<Outcome> {
     })
 }
 
-fn shown(text: &[u8]) -> String {
-    String::from_utf8_lossy(&wtf8::as_read(text)).into_owned()
-}
-
-fn difference(difference: &Difference) -> Value {
-    let [a, b] = &difference.values;
-    json!({
-        "subject": difference.subject.name(),
-        "in": difference.which.name(),
-        "name": shown(&difference.name),
-        "a": a.as_deref().map(shown),
-        "b": b.as_deref().map(shown),
-        "detail": difference.detail,
-    })
-}
-
-fn counts(counts: DifferenceCounts) -> Value {
-    json!({
-        "a": counts.a,
-        "b": counts.b,
-        "onlyA": counts.only_a,
-        "onlyB": counts.only_b,
-        "differing": counts.differing,
-    })
-}
-
 /// A value on one line.
 fn short(value: &Option<Vec<u8>>) -> String {
-    let text = shown(value.as_deref().unwrap_or_default());
+    let text = String::from_utf8_lossy(value.as_deref().unwrap_or_default());
     let mut short: String = text.chars().take(MOST_CHARS).collect();
     if short.len() < text.len() {
         short.push('…');
@@ -169,7 +126,7 @@ fn print(out: &mut dyn Write, report: &DiffReport, seconds: f64) -> io::Result<(
         write!(
             out,
             "{sign} {subject} {}",
-            printable(&shown(&difference.name))
+            printable(&String::from_utf8_lossy(&difference.name))
         )?;
         match (&difference.values, &difference.detail) {
             (_, Some(detail)) => writeln!(out, ": {}", printable(detail))?,

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::cli::arguments::artifact_mode::Mode;
 use crate::cli::arguments::state_dir::StateDirArgs;
+use crate::cli::terminal::document;
 use crate::cli::terminal::exit::{Outcome, Result};
 use crate::cli::terminal::session::Session;
 use crate::store::encoding::plural::plural;
@@ -88,17 +89,13 @@ pub fn run(args: ExportArgs, session: &Session) -> Result<Outcome> {
     })?;
     let seconds = begin.elapsed().as_secs_f64();
     let mode = args.artifact_mode.name();
-    let document = json!({
-        "command": "export",
+    let arguments = json!({
         "stateDir": store.to_string_lossy(),
         "exportDir": args.export_dir.to_string_lossy(),
-        "blockHeight": crate::cli::terminal::document::number(exported.block_height),
         "artifactMode": mode,
         "exportDataMode": if with_data { "all" } else { "skip" },
-        "artifacts": exported.artifacts,
-        "bytes": exported.bytes,
-        "seconds": seconds,
     });
+    let document = document::of_report("export", arguments, &exported, Some(seconds))?;
     session.answer(&document, |out| {
         writeln!(
             out,

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::repopulate;
 use crate::cli::arguments::artifact_mode::Mode;
 use crate::cli::arguments::state_dir::StateDirArgs;
+use crate::cli::terminal::document;
 use crate::cli::terminal::exit::{Failure, Outcome, Result};
 use crate::cli::terminal::session::Session;
 use crate::store::encoding::plural::{agree, grouped, plural};
@@ -119,21 +120,12 @@ fn import(args: &ImportArgs, store: &Path, session: &Session) -> Result<Outcome>
         import_from_directory(&args.export_dir, store, &options, &monitor)
     })?;
     let seconds = begin.elapsed().as_secs_f64();
-    let document = json!({
-        "command": "import",
+    let arguments = json!({
         "stateDir": store.to_string_lossy(),
         "exportDir": args.export_dir.to_string_lossy(),
-        "blockHeight": crate::cli::terminal::document::number(imported.block_height),
-        "artifactMode": imported.mode.name(),
         "exportDataMode": "all",
-        "artifacts": imported.artifacts,
-        "bytes": imported.bytes,
-        "replaced": imported.replaced.map(|replaced| json!({
-            "blockHeight": replaced.block_height.map(crate::cli::terminal::document::number),
-            "fileBytes": replaced.file_bytes,
-        })),
-        "seconds": seconds,
     });
+    let document = document::of_report("import", arguments, &imported, Some(seconds))?;
     session.answer(&document, |out| {
         if let Some(replaced) = imported.replaced {
             let size = HumanBytes(replaced.file_bytes);
@@ -166,8 +158,7 @@ fn fill(args: &ImportArgs, store: &Path, session: &Session) -> Result<Outcome> {
         ));
     }
     let options = repopulate::options(args.artifact_mode)?;
-    let heading = json!({
-        "command": "import",
+    let arguments = json!({
         "exportDir": args.export_dir.to_string_lossy(),
         "exportDataMode": "skip",
     });
@@ -175,7 +166,7 @@ fn fill(args: &ImportArgs, store: &Path, session: &Session) -> Result<Outcome> {
         store,
         &args.export_dir,
         options,
-        heading,
+        ("import", arguments),
         args.verbose,
         session,
     )
@@ -196,16 +187,13 @@ fn repair(args: &ImportArgs, store: &Path, session: &Session) -> Result<Outcome>
     let repaired = session.watch("Repairing", &monitor, || {
         repair_metadata(&args.export_dir, store, &options, &monitor)
     })?;
-    let document = json!({
-        "command": "import",
+    let arguments = json!({
         "stateDir": store.to_string_lossy(),
         "exportDir": args.export_dir.to_string_lossy(),
-        "blockHeight": crate::cli::terminal::document::number(repaired.block_height),
         "artifactMode": "none",
         "exportDataMode": "repair-metadata",
-        "records": repaired.records,
-        "added": repaired.added,
     });
+    let document = document::of_report("import", arguments, &repaired, None)?;
     session.answer(&document, |out| {
         writeln!(
             out,

@@ -4,12 +4,13 @@ use std::time::Instant;
 
 use clap::ValueEnum;
 use indicatif::HumanBytes;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::cli::arguments::state_dir::StateDirArgs;
+use crate::cli::terminal::document;
 use crate::cli::terminal::exit::{Failure, Outcome, Result};
 use crate::cli::terminal::session::Session;
-use crate::store::database::shared_writer::{Space, TransactionStats};
+use crate::store::database::shared_writer::TransactionStats;
 use crate::store::encoding::plural::plural;
 use crate::store::maintenance::prune::{DEFAULT_BUDGET, PruneOptions, Pruned, prune_into};
 use crate::store::records::mode::ArtifactMode;
@@ -119,23 +120,15 @@ pub fn run(args: PruneArgs, session: &Session) -> Result<Outcome> {
             ),
         })?;
     let seconds = begin.elapsed().as_secs_f64();
-    let document = json!({
-        "command": "prune",
+    let arguments = json!({
         "stateDir": store.to_string_lossy(),
         "keep": {
             "transcripts": options.keep_transcripts.name(),
             "snapshots": options.keep_snapshots.name(),
         },
         "dryRun": args.dry_run,
-        "spans": pruned.spans,
-        "items": pruned.items,
-        "snapshots": pruned.snapshots,
-        "snapshotBytes": pruned.snapshot_bytes,
-        "done": pruned.done,
-        "space": space_document(pruned.space),
-        "locking": locking_document(pruned.transacted),
-        "seconds": seconds,
     });
+    let document = document::of_report("prune", arguments, &pruned, Some(seconds))?;
     session.answer(&document, |out| {
         let what = what(&pruned);
         if args.dry_run {
@@ -165,24 +158,6 @@ fn what(pruned: &Pruned) -> String {
         plural(pruned.snapshots, "snapshot"),
         HumanBytes(pruned.snapshot_bytes),
     )
-}
-
-/// What a file takes up, in a document.
-pub(crate) fn space_document(space: Space) -> Value {
-    json!({
-        "fileBytes": space.file_bytes,
-        "freeBytes": space.free_bytes,
-        "logBytes": space.log_bytes,
-    })
-}
-
-/// How the lock was held and waited for, in a document.
-pub(crate) fn locking_document(done: TransactionStats) -> Value {
-    json!({
-        "transactions": done.transactions,
-        "longest": done.longest.as_secs_f64() * 1000.0,
-        "waited": done.waited.as_secs_f64() * 1000.0,
-    })
 }
 
 /// Says how the lock was held and waited for.

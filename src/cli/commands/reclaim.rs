@@ -6,8 +6,8 @@ use clap::ValueEnum;
 use indicatif::HumanBytes;
 use serde_json::json;
 
-use super::prune::{locking_document, space_document};
 use crate::cli::arguments::state_dir::StateDirArgs;
+use crate::cli::terminal::document;
 use crate::cli::terminal::exit::{Outcome, Result};
 use crate::cli::terminal::session::Session;
 use crate::store::maintenance::reclaim::{Method, Reclaimed, reclaim, space};
@@ -20,15 +20,6 @@ enum ReclaimMethod {
     /// Cut off free pages, beside a kernel; only for files made with auto_vacuum, which stores' are
     /// not
     Incremental,
-}
-
-impl ReclaimMethod {
-    fn name(self) -> &'static str {
-        match self {
-            ReclaimMethod::Rewrite => "rewrite",
-            ReclaimMethod::Incremental => "incremental",
-        }
-    }
 }
 
 /// Give the space that pruning has freed back to the file system.
@@ -72,25 +63,16 @@ pub fn run(args: ReclaimArgs, session: &Session) -> Result<Outcome> {
         if !args.dry_run {
             return reclaim(&store, method, &monitor);
         }
-        let found = space(&store, &monitor)?;
-        Ok(Reclaimed {
-            before: found,
-            after: found,
-            ..Reclaimed::default()
-        })
+        space(&store, &monitor).map(Reclaimed::unchanged)
     })?;
     let seconds = begin.elapsed().as_secs_f64();
     let Reclaimed { before, after, .. } = reclaimed;
-    let document = json!({
-        "command": "reclaim",
+    let arguments = json!({
         "stateDir": store.to_string_lossy(),
-        "method": args.method.name(),
+        "method": method,
         "dryRun": args.dry_run,
-        "before": space_document(before),
-        "after": space_document(after),
-        "locking": locking_document(reclaimed.transacted),
-        "seconds": seconds,
     });
+    let document = document::of_report("reclaim", arguments, &reclaimed, Some(seconds))?;
     session.answer(&document, |out| match args.dry_run {
         true => writeln!(
             out,

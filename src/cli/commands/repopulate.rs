@@ -6,9 +6,10 @@ use std::time::Instant;
 use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
-use super::prune::{GOES_ON, locking_document, tell_locking};
+use super::prune::{GOES_ON, tell_locking};
 use crate::cli::arguments::artifact_mode::{Mode, Taken};
 use crate::cli::arguments::state_dir::StateDirArgs;
+use crate::cli::terminal::document;
 use crate::cli::terminal::exit::{Failure, Outcome, Result};
 use crate::cli::terminal::session::Session;
 use crate::store::encoding::plural::{agree, grouped, plural};
@@ -80,8 +81,8 @@ pub fn run(args: RepopulateArgs, session: &Session) -> Result<Outcome> {
         replace_damaged: args.replace_damaged,
         ..RepopulateOptions::new(args.artifact_mode.mode())
     };
-    let heading = json!({ "command": "repopulate", "from": args.from.to_string_lossy() });
-    fill(&store, &args.from, options, heading, args.verbose, session)
+    let command = ("repopulate", json!({ "from": args.from.to_string_lossy() }));
+    fill(&store, &args.from, options, command, args.verbose, session)
 }
 
 /// The options for a mode.
@@ -95,12 +96,13 @@ pub(crate) fn options(mode: Option<Mode>) -> Result<RepopulateOptions> {
     }
 }
 
-/// Fills a store, and tells of it in a document that begins with `heading`.
+/// Adds artifacts to a store, and reports it. `command` is the command and arguments of it for the
+/// document.
 pub(crate) fn fill(
     store: &Path,
     from: &Path,
     options: RepopulateOptions,
-    heading: Value,
+    command: (&str, Value),
     verbose: bool,
     session: &Session,
 ) -> Result<Outcome> {
@@ -121,26 +123,14 @@ pub(crate) fn fill(
             ),
         })?;
     let seconds = begin.elapsed().as_secs_f64();
-    let mut document = heading;
-    if let Value::Object(fields) = &mut document
-        && let Value::Object(more) = json!({
-            "stateDir": store.to_string_lossy(),
-            "artifactMode": mode.name(),
-            "filled": names(&done.filled),
-            "replaceDamaged": replace,
-            "replaced": names(&done.replaced),
-            "bytes": done.bytes,
-            "present": done.present,
-            "unwanted": done.unwanted,
-            "refusedCount": done.refused_count,
-            "refused": refused(&done),
-            "missing": names(&done.missing),
-            "locking": locking_document(done.transacted),
-            "seconds": seconds,
-        })
-    {
-        fields.extend(more);
-    }
+    let (command, mut arguments) = command;
+    let more = json!({
+        "stateDir": store.to_string_lossy(),
+        "artifactMode": mode,
+        "replaceDamaged": replace,
+    });
+    document::merge(&mut arguments, more);
+    let document = document::of_report(command, arguments, &done, Some(seconds))?;
     session.answer(&document, |out| {
         writeln!(
             out,
@@ -210,24 +200,4 @@ fn tell_rest(out: &mut dyn std::io::Write, count: usize) -> std::io::Result<()> 
 
 fn text(name: &[u8]) -> String {
     printable(&String::from_utf8_lossy(name)).into_owned()
-}
-
-fn names(names: &[Vec<u8>]) -> Vec<String> {
-    names
-        .iter()
-        .map(|name| String::from_utf8_lossy(name).into_owned())
-        .collect()
-}
-
-fn refused(done: &Repopulated) -> Vec<Value> {
-    done.refused
-        .iter()
-        .map(|refused| {
-            json!({
-                "name": String::from_utf8_lossy(&refused.name),
-                "code": refused.code,
-                "reason": refused.reason,
-            })
-        })
-        .collect()
 }

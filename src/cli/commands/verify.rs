@@ -4,15 +4,16 @@ use std::io::{self, Write};
 use std::time::Instant;
 
 use indicatif::HumanBytes;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use crate::cli::arguments::artifact_mode::Needed;
 use crate::cli::arguments::state_dir::StateDirArgs;
+use crate::cli::terminal::document;
 use crate::cli::terminal::exit::{Outcome, Result};
 use crate::cli::terminal::session::Session;
 use crate::store::encoding::plural::{grouped, plural};
-use crate::store::encoding::{printable, wtf8};
-use crate::store::verify::{Finding, Report, Tally, VerifyOptions, verify_store};
+use crate::store::encoding::printable;
+use crate::store::verify::{Report, VerifyOptions, verify_store};
 
 /// Look through a store for what is damaged or missing, without changing anything.
 ///
@@ -63,69 +64,18 @@ pub fn run(args: VerifyArgs, session: &Session) -> Result<Outcome> {
         verify_store(&store, &options, &monitor)
     })?;
     let seconds = begin.elapsed().as_secs_f64();
-    let mut document = document(&report);
-    document.insert("command".into(), "verify".into());
-    document.insert("stateDir".into(), store.to_string_lossy().into());
-    document.insert("seconds".into(), seconds.into());
-    session.answer(&document.into(), |out| print(out, &report, seconds))?;
+    let arguments = json!({ "stateDir": store.to_string_lossy() });
+    let document = document::of_report("verify", arguments, &report, Some(seconds))?;
+    session.answer(&document, |out| print(out, &report, seconds))?;
     Ok(match report.is_sound() {
         true => Outcome::Success,
         false => Outcome::Findings,
     })
 }
 
-fn shown(text: &[u8]) -> String {
-    String::from_utf8_lossy(&wtf8::as_read(text)).into_owned()
-}
-
-/// A text without characters that would do something to a terminal.
+/// A text from a store without characters that a terminal interprets.
 fn printable(name: &[u8]) -> String {
-    printable::printable(&shown(name)).into_owned()
-}
-
-fn document(report: &Report) -> Map<String, Value> {
-    let totals = report.totals;
-    let left_out = report.left_out.iter();
-    let left_out: Map<_, _> = left_out
-        .map(|(kind, count)| (kind.name().to_owned(), (*count).into()))
-        .collect();
-    let tally = |tally: Tally| {
-        json!({
-            "total": tally.total,
-            "checked": tally.checked,
-            "pruned": tally.pruned,
-            "bytes": tally.bytes,
-        })
-    };
-    let document = json!({
-        "ok": report.is_sound(),
-        "artifactMode": report.mode.name(),
-        "blockHeight": report.block_height.map(crate::cli::terminal::document::number),
-        "findings": report.findings.iter().map(finding).collect::<Vec<_>>(),
-        "leftOut": left_out,
-        "spans": tally(totals.spans),
-        "items": totals.items,
-        "snapshots": tally(totals.snapshots),
-        "bundles": tally(totals.bundles),
-        "keys": totals.keys,
-        "pendingExports": totals.pending_exports,
-    });
-    match document {
-        Value::Object(fields) => fields,
-        _ => Map::new(),
-    }
-}
-
-fn finding(finding: &Finding) -> Value {
-    json!({
-        "kind": finding.kind.name(),
-        "severity": finding.severity().name(),
-        "table": finding.table.name(),
-        "id": finding.id.as_deref().map(shown),
-        "position": finding.position,
-        "artifact": finding.artifact.as_deref().map(shown),
-        "message": finding.message,
-    })
+    printable::printable(&String::from_utf8_lossy(name)).into_owned()
 }
 
 fn print(out: &mut dyn Write, report: &Report, seconds: f64) -> io::Result<()> {

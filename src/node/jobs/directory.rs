@@ -8,10 +8,8 @@ use super::job;
 use super::job::Job;
 use crate::node::raw::{Call, Function, Reply, Value, functions};
 use crate::node::store::database::path_from;
-use crate::node::store::exporter::artifact_mode;
 use crate::node::store::staging;
 use crate::store::error::{Error, Result};
-use crate::store::records::mode::ArtifactMode;
 use crate::store::tasks::lock;
 use crate::store::tasks::monitor::{Monitor, Stage};
 use crate::store::transfer::directory::{
@@ -42,67 +40,38 @@ const IMPORT_METHODS: &[Function<Import>] = &[
     ("abort", job::abort),
 ];
 
-/// `makeDirectoryExport(dirPath, exportDir, artifactMode, quotedMode, withData, blockHeight)`; the
-/// mode may be `none`. Its `run()` is a promise of what was exported.
+/// `makeDirectoryExport(dirPath, exportDir, options)`: a job that exports the store. Its report has the
+/// fields of `ExportedSwingStore`.
 pub fn make_export(call: &Call<'_, ()>) -> Result<Reply> {
     let store = path_from(call.text(0, "dirPath")?)?;
     let directory = path_from(call.text(1, "exportDir")?)?;
-    let options = ExportOptions {
-        mode: match call.optional_text(2).as_deref() {
-            Some(b"none") => None,
-            _ => Some(artifact_mode(call, 2)?),
-        },
-        with_data: call.is_true(4),
-        block_height: call.number(5),
-    };
-    job::make(call, move |monitor| {
-        let done = export_to_directory(&store, &directory, &options, monitor)?;
-        Ok(Value::Object(vec![
-            ("blockHeight", Value::Number(done.block_height)),
-            ("artifacts", Value::Number(done.artifacts as f64)),
-            ("bytes", Value::Number(done.bytes as f64)),
-        ]))
+    let options: ExportOptions = job::options(call, 2)?;
+    job::make_reporting(call, move |monitor| {
+        export_to_directory(&store, &directory, &options, monitor)
     })
 }
 
-/// `makeDirectoryImport(exportDir, dirPath, artifactMode, quotedMode, blockHeight, noteExports)`;
-/// without a mode it is the export's own.
+/// `makeDirectoryImport(exportDir, dirPath, options)`: an import in two steps, `open` and `run`.
 pub fn make_import(call: &Call<'_, ()>) -> Result<Reply> {
-    let mode: Option<ArtifactMode> = match call.optional_text(2) {
-        None => None,
-        Some(_) => Some(artifact_mode(call, 2)?),
-    };
+    let options: ImportOptions = job::options(call, 2)?;
     let import = Arc::new(Import {
         directory: path_from(call.text(0, "exportDir")?)?,
         store: path_from(call.text(1, "dirPath")?)?,
-        options: ImportOptions {
-            mode,
-            block_height: call.number(4),
-            record_exports: call.is_true(5),
-            // What is replaced is its caller's business, who commits.
-            go_back: true,
-        },
+        options,
         found: Mutex::new(None),
         monitor: Monitor::default(),
     });
     functions(call.env(), &import, IMPORT_METHODS).map(Reply::Js)
 }
 
-/// `makeDirectoryRepair(exportDir, dirPath, blockHeight)`: its `run()` is a promise of what was
-/// repaired.
+/// `makeDirectoryRepair(exportDir, dirPath, options)`: a job that adds missing records. Its report has
+/// the fields of `RepairedSwingStore`.
 pub fn make_repair(call: &Call<'_, ()>) -> Result<Reply> {
     let directory = path_from(call.text(0, "exportDir")?)?;
     let store = path_from(call.text(1, "dirPath")?)?;
-    let options = RepairOptions {
-        block_height: call.number(2),
-    };
-    job::make(call, move |monitor| {
-        let done = repair_metadata(&directory, &store, &options, monitor)?;
-        Ok(Value::Object(vec![
-            ("blockHeight", Value::Number(done.block_height)),
-            ("records", Value::Number(done.records as f64)),
-            ("added", Value::Number(done.added as f64)),
-        ]))
+    let options: RepairOptions = job::options(call, 2)?;
+    job::make_reporting(call, move |monitor| {
+        repair_metadata(&directory, &store, &options, monitor)
     })
 }
 

@@ -11,7 +11,7 @@ use crate::node::raw::{Call, Function, Reply, Value, functions};
 use crate::node::store::source;
 use crate::node::store::source::Origin;
 use crate::store::error::{Error, Result};
-use crate::store::history::{History, ReplayFrom, Selection, to_json};
+use crate::store::history::{History, ReplayFrom, Selection};
 use crate::store::tasks::monitor::{Monitor, Stage};
 
 const METHODS: &[Function<History>] = &[
@@ -69,25 +69,25 @@ struct Question {
 }
 
 impl Question {
-    fn answer(&self, monitor: &Monitor) -> Result<String> {
+    fn answer(&self, monitor: &Monitor) -> Result<Value> {
         let Question { history, .. } = self;
         if self.sizes {
             history.measure(self.about.vat_id(), monitor)?;
         }
         let answer = match &self.about {
-            About::Vats => to_json(&history.vats(monitor)?),
-            About::Vat(vat_id) => to_json(&history.vat(vat_id, monitor)?),
-            About::Incarnations(vat_id) => to_json(&history.incarnations(vat_id, monitor)?),
-            About::Spans(vat_id) => to_json(&history.spans(vat_id, monitor)?),
+            About::Vats => job::json(&history.vats(monitor)?),
+            About::Vat(vat_id) => job::json(&history.vat(vat_id, monitor)?),
+            About::Incarnations(vat_id) => job::json(&history.incarnations(vat_id, monitor)?),
+            About::Spans(vat_id) => job::json(&history.spans(vat_id, monitor)?),
             About::PseudoDeliveries(vat_id) => {
-                to_json(&history.pseudo_deliveries(vat_id, monitor)?)
+                job::json(&history.pseudo_deliveries(vat_id, monitor)?)
             }
-            About::Snapshots(vat_id) => to_json(&history.snapshots(vat_id.as_deref())?),
-            About::Bundles => to_json(&history.bundles()?),
+            About::Snapshots(vat_id) => job::json(&history.snapshots(vat_id.as_deref())?),
+            About::Bundles => job::json(&history.bundles()?),
             About::Plan(vat_id, incarnation, from) => {
-                to_json(&history.replay_plan(vat_id, *incarnation, *from, monitor)?)
+                job::json(&history.replay_plan(vat_id, *incarnation, *from, monitor)?)
             }
-            About::BlockHeight => to_json(&history.block_height()?),
+            About::BlockHeight => job::json(&history.block_height()?),
         }?;
         monitor.begin(Stage::Done);
         Ok(answer)
@@ -129,9 +129,7 @@ fn ask(call: &Call<'_, History>, about: About) -> Result<Reply> {
         about,
         sizes: call.is_true(1),
     };
-    job::make(call, move |monitor| {
-        question.answer(monitor).map(Value::text)
-    })
+    job::make(call, move |monitor| question.answer(monitor))
 }
 
 fn ask_of_vat(call: &Call<'_, History>, about: fn(String) -> About) -> Result<Reply> {

@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use crate::node::raw::{Call, Function, Reply, Value, functions};
-use crate::store::error::Result;
+use crate::store::error::{Error, Result};
+use crate::store::history::to_json;
 use crate::store::tasks::monitor::Monitor;
 
 /// Work that is watched through a [`Monitor`].
@@ -30,10 +34,27 @@ pub fn abort<T: Job>(call: &Call<'_, T>) -> Result<Reply> {
     Ok(Value::Undefined.into())
 }
 
-/// What a job does.
+/// The options of a job, from JSON text.
+///
+/// # Errors
+/// [`Error::Internal`] for an option that the job does not have: JavaScript checks options first.
+pub fn options<T: 'static, O: DeserializeOwned>(call: &Call<'_, T>, index: usize) -> Result<O> {
+    let text = call.text(index, "options")?;
+    serde_json::from_slice(&text).map_err(|error| Error::Internal(format!("options: {error}")))
+}
+
+/// A report as JSON text, which JavaScript parses several times as fast as Node-API makes objects.
+///
+/// # Errors
+/// [`Error::Internal`] if the report has no JSON.
+pub fn json(report: &impl Serialize) -> Result<Value> {
+    to_json(report).map(Value::text)
+}
+
+/// The work of a job.
 type Work = dyn Fn(&Monitor) -> Result<Value> + Send + Sync;
 
-/// A job that is done in one go.
+/// A job that consists of one call.
 struct Run {
     work: Box<Work>,
     monitor: Monitor,
@@ -54,11 +75,11 @@ const METHODS: &[Function<Run>] = &[
     ("abort", abort),
 ];
 
-/// A JavaScript object whose `run()` is a promise of what `work` returns, which is done on another
-/// thread; with `progress` and `abort`.
+/// Makes a JavaScript object with `run`, `progress` and `abort`. `run()` calls `work` on another thread,
+/// and returns a promise of its value.
 ///
 /// # Errors
-/// [`Error::Internal`](crate::store::error::Error::Internal) if Node-API makes no object.
+/// [`Error::Internal`] if Node-API makes no object.
 pub fn make<T: 'static>(
     call: &Call<'_, T>,
     work: impl Fn(&Monitor) -> Result<Value> + Send + Sync + 'static,
@@ -68,4 +89,15 @@ pub fn make<T: 'static>(
         monitor: Monitor::default(),
     });
     functions(call.env(), &run, METHODS).map(Reply::Js)
+}
+
+/// The same for work that returns a report: `run()` returns a promise of its JSON text.
+///
+/// # Errors
+/// As [`make`].
+pub fn make_reporting<T: 'static, R: Serialize>(
+    call: &Call<'_, T>,
+    work: impl Fn(&Monitor) -> Result<R> + Send + Sync + 'static,
+) -> Result<Reply> {
+    make(call, move |monitor| json(&work(monitor)?))
 }

@@ -5,14 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::job;
 use super::job::Job;
-use super::upkeep::locking;
 use crate::node::raw::{Call, Function, Reply, Value, functions};
 use crate::node::store::database::path_from;
-use crate::node::store::exporter::artifact_mode;
 use crate::node::store::sink::{self, ArtifactTarget, Work};
 use crate::store::error::{Error, Result};
 use crate::store::maintenance::repopulate::{
-    Incoming, Refused, RepopulateOptions, Repopulated, Repopulation, repopulate_from_directory,
+    Incoming, Refused, RepopulateOptions, Repopulation, repopulate_from_directory,
 };
 use crate::store::tasks::lock;
 use crate::store::tasks::monitor::Monitor;
@@ -58,33 +56,22 @@ const STREAM_METHODS: &[Function<FromStreams>] = &[
     ("abort", job::abort),
 ];
 
-/// The options from some argument on: `artifactMode, quotedMode, maxArtifactBytes,
-/// maxTransactionBytes, replaceDamaged`.
-fn options(call: &Call<'_, ()>, index: usize) -> Result<RepopulateOptions> {
-    let mut options = RepopulateOptions::new(artifact_mode(call, index)?);
-    if let Some(bytes) = call.number(index + 2) {
-        options.max_artifact_bytes = bytes as u64;
-    }
-    options.max_transaction_bytes = call.number(index + 3).map(|bytes| bytes as u64);
-    options.replace_damaged = call.is_true(index + 4);
-    Ok(options)
-}
-
-/// `makeRepopulationFromDirectory(from, dirPath, …options)`: its `run()` is a promise of the report.
+/// `makeRepopulationFromDirectory(directory, dirPath, options)`: a job that adds the artifacts of a
+/// directory. Its report is a `RepopulationReport`.
 pub fn make_from_directory(call: &Call<'_, ()>) -> Result<Reply> {
     let from = path_from(call.text(0, "directory")?)?;
     let store = path_from(call.text(1, "dirPath")?)?;
-    let options = options(call, 2)?;
-    job::make(call, move |monitor| {
-        repopulate_from_directory(&from, &store, options.clone(), monitor).map(report)
+    let options: RepopulateOptions = job::options(call, 2)?;
+    job::make_reporting(call, move |monitor| {
+        repopulate_from_directory(&from, &store, options.clone(), monitor)
     })
 }
 
-/// `makeRepopulation(dirPath, …options)`.
+/// `makeRepopulation(dirPath, options)`: a repopulation from streams.
 pub fn make(call: &Call<'_, ()>) -> Result<Reply> {
     let job = Arc::new(FromStreams {
         store: path_from(call.text(0, "dirPath")?)?,
-        options: options(call, 1)?,
+        options: job::options(call, 1)?,
         monitor: Monitor::default(),
         work: Mutex::default(),
         next: Mutex::default(),
@@ -197,10 +184,10 @@ fn pass_over(call: &Call<'_, FromStreams>) -> Result<Reply> {
     Ok(Value::Bool(*job.fate() != Fate::Fatal).into())
 }
 
-/// `finish()`: a promise of the report.
+/// `finish()`: a promise of the report, a `RepopulationReport`, as JSON text.
 fn finish(call: &Call<'_, FromStreams>) -> Result<Reply> {
     let job = call.target.clone();
-    call.promise(move || job.work()?.finish(&job.monitor).map(report))
+    call.promise(move || job::json(&job.work()?.finish(&job.monitor)?))
 }
 
 /// `close()`: a promise that the store is closed.
@@ -214,29 +201,4 @@ fn close(call: &Call<'_, FromStreams>) -> Result<Reply> {
         drop(work);
         Ok(Value::Undefined)
     })
-}
-
-fn report(done: Repopulated) -> Value {
-    let names = |names: Vec<Vec<u8>>| Value::Array(names.into_iter().map(Value::Text).collect());
-    let refused = |refused: Refused| {
-        Value::Object(vec![
-            ("name", Value::Text(refused.name)),
-            ("code", Value::text(refused.code)),
-            ("reason", Value::text(refused.reason)),
-        ])
-    };
-    Value::Object(vec![
-        ("filled", names(done.filled)),
-        ("replaced", names(done.replaced)),
-        ("bytes", Value::Number(done.bytes as f64)),
-        ("present", Value::Number(done.present as f64)),
-        ("unwanted", Value::Number(done.unwanted as f64)),
-        ("refusedCount", Value::Number(done.refused_count as f64)),
-        (
-            "refused",
-            Value::Array(done.refused.into_iter().map(refused).collect()),
-        ),
-        ("missing", names(done.missing)),
-        ("locking", locking(done.transacted)),
-    ])
 }

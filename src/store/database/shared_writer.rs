@@ -10,10 +10,13 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
+
 use super::hints::WithFile;
 use super::locate::find_file;
 use super::schema::Part;
 use super::{Database, Location, OpenOptions, schema_check};
+use crate::store::encoding::fields;
 use crate::store::error::{Error, Result};
 use crate::store::fs::sidecar::sidecar;
 use crate::store::tasks::monitor::Monitor;
@@ -54,18 +57,21 @@ const MAX_CHECKPOINT_INTERVAL: u32 = 64;
 const LARGE_LOG_BYTES: u64 = 16 << 20;
 
 /// How the transactions went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct TransactionStats {
     /// How many there were.
     pub transactions: u64,
     /// How long the longest one held the lock.
+    #[serde(serialize_with = "fields::milliseconds")]
     pub longest: Duration,
     /// How long was spent waiting for others' locks.
+    #[serde(serialize_with = "fields::milliseconds")]
     pub waited: Duration,
 }
 
 /// What a database file takes up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Space {
     /// Bytes of the file.
     pub file_bytes: u64,

@@ -1,5 +1,9 @@
 //! What a comparison comes to.
 
+use serde::{Serialize, Serializer};
+
+use crate::store::encoding::fields;
+
 /// Which of the two has something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Which {
@@ -62,8 +66,44 @@ pub struct Difference {
     pub detail: Option<String>,
 }
 
+impl Serialize for Difference {
+    /// The fields of `SwingStoreDifference` in `index.d.ts`.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Fields<'a> {
+            subject: &'static str,
+            r#in: &'static str,
+            #[serde(serialize_with = "fields::text")]
+            name: &'a [u8],
+            #[serde(
+                serialize_with = "fields::optional_text",
+                skip_serializing_if = "Option::is_none"
+            )]
+            a: Option<&'a [u8]>,
+            #[serde(
+                serialize_with = "fields::optional_text",
+                skip_serializing_if = "Option::is_none"
+            )]
+            b: Option<&'a [u8]>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            detail: Option<&'a str>,
+        }
+        let [a, b] = &self.values;
+        Fields {
+            subject: self.subject.name(),
+            r#in: self.which.name(),
+            name: &self.name,
+            a: a.as_deref(),
+            b: b.as_deref(),
+            detail: self.detail.as_deref(),
+        }
+        .serialize(serializer)
+    }
+}
+
 /// How much of one subject there is, and how much differs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct DifferenceCounts {
     /// How many the first has.
     pub a: u64,
@@ -101,6 +141,39 @@ pub struct DiffReport {
     pub artifacts: Option<DifferenceCounts>,
     /// How many artifacts were compared byte for byte.
     pub contents: u64,
+}
+
+impl Serialize for DiffReport {
+    /// The fields of `SwingStoreDiff` in `index.d.ts`.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Fields<'a> {
+            same: bool,
+            #[serde(serialize_with = "fields::optional_numbers")]
+            block_heights: &'a [Option<f64>],
+            differences: &'a [Difference],
+            left_out: u64,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            records: Option<DifferenceCounts>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            local_keys: Option<DifferenceCounts>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            artifacts: Option<DifferenceCounts>,
+            contents: u64,
+        }
+        Fields {
+            same: self.is_same(),
+            block_heights: &self.block_heights,
+            differences: &self.differences,
+            left_out: self.left_out,
+            records: self.records,
+            local_keys: self.local_keys,
+            artifacts: self.artifacts,
+            contents: self.contents,
+        }
+        .serialize(serializer)
+    }
 }
 
 impl DiffReport {

@@ -16,9 +16,12 @@ mod tests;
 
 use std::path::Path;
 
+use serde::Deserialize;
+
 pub use difference::{DiffReport, Difference, DifferenceCounts, Subject, Which};
 
 use crate::store::database::locate::no_store;
+use crate::store::encoding::fields;
 use crate::store::error::Result;
 use crate::store::records::mode::ArtifactMode;
 use crate::store::tasks::monitor::{Monitor, Stage};
@@ -28,16 +31,19 @@ use operand::Operand;
 use sorted::{Cursor, Side, Sorted, Union, merge};
 
 /// What to compare.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct DiffOptions {
     /// Which artifacts of a store count; `None` for those of the mode that the other was exported
     /// in, or everything that is there if both are stores.
+    #[serde(rename = "artifactMode")]
     pub mode: Option<ArtifactMode>,
     /// Whether to compare artifacts byte for byte where their records are equal.
     pub contents: bool,
     /// Whether to compare keys that are not exported, too: the host's and this machine's.
     pub local_keys: bool,
     /// How many differences are listed.
+    #[serde(deserialize_with = "fields::count")]
     pub limit: usize,
 }
 

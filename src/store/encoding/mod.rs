@@ -1,6 +1,7 @@
 //! Text formats: JSON and strings as JavaScript has them, hashes, and quoting for messages, terminals
 //! and shells.
 
+pub(crate) mod fields;
 pub(crate) mod hash;
 pub mod json;
 pub(crate) mod number;

@@ -13,12 +13,14 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rusqlite::params;
+use serde::{Deserialize, Serialize};
 
 use crate::store::database::Database;
 use crate::store::database::hints::WithFile;
 use crate::store::database::read_view::ReadView;
 use crate::store::database::shared_writer::{SharedWriter, Space, TransactionStats};
 use crate::store::database::sql_text::SqlText;
+use crate::store::encoding::fields;
 use crate::store::error::{Error, Result};
 use crate::store::records::mode::ArtifactMode;
 use crate::store::tasks::monitor::{Monitor, Stage};
@@ -36,22 +38,31 @@ const SOFT_LIMIT: Duration = Duration::from_millis(4);
 const HARD_LIMIT: Duration = Duration::from_millis(20);
 
 /// What to delete, and how.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct PruneOptions {
     /// The spans that exports in this mode carry stay; `debug` keeps all.
     pub keep_transcripts: ArtifactMode,
     /// The snapshots that exports in this mode carry stay; `debug` keeps all.
     pub keep_snapshots: ArtifactMode,
     /// The most items to delete in one transaction.
+    #[serde(default = "default_budget", deserialize_with = "fields::count")]
     pub budget: u64,
     /// The most items to delete in all, to the nearest whole span.
+    #[serde(default, deserialize_with = "fields::optional_count")]
     pub limit: Option<u64>,
     /// Only find out what there is to do.
+    #[serde(default)]
     pub dry_run: bool,
 }
 
+fn default_budget() -> u64 {
+    DEFAULT_BUDGET
+}
+
 /// What was deleted or, of a dry run, what would be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Pruned {
     /// Spans of which nothing is left.
     pub spans: u64,
@@ -64,6 +75,7 @@ pub struct Pruned {
     /// Whether nothing is left to delete.
     pub done: bool,
     /// How the transactions went.
+    #[serde(rename = "locking")]
     pub transacted: TransactionStats,
     /// What the file takes up now.
     pub space: Space,

@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use crate::store::database::hints::WithFile;
 use crate::store::database::locate::find_file;
 use crate::store::database::read_view::ReadView;
@@ -29,7 +31,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(20);
 
 /// How to make the file smaller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Method {
     /// Write all of it anew. Nobody else may have the store open.
     Rewrite,
@@ -39,14 +42,26 @@ pub enum Method {
 }
 
 /// What the file took up before and takes up now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Reclaimed {
     /// Before.
     pub before: Space,
     /// Now.
     pub after: Space,
     /// How the transactions of [`Method::Incremental`] went.
+    #[serde(rename = "locking")]
     pub transacted: TransactionStats,
+}
+
+impl Reclaimed {
+    /// The report of a dry run, which changes nothing.
+    pub fn unchanged(space: Space) -> Reclaimed {
+        Reclaimed {
+            before: space,
+            after: space,
+            transacted: TransactionStats::default(),
+        }
+    }
 }
 
 /// What the file of the store in a directory takes up. It is only read.

@@ -1,9 +1,12 @@
 //! Artifact modes: how much history an export carries.
 
+use serde::{Deserialize, Serialize};
+
 use crate::store::error::{Error, Result};
 
 /// How much history an export carries. Each mode takes all that the one before it takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ArtifactMode {
     /// What is needed to run: current spans and snapshots, and bundles.
     Operational,

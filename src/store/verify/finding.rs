@@ -1,5 +1,8 @@
 //! What a verification finds: one thing that is not as it should be.
 
+use serde::{Serialize, Serializer};
+
+use crate::store::encoding::fields;
 use crate::store::error::show;
 
 /// How bad a finding is.
@@ -292,6 +295,42 @@ pub struct Finding {
     pub artifact: Option<Vec<u8>>,
     /// What was found, what was expected, and what to do.
     pub message: String,
+}
+
+impl Serialize for Finding {
+    /// The fields of `VerificationFinding` in `index.d.ts`.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Fields<'a> {
+            kind: &'static str,
+            severity: &'static str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            table: Option<&'static str>,
+            #[serde(
+                serialize_with = "fields::optional_text",
+                skip_serializing_if = "Option::is_none"
+            )]
+            id: Option<&'a [u8]>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            position: Option<i64>,
+            #[serde(
+                serialize_with = "fields::optional_text",
+                skip_serializing_if = "Option::is_none"
+            )]
+            artifact: Option<&'a [u8]>,
+            message: &'a str,
+        }
+        Fields {
+            kind: self.kind.name(),
+            severity: self.severity().name(),
+            table: self.table.name(),
+            id: self.id.as_deref(),
+            position: self.position,
+            artifact: self.artifact.as_deref(),
+            message: &self.message,
+        }
+        .serialize(serializer)
+    }
 }
 
 impl Finding {

@@ -33,12 +33,15 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
+use serde::Deserialize;
+
 pub use finding::{Finding, FindingKind, Severity, StoreTable};
 pub use report::{Report, Tally, Totals};
 
 use crate::store::database::Database;
 use crate::store::database::hints::WithFile;
 use crate::store::database::read_view::ReadView;
+use crate::store::encoding::fields;
 use crate::store::error::{Error, Result};
 use crate::store::records::mode::ArtifactMode;
 use crate::store::tasks::monitor::{Monitor, Stage};
@@ -50,13 +53,16 @@ use jobs::Job;
 use remedy::Remedies;
 
 /// What to verify.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct VerifyOptions {
     /// What has to be there. In `debug` nothing has: what is there is checked.
+    #[serde(rename = "artifactMode")]
     pub mode: ArtifactMode,
     /// Whether to run SQLite's own check of the file.
     pub integrity_check: bool,
     /// How many findings of each kind are listed.
+    #[serde(deserialize_with = "fields::count")]
     pub findings_per_kind: usize,
 }
 

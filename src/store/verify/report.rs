@@ -1,10 +1,13 @@
 //! What a verification comes to.
 
+use serde::{Serialize, Serializer};
+
 use super::finding::{Finding, FindingKind};
+use crate::store::encoding::fields;
 use crate::store::records::mode::ArtifactMode;
 
 /// How much there is of something, and how much of it was looked into.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Tally {
     /// How many records there are.
     pub total: u64,
@@ -17,7 +20,8 @@ pub struct Tally {
 }
 
 /// What there is in a store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Totals {
     /// Transcript spans.
     pub spans: Tally,
@@ -46,6 +50,46 @@ pub struct Report {
     pub left_out: Vec<(FindingKind, u64)>,
     /// What there is, and what was checked.
     pub totals: Totals,
+}
+
+impl Serialize for Report {
+    /// The fields of `VerificationReport` in `index.d.ts`.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Fields<'a> {
+            ok: bool,
+            artifact_mode: ArtifactMode,
+            #[serde(
+                serialize_with = "fields::optional_number",
+                skip_serializing_if = "Option::is_none"
+            )]
+            block_height: Option<f64>,
+            findings: &'a [Finding],
+            left_out: LeftOut<'a>,
+            #[serde(flatten)]
+            totals: Totals,
+        }
+        Fields {
+            ok: self.is_sound(),
+            artifact_mode: self.mode,
+            block_height: self.block_height,
+            findings: &self.findings,
+            left_out: LeftOut(&self.left_out),
+            totals: self.totals,
+        }
+        .serialize(serializer)
+    }
+}
+
+/// [`Report::left_out`] as an object.
+struct LeftOut<'a>(&'a [(FindingKind, u64)]);
+
+impl Serialize for LeftOut<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let counts = self.0.iter().map(|(kind, count)| (kind.name(), *count));
+        fields::counts(counts, serializer)
+    }
 }
 
 impl Report {

@@ -16,10 +16,13 @@ mod target;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 
+use serde::{Deserialize, Serialize};
+
 pub use directory::{repopulate_from_directory, repopulate_from_directory_into};
 pub use incoming::Incoming;
 
 use crate::store::database::shared_writer::{SharedWriter, TransactionStats};
+use crate::store::encoding::fields;
 use crate::store::error::{Error, Result, show};
 use crate::store::records::mode::ArtifactMode;
 use crate::store::tasks::lock;
@@ -33,18 +36,30 @@ pub const DEFAULT_MAX_ARTIFACT_BYTES: u64 = 512 << 20;
 const MAX_REFUSED: usize = 1000;
 
 /// Which artifacts to take.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct RepopulateOptions {
     /// Those that an export in this mode carries.
+    #[serde(rename = "artifactMode")]
     pub mode: ArtifactMode,
     /// The longest artifact that is taken, in bytes.
+    #[serde(
+        default = "default_max_artifact_bytes",
+        deserialize_with = "fields::count"
+    )]
     pub max_artifact_bytes: u64,
     /// About how many bytes of items to insert in one transaction. Without it each span is
     /// inserted in one, however large it is.
+    #[serde(default, deserialize_with = "fields::optional_count")]
     pub max_transaction_bytes: Option<u64>,
     /// Whether contents that are there, of whichever mode, are replaced if they do not have the hash
     /// of their record. Each is replaced in one transaction.
+    #[serde(default)]
     pub replace_damaged: bool,
+}
+
+fn default_max_artifact_bytes() -> u64 {
+    DEFAULT_MAX_ARTIFACT_BYTES
 }
 
 impl RepopulateOptions {
@@ -60,9 +75,10 @@ impl RepopulateOptions {
 }
 
 /// An artifact that was not taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Refused {
     /// Its name.
+    #[serde(serialize_with = "fields::text")]
     pub name: Vec<u8>,
     /// A stable name for the reason.
     pub code: String,
@@ -71,11 +87,14 @@ pub struct Refused {
 }
 
 /// What became of the artifacts.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Repopulated {
     /// The names of those that were filled in.
+    #[serde(serialize_with = "fields::texts")]
     pub filled: Vec<Vec<u8>>,
     /// The names of those that took the place of damaged contents.
+    #[serde(serialize_with = "fields::texts")]
     pub replaced: Vec<Vec<u8>>,
     /// How many bytes these have.
     pub bytes: u64,
@@ -88,8 +107,10 @@ pub struct Repopulated {
     /// Those that were refused: the first thousand.
     pub refused: Vec<Refused>,
     /// The names of those that the mode asks for and the store still lacks.
+    #[serde(serialize_with = "fields::texts")]
     pub missing: Vec<Vec<u8>>,
     /// How the transactions went.
+    #[serde(rename = "locking")]
     pub transacted: TransactionStats,
 }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::read::MultiGzDecoder;
+use serde::{Deserialize, Serialize};
 
 use super::file::{ArchiveFile, remove_unfinished};
 use super::gzip::GzipFile;
@@ -27,15 +28,18 @@ use crate::store::transfer::exporter::{Artifact, Exporter};
 const PREFIX: &str = ".swing-store-archive-";
 
 /// What to archive.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct ArchiveOptions {
     /// Which spans and snapshots to archive. In `debug` mode, all that the store has; in other
     /// modes, those of an export in this mode, and it is an error if one is missing.
+    #[serde(rename = "artifactMode")]
     pub mode: ArtifactMode,
     /// Whether to archive current spans, too. Such a file does not become the file of the complete
     /// span: the name changes when the span grows.
     pub current_spans: bool,
     /// Whether to compare existing files with the store, and replace those that differ.
+    #[serde(rename = "checkExisting")]
     pub check: bool,
 }
 
@@ -50,7 +54,7 @@ impl Default for ArchiveOptions {
 }
 
 /// The result of [`archive_store`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Archived {
     /// The number of files written.
     pub written: u64,

@@ -4,13 +4,15 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use super::layout::{DATA_NAME, HEIGHT_KEY, MANIFEST_NAME, height_or_zero};
 use super::manifest::Manifest;
 use super::paths::FileNames;
 use super::unfinished::{PREFIX, PublishedFile, publish_file, publish_manifest, remove_unfinished};
 use super::{artifacts, data};
 use crate::store::database::hints::WithFile;
-use crate::store::encoding::wtf8;
+use crate::store::encoding::{fields, wtf8};
 use crate::store::error::directory::Fault;
 use crate::store::error::{Error, Result};
 use crate::store::fs::scratch::{Scratch, sync_directory};
@@ -22,20 +24,25 @@ use crate::store::transfer::destination::check_destination;
 use crate::store::transfer::exporter::Exporter;
 
 /// How to export.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ExportOptions {
     /// The artifact mode; `None` for an export without artifacts.
+    #[serde(default, rename = "artifactMode")]
     pub mode: Option<ArtifactMode>,
     /// Whether to write the export data.
     pub with_data: bool,
     /// The block height that the store must have.
+    #[serde(default)]
     pub block_height: Option<f64>,
 }
 
 /// The result of [`export_to_directory`].
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Exported {
     /// The block height in `host.height`; 0 if there is none.
+    #[serde(serialize_with = "fields::number")]
     pub block_height: f64,
     /// The number of artifacts.
     pub artifacts: usize,

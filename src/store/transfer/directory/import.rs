@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use serde::Deserialize;
+
 use super::artifacts::{Import, StoreStep};
 use super::data::Entry;
 use super::export_files::ExportFiles;
@@ -29,9 +31,11 @@ use crate::store::transfer::incomplete::Incomplete;
 const CACHE_KIB: usize = 16 << 10;
 
 /// How to import.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct ImportOptions {
     /// Which artifacts to import, and to require; `None` for the mode of the export.
+    #[serde(rename = "artifactMode")]
     pub mode: Option<ArtifactMode>,
     /// The block height that the export must have.
     pub block_height: Option<f64>,

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::import::{ExportDirectory, ImportOptions};
 use super::layout::{HEIGHT_KEY, height_text, parse_height};
 use crate::store::database::OpenOptions;
@@ -10,6 +12,7 @@ use crate::store::database::hints::WithFile;
 use crate::store::database::locate::file_in_directory;
 use crate::store::database::read_view::ReadView;
 use crate::store::database::staging::{Staged, StoreLocation};
+use crate::store::encoding::fields;
 use crate::store::error::Result;
 use crate::store::error::directory::Fault;
 use crate::store::fs::open_files::Unused;
@@ -18,24 +21,33 @@ use crate::store::substores::{ChangeTarget, Store, StoreOptions};
 use crate::store::tasks::monitor::{Monitor, Stage};
 
 /// The result of [`import_from_directory`].
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Imported {
     /// The block height, which is now in the store, too.
+    #[serde(serialize_with = "fields::number")]
     pub block_height: f64,
     /// The mode of the import.
+    #[serde(rename = "artifactMode")]
     pub mode: ArtifactMode,
     /// The number of artifacts in the export.
     pub artifacts: usize,
     /// The size of the artifacts and the export data, in bytes.
     pub bytes: u64,
     /// The store that was replaced, if any.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub replaced: Option<Replaced>,
 }
 
 /// A store that an import replaced.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Replaced {
     /// Its block height; `None` if it was not recorded or could not be read.
+    #[serde(
+        serialize_with = "fields::optional_number",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub block_height: Option<f64>,
     /// The size of its file, in bytes.
     pub file_bytes: u64,

@@ -5,6 +5,8 @@
 
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use super::data;
 use super::export_files::ExportFiles;
 use super::layout::{HEIGHT_KEY, height_or_zero};
@@ -13,6 +15,7 @@ use crate::store::database::hints::WithFile;
 use crate::store::database::locate::find_file;
 use crate::store::database::schema::Part;
 use crate::store::database::{Location, OpenOptions, SharedDatabase};
+use crate::store::encoding::fields;
 use crate::store::error::directory::Fault;
 use crate::store::error::{Error, Result};
 use crate::store::records::mode::ArtifactMode;
@@ -22,16 +25,19 @@ use crate::store::tasks::monitor::{Monitor, Stage};
 use crate::store::transfer::incomplete::Incomplete;
 
 /// How to repair.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct RepairOptions {
     /// The block height that export and store must have. They must always have the same one.
     pub block_height: Option<f64>,
 }
 
 /// The result of [`repair_metadata`].
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Repaired {
     /// The height of the block.
+    #[serde(serialize_with = "fields::number")]
     pub block_height: f64,
     /// The number of records of spans, snapshots and bundles in the export.
     pub records: u64,
