@@ -116,14 +116,13 @@ const opposite = { a: 'b', b: 'a', both: 'both' };
 
 /** The report that is expected when the two are given in the other order. */
 const mirrored = report => {
-  const swap = counts => counts && { ...counts, a: counts.b, b: counts.a, onlyA: counts.onlyB, onlyB: counts.onlyA };
+  const swap = counts => ({ ...counts, a: counts.b, b: counts.a, onlyA: counts.onlyB, onlyB: counts.onlyA });
+  const subjects = ['records', 'localKeys', 'artifacts'].filter(name => name in report);
   const words = { first: 'second', second: 'first' };
   return {
     ...report,
     blockHeights: report.blockHeights.toReversed(),
-    records: swap(report.records),
-    localKeys: swap(report.localKeys),
-    artifacts: swap(report.artifacts),
+    ...Object.fromEntries(subjects.map(name => [name, swap(report[name])])),
     differences: report.differences.map(({ in: where, a, b, detail, ...rest }) => ({
       ...rest,
       in: opposite[where],

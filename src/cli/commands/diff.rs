@@ -139,7 +139,7 @@ fn print(out: &mut dyn Write, report: &DiffReport, seconds: f64) -> io::Result<(
         }
     }
     if report.left_out > 0 {
-        writeln!(out, "and {} more", plural(report.left_out, "difference"))?;
+        writeln!(out, "and {}", plural(report.left_out, "more difference"))?;
     }
     for (what, counts) in [
         ("records", report.records),
