@@ -217,7 +217,7 @@ ours('a row that a CHECK or a temporary trigger refuses is refused at the call',
 /** Lowers the length of the longest value, for stores that are opened from then on. */
 const limitValues = bytes => {
   const { setLimits } = createRequire(import.meta.url)('../../js/addon/native.js');
-  setLimits(...Array(6).fill(undefined), bytes);
+  setLimits(JSON.stringify({ valueBytes: bytes }));
 };
 
 ours.serial('what is longer than SQLite takes is refused at the call, and was never there', async t => {

@@ -66,7 +66,13 @@ const borrowedPowers = (db, part, ensureTxn, noteExport, options = {}) => {
   const { database, checkTransaction } = databaseOf(db);
   const handle = handleOf(database);
   native.createTables(handle, part);
-  const fns = storeFunctions(native.makeStore(handle, false, 'list', !!keepSnapshots, !!keepTranscripts));
+  const nativeOptions = {
+    transactions: 'callers',
+    changeTarget: 'list',
+    keepSnapshots: !!keepSnapshots,
+    keepTranscripts: !!keepTranscripts,
+  };
+  const fns = storeFunctions(native.makeStore(handle, JSON.stringify(nativeOptions)));
   const begin = () => {
     ensureTxn();
     checkTransaction();

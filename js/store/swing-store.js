@@ -151,15 +151,14 @@ const makeSwingStore = (storePath, forceReset, options, staging) => {
     const handle = handleOf(db);
     native.initializeStore(handle, !!readonly, !!unsafeFastMode);
     if (staging) staging.relax();
-    const bind = native.makeStore(
-      handle,
-      true,
-      exportCallback ? 'pendingExports' : 'nobody',
-      !!keepSnapshots,
-      !!keepTranscripts,
-      traceFile ? path.resolve(traceFile) : undefined,
-    );
-    return storeFunctions(bind);
+    const nativeOptions = {
+      transactions: 'own',
+      changeTarget: exportCallback ? 'pendingExports' : 'discard',
+      keepSnapshots: !!keepSnapshots,
+      keepTranscripts: !!keepTranscripts,
+    };
+    const tracePath = traceFile ? path.resolve(traceFile) : undefined;
+    return storeFunctions(native.makeStore(handle, JSON.stringify(nativeOptions), tracePath));
   };
   let fns;
   try {

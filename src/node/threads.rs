@@ -8,11 +8,12 @@
 
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, Once, OnceLock};
 
 use tokio::runtime::{Builder, Runtime};
 
 use crate::store::error::{Error, Result};
+use crate::store::tasks::lock;
 
 /// The runtime, which has no thread of its own. It is never dropped: work may outlive an environment
 /// of Node.js.
@@ -58,7 +59,7 @@ pub(crate) fn start<T: Send + 'static>(work: T, run: fn(T)) -> std::result::Resu
 }
 
 fn take<T>(slot: &Mutex<Option<T>>) -> Option<T> {
-    slot.lock().unwrap_or_else(PoisonError::into_inner).take()
+    lock::lock(slot).take()
 }
 
 thread_local! {

@@ -2,30 +2,28 @@
 import { createRequire } from 'node:module';
 import { subjectIsReference } from './settings.mjs';
 
-// In the order of the addon's arguments. Each is so small that a test's few keys, items and kilobytes cross its boundary
-// many times.
+// Each is so small that a test's few keys, items and kilobytes cross its boundary many times.
 const TINY = {
-  kvCache: 600,
-  kvBuffer: 400,
-  itemBatch: 40,
-  recordBatch: 50,
-  chunk: 7,
-  gzipBlock: 600,
-  value: undefined,
-  pinnedLog: 5000,
+  kvCacheBytes: 600,
+  kvBufferBytes: 400,
+  itemBatchBytes: 40,
+  recordBatchBytes: 50,
+  chunkBytes: 7,
+  gzipBlockBytes: 600,
+  pinnedLogBytes: 5000,
 };
 
 const LIMITS = {
   tiny: TINY,
-  tinyBuffer: { kvCache: undefined, kvBuffer: TINY.kvBuffer },
-  tinyCache: { kvCache: TINY.kvCache },
+  tinyBuffer: { kvBufferBytes: TINY.kvBufferBytes },
+  tinyCache: { kvCacheBytes: TINY.kvCacheBytes },
   default: {},
 };
 
 export const limitNames = Object.keys(LIMITS);
 
-/** Sets the limits for all stores that are opened afterwards. */
+/** Sets the limits that ours keeps to from now on, in stores that are then opened. */
 export const useLimits = name => {
   if (subjectIsReference) return;
-  createRequire(import.meta.url)('../../../js/addon/native.js').setLimits(...Object.values(LIMITS[name]));
+  createRequire(import.meta.url)('../../../js/addon/native.js').setLimits(JSON.stringify(LIMITS[name]));
 };

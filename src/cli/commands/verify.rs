@@ -78,6 +78,14 @@ fn printable(name: &[u8]) -> String {
     printable::printable(&String::from_utf8_lossy(name)).into_owned()
 }
 
+/// A count with its noun, in a column of counts.
+fn aligned(count: u64, noun: &str) -> String {
+    let text = plural(count, noun);
+    let digits = grouped(count).len();
+    let width = text.len() + 9_usize.saturating_sub(digits);
+    format!("{text:>width$}")
+}
+
 fn print(out: &mut dyn Write, report: &Report, seconds: f64) -> io::Result<()> {
     for finding in &report.findings {
         let severity = finding.severity().name();
@@ -97,21 +105,21 @@ fn print(out: &mut dyn Write, report: &Report, seconds: f64) -> io::Result<()> {
     }
     let totals = report.totals;
     for (what, tally) in [
-        ("spans", totals.spans),
-        ("snapshots", totals.snapshots),
-        ("bundles", totals.bundles),
+        ("span", totals.spans),
+        ("snapshot", totals.snapshots),
+        ("bundle", totals.bundles),
     ] {
         writeln!(
             out,
-            "{:>9} {what}: {} checked ({}), {} pruned",
-            grouped(tally.total),
+            "{}: {} checked ({}), {} pruned",
+            aligned(tally.total, what),
             grouped(tally.checked),
             HumanBytes(tally.bytes),
             grouped(tally.pruned),
         )?;
     }
-    writeln!(out, "{:>9} items", grouped(totals.items))?;
-    writeln!(out, "{:>9} keys", grouped(totals.keys))?;
+    writeln!(out, "{}", aligned(totals.items, "item"))?;
+    writeln!(out, "{}", aligned(totals.keys, "key"))?;
     let height = report
         .block_height
         .map_or(String::new(), |height| format!(" of block {height}"));

@@ -11,7 +11,7 @@ use crate::store::transfer::archive::{ArchiveOptions, archive_store};
 pub fn make(call: &Call<'_, ()>) -> Result<Reply> {
     let store = path_from(call.text(0, "dirPath")?)?;
     let directory = path_from(call.text(1, "archiveDir")?)?;
-    let options: ArchiveOptions = job::options(call, 2)?;
+    let options: ArchiveOptions = call.options(2)?;
     job::make_reporting(call, move |monitor| {
         archive_store(&store, &directory, &options, monitor)
     })

@@ -11,6 +11,6 @@ use crate::store::error::Result;
 pub fn make(call: &Call<'_, ()>) -> Result<Reply> {
     let a = path_from(call.text(0, "a")?)?;
     let b = path_from(call.text(1, "b")?)?;
-    let options: DiffOptions = job::options(call, 2)?;
+    let options: DiffOptions = call.options(2)?;
     job::make_reporting(call, move |monitor| diff_stores(&a, &b, &options, monitor))
 }

@@ -45,7 +45,7 @@ const IMPORT_METHODS: &[Function<Import>] = &[
 pub fn make_export(call: &Call<'_, ()>) -> Result<Reply> {
     let store = path_from(call.text(0, "dirPath")?)?;
     let directory = path_from(call.text(1, "exportDir")?)?;
-    let options: ExportOptions = job::options(call, 2)?;
+    let options: ExportOptions = call.options(2)?;
     job::make_reporting(call, move |monitor| {
         export_to_directory(&store, &directory, &options, monitor)
     })
@@ -53,7 +53,7 @@ pub fn make_export(call: &Call<'_, ()>) -> Result<Reply> {
 
 /// `makeDirectoryImport(exportDir, dirPath, options)`: an import in two steps, `open` and `run`.
 pub fn make_import(call: &Call<'_, ()>) -> Result<Reply> {
-    let options: ImportOptions = job::options(call, 2)?;
+    let options: ImportOptions = call.options(2)?;
     let import = Arc::new(Import {
         directory: path_from(call.text(0, "exportDir")?)?,
         store: path_from(call.text(1, "dirPath")?)?,
@@ -69,7 +69,7 @@ pub fn make_import(call: &Call<'_, ()>) -> Result<Reply> {
 pub fn make_repair(call: &Call<'_, ()>) -> Result<Reply> {
     let directory = path_from(call.text(0, "exportDir")?)?;
     let store = path_from(call.text(1, "dirPath")?)?;
-    let options: RepairOptions = job::options(call, 2)?;
+    let options: RepairOptions = call.options(2)?;
     job::make_reporting(call, move |monitor| {
         repair_metadata(&directory, &store, &options, monitor)
     })

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use crate::node::raw::{Call, Function, Reply, Value, functions};
-use crate::store::error::{Error, Result};
+use crate::store::error::Result;
 use crate::store::history::to_json;
 use crate::store::tasks::monitor::Monitor;
 
@@ -34,19 +33,10 @@ pub fn abort<T: Job>(call: &Call<'_, T>) -> Result<Reply> {
     Ok(Value::Undefined.into())
 }
 
-/// The options of a job, from JSON text.
-///
-/// # Errors
-/// [`Error::Internal`] for an option that the job does not have: JavaScript checks options first.
-pub fn options<T: 'static, O: DeserializeOwned>(call: &Call<'_, T>, index: usize) -> Result<O> {
-    let text = call.text(index, "options")?;
-    serde_json::from_slice(&text).map_err(|error| Error::Internal(format!("options: {error}")))
-}
-
 /// A report as JSON text, which JavaScript parses several times as fast as Node-API makes objects.
 ///
 /// # Errors
-/// [`Error::Internal`] if the report has no JSON.
+/// [`Error::Internal`](crate::store::error::Error::Internal) if the report has no JSON.
 pub fn json(report: &impl Serialize) -> Result<Value> {
     to_json(report).map(Value::text)
 }
@@ -79,7 +69,7 @@ const METHODS: &[Function<Run>] = &[
 /// and returns a promise of its value.
 ///
 /// # Errors
-/// [`Error::Internal`] if Node-API makes no object.
+/// [`Error::Internal`](crate::store::error::Error::Internal) if Node-API makes no object.
 pub fn make<T: 'static>(
     call: &Call<'_, T>,
     work: impl Fn(&Monitor) -> Result<Value> + Send + Sync + 'static,

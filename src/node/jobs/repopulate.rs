@@ -61,7 +61,7 @@ const STREAM_METHODS: &[Function<FromStreams>] = &[
 pub fn make_from_directory(call: &Call<'_, ()>) -> Result<Reply> {
     let from = path_from(call.text(0, "directory")?)?;
     let store = path_from(call.text(1, "dirPath")?)?;
-    let options: RepopulateOptions = job::options(call, 2)?;
+    let options: RepopulateOptions = call.options(2)?;
     job::make_reporting(call, move |monitor| {
         repopulate_from_directory(&from, &store, options.clone(), monitor)
     })
@@ -71,7 +71,7 @@ pub fn make_from_directory(call: &Call<'_, ()>) -> Result<Reply> {
 pub fn make(call: &Call<'_, ()>) -> Result<Reply> {
     let job = Arc::new(FromStreams {
         store: path_from(call.text(0, "dirPath")?)?,
-        options: job::options(call, 1)?,
+        options: call.options(1)?,
         monitor: Monitor::default(),
         work: Mutex::default(),
         next: Mutex::default(),

@@ -12,7 +12,7 @@ use crate::store::maintenance::reclaim::{Method, Reclaimed, reclaim, space};
 /// `makePruning(dirPath, options)`: a job that prunes the store. Its report is a `PruneReport`.
 pub fn make_pruning(call: &Call<'_, ()>) -> Result<Reply> {
     let store = path_from(call.text(0, "dirPath")?)?;
-    let options: PruneOptions = job::options(call, 1)?;
+    let options: PruneOptions = call.options(1)?;
     job::make_reporting(call, move |monitor| prune(&store, &options, monitor))
 }
 
@@ -28,7 +28,7 @@ struct ReclaimOptions {
 /// `ReclaimReport`.
 pub fn make_reclaiming(call: &Call<'_, ()>) -> Result<Reply> {
     let store = path_from(call.text(0, "dirPath")?)?;
-    let options: ReclaimOptions = job::options(call, 1)?;
+    let options: ReclaimOptions = call.options(1)?;
     job::make_reporting(call, move |monitor| match options.method {
         Some(method) => reclaim(&store, method, monitor),
         None => space(&store, monitor).map(Reclaimed::unchanged),

@@ -10,6 +10,6 @@ use crate::store::verify::{VerifyOptions, verify_store};
 /// `VerificationReport`.
 pub fn make(call: &Call<'_, ()>) -> Result<Reply> {
     let store = path_from(call.text(0, "dirPath")?)?;
-    let options: VerifyOptions = job::options(call, 1)?;
+    let options: VerifyOptions = call.options(1)?;
     job::make_reporting(call, move |monitor| verify_store(&store, &options, monitor))
 }

@@ -6,6 +6,7 @@ use std::ptr;
 use std::sync::Arc;
 
 use napi::sys;
+use serde::de::DeserializeOwned;
 
 use super::{Call, check};
 use crate::store::database::tool_statement::SqlValue;
@@ -43,6 +44,16 @@ impl<T: 'static> Call<'_, T> {
         self.argument(index)
             .and_then(|value| read_text(self.env, value))
             .ok_or(Error::WrongType(what, "a string"))
+    }
+
+    /// Options as JSON text. JavaScript checks their names and types first.
+    ///
+    /// # Errors
+    /// [`Error::WrongType`] for an argument that is not a string; [`Error::Internal`] for JSON that has
+    /// other fields than `O`.
+    pub fn options<O: DeserializeOwned>(&self, index: usize) -> Result<O> {
+        let text = self.text(index, "options")?;
+        serde_json::from_slice(&text).map_err(|error| Error::Internal(format!("options: {error}")))
     }
 
     /// Gives `take` a string argument, as the file holds it, without an allocation if it is

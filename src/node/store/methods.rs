@@ -20,7 +20,7 @@ use crate::store::substores::crank::next_activityhash;
 use crate::store::substores::kv::{kernel_key_type, key_type, require_host_key};
 use crate::store::substores::snapshots::{SnapshotInfo, SnapshotRow};
 use crate::store::substores::transcripts::Deletion;
-use crate::store::substores::{ChangeTarget, Store, StoreOptions, Transactions};
+use crate::store::substores::{Store, StoreOptions};
 use crate::store::tasks::lock::{WatchedGuard, lock, lock_watched};
 use crate::store::transfer::exporter::ExportRecords;
 
@@ -329,27 +329,13 @@ pub fn create_tables(call: &Call<'_, ()>) -> Result<Reply> {
     db.lock().create(part).and_then(done)
 }
 
-/// `makeStore(database, ownTransactions, noteTo, keepSnapshots, keepTranscripts, traceFile)`:
-/// a function that makes the store's functions.
+/// `makeStore(database, options, traceFile)`: a function that makes the store's functions. The options
+/// are JSON text with the other fields of [`StoreOptions`].
 pub fn make(call: &Call<'_, ()>) -> Result<Reply> {
-    let options = StoreOptions {
-        transactions: if call.is_true(1) {
-            Transactions::Own
-        } else {
-            Transactions::Callers
-        },
-        change_target: match call.text(2, "noteTo")?.as_slice() {
-            b"pendingExports" => ChangeTarget::PendingExports,
-            b"list" => ChangeTarget::List,
-            _ => ChangeTarget::Discard,
-        },
-        keep_snapshots: call.is_true(3),
-        keep_transcripts: call.is_true(4),
-        trace_file: match call.optional_text(5) {
-            Some(path) => Some(database::path_from(path)?),
-            None => None,
-        },
-    };
+    let mut options: StoreOptions = call.options(1)?;
+    if let Some(path) = call.optional_text(2) {
+        options.trace_file = Some(database::path_from(path)?);
+    }
     let store = Store::over(database::argument(call, 0)?, options)?;
     let handle = Arc::new(Handle {
         store: Mutex::new(store),

@@ -23,6 +23,7 @@ use super::{DEFAULT_BUSY_TIMEOUT, Database, Location, open_error, schema_check};
 use crate::store::error::{Error, Result};
 use crate::store::fs::sidecar::sidecar;
 use crate::store::fs::{open, open_files};
+use crate::store::tasks::limits::page_cache_kib;
 use crate::store::tasks::monitor::Monitor;
 
 /// How often to begin anew before making do with one connection.
@@ -31,9 +32,6 @@ const ATTEMPTS: u32 = 100;
 /// After how many steps of SQLite's machine it is asked whether to go on. A step takes less than
 /// a microsecond, or a page's reading.
 const STEPS: i32 = 2000;
-
-/// SQLite's page cache of each connection, in KiB. Most pages are read once.
-const CACHE_KIB: u32 = 4000;
 
 /// A state of a store.
 pub(crate) struct ReadView {
@@ -85,7 +83,10 @@ impl ReadView {
         }
         for connection in &mut connections {
             // It fails where the schema can't be read, which whoever reads on hears of again.
-            drop(connection.execute_batch(&format!("PRAGMA cache_size=-{CACHE_KIB}")));
+            drop(
+                connection
+                    .execute_batch(&format!("PRAGMA cache_size=-{}", page_cache_kib::READ_VIEW)),
+            );
             let (abort, stop) = (monitor.abort_flag(), stop.clone());
             let ended = move || abort.load(Ordering::Relaxed) || stop.load(Ordering::Relaxed);
             connection.progress_handler(STEPS, Some(ended))?;

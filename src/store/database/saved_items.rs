@@ -9,11 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use rusqlite::{Connection, params};
 
 use crate::store::error::{Error, Result};
-use crate::store::tasks::limits::limits;
+use crate::store::tasks::limits::{limits, page_cache_kib};
 use crate::store::tasks::lock;
-
-/// The least that SQLite's page cache gets, in KiB.
-const MIN_CACHE_KIB: usize = 64;
 
 /// A temporary database of items.
 pub(crate) struct SavedItems(Mutex<Connection>);
@@ -32,7 +29,7 @@ impl SavedItems {
     pub(crate) fn new() -> Result<Arc<SavedItems>> {
         // The empty name is SQLite's for a temporary database.
         let connection = Connection::open("")?;
-        let cache_kib = (limits().item_batch_bytes / 1024).max(MIN_CACHE_KIB);
+        let cache_kib = (limits().item_batch_bytes / 1024).max(page_cache_kib::MIN_SAVED_ITEMS);
         // Nothing has to survive a failure: a range that could not be saved whole is not used.
         connection.execute_batch(&format!(
             "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-{cache_kib};

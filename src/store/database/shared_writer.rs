@@ -19,6 +19,7 @@ use super::{Database, Location, OpenOptions, schema_check};
 use crate::store::encoding::fields;
 use crate::store::error::{Error, Result};
 use crate::store::fs::sidecar::sidecar;
+use crate::store::tasks::limits::page_cache_kib;
 use crate::store::tasks::monitor::Monitor;
 
 /// How often to look whether the lock is free. The gap between two blocks may be short.
@@ -36,9 +37,6 @@ const PAUSE_FACTOR: u32 = 3;
 
 /// How long to wait for what nobody holds for long.
 const SETUP_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// SQLite's page cache, in KiB: room for the pages of one transaction.
-const CACHE_KIB: u32 = 16 << 10;
 
 /// How large the log may be before it is copied into the file, in pages, as SQLite has it.
 const LOG_PAGES: i64 = 1000;
@@ -152,7 +150,8 @@ impl SharedWriter {
         // The disk is waited for when the lock has been let go of.
         self.db.execute(&format!(
             "PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=0;
-             PRAGMA cache_size=-{CACHE_KIB}"
+             PRAGMA cache_size=-{}",
+            page_cache_kib::SHARED_WRITER
         ))?;
         let has_all = self.read(monitor, |db| {
             ["transcriptItems", "transcriptSpans", "snapshots", "bundles"]

@@ -10,20 +10,18 @@
 //! yet to read, and ends the view (see [`Database::bound_log`]).
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use rusqlite::TransactionState;
 
 use super::wal_version::{WalVersion, is_in_wal_mode};
 use super::{Database, Location, OpenOptions};
 use crate::store::error::{Error, Result};
+use crate::store::tasks::limits::page_cache_kib;
 use crate::store::tasks::lock;
 
 /// How often to try to get a view that sees a known commit.
 const ATTEMPTS: usize = 50;
-
-/// SQLite's page cache for a view, in KiB. Items are read once, from first to last.
-const CACHE_KIB: u32 = 512;
 
 /// A state of the store that does not change.
 pub(crate) struct SpanView {
@@ -80,7 +78,7 @@ impl SpanView {
 
 impl Drop for SpanView {
     fn drop(&mut self) {
-        let db = self.db.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let db = lock::waited(self.db.get_mut());
         let Some(db) = db.take() else {
             return;
         };
@@ -137,7 +135,7 @@ impl Database {
                     ..OpenOptions::default()
                 };
                 let db = Database::open(Location::File(path.to_owned()), &options).ok()?;
-                db.execute(&format!("PRAGMA cache_size=-{CACHE_KIB}"))
+                db.execute(&format!("PRAGMA cache_size=-{}", page_cache_kib::SPAN_VIEW))
                     .ok()?;
                 db
             }

@@ -5,9 +5,7 @@ use rusqlite::{Connection, Rows, params};
 
 use crate::store::database::sql_text::SqlText;
 use crate::store::error::Result;
-
-/// How much of it is kept in memory, in KiB.
-const CACHE_KIB: u32 = 16_000;
+use crate::store::tasks::limits::page_cache_kib;
 
 /// Keys and values of both sides, in the order of the keys' bytes.
 pub(super) struct Sorted {
@@ -36,11 +34,12 @@ impl Sorted {
         connection.execute_batch(&format!(
             "PRAGMA journal_mode=OFF;
              PRAGMA synchronous=OFF;
-             PRAGMA cache_size=-{CACHE_KIB};
+             PRAGMA cache_size=-{};
              BEGIN;
              CREATE TABLE a (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
              CREATE TABLE b (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
-             CREATE TABLE differing (key TEXT PRIMARY KEY) WITHOUT ROWID;"
+             CREATE TABLE differing (key TEXT PRIMARY KEY) WITHOUT ROWID;",
+            page_cache_kib::SORTED_RECORDS
         ))?;
         Ok(Sorted { connection })
     }

@@ -28,6 +28,7 @@ use crate::store::database::shared_writer::Space;
 use crate::store::database::{Database, SharedDatabase};
 use crate::store::encoding::wtf8;
 use crate::store::error::{Error, Result};
+use crate::store::tasks::limits::page_cache_kib;
 use crate::store::tasks::monitor::Monitor;
 use crate::store::transfer::directory::{HEIGHT_KEY, height_or_zero};
 
@@ -44,9 +45,6 @@ pub use plan::{
 pub use spans::{Populated, SpanInfo};
 pub use vats::{VatInfo, VatKind, VatState};
 
-/// How much of the file is kept in memory, in KiB.
-const CACHE_KIB: u32 = 8000;
-
 /// A store's history as of one moment.
 pub struct History {
     db: SharedDatabase,
@@ -62,7 +60,8 @@ impl History {
     pub fn open(directory: &Path) -> Result<History> {
         let db = ReadView::open_one(directory, &Monitor::default())?;
         db.execute(&format!(
-            "PRAGMA cache_size=-{CACHE_KIB}; PRAGMA temp_store=MEMORY"
+            "PRAGMA cache_size=-{}; PRAGMA temp_store=MEMORY",
+            page_cache_kib::HISTORY
         ))?;
         Ok(History {
             db: SharedDatabase::new(db),

@@ -35,13 +35,16 @@ pub(crate) mod transcripts;
 
 use std::path::PathBuf;
 
+use serde::Deserialize;
+
 use super::database::schema::Part;
 use super::database::{Database, Location, OpenOptions, SharedDatabase};
 use super::error::{Error, Result};
 use super::tasks::lock;
 
 /// Who starts the transactions that a store writes in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Transactions {
     /// The store, at its first write.
     Own,
@@ -50,7 +53,8 @@ pub enum Transactions {
 }
 
 /// Where a store records changes of its export data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum ChangeTarget {
     /// Nowhere: changes are dropped.
     Discard,
@@ -61,7 +65,8 @@ pub enum ChangeTarget {
 }
 
 /// How a store behaves.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct StoreOptions {
     /// Who starts transactions.
     pub transactions: Transactions,
@@ -72,6 +77,7 @@ pub struct StoreOptions {
     /// Whether a span keeps its items when it ends.
     pub keep_transcripts: bool,
     /// A file that every set and delete of a key is appended to.
+    #[serde(skip)]
     pub trace_file: Option<PathBuf>,
 }
 

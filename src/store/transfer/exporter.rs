@@ -29,17 +29,12 @@ use crate::store::substores::kv::{KeyType, key_type};
 use crate::store::substores::snapshots::SnapshotRow;
 use crate::store::substores::span_reader::SpanReader;
 use crate::store::substores::transcripts::export_span;
-use crate::store::tasks::limits::limits;
+use crate::store::tasks::limits::{limits, page_cache_kib};
 use crate::store::tasks::lock;
 use crate::store::tasks::monitor::Monitor;
 
 /// An export record: a key and its value.
 pub type Record = (Vec<u8>, Vec<u8>);
-
-/// SQLite's page cache, in KiB. Artifacts read each page about once. Records read rows in key
-/// order, from pages all over the file, and need a larger cache.
-const CACHE_KIB: u32 = 4000;
-const CACHE_KIB_FOR_RECORDS: u32 = 16_000;
 
 /// Reads the export records and artifacts of a store as of one commit.
 pub struct Exporter {
@@ -110,7 +105,7 @@ impl Exporter {
             mode,
             cache_kib: AtomicU32::new(0),
         };
-        exporter.set_cache(CACHE_KIB);
+        exporter.set_cache(page_cache_kib::EXPORTER);
         exporter.db.lock().pin_read();
         exporter
     }
@@ -177,7 +172,7 @@ impl Exporter {
     }
 
     fn records(&self, sections: &[Section]) -> ExportRecords {
-        self.set_cache(CACHE_KIB_FOR_RECORDS);
+        self.set_cache(page_cache_kib::EXPORTER_OF_RECORDS);
         ExportRecords::new(&self.db, sections)
     }
 
@@ -255,7 +250,7 @@ impl Exporter {
     /// # Errors
     /// If the name is malformed, or the store does not have the artifact.
     pub fn artifact(&self, name: &[u8]) -> Result<Artifact> {
-        self.set_cache(CACHE_KIB);
+        self.set_cache(page_cache_kib::EXPORTER);
         match names::kind(name) {
             b"snapshot" => Ok(Artifact::Snapshot(Box::new(
                 self.db.lock().export_snapshot(name)?,

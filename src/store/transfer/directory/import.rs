@@ -22,13 +22,11 @@ use crate::store::records::names;
 use crate::store::records::names::RECORD_PREFIX;
 use crate::store::substores::kv::{KeyType, kernel_key_type};
 use crate::store::substores::{ChangeTarget, Store, StoreOptions};
+use crate::store::tasks::limits::page_cache_kib;
 use crate::store::tasks::lock::lock_watched;
 use crate::store::tasks::monitor::{Monitor, Stage};
 use crate::store::tasks::parallel;
 use crate::store::transfer::incomplete::Incomplete;
-
-/// SQLite's page cache during an import, in KiB.
-const CACHE_KIB: usize = 16 << 10;
 
 /// How to import.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -131,7 +129,7 @@ impl ExportDirectory {
         Store::initialize(db, Some(true))?;
         staged.defer_sync()?;
         db.lock()
-            .execute(&format!("PRAGMA cache_size=-{CACHE_KIB}"))?;
+            .execute(&format!("PRAGMA cache_size=-{}", page_cache_kib::IMPORT))?;
         let options = StoreOptions {
             change_target: ChangeTarget::Discard,
             ..StoreOptions::default()
