@@ -52,9 +52,10 @@ pub(crate) fn start<T: Send + 'static>(work: T, run: fn(T)) -> std::result::Resu
             }
         }));
     });
-    match started {
-        true => Ok(()),
-        false => take(&slot).map_or(Ok(()), |work| Err((work, Error::no_thread()))),
+    if started {
+        Ok(())
+    } else {
+        take(&slot).map_or(Ok(()), |work| Err((work, Error::no_thread())))
     }
 }
 

@@ -4,23 +4,23 @@ use clap::ValueEnum;
 
 use crate::store::records::mode::ArtifactMode;
 
-/// Which artifacts are meant. Each takes in all that the one before it does.
+/// Which artifacts to write or read. Each mode includes those of the mode before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Mode {
     /// No artifacts
     None,
-    /// What is needed to run: current spans and snapshots, and bundles
+    /// Only what a kernel needs to run: current spans, snapshots in use, and bundles
     Operational,
-    /// And every span of each vat's current incarnation
+    /// Every span of each vat's current incarnation, and what operational includes
     Replay,
-    /// And every span of earlier incarnations
+    /// Every span of vats that are not terminated, and what operational includes
     Archival,
-    /// And everything else that is there, unused snapshots and terminated vats too; gaps are no error
+    /// Everything that is stored, also unused snapshots and terminated vats; gaps are not an error
     Debug,
 }
 
 impl Mode {
-    /// The mode, or `None` for none of the artifacts.
+    /// The mode, or `None` for no artifacts.
     pub fn artifacts(self) -> Option<ArtifactMode> {
         match self {
             Mode::None => None,
@@ -31,22 +31,22 @@ impl Mode {
         }
     }
 
-    /// Its name.
+    /// The name of the mode.
     pub fn name(self) -> &'static str {
         self.artifacts().map_or("none", ArtifactMode::name)
     }
 }
 
-/// Which artifacts to take, of which there have to be some.
+/// Which artifacts to take; at least the operational ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Taken {
-    /// Only what is needed to run: current spans and snapshots, and bundles
+    /// Only what a kernel needs to run: current spans, snapshots in use, and bundles
     Operational,
-    /// And every span of each vat's current incarnation
+    /// Every span of each vat's current incarnation, and what operational includes
     Replay,
-    /// And every span of earlier incarnations
+    /// Every span of vats that are not terminated, and what operational includes
     Archival,
-    /// And everything else that the store has records of, unused snapshots and terminated vats too
+    /// Everything that the store has records of, also unused snapshots and terminated vats
     Debug,
 }
 
@@ -62,16 +62,16 @@ impl Taken {
     }
 }
 
-/// What has to be there.
+/// What must be present.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Needed {
-    /// What a kernel needs to run: current spans and snapshots, and bundles
+    /// What a kernel needs to run: current spans, snapshots in use, and bundles
     Operational,
-    /// And every span of each vat's current incarnation
+    /// Every span of each vat's current incarnation, and what operational requires
     Replay,
-    /// And every span of earlier incarnations
+    /// Every span of vats that are not terminated, and what operational requires
     Archival,
-    /// Nothing: what is there is checked, whatever is missing
+    /// Nothing: only what is stored is checked
     Debug,
 }
 

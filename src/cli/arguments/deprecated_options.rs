@@ -62,10 +62,7 @@ fn for_path(command: &clap::Command, arguments: &[OsString]) -> Option<String> {
             ))
         })
         .collect();
-    match options.is_empty() {
-        true => None,
-        false => Some(format!("name it by an option: {}", options.join(", "))),
-    }
+    (!options.is_empty()).then(|| format!("name it by an option: {}", options.join(", ")))
 }
 
 /// A sentence as part of another.

@@ -15,16 +15,16 @@ use crate::store::encoding::plural::{agree, grouped, plural};
 use crate::store::records::mode::ArtifactMode;
 use crate::store::transfer::archive::{ArchiveOptions, archive_store};
 
-/// Which spans and snapshots.
+/// Which spans and snapshots to archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Mode {
-    /// Snapshots in use, and with --current-spans current spans; it is an error to lack one
+    /// Snapshots in use, and with --current-spans current spans; missing ones are an error
     Operational,
-    /// And every span of each vat's current incarnation
+    /// Every span of each vat's current incarnation, and snapshots in use
     Replay,
-    /// And every span of earlier incarnations
+    /// Every span of vats that are not terminated, and snapshots in use
     Archival,
-    /// All that there are, of terminated vats too; gaps are no error
+    /// All spans and snapshots that are stored, also of terminated vats; gaps are not an error
     Debug,
 }
 
@@ -41,22 +41,22 @@ impl Mode {
 
 /// Write a store's spans and snapshots to a directory, each as NAME.gz.
 ///
-/// Files that are there already are left alone, so doing it again completes what was interrupted, and
-/// adds what is new. A kernel may be running on the store meanwhile. What is archived can be pruned
-/// from the store, and filled in again from the archive later.
+/// Existing files are kept, so another run completes an interrupted archive and adds new files. A
+/// kernel can use the store meanwhile. Archived history can be pruned from the store, and later
+/// restored from the archive by repopulate.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   swing-store archive --archive-dir /backup/archive
-      all that the store in ~/.agoric/data/agoric has
+      everything in the store in ~/.agoric/data/agoric
   swing-store archive --home /var/lib/agoric --archive-dir /backup/archive \\
       --artifact-mode archival --check
-      make sure that the archive has all history, and that every file is what it should be")]
+      check that the archive has all history, and that every file is intact")]
 pub struct ArchiveArgs {
     #[command(flatten)]
     store: StateDirArgs,
 
-    /// The directory to write to, made if need be.
+    /// The directory to write to, which is created if necessary.
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     archive_dir: PathBuf,
 
@@ -64,11 +64,12 @@ pub struct ArchiveArgs {
     #[arg(long, value_name = "MODE", default_value = "debug", value_enum)]
     artifact_mode: Mode,
 
-    /// Archive current spans, too, as they are now. They go on growing, and have another name then.
+    /// Also archive current spans, as of the last commit. They continue to grow, and then have another
+    /// name.
     #[arg(long)]
     current_spans: bool,
 
-    /// Compare files that are there already with the store, and replace those that differ.
+    /// Compare existing files with the store, and replace those that differ.
     #[arg(long)]
     check: bool,
 

@@ -1,4 +1,4 @@
-//! `diff`: what two stores, or exports of stores, do not have in common.
+//! `diff`: compares two stores or exports.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -14,48 +14,47 @@ use crate::store::diff::{DiffOptions, DiffReport, Subject, Which, diff_stores};
 use crate::store::encoding::plural::{agree, grouped, plural};
 use crate::store::encoding::printable::printable;
 
-/// How much of a value is printed.
+/// The maximum number of printed characters of a value.
 const MOST_CHARS: usize = 240;
 
 /// Compare two stores, two exports, or one of each: records by key, artifacts by name.
 ///
 /// A directory is a store if it holds swingstore.sqlite, and an export if it holds
-/// export-manifest.json. Kernels may be running on stores meanwhile; each is taken at its last
-/// commit.
+/// export-manifest.json. A store is read at its last commit; a kernel can use it meanwhile.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The exit code is 0 if nothing differs, and 1 if something does. Lines begin with < for what only A
-has, > for what only B has, and ! for what both have, but not the same.
+The exit code is 0 without differences, and 1 with differences. A line starts with < for what only A
+has, with > for what only B has, and with ! for what both have with different values.
 
 Examples:
   swing-store diff /var/lib/agoric/data/agoric /other/data/agoric
-      what two validators do not agree on
+      where two validators differ
   swing-store diff /backup/export ~/.agoric/data/agoric --contents
-      whether an export is what the store has, byte for byte
+      whether an export matches the store, byte for byte
   swing-store diff --json A B | jq '.records'")]
 pub struct DiffArgs {
-    /// The first: a store's directory, or an export's.
+    /// The first directory, of a store or of an export.
     #[arg(value_name = "A")]
     a: PathBuf,
 
-    /// The second.
+    /// The second directory.
     #[arg(value_name = "B")]
     b: PathBuf,
 
-    /// Which artifacts of a store count [default: those of the mode that the other was exported in;
-    /// all that are there, if both are stores].
+    /// Which artifacts of a store to compare [default: those of the mode of the other side's export;
+    /// all stored ones if both sides are stores].
     #[arg(long, value_name = "MODE", value_enum)]
     artifact_mode: Option<Mode>,
 
-    /// Compare artifacts byte for byte, too, where their records are equal.
+    /// Also compare the bytes of artifacts whose records are equal.
     #[arg(long)]
     contents: bool,
 
-    /// Compare keys that are not exported, too: host.* and local.* of two stores.
+    /// Also compare the keys of two stores that are not exported: host.* and local.*.
     #[arg(long)]
     local_keys: bool,
 
-    /// How many differences to list; the others are counted.
+    /// The maximum number of listed differences; the others are counted.
     #[arg(long, value_name = "NUMBER", default_value_t = 100)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
@@ -95,9 +94,10 @@ pub fn run(args: DiffArgs, session: &Session) -> Result<Outcome> {
     if report.artifacts.is_none() {
         session.note("note: an export without artifacts has none to compare");
     }
-    Ok(match report.is_same() {
-        true => Outcome::Success,
-        false => Outcome::Findings,
+    Ok(if report.is_same() {
+        Outcome::Success
+    } else {
+        Outcome::Findings
     })
 }
 
@@ -166,8 +166,10 @@ fn print(out: &mut dyn Write, report: &DiffReport, seconds: f64) -> io::Result<(
         [Some(a), Some(b)] => format!(" (block {a} and block {b})"),
         _ => String::new(),
     };
-    match report.is_same() {
-        true => writeln!(out, "Nothing differs{heights} ({seconds:.1} s)"),
-        false => writeln!(out, "They differ{heights} ({seconds:.1} s)"),
-    }
+    let outcome = if report.is_same() {
+        "Nothing differs"
+    } else {
+        "They differ"
+    };
+    writeln!(out, "{outcome}{heights} ({seconds:.1} s)")
 }

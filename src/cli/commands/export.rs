@@ -1,4 +1,4 @@
-//! `export`: a store as a directory.
+//! `export`: writes a store to a directory.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -18,16 +18,16 @@ use crate::store::transfer::directory::{ExportOptions, export_to_directory};
 /// Whether to write the export data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum ExportDataMode {
-    /// All of it: what an import needs
+    /// Write the export data, which an import needs
     All,
-    /// None: artifacts only, for whoever has the export data from elsewhere
+    /// Write only artifacts
     Skip,
 }
 
 /// Write a store's last commit to a directory, for state-sync, a backup or a debugger.
 ///
-/// A kernel may be running on the store meanwhile. Options, defaults and files are those of
-/// cosmic-swingset's export-kernel-db, whose imports take them, too.
+/// A kernel can use the store meanwhile. Options, defaults and files are those of cosmic-swingset's
+/// export-kernel-db, and its import-kernel-db reads them, too.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -40,22 +40,22 @@ pub struct ExportArgs {
     #[command(flatten)]
     store: StateDirArgs,
 
-    /// The directory to write to, made if need be. Nothing in it is overwritten.
+    /// The directory to write to, which is created if necessary. Nothing in it is overwritten.
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath, default_value = ".")]
     #[arg(env = "AG_CHAIN_COSMOS_EXPORT_DIR", hide_env_values = true)]
     export_dir: PathBuf,
 
-    /// Which artifacts to write, and to insist on.
+    /// Which artifacts to write; a missing one is an error.
     #[arg(long, value_name = "MODE", default_value = "operational", value_enum)]
     #[arg(env = "AG_CHAIN_COSMOS_ARTIFACT_MODE", hide_env_values = true)]
     artifact_mode: Mode,
 
-    /// Whether to write the export data, without which nothing can be imported.
+    /// Whether to write the export data, which every import needs.
     #[arg(long, value_name = "MODE", default_value = "skip", value_enum)]
     #[arg(env = "AG_CHAIN_COSMOS_EXPORT_DATA_MODE", hide_env_values = true)]
     export_data_mode: ExportDataMode,
 
-    /// Fail unless the store is at this block [default: any; 0 is any, too].
+    /// Fail unless the store is at this block [default: any, as with 0].
     #[arg(long, value_name = "HEIGHT")]
     #[arg(env = "AG_CHAIN_COSMOS_CHECK_BLOCK_HEIGHT", hide_env_values = true)]
     #[arg(value_parser = crate::cli::arguments::block_height())]
@@ -76,7 +76,7 @@ pub fn run(args: ExportArgs, session: &Session) -> Result<Outcome> {
     let options = ExportOptions {
         mode: args.artifact_mode.artifacts(),
         with_data,
-        // As there, zero does not count.
+        // As in export-kernel-db, 0 means any height.
         block_height: args
             .check_block_height
             .filter(|height| *height > 0)
@@ -113,8 +113,8 @@ pub fn run(args: ExportArgs, session: &Session) -> Result<Outcome> {
     })?;
     if !with_data {
         session.note(
-            "note: no export data was written, without which nothing can be imported. To have it, \
-             give --export-data-mode all",
+            "note: the export cannot be imported, because it has no export data. To write it, give \
+             --export-data-mode all",
         );
     }
     Ok(Outcome::Success)

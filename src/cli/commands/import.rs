@@ -1,4 +1,4 @@
-//! `import`: a store from a directory.
+//! `import`: creates a store from a directory.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -18,36 +18,35 @@ use crate::store::transfer::directory::{
     ImportOptions, RepairOptions, import_from_directory, repair_metadata,
 };
 
-/// How to take the export data.
+/// How to use the export data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum ExportDataMode {
-    /// All of it, into a new store
+    /// Create a new store from it
     All,
-    /// Into the store that is there: records of spans and snapshots that it lacks, without their
-    /// contents
+    /// Add missing records of spans and snapshots to the existing store, without their contents
     RepairMetadata,
-    /// Not at all: artifacts only, into the store that is there, as repopulate does
+    /// Ignore it, and add artifacts to the existing store, as repopulate does
     Skip,
 }
 
-/// Make a store from a directory that export, or cosmic-swingset, has written.
+/// Create a store from a directory that export or cosmic-swingset has written.
 ///
-/// The new store replaces whatever is in the store's directory, once all of it was checked and is on
-/// the disk; until then what is there stays as it is. That must not be open anywhere, so stop the
-/// kernel first; and if it is of a later block, it takes --force. The new file has the owner and the
-/// permissions of the old one. Options and defaults are those of
-/// cosmic-swingset's import-kernel-db.
+/// The new store replaces a store in the same directory after everything is checked and on disk;
+/// until then, the existing store is unchanged. The existing store must not be open, so stop the
+/// kernel first. To replace a store of a later block, give --force. The new file has the owner and
+/// the permissions of the old one. Options and defaults are those of cosmic-swingset's
+/// import-kernel-db.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   swing-store import --export-dir /backup/export
-      a new store in ~/.agoric/data/agoric, which must be there
+      a new store in ~/.agoric/data/agoric, which must exist
   swing-store import --state-dir /var/lib/agoric/data/agoric --export-dir /backup/full \\
       --artifact-mode replay --check-block-height 17000000
-      only what replaying vats takes, if the export is of that block
+      only what a replay of vats needs, if the export is of that block
   swing-store import --export-dir /backup/full --export-data-mode repair-metadata \\
       --artifact-mode none
-      the records of history that the store lacks; prune and repopulate look after the history")]
+      the records of history that the store lacks; repopulate adds the history itself")]
 pub struct ImportArgs {
     #[command(flatten)]
     store: StateDirArgs,
@@ -57,23 +56,23 @@ pub struct ImportArgs {
     #[arg(env = "AG_CHAIN_COSMOS_EXPORT_DIR", hide_env_values = true)]
     export_dir: PathBuf,
 
-    /// Which artifacts to take, and to insist on [default: those that the export was made with].
+    /// Which artifacts to import; a missing one is an error [default: those of the export].
     #[arg(long, value_name = "MODE", value_enum)]
     #[arg(env = "AG_CHAIN_COSMOS_ARTIFACT_MODE", hide_env_values = true)]
     artifact_mode: Option<Mode>,
 
-    /// How to take the export data.
+    /// How to use the export data.
     #[arg(long, value_name = "MODE", default_value = "all", value_enum)]
     #[arg(env = "AG_CHAIN_COSMOS_EXPORT_DATA_MODE", hide_env_values = true)]
     export_data_mode: ExportDataMode,
 
-    /// Fail unless the export (and the store, when it is repaired) is of this block [default: any].
+    /// Fail unless the export (and with repair-metadata the store) is of this block [default: any].
     #[arg(long, value_name = "HEIGHT")]
     #[arg(env = "AG_CHAIN_COSMOS_CHECK_BLOCK_HEIGHT", hide_env_values = true)]
     #[arg(value_parser = crate::cli::arguments::block_height())]
     check_block_height: Option<u64>,
 
-    /// Replace the store that is there even if it is of a later block than the export.
+    /// Replace the existing store even if it is of a later block than the export.
     #[arg(long)]
     force: bool,
 
@@ -148,7 +147,7 @@ fn import(args: &ImportArgs, store: &Path, session: &Session) -> Result<Outcome>
     Ok(Outcome::Success)
 }
 
-/// Fills in artifacts whose records the store has already.
+/// Adds artifacts whose records the store has.
 fn fill(args: &ImportArgs, store: &Path, session: &Session) -> Result<Outcome> {
     if args.check_block_height.is_some_and(|height| height > 0) {
         return Err(Failure::Usage(

@@ -1,4 +1,4 @@
-//! `prune`: less history.
+//! `prune`: deletes old history.
 
 use std::time::Instant;
 
@@ -15,17 +15,17 @@ use crate::store::encoding::plural::plural;
 use crate::store::maintenance::prune::{DEFAULT_BUDGET, PruneOptions, Pruned, prune_into};
 use crate::store::records::mode::ArtifactMode;
 
-/// What is said of work that was cut short.
+/// The end of the message for interrupted work.
 pub(crate) const GOES_ON: &str = "That stays as it is; the same command goes on from there";
 
-/// What stays.
+/// What to keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Kept {
-    /// What is needed to run, which always stays: current spans, and snapshots in use
+    /// Only what is always kept: current spans and snapshots in use
     Operational,
-    /// And every span of each vat's current incarnation
+    /// Every span of each vat's current incarnation, and what is always kept
     Replay,
-    /// And every span of earlier incarnations
+    /// Every span of vats that are not terminated, and what is always kept
     Archival,
     /// Everything
     Debug,
@@ -44,46 +44,46 @@ impl Kept {
 
 /// Delete the contents of old spans and snapshots, and keep their hashes.
 ///
-/// A kernel may be running on the store meanwhile: it waits for milliseconds. Interrupted, it goes
-/// on where it was when it is called again. What is deleted can be filled in again, from anywhere,
-/// by repopulate. The file does not get smaller, but its free pages are used again; see reclaim.
+/// A kernel can use the store meanwhile; it waits for milliseconds. After an interruption, another run
+/// continues. Deleted history can only be restored from a copy, by repopulate: run archive first. The
+/// file does not shrink, but SQLite reuses its free pages; see reclaim.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   swing-store prune --keep operational --dry-run
-      what could go, if only what is needed to run is to stay
+      how much history can be deleted
   swing-store prune --keep replay
-      everything but the current incarnations' spans, and what is needed to run
+      keep the spans of current incarnations, and what a kernel needs to run
   swing-store prune --keep-transcripts debug --keep-snapshots operational
-      all transcripts stay, unused snapshots go")]
+      keep all transcripts, delete unused snapshots")]
 pub struct PruneArgs {
     #[command(flatten)]
     store: StateDirArgs,
 
-    /// What stays: all that an export in this mode carries.
+    /// What to keep: everything that an export in this mode contains.
     #[arg(long, value_name = "MODE", value_enum)]
     #[arg(required_unless_present_all = ["keep_transcripts", "keep_snapshots"])]
     keep: Option<Kept>,
 
-    /// Which spans stay [default: those of --keep]; debug keeps all.
+    /// Which spans to keep [default: those of --keep]; debug keeps all.
     #[arg(long, value_name = "MODE", value_enum)]
     keep_transcripts: Option<Kept>,
 
-    /// Which snapshots stay [default: those of --keep]; debug keeps all.
+    /// Which snapshots to keep [default: those of --keep]; debug keeps all.
     #[arg(long, value_name = "MODE", value_enum)]
     keep_snapshots: Option<Kept>,
 
-    /// The most items to delete in one transaction.
+    /// The maximum number of items to delete in one transaction.
     #[arg(long, value_name = "ITEMS", default_value_t = DEFAULT_BUDGET)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     budget: u64,
 
-    /// The most items to delete in all, to the nearest whole span [default: no limit].
+    /// The maximum number of items to delete in total, rounded to a whole span [default: no limit].
     #[arg(long, value_name = "ITEMS")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
 
-    /// Only say what would be deleted.
+    /// Only print what would be deleted.
     #[arg(long)]
     dry_run: bool,
 }
@@ -149,7 +149,7 @@ pub fn run(args: PruneArgs, session: &Session) -> Result<Outcome> {
     Ok(Outcome::Success)
 }
 
-/// What was deleted, in words.
+/// Describes what was deleted.
 fn what(pruned: &Pruned) -> String {
     format!(
         "{} of {}, and the contents of {} ({})",
@@ -160,7 +160,7 @@ fn what(pruned: &Pruned) -> String {
     )
 }
 
-/// Says how the lock was held and waited for.
+/// Prints how the lock was held and waited for.
 pub(crate) fn tell_locking(
     out: &mut dyn std::io::Write,
     done: TransactionStats,

@@ -1,4 +1,4 @@
-//! `reclaim`: a smaller file.
+//! `reclaim`: returns free space in the file to the file system.
 
 use std::time::Instant;
 
@@ -15,34 +15,33 @@ use crate::store::maintenance::reclaim::{Method, Reclaimed, reclaim, space};
 /// How to make the file smaller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum ReclaimMethod {
-    /// Write all of it anew, while nobody else has the store open
+    /// Rewrite the file, while nobody else has the store open
     Rewrite,
-    /// Cut off free pages, beside a kernel; only for files made with auto_vacuum, which stores' are
-    /// not
+    /// Truncate free pages while a kernel runs; only for a file with auto_vacuum, which stores do not
+    /// have
     Incremental,
 }
 
-/// Give the space that pruning has freed back to the file system.
+/// Return the space that pruning has freed to the file system.
 ///
-/// Without this it stays in the file, where SQLite uses it again, which is all that most stores
-/// need. Rewriting needs the kernel stopped, time for reading and writing all that is in the store
-/// twice, and room for it: once in SQLite's temporary directory (SQLITE_TMPDIR, TMPDIR or
-/// /var/tmp), and once beside the store.
+/// Most stores do not need this: SQLite reuses free pages. To rewrite the file, stop the kernel.
+/// Rewriting reads the content once and writes it twice, and needs disk space for both copies: in
+/// SQLite's temporary directory (SQLITE_TMPDIR, TMPDIR or /var/tmp), and next to the store.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   swing-store reclaim --dry-run
-      how much there is to be had
+      how much space is free
   systemctl stop agd; swing-store reclaim --home /var/lib/agoric; systemctl start agd")]
 pub struct ReclaimArgs {
     #[command(flatten)]
     store: StateDirArgs,
 
-    /// How to do it.
+    /// How to make the file smaller.
     #[arg(long, value_name = "METHOD", default_value = "rewrite", value_enum)]
     method: ReclaimMethod,
 
-    /// Only say how much is free.
+    /// Only print how much is free.
     #[arg(long)]
     dry_run: bool,
 }
@@ -73,19 +72,17 @@ pub fn run(args: ReclaimArgs, session: &Session) -> Result<Outcome> {
         "dryRun": args.dry_run,
     });
     let document = document::of_report("reclaim", arguments, &reclaimed, Some(seconds))?;
-    session.answer(&document, |out| match args.dry_run {
-        true => writeln!(
+    session.answer(&document, |out| {
+        let size = HumanBytes(before.file_bytes);
+        if args.dry_run {
+            let free = HumanBytes(before.free_bytes);
+            return writeln!(out, "Of {size}, {free} are free");
+        }
+        let now = HumanBytes(after.file_bytes);
+        writeln!(
             out,
-            "Of {}, {} are free",
-            HumanBytes(before.file_bytes),
-            HumanBytes(before.free_bytes),
-        ),
-        false => writeln!(
-            out,
-            "The file had {} and has {} now; it took {seconds:.1} s",
-            HumanBytes(before.file_bytes),
-            HumanBytes(after.file_bytes),
-        ),
+            "The file had {size} and has {now} now; it took {seconds:.1} s"
+        )
     })?;
     Ok(Outcome::Success)
 }

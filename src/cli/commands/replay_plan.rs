@@ -50,9 +50,10 @@ pub struct ReplayPlanArgs {
 /// As [`History::open`] and [`History::replay_plan`].
 pub fn run(args: ReplayPlanArgs, session: &Session) -> Result<Outcome> {
     let store = args.store.store()?;
-    let from = match args.from_snapshot {
-        true => ReplayFrom::Snapshot,
-        false => ReplayFrom::Start,
+    let from = if args.from_snapshot {
+        ReplayFrom::Snapshot
+    } else {
+        ReplayFrom::Start
     };
     let monitor = session.monitor();
     let plan = session.watch("Looking", &monitor, || {
@@ -63,9 +64,10 @@ pub fn run(args: ReplayPlanArgs, session: &Session) -> Result<Outcome> {
     let mut answer = json!({ "command": "replay-plan", "stateDir": store.to_string_lossy() });
     crate::cli::terminal::document::merge(&mut answer, document(&plan)?);
     session.answer(&answer, |out| print(&plan, out))?;
-    Ok(match plan.complete {
-        true => Outcome::Success,
-        false => Outcome::Findings,
+    Ok(if plan.complete {
+        Outcome::Success
+    } else {
+        Outcome::Findings
     })
 }
 

@@ -1,4 +1,4 @@
-//! `repopulate`: more history.
+//! `repopulate`: restores pruned history.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -18,53 +18,53 @@ use crate::store::maintenance::repopulate::{
     DEFAULT_MAX_ARTIFACT_BYTES, RepopulateOptions, Repopulated, repopulate_from_directory_into,
 };
 
-/// How many names are shown of each kind; a document has all.
+/// The maximum number of printed names of each kind; the document has all.
 const SHOWN: usize = 10;
 
-/// Fill in old spans and snapshots that were pruned, from artifacts that need not be trusted.
+/// Restore pruned spans and snapshots from artifacts, which need not be trusted.
 ///
-/// Each artifact is checked against the hash that the store has kept, and taken whole or not at all.
-/// What is there already is left alone, unless it is damaged and is to be replaced. A kernel may be
-/// running on the store meanwhile. Called again, it goes on where it was.
+/// Each artifact is checked against the hash in the store, and added completely or not at all.
+/// Existing content is kept, unless it is damaged and --replace-damaged is given. A kernel can use
+/// the store meanwhile. After an interruption, another run continues.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Exits with 1 if an artifact was refused, or something that the mode asks for is still missing.
+The exit code is 1 if an artifact was refused, or if the store still lacks one that the mode includes.
 
 Examples:
   swing-store repopulate --from /archive
       every span of live vats from an archive of NAME.gz files
   swing-store repopulate --from /backup/export --artifact-mode debug
-      everything that an export has, unused snapshots too
+      everything in an export, also unused snapshots
   swing-store repopulate --from /backup/export --artifact-mode operational --replace-damaged
-      what verify calls damaged, and what is needed to run")]
+      what verify reports as damaged, and what a kernel needs to run")]
 pub struct RepopulateArgs {
     #[command(flatten)]
     store: StateDirArgs,
 
-    /// The directory with the artifacts: an export with a manifest, an archive, or files by the
-    /// artifacts' names.
+    /// The directory with the artifacts: an export with a manifest, an archive, or files with the
+    /// names of artifacts.
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     from: PathBuf,
 
-    /// Which artifacts to take.
+    /// Which artifacts to add.
     #[arg(long, value_name = "MODE", default_value = "archival", value_enum)]
     artifact_mode: Taken,
 
-    /// The longest artifact to take, in bytes, uncompressed.
+    /// The maximum size of an artifact in bytes, uncompressed.
     #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_MAX_ARTIFACT_BYTES)]
     max_artifact_bytes: u64,
 
-    /// Insert longer spans in several transactions of about so many bytes [default: one each].
+    /// Insert larger spans in several transactions of about this many bytes [default: one each].
     #[arg(long, value_name = "BYTES")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     max_transaction_bytes: Option<u64>,
 
-    /// Also replace what is there, but does not have its hash: damaged spans, snapshots and bundles,
-    /// whatever the mode. Of a current span the artifact may come from a node at another block.
+    /// Also replace content that does not match its hash, in any mode: damaged spans, snapshots and
+    /// bundles. For a current span, the artifact may be from a node at another block.
     #[arg(long)]
     replace_damaged: bool,
 
-    /// Name each artifact on stderr that is filled in, replaced or refused.
+    /// Print the name of each added, replaced or refused artifact on stderr.
     #[arg(long)]
     verbose: bool,
 }
@@ -85,7 +85,7 @@ pub fn run(args: RepopulateArgs, session: &Session) -> Result<Outcome> {
     fill(&store, &args.from, options, command, args.verbose, session)
 }
 
-/// The options for a mode.
+/// The default options in a mode.
 pub(crate) fn options(mode: Option<Mode>) -> Result<RepopulateOptions> {
     match mode.unwrap_or(Mode::Archival).artifacts() {
         Some(mode) => Ok(RepopulateOptions::new(mode)),
@@ -171,13 +171,14 @@ pub(crate) fn fill(
         }
         Ok(())
     })?;
-    Ok(match done.refused_count == 0 && done.missing.is_empty() {
-        true => Outcome::Success,
-        false => Outcome::Findings,
+    Ok(if done.refused_count == 0 && done.missing.is_empty() {
+        Outcome::Success
+    } else {
+        Outcome::Findings
     })
 }
 
-/// What was done, in words.
+/// Describes what was done.
 fn what(done: &Repopulated) -> String {
     let filled = plural(done.filled.len(), "artifact");
     let bytes = HumanBytes(done.bytes);

@@ -105,9 +105,10 @@ pub fn run(args: TranscriptArgs, session: &Session) -> Result<Outcome> {
     let reader = history.read_items(&vat, selection, args.skip_missing);
     let work = || print(&reader, args.raw, session, &monitor);
     // On a terminal the items themselves show how far it has come.
-    match session.is_terminal() {
-        true => work(),
-        false => session.watch("Reading", &monitor, work),
+    if session.is_terminal() {
+        work()
+    } else {
+        session.watch("Reading", &monitor, work)
     }?;
     Ok(Outcome::Success)
 }

@@ -1,4 +1,4 @@
-//! `verify`: whether a store is what its hashes say, and has what it should have.
+//! `verify`: checks a store's hashes, records and completeness.
 
 use std::io::{self, Write};
 use std::time::Instant;
@@ -15,33 +15,33 @@ use crate::store::encoding::plural::{grouped, plural};
 use crate::store::encoding::printable;
 use crate::store::verify::{Report, VerifyOptions, verify_store};
 
-/// Look through a store for what is damaged or missing, without changing anything.
+/// Search a store for damaged and missing data, without changing anything.
 ///
-/// Every span, snapshot and bundle that is there is checked against its hash, in any mode; so are
-/// the records, and the file itself. A kernel may be running on the store meanwhile.
+/// In any mode, every stored span, snapshot and bundle is checked against its hash. The records and
+/// the file itself are checked, too. A kernel can use the store meanwhile.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The exit code is 0 if nothing was found, and 1 if something was.
+The exit code is 0 without findings, and 1 with findings.
 
 Examples:
   swing-store verify
-      whether ~/.agoric/data/agoric has all that a kernel needs, undamaged
+      whether ~/.agoric/data/agoric has everything that a kernel needs, undamaged
   swing-store verify --home /var/lib/agoric --artifact-mode archival
-      and all history
+      also whether it has all history
   swing-store verify --json --no-integrity-check | jq -r '.findings[].artifact'")]
 pub struct VerifyArgs {
     #[command(flatten)]
     store: StateDirArgs,
 
-    /// What has to be there.
+    /// What must be present.
     #[arg(long, value_name = "MODE", default_value = "operational", value_enum)]
     artifact_mode: Needed,
 
-    /// Leave out SQLite's own check of the file, which reads all of it on one thread.
+    /// Skip SQLite's own check of the file, which reads the whole file on one thread.
     #[arg(long)]
     no_integrity_check: bool,
 
-    /// How many findings of each kind to list; the others are counted.
+    /// The maximum number of listed findings of each kind; the others are counted.
     #[arg(long, value_name = "NUMBER", default_value_t = 100)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
@@ -67,9 +67,10 @@ pub fn run(args: VerifyArgs, session: &Session) -> Result<Outcome> {
     let arguments = json!({ "stateDir": store.to_string_lossy() });
     let document = document::of_report("verify", arguments, &report, Some(seconds))?;
     session.answer(&document, |out| print(out, &report, seconds))?;
-    Ok(match report.is_sound() {
-        true => Outcome::Success,
-        false => Outcome::Findings,
+    Ok(if report.is_sound() {
+        Outcome::Success
+    } else {
+        Outcome::Findings
     })
 }
 

@@ -1,4 +1,4 @@
-//! Showing how far work has come: a bar for people, lines now and then for logs.
+//! Progress on stderr: a bar on a terminal, lines in a log.
 
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
@@ -14,27 +14,27 @@ use crate::store::tasks::monitor::{Monitor, Progress, Stage};
 /// A progress bar that is on the terminal.
 pub(crate) type Watched = ProgressBar;
 
-/// How often the bar is drawn.
+/// The time between two frames of the bar.
 const DRAW_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How often a line is written.
+/// The time between two lines.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How to show progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ProgressStyle {
-    /// A bar on a terminal, lines elsewhere
+    /// A bar on a terminal, lines otherwise
     Auto,
     /// A bar
     Bar,
     /// A line every five seconds
     Lines,
-    /// Not at all
+    /// No progress
     None,
 }
 
 impl ProgressStyle {
-    /// What it comes to, where stderr is a terminal or not.
+    /// The style that `Auto` stands for, depending on whether stderr is a terminal.
     pub(crate) fn resolve(self, is_terminal: bool) -> ProgressStyle {
         match (self, is_terminal) {
             (ProgressStyle::Auto, true) => ProgressStyle::Bar,
@@ -44,7 +44,7 @@ impl ProgressStyle {
     }
 }
 
-/// Does `work`, and shows how far it has come.
+/// Does `work`, and shows its progress on stderr.
 pub(crate) fn watch<T>(
     style: ProgressStyle,
     stderr: &Stderr,
@@ -67,10 +67,10 @@ pub(crate) fn watch<T>(
         }
     };
     let result = thread::scope(|scope| {
-        // Dropped when the work is over, in whichever way.
+        // Dropped when the work ends, also by a panic.
         let (_working, over) = channel::<()>();
         let thread = thread::Builder::new().name("swing-store".into());
-        // Without that thread nothing is shown.
+        // If the thread cannot be started, no progress is shown.
         let spawned = thread.spawn_scoped(scope, move || {
             while over.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
                 show(monitor.progress());
@@ -86,21 +86,31 @@ pub(crate) fn watch<T>(
     result
 }
 
+/// While the total is unknown.
+const SPINNER: &str = "{prefix} {spinner} {wide_msg}";
+
+/// The message is cut where the terminal ends, so that no line wraps. The bar has a fixed width, which
+/// leaves room for the message on a terminal of 40 columns.
+const BAR: &str = "{prefix} [{bar:12}] {wide_msg}";
+
+/// A bar that is not drawn before its first progress: its first frame has its own style.
 fn new_bar(label: &str) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+    set_template(&bar, SPINNER);
     bar.set_prefix(label.to_owned());
+    bar.set_draw_target(ProgressDrawTarget::stderr());
     bar
 }
 
-fn draw(bar: &ProgressBar, progress: &Progress, text: String) {
-    // A template that is not one leaves the bar as it is.
-    let template = match progress.total {
-        0 => "{prefix} {spinner} {msg}",
-        _ => "{prefix} [{wide_bar}] {msg}",
-    };
+/// Sets the template of a bar; an invalid template leaves the bar as it is.
+fn set_template(bar: &ProgressBar, template: &str) {
     if let Ok(style) = indicatif::ProgressStyle::with_template(template) {
         bar.set_style(style.progress_chars("=> "));
     }
+}
+
+fn draw(bar: &ProgressBar, progress: &Progress, text: String) {
+    set_template(bar, if progress.total == 0 { SPINNER } else { BAR });
     if progress.total > 0 {
         bar.set_length(progress.total);
     }
@@ -109,11 +119,11 @@ fn draw(bar: &ProgressBar, progress: &Progress, text: String) {
     bar.tick();
 }
 
-/// How far the work has come, in words: `30 of 52, 12.34 MiB (4.11 MiB/s), 3s left`.
+/// Progress in words: `30 of 52, 12.34 MiB (4.11 MiB/s), 3s left`.
 fn describe(progress: &Progress, elapsed: Duration) -> String {
     match progress.stage {
         Stage::Preparing if progress.bytes == 0 && progress.done == 0 => {
-            return "looking at what there is to do".into();
+            return "preparing".into();
         }
         Stage::Finishing => return format!("finishing, {}", HumanBytes(progress.bytes)),
         _ => {}
@@ -151,10 +161,7 @@ mod tests {
         };
         let elapsed = Duration::from_secs(4);
         for (progress, expected) in [
-            (
-                progress(Stage::Preparing, 0, 0, 0),
-                "looking at what there is to do",
-            ),
+            (progress(Stage::Preparing, 0, 0, 0), "preparing"),
             (progress(Stage::Working, 7, 0, 0), "7"),
             (
                 progress(Stage::Working, 1000, 3000, 8 << 20),
@@ -168,7 +175,7 @@ mod tests {
         ] {
             assert_eq!(describe(&progress, elapsed), expected);
         }
-        // Nothing has an end that can't be told.
+        // An estimate that is out of range does not panic.
         describe(&progress(Stage::Working, 1, u64::MAX, 1), Duration::ZERO);
     }
 }

@@ -98,14 +98,13 @@ impl Session {
         print: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> Result<()> {
         let mut stdout = self.stdout();
-        match self.json {
-            true => writeln!(stdout, "{}", printable::json(&format!("{document:#}")))?,
-            false => {
-                let mut written = Vec::new();
-                print(&mut written)?;
-                let written = String::from_utf8_lossy(&written);
-                stdout.write_all(printable::lines(&written).as_bytes())?;
-            }
+        if self.json {
+            writeln!(stdout, "{}", printable::json(&format!("{document:#}")))?;
+        } else {
+            let mut written = Vec::new();
+            print(&mut written)?;
+            let written = String::from_utf8_lossy(&written);
+            stdout.write_all(printable::lines(&written).as_bytes())?;
         }
         Ok(())
     }
@@ -119,9 +118,10 @@ impl Session {
     /// tells of its steps.
     pub fn telling_monitor(&self, verbose: bool) -> Arc<Monitor> {
         let stderr = self.stderr.clone();
-        let monitor = match verbose {
-            true => Monitor::telling(move |step| stderr.line(step)),
-            false => Monitor::default(),
+        let monitor = if verbose {
+            Monitor::telling(move |step| stderr.line(step))
+        } else {
+            Monitor::default()
         };
         let monitor = Arc::new(monitor);
         self.interrupt.reach(&monitor);

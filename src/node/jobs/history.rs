@@ -23,9 +23,10 @@ const METHODS: &[Function<History>] = &[
         ask_of_vat(call, About::PseudoDeliveries)
     }),
     ("snapshots", |call| {
-        let vat_id = match call.is_text(0) {
-            true => Some(vat_id(call)?),
-            false => None,
+        let vat_id = if call.is_text(0) {
+            Some(vat_id(call)?)
+        } else {
+            None
         };
         ask(call, About::Snapshots(vat_id))
     }),
@@ -151,9 +152,10 @@ fn optional_whole_number(
 /// current one.
 fn replay_plan(call: &Call<'_, History>) -> Result<Reply> {
     let incarnation = optional_whole_number(call, 2, "incarnation")?;
-    let from = match call.is_true(3) {
-        true => ReplayFrom::Snapshot,
-        false => ReplayFrom::Start,
+    let from = if call.is_true(3) {
+        ReplayFrom::Snapshot
+    } else {
+        ReplayFrom::Start
     };
     ask(call, About::Plan(vat_id(call)?, incarnation, from))
 }

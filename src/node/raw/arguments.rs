@@ -284,9 +284,12 @@ fn with_text<R>(
     } else if length + 4 >= SHORT_STRING {
         // One byte is for the final NUL, and up to three may be free because no further
         // character found room.
-        read_long_text(env, value).and_then(|text| match has_replacement(&text) {
-            true => read_utf16(env, value).map(|text| take(&text)),
-            false => Some(take(&text)),
+        read_long_text(env, value).and_then(|text| {
+            if has_replacement(&text) {
+                read_utf16(env, value).map(|text| take(&text))
+            } else {
+                Some(take(&text))
+            }
         })
     } else if has_replacement(&room[..length]) {
         read_utf16(env, value).map(|text| take(&text))

@@ -184,9 +184,10 @@ fn query(call: &Call<'_, Prepared>) -> Result<Reply> {
 
 /// The names for rows as objects; none for rows as arrays.
 fn column_names(db: &mut Database, id: u32, as_arrays: bool) -> Result<Option<Arc<[String]>>> {
-    match as_arrays {
-        true => Ok(None),
-        false => db.statement_column_names(id).map(Some),
+    if as_arrays {
+        Ok(None)
+    } else {
+        db.statement_column_names(id).map(Some)
     }
 }
 

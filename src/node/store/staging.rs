@@ -34,9 +34,10 @@ const METHODS: &[Function<Staged>] = &[
 /// The directory, or the file, that a store is to be in.
 fn place(call: &Call<'_, ()>) -> Result<StoreLocation> {
     let path = database::path_from(call.text(0, "path")?)?;
-    Ok(match call.is_true(1) {
-        true => StoreLocation::File(path),
-        false => StoreLocation::Directory(path),
+    Ok(if call.is_true(1) {
+        StoreLocation::File(path)
+    } else {
+        StoreLocation::Directory(path)
     })
 }
 
@@ -44,9 +45,10 @@ fn place(call: &Call<'_, ()>) -> Result<StoreLocation> {
 /// for this process unless `entirely`; and that nothing is left of killed imports to that place.
 pub fn clear(call: &Call<'_, ()>) -> Result<Reply> {
     let place = place(call)?;
-    let how = match call.is_true(2) {
-        true => Unused::Entirely,
-        false => Unused::ByOthers,
+    let how = if call.is_true(2) {
+        Unused::Entirely
+    } else {
+        Unused::ByOthers
     };
     call.promise(move || {
         place.check_unused(how)?;

@@ -74,18 +74,17 @@ pub(crate) fn run(
     let contents = session.watch("Looking", &monitor, || {
         StoreContents::at(store, vat_id, &monitor)
     })?;
-    let verified = match args.no_verify {
-        true => None,
-        false => {
-            let options = VerifyOptions {
-                mode: args.artifact_mode.mode(),
-                integrity_check: true,
-                findings_per_kind: MOST_OF_A_KIND,
-            };
-            let monitor = session.monitor();
-            let verify = || verify_store(store, &options, &monitor);
-            Some(session.watch("Verifying", &monitor, verify)?)
-        }
+    let verified = if args.no_verify {
+        None
+    } else {
+        let options = VerifyOptions {
+            mode: args.artifact_mode.mode(),
+            integrity_check: true,
+            findings_per_kind: MOST_OF_A_KIND,
+        };
+        let monitor = session.monitor();
+        let verify = || verify_store(store, &options, &monitor);
+        Some(session.watch("Verifying", &monitor, verify)?)
     };
     let findings = verified
         .as_ref()

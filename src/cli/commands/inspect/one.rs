@@ -34,22 +34,19 @@ impl One {
         let vat = history.vat(vat_id, monitor)?;
         let snapshots = history.snapshots(Some(vat_id))?;
         // The kernel may know a vat that has no transcript.
-        Ok(match vat.spans > 0 {
-            true => One {
-                vat,
-                incarnations: history.incarnations(vat_id, monitor)?,
-                spans: history.spans(vat_id, monitor)?,
-                snapshots,
-                entries: history.pseudo_deliveries(vat_id, monitor)?,
-            },
-            false => One {
-                vat,
-                incarnations: Vec::new(),
-                spans: Vec::new(),
-                snapshots,
-                entries: Vec::new(),
-            },
-        })
+        let mut found = One {
+            vat,
+            incarnations: Vec::new(),
+            spans: Vec::new(),
+            snapshots,
+            entries: Vec::new(),
+        };
+        if found.vat.spans > 0 {
+            found.incarnations = history.incarnations(vat_id, monitor)?;
+            found.spans = history.spans(vat_id, monitor)?;
+            found.entries = history.pseudo_deliveries(vat_id, monitor)?;
+        }
+        Ok(found)
     }
 
     pub(super) fn print(&self, out: &mut dyn Write) -> io::Result<()> {
