@@ -22,7 +22,7 @@ const LIMITS = {
 
 export const limitNames = Object.keys(LIMITS);
 
-/** Sets the limits that ours keeps to from now on, in stores that are then opened. */
+/** Sets the limits for all stores that are opened afterwards. */
 export const useLimits = name => {
   if (subjectIsReference) return;
   createRequire(import.meta.url)('../../../js/addon/native.js').setLimits(JSON.stringify(LIMITS[name]));
