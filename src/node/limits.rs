@@ -1,4 +1,4 @@
-//! The limits of memory, for tests to lower.
+//! Memory limits, which tests lower.
 
 use crate::node::raw::{Call, Reply, Value};
 use crate::store::error::Result;
@@ -12,17 +12,17 @@ pub fn set(call: &Call<'_, ()>) -> Result<Reply> {
     Ok(Value::Undefined.into())
 }
 
-/// `kvCacheBytes()`: how much JavaScript's cache of values may hold.
+/// `kvCacheBytes()`: the limit of JavaScript's cache of values.
 pub fn kv_cache_bytes(_: &Call<'_, ()>) -> Result<Reply> {
     Ok(Value::Number(limits().kv_cache_bytes as f64).into())
 }
 
-/// `chunkBytes()`: how much is handed on to another thread at a time.
+/// `chunkBytes()`: the size of the batches that are passed to another thread.
 pub fn chunk_bytes(_: &Call<'_, ()>) -> Result<Reply> {
     Ok(Value::Number(limits().chunk_bytes as f64).into())
 }
 
-/// `maxBundleBytes()`: how long the artifact of a bundle may be.
+/// `maxBundleBytes()`: the maximum size of a bundle's artifact.
 pub fn max_bundle_bytes(_: &Call<'_, ()>) -> Result<Reply> {
     Ok(Value::Number(MAX_BUNDLE_BYTES as f64).into())
 }

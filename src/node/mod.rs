@@ -1,8 +1,8 @@
-//! How JavaScript reaches the store: conversions and scheduling, one file a facet.
+//! The Node.js addon: converts values and schedules work.
 //!
-//! `js/` gets a handful of functions that make objects, each a plain object of functions: a
-//! database, a store over it, an exporter, and the two ends of streams. Their methods are raw
-//! Node-API callbacks (see [`raw`]).
+//! The exported functions create plain objects of functions for `js/`: a database, a store over it, an
+//! exporter, jobs, and both ends of streams. Their functions are raw Node-API callbacks (see
+//! [`raw`]).
 
 pub(crate) mod jobs;
 mod limits;
@@ -16,7 +16,7 @@ use napi::bindgen_prelude::{JsValue, Object};
 
 use raw::{Function, add_functions};
 
-/// What the addon exports.
+/// The exported functions.
 const EXPORTS: &[Function<()>] = &[
     ("configure", raw::errors::configure),
     ("openDatabase", store::database::open),

@@ -1,10 +1,9 @@
-//! The threads on which the work is done that JavaScript gets promises of: tokio's for blocking work.
+//! The threads for the work of promises: tokio's threads for blocking work.
 //!
-//! None is there until the first work is: loading the addon starts nothing, so that it succeeds
-//! where the system gives no thread, and whoever only calls what returns at once needs none. Tokio
-//! starts them as they are needed and ends them when they have had nothing to do for a while. If the
-//! system refuses a further one, the work waits for one that is there; if there is none at all, it
-//! is refused.
+//! The first promise starts the first thread. Loading the addon starts none, so it succeeds where the
+//! system refuses to start threads, and a caller of synchronous functions needs none. Tokio starts
+//! threads as they are needed, and ends idle ones. If the system refuses another thread, the work
+//! waits for an existing one; if there is none, the promise rejects.
 
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
@@ -15,27 +14,27 @@ use tokio::runtime::{Builder, Runtime};
 use crate::store::error::{Error, Result};
 use crate::store::tasks::lock;
 
-/// The runtime, which has no thread of its own. It is never dropped: work may outlive an environment
-/// of Node.js.
+/// The runtime. It has no thread of its own, and is never dropped: work may outlive a Node.js
+/// environment.
 fn runtime() -> Result<&'static Runtime> {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     if let Some(runtime) = RUNTIME.get() {
         return Ok(runtime);
     }
-    // The threads run code of the addon, which must not be unloaded from under them.
+    // The threads run code of the addon, so the addon must not be unloaded.
     napi::bindgen_prelude::retain_current_module_for_unload_safety();
     let made = Builder::new_current_thread()
         .thread_name("swing-store")
         .build()
         .map_err(|error| Error::io("starting a thread", &error))?;
-    // If another thread was quicker, this one is dropped, and has started nothing.
+    // If another thread was faster, this runtime is dropped; it has not started a thread.
     Ok(RUNTIME.get_or_init(|| made))
 }
 
-/// Has another thread call `run` with `work`.
+/// Calls `run` with `work` on another thread.
 ///
 /// # Errors
-/// The work, with [`Error::Io`] and the code `EAGAIN`, if there is no thread to do it.
+/// The work and [`Error::Io`] with the code `EAGAIN` if no thread can be started.
 pub(crate) fn start<T: Send + 'static>(work: T, run: fn(T)) -> std::result::Result<(), (T, Error)> {
     let runtime = match runtime() {
         Ok(runtime) => runtime,
@@ -43,8 +42,8 @@ pub(crate) fn start<T: Send + 'static>(work: T, run: fn(T)) -> std::result::Resu
     };
     let slot = Arc::new(Mutex::new(Some(work)));
     let theirs = slot.clone();
-    // Without a thread tokio panics, with the task in its queue: a thread that is started later
-    // finds the slot empty.
+    // Tokio panics if it cannot start a thread, and keeps the task in its queue. A thread that is
+    // started later then finds the slot empty.
     let started = quietly(|| {
         drop(runtime.spawn_blocking(move || {
             if let Some(work) = take(&theirs) {
@@ -64,11 +63,11 @@ fn take<T>(slot: &Mutex<Option<T>>) -> Option<T> {
 }
 
 thread_local! {
-    /// Whether a panic of this thread is one that the caller words.
+    /// Whether panics of this thread are not printed, because the caller reports them.
     static IS_QUIET: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Calls `start`; false if it panicked, of which nothing is printed.
+/// Calls `start` without printing its panics. Returns whether it succeeded.
 fn quietly(start: impl FnOnce()) -> bool {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {

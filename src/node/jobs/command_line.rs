@@ -1,4 +1,4 @@
-//! The command line, for the program that npm installs.
+//! The command line, which `npx swing-store` runs.
 
 use std::ffi::OsString;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use crate::cli::terminal::session::Streams;
 use crate::node::raw::{Call, Function, Reply, Value, functions};
 use crate::store::error::Result;
 
-/// A command line that is to be run.
+/// A command line to run.
 struct CommandLine {
     arguments: Vec<OsString>,
     interrupt: Arc<Interrupt>,
@@ -17,8 +17,8 @@ struct CommandLine {
 
 const METHODS: &[Function<CommandLine>] = &[("run", run), ("abort", abort)];
 
-/// `makeCommandLine(arguments)`: the arguments behind the program's name, each followed by a NUL
-/// character, which no argument of a process has.
+/// `makeCommandLine(arguments)`: takes the arguments without the program's name, each followed by a NUL
+/// character, which no argument of a process contains.
 pub fn make(call: &Call<'_, ()>) -> Result<Reply> {
     let text = call.text(0, "arguments")?;
     let mut arguments = vec![OsString::from("swing-store")];
@@ -33,7 +33,7 @@ pub fn make(call: &Call<'_, ()>) -> Result<Reply> {
     functions(call.env(), &line, METHODS).map(Reply::Js)
 }
 
-/// `run()`: a promise of the exit code.
+/// `run()`: runs the command. Returns a promise of the exit code.
 fn run(call: &Call<'_, CommandLine>) -> Result<Reply> {
     let line = call.target.clone();
     call.promise(move || {
@@ -43,7 +43,7 @@ fn run(call: &Call<'_, CommandLine>) -> Result<Reply> {
     })
 }
 
-/// `abort()`: ends the work at its next step.
+/// `abort()`: ends the command at its next step.
 fn abort(call: &Call<'_, CommandLine>) -> Result<Reply> {
     call.target.interrupt.raise();
     Ok(Value::Undefined.into())

@@ -1,5 +1,4 @@
-//! Export to, and import from, a directory, for JavaScript: jobs that run on other threads, and
-//! that JavaScript looks at and ends.
+//! Exports to directories, imports and repairs from them.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -17,12 +16,12 @@ use crate::store::transfer::directory::{
     repair_metadata,
 };
 
-/// An export that is to be read.
+/// An import from a directory.
 struct Import {
     directory: PathBuf,
     store: PathBuf,
     options: ImportOptions,
-    /// What was found in the directory.
+    /// The opened export.
     found: Mutex<Option<ExportDirectory>>,
     monitor: Monitor,
 }
@@ -75,7 +74,7 @@ pub fn make_repair(call: &Call<'_, ()>) -> Result<Reply> {
     })
 }
 
-/// `open()`: a promise of the export's block height, once its manifest was looked at.
+/// `open()`: reads the manifest. Returns a promise of the export's block height.
 fn open_import(call: &Call<'_, Import>) -> Result<Reply> {
     let import = call.target.clone();
     call.promise(move || {
@@ -86,7 +85,7 @@ fn open_import(call: &Call<'_, Import>) -> Result<Reply> {
     })
 }
 
-/// `run(staging)`: a promise that all of it is in a staged database.
+/// `run(staging)`: imports the export into a staged database. Returns a promise.
 fn run_import(call: &Call<'_, Import>) -> Result<Reply> {
     let staged = staging::argument(call, 0)?;
     let import = call.target.clone();
@@ -94,7 +93,7 @@ fn run_import(call: &Call<'_, Import>) -> Result<Reply> {
         let found = lock::lock(&import.found).take();
         let found = found.ok_or_else(|| Error::Internal("the export was not opened".into()))?;
         found.import(&staged, &import.monitor)?;
-        // The rest is for a commit to do.
+        // The first commit publishes the database.
         import.monitor.begin(Stage::Done);
         Ok(Value::Undefined)
     })

@@ -1,8 +1,4 @@
-//! A store's history for JavaScript: questions that are answered on other threads, each a job
-//! that JavaScript looks at and ends; and readers of items.
-//!
-//! Answers are JSON texts, which JavaScript turns into objects several times as fast as Node-API
-//! makes them.
+//! Queries of a store's history, each a job that returns JSON text, and readers of items.
 
 use std::sync::Arc;
 
@@ -39,7 +35,7 @@ const METHODS: &[Function<History>] = &[
         Ok(Value::Undefined.into())
     }),
     ("close", |call| {
-        // What is being asked ends first, which may take a moment.
+        // Running queries end first, which may take a moment.
         let history = call.target.clone();
         call.promise_of_end(move || {
             history.close()?;
@@ -48,7 +44,7 @@ const METHODS: &[Function<History>] = &[
     }),
 ];
 
-/// What a question is about.
+/// The subject of a query.
 enum About {
     Vats,
     Vat(String),
@@ -61,11 +57,11 @@ enum About {
     BlockHeight,
 }
 
-/// A question that is to be answered.
+/// A query.
 struct Question {
     history: Arc<History>,
     about: About,
-    /// Whether sizes are wanted, too.
+    /// Whether to include sizes.
     sizes: bool,
 }
 
@@ -96,7 +92,7 @@ impl Question {
 }
 
 impl About {
-    /// The vat that the question is about, if it is about one.
+    /// The vat of the query, if it is about one vat.
     fn vat_id(&self) -> Option<&str> {
         match self {
             About::Vat(vat_id)
@@ -116,13 +112,13 @@ pub fn open(call: &Call<'_, ()>) -> Result<Reply> {
     functions(call.env(), &history, METHODS).map(Reply::Js)
 }
 
-/// The first argument.
+/// The vat ID in the first argument.
 fn vat_id(call: &Call<'_, History>) -> Result<String> {
     let vat_id = call.text(0, "vatID")?;
     Ok(String::from_utf8_lossy(&vat_id).into_owned())
 }
 
-/// A job that answers a question; whether sizes are wanted is the second argument.
+/// Makes the job of a query. The second argument says whether to include sizes.
 fn ask(call: &Call<'_, History>, about: About) -> Result<Reply> {
     call.target.check_open()?;
     let question = Question {
@@ -148,8 +144,7 @@ fn optional_whole_number(
     }
 }
 
-/// `replayPlan(vatID, sizes, incarnation, fromSnapshot)`; without an incarnation it is the
-/// current one.
+/// `replayPlan(vatID, sizes, incarnation, fromSnapshot)`. The default incarnation is the current one.
 fn replay_plan(call: &Call<'_, History>) -> Result<Reply> {
     let incarnation = optional_whole_number(call, 2, "incarnation")?;
     let from = if call.is_true(3) {
@@ -160,9 +155,9 @@ fn replay_plan(call: &Call<'_, History>) -> Result<Reply> {
     ask(call, About::Plan(vat_id(call)?, incarnation, from))
 }
 
-/// `items(vatID, skipMissing, 'range', start, end)`, either of which may be missing;
-/// `items(vatID, skipMissing, 'span', startPos)`; `items(vatID, skipMissing, 'incarnation', n)`.
-/// A source of packed runs.
+/// `items(vatID, skipMissing, 'range', start, end)`, where both positions are optional;
+/// `items(vatID, skipMissing, 'span', startPos)`; `items(vatID, skipMissing, 'incarnation', n)`: a
+/// source of packed runs.
 fn items(call: &Call<'_, History>) -> Result<Reply> {
     let history = call.target;
     history.check_open()?;

@@ -1,4 +1,4 @@
-//! Long work that JavaScript looks at and ends.
+//! Jobs: long work with progress, which JavaScript can abort.
 
 use std::sync::Arc;
 
@@ -9,13 +9,13 @@ use crate::store::error::Result;
 use crate::store::history::to_json;
 use crate::store::tasks::monitor::Monitor;
 
-/// Work that is watched through a [`Monitor`].
+/// Work with a [`Monitor`].
 pub trait Job {
-    /// Through which it is watched.
+    /// The monitor of the work.
     fn monitor(&self) -> &Monitor;
 }
 
-/// `progress()`: how far it has come.
+/// `progress()`: the progress of the work.
 pub fn progress<T: Job>(call: &Call<'_, T>) -> Result<Reply> {
     let progress = call.target.monitor().progress();
     Ok(Value::Object(vec![

@@ -1,4 +1,4 @@
-//! Repopulating a store, for JavaScript: from a directory, or artifact by artifact from streams.
+//! Repopulation of a store, from a directory or from streams.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -15,27 +15,27 @@ use crate::store::maintenance::repopulate::{
 use crate::store::tasks::lock;
 use crate::store::tasks::monitor::Monitor;
 
-/// A repopulation from streams, one artifact after the other.
+/// A repopulation from streams, one artifact at a time.
 pub struct FromStreams {
     store: PathBuf,
     options: RepopulateOptions,
     monitor: Monitor,
-    /// Between `open` and `close`.
+    /// `Some` between `open` and `close`.
     work: Mutex<Option<Arc<Repopulation>>>,
-    /// The artifact that is next, until there is a sink for it.
+    /// The next artifact, until `sink` takes it.
     next: Mutex<Option<Incoming>>,
-    /// What became of the one that a sink took.
+    /// The state of the artifact that a sink took.
     fate: Mutex<Fate>,
 }
 
-/// What became of an artifact whose stream was not read to its end.
+/// The state of an artifact whose stream was not read to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
-    /// Nothing yet.
+    /// Neither refused nor failed.
     Open,
-    /// It was refused, which is in the report.
+    /// It was refused, and the report says so.
     Refused,
-    /// The work can't go on.
+    /// The job failed.
     Fatal,
 }
 
@@ -81,8 +81,10 @@ pub fn make(call: &Call<'_, ()>) -> Result<Reply> {
 }
 
 impl FromStreams {
-    /// The repopulation. After `close` there is none for what was still under way, because its
-    /// caller did not wait for it.
+    /// The repopulation.
+    ///
+    /// # Errors
+    /// [`Error::DatabaseClosed`] after `close`, for calls that the caller did not wait for.
     fn work(&self) -> Result<Arc<Repopulation>> {
         self.slot().clone().ok_or(Error::DatabaseClosed)
     }
@@ -134,7 +136,7 @@ impl ArtifactTarget for FromStreams {
     }
 }
 
-/// `open()`: a promise that the store is open.
+/// `open()`: opens the store. Returns a promise.
 fn open(call: &Call<'_, FromStreams>) -> Result<Reply> {
     let job = call.target.clone();
     call.promise(move || {
@@ -144,7 +146,7 @@ fn open(call: &Call<'_, FromStreams>) -> Result<Reply> {
     })
 }
 
-/// `look(name)`: a promise of whether the artifact is needed.
+/// `look(name)`: a promise of whether the store needs the artifact.
 fn look(call: &Call<'_, FromStreams>) -> Result<Reply> {
     let name = call.text(0, "artifact name")?;
     let job = call.target.clone();
@@ -157,7 +159,7 @@ fn look(call: &Call<'_, FromStreams>) -> Result<Reply> {
     })
 }
 
-/// `sink()`: a sink for the artifact that is needed.
+/// `sink()`: a sink for the artifact that `look` found to be needed.
 fn make_sink(call: &Call<'_, FromStreams>) -> Result<Reply> {
     let incoming = call.target.next().take();
     let incoming = incoming.ok_or_else(|| Error::Internal("no artifact is needed".into()))?;
@@ -165,8 +167,8 @@ fn make_sink(call: &Call<'_, FromStreams>) -> Result<Reply> {
     sink::make(call, work, None)
 }
 
-/// `passOver(name, code, reason)`: takes note that an artifact's stream failed, unless the artifact
-/// was refused before. False if the work can't go on.
+/// `passOver(name, code, reason)`: records that an artifact's stream failed, unless the artifact was
+/// already refused. Returns false if the job failed.
 fn pass_over(call: &Call<'_, FromStreams>) -> Result<Reply> {
     let job = call.target;
     if *job.fate() == Fate::Open {
@@ -190,11 +192,11 @@ fn finish(call: &Call<'_, FromStreams>) -> Result<Reply> {
     call.promise(move || job::json(&job.work()?.finish(&job.monitor)?))
 }
 
-/// `close()`: a promise that the store is closed.
+/// `close()`: ends the job and closes the store. Returns a promise.
 fn close(call: &Call<'_, FromStreams>) -> Result<Reply> {
     let job = call.target.clone();
     call.promise_of_end(move || {
-        // What is in work ends first, at its next step.
+        // Running calls end first, at their next step.
         job.monitor.abort();
         job.next().take();
         let work = job.slot().take();

@@ -1,4 +1,4 @@
-//! Values from JavaScript: the arguments of a call.
+//! Conversion of values from JavaScript: the arguments of a call.
 #![allow(unsafe_code)]
 
 use std::cell::RefCell;
@@ -13,11 +13,11 @@ use crate::store::database::tool_statement::SqlValue;
 use crate::store::encoding::wtf8::{from_utf16, has_replacement};
 use crate::store::error::{Class, Error, Result};
 
-/// Strings up to this many bytes are read without asking for their length first.
+/// Up to this many bytes, a string is read without querying its length first.
 const SHORT_STRING: usize = 16 * 1024;
 
 thread_local! {
-    /// Room to read short strings into: one for each string that is in use at a time.
+    /// Buffers for short strings: one for each string that is in use at the same time.
     static ROOMS: RefCell<Vec<Box<[u8; SHORT_STRING]>>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -26,7 +26,7 @@ impl<T: 'static> Call<'_, T> {
         (index < self.count).then(|| self.arguments[index])
     }
 
-    /// The type of an argument; `undefined` for one that was not given.
+    /// The type of an argument; `undefined` for a missing one.
     pub fn type_of(&self, index: usize) -> sys::napi_valuetype {
         let mut found = sys::ValueType::napi_undefined;
         if let Some(value) = self.argument(index) {
@@ -36,7 +36,7 @@ impl<T: 'static> Call<'_, T> {
         found
     }
 
-    /// A string argument, as the file holds it.
+    /// A string argument, as the file stores it.
     ///
     /// # Errors
     /// [`Error::WrongType`], which says that `what` must be a string.
@@ -56,11 +56,10 @@ impl<T: 'static> Call<'_, T> {
         serde_json::from_slice(&text).map_err(|error| Error::Internal(format!("options: {error}")))
     }
 
-    /// Gives `take` a string argument, as the file holds it, without an allocation if it is
-    /// short.
+    /// Calls `take` with a string argument, as the file stores it. A short string is not allocated.
     ///
     /// # Errors
-    /// [`Error::WrongType`], which says that `what` must be a string; what `take` says.
+    /// [`Error::WrongType`], which says that `what` must be a string; errors of `take`.
     pub fn with_text<R>(
         &self,
         index: usize,
@@ -92,7 +91,7 @@ impl<T: 'static> Call<'_, T> {
         (status == sys::Status::napi_ok).then_some(number)
     }
 
-    /// A number argument that is whole, and that JavaScript holds exactly.
+    /// An argument that is an integer which JavaScript represents exactly.
     ///
     /// # Errors
     /// [`Error::WrongType`], which says that `what` must be a number; [`Error::InexactPosition`].
@@ -107,15 +106,15 @@ impl<T: 'static> Call<'_, T> {
         Ok(found as i64)
     }
 
-    /// A number, a string of one, or a bigint that fits, as a number.
+    /// A number, a string with a number, or a bigint in range, as a number.
     pub fn as_number(&self, index: usize) -> Option<f64> {
         let value = self.argument(index)?;
         let mut coerced = value;
         let mut integer = 0;
         let mut lossless = false;
         match self.type_of(index) {
-            // SAFETY: values of this call, and places for the results. Coercing a string runs
-            // no code of the caller's.
+            // SAFETY: values of this call, and places for the results. Coercing a string does
+            // not call the caller's code.
             sys::ValueType::napi_string => unsafe {
                 sys::napi_coerce_to_number(self.env, value, &mut coerced);
             },
@@ -149,13 +148,13 @@ impl<T: 'static> Call<'_, T> {
             .and_then(|value| read_units(self.env, value))
     }
 
-    /// The bytes of a `Uint8Array` or `Buffer` argument, copied, if it is one.
+    /// A copy of the bytes of an argument, if it is a `Uint8Array` or `Buffer`.
     pub fn bytes(&self, index: usize) -> Option<Vec<u8>> {
         let mut bytes = Vec::new();
         self.append_bytes(index, &mut bytes).then_some(bytes)
     }
 
-    /// Appends the bytes of a `Uint8Array` or `Buffer` argument; false if it is something else.
+    /// Appends the bytes of an argument; false unless it is a `Uint8Array` or `Buffer`.
     pub fn append_bytes(&self, index: usize, to: &mut Vec<u8>) -> bool {
         let Some(value) = self.argument(index) else {
             return false;
@@ -163,12 +162,12 @@ impl<T: 'static> Call<'_, T> {
         append_bytes(self.env, value, to)
     }
 
-    /// An argument that is passed on as it is.
+    /// An argument as a JavaScript value.
     pub fn js(&self, index: usize) -> Option<sys::napi_value> {
         self.argument(index)
     }
 
-    /// The elements of an array argument; none for other values.
+    /// The elements of an array argument; empty for other values.
     fn elements(&self, index: usize) -> Result<Vec<sys::napi_value>> {
         let Some(array) = self.argument(index) else {
             return Ok(Vec::new());
@@ -202,10 +201,10 @@ impl<T: 'static> Call<'_, T> {
             .collect()
     }
 
-    /// The strings in an array argument; `None` if it is no array.
+    /// The strings in an array argument; `None` for other values.
     ///
     /// # Errors
-    /// [`Error::WrongType`] if it holds something else.
+    /// [`Error::WrongType`] if an element is not a string.
     pub fn optional_texts(&self, index: usize) -> Result<Option<Vec<String>>> {
         if self.type_of(index) != sys::ValueType::napi_object {
             return Ok(None);
@@ -221,7 +220,7 @@ impl<T: 'static> Call<'_, T> {
             .map(Some)
     }
 
-    /// The values in an array argument, as SQL takes them.
+    /// The elements of an array argument as SQL values.
     ///
     /// # Errors
     /// A `TypeError` for a value that SQL has no type for, a `RangeError` for a bigint of more
@@ -233,13 +232,13 @@ impl<T: 'static> Call<'_, T> {
             .collect()
     }
 
-    /// The native object that an argument was [tied](super::tie) to.
+    /// The native object in an argument that [`tie`](super::tie) wrapped.
     pub fn target_of<U: 'static>(&self, index: usize, tag: &sys::napi_type_tag) -> Option<Arc<U>> {
         let value = self.argument(index)?;
         let mut tagged = false;
         let mut data = ptr::null_mut();
-        // SAFETY: only what `tie` tied as a `U` has this tag, and the object that the argument
-        // refers to keeps it alive.
+        // SAFETY: only an object that `tie` wrapped as a `U` has this tag, and the argument keeps it
+        // alive.
         unsafe {
             let status = sys::napi_check_object_type_tag(self.env, value, tag, &mut tagged);
             if status != sys::Status::napi_ok || !tagged {
@@ -251,15 +250,15 @@ impl<T: 'static> Call<'_, T> {
     }
 }
 
-/// The bytes of a string value as the file holds them; `None` for other values.
+/// The bytes of a string as the file stores them; `None` for other values.
 fn read_text(env: sys::napi_env, value: sys::napi_value) -> Option<Vec<u8>> {
     with_text(env, value, <[u8]>::to_vec)
 }
 
-/// Gives `take` the bytes of a string value as the file holds them; `None` for other values.
+/// Calls `take` with the bytes of a string as the file stores them; `None` for other values.
 ///
-/// Node-API's UTF-8 has `U+FFFD` for a lone surrogate. A string in which that occurs is therefore
-/// read once more, as 16-bit units.
+/// Node-API's UTF-8 has `U+FFFD` for a lone surrogate. A string that contains it is therefore read
+/// again, as 16-bit units.
 fn with_text<R>(
     env: sys::napi_env,
     value: sys::napi_value,
@@ -282,8 +281,8 @@ fn with_text<R>(
     let taken = if status != sys::Status::napi_ok {
         None
     } else if length + 4 >= SHORT_STRING {
-        // One byte is for the final NUL, and up to three may be free because no further
-        // character found room.
+        // One byte is for the final NUL, and up to three may be free because the next character
+        // did not fit.
         read_long_text(env, value).and_then(|text| {
             if has_replacement(&text) {
                 read_utf16(env, value).map(|text| take(&text))
@@ -381,8 +380,8 @@ fn append_bytes(env: sys::napi_env, value: sys::napi_value, to: &mut Vec<u8>) ->
     true
 }
 
-/// A value as SQL takes it. A number is a floating-point one, as in better-sqlite3; a column's type
-/// makes an integer of it.
+/// Converts a value to an SQL value. As in better-sqlite3, every number is a floating-point value; the
+/// type of a column converts it to an integer.
 fn sql_value(env: sys::napi_env, value: sys::napi_value) -> Result<SqlValue> {
     let mut found = sys::ValueType::napi_undefined;
     let mut number = 0.0;

@@ -1,8 +1,7 @@
-//! The store's errors as JavaScript exceptions.
+//! Conversion of the store's errors to JavaScript exceptions.
 //!
-//! Each has the reference's message, the constructor that the reference's error has, and a
-//! `code`. An environment runs on a thread of its own, so what belongs to an environment is kept
-//! by thread.
+//! An exception has the message and the constructor of the reference's error, and a `code`. Each
+//! environment runs on its own thread, so the state of an environment is thread-local.
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
@@ -15,20 +14,20 @@ use super::{Call, Reply, Value, property, set_property, to_js};
 use crate::store::error::{Class, Detail, Error, Result};
 
 thread_local! {
-    /// Whether this environment's messages hide values, as SES does under its default taming.
+    /// Whether messages in this environment hide values, as under the default taming of SES.
     static DETAIL: Cell<Detail> = const { Cell::new(Detail::Shown) };
-    /// What `js/` provides.
+    /// The functions from `js/`.
     static FUNCTIONS: Cell<Functions> = const { Cell::new(Functions::NONE) };
 }
 
-/// References to functions of JavaScript's; null where there is none.
+/// References to JavaScript functions; null for a missing one.
 #[derive(Clone, Copy)]
 struct Functions {
-    /// The environment that they belong to.
+    /// The environment of the references.
     env: sys::napi_env,
-    /// The constructor of SQLite's errors.
+    /// The constructor of SQLite errors.
     sqlite_error: sys::napi_ref,
-    /// What is done to every exception before it is thrown.
+    /// Is called with every exception before it is thrown.
     finish: sys::napi_ref,
 }
 
@@ -105,7 +104,7 @@ fn refer(call: &Call<'_, ()>, index: usize) -> sys::napi_ref {
     reference
 }
 
-/// The exception that stands for an error; `None` if JavaScript can't make one now.
+/// Converts an error to an exception; `None` if JavaScript cannot make one now.
 pub fn exception(env: sys::napi_env, error: &Error) -> Option<sys::napi_value> {
     let exception = match error {
         Error::NotJson(text) => syntax_error(env, text),
@@ -115,7 +114,7 @@ pub fn exception(env: sys::napi_env, error: &Error) -> Option<sys::napi_value> {
     Some(finish(env, exception, error).unwrap_or(exception))
 }
 
-/// What `js/` makes of an exception; `None` if it has no say, or fails.
+/// Passes an exception to the function from `js/`; `None` if there is no function, or it fails.
 fn finish(
     env: sys::napi_env,
     exception: sys::napi_value,
@@ -188,7 +187,7 @@ fn sqlite_error(
     new_instance(env, constructor, &[message, code])
 }
 
-/// An error by the constructor of this name.
+/// Makes an error with the constructor of this name.
 fn construct(
     env: sys::napi_env,
     name: &str,
@@ -201,7 +200,7 @@ fn construct(
     Ok(error)
 }
 
-/// What the engine's own `JSON.parse` throws for this text.
+/// The error that the engine's `JSON.parse` throws for a text.
 fn syntax_error(env: sys::napi_env, text: &[u8]) -> Option<sys::napi_value> {
     let json = property(env, global(env).ok()?, "JSON").ok()?;
     let parse = property(env, json, "parse").ok()?;

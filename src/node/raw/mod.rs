@@ -1,11 +1,11 @@
 //! Raw Node-API: callbacks, and values to and from JavaScript.
 //!
-//! napi-rs's generated wrappers cost a microsecond a call, several times what the call itself
-//! takes, so the store's functions are plain Node-API callbacks. All `unsafe` use of Node-API is
-//! in this module and in `errors`; the others see [`Call`], [`Value`] and [`Function`].
+//! The wrappers that napi-rs generates cost a microsecond per call, several times as much as the call
+//! itself. The store's functions are therefore plain Node-API callbacks. Only this module uses
+//! Node-API's `unsafe` functions; the rest of the addon uses [`Call`], [`Value`] and [`Function`].
 //!
-//! Every callback runs behind [`trampoline`]: it finds the object that the function belongs to,
-//! turns an error into a JavaScript exception, and a panic into an error.
+//! [`trampoline`] calls the body of every callback: it finds the object that the function belongs to,
+//! and converts errors to JavaScript exceptions and panics to errors.
 #![allow(unsafe_code)]
 
 mod arguments;
@@ -26,14 +26,14 @@ use crate::store::error::{Error, Result};
 pub use shared::{add_signal, signal_indices};
 pub use values::{Value, array, new_object, property, set_property, text_to_js, to_js};
 
-/// The most arguments that a function takes.
+/// The maximum number of arguments of a function.
 const MAX_ARGUMENTS: usize = 8;
 
-/// What a callback returns: a value to be converted, or one that JavaScript has already.
+/// The result of a callback.
 pub enum Reply {
-    /// to be converted
+    /// A value to convert.
     Value(Value),
-    /// already there
+    /// A JavaScript value.
     Js(sys::napi_value),
 }
 
@@ -43,7 +43,7 @@ impl From<Value> for Reply {
     }
 }
 
-/// A callback's body.
+/// The body of a callback.
 pub type Body<T> = fn(&Call<'_, T>) -> Result<Reply>;
 
 /// A function of an object: its name and its body.
@@ -58,13 +58,13 @@ pub struct Call<'a, T> {
     pub target: &'a Arc<T>,
 }
 
-/// What a JavaScript function carries along.
+/// The data of a JavaScript function.
 struct Slot<T> {
     body: Body<T>,
     target: Arc<T>,
 }
 
-/// Calls `body`, and makes sure that neither an error nor a panic gets any further.
+/// Calls the body, and throws its error or panic as a JavaScript exception.
 extern "C" fn trampoline<T: 'static>(
     env: sys::napi_env,
     info: sys::napi_callback_info,
@@ -114,7 +114,7 @@ extern "C" fn trampoline<T: 'static>(
     ptr::null_mut()
 }
 
-/// Says what a panic said.
+/// Converts a panic to an error with its message.
 fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
     let message = panic
         .downcast_ref::<String>()
@@ -124,7 +124,7 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
     Error::Internal(message.to_owned())
 }
 
-/// Makes `status` an error.
+/// Converts a status other than `napi_ok` to an error.
 pub(crate) fn check(status: sys::napi_status, doing: &str) -> Result<()> {
     if status == sys::Status::napi_ok {
         return Ok(());
@@ -142,8 +142,8 @@ pub fn function<T: 'static>(
     body: Body<T>,
 ) -> Result<sys::napi_value> {
     extern "C" fn finalize<T: 'static>(_: sys::napi_env, data: *mut c_void, _: *mut c_void) {
-        // SAFETY: made by `Box::into_raw` below, and given back once, here, when the function
-        // can't be called any more. A destructor that panics must not unwind into Node.
+        // SAFETY: `Box::into_raw` below made the pointer. It is freed once, here, when the function
+        // can no longer be called. A destructor that panics must not unwind into Node.
         let slot = unsafe { Box::from_raw(data.cast::<Slot<T>>()) };
         drop(catch_unwind(AssertUnwindSafe(move || drop(slot))));
     }
@@ -211,7 +211,7 @@ pub fn add_functions<T: 'static>(
     Ok(())
 }
 
-/// Ties a native object to a JavaScript one, so that [`Call::target_of`] finds it again.
+/// Wraps a native object in a JavaScript object, where [`Call::target_of`] finds it.
 pub fn tie<T: 'static>(
     env: sys::napi_env,
     object: sys::napi_value,
@@ -219,7 +219,7 @@ pub fn tie<T: 'static>(
     tag: &sys::napi_type_tag,
 ) -> Result<()> {
     extern "C" fn finalize<T: 'static>(_: sys::napi_env, data: *mut c_void, _: *mut c_void) {
-        // SAFETY: made by `Box::into_raw` below and given back once.
+        // SAFETY: `Box::into_raw` below made the pointer. It is freed once, here.
         let target = unsafe { Box::from_raw(data.cast::<Arc<T>>()) };
         drop(catch_unwind(AssertUnwindSafe(move || drop(target))));
     }
@@ -246,16 +246,16 @@ pub fn tie<T: 'static>(
 }
 
 impl<T: 'static> Call<'_, T> {
-    /// The environment, for making further functions.
+    /// The environment of the call.
     pub fn env(&self) -> sys::napi_env {
         self.env
     }
 
-    /// An array of values, made by the function in an argument, which returns its own arguments as
-    /// an array. One call costs less than setting the elements one by one.
+    /// Makes an array of values by calling the function in an argument, which returns its arguments as
+    /// an array. This one call costs less than setting each element.
     ///
     /// # Errors
-    /// [`Error::Internal`] if the argument is no such function.
+    /// [`Error::Internal`] if the argument is not a function, or throws.
     pub fn array_by(
         &self,
         index: usize,
@@ -286,17 +286,17 @@ impl<T: 'static> Call<'_, T> {
         Ok(array)
     }
 
-    /// A promise of what `work` returns, which is done on another thread. It is rejected with the
-    /// code `EAGAIN` if there is no thread to be had.
+    /// Calls `work` on another thread, and returns a promise of its value. Without a thread, the promise
+    /// rejects with the code `EAGAIN`.
     ///
     /// # Errors
-    /// [`Error::Internal`] if Node-API makes no promise.
+    /// [`Error::Internal`] if Node-API cannot create a promise.
     pub fn promise(&self, work: impl FnOnce() -> Result<Value> + Send + 'static) -> Result<Reply> {
         self.promise_with(work, |_, error| Err(error))
     }
 
-    /// As [`Call::promise`], for what puts an end to something: it must happen, so if there is no thread
-    /// to be had it is done on this one.
+    /// The same as [`Call::promise`] for work that must happen, such as closing. Without another thread,
+    /// it runs on this one.
     ///
     /// # Errors
     /// As [`Call::promise`].
@@ -318,27 +318,28 @@ impl<T: 'static> Call<'_, T> {
             .map_err(|error| Error::Internal(error.to_string()))?;
         let promise = promise.value().value;
         let started = threads::start((work, deferred), |(work, deferred)| {
-            flush(deferred, caught(work));
+            settle(deferred, caught(work));
         });
         if let Err(((work, deferred), error)) = started {
-            flush(deferred, caught(|| without_thread(work, error)));
+            settle(deferred, caught(|| without_thread(work, error)));
         }
         Ok(Reply::Js(promise))
     }
 }
 
-/// The settling end of a promise.
+/// The part of a promise that settles it.
 type Deferred = JsDeferred<Unknown<'static>, Resolver>;
 
-/// Makes the value that a promise is resolved with, on JavaScript's thread.
+/// Makes the value of a promise, on JavaScript's thread.
 type Resolver = Box<dyn FnOnce(Env) -> napi::Result<Unknown<'static>>>;
 
-/// What `work` returns; a panic as an error.
+/// Calls `work`, and converts a panic to an error.
 fn caught(work: impl FnOnce() -> Result<Value>) -> Result<Value> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
 }
 
-fn flush(deferred: Deferred, outcome: Result<Value>) {
+/// Resolves or rejects a promise.
+fn settle(deferred: Deferred, outcome: Result<Value>) {
     deferred.resolve(Box::new(move |env| {
         let env = env.raw();
         match outcome.and_then(|value| to_js(env, &value)) {
@@ -349,7 +350,7 @@ fn flush(deferred: Deferred, outcome: Result<Value>) {
     }));
 }
 
-/// An error, as napi-rs rejects a promise with it.
+/// Converts an error to one that napi-rs rejects a promise with.
 fn rejection(env: sys::napi_env, error: &Error) -> napi::Error {
     match errors::exception(env, error) {
         Some(exception) => {

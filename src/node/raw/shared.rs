@@ -1,7 +1,7 @@
-//! CacheState that JavaScript reads without a call.
+//! Numbers of a cache signal that JavaScript reads without a call.
 //!
-//! They lie in an `ArrayBuffer` that the engine allocated: an engine with a memory cage, such as
-//! Electron's, has no buffers over foreign memory.
+//! They are in an `ArrayBuffer` that the engine allocates: an engine with a memory cage, such as
+//! Electron's, does not support buffers over foreign memory.
 
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -53,22 +53,22 @@ impl CacheSignalReadout for SharedReadout {
         values[HELD] = numbers.held.into();
         values[CLOSED] = numbers.closed.into();
         for (at, value) in values.into_iter().enumerate() {
-            // SAFETY: the buffer has room for so many numbers and is aligned for them. It stays, at its
-            // place, while the signal knows of this view: see `add_signal`. JavaScript only reads.
+            // SAFETY: the buffer has room for these numbers and is aligned for them. It is not moved or
+            // freed while the signal has this view: see `add_signal`. JavaScript only reads.
             unsafe { AtomicI32::from_ptr(self.0.as_ptr().add(at)) }.store(value, Ordering::Release);
         }
     }
 }
 
-/// A view of a signal, and what keeps its memory.
+/// A view of a signal, and the reference that keeps its memory.
 struct Shown {
     signal: Arc<CacheSignal>,
     view: Arc<dyn CacheSignalReadout>,
     buffer: sys::napi_ref,
 }
 
-/// Defines `cacheSignal` of an object: an `Int32Array` that shows a signal's numbers as long as the object
-/// exists.
+/// Defines `cacheSignal` of an object: an `Int32Array` with a signal's current numbers, as long as the
+/// object exists.
 ///
 /// # Errors
 /// [`Error::Internal`](crate::store::error::Error::Internal) if Node-API makes no buffer.
@@ -78,11 +78,11 @@ pub fn add_signal(
     signal: Arc<CacheSignal>,
 ) -> Result<()> {
     extern "C" fn finalize(env: sys::napi_env, data: *mut c_void, _: *mut c_void) {
-        // SAFETY: made by `Box::into_raw` below, and given back once, here: when the object was
-        // collected, or when the environment ends, while its memory is still there.
+        // SAFETY: `Box::into_raw` below made the pointer. It is freed once, here: when the object is
+        // collected, or when the environment ends, while its memory still exists.
         let shown = unsafe { Box::from_raw(data.cast::<Shown>()) };
         drop(catch_unwind(AssertUnwindSafe(move || {
-            // From here on no thread writes to the buffer, so that it may go.
+            // From here on, no thread writes to the buffer, so it may be freed.
             shown.signal.remove_readout(&shown.view);
             // SAFETY: the reference that was made below, deleted once, on JavaScript's thread.
             unsafe { sys::napi_delete_reference(env, shown.buffer) };
@@ -105,8 +105,8 @@ pub fn add_signal(
             "making an array",
         )?;
         set_property(env, object, "cacheSignal", array)?;
-        // The memory of a buffer does not move, and goes with the buffer, or when somebody detaches
-        // it: nobody but our own JavaScript gets it. The reference keeps the buffer.
+        // The memory of a buffer does not move. It is freed with the buffer, which the reference
+        // keeps, or when the buffer is detached; only our JavaScript has access to it.
         check(
             sys::napi_create_reference(env, buffer, 1, &mut reference),
             "keeping a buffer",

@@ -1,4 +1,4 @@
-//! Values to JavaScript.
+//! Conversion of values to JavaScript.
 #![allow(unsafe_code)]
 
 use std::ptr;
@@ -9,30 +9,30 @@ use napi::sys;
 use super::check;
 use crate::store::error::Result;
 
-/// A value on its way to JavaScript.
+/// A value to convert to JavaScript.
 #[derive(Debug, Clone)]
 pub enum Value {
     /// `undefined`
     Undefined,
     /// `null`
     Null,
-    /// a boolean
+    /// A boolean.
     Bool(bool),
-    /// a number
+    /// A number.
     Number(f64),
-    /// a string, from bytes as the file holds them
+    /// A string, from the bytes in the file. Malformed UTF-8 becomes `U+FFFD`.
     Text(Vec<u8>),
-    /// a `Buffer`
+    /// A `Buffer`.
     Bytes(Vec<u8>),
-    /// a `Uint32Array`
+    /// A `Uint32Array`.
     Lengths(Vec<u32>),
-    /// an array
+    /// An array.
     Array(Vec<Value>),
-    /// a frozen object
+    /// A frozen object.
     Object(Vec<(&'static str, Value)>),
-    /// an object, such as a row, that is its receiver's to change
+    /// An object that the receiver may change, such as a row.
     Plain(Vec<(&'static str, Value)>),
-    /// an object whose properties have these names
+    /// An object with properties of these names.
     Row(Arc<[String]>, Vec<Value>),
 }
 
@@ -42,18 +42,21 @@ impl Value {
         Value::Text(text.into())
     }
 
-    /// A number or, for nothing, `null`.
+    /// A number, or `null`.
     pub fn number_or_null(number: Option<i64>) -> Value {
         number.map_or(Value::Null, |number| Value::Number(number as f64))
     }
 
-    /// The value or, for nothing, `undefined`.
+    /// A converted value, or `undefined`.
     pub fn or_undefined<T>(value: Option<T>, convert: impl FnOnce(T) -> Value) -> Value {
         value.map_or(Value::Undefined, convert)
     }
 }
 
-/// A property of an object, if reading it does not throw.
+/// Reads a property of an object.
+///
+/// # Errors
+/// [`Error::Internal`](crate::store::error::Error::Internal) if a getter throws.
 pub fn property(
     env: sys::napi_env,
     object: sys::napi_value,
@@ -79,7 +82,7 @@ pub fn new_object(env: sys::napi_env) -> Result<sys::napi_value> {
     Ok(object)
 }
 
-/// An array of values.
+/// Makes an array of values.
 pub fn array(env: sys::napi_env, values: &[sys::napi_value]) -> Result<sys::napi_value> {
     let mut array = ptr::null_mut();
     check(
@@ -116,8 +119,8 @@ pub fn set_property(
             | sys::PropertyAttributes::configurable,
         data: ptr::null_mut(),
     };
-    // SAFETY: values of this environment. The property is defined and not set, so that no
-    // setter of a prototype takes it.
+    // SAFETY: values of this environment. The property is defined, not set, so that no
+    // setter of a prototype is called.
     check(
         unsafe { sys::napi_define_properties(env, object, 1, &descriptor) },
         "setting a property",
@@ -151,7 +154,7 @@ pub fn to_js(env: sys::napi_env, value: &Value) -> Result<sys::napi_value> {
                     sys::napi_create_arraybuffer(env, bytes, &mut data, &mut buffer),
                     "making a buffer",
                 )?;
-                // An empty buffer may have no place.
+                // The address of an empty buffer may be null.
                 if bytes > 0 {
                     ptr::copy_nonoverlapping(lengths.as_ptr().cast::<u8>(), data.cast(), bytes);
                 }
@@ -195,7 +198,7 @@ pub fn to_js(env: sys::napi_env, value: &Value) -> Result<sys::napi_value> {
     Ok(result)
 }
 
-/// A string, from bytes as the file holds them.
+/// Makes a string of the bytes in the file.
 pub fn text_to_js(env: sys::napi_env, text: &[u8]) -> Result<sys::napi_value> {
     let mut result = ptr::null_mut();
     check(
@@ -206,7 +209,7 @@ pub fn text_to_js(env: sys::napi_env, text: &[u8]) -> Result<sys::napi_value> {
     Ok(result)
 }
 
-/// A string from bytes as the file holds them: whatever is not UTF-8 becomes `U+FFFD`.
+/// Makes a string of the bytes in the file. Malformed UTF-8 becomes `U+FFFD`.
 ///
 /// # Safety
 /// `env` is the current environment.

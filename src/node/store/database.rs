@@ -1,4 +1,4 @@
-//! The database handle that store tools use, in better-sqlite3's terms.
+//! The database handle of store tools, for the interface of better-sqlite3.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::store::database::{
 };
 use crate::store::error::{Error, Result};
 
-/// Marks the JavaScript objects that are tied to a [`SharedDatabase`].
+/// The type tag of JavaScript objects with a [`SharedDatabase`].
 const TAG: sys::napi_type_tag = sys::napi_type_tag {
     lower: 0x7377_696e_672d_7374,
     upper: 0x6f72_652d_6461_7461,
@@ -34,7 +34,7 @@ const METHODS: &[Function<SharedDatabase>] = &[
     }),
 ];
 
-/// A statement of a database, which is finalized when nothing refers to it any more.
+/// A prepared statement, which is finalized with its last reference.
 struct Prepared {
     db: SharedDatabase,
     id: u32,
@@ -71,9 +71,8 @@ fn flag(value: bool) -> Result<Reply> {
     Ok(Value::Bool(value).into())
 }
 
-/// `openDatabase(filename | null, serialized | undefined, readonly, mustExist, timeout)`:
-/// the file, or the serialized bytes, or a new database in memory; the timeout is in
-/// milliseconds.
+/// `openDatabase(filename | null, serialized | undefined, readonly, mustExist, timeout)`: opens the
+/// file, the serialized bytes, or a new database in memory. The timeout is in milliseconds.
 pub fn open(call: &Call<'_, ()>) -> Result<Reply> {
     let location = match (call.optional_text(0), call.bytes(1)) {
         (_, Some(bytes)) => Location::Serialized(bytes),
@@ -90,8 +89,8 @@ pub fn open(call: &Call<'_, ()>) -> Result<Reply> {
     handle(call.env(), SharedDatabase::open(location, &options)?)
 }
 
-/// Makes the JavaScript object for a database: its functions, and `cacheSignal`, an array whose numbers
-/// are always up to date (`js/addon/cache-signal.js` names them). The object must live as long as the array.
+/// Makes the JavaScript object of a database: its functions, and `cacheSignal`, an array of numbers that
+/// the addon updates (`js/addon/cache-signal.js` names them). The object must live as long as the array.
 pub fn handle(env: sys::napi_env, db: SharedDatabase) -> Result<Reply> {
     let db = Arc::new(db);
     let object = crate::node::raw::new_object(env)?;
@@ -101,7 +100,10 @@ pub fn handle(env: sys::napi_env, db: SharedDatabase) -> Result<Reply> {
     Ok(Reply::Js(object))
 }
 
-/// A path, from the bytes of a string.
+/// Converts the bytes of a string to a path.
+///
+/// # Errors
+/// [`Error::WrongType`] for a path with NUL, or with an unpaired surrogate.
 pub fn path_from(text: Vec<u8>) -> Result<PathBuf> {
     if text.contains(&0) {
         return Err(Error::WrongType("path", "without null bytes"));
@@ -112,7 +114,7 @@ pub fn path_from(text: Vec<u8>) -> Result<PathBuf> {
     }
 }
 
-/// The database that an argument is tied to.
+/// The database in an argument.
 pub fn argument<T: 'static>(call: &Call<'_, T>, index: usize) -> Result<SharedDatabase> {
     call.target_of::<SharedDatabase>(index, &TAG)
         .map(|db| (*db).clone())
@@ -145,7 +147,7 @@ fn serialize(call: &Call<'_, SharedDatabase>) -> Result<Reply> {
     Ok(Value::Bytes(call.target.lock().serialize()?).into())
 }
 
-/// The values that a statement is called with: an array for `?`, then names and their values.
+/// The parameters of a statement: an array for `?`, then names and their values.
 fn bindings(call: &Call<'_, Prepared>) -> Result<Bindings> {
     let positional = call.sql_values(0)?;
     let named = match (call.optional_texts(1)?, call.sql_values(2)) {
@@ -182,7 +184,7 @@ fn query(call: &Call<'_, Prepared>) -> Result<Reply> {
     Ok(Value::Array(rows.collect()).into())
 }
 
-/// The names for rows as objects; none for rows as arrays.
+/// The column names for rows as objects; `None` for rows as arrays.
 fn column_names(db: &mut Database, id: u32, as_arrays: bool) -> Result<Option<Arc<[String]>>> {
     if as_arrays {
         Ok(None)

@@ -1,4 +1,4 @@
-//! The exporter for JavaScript.
+//! The functions of an exporter.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ const METHODS: &[Function<Exporter>] = &[
     }),
 ];
 
-/// `makeExporter(dirPath, artifactMode)`.
+/// `makeExporter(dirPath, artifactMode, quotedMode)`.
 pub fn make(call: &Call<'_, ()>) -> Result<Reply> {
     let directory = super::database::path_from(call.text(0, "dirPath")?)?;
     let mode = artifact_mode(call, 1)?;
@@ -38,7 +38,7 @@ pub fn make(call: &Call<'_, ()>) -> Result<Reply> {
     functions(call.env(), &exporter, METHODS).map(Reply::Js)
 }
 
-/// An artifact mode; the argument behind it is the mode as a message shows it.
+/// Parses an artifact mode. The argument after it is the quotation of the mode for messages.
 pub fn artifact_mode<T: 'static>(call: &Call<'_, T>, index: usize) -> Result<ArtifactMode> {
     let mode = call.optional_text(index).unwrap_or_default();
     let quoted = call.optional_text(index + 1).unwrap_or_default();

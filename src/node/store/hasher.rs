@@ -1,4 +1,4 @@
-//! SHA-256 for JavaScript, as the reference's own hasher offers it.
+//! SHA-256 with the interface of the reference's hasher.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,7 +12,7 @@ struct Hasher(Mutex<Option<Sha256>>);
 
 const METHODS: &[Function<Hasher>] = &[("add", add), ("finish", finish), ("sample", sample)];
 
-/// Makes a hasher of nothing yet.
+/// `makeHasher()`: a new hasher.
 pub fn make(call: &Call<'_, ()>) -> Result<Reply> {
     let hasher = Arc::new(Hasher(Mutex::new(Some(Sha256::new()))));
     functions(call.env(), &hasher, METHODS).map(Reply::Js)

@@ -1,4 +1,4 @@
-//! The store for JavaScript: one plain function an operation.
+//! The functions of a store, one for each operation.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -24,10 +24,10 @@ use crate::store::substores::{Store, StoreOptions};
 use crate::store::tasks::lock::{WatchedGuard, lock, lock_watched};
 use crate::store::transfer::exporter::ExportRecords;
 
-/// A store that JavaScript's functions share.
+/// The store that its functions share.
 pub struct Handle {
     store: Mutex<Store>,
-    /// What callbacks are being given. A callback may use the store, so there may be several; the
+    /// The changes that callbacks are receiving. A callback may use the store, so callbacks nest: the
     /// last one ends first.
     in_delivery: Mutex<Vec<Exports>>,
 }
@@ -97,7 +97,7 @@ const METHODS: &[Function<Handle>] = &[
     ("endCrank", |call| {
         let mut store = call.target.lock();
         let exports = store.end_crank()?;
-        // With nothing to deliver, the crank is over.
+        // Without changes to deliver, this ends the crank.
         if exports.is_empty() {
             store.finish_crank();
         }
@@ -309,14 +309,14 @@ const VAT_ID: &str = "vatID";
 const BUNDLE_ID: &str = "bundleID";
 const ARTIFACT_NAME: &str = "artifact name";
 
-/// `initializeStore(database, readonly, unsafeFastMode)`: the journal mode and the tables.
+/// `initializeStore(database, readonly, unsafeFastMode)`: sets the journal mode, and creates the tables.
 pub fn initialize(call: &Call<'_, ()>) -> Result<Reply> {
     let db = database::argument(call, 0)?;
     let unsafe_fast_mode = (!call.is_true(1)).then(|| call.is_true(2));
     Store::initialize(&db, unsafe_fast_mode).and_then(done)
 }
 
-/// `createTables(database, part)`: one sub-store's tables.
+/// `createTables(database, part)`: creates the tables of one sub-store.
 pub fn create_tables(call: &Call<'_, ()>) -> Result<Reply> {
     let db = database::argument(call, 0)?;
     let part = match call.text(1, "part")?.as_slice() {
@@ -344,7 +344,7 @@ pub fn make(call: &Call<'_, ()>) -> Result<Reply> {
     function(call.env(), "bind", &handle, bind).map(Reply::Js)
 }
 
-/// `bind(name)`: the function of a name for this store.
+/// `bind(name)`: the function of this store with a name.
 fn bind(call: &StoreCall<'_>) -> Result<Reply> {
     let wanted = call.text(0, "name")?;
     let (name, body) = METHODS
@@ -354,7 +354,7 @@ fn bind(call: &StoreCall<'_>) -> Result<Reply> {
     function(call.env(), name, call.target, *body).map(Reply::Js)
 }
 
-/// `storeFunctionNames()`: what `bind` of a store takes.
+/// `storeFunctionNames()`: the names that `bind` takes.
 pub fn function_names(_: &Call<'_, ()>) -> Result<Reply> {
     let names = METHODS.iter().map(|(name, _)| Value::text(*name));
     Ok(Value::Array(names.collect()).into())
@@ -365,28 +365,28 @@ pub fn key_type_of(call: &Call<'_, ()>) -> Result<Reply> {
     Ok(Value::text(key_type(&call.text(0, "key")?).name()).into())
 }
 
-/// `checkKernelKey(key)`: throws if the kernel must not write it.
+/// `checkKernelKey(key)`: throws for a key that the kernel must not write.
 pub fn check_kernel_key(call: &Call<'_, ()>) -> Result<Reply> {
     kernel_key_type(&call.text(0, "key")?)?;
     done(())
 }
 
-/// `checkHostKey(key)`: throws if the host must not write it.
+/// `checkHostKey(key)`: throws for a key that the host must not write.
 pub fn check_host_key(call: &Call<'_, ()>) -> Result<Reply> {
     require_host_key(&call.text(0, "key")?).and_then(done)
 }
 
-/// `refuseRecord(key)`: throws what an import says of a record of no known kind.
+/// `refuseRecord(key)`: throws an import's error for a record of an unknown kind.
 pub fn refuse_record(call: &Call<'_, ()>) -> Result<Reply> {
     Err(Error::unknown_record(&call.text(0, "key")?))
 }
 
-/// `refuseArtifact(name)`: throws what an import says of an artifact of no known kind.
+/// `refuseArtifact(name)`: throws an import's error for an artifact of an unknown kind.
 pub fn refuse_artifact(call: &Call<'_, ()>) -> Result<Reply> {
     Err(Error::unknown_artifact(&call.text(0, ARTIFACT_NAME)?))
 }
 
-/// `refuseRepair(key)`: throws what a repair says of a record of no known kind.
+/// `refuseRepair(key)`: throws a repair's error for a record of an unknown kind.
 pub fn refuse_repair(call: &Call<'_, ()>) -> Result<Reply> {
     Err(Error::UnknownOnRepair(call.text(0, "key")?))
 }
@@ -397,7 +397,7 @@ pub fn bundle_id_of_name(call: &Call<'_, ()>) -> Result<Reply> {
     Ok(Value::text(bundle_id_from_name(&name)?).into())
 }
 
-/// `parseArtifactMode(mode, quoted)`: throws if there is no such mode.
+/// `parseArtifactMode(mode, quoted)`: throws for an unknown mode.
 pub fn check_artifact_mode(call: &Call<'_, ()>) -> Result<Reply> {
     artifact_mode(call, 0)?;
     done(())
@@ -411,9 +411,9 @@ fn texts(texts: Vec<Vec<u8>>) -> Value {
     Value::Array(texts.into_iter().map(Value::Text).collect())
 }
 
-/// Changes of the export data as pieces of keys and values in turn; `undefined` if there are none. They
-/// are kept until JavaScript says that they have arrived (`exportsArrived`, `finishCrank`) or that they
-/// have not (`exportsFailed`).
+/// Changes of the export data as packed pieces of alternating keys and values; `undefined` if there are
+/// none. They are kept until JavaScript confirms the delivery (`exportsArrived`, `finishCrank`), or
+/// reports its failure (`exportsFailed`).
 fn deliver(call: &StoreCall<'_>, exports: Exports) -> Result<Reply> {
     if exports.is_empty() {
         return done(());
@@ -434,7 +434,8 @@ fn deliver(call: &StoreCall<'_>, exports: Exports) -> Result<Reply> {
     }
 }
 
-/// `exportsFailed(arrived)`: gives back what a callback was given, except for the first ones.
+/// `exportsFailed(arrived)`: returns the changes of a failed delivery to the store, except the first
+/// `arrived` ones.
 fn exports_failed(call: &StoreCall<'_>) -> Result<Reply> {
     let Some(mut exports) = call.target.in_delivery().pop() else {
         return done(());
@@ -446,8 +447,7 @@ fn exports_failed(call: &StoreCall<'_>) -> Result<Reply> {
 
 fn kv_get(call: &StoreCall<'_>) -> Result<Reply> {
     call.with_text(0, "key", |key| {
-        // Made a string of when nothing is locked any more: that may collect garbage, and what
-        // is collected may lock.
+        // No lock is held here: making a string may collect garbage, and finalizers may lock.
         let value = call.target.lock().kv_get(key)?;
         Ok(Value::or_undefined(value, Value::Text).into())
     })
@@ -474,7 +474,7 @@ fn kv_set(
 ) -> Result<Reply> {
     call.with_text(0, "key", |key| {
         if !call.is_text(1) {
-            // The reference looks at whose key it is before it looks at the value.
+            // Like the reference, check the key before the value.
             check_key(key)?;
         }
         call.with_text(1, "value", |value| {
@@ -483,8 +483,8 @@ fn kv_set(
     })
 }
 
-/// `kernelSetMany(text, lengths)`: a promise that packed entries are set, or deleted where there
-/// is no value. Copies of values that JavaScript has are void then.
+/// `kernelSetMany(text, lengths)`: sets packed entries, and deletes those without a value. Returns a
+/// promise. This invalidates the values that JavaScript has cached.
 fn kernel_set_many(call: &StoreCall<'_>) -> Result<Reply> {
     let pairs = PackedPairs::argument(call, 0)?;
     let handle = call.target.clone();
@@ -505,7 +505,7 @@ fn kv_delete(call: &StoreCall<'_>, delete: fn(&mut Store, &[u8]) -> Result<()>) 
     })
 }
 
-/// For a kvStore that the caller wrapped: what the kernel's `set` does besides setting.
+/// For a kvStore that the caller wrapped: records the change that the kernel's `set` makes.
 fn note_kernel_set(call: &StoreCall<'_>) -> Result<Reply> {
     let key = call.text(0, "key")?;
     let value = call.text(1, "value")?;
@@ -515,7 +515,7 @@ fn note_kernel_set(call: &StoreCall<'_>) -> Result<Reply> {
         .and_then(done)
 }
 
-/// For a kvStore that the caller wrapped: what the kernel's `delete` does besides deleting.
+/// For a kvStore that the caller wrapped: records the change that the kernel's `delete` makes.
 fn note_kernel_delete(call: &StoreCall<'_>) -> Result<Reply> {
     let key = call.text(0, "key")?;
     let mut store = call.target.lock();
@@ -537,7 +537,7 @@ fn rollback_crank(call: &StoreCall<'_>) -> Result<Reply> {
             let keys = undone.into_iter().map(Value::text);
             Ok(Value::Array(keys.collect()).into())
         }
-        // There are none but strings, so it is the name that is wrong, and not its type.
+        // All names are strings, so the name is unknown; its type is not the reason.
         None if store.is_in_crank() => Err(Error::NoSuchSavepoint("\"[undefined]\"".into())),
         None => Err(Error::OutsideCrank("rollbackCrank")),
     }
@@ -583,7 +583,7 @@ fn read_full_vat_transcript(call: &StoreCall<'_>) -> Result<Reply> {
     span_reader::make_chain(call, readers)
 }
 
-/// `[name, reader]` of the span that is about to end; `undefined` if there is none.
+/// `[name, reader]` of the current span before it ends; `undefined` if there is none.
 fn current_span_archive(call: &StoreCall<'_>) -> Result<Reply> {
     let vat_id = call.text(0, VAT_ID)?;
     let Some((name, reader)) = call.target.lock().current_span_archive(&vat_id)? else {
@@ -598,8 +598,8 @@ fn current_span_archive(call: &StoreCall<'_>) -> Result<Reply> {
     Ok(Value::Array(vec![Value::Text(name), Value::Array(entries)]).into())
 }
 
-/// How much to delete: a number, or something that JavaScript compares like one, or nothing for
-/// all. What is no number is refused by the store, after it has begun a transaction.
+/// The budget of a deletion: a number, a value that JavaScript compares like one, or nothing for no
+/// limit. The store rejects other values, after it has begun a transaction.
 fn budget(call: &StoreCall<'_>, index: usize) -> Option<f64> {
     match call.type_of(index) {
         sys::ValueType::napi_undefined => None,
@@ -647,13 +647,13 @@ fn record(call: &StoreCall<'_>, take: fn(&mut Store, &[u8], &[u8]) -> Result<()>
     take(&mut call.target.lock(), &key, &value).and_then(done)
 }
 
-/// The mode that is asked for. Where the reference looks for `debug` only, any other word will
-/// do for the least of the modes.
+/// The artifact mode in the first argument. The reference only checks for `debug` here: an unknown mode
+/// counts as `operational`.
 fn any_mode(call: &StoreCall<'_>) -> ArtifactMode {
     artifact_mode(call, 0).unwrap_or(ArtifactMode::Operational)
 }
 
-/// A sink for the artifact, or `undefined` if the mode does not want it.
+/// A sink for the artifact, or `undefined` if the mode does not include it.
 fn import_span(call: &StoreCall<'_>) -> Result<Reply> {
     let name = call.text(0, ARTIFACT_NAME)?;
     let mode = artifact_mode(call, 1)?;
@@ -664,7 +664,7 @@ fn import_span(call: &StoreCall<'_>) -> Result<Reply> {
     }
 }
 
-/// A sink for the artifact, or `undefined` if the mode does not want it.
+/// A sink for the artifact, or `undefined` if the mode does not include it.
 fn import_snapshot(call: &StoreCall<'_>) -> Result<Reply> {
     let name = call.text(0, ARTIFACT_NAME)?;
     let mode = artifact_mode(call, 1)?;
@@ -675,8 +675,8 @@ fn import_snapshot(call: &StoreCall<'_>) -> Result<Reply> {
     }
 }
 
-/// `saveSnapshot(vatID, snapPos, sink, keep)`: returns the key of the snapshot's record. The sink
-/// holds on to the snapshot if it is to keep it.
+/// `saveSnapshot(vatID, snapPos, sink, keep)`: returns the key of the snapshot's record. With `keep`, the
+/// sink keeps the snapshot.
 fn save_snapshot(call: &StoreCall<'_>) -> Result<Reply> {
     let vat_id = call.text(0, VAT_ID)?;
     let snap_pos = call.whole_number(1, "snapPos")?;
@@ -733,7 +733,7 @@ fn snapshot_row(row: SnapshotRow) -> Value {
     Value::Plain(properties)
 }
 
-/// Pairs of a vat and what `dump()` says of one of its snapshots.
+/// Pairs of a vat and the entry of `dump()` for one of its snapshots.
 fn dump_snapshots(call: &StoreCall<'_>) -> Result<Reply> {
     let rows = call.target.lock().dump_snapshots(call.is_true(0))?;
     Ok(Value::Array(
@@ -772,7 +772,7 @@ fn add_bundle(call: &StoreCall<'_>) -> Result<Reply> {
     store.add_bundle(&bundle_id, &bundle).and_then(done)
 }
 
-/// A script's JSON text, or an archive in base64.
+/// The JSON text of a script, or an archive in base64.
 fn for_js(contents: BundleContents) -> Vec<u8> {
     match contents {
         BundleContents::Script(text) => text,
@@ -782,7 +782,7 @@ fn for_js(contents: BundleContents) -> Vec<u8> {
     }
 }
 
-/// Pairs of an ID and the contents in base64, or `null`.
+/// Pairs of an ID and contents in base64; `null` for missing contents.
 fn dump_bundles(call: &StoreCall<'_>) -> Result<Reply> {
     let bundles = call.target.lock().dump_bundles()?;
     let encode = |contents: BundleContents| {

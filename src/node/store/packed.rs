@@ -1,12 +1,11 @@
-//! Many strings for JavaScript at the price of one.
+//! Many strings packed into one.
 //!
-//! To make a string in JavaScript takes a call of Node-API, and to put it into an array takes a
-//! more expensive one. Strings that come in numbers are therefore handed over as one, with their
-//! lengths, and cut apart there (see `js/common/packed.js`), which takes a tenth of the time. Strings
-//! from JavaScript come the same way.
+//! Making a JavaScript string takes one call of Node-API, and adding it to an array takes a slower
+//! one. Many strings are therefore passed as one string with their lengths, which
+//! `js/common/packed.js` splits, in a tenth of the time. JavaScript passes strings in the same way.
 //!
-//! A string can't be longer than 2^29 characters, so what is packed comes in pieces, and a long
-//! string comes by itself.
+//! A string has at most 2^29 characters, so strings are packed in pieces, and a long string is passed
+//! separately.
 
 use napi::sys;
 
@@ -16,16 +15,16 @@ use crate::store::error::{Error, Result};
 use crate::store::history::ItemsRun;
 use crate::store::tasks::limits::limits;
 
-/// The length of what is `null`.
+/// The length that stands for `null`.
 const NULL: u32 = u32::MAX;
 
-/// The length of what comes by itself.
+/// The length that stands for a separate string.
 const ALONE: u32 = u32::MAX - 1;
 
-/// A string of more bytes comes by itself, which costs less than cutting it out.
+/// A longer string is passed separately, which costs less than splitting it off.
 const MAX_PACKED_BYTES: usize = 4096;
 
-/// Strings in one.
+/// Packed strings.
 #[derive(Default)]
 pub struct Packed {
     text: Vec<u8>,
@@ -35,7 +34,7 @@ pub struct Packed {
 }
 
 impl Packed {
-    /// Adds a string, from bytes as the file holds them, or `null`.
+    /// Adds a string, from the bytes in the file, or `null`.
     pub fn add(&mut self, text: Option<&[u8]>) {
         let Some(text) = text else {
             self.lengths.push(NULL);
@@ -52,7 +51,7 @@ impl Packed {
         self.text.extend_from_slice(&text);
     }
 
-    /// An array of the one string, the lengths, and the strings that come by themselves.
+    /// An array of the packed string, the lengths, and the separate strings.
     pub fn into_value(self) -> Value {
         Value::Array(vec![
             Value::Text(self.text),
@@ -62,11 +61,11 @@ impl Packed {
     }
 }
 
-/// A JavaScript array of packed pieces: a key and its value, or `null`, in turn. There is one
-/// piece in memory at a time besides what JavaScript gets.
+/// A JavaScript array of packed pieces, with alternating keys and values; a missing value is `null`.
+/// Besides the JavaScript values, one piece is in memory at a time.
 ///
 /// # Errors
-/// [`Error::Internal`] if JavaScript has no room for it.
+/// [`Error::Internal`] if JavaScript is out of memory.
 pub fn pieces<'a>(
     env: sys::napi_env,
     pairs: impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)>,
@@ -87,18 +86,17 @@ pub fn pieces<'a>(
     array(env, &pieces)
 }
 
-/// Pairs of strings that JavaScript packed, of which the second may be missing.
+/// Pairs of strings that JavaScript packed. The second string of a pair may be missing.
 pub struct PackedPairs {
     units: Vec<u16>,
     lengths: Vec<u32>,
 }
 
 impl PackedPairs {
-    /// The pairs that two arguments are: the one string, and the lengths as the bytes of 32-bit
-    /// numbers.
+    /// The pairs in two arguments: the packed string, and the lengths as the bytes of 32-bit numbers.
     ///
     /// # Errors
-    /// [`Error::Internal`] if they are something else.
+    /// [`Error::Internal`] for arguments of other types.
     pub fn argument<T: 'static>(call: &Call<'_, T>, index: usize) -> Result<PackedPairs> {
         let units = call.utf16(index);
         let lengths = call.bytes(index + 1);
@@ -113,17 +111,17 @@ impl PackedPairs {
         })
     }
 
-    /// Gives each pair to `take`, as the file holds it.
+    /// Calls `take` with each pair, as the file stores it.
     ///
     /// # Errors
-    /// What `take` says; [`Error::Internal`] if the lengths are not those of the string.
+    /// Errors of `take`; [`Error::Internal`] if the lengths exceed the string.
     pub fn for_each(&self, mut take: impl FnMut(&[u8], Option<&[u8]>) -> Result<()>) -> Result<()> {
         let mut rest = self.units.as_slice();
         let mut cut = |length: u32| -> Result<Vec<u8>> {
-            let (text, behind) = rest
+            let (text, remaining) = rest
                 .split_at_checked(length as usize)
                 .ok_or_else(|| Error::Internal("packed strings are too short".into()))?;
-            rest = behind;
+            rest = remaining;
             Ok(from_utf16(text))
         };
         let (pairs, _) = self.lengths.as_chunks();
@@ -138,8 +136,8 @@ impl PackedPairs {
     }
 }
 
-/// How many 16-bit units JavaScript takes for a text: one a character, and another one for each
-/// of those that take four bytes of UTF-8.
+/// The length of a text in 16-bit units: one for each character, and another one for each character of
+/// four bytes in UTF-8.
 fn utf16_length(text: &[u8]) -> u32 {
     if text.is_ascii() {
         return text.len() as u32;
@@ -152,8 +150,8 @@ fn utf16_length(text: &[u8]) -> u32 {
     text.iter().map(units).sum()
 }
 
-/// Items for `js/common/packed.js`: an array of `[incarnation, position, ...packed]`, each with items
-/// that follow one another from a position on.
+/// Items for `js/common/packed.js`: an array of `[incarnation, position, ...packed]`, each with items at
+/// consecutive positions.
 pub fn packed_run(run: ItemsRun) -> Value {
     let mut pieces = Vec::new();
     let mut open: Option<(i64, i64, Packed)> = None;

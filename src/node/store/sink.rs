@@ -1,10 +1,8 @@
-//! The receiving end of a stream: bytes that JavaScript reads from a caller's stream and hands
-//! over, to be compressed, checked or stored on another thread.
+//! Sinks: receive the bytes of a caller's stream, and compress, check or store them on another thread.
 //!
-//! `add` only copies. When it says that enough has gathered, JavaScript calls `flush`, which
-//! returns a promise, and waits for the promise of the flush before: so at most two batches are
-//! held, and the stream is read no faster than its bytes are worked off. While the other thread
-//! has nothing to do, less is enough.
+//! `add` copies a chunk. When it returns true, JavaScript calls `flush`, which returns a promise, and
+//! waits for the promise of the previous flush. So at most two batches are in memory, and the stream
+//! is read no faster than it is processed. While the other thread is idle, a smaller batch is flushed.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -24,54 +22,54 @@ use crate::store::tasks::lock::{lock, lock_sound};
 use crate::store::transfer::archive::{archive_snapshot, can_archive};
 use crate::store::transfer::span_import::SpanImport;
 
-/// Marks the JavaScript objects that are tied to a [`Sink`].
+/// The type tag of JavaScript objects with a [`Sink`].
 const TAG: sys::napi_type_tag = sys::napi_type_tag {
     lower: 0x7377_696e_672d_7374,
     upper: 0x6f72_652d_7369_6e6b,
 };
 
-/// Receives an artifact that fills what was pruned.
+/// Receives an artifact that restores pruned content.
 pub trait ArtifactTarget: Send + Sync {
-    /// Takes bytes of the artifact.
+    /// Adds bytes of the artifact.
     ///
     /// # Errors
-    /// Those of the check; the artifact is dropped then.
+    /// Errors of the check, after which the artifact is dropped.
     fn add(&self, incoming: &mut Option<Box<Incoming>>, bytes: &[u8]) -> Result<()>;
 
     /// Checks and stores the artifact.
     ///
     /// # Errors
-    /// Those of the check and of the store.
+    /// Errors of the check and of the store.
     fn end(&self, incoming: Option<Box<Incoming>>) -> Result<()>;
 }
 
-/// What becomes of the bytes.
+/// What to do with the bytes.
 pub enum Work {
-    /// A snapshot's image is compressed and hashed.
+    /// Compress and hash a snapshot's image.
     Snapshot(Box<Compressor>),
-    /// It has been.
+    /// The compressed image.
     Compressed(Compressed),
-    /// A span's items are stored.
+    /// Store a span's items.
     Span(Box<SpanImport>),
-    /// A bundle of this name is gathered, to be checked.
+    /// Collect a bundle with this name, to check it at the end.
     Bundle(Vec<u8>, Vec<u8>),
-    /// It has been; its ID and what to store.
+    /// The ID and the contents of the checked bundle.
     CheckedBundle(Vec<u8>, BundleContents),
-    /// An artifact is checked, and fills what was pruned.
+    /// Check an artifact, and restore pruned content.
     Artifact(Arc<dyn ArtifactTarget>, Option<Box<Incoming>>),
-    /// Nothing more.
+    /// The sink is closed.
     Ended,
 }
 
 /// A sink.
 pub struct Sink {
     pending: Mutex<Vec<u8>>,
-    /// A buffer that was worked off, to be filled again.
+    /// A processed buffer, for reuse.
     spare: Mutex<Vec<u8>>,
-    /// Whether a batch is being worked off.
+    /// Whether another thread processes a batch.
     is_busy: AtomicBool,
     work: Mutex<Work>,
-    /// The record that a snapshot being imported belongs to.
+    /// The record of the snapshot that is imported.
     snapshot: Mutex<Option<SnapshotImport>>,
 }
 
@@ -85,7 +83,7 @@ const METHODS: &[Function<Sink>] = &[
     ("compressed", compressed),
 ];
 
-/// A JavaScript object that takes bytes for `work`.
+/// Makes a JavaScript object that receives bytes for `work`.
 pub fn make<T: 'static>(
     call: &Call<'_, T>,
     work: Work,
@@ -104,26 +102,26 @@ pub fn make<T: 'static>(
     Ok(Reply::Js(object))
 }
 
-/// `makeSnapshotSink()`: for an image to be saved.
+/// `makeSnapshotSink()`: a sink for the image of a new snapshot.
 pub fn for_snapshot(call: &Call<'_, ()>) -> Result<Reply> {
     make(call, Work::Snapshot(Box::default()), None)
 }
 
-/// `makeBundleSink(name)`: for a bundle artifact to be imported.
+/// `makeBundleSink(name)`: a sink for a bundle artifact to import.
 pub fn for_bundle(call: &Call<'_, ()>) -> Result<Reply> {
     let name = call.text(0, "artifact name")?;
     bundle_id_from_name(&name)?;
     make(call, Work::Bundle(name, Vec::new()), None)
 }
 
-/// The sink that an argument is tied to.
+/// The sink in an argument.
 pub fn argument<T: 'static>(call: &Call<'_, T>, index: usize) -> Result<Arc<Sink>> {
     call.target_of::<Sink>(index, &TAG)
         .ok_or_else(|| Error::Internal("not a sink".into()))
 }
 
 impl Sink {
-    /// The snapshot that was compressed, and the record that it is meant for.
+    /// The compressed snapshot, and the record to import it for.
     pub fn take_snapshot(&self) -> Result<(Compressed, Option<SnapshotImport>)> {
         match std::mem::replace(&mut *lock_sound(&self.work)?, Work::Ended) {
             Work::Compressed(compressed) => Ok((compressed, lock(&self.snapshot).take())),
@@ -131,12 +129,12 @@ impl Sink {
         }
     }
 
-    /// Takes a snapshot back, for [`archive`].
+    /// Returns a snapshot to the sink, for [`archive`].
     pub fn give_back(&self, snapshot: Compressed) {
         *lock(&self.work) = Work::Compressed(snapshot);
     }
 
-    /// The bundle that was checked.
+    /// The checked bundle.
     pub fn take_bundle(&self) -> Result<(Vec<u8>, BundleContents)> {
         match std::mem::replace(&mut *lock_sound(&self.work)?, Work::Ended) {
             Work::CheckedBundle(bundle_id, contents) => Ok((bundle_id, contents)),
@@ -144,13 +142,13 @@ impl Sink {
         }
     }
 
-    /// What is pending, which leaves room for more of it.
+    /// Takes the pending bytes, and leaves an empty buffer.
     fn take_pending_exports(&self) -> Vec<u8> {
         let spare = std::mem::take(&mut *lock(&self.spare));
         std::mem::replace(&mut *lock(&self.pending), spare)
     }
 
-    /// Works off a batch.
+    /// Processes a batch.
     fn drain(&self, mut batch: Vec<u8>) -> Result<()> {
         let result = self.process(&batch);
         batch.clear();
@@ -192,7 +190,7 @@ impl Sink {
     }
 }
 
-/// `add(chunk)`: takes a `Uint8Array` or a string; returns whether it is time to flush.
+/// `add(chunk)`: copies a `Uint8Array` or a string. Returns whether to flush.
 ///
 /// # Errors
 /// [`Error::NotBytes`].
@@ -213,7 +211,7 @@ fn add(call: &Call<'_, Sink>) -> Result<Reply> {
     Ok(Value::Bool(pending.len() >= enough).into())
 }
 
-/// `flush()`: a promise that what is pending has been worked off.
+/// `flush()`: processes the pending bytes. Returns a promise.
 fn flush(call: &Call<'_, Sink>) -> Result<Reply> {
     let batch = call.target.take_pending_exports();
     let sink = call.target.clone();
@@ -221,13 +219,13 @@ fn flush(call: &Call<'_, Sink>) -> Result<Reply> {
     call.promise(move || sink.drain(batch).map(|()| Value::Undefined))
 }
 
-/// `finish()`: a promise that all of it has been worked off and checked.
+/// `finish()`: processes the remaining bytes and checks the whole. Returns a promise.
 fn finish(call: &Call<'_, Sink>) -> Result<Reply> {
     let sink = call.target.clone();
     call.promise(move || sink.finish().map(|()| Value::Undefined))
 }
 
-/// `abandon()`: a promise that nothing is left of what was stored.
+/// `abandon()`: removes what was stored. Returns a promise.
 fn abandon(call: &Call<'_, Sink>) -> Result<Reply> {
     let sink = call.target.clone();
     call.promise_of_end(move || {
@@ -240,7 +238,7 @@ fn abandon(call: &Call<'_, Sink>) -> Result<Reply> {
     })
 }
 
-/// `summary()`: hash and sizes of a compressed snapshot.
+/// `summary()`: the hash and sizes of a compressed snapshot.
 fn summary(call: &Call<'_, Sink>) -> Result<Reply> {
     match &*lock_sound(&call.target.work)? {
         Work::Compressed(snapshot) => Ok(Value::Object(vec![
@@ -256,8 +254,8 @@ fn summary(call: &Call<'_, Sink>) -> Result<Reply> {
     }
 }
 
-/// `archive(name, directory)`: a promise that a compressed snapshot is in a directory, under the
-/// name of its artifact; `null` if no file can have it.
+/// `archive(name, directory)`: writes a compressed snapshot to a directory, as `NAME.gz`. Returns a
+/// promise, or `null` if no file can have the artifact's name.
 fn archive(call: &Call<'_, Sink>) -> Result<Reply> {
     let name = call.text(0, "name")?;
     let directory = database::path_from(call.text(1, "directory")?)?;
@@ -271,7 +269,7 @@ fn archive(call: &Call<'_, Sink>) -> Result<Reply> {
     })
 }
 
-/// `compressed()`: a compressed snapshot's bytes.
+/// `compressed()`: the bytes of a compressed snapshot.
 fn compressed(call: &Call<'_, Sink>) -> Result<Reply> {
     match &*lock_sound(&call.target.work)? {
         Work::Compressed(snapshot) => Ok(Value::Bytes(snapshot.bytes.clone()).into()),

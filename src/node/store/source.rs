@@ -1,5 +1,4 @@
-//! The giving end of a stream: chunks and records that are read, and decompressed, on another
-//! thread, one promise at a time.
+//! Sources: read and decompress chunks or records on another thread, one promise at a time.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -23,11 +22,11 @@ pub enum Origin {
     Bytes(Vec<u8>),
     /// Export records.
     Records(ExportRecords),
-    /// A vat's items.
+    /// The items of a vat.
     Items(Box<ItemsReader>),
-    /// An artifact of an exporter, to be opened with the first chunk.
+    /// An artifact of an exporter, which the first chunk opens.
     Artifact(Arc<Exporter>, Vec<u8>),
-    /// Nothing any more.
+    /// The source has ended.
     Ended,
 }
 
@@ -39,7 +38,7 @@ pub struct Source {
 
 const METHODS: &[Function<Source>] = &[("next", next), ("close", close)];
 
-/// A JavaScript object that gives what comes from `origin`.
+/// Makes a JavaScript object that returns chunks from `origin`.
 pub fn make<T: 'static>(call: &Call<'_, T>, origin: Origin) -> Result<Reply> {
     let source = Arc::new(Source {
         origin: Mutex::new(origin),
@@ -48,7 +47,7 @@ pub fn make<T: 'static>(call: &Call<'_, T>, origin: Origin) -> Result<Reply> {
     functions(call.env(), &source, METHODS).map(Reply::Js)
 }
 
-/// The next batch of export records, keys and values in turn; `None` at the end.
+/// The next batch of export records, as alternating keys and values; `None` at the end.
 fn packed(records: &ExportRecords) -> Result<Option<Value>> {
     let mut packed = Packed::default();
     let more = records.next_batch_with(|key, value| {
@@ -94,7 +93,7 @@ impl Source {
             Origin::Artifact(..) => return Err(Error::Internal("an unopened artifact".into())),
             Origin::Ended => None,
         };
-        // It may have been closed while this chunk was in work.
+        // `close` may have been called while this chunk was read.
         if chunk.is_none() || self.closed.load(Ordering::Acquire) {
             *origin = Origin::Ended;
         }
@@ -102,13 +101,13 @@ impl Source {
     }
 }
 
-/// `next()`: a promise of the next chunk, or of `undefined` at the end.
+/// `next()`: a promise of the next chunk; `undefined` at the end.
 fn next(call: &Call<'_, Source>) -> Result<Reply> {
     let source = call.target.clone();
     call.promise(move || source.next())
 }
 
-/// `close()`: lets go of what the source holds, now or when the chunk in work is done.
+/// `close()`: frees the resources of the source, after the current chunk.
 fn close(call: &Call<'_, Source>) -> Result<Reply> {
     call.target.closed.store(true, Ordering::Release);
     if let Ok(mut origin) = call.target.origin.try_lock() {

@@ -1,4 +1,4 @@
-//! A span that is being archived, for JavaScript.
+//! Archives of single spans.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,12 +8,12 @@ use crate::store::error::{Error, Result};
 use crate::store::tasks::lock;
 use crate::store::transfer::archive::{SpanArchive, can_archive};
 
-/// The span, until it is being written.
+/// The span, until it is written.
 type Pending = Mutex<Option<SpanArchive>>;
 
 const METHODS: &[Function<Pending>] = &[("write", write)];
 
-/// An object for a span; `null` if no file can have its name.
+/// Makes an object for a span; `null` if no file can have the span's name.
 pub fn make<T: 'static>(call: &Call<'_, T>, archive: SpanArchive) -> Result<Reply> {
     if !can_archive(archive.name()) {
         return Ok(Value::Null.into());
@@ -22,7 +22,7 @@ pub fn make<T: 'static>(call: &Call<'_, T>, archive: SpanArchive) -> Result<Repl
     functions(call.env(), &pending, METHODS).map(Reply::Js)
 }
 
-/// `write(directory)`: a promise that the span is in the directory.
+/// `write(directory)`: writes the span to a directory. Returns a promise.
 fn write(call: &Call<'_, Pending>) -> Result<Reply> {
     let directory = database::path_from(call.text(0, "directory")?)?;
     let archive = lock::lock_sound(call.target)?.take();

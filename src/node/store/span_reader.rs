@@ -1,4 +1,4 @@
-//! Transcript spans for JavaScript, some items at a time.
+//! Readers of transcript spans, one batch of items at a time.
 
 use std::sync::{Arc, Mutex};
 
@@ -15,7 +15,7 @@ const METHODS: &[Function<SpanReader>] = &[
     }),
 ];
 
-/// Several spans, one after the other.
+/// Several spans in sequence.
 type Chain = Mutex<std::vec::IntoIter<SpanReader>>;
 
 const CHAIN_METHODS: &[Function<Chain>] = &[
@@ -43,8 +43,7 @@ fn next_items(call: &Call<'_, SpanReader>) -> Result<Reply> {
     let Some(batch) = call.target.next_batch()? else {
         return Ok(Value::Undefined.into());
     };
-    // Made strings of while nothing is locked: that may collect garbage, and what is collected
-    // may lock.
+    // No lock is held here: making strings may collect garbage, and finalizers may lock.
     let items = call.array_by(
         0,
         batch.iter().map(|(_, item)| text_to_js(call.env(), item)),

@@ -1,4 +1,4 @@
-//! A database that comes into being out of sight, for JavaScript.
+//! Staged databases: built in a hidden directory and published atomically.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::store::database::staging::{Staged, StoreLocation};
 use crate::store::error::{Error, Result};
 use crate::store::fs::open_files::Unused;
 
-/// Marks the JavaScript objects that are tied to a [`Staged`].
+/// The type tag of JavaScript objects with a [`Staged`].
 const TAG: sys::napi_type_tag = sys::napi_type_tag {
     lower: 0x7377_696e_672d_7374,
     upper: 0x6f72_652d_7374_6167,
@@ -31,7 +31,7 @@ const METHODS: &[Function<Staged>] = &[
     ("discard", discard),
 ];
 
-/// The directory, or the file, that a store is to be in.
+/// The directory or the file of a store.
 fn place(call: &Call<'_, ()>) -> Result<StoreLocation> {
     let path = database::path_from(call.text(0, "path")?)?;
     Ok(if call.is_true(1) {
@@ -41,8 +41,9 @@ fn place(call: &Call<'_, ()>) -> Result<StoreLocation> {
     })
 }
 
-/// `clearStaging(path, asFile, entirely)`: a promise that nobody has the store open that is there, but
-/// for this process unless `entirely`; and that nothing is left of killed imports to that place.
+/// `clearStaging(path, asFile, entirely)`: removes the remains of killed imports to a path. Returns a
+/// promise, which rejects if another process has the existing store open, or with `entirely` if this
+/// process has.
 pub fn clear(call: &Call<'_, ()>) -> Result<Reply> {
     let place = place(call)?;
     let how = if call.is_true(2) {
@@ -57,14 +58,14 @@ pub fn clear(call: &Call<'_, ()>) -> Result<Reply> {
     })
 }
 
-/// `checkUnused(path, asFile)`: fails if anybody has the store open that is there.
+/// `checkUnused(path, asFile)`: throws if the existing store is open in any process.
 pub fn check_unused(call: &Call<'_, ()>) -> Result<Reply> {
     place(call)?.check_unused(Unused::Entirely)?;
     Ok(Value::Undefined.into())
 }
 
-/// `makeStaging(path, asFile, readonly)`: an empty database for a store in the directory, or the
-/// file, `path`.
+/// `makeStaging(path, asFile, readonly)`: an empty staged database for a store in the directory or the
+/// file `path`.
 pub fn make(call: &Call<'_, ()>) -> Result<Reply> {
     let place = place(call)?;
     let options = OpenOptions {
@@ -78,7 +79,7 @@ pub fn make(call: &Call<'_, ()>) -> Result<Reply> {
     Ok(Reply::Js(object))
 }
 
-/// The staged database that an argument is tied to.
+/// The staged database in an argument.
 pub fn argument<T: 'static>(call: &Call<'_, T>, index: usize) -> Result<Arc<Staged>> {
     call.target_of::<Staged>(index, &TAG)
         .ok_or_else(|| Error::Internal("not a staged database".into()))
@@ -88,14 +89,14 @@ fn path(path: &Path) -> Reply {
     Value::text(path.to_string_lossy().into_owned()).into()
 }
 
-/// `publish(unsafeFastMode)`: a promise that the database is in its place.
+/// `publish(unsafeFastMode)`: moves the database into place. Returns a promise.
 fn publish(call: &Call<'_, Staged>) -> Result<Reply> {
     let fast = call.is_true(0);
     let staged = call.target.clone();
     call.promise(move || staged.publish(fast).map(|()| Value::Undefined))
 }
 
-/// `discard()`: a promise that nothing is left of the database, unless it is in its place.
+/// `discard()`: deletes the database unless it was published. Returns a promise.
 fn discard(call: &Call<'_, Staged>) -> Result<Reply> {
     let staged = call.target.clone();
     call.promise_of_end(move || {
