@@ -1,9 +1,9 @@
-//! The command line: what operators and engineers do with a store from a shell.
+//! The command line, for operators and engineers.
 //!
-//! One implementation serves two programs: a plain binary (`src/bin/swing-store.rs`), and the
-//! addon, which `npx swing-store` runs on a thread of its own. Each subcommand is a file here: it
-//! says which arguments there are, hands them to `store`, and words what comes of it. [`Session`]
-//! is what a subcommand sees of the terminal.
+//! Two programs use it: the binary without Node.js (`src/bin/swing-store.rs`), and the addon, which
+//! `npx swing-store` runs on its own thread. Each subcommand is a file in `commands/`: it defines the
+//! arguments, calls the store, and prints the result. A subcommand accesses the terminal through
+//! [`Session`].
 
 pub(crate) mod arguments;
 pub(crate) mod commands;
@@ -21,10 +21,10 @@ pub use terminal::session::{Session, Streams};
 
 use crate::store::encoding::printable::printable;
 
-/// Options that every command has stand apart from its own.
+/// The heading of the options that all commands have.
 const OUTPUT: &str = "Output";
 
-/// Exports, imports and looks after swing-stores.
+/// Exports, imports, verifies and maintains swing-stores.
 #[derive(Debug, Parser)]
 #[command(
     name = "swing-store",
@@ -34,8 +34,8 @@ const OUTPUT: &str = "Output";
 )]
 #[command(arg_required_else_help = true)]
 #[command(after_help = "\
-Exit codes: 0 done; 1 done, and something was found (differences, faults); 2 the command line is \
-wrong; 3 it failed; 130 it was interrupted.
+Exit codes: 0 success; 1 success with findings (faults, differences, gaps); 2 invalid arguments; \
+3 failure; 130 interrupted.
 
 Examples:
   swing-store export --home ~/.agoric --export-dir /backup/export --export-data-mode all
@@ -43,11 +43,11 @@ Examples:
   swing-store inspect --vat v9
   swing-store completions bash > /etc/bash_completion.d/swing-store")]
 struct Cli {
-    /// Print one JSON document on stdout, for other programs, instead of text.
+    /// Print one JSON document for other programs on stdout, instead of text.
     #[arg(long, global = true, help_heading = OUTPUT)]
     json: bool,
 
-    /// How to show on stderr how far the work has come.
+    /// How to show progress on stderr.
     #[arg(
         long,
         global = true,
@@ -97,9 +97,9 @@ impl Command {
     }
 }
 
-/// Runs the command line of this process, and returns its exit code. Ctrl-C and a request to
-/// terminate end the work cleanly; the second one ends the process at once. A program that `nohup` has
-/// started goes on when its terminal is gone.
+/// Runs the command line of this process, and returns its exit code. Ctrl-C or SIGTERM ends the work
+/// cleanly; a second one ends the process immediately. A program that `nohup` started continues when
+/// its terminal closes.
 pub fn main() -> u8 {
     let interrupt = Arc::new(Interrupt::default());
     terminal::signals::handle(&interrupt);
@@ -107,12 +107,12 @@ pub fn main() -> u8 {
     run(std::env::args_os(), Streams::of_process(), interrupt)
 }
 
-/// Lets a write beyond the limit of a file's size (`ulimit -f`) fail, instead of ending the process
-/// without a word. Node.js does the same.
+/// Lets a write beyond the maximum file size (`ulimit -f`) fail instead of ending the process. Node.js
+/// does the same.
 fn survive_file_limit() {
     #[cfg(unix)]
     {
-        // What matters is that there is a handler.
+        // The handler need not do anything.
         let seen = Arc::default();
         drop(signal_hook::flag::register(
             signal_hook::consts::SIGXFSZ,
@@ -131,7 +131,7 @@ pub fn run(
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(mut error) => {
-            // The same mistake with arguments that no terminal obeys.
+            // Parse again with escaped control characters, so that the message contains none.
             let shown = arguments.iter().map(|argument| {
                 OsString::from(printable(&argument.to_string_lossy()).into_owned())
             });

@@ -1,5 +1,5 @@
-//! What people write by mistake: options that older versions of `cosmic-swingset` took, and paths
-//! without an option.
+//! Suggestions for frequent mistakes: options of older versions of `cosmic-swingset`, and paths without
+//! an option.
 
 use std::ffi::OsString;
 
@@ -12,7 +12,7 @@ const FORMER: [(&str, &str); 3] = [
     ("--include-historical", "--artifact-mode"),
 ];
 
-/// Adds to an error about such an argument what to use instead.
+/// Adds a suggestion to an error about such an argument.
 pub(crate) fn suggest(error: &mut Error, command: &clap::Command, arguments: &[OsString]) {
     let kind = match error.kind() {
         ErrorKind::UnknownArgument => ContextKind::InvalidArg,
@@ -41,7 +41,7 @@ pub(crate) fn suggest(error: &mut Error, command: &clap::Command, arguments: &[O
     }
 }
 
-/// The options of the command in question that take a path.
+/// Lists the options of the command that take a path.
 fn for_path(command: &clap::Command, arguments: &[OsString]) -> Option<String> {
     let program = command;
     let command = arguments
@@ -65,7 +65,7 @@ fn for_path(command: &clap::Command, arguments: &[OsString]) -> Option<String> {
     (!options.is_empty()).then(|| format!("name it by an option: {}", options.join(", ")))
 }
 
-/// A sentence as part of another.
+/// A sentence in lower case and without its full stop, as part of another one.
 fn lower(sentence: &str) -> String {
     let mut letters = sentence.chars();
     letters

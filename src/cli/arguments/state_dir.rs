@@ -1,4 +1,4 @@
-//! The arguments that say where a store is.
+//! The arguments for a store's directory.
 
 use std::path::PathBuf;
 
@@ -9,10 +9,10 @@ use crate::store::error::{Error, system};
 const HOW_TO_NAME: &str =
     "--state-dir names the store's directory, or --home the one whose data/agoric it is";
 
-/// Where a store is: as `cosmic-swingset` has it.
+/// A store's directory, by the options and variables of `cosmic-swingset`.
 #[derive(Debug, clap::Args)]
 pub struct StateDirArgs {
-    /// The store's directory, which holds swingstore.sqlite [default: data/agoric in the home].
+    /// The store's directory, with swingstore.sqlite [default: data/agoric in the home directory].
     #[arg(
         long,
         value_name = "DIR",
@@ -34,7 +34,7 @@ pub struct StateDirArgs {
 }
 
 impl StateDirArgs {
-    /// The directory, whatever is there.
+    /// The directory, which need not exist.
     ///
     /// # Errors
     /// [`Failure::Usage`] if no home directory is known.
@@ -52,10 +52,10 @@ impl StateDirArgs {
         Ok(home.join("data").join("agoric"))
     }
 
-    /// The directory, which must be there.
+    /// The directory, which must exist.
     ///
     /// # Errors
-    /// [`Error::Io`] if it is not.
+    /// [`Error::Io`] if it does not exist.
     pub fn directory(&self) -> Result<PathBuf> {
         let directory = self.path()?;
         if !directory.is_dir() {
@@ -65,7 +65,7 @@ impl StateDirArgs {
         Ok(directory)
     }
 
-    /// The directory, in which there must be a store.
+    /// The directory, which must have a store.
     ///
     /// # Errors
     /// [`Error::NoStore`] if there is none.

@@ -1,4 +1,4 @@
-//! `completions`: what a shell needs to complete our command lines.
+//! `completions`: scripts for the completion of command lines in shells.
 
 use clap_complete::Shell;
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::cli::terminal::exit::{Outcome, Result};
 use crate::cli::terminal::session::Session;
 
-/// Print a script that lets a shell complete swing-store's commands and options.
+/// Print a script with which a shell completes swing-store's commands and options.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -28,7 +28,7 @@ pub fn run(
     mut command: clap::Command,
     session: &Session,
 ) -> Result<Outcome> {
-    // clap panics where it can't write, so it writes to memory.
+    // clap panics if a write fails, so it writes to memory.
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, "swing-store", &mut script);
     if args.shell == Shell::Bash {
@@ -43,8 +43,8 @@ pub fn run(
     Ok(Outcome::Success)
 }
 
-/// Mends what clap_complete makes of a program's name with a hyphen: it looks for a subcommand under
-/// another name than the one under which it has found it.
+/// Corrects the script of clap_complete for a program name with a hyphen: it looks up subcommands by
+/// another name than it uses for them.
 fn mend_bash(script: &[u8]) -> Vec<u8> {
     let script = String::from_utf8_lossy(script);
     let script = script.replace("swing__subcmd__store__subcmd__", "swing__store__subcmd__");

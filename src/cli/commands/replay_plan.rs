@@ -1,4 +1,4 @@
-//! `replay-plan`: what it takes to replay an incarnation of a vat.
+//! `replay-plan`: what the replay of an incarnation of a vat needs.
 
 use crate::store::encoding::plural::plural;
 use crate::store::encoding::printable::printable;
@@ -13,11 +13,11 @@ use crate::cli::terminal::session::Session;
 use crate::cli::terminal::table::{Field, Table};
 use crate::store::history::{History, LearnedFrom, Populated, ReplayFrom, ReplayPlan, ReplayStart};
 
-/// Say what it takes to replay an incarnation of a vat, and what of it is missing.
+/// List what the replay of an incarnation of a vat needs, and which parts are missing.
 ///
-/// That is: what to start a worker from, which spans to feed it in which order, and the hashes that
-/// its heap must have on the way. Whatever the store lacks is named by the artifact that would fill
-/// it; the exit code is 1 then.
+/// The plan says how to start a worker, which spans to replay in which order, and which hashes its
+/// heap must have at which positions. For missing parts, it lists the artifacts that restore them, and
+/// the exit code is 1.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -39,12 +39,12 @@ pub struct ReplayPlanArgs {
     #[arg(long, value_name = "NUMBER")]
     incarnation: Option<i64>,
 
-    /// Begin at the incarnation's last heap snapshot, if it has one, instead of at its beginning.
+    /// Start from the last heap snapshot of the incarnation, if it has one.
     #[arg(long)]
     from_snapshot: bool,
 }
 
-/// Makes the plan.
+/// Prints the plan.
 ///
 /// # Errors
 /// As [`History::open`] and [`History::replay_plan`].

@@ -1,4 +1,4 @@
-//! `transcript`: a vat's deliveries.
+//! `transcript`: prints the items of a vat.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use crate::store::error::Error;
 use crate::store::history::{History, ItemsReader, Selection};
 use crate::store::tasks::monitor::Monitor;
 
-/// Print a vat's transcript, one JSON object a line: position, incarnation, and item.
+/// Print a vat's transcript, one JSON object per line: position, incarnation and item.
 ///
-/// Without a choice of what to print it is all of it. Lines are the same with --json. If items are
-/// missing from the store, nothing is printed, and the message says which artifacts have them.
+/// The default is the whole transcript. Lines are the same with --json. If items are missing from the
+/// store, nothing is printed, and the error lists the artifacts that contain them.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -39,11 +39,11 @@ pub struct TranscriptArgs {
     #[arg(long, value_name = "NUMBER", conflicts_with_all = ["start", "end", "span"])]
     incarnation: Option<i64>,
 
-    /// Only from this position on.
+    /// Only from this position.
     #[arg(long, value_name = "POSITION", conflicts_with = "span")]
     start: Option<i64>,
 
-    /// Only up to, not including, this position.
+    /// Only up to this position, exclusive.
     #[arg(long, value_name = "POSITION", conflicts_with = "span")]
     end: Option<i64>,
 
@@ -51,11 +51,11 @@ pub struct TranscriptArgs {
     #[arg(long, value_name = "POSITION")]
     span: Option<i64>,
 
-    /// Print items as an export has them, each on a line, without position and incarnation.
+    /// Print only the items, one per line, as in an artifact.
     #[arg(long)]
     raw: bool,
 
-    /// Print what is there, instead of failing if something is missing.
+    /// Print the items that are stored, and do not fail if others are missing.
     #[arg(long)]
     skip_missing: bool,
 }
@@ -68,7 +68,7 @@ struct Line<'a> {
     item: Item<'a>,
 }
 
-/// An item in a line: as the JSON that it is or, if it is none, as a string.
+/// An item in a line: JSON, or a string if the item is not JSON.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Item<'a> {
@@ -104,7 +104,7 @@ pub fn run(args: TranscriptArgs, session: &Session) -> Result<Outcome> {
     let vat = history.vat_called(&args.vat, &monitor)?;
     let reader = history.read_items(&vat, selection, args.skip_missing);
     let work = || print(&reader, args.raw, session, &monitor);
-    // On a terminal the items themselves show how far it has come.
+    // On a terminal, the items themselves show the progress.
     if session.is_terminal() {
         work()
     } else {

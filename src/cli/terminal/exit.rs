@@ -1,4 +1,4 @@
-//! How a command ends: with which exit code, and which words if it fails.
+//! Results of commands: exit codes and error messages.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -9,18 +9,18 @@ use super::session::Streams;
 use crate::store::encoding::printable;
 use crate::store::error::Error;
 
-/// What a command returns.
+/// The result of a command.
 pub type Result<T> = std::result::Result<T, Failure>;
 
-/// The exit code of an interrupted command: as a shell has it for a process that Ctrl-C ended.
+/// The exit code of an interrupted command, as a shell reports a process that Ctrl-C ended.
 pub(crate) const INTERRUPTED: u8 = 130;
 
-/// How a command ended that did what it was asked to.
+/// The outcome of a successful command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// There is nothing more to say: exit code 0.
+    /// Without findings: exit code 0.
     Success,
-    /// It was to look for something, and has found some: faults, differences, gaps. Exit code 1.
+    /// With findings: faults, differences or gaps. Exit code 1.
     Findings,
 }
 
@@ -33,19 +33,17 @@ impl Outcome {
     }
 }
 
-/// Why a command could not do what it was asked to.
+/// Why a command failed.
 #[derive(Debug)]
 pub enum Failure {
-    /// The arguments contradict each other, or what is there: exit code 2. The message says what to
-    /// do.
+    /// The arguments contradict each other, or the store: exit code 2. The message says what to do.
     Usage(String),
-    /// The store, or the disk, failed: exit code 3, or 130 if the work was interrupted.
+    /// The store or the disk failed: exit code 3, or 130 if the work was interrupted.
     Store(Error),
-    /// As [`Failure::Store`], of work that is done step by step; the second is what was done until then,
-    /// and that it goes on from there.
+    /// The same as [`Failure::Store`] for work in steps. The text says what was done, and that another
+    /// run continues.
     Begun(Error, String),
-    /// What came of it could not be written: exit code 3. If nobody reads any more, that is no
-    /// failure.
+    /// The output could not be written: exit code 3. A closed pipe is not a failure: exit code 0.
     Output(io::Error),
 }
 
@@ -62,7 +60,7 @@ impl From<io::Error> for Failure {
 }
 
 impl Failure {
-    /// For a defect of this program, whose message is on stderr already.
+    /// After a panic, whose message is already on stderr.
     pub(crate) fn panicked() -> Failure {
         Error::Internal("the command panicked. This is a defect: please report it".into()).into()
     }
@@ -95,12 +93,12 @@ impl Failure {
         }
     }
 
-    /// Says it: on stderr, and for other programs on stdout.
+    /// Prints the error on stderr, and with `json` as a document on stdout.
     pub(crate) fn tell(&self, json: bool, stdout: &mut dyn Write, stderr: &mut dyn Write) {
         if matches!(self, Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe) {
             return;
         }
-        // There is nobody to tell that nobody can be told.
+        // An error of stderr cannot be reported.
         drop(writeln!(
             stderr,
             "error: {}",
@@ -114,14 +112,14 @@ impl Failure {
     }
 }
 
-/// Shows what clap has to say about a command line that it did not take: what is wrong with it, or
-/// the help that was asked for. Returns the exit code.
+/// Prints clap's message for a command line that it did not accept: an error, or the help. Returns the
+/// exit code.
 pub(crate) fn refuse(error: &clap::Error, json: bool, mut streams: Streams) -> u8 {
     let rendered = error.render();
     let plain = rendered.to_string();
     let show = |colors: bool| match printable::lines(&plain) {
         Cow::Borrowed(_) if colors => rendered.ansi().to_string(),
-        // An argument that a terminal would obey is shown without colors.
+        // A message with control characters is escaped, and has no colors.
         shown => shown.into_owned(),
     };
     if error.use_stderr() {
@@ -150,7 +148,7 @@ pub(crate) fn refuse(error: &clap::Error, json: bool, mut streams: Streams) -> u
     u8::try_from(error.exit_code()).unwrap_or(2)
 }
 
-/// Whether the environment has nothing against colors (<https://no-color.org>).
+/// Whether the environment allows colors (<https://no-color.org>).
 fn colors_are_wanted() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

@@ -1,4 +1,4 @@
-//! Ctrl-C: ending what is under way.
+//! Interrupts: Ctrl-C aborts the running work.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, Weak};
 use crate::store::tasks::lock;
 use crate::store::tasks::monitor::Monitor;
 
-/// Ends the work of a session, from another thread.
+/// Aborts the work of a session, from another thread.
 #[derive(Default)]
 pub struct Interrupt {
     raised: AtomicBool,
@@ -14,7 +14,7 @@ pub struct Interrupt {
 }
 
 impl Interrupt {
-    /// Ends all that is under way, and all that will be. True if it was raised before.
+    /// Aborts all running and future work. Returns whether it was raised before.
     pub fn raise(&self) -> bool {
         let before = self.raised.swap(true, Ordering::SeqCst);
         let monitors = lock::lock(&self.monitors);
@@ -24,12 +24,12 @@ impl Interrupt {
         before
     }
 
-    /// Lets `monitor` be aborted when this is raised.
+    /// Aborts `monitor` when this is raised, or if it was raised already.
     pub(crate) fn reach(&self, monitor: &Arc<Monitor>) {
         let mut monitors = lock::lock(&self.monitors);
         monitors.retain(|monitor| monitor.strong_count() > 0);
         monitors.push(Arc::downgrade(monitor));
-        // Under the lock, so that it is seen here or there.
+        // Under the lock, so that either this check or `raise` aborts the monitor.
         if self.raised.load(Ordering::SeqCst) {
             monitor.abort();
         }

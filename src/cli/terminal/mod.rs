@@ -1,4 +1,4 @@
-//! What a command sees of the terminal: output, progress, tables, interrupts and exit codes.
+//! Terminal output, progress, tables, interrupts and exit codes.
 
 pub(crate) mod document;
 pub(crate) mod exit;

@@ -1,21 +1,21 @@
-//! The process's stdout and stderr, written to directly.
+//! Direct writes to the process's stdout and stderr.
 //!
-//! A pipe or terminal may be in non-blocking mode: that belongs to what is at the other end and not
-//! to this process, and Node.js sets it. So writing waits until there is room.
+//! A pipe or terminal may be in non-blocking mode, which Node.js sets, and which all processes with the
+//! pipe share. So a write waits until the pipe has room.
 
 use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 use std::thread;
 use std::time::Duration;
 
-/// How much is gathered before it is written.
+/// The size of stdout's buffer.
 const BUFFER_BYTES: usize = 64 << 10;
 
-/// How long to wait for room: short at first, then longer.
+/// How long to wait for room: first briefly, then longer.
 const FIRST_PAUSE: Duration = Duration::from_micros(200);
 const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 
-/// Stdout, buffered. If it is closed, what is written is lost, as usual.
+/// Stdout, buffered. If it is closed, output is discarded.
 pub(crate) fn stdout() -> Box<dyn Write + Send> {
     if is_console(&io::stdout()) {
         return Box::new(BufWriter::with_capacity(BUFFER_BYTES, io::stdout()));
@@ -26,7 +26,7 @@ pub(crate) fn stdout() -> Box<dyn Write + Send> {
     }
 }
 
-/// Stderr, not buffered.
+/// Stderr, unbuffered.
 pub(crate) fn stderr() -> Box<dyn Write + Send> {
     if is_console(&io::stderr()) {
         return Box::new(io::stderr());
@@ -37,25 +37,25 @@ pub(crate) fn stderr() -> Box<dyn Write + Send> {
     }
 }
 
-/// Whether it is a console of Windows, which takes bytes for what its code page says. The standard
-/// library gives it text.
+/// Whether a stream is a Windows console, which decodes bytes by its code page. The standard library
+/// writes text to it.
 fn is_console(stream: &impl IsTerminal) -> bool {
     cfg!(windows) && stream.is_terminal()
 }
 
-/// The same open file, without the standard library's buffer.
+/// A duplicate of the stream, without the standard library's buffer.
 #[cfg(unix)]
 fn duplicate(stream: &impl std::os::fd::AsFd) -> io::Result<File> {
     stream.as_fd().try_clone_to_owned().map(File::from)
 }
 
-/// The same open file, without the standard library's buffer.
+/// A duplicate of the stream, without the standard library's buffer.
 #[cfg(windows)]
 fn duplicate(stream: &impl std::os::windows::io::AsHandle) -> io::Result<File> {
     stream.as_handle().try_clone_to_owned().map(File::from)
 }
 
-/// Waits where the inner writer would have its caller come back later.
+/// A writer that waits while the inner writer would block.
 struct Patient<W>(W);
 
 impl<W: Write> Write for Patient<W> {
@@ -81,7 +81,7 @@ impl<W: Write> Write for Patient<W> {
 mod tests {
     use super::*;
 
-    /// Takes a few bytes, and then has to be asked again.
+    /// Accepts a few bytes, and otherwise would block.
     #[derive(Default)]
     struct Fickle {
         taken: Vec<u8>,

@@ -1,4 +1,4 @@
-//! What a subcommand sees of the terminal it was called from.
+//! The terminal of a subcommand: its streams, progress and interrupts.
 
 use crate::store::encoding::printable;
 use std::io::{self, IsTerminal, Write};
@@ -13,20 +13,20 @@ use super::{output, progress};
 use crate::store::tasks::lock;
 use crate::store::tasks::monitor::Monitor;
 
-/// Where output goes.
+/// The output streams.
 pub struct Streams {
     /// Results.
     pub stdout: Box<dyn Write + Send>,
-    /// Progress, and what went wrong.
+    /// Progress, notes and errors.
     pub stderr: Box<dyn Write + Send>,
-    /// Whether a person reads the results.
+    /// Whether stdout is a terminal.
     pub stdout_is_terminal: bool,
-    /// Whether a person looks at the progress.
+    /// Whether stderr is a terminal.
     pub stderr_is_terminal: bool,
 }
 
 impl Streams {
-    /// Those of this process.
+    /// The streams of this process.
     pub fn of_process() -> Streams {
         Streams {
             stdout: output::stdout(),
@@ -67,28 +67,28 @@ impl Session {
         }
     }
 
-    /// Whether the result is for another program: one JSON document, and nothing else, on stdout.
+    /// Whether to print one JSON document on stdout.
     pub fn json(&self) -> bool {
         self.json
     }
 
-    /// Whether a person reads stdout in a terminal.
+    /// Whether stdout is a terminal.
     pub fn is_terminal(&self) -> bool {
         self.stdout_is_terminal
     }
 
-    /// Stdout, for a result that is too long to be put together first. It is buffered, and flushed
-    /// at the end of the command.
+    /// Stdout, for a result that is too large for memory. It is buffered, and flushed at the end of the
+    /// command.
     pub fn stdout(&self) -> MutexGuard<'_, Box<dyn Write + Send>> {
         lock::lock(&self.stdout)
     }
 
-    /// Writes a line to stderr: something to know that is not part of the result.
+    /// Writes a note to stderr, which is not part of the result.
     pub fn note(&self, line: &str) {
         self.stderr.line(line);
     }
 
-    /// Writes the result: this document with `--json`, and else what `print` writes.
+    /// Writes the result: the document with `--json`, otherwise the text that `print` writes.
     ///
     /// # Errors
     /// [`Failure::Output`](super::exit::Failure::Output).
@@ -109,13 +109,12 @@ impl Session {
         Ok(())
     }
 
-    /// A monitor whose work Ctrl-C ends.
+    /// A monitor that Ctrl-C aborts.
     pub fn monitor(&self) -> Arc<Monitor> {
         self.telling_monitor(false)
     }
 
-    /// A monitor whose work Ctrl-C ends and which, if `verbose`, writes to stderr what the work
-    /// tells of its steps.
+    /// A monitor that Ctrl-C aborts. With `verbose`, it writes the messages of the work to stderr.
     pub fn telling_monitor(&self, verbose: bool) -> Arc<Monitor> {
         let stderr = self.stderr.clone();
         let monitor = if verbose {
@@ -128,13 +127,12 @@ impl Session {
         monitor
     }
 
-    /// Does `work`, which `monitor` watches, and shows on stderr how far it has come, beginning
-    /// with `label`, such as `Exporting`.
+    /// Does `work`, and shows its progress on stderr, after `label`, such as `Exporting`.
     pub fn watch<T>(&self, label: &str, monitor: &Monitor, work: impl FnOnce() -> T) -> T {
         progress::watch(self.progress, &self.stderr, label, monitor, work)
     }
 
-    /// Writes what is left to write, and returns the exit code.
+    /// Flushes stdout, prints the error of a failed command, and returns the exit code.
     pub(crate) fn finish(&self, outcome: Result<Outcome>) -> u8 {
         let mut stdout = self.stdout();
         let outcome = outcome.and_then(|outcome| {
@@ -151,7 +149,7 @@ impl Session {
     }
 }
 
-/// Stderr, on which there may be a progress bar.
+/// Stderr, possibly with a progress bar.
 pub(crate) struct Stderr {
     stream: Mutex<Box<dyn Write + Send>>,
     watched: Mutex<Option<Watched>>,
@@ -162,7 +160,7 @@ impl Stderr {
         lock::lock(&self.stream)
     }
 
-    /// Writes a line, above the bar if there is one. That it can't be written is no reason to stop.
+    /// Writes a line, above the bar if there is one. Errors are ignored.
     pub(crate) fn line(&self, line: &str) {
         let line = printable::printable(line);
         let write = || drop(writeln!(self.lock(), "{line}"));
@@ -173,7 +171,7 @@ impl Stderr {
         }
     }
 
-    /// Says which bar there is from now on.
+    /// Sets the current bar.
     pub(crate) fn show(&self, watched: Option<Watched>) {
         *lock::lock(&self.watched) = watched;
     }

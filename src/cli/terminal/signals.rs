@@ -1,4 +1,4 @@
-//! Signals that end the program's work cleanly.
+//! Signals that abort the program's work cleanly.
 #![allow(unsafe_code)]
 
 use std::sync::Arc;
@@ -6,15 +6,14 @@ use std::sync::Arc;
 use super::exit;
 use super::interrupt::Interrupt;
 
-/// Lets Ctrl-C, a request to terminate and the end of the terminal raise `interrupt`; the second one
-/// ends the process at once. Where nobody is there to tell, because the system has no thread for it,
-/// the first one does.
+/// Raises `interrupt` on Ctrl-C, SIGTERM and SIGHUP. The second signal ends the process immediately; so
+/// does the first one if the system could not start a thread for signals.
 pub(crate) fn handle(interrupt: &Arc<Interrupt>) {
     let hangup = Hangup::now();
     let on_signal = interrupt.clone();
     let handled = ctrlc::set_handler(move || {
         if on_signal.raise() {
-            // Whatever is half done is in a scratch directory or an open transaction.
+            // Unfinished work is in a scratch directory or an open transaction.
             std::process::exit(i32::from(exit::INTERRUPTED));
         }
     });
@@ -24,7 +23,7 @@ pub(crate) fn handle(interrupt: &Arc<Interrupt>) {
     hangup.keep();
 }
 
-/// Lets these signals end the process, which nobody else sees to now.
+/// Restores the default action of these signals, which ends the process.
 fn end_at_once() {
     #[cfg(unix)]
     {
@@ -40,7 +39,7 @@ fn end_at_once() {
     }
 }
 
-/// Whether the end of the terminal is to be ignored: `nohup` starts programs so.
+/// Whether SIGHUP is ignored, as in a program that `nohup` started.
 struct Hangup {
     #[cfg(unix)]
     is_ignored: bool,
@@ -50,18 +49,18 @@ struct Hangup {
 impl Hangup {
     fn now() -> Hangup {
         let mut action = std::mem::MaybeUninit::<libc::sigaction>::uninit();
-        // SAFETY: without a new action it only fills in the old one, for which there is room.
+        // SAFETY: without a new action, the call only writes the current action to its place.
         let is_known =
             unsafe { libc::sigaction(libc::SIGHUP, std::ptr::null(), action.as_mut_ptr()) } == 0;
-        // SAFETY: filled in, if the call succeeded.
+        // SAFETY: the call has written the action if it succeeded.
         let is_ignored = is_known && unsafe { action.assume_init() }.sa_sigaction == libc::SIG_IGN;
         Hangup { is_ignored }
     }
 
-    /// Leaves it at that, whatever handlers were set since.
+    /// Ignores SIGHUP again, after handlers were set.
     fn keep(self) {
         if self.is_ignored {
-            // SAFETY: ignoring a signal runs no code.
+            // SAFETY: ignoring a signal calls no handler.
             unsafe { libc::signal(libc::SIGHUP, libc::SIG_IGN) };
         }
     }

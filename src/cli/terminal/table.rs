@@ -1,4 +1,4 @@
-//! Tables for people: columns, and nothing between them.
+//! Tables in text output.
 
 use std::io::{self, Write};
 
@@ -7,19 +7,19 @@ use crate::store::encoding::printable::printable;
 use comfy_table::{Cell, CellAlignment, ColumnConstraint, Table as Layout, presets};
 use indicatif::HumanBytes;
 
-/// How many characters of a hash, or of a bundle's ID, are shown where there is little room.
+/// The number of characters of a shortened hash or bundle ID.
 const SHORT: usize = 15;
 
 /// A table.
 pub(crate) struct Table {
     layout: Layout,
-    /// Whether anything is known that belongs into a column.
+    /// For each column, whether it has a known value.
     known: Vec<bool>,
 }
 
-/// What is in a row.
+/// A field of a row.
 pub(crate) enum Field {
-    /// Words, from whoever wrote the store.
+    /// A text.
     Text(String),
     /// A position or another number that identifies something, aligned to the right.
     Number(i64),
@@ -27,14 +27,14 @@ pub(crate) enum Field {
     Count(u64),
     /// A number of bytes, aligned to the right.
     Bytes(i64),
-    /// Nothing.
+    /// An empty field.
     Nothing,
-    /// Nothing, and the column need not be shown if it is so everywhere.
+    /// An unknown value. A column of unknown values is hidden.
     Unknown,
 }
 
 impl Field {
-    /// Words, or nothing.
+    /// A text from a store, with escaped control characters.
     pub(crate) fn text(text: impl AsRef<str>) -> Field {
         Field::Text(printable(text.as_ref()).into_owned())
     }
@@ -44,12 +44,12 @@ impl Field {
         Field::Count(count.try_into().unwrap_or(0))
     }
 
-    /// A number of bytes, if there is one.
+    /// A number of bytes, or an empty field.
     pub(crate) fn bytes(bytes: Option<i64>) -> Field {
         bytes.map_or(Field::Nothing, Field::Bytes)
     }
 
-    /// A number of bytes that was measured, or not.
+    /// A number of bytes, or an unknown value.
     pub(crate) fn measured(bytes: Option<u64>) -> Field {
         let bytes = bytes.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
         bytes.map_or(Field::Unknown, Field::Bytes)
@@ -89,7 +89,7 @@ impl Table {
         self.layout.add_row(cells);
     }
 
-    /// Writes the table, beginning at the left edge; one without rows is nothing.
+    /// Writes the table, starting at the left edge. A table without rows writes nothing.
     pub(crate) fn write(mut self, out: &mut dyn Write) -> io::Result<()> {
         if self.layout.is_empty() {
             return Ok(());
@@ -111,12 +111,12 @@ fn right(text: String) -> Cell {
     Cell::new(text).set_alignment(CellAlignment::Right)
 }
 
-/// A number of bytes in words.
+/// A number of bytes with its unit.
 pub(crate) fn human_bytes(bytes: i64) -> String {
     HumanBytes(u64::try_from(bytes).unwrap_or(0)).to_string()
 }
 
-/// The beginning of a hash, or of a bundle's ID.
+/// Shortens a hash or a bundle ID.
 pub(crate) fn short(hash: &str) -> String {
     let mut beginning: String = hash.chars().take(SHORT).collect();
     if beginning.len() < hash.len() {

@@ -16,23 +16,23 @@ use crate::store::fs::atomic_file::AtomicFile;
 use crate::store::transfer::destination::check_no_store_file;
 use crate::store::verify::{VerifyOptions, verify_store};
 
-/// What is asked of a page.
+/// The options of a report.
 #[derive(Debug, clap::Args)]
 pub(crate) struct HtmlArgs {
-    /// Write a page to this file, for a browser: sizes, time lines, what is pruned, and what a
-    /// verification finds. It needs no network and no other file.
+    /// Write an HTML report to this file: sizes, time lines, pruned history, and the findings of a
+    /// verification. It needs no network and no other file.
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     html: Option<PathBuf>,
 
-    /// Replace the file if it is there.
+    /// Replace an existing file.
     #[arg(long, requires = "html")]
     force: bool,
 
-    /// Leave out the verification, which reads all of a store.
+    /// Skip the verification, which reads the whole store.
     #[arg(long, requires = "html")]
     no_verify: bool,
 
-    /// What the verification takes to be needed.
+    /// What must be present for the verification.
     #[arg(
         long,
         value_name = "MODE",
@@ -44,16 +44,16 @@ pub(crate) struct HtmlArgs {
 }
 
 impl HtmlArgs {
-    /// Where a page is to be written, if one is.
+    /// The file for the report, if one is requested.
     pub(crate) fn file(&self) -> Option<&Path> {
         self.html.as_deref()
     }
 }
 
-/// Writes the page of a store, or of one vat.
+/// Writes the report of a store, or of one vat.
 ///
 /// # Errors
-/// [`Failure::Usage`] if the file is there; as [`History::open`](crate::store::history::History::open),
+/// [`Failure::Usage`] if the file exists; as [`History::open`](crate::store::history::History::open),
 /// [`verify_store`] and [`AtomicFile`].
 pub(crate) fn run(
     args: &HtmlArgs,
@@ -63,7 +63,7 @@ pub(crate) fn run(
     session: &Session,
 ) -> Result<Outcome> {
     let begin = Instant::now();
-    // What comes takes time, so what can be refused is refused before.
+    // Fail early if the file cannot be written.
     let explained = |error| match error {
         Error::Io { code, .. } if code == "EEXIST" => is_there(file),
         other => Failure::Store(other),

@@ -1,4 +1,4 @@
-//! `inspect`: what is in a store.
+//! `inspect`: shows the content of a store.
 
 mod all;
 #[cfg(feature = "report")]
@@ -17,9 +17,9 @@ use all::All;
 use html::HtmlArgs;
 use one::One;
 
-/// Show what is in a store: vats, incarnations, spans, snapshots, bundles, and what was pruned.
+/// Show the content of a store: vats, incarnations, spans, snapshots, bundles, and pruned history.
 ///
-/// A kernel may be running on the store meanwhile; nothing is changed.
+/// Nothing is changed. A kernel can use the store meanwhile.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -34,11 +34,11 @@ pub struct InspectArgs {
     #[command(flatten)]
     store: StateDirArgs,
 
-    /// One vat in depth, by its ID or its name.
+    /// Show one vat in detail, by its ID or its name.
     #[arg(long, value_name = "VAT")]
     vat: Option<String>,
 
-    /// Say how large transcripts are, which takes a look at the row of every item.
+    /// Show the sizes of transcripts, which reads the row of every item.
     #[arg(long)]
     sizes: bool,
 
@@ -47,11 +47,11 @@ pub struct InspectArgs {
     html: HtmlArgs,
 }
 
-/// Shows it.
+/// Prints the content, or writes the report.
 ///
 /// # Errors
-/// Those of [opening a history](crate::store::history::History::open), of the questions that it
-/// answers, and of writing the page.
+/// Errors of [`History::open`](crate::store::history::History::open), of its queries, and of writing the
+/// report.
 pub fn run(args: InspectArgs, session: &Session) -> Result<Outcome> {
     let store = args.store.store()?;
     let called = |vat: &String| History::open(&store)?.vat_called(vat, &session.monitor());

@@ -33,7 +33,7 @@ impl One {
         }
         let vat = history.vat(vat_id, monitor)?;
         let snapshots = history.snapshots(Some(vat_id))?;
-        // The kernel may know a vat that has no transcript.
+        // The kernel may have a vat without a transcript.
         let mut found = One {
             vat,
             incarnations: Vec::new(),
@@ -132,7 +132,7 @@ impl One {
             "ENDS WITH",
             "HASH",
         ]);
-        // Both are in order.
+        // Spans and entries are in the same order.
         let mut entries = self.entries.iter().peekable();
         for span in &self.spans {
             let mut ends = [Field::Nothing, Field::Nothing];
