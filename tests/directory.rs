@@ -286,7 +286,7 @@ fn what_was_written_since_the_commit_is_not_lost_by_moving() {
     store.kernel_set(b"two", b"2").unwrap();
     let error = staged.publish(true).unwrap_err();
     assert!(
-        error.to_string().contains("before commit() was done"),
+        error.to_string().contains("before commit() completed"),
         "{error}"
     );
     store.commit().unwrap();

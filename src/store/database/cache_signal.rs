@@ -1,8 +1,9 @@
-//! Tells JavaScript whether its copies of values still hold.
+//! Tells JavaScript whether its cached values are valid.
 //!
-//! JavaScript (`js/store/kv-cache.js`) reads these numbers in memory of its own instead of asking, because a
-//! call costs more than the rest of a cached read. The numbers belong to the database; every view of them
-//! is brought up to date whenever one changes, on whatever thread that happens.
+//! JavaScript (`js/store/kv-cache.js`) reads the state from an array in its own memory, because a
+//! call into the addon costs more than the rest of a cached read. The state belongs to the
+//! database. Every change is written to all registered readouts immediately, on whatever thread it
+//! occurs.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,24 +11,24 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::store::tasks::lock;
 
-/// What a database says of the copies of its values.
+/// The state that caches of a database's values depend on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CacheState {
-    /// Changes when copies made before no longer hold.
+    /// Changes when all values cached so far become invalid.
     pub generation: i32,
-    /// Whether nobody but this store can change a value, and this store says so when it does.
+    /// Whether only this store can change values. It reports its own changes.
     pub held: bool,
     /// Whether the database is closed.
     pub closed: bool,
 }
 
-/// Shows the numbers to somebody who does not ask.
+/// Receives every change of the state.
 pub trait CacheSignalReadout: Send + Sync {
-    /// Shows the numbers as they are now.
-    fn show(&self, numbers: CacheState);
+    /// Writes the current state.
+    fn show(&self, state: CacheState);
 }
 
-/// The numbers, and those who see them.
+/// The state and its readouts.
 #[derive(Default)]
 pub struct CacheSignal {
     state: Mutex<State>,
@@ -36,71 +37,72 @@ pub struct CacheSignal {
 
 #[derive(Default)]
 struct State {
-    numbers: CacheState,
-    views: Vec<Arc<dyn CacheSignalReadout>>,
+    cache: CacheState,
+    readouts: Vec<Arc<dyn CacheSignalReadout>>,
 }
 
 impl fmt::Debug for CacheSignal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("CacheSignal")
-            .field(&self.state().numbers)
+            .field(&self.state().cache)
             .finish()
     }
 }
 
 impl CacheSignal {
-    /// Shows the numbers in `view` from now on.
-    pub fn add_readout(&self, view: Arc<dyn CacheSignalReadout>) {
+    /// Writes the current state and every later change to `readout`.
+    pub fn add_readout(&self, readout: Arc<dyn CacheSignalReadout>) {
         let mut state = self.state();
-        view.show(state.numbers);
-        state.views.push(view);
+        readout.show(state.cache);
+        state.readouts.push(readout);
     }
 
-    /// Leaves `view` alone from now on: nothing is shown in it once this has returned.
-    pub fn remove_readout(&self, view: &Arc<dyn CacheSignalReadout>) {
-        self.state().views.retain(|other| !Arc::ptr_eq(other, view));
+    /// Removes `readout`: nothing is written to it after this returns.
+    pub fn remove_readout(&self, readout: &Arc<dyn CacheSignalReadout>) {
+        let mut state = self.state();
+        state.readouts.retain(|other| !Arc::ptr_eq(other, readout));
     }
 
-    /// Makes all copies void.
+    /// Invalidates all cached values.
     pub(crate) fn invalidate(&self) {
-        self.change(|numbers| numbers.generation = numbers.generation.wrapping_add(1));
+        self.change(|state| state.generation = state.generation.wrapping_add(1));
     }
 
-    /// Which copies hold.
+    /// The current generation.
     #[cfg(test)]
     pub(crate) fn generation(&self) -> i32 {
-        self.state().numbers.generation
+        self.state().cache.generation
     }
 
-    /// Says whether nobody else can change a value.
+    /// Sets whether only this store can change values.
     pub(crate) fn set_held(&self, held: bool) {
         self.held.store(held, Ordering::Release);
-        self.change(|numbers| numbers.held = held);
+        self.change(|state| state.held = held);
     }
 
-    /// Says that the database is closed.
+    /// Marks the database as closed.
     pub(crate) fn close(&self) {
-        self.change(|numbers| numbers.closed = true);
+        self.change(|state| state.closed = true);
     }
 
-    /// Whether nobody else can change a value.
+    /// Whether only this store can change values.
     pub(crate) fn is_held(&self) -> bool {
         self.held.load(Ordering::Acquire)
     }
 
     fn change(&self, change: impl FnOnce(&mut CacheState)) {
         let mut state = self.state();
-        let before = state.numbers;
-        change(&mut state.numbers);
-        if state.numbers != before {
-            for view in &state.views {
-                view.show(state.numbers);
+        let before = state.cache;
+        change(&mut state.cache);
+        if state.cache != before {
+            for readout in &state.readouts {
+                readout.show(state.cache);
             }
         }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing in here leaves the numbers half changed.
+        // No code here can panic while the state is half changed.
         lock::lock(&self.state)
     }
 }
@@ -113,13 +115,13 @@ mod tests {
     struct Seen(Mutex<Vec<CacheState>>);
 
     impl CacheSignalReadout for Seen {
-        fn show(&self, numbers: CacheState) {
-            self.0.lock().unwrap().push(numbers);
+        fn show(&self, state: CacheState) {
+            self.0.lock().unwrap().push(state);
         }
     }
 
     #[test]
-    fn a_view_shows_every_change_until_it_is_left_alone() {
+    fn a_readout_gets_every_change_until_it_is_removed() {
         let signal = CacheSignal::default();
         signal.set_held(true);
         let seen = Arc::new(Seen::default());

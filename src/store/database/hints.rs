@@ -1,8 +1,8 @@
-//! What to do with a disk that fails, or a file that may not be used.
+//! Hints for failures of a disk or of permissions.
 //!
-//! SQLite's messages name no file ("disk I/O error", "unable to open database file"). Callers of the
-//! reference's functions expect just these words. Functions of our own say of which file they are,
-//! and what can be done.
+//! SQLite's messages name no file ("disk I/O error", "unable to open database file"), and callers
+//! of the reference's functions expect exactly these messages. Our own functions append the file
+//! and a remedy.
 
 use std::fmt::Display;
 use std::path::Path;
@@ -10,61 +10,57 @@ use std::path::Path;
 use super::locate::{file_in_directory, no_store};
 use crate::store::error::{Error, Result, system};
 
-const NO_MEMORY: &str =
-    "Let something else go of memory, or allow this process more, and do it again";
+const NO_MEMORY: &str = "Free memory, or raise this process's memory limit, and retry";
 
-/// What can be done with SQLite's failures, by the beginning of their names.
+/// Hints for SQLite's errors, by the prefixes of their names.
 const HINTS: [(&str, &str); 11] = [
     (
         "SQLITE_FULL",
-        "Make room on its disk (or, if that has enough, where temporary files are kept), and do it \
-         again",
+        "Make room on its disk, or on the disk of temporary files if that one is full, and retry",
     ),
     (
         "SQLITE_READONLY_DBMOVED",
-        "The file was moved or replaced meanwhile. Do it again",
+        "The file was moved or replaced while it was open. Retry",
     ),
     (
         "SQLITE_READONLY_ROLLBACK",
-        "A program began a transaction and did not finish it: the journal beside the file \
-         (-journal) has to be rolled back first. Have a user who may write to the file, the journal \
-         and their directory run `swing-store verify`, which rolls it back; then do it again",
+        "A program did not finish a transaction, so the file's journal (-journal) must be rolled \
+         back first. As a user who may write to the file, the journal and their directory, run \
+         `swing-store verify`, which rolls it back. Then retry",
     ),
     (
         "SQLITE_READONLY",
-        "Files beside it (-wal, -shm) are written even where the store is only read. See whether \
-         this user may write to all of them, to the file and to its directory, and whether the disk \
-         is mounted read-only; then do it again",
+        "SQLite writes to the file's -wal and -shm files even to read a store. Check that this user \
+         may write to them, to the file and to its directory, and that the disk is not mounted \
+         read-only. Then retry",
     ),
     (
         "SQLITE_CANTOPEN",
-        "See whether this user may read and write the file, and those beside it (-wal, -shm), and \
-         make files in its directory, and whether the disk is mounted read-only; then do it again",
+        "Check that this user may read and write the file and its -wal and -shm files, and create \
+         files in its directory, and that the disk is not mounted read-only. Then retry",
     ),
-    (
-        "SQLITE_IOERR_SHMSIZE",
-        "Make room on its disk, and do it again",
-    ),
+    ("SQLITE_IOERR_SHMSIZE", "Make room on its disk, and retry"),
     ("SQLITE_IOERR_NOMEM", NO_MEMORY),
     ("SQLITE_NOMEM", NO_MEMORY),
     (
         "SQLITE_IOERR",
-        "The system's log may say what is wrong with the disk, or with the way to it. Once that is \
-         mended, do it again",
+        "The system's log may explain the failure of the disk or of its connection. Repair it, and \
+         retry",
     ),
     (
         "SQLITE_CORRUPT",
-        "The file is damaged. A verification of the store tells what is; restore it from a backup, or \
-         by state-sync",
+        "The file is damaged. A verification of the store lists the damage. Restore the store from a \
+         backup or by state-sync",
     ),
     (
         "SQLITE_BUSY",
-        "Somebody else is using it, and did not let go of it for some seconds. Wait for them, or \
-         stop them, and do it again",
+        "Another program kept it locked for several seconds. Wait for that program, or stop it, and \
+         retry",
     ),
 ];
 
-/// What to do with a failure: with the system's, where that has one cause, else with SQLite's.
+/// The hint for a failure: that of the system's error if it has a single cause, else that of
+/// SQLite's.
 fn hint(code: &str, system: Option<&str>) -> Option<&'static str> {
     let of_sqlite = HINTS.iter().find(|(begins, _)| code.starts_with(begins));
     let (_, of_sqlite) = of_sqlite?;
@@ -72,8 +68,8 @@ fn hint(code: &str, system: Option<&str>) -> Option<&'static str> {
 }
 
 impl Error {
-    /// Says of which file an error of SQLite is, and what to do; as it is if that is no question
-    /// of the disk, or was said before.
+    /// Appends the file and a hint to an error of SQLite. Other errors, and errors that already
+    /// have a hint, are unchanged.
     pub(crate) fn with_hint(self, file: impl Display) -> Error {
         match self {
             Error::Sqlite {
@@ -97,7 +93,7 @@ impl Error {
         }
     }
 
-    /// As [`Error::with_hint`], for the store in a directory.
+    /// Like [`Error::with_hint`], for the store in a directory.
     pub(crate) fn with_store(self, directory: &Path) -> Error {
         match self {
             Error::NoSuchDirectory => no_store(
@@ -109,12 +105,12 @@ impl Error {
     }
 }
 
-/// Results whose errors are to say more.
+/// Adds hints to the errors of results.
 pub(crate) trait WithFile {
-    /// With an error as by [`Error::with_store`].
+    /// Applies [`Error::with_store`] to the error.
     fn with_store(self, directory: &Path) -> Self;
 
-    /// With an error as by [`Error::with_hint`], of a database's file.
+    /// Applies [`Error::with_hint`] to the error, if there is a file.
     fn with_file(self, file: Option<&Path>) -> Self;
 }
 
@@ -144,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn the_system_s_reason_counts_more_than_what_sqlite_makes_of_it() {
+    fn the_system_s_error_takes_precedence_over_sqlite_s() {
         let failed = |code, system| Error::Sqlite {
             code,
             message: "it failed".into(),
@@ -171,16 +167,16 @@ mod tests {
         assert!(said.to_string().contains("this user may"), "{said}");
         let said = failed("SQLITE_IOERR_READ", "EIO").with_hint("/stores/a");
         assert!(said.to_string().contains("system's log"), "{said}");
-        // Somebody else's lock is what is behind this number there.
+        // Here, another process's lock causes this error number.
         let said = failed("SQLITE_IOERR_LOCK", "EAGAIN").with_hint("/stores/a");
         assert!(!said.to_string().contains("thread"), "{said}");
-        // What is no question of the disk is none of the system's, either.
+        // An error that does not concern the disk has no system hint, either.
         let said = failed("SQLITE_ERROR", "EMFILE").with_hint("/stores/a");
         assert_eq!(said.to_string(), "it failed");
     }
 
     #[test]
-    fn sqlite_s_words_come_first_and_the_file_once() {
+    fn sqlite_s_message_comes_first_and_the_file_once() {
         let store = Path::new("/stores/a");
         let full = sqlite("SQLITE_FULL", "database or disk is full");
         let once = full.with_store(store);
@@ -193,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_question_of_the_disk_stays() {
+    fn errors_that_do_not_concern_the_disk_are_unchanged() {
         let error = sqlite("SQLITE_ERROR", "no such table: kvStore");
         let said = error.with_hint("/stores/a").to_string();
         assert_eq!(said, "no such table: kvStore");

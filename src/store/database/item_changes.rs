@@ -1,26 +1,26 @@
-//! Which transcript items the open transaction has changed.
+//! The transcript items that the open transaction has changed.
 //!
-//! A rollback takes away from open span readers only what was changed since the savepoint, and a commit
-//! makes visible to others only what the transaction changed: so that is all that has to be saved for
-//! readers, however large their spans are.
+//! A rollback removes only items changed since its savepoint, and a commit makes visible only items
+//! that the transaction changed. So only these are saved for open span readers, however large their
+//! spans are.
 
-/// The most changes that are remembered one by one.
+/// Maximum number of ranges that are recorded separately.
 const MAX_CHANGES: usize = 10_000;
 
-/// Items that were inserted, deleted or updated.
+/// Inserted, deleted or updated items.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Change {
-    /// Of a vat, from a position up to, not including, another one.
+    /// Items of a vat from `start_pos` to `end_pos`, exclusive.
     Range {
         vat_id: Vec<u8>,
         start_pos: i64,
         end_pos: i64,
     },
-    /// Any: a tool's SQL did it.
+    /// Any items, changed by a tool's SQL.
     Any,
 }
 
-/// The changes of a transaction, and how many there were when each savepoint was set.
+/// The changes of a transaction, with the number of changes at each savepoint.
 #[derive(Debug, Default)]
 pub(crate) struct ItemChanges {
     list: Vec<Change>,
@@ -28,7 +28,7 @@ pub(crate) struct ItemChanges {
 }
 
 impl ItemChanges {
-    /// Adds a change of a range.
+    /// Records a change of a range.
     pub(crate) fn add(&mut self, vat_id: &[u8], start_pos: i64, end_pos: i64) {
         let is_new = self.marks.last() == Some(&self.list.len());
         match self.list.last_mut() {
@@ -54,9 +54,9 @@ impl ItemChanges {
         });
     }
 
-    /// Adds a change of whatever it may be.
+    /// Records that any item may have changed.
     pub(crate) fn add_any(&mut self) {
-        // That includes all that came before, as seen from every savepoint.
+        // This covers all earlier changes, relative to every savepoint.
         self.list.clear();
         self.list.push(Change::Any);
         self.marks.fill(0);
@@ -67,21 +67,21 @@ impl ItemChanges {
         &self.list
     }
 
-    /// The changes since a savepoint, counted from 0.
+    /// The changes since the savepoint with this index.
     pub(crate) fn since(&self, savepoint: usize) -> &[Change] {
         let length = self.marks.get(savepoint).copied().unwrap_or(0);
         self.list.get(length..).unwrap_or_default()
     }
 
-    /// A savepoint is set.
+    /// Records that a savepoint was set.
     pub(crate) fn mark(&mut self) {
         self.marks.push(self.list.len());
     }
 
-    /// What was changed since a savepoint is undone. The savepoint stays.
+    /// Removes the changes since a savepoint, which was rolled back and still exists.
     pub(crate) fn undo_to(&mut self, savepoint: usize) {
         if let Some(&length) = self.marks.get(savepoint) {
-            // Of a change of anything, a part may have come before.
+            // `Change::Any` may include changes from before the savepoint.
             if !self.since(savepoint).contains(&Change::Any) {
                 self.list.truncate(length);
             }
@@ -91,12 +91,12 @@ impl ItemChanges {
         }
     }
 
-    /// The savepoint and later ones are gone.
+    /// Removes the savepoint and later ones, and keeps the changes.
     pub(crate) fn release_marks_from(&mut self, savepoint: usize) {
         self.marks.truncate(savepoint);
     }
 
-    /// The transaction is at its end.
+    /// Removes all changes, at the end of the transaction.
     pub(crate) fn clear(&mut self) {
         self.list.clear();
         self.marks.fill(0);
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_are_those_since_a_savepoint() {
+    fn returns_the_changes_since_a_savepoint() {
         let mut changes = ItemChanges::default();
         changes.add(b"v1", 0, 1);
         changes.add(b"v1", 1, 2);
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn very_many_changes_are_remembered_as_one() {
+    fn too_many_changes_are_recorded_as_any() {
         let mut changes = ItemChanges::default();
         for pos in 0..=MAX_CHANGES as i64 {
             changes.mark();

@@ -1,7 +1,7 @@
-//! Reading keys in order, some at a time.
+//! Prefetches keys in order.
 //!
-//! `getNextKey` asks for one key after another. Whoever does so in a row is served from a batch
-//! that grows as they go on; whoever asks once costs one key.
+//! `getNextKey` asks for one key at a time. Consecutive calls are answered from a batch that grows
+//! with each refill; a single call reads a single key.
 
 use std::collections::VecDeque;
 
@@ -11,33 +11,33 @@ use crate::store::encoding::wtf8;
 use crate::store::error::Result;
 use crate::store::tasks::limits::limits;
 
-/// The most keys to read at a time.
+/// Maximum number of keys in a batch.
 const MAX_BATCH: usize = 256;
 
-/// By how much the next batch is larger.
+/// Growth factor of batches.
 const GROWTH: usize = 4;
 
-/// Keys of the kvStore table that come next, without those whose deletion is buffered.
+/// The next keys of the `kvStore` table, without those whose deletion is buffered.
 #[derive(Default)]
 pub(crate) struct KeyPrefetch {
-    /// Between this key and the first of `keys` there is no other. `None`: nothing is known.
+    /// No key lies between this one and the first of `keys`. `None` if nothing is known.
     from: Option<Vec<u8>>,
     keys: VecDeque<Vec<u8>>,
-    /// The last key that was read.
+    /// The last key read.
     to: Vec<u8>,
-    /// Whether the table has nothing after `to`.
+    /// Whether there is no key after `to`.
     is_end: bool,
     batch: usize,
 }
 
 impl KeyPrefetch {
-    /// Forgets all keys, because the table has changed.
+    /// Discards all keys because the table has changed.
     pub(crate) fn forget(&mut self) {
         self.from = None;
         self.keys.clear();
     }
 
-    /// The first key behind `previous`, if that is known: `Some(None)` where there is none.
+    /// The first key after `previous`, if known: `Some(None)` if there is none.
     fn after(&mut self, previous: &[u8]) -> Option<Option<&[u8]>> {
         let from = self.from.as_deref()?;
         if previous < from {
@@ -57,16 +57,16 @@ impl KeyPrefetch {
         }
     }
 
-    /// Passes over the first key, because its deletion is buffered: so whoever deletes keys and
-    /// asks for the first one again and again is not shown any of them twice.
+    /// Skips the first key because its deletion is buffered. So a caller that repeatedly deletes
+    /// keys and asks for the first one does not visit a deleted key twice.
     fn pass_over(&mut self, key: &[u8]) {
         if self.keys.front().is_some_and(|front| front == key) {
             self.keys.pop_front();
         }
     }
 
-    /// After which key to read on in order to find the one after `previous`, and how many keys to
-    /// read: more if that goes on from what was read last.
+    /// Where to start reading in order to find the key after `previous`, and how many keys to read:
+    /// more if this continues the last batch.
     fn next_batch(&mut self, previous: &[u8]) -> (Vec<u8>, usize) {
         if self.from.is_some() && previous <= self.to.as_slice() {
             self.batch = (self.batch * GROWTH).clamp(1, MAX_BATCH);
@@ -80,7 +80,7 @@ impl KeyPrefetch {
 }
 
 impl Database {
-    /// The first key of the table behind `previous`. What is buffered is not looked at.
+    /// The first key of the table after `previous`, regardless of the buffer.
     pub(crate) fn peek_key_after(&self, previous: &[u8]) -> Result<Option<Vec<u8>>> {
         self.notice_external_commits();
         let mut buffer = self.buffer.borrow_mut();
@@ -116,8 +116,8 @@ impl Database {
         Ok(first)
     }
 
-    /// As [`Database::peek_key_after`], of which `key` was the result, but `key` and what was
-    /// passed over before are left out from now on, because their deletion is buffered.
+    /// Like [`Database::peek_key_after`], which has returned `key`. From now on, skips `key`,
+    /// because its deletion is buffered.
     pub(crate) fn peek_key_after_deleted(
         &self,
         previous: &[u8],
@@ -133,7 +133,7 @@ mod tests {
     use crate::store::substores::{Store, StoreOptions};
 
     #[test]
-    fn keys_come_in_order_whatever_is_written_on_the_way() {
+    fn keys_are_in_order_despite_writes_during_the_walk() {
         let mut store = Store::in_memory(StoreOptions::default()).unwrap();
         let key = |n: u32| format!("k{n:04}").into_bytes();
         for n in 0..1000 {
@@ -144,7 +144,8 @@ mod tests {
         let mut previous = Vec::new();
         while let Some(next) = store.kv_get_next_key(&previous).unwrap() {
             let n: u32 = std::str::from_utf8(&next[1..]).unwrap().parse().unwrap();
-            // Set and deleted ahead and behind, in the buffer and, now and then, in the table.
+            // Sets and deletes keys before and after the current one, in the buffer and sometimes
+            // in the table.
             match n % 10 {
                 0 => store.kernel_set(&key(n + 1), b"new").unwrap(),
                 4 => store.kernel_delete(&key(n + 2)).unwrap(),
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_are_deleted_on_the_way_are_not_seen_again() {
+    fn keys_deleted_during_the_walk_are_skipped() {
         let mut store = Store::in_memory(StoreOptions::default()).unwrap();
         let key = |n: u32| format!("k{n:04}").into_bytes();
         for n in 0..1000 {
@@ -182,7 +183,7 @@ mod tests {
         delete_first(&mut store, 150, 0);
         store.establish_crank_savepoint(b"s").unwrap();
         delete_first(&mut store, 30, 150);
-        // What was passed over is there again.
+        // A skipped key exists again.
         store.kernel_set(&key(160), b"new").unwrap();
         assert_eq!(next(&store), Some(key(160)));
         store.kernel_delete(&key(160)).unwrap();

@@ -1,4 +1,4 @@
-//! Where the file of a store is, and what to say where there is none.
+//! Finds the database file of a store, and explains its absence.
 
 use std::fs;
 use std::io;
@@ -7,20 +7,20 @@ use std::path::{Path, PathBuf};
 use super::Database;
 use crate::store::error::{Error, Result};
 
-/// The name of the database file in a store's directory.
+/// The name of the database file in the directory of a store.
 pub const FILE_NAME: &str = "swingstore.sqlite";
 
-/// The database file of the store in a directory, whatever is there.
+/// The absolute path of the database file of the store in a directory, which may not exist.
 pub fn file_in_directory(directory: &Path) -> PathBuf {
     std::path::absolute(directory)
         .unwrap_or_else(|_| directory.to_owned())
         .join(FILE_NAME)
 }
 
-/// The database file in a directory, which must be there.
+/// Finds the database file in a directory.
 ///
 /// # Errors
-/// [`Error::NoStore`]; [`Error::Io`] where it may not be looked for.
+/// [`Error::NoStore`]; [`Error::Io`] if this user may not search the directory.
 pub(crate) fn find_file(directory: &Path) -> Result<PathBuf> {
     let file = file_in_directory(directory);
     match fs::metadata(&file) {
@@ -44,7 +44,7 @@ pub(crate) fn find_file(directory: &Path) -> Result<PathBuf> {
     ))
 }
 
-/// There is no store in a directory; what is there instead, and what to do.
+/// An error for a directory without a store. `problem` says what was found and what to do.
 pub(crate) fn no_store(directory: &Path, problem: impl Into<String>) -> Error {
     Error::NoStore {
         directory: directory.to_owned(),
@@ -52,7 +52,7 @@ pub(crate) fn no_store(directory: &Path, problem: impl Into<String>) -> Error {
     }
 }
 
-/// Words SQLite's refusal of a file that is none of its own.
+/// Explains SQLite's refusal of a file that is not a database.
 pub(crate) fn explain(error: Error, directory: &Path) -> Error {
     match error {
         Error::Sqlite {
@@ -62,27 +62,27 @@ pub(crate) fn explain(error: Error, directory: &Path) -> Error {
         } => no_store(
             directory,
             format!(
-                "its {FILE_NAME} can't be read as a database ({message}). Its beginning is \
-                 damaged, or it is something else; restore it from a backup, or by state-sync"
+                "its {FILE_NAME} is damaged at the beginning, or not a database ({message}). Restore \
+                 it from a backup or by state-sync"
             ),
         ),
         other => other,
     }
 }
 
-/// There is a database, but not a store's; what it lacks.
+/// An error for a database that is not a store, because it lacks something.
 pub(crate) fn other_database(directory: &Path, lacking: &str) -> Error {
     no_store(
         directory,
         format!(
             "its {FILE_NAME} is an SQLite database without {lacking}. Name the directory of a \
-             store, or restore this one from a backup, or by state-sync"
+             store, or restore this one from a backup or by state-sync"
         ),
     )
 }
 
 impl Database {
-    /// Whether there is a table.
+    /// Whether a table exists.
     ///
     /// # Errors
     /// SQLite's errors.
@@ -91,15 +91,16 @@ impl Database {
         Ok(self.peek_value::<i64>(sql, [name])?.is_some())
     }
 
-    /// Fails if this database, of a directory, has no key-value store, which all stores have.
+    /// Fails if this database, found in `directory`, has no key-value table, which every store has.
     ///
     /// # Errors
     /// [`Error::NoStore`]; SQLite's errors.
     pub(crate) fn check_is_store(&self, directory: &Path) -> Result<()> {
         let is_store = self.has_table("kvStore");
-        match is_store.map_err(|error| explain(error, directory))? {
-            true => Ok(()),
-            false => Err(other_database(directory, "the table kvStore")),
+        if is_store.map_err(|error| explain(error, directory))? {
+            Ok(())
+        } else {
+            Err(other_database(directory, "the table kvStore"))
         }
     }
 }
@@ -109,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_asked_for_what_was_found_and_what_to_do() {
+    fn errors_say_what_was_found_and_what_to_do() {
         let base = tempfile::tempdir().unwrap();
         let refused = |directory: &Path, found: &str| {
             let expected = format!(

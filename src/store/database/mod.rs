@@ -1,8 +1,28 @@
-//! One SQLite database: opening it, its transaction, and what is open on it.
+//! One SQLite database: how it is opened, its transaction, and the state that belongs to its
+//! connection.
 //!
-//! A database is shared by the sub-stores over it, by the handle that tools get, and by readers
-//! that fetch their rows step by step. All of them hold a [`SharedDatabase`] and lock it for one
-//! operation at a time, so that it may be used from any thread.
+//! Sub-stores, tools and readers share a database as a [`SharedDatabase`]. Each locks it for one
+//! operation at a time, so a database can be used from any thread.
+//!
+//! The methods of [`Database`] are spread over these files:
+//!
+//! | file | methods |
+//! | --- | --- |
+//! | `mod.rs` | opening, closing, transactions, queries, creating tables |
+//! | `write_buffer/mod.rs` | buffered writes, `flush`, and noticing that SQLite rolled back |
+//! | `write_buffer/savepoints.rs` | savepoints, rollback, `atomically` |
+//! | `write_buffer/pending_exports.rs` | pending changes of the export data |
+//! | `write_buffer/external_commits.rs` | noticing commits of other connections |
+//! | `write_buffer/plain_tables.rs` | whether SQLite can refuse a buffered row |
+//! | `key_prefetch.rs` | the next key of the `kvStore` table |
+//! | `open_readers.rs` | saving items for open span readers |
+//! | `span_view.rs` | read transactions for span readers |
+//! | `pinned_read.rs` | pinning a read transaction to one commit |
+//! | `schema.rs`, `schema_check.rs`, `locate.rs` | checks of tables, columns and declarations |
+//! | `staging.rs` | moving the file of an import into place |
+//! | `tool_statement.rs` | SQL of tools |
+//!
+//! Each sub-store adds the queries of its tables (`substores/kv.rs` and its siblings).
 
 pub(crate) mod cache_signal;
 pub(crate) mod hints;
@@ -49,31 +69,32 @@ use schema::Part;
 use span_view::{IdleSpanView, SpanView};
 use tool_statement::Statement;
 
-/// How long a writer waits for another one, as better-sqlite3 does.
+/// How long a writer waits for another connection's lock. better-sqlite3 uses the same timeout.
 pub const DEFAULT_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// More than the number of different statements that a store uses.
+/// Capacity of the statement cache. It exceeds the number of different statements that a store
+/// uses.
 const STATEMENT_CACHE: usize = 128;
 
-/// What to open.
+/// Which database to open.
 #[derive(Debug, Clone)]
 pub enum Location {
     /// A file.
     File(PathBuf),
     /// A new, empty database in memory.
     Memory,
-    /// A database in memory, with the contents that [`Database::serialize`] once returned.
+    /// A database in memory with the bytes that [`Database::serialize`] returned.
     Serialized(Vec<u8>),
 }
 
-/// How to open it.
+/// Options for opening a database.
 #[derive(Debug, Clone)]
 pub struct OpenOptions {
     /// Refuse every write.
     pub readonly: bool,
-    /// Fail where there is no file yet, instead of making one.
+    /// Fail if the file does not exist, instead of creating it.
     pub must_exist: bool,
-    /// How long to wait for another connection's lock.
+    /// How long to wait for the lock of another connection.
     pub busy_timeout: Duration,
 }
 
@@ -87,35 +108,37 @@ impl Default for OpenOptions {
     }
 }
 
-/// Whether a database can be relied on.
+/// Whether the state of a database is consistent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Trust {
-    /// It can.
+    /// It is.
     #[default]
     Intact,
-    /// What is in the file can't be undone and is not whole. It can be read, but not committed.
+    /// The open transaction is incomplete and cannot be rolled back. The database can be read, but
+    /// not committed.
     Torn,
-    /// A panic may have left what is in memory half changed. Nothing can be done but to close it.
+    /// A panic may have left the state in memory half changed. The database can only be closed.
     Faulted,
 }
 
-/// A database and everything that is open on it.
+/// A database connection with its write buffer, tool statements and span readers. The module
+/// documentation lists where its methods are.
 pub struct Database {
-    /// Statements of tools; dropped before the connection that they belong to.
+    /// Statements of tools. They are dropped before their connection.
     pub(crate) statements: HashMap<u32, Statement>,
     pub(crate) next_statement: u32,
     pub(crate) readers: RefCell<Vec<Weak<Mutex<ReaderState>>>>,
-    /// Views that readers read in, some of which may have ended.
+    /// The views of span readers; some may have ended.
     pub(crate) views: RefCell<Vec<Weak<SpanView>>>,
     pub(crate) idle_span_view: Arc<IdleSpanView>,
-    /// What was saved for readers, if anything was.
+    /// Items saved for span readers, if there are any.
     pub(crate) saved_items: RefCell<Weak<SavedItems>>,
-    /// Whether the file is out of sight of others.
+    /// Whether the file is in a hidden directory, where no other connection opens it.
     pub(crate) is_staged: bool,
     pub(crate) buffer: RefCell<Buffer>,
     pub(crate) signal: Arc<CacheSignal>,
     pub(crate) pinned_read: Cell<PinnedRead>,
-    /// Whether what is in memory, and in the open transaction, can be relied on.
+    /// Whether the state in memory and the open transaction are consistent.
     pub(crate) trust: Cell<Trust>,
     pub(crate) connection: Option<Connection>,
     pub(crate) location: Location,
@@ -129,7 +152,7 @@ impl Faultable for Database {
     }
 }
 
-/// A database that several owners use in turn.
+/// A database shared by several owners, locked for one operation at a time.
 #[derive(Clone)]
 pub struct SharedDatabase(Arc<Mutex<Database>>);
 
@@ -137,18 +160,18 @@ impl SharedDatabase {
     /// Opens a database.
     ///
     /// # Errors
-    /// [`Error::NoSuchDirectory`] where the file's directory is missing; [`Error::OtherLibrary`] where
-    /// another SQLite library of this process has the file open; SQLite's own errors.
+    /// [`Error::NoSuchDirectory`] if the file's directory does not exist; [`Error::OtherLibrary`]
+    /// if another SQLite library of this process has the file open; SQLite's errors.
     pub fn open(location: Location, options: &OpenOptions) -> Result<SharedDatabase> {
         Database::open(location, options).map(SharedDatabase::new)
     }
 
-    /// A database for several owners.
+    /// Wraps a database for sharing.
     pub(crate) fn new(db: Database) -> SharedDatabase {
         SharedDatabase(Arc::new(Mutex::new(db)))
     }
 
-    /// The database, for one operation.
+    /// Locks the database for one operation.
     pub fn lock(&self) -> WatchedGuard<'_, Database> {
         lock::lock_watched(&self.0)
     }
@@ -178,7 +201,7 @@ impl Database {
             }
             Location::Memory | Location::Serialized(_) => Connection::open_in_memory()?,
         };
-        // An empty database is no bytes at all, of which SQLite can't allocate a copy.
+        // An empty database has zero bytes, and SQLite fails to allocate a copy of them.
         if let Location::Serialized(bytes) = &location
             && !bytes.is_empty()
         {
@@ -200,7 +223,7 @@ impl Database {
         ))
     }
 
-    /// A database over a connection that was opened in some way of its own.
+    /// Creates a database over an open connection.
     pub(crate) fn from_connection(connection: Connection, location: Location) -> Database {
         connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
         limit_lengths(&connection);
@@ -235,7 +258,7 @@ impl Database {
         Ok(connection)
     }
 
-    /// Fails if what would be committed can't be relied on.
+    /// Fails if the database is not consistent, so that its transaction must not be committed.
     ///
     /// # Errors
     /// [`Error::Torn`]; [`Error::Faulted`].
@@ -248,13 +271,12 @@ impl Database {
         }
     }
 
-    /// Makes void the copies of values that were made before, if another connection may have
-    /// changed the database since.
+    /// Invalidates cached values if another connection may have committed since they were read.
     pub fn refresh(&self) {
         self.notice_external_commits();
     }
 
-    /// What tells whoever keeps copies of values whether they still hold.
+    /// The signal that tells caches whether their values are valid.
     pub fn signal(&self) -> Arc<CacheSignal> {
         self.signal.clone()
     }
@@ -264,7 +286,7 @@ impl Database {
         self.connection.is_some()
     }
 
-    /// The database's file, unless it is in memory.
+    /// The database's file; `None` for a database in memory.
     pub fn file(&self) -> Option<&Path> {
         match &self.location {
             Location::File(path) => Some(path),
@@ -272,12 +294,12 @@ impl Database {
         }
     }
 
-    /// Whether other connections may change the database.
+    /// Whether other connections can open and change the database.
     pub(crate) fn is_shared_file(&self) -> bool {
         self.file().is_some() && !self.is_staged
     }
 
-    /// Whether the database may only be read.
+    /// Whether the connection is read-only.
     ///
     /// # Errors
     /// [`Error::DatabaseClosed`].
@@ -292,40 +314,41 @@ impl Database {
             .is_some_and(|connection| !connection.is_autocommit())
     }
 
-    /// A statement, prepared once and kept, that sees everything that was written.
+    /// Flushes the write buffer and returns a cached prepared statement.
     pub(crate) fn prepare(&self, sql: &str) -> Result<CachedStatement<'_>> {
         self.flush()?;
         self.prepare_directly(sql)
     }
 
-    /// A statement that does not see what is buffered.
+    /// Returns a cached prepared statement without flushing. It does not see buffered writes.
     pub(crate) fn prepare_directly(&self, sql: &str) -> Result<CachedStatement<'_>> {
         self.checked(self.connection()?.prepare_cached(sql))
     }
 
-    /// Runs a statement that returns no rows; returns how many rows it changed.
+    /// Flushes, runs a statement that returns no rows, and returns the number of rows changed.
     pub(crate) fn run(&self, sql: &str, params: impl Params) -> Result<usize> {
         self.checked(self.prepare(sql)?.execute(params))
     }
 
-    /// Runs a statement that has nothing to do with what is buffered.
+    /// Runs a statement on tables that are not buffered. Creates the pending savepoints in SQL
+    /// first, so that the statement can be rolled back.
     pub(crate) fn run_unbuffered(&self, sql: &str, params: impl Params) -> Result<usize> {
         self.create_savepoints()?;
         self.checked(self.prepare_directly(sql)?.execute(params))
     }
 
-    /// Runs a statement of transaction control.
+    /// Runs a statement of transaction control, without flushing.
     pub(crate) fn run_directly(&self, sql: &str) -> Result<()> {
         let done = self.checked(self.prepare_directly(sql)?.execute([]));
         done.map(drop)
     }
 
-    /// Runs one or more statements without parameters.
+    /// Runs one or more statements without parameters, without flushing.
     pub fn execute(&self, sql: &str) -> Result<()> {
         Ok(self.connection()?.execute_batch(sql)?)
     }
 
-    /// The first row's first value.
+    /// Flushes, and returns the first value of the first row.
     pub(crate) fn value<T: rusqlite::types::FromSql>(
         &self,
         sql: &str,
@@ -334,7 +357,7 @@ impl Database {
         self.row(sql, params, |row| row.get(0))
     }
 
-    /// As [`Database::value`], from tables that are not buffered.
+    /// Like [`Database::value`], without flushing.
     pub(crate) fn peek_value<T: rusqlite::types::FromSql>(
         &self,
         sql: &str,
@@ -343,7 +366,7 @@ impl Database {
         self.peek_row(sql, params, |row| row.get(0))
     }
 
-    /// The first row, mapped.
+    /// Flushes, and returns the first row, mapped.
     pub(crate) fn row<T>(
         &self,
         sql: &str,
@@ -354,7 +377,7 @@ impl Database {
         self.peek_row(sql, params, map)
     }
 
-    /// As [`Database::row`], from tables that are not buffered.
+    /// Like [`Database::row`], without flushing.
     pub(crate) fn peek_row<T>(
         &self,
         sql: &str,
@@ -369,7 +392,7 @@ impl Database {
         self.checked(row())
     }
 
-    /// All rows, mapped.
+    /// Flushes, and returns all rows, mapped.
     pub(crate) fn rows<T>(
         &self,
         sql: &str,
@@ -380,7 +403,7 @@ impl Database {
         self.peek_rows(sql, params, map)
     }
 
-    /// As [`Database::rows`], from tables that are not buffered.
+    /// Like [`Database::rows`], without flushing.
     pub(crate) fn peek_rows<T>(
         &self,
         sql: &str,
@@ -392,17 +415,17 @@ impl Database {
         self.checked(rows())
     }
 
-    /// Makes the tables of one part where they are missing.
+    /// Creates the tables of one part that do not exist.
     ///
     /// # Errors
-    /// SQLite's, before anything is written, where a table lacks a column.
+    /// SQLite's error, before anything is written, if a table lacks a column.
     pub fn create(&self, part: Part) -> Result<()> {
         self.check_columns(&[part])?;
         self.execute(part.sql())
     }
 
-    /// Makes empty tables for those that an old store may lack, for this connection only, which
-    /// only reads.
+    /// Creates empty temporary tables in place of those that an old store may lack. For read-only
+    /// connections.
     ///
     /// # Errors
     /// SQLite's errors.
@@ -415,7 +438,7 @@ impl Database {
             if self.has_table(table)? {
                 continue;
             }
-            // What is temporary is not written to the store.
+            // Temporary tables are not written to the store's file.
             let sql = part
                 .sql()
                 .replace("CREATE TABLE IF NOT EXISTS", "CREATE TEMP TABLE")
@@ -427,11 +450,11 @@ impl Database {
         Ok(())
     }
 
-    /// Begins a transaction that may write, unless one is open.
+    /// Begins a write transaction, unless a transaction is open.
     ///
     /// # Errors
-    /// SQLite's `SQLITE_BUSY` when another connection writes for longer than the timeout;
-    /// [`Error::Torn`].
+    /// `SQLITE_BUSY` if another connection writes for longer than the timeout; [`Error::Torn`];
+    /// [`Error::Faulted`].
     pub fn begin(&self) -> Result<()> {
         if self.signal.is_held() && self.in_transaction() {
             return Ok(());
@@ -445,7 +468,7 @@ impl Database {
         Ok(())
     }
 
-    /// Commits the open transaction.
+    /// Flushes the write buffer and commits the open transaction.
     pub fn commit(&self) -> Result<()> {
         self.flush_all()?;
         self.before_commit();
@@ -455,7 +478,7 @@ impl Database {
         Ok(())
     }
 
-    /// The journal mode that SQLite settles on when asked for `mode`.
+    /// Requests a journal mode, and returns the mode that SQLite chose.
     fn set_journal_mode(&self, mode: &'static str) -> Result<String> {
         let sql = format!("PRAGMA journal_mode={mode}");
         let mut statement = self.connection()?.prepare(&sql)?;
@@ -466,13 +489,12 @@ impl Database {
         }
     }
 
-    /// Chooses between safety (WAL, synced at every commit) and speed (no journal at all, with
-    /// which a rollback is impossible and a crash destroys the file).
-    ///
-    /// WAL lets exporters go on reading an older state while the kernel writes.
+    /// Selects the journal mode: if `fast`, no journal, so that a rollback is impossible and a
+    /// crash destroys the file; otherwise WAL, synced at every commit, which lets exporters read an
+    /// older commit while the kernel writes.
     ///
     /// # Errors
-    /// [`Error::InTransaction`]; [`Error::JournalMode`] when SQLite did not follow.
+    /// [`Error::InTransaction`]; [`Error::JournalMode`] if SQLite chose another mode.
     pub fn set_unsafe_fast_mode(&self, fast: bool) -> Result<()> {
         if self.in_transaction() {
             return Err(Error::InTransaction);
@@ -482,7 +504,7 @@ impl Database {
         } else {
             ("wal", "full")
         };
-        // SQLite ignores the request for no journal where it defends a file.
+        // In defensive mode, SQLite ignores a request for no journal.
         let connection = self.connection()?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, !fast)?;
         let found = self.set_journal_mode(wanted);
@@ -495,29 +517,29 @@ impl Database {
         self.execute(&format!("PRAGMA synchronous={synchronous}"))
     }
 
-    /// The whole database as bytes, from which [`Location::Serialized`] makes it anew.
+    /// Returns the database as bytes, for [`Location::Serialized`].
     pub fn serialize(&mut self) -> Result<Vec<u8>> {
         self.flush_all()?;
         let connection = self.connection.as_mut().ok_or(Error::DatabaseClosed)?;
         Ok(connection.serialize("main")?.to_vec())
     }
 
-    /// Closes the database. What was not committed is gone; what was open on it fails from now
-    /// on. Does nothing the second time.
+    /// Closes the database. Uncommitted writes are lost, and statements and readers fail from now
+    /// on, except readers that survive the close. Has no effect on a closed database.
     pub fn close(&mut self) {
         self.end_readers();
         self.transaction_lost();
         self.signal.close();
         self.statements.clear();
         if let Some(connection) = self.connection.take() {
-            // SQLite refuses to close only while statements are open, and there are none left.
-            // Should it refuse all the same, dropping the connection closes it.
+            // SQLite refuses to close only while statements are open, and all are finalized. If it
+            // refuses nevertheless, dropping the connection closes it.
             drop(connection.close());
             self.forget_file();
         }
     }
 
-    /// Takes note that the connection to a file was closed.
+    /// Records that a connection to a file was closed.
     pub(crate) fn forget_file(&self) {
         if self.file().is_some() {
             open_files::forget();
@@ -527,7 +549,7 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        // Statements first: they belong to the connection.
+        // Statements must be finalized before their connection closes.
         self.statements.clear();
         if self.connection.take().is_some() {
             self.forget_file();
@@ -535,10 +557,11 @@ impl Drop for Database {
     }
 }
 
-/// SQLite's error without the path that rusqlite adds, which callers do not expect.
+/// Converts an error of opening a file to SQLite's own, without the path that rusqlite appends, as
+/// the reference reports it.
 pub(crate) fn open_error(error: rusqlite::Error, path: &Path) -> Error {
     let error = match error {
-        // It has no words for this but the path.
+        // The message consists of the path alone.
         rusqlite::Error::SqliteFailure(failure, Some(message)) if Path::new(&message) == path => {
             rusqlite::Error::SqliteFailure(failure, None)
         }
@@ -561,19 +584,19 @@ pub(crate) fn open_error(error: rusqlite::Error, path: &Path) -> Error {
     }
 }
 
-/// Limits strings, blobs and rows, and the text of statements, as better-sqlite3 does: what it
-/// does not take, no caller of the reference could read.
+/// Limits the lengths of strings, blobs, rows and SQL text as better-sqlite3 does: the reference
+/// cannot read longer ones.
 fn limit_lengths(connection: &Connection) {
     let set = |limit, length: usize| {
         let length = i32::try_from(length).unwrap_or(i32::MAX);
-        // It fails only for a limit that does not exist.
+        // Fails only for an unknown limit.
         drop(connection.set_limit(limit, length));
     };
     set(Limit::SQLITE_LIMIT_LENGTH, limits().value_bytes);
     set(Limit::SQLITE_LIMIT_SQL_LENGTH, Limits::DEFAULT.value_bytes);
 }
 
-/// The directory that a file lies in.
+/// The parent directory of a file.
 fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,

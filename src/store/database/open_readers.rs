@@ -1,10 +1,10 @@
-//! The span readers that are open on a database, and what they have yet to read.
+//! Open span readers, and the items that they have not read yet.
 //!
-//! Readers on the store's own connection are copied on write: before items are deleted, rolled back or
-//! inserted, the database saves those that its open readers have yet to read (`saved_items.rs`). So a
-//! rollback costs what the crank has written (`item_changes.rs`), not what readers have yet to read, and
-//! memory is bounded by the limits. If items cannot be saved, the reader reports the failure at its
-//! next step; the call that changes the store succeeds.
+//! Readers on the store's own connection are copied on write: before items are deleted, rolled back
+//! or inserted, the database saves the items that open readers still need (`saved_items.rs`). So
+//! the cost of a rollback depends on what the crank has written (`item_changes.rs`), not on the
+//! size of the readers' spans, and limits bound the memory. If items cannot be saved, the reader
+//! fails at its next step; the call that changes the store succeeds.
 
 use std::sync::{Arc, Mutex};
 
@@ -20,42 +20,42 @@ use crate::store::records::item_batch::{ITEM_BYTES, ItemBatch};
 use crate::store::tasks::limits::limits;
 use crate::store::tasks::lock;
 
-/// Where a reader finds what was not saved for it.
+/// Where a reader reads items that were not saved.
 pub(crate) enum Source {
     /// The store's own connection.
     Own,
-    /// A state that does not change.
+    /// A read transaction on another connection.
     View(Arc<SpanView>),
 }
 
-/// Items that were saved for a reader.
+/// A range of items saved for a reader.
 pub(crate) struct Saved {
     start_pos: i64,
     end_pos: i64,
     range: Arc<SavedRange>,
 }
 
-/// A place in a span.
+/// The state of a span reader.
 pub(crate) struct ReaderState {
     pub(crate) vat_id: Vec<u8>,
     pub(crate) next_pos: i64,
     pub(crate) end_pos: i64,
     pub(crate) source: Source,
-    /// What was saved: ranges that do not overlap, in order.
+    /// Saved ranges, which do not overlap, in order.
     pub(crate) saved: Vec<Saved>,
-    /// Why something could not be saved.
+    /// Why items could not be saved.
     pub(crate) failure: Option<Error>,
-    /// How many items were fetched, to be compared with `expected` at the end.
+    /// The number of items fetched, which is compared with `expected` at the end.
     pub(crate) found: i64,
-    /// How many there should be; `None` when that is not to be checked.
+    /// The expected number of items; `None` to skip the check.
     pub(crate) expected: Option<i64>,
-    /// What was fetched and has yet to be read, from the item of this number on.
+    /// Fetched items. Those from index `read` on were not returned yet.
     pub(crate) fetched: ItemBatch,
     pub(crate) read: usize,
-    /// A batch that was read, whose memory is used again.
+    /// A consumed batch, whose memory is reused.
     pub(crate) spare: ItemBatch,
     pub(crate) exhausted: bool,
-    /// Whether it goes on when the database is closed.
+    /// Whether the reader stays usable after the database is closed.
     pub(crate) survives_close: bool,
 }
 
@@ -64,12 +64,12 @@ impl ReaderState {
         self.read < self.fetched.len()
     }
 
-    /// Whether what is done to the store makes a difference to it.
+    /// Whether changes of the store affect it.
     fn depends_on_store(&self) -> bool {
         !self.exhausted && matches!(self.source, Source::Own)
     }
 
-    /// Fetches at least one item, if there is one, and about `limit` bytes.
+    /// Fetches about `limit` bytes of items; at least one item if any is left.
     pub(crate) fn fetch(&mut self, db: &Database, limit: usize) -> Result<()> {
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
@@ -120,14 +120,14 @@ impl ReaderState {
         Ok(())
     }
 
-    /// There is nothing left to fetch.
+    /// Marks the reader as exhausted and releases what it holds.
     pub(crate) fn exhaust(&mut self) {
         self.exhausted = true;
         self.saved = Vec::new();
         self.source = Source::Own;
     }
 
-    /// Of `start_pos` to `end_pos`, what has yet to be read and was not saved.
+    /// The parts of `start_pos` to `end_pos` (exclusive) that were neither read nor saved.
     fn unsaved(&self, start_pos: i64, end_pos: i64) -> Vec<(i64, i64)> {
         let mut unsaved = Vec::new();
         let mut start_pos = start_pos.max(self.next_pos);
@@ -144,7 +144,7 @@ impl ReaderState {
         unsaved
     }
 
-    /// Saves what it has yet to read of a range of positions.
+    /// Saves the items of a range that were not read yet.
     pub(crate) fn save(&mut self, saving: &mut Saving<'_>, start_pos: i64, end_pos: i64) {
         if self.exhausted || self.failure.is_some() {
             return;
@@ -161,12 +161,12 @@ impl ReaderState {
         self.saved.sort_by_key(|saved| saved.start_pos);
     }
 
-    /// Saves everything that it has yet to read.
+    /// Saves all items that were not read yet.
     pub(crate) fn save_rest(&mut self, saving: &mut Saving<'_>) {
         self.save(saving, self.next_pos, self.end_pos);
     }
 
-    /// Saves what it has yet to read of what a change concerns.
+    /// Saves the items of a change that were not read yet.
     fn save_change(&mut self, saving: &mut Saving<'_>, change: &Change) {
         match change {
             Change::Any => self.save_rest(saving),
@@ -190,8 +190,8 @@ impl ReaderState {
     }
 }
 
-/// Gives `take` the items from `start_pos` up to, not including, `end_pos`, in order, until it returns
-/// false. Returns whether it was given all.
+/// Passes the items from `start_pos` to `end_pos` (exclusive) to `take`, in order, until it returns
+/// false. Returns whether all were passed.
 fn read_items(
     db: &Database,
     vat_id: &[u8],
@@ -214,7 +214,7 @@ fn read_items(
     Ok(true)
 }
 
-/// What is saved for readers in one go. Several readers of the same items share what is saved.
+/// Saves items for several readers; readers of the same items share them.
 pub(crate) struct Saving<'a> {
     db: &'a Database,
     done: Vec<(Vec<u8>, Saved)>,
@@ -240,7 +240,7 @@ impl<'a> Saving<'a> {
             let shares = |(of, saved): &&(Vec<u8>, Saved)| {
                 of == vat_id && saved.start_pos <= start_pos && start_pos < saved.end_pos
             };
-            // Views may be of different states.
+            // Different views may see different commits.
             let found = match source {
                 Source::Own => self.done.iter().find(shares),
                 Source::View(_) => None,
@@ -281,7 +281,7 @@ impl<'a> Saving<'a> {
             };
             outcome
         });
-        // A database that has failed once is not used again.
+        // A temporary database that has failed once is not used again.
         let range = copied.inspect_err(|_| self.db.forget_saved_items())?;
         if matches!(source, Source::Own) {
             let saved = Saved {
@@ -296,10 +296,10 @@ impl<'a> Saving<'a> {
 }
 
 impl Database {
-    /// Remembers a reader, so that what it has yet to read is saved before it changes.
+    /// Registers a reader, so that items are saved for it before they change.
     pub(crate) fn register(&self, reader: &Arc<Mutex<ReaderState>>) {
         let mut readers = self.readers.borrow_mut();
-        // Looked through only when it has doubled, so that many readers cost no more each.
+        // The list is pruned only when it is full, so the cost per reader is constant.
         if readers.len() >= readers.capacity() {
             readers.retain(|reader| reader.strong_count() > 0);
             let length = readers.len();
@@ -308,7 +308,7 @@ impl Database {
         readers.push(Arc::downgrade(reader));
     }
 
-    /// Does something to each reader that is open.
+    /// Calls `act` for each open reader.
     fn for_each_reader(&self, mut act: impl FnMut(&mut ReaderState, &mut Saving<'_>)) {
         if self.connection.is_none() || self.readers.borrow().is_empty() {
             return;
@@ -319,7 +319,7 @@ impl Database {
             let Some(reader) = reader.upgrade() else {
                 return false;
             };
-            // One that a panic has left unsound says so itself.
+            // A reader that a panic has left inconsistent reports that itself.
             let Ok(mut state) = lock::lock_sound(&reader) else {
                 return false;
             };
@@ -329,8 +329,7 @@ impl Database {
         self.readers.replace(readers);
     }
 
-    /// Saves what open readers have yet to read of items that are about to change, and takes note of the
-    /// change.
+    /// Saves items for open readers before they change, and records the change.
     pub(crate) fn before_change(&self, vat_id: &[u8], start_pos: i64, end_pos: i64) {
         self.for_each_reader(|state, saving| {
             if state.depends_on_store() && state.vat_id == vat_id {
@@ -343,7 +342,7 @@ impl Database {
         }
     }
 
-    /// Saves what open readers have yet to read of items that a return to a savepoint changes.
+    /// Saves items for open readers before a rollback to a savepoint changes them.
     pub(crate) fn before_rollback(&self, savepoint: usize) {
         let changes = self.buffer.borrow().item_changes.since(savepoint).to_vec();
         if changes.contains(&Change::Any) {
@@ -358,10 +357,10 @@ impl Database {
         });
     }
 
-    /// Saves what is needed before a tool's statement, which may change any item, and takes note of the
-    /// change.
+    /// Saves items for open readers before SQL of a tool, which may change any item, and records
+    /// the change.
     pub(crate) fn before_tool_sql(&self) {
-        // A tool may change the journal mode, for which no other connection may be open.
+        // A tool may change the journal mode, which fails while another connection is open.
         self.idle_span_view.clear();
         self.detach_readers();
         if self.in_transaction() {
@@ -369,8 +368,8 @@ impl Database {
         }
     }
 
-    /// Sees to it that no open reader needs this connection any more: what the transaction has changed is
-    /// saved, and the rest is read in a view. Where there can't be one, everything is saved.
+    /// Makes open readers independent of this connection: saves the items that the transaction has
+    /// changed, and reads the rest in a view. If a view is not possible, saves all.
     pub(crate) fn detach_readers(&self) {
         let mut is_needed = false;
         self.for_each_reader(|state, _| is_needed |= state.depends_on_store());
@@ -378,9 +377,10 @@ impl Database {
             return;
         }
         let changes = self.buffer.borrow().item_changes.all().to_vec();
-        let view = match changes.contains(&Change::Any) {
-            true => None,
-            false => self.span_view(),
+        let view = if changes.contains(&Change::Any) {
+            None
+        } else {
+            self.span_view()
         };
         self.for_each_reader(|state, saving| {
             if !state.depends_on_store() {
@@ -396,15 +396,15 @@ impl Database {
         });
     }
 
-    /// As [`Database::detach_readers`], before a commit. In memory, and out of sight of others,
-    /// nobody else can change what was committed.
+    /// Detaches readers before a commit, unless the database is in memory or staged, where no other
+    /// connection can change what is committed.
     pub(crate) fn before_commit(&self) {
         if self.is_shared_file() {
             self.detach_readers();
         }
     }
 
-    /// Saves everything that open readers have yet to read, so that no other connection is needed.
+    /// Saves all unread items of open readers, and closes the other connections.
     pub(crate) fn save_readers(&self) {
         self.for_each_reader(|state, saving| {
             state.save_rest(saving);
@@ -414,8 +414,8 @@ impl Database {
         self.idle_span_view.clear();
     }
 
-    /// Ends views that have kept the log from starting again for too long, having saved what their
-    /// readers have yet to read.
+    /// Ends views that have kept the log from restarting for too long, after saving the unread
+    /// items of their readers.
     pub(crate) fn bound_log(&self) {
         let mut views = self.views.borrow_mut();
         views.retain(|view| view.strong_count() > 0);
@@ -430,13 +430,13 @@ impl Database {
                 && view.log_growth(log_bytes) > limit
             {
                 state.save_rest(saving);
-                // Nothing is left to be read there.
+                // The view is no longer needed.
                 state.source = Source::Own;
             }
         });
     }
 
-    /// Ends all readers but those that go on after the database is closed, for which everything is saved.
+    /// Ends all readers. Items are saved for those that stay usable after the database is closed.
     pub(crate) fn end_readers(&self) {
         self.for_each_reader(|state, saving| {
             if state.survives_close {

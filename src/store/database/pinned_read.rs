@@ -1,47 +1,46 @@
-//! Reading a store as of one moment, even if SQLite ends the read transaction.
+//! Pins a connection to one commit, even if SQLite ends its read transaction.
 //!
-//! When the disk fails while something is read, SQLite ends the whole transaction. Whoever asks
-//! again would be shown the state of that later time, and not notice. So a database that is to be
-//! read as of one moment begins its transaction anew, and looks whether anybody has committed
-//! meanwhile.
+//! When the disk fails during a read, SQLite ends the whole transaction. The next read would see a
+//! later commit without any notice. So a pinned connection begins a new transaction, and checks
+//! that nobody has committed meanwhile.
 
 use rusqlite::Connection;
 
 use super::Database;
 use crate::store::error::{Error, Result};
 
-/// Which state of the database is read.
+/// Which commit a connection reads.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) enum PinnedRead {
-    /// Whichever there is.
+    /// Any.
     #[default]
     Any,
-    /// The one that SQLite had this number for; `None` if it could not be asked.
+    /// The commit with this data version; `None` if it could not be read.
     Fixed(Option<i64>),
 }
 
 impl Database {
-    /// From now on, reads nothing but the state that the open read transaction sees.
+    /// Pins the connection to the commit that its open read transaction sees.
     pub(crate) fn pin_read(&self) {
         let version = self.peek_value("PRAGMA data_version", []).ok().flatten();
         self.pinned_read.set(PinnedRead::Fixed(version));
     }
 
-    /// Ends the read transaction, if SQLite has not.
+    /// Unpins the connection, and ends its read transaction unless SQLite already has.
     ///
     /// # Errors
     /// [`Error::DatabaseClosed`]; SQLite's errors.
     pub(crate) fn unpin_read(&self) -> Result<()> {
         self.pinned_read.set(PinnedRead::Any);
         let connection = self.connection()?;
-        match connection.is_autocommit() {
-            true => Ok(()),
-            false => self.execute("ROLLBACK"),
+        if connection.is_autocommit() {
+            return Ok(());
         }
+        self.execute("ROLLBACK")
     }
 }
 
-/// Sees to it that the connection is in a transaction that sees the moment's state.
+/// Makes sure that the connection is in a transaction that sees the pinned commit.
 ///
 /// # Errors
 /// [`Error::PinnedReadLost`]; SQLite's errors.
@@ -55,7 +54,7 @@ pub(crate) fn check(pinned_read: PinnedRead, connection: &Connection) -> Result<
 fn return_to(version: Option<i64>, connection: &Connection) -> Result<()> {
     connection.execute_batch("BEGIN")?;
     let read = || {
-        // The transaction begins with the first look at the file.
+        // The transaction starts at the first read.
         connection.query_row("SELECT COUNT(*) FROM sqlite_schema", [], |_| Ok(()))?;
         connection.query_row("PRAGMA data_version", [], |row| row.get(0))
     };
@@ -79,7 +78,7 @@ mod tests {
     use crate::store::transfer::exporter::Exporter;
 
     #[test]
-    fn a_lost_transaction_is_begun_anew_or_missed() {
+    fn a_lost_transaction_is_restarted_or_reported() {
         let directory = tempfile::tempdir().unwrap();
         let location = Location::File(
             directory
@@ -91,7 +90,7 @@ mod tests {
         store.host_set(b"host.height", b"1").unwrap();
         store.commit().unwrap();
         let exporter = Exporter::open(directory.path(), ArtifactMode::Operational).unwrap();
-        // As SQLite does when it can't read.
+        // SQLite does the same if a read fails.
         let lose = || {
             let db = exporter.database().lock();
             db.connection().unwrap().execute_batch("ROLLBACK").unwrap();

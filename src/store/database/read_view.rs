@@ -1,10 +1,10 @@
-//! One state of a store on several connections, which only read.
+//! A consistent view of a store: several read-only connections that see the same commit.
 //!
-//! Each connection is in a read transaction, and all of them see the same commit, so that work may
-//! be cut up among threads while a kernel goes on committing. SQLite has no call that gives a
-//! second connection the state of the first (but for one that takes a build option and unsafe
-//! code). So all begin one after the other, and the WAL-index says whether anybody has committed
-//! meanwhile: then they begin anew. Blocks are seconds apart, and beginning takes microseconds.
+//! Work on a view can be divided among threads while a kernel commits. SQLite cannot give a second
+//! connection the snapshot of the first, except with a compile-time option and unsafe code.
+//! Therefore all connections begin a transaction in turn, and the WAL index shows whether anyone
+//! has committed meanwhile; if so, they begin again. Blocks are seconds apart, and beginning takes
+//! microseconds.
 
 use std::io::{ErrorKind, Read};
 use std::path::Path;
@@ -26,39 +26,38 @@ use crate::store::fs::{open, open_files};
 use crate::store::tasks::limits::page_cache_kib;
 use crate::store::tasks::monitor::Monitor;
 
-/// How often to begin anew before making do with one connection.
+/// Number of attempts before falling back to one connection.
 const ATTEMPTS: u32 = 100;
 
-/// After how many steps of SQLite's machine it is asked whether to go on. A step takes less than
-/// a microsecond, or a page's reading.
+/// Number of virtual-machine steps between checks for an abort. A step takes less than a
+/// microsecond, or the time to read a page.
 const STEPS: i32 = 2000;
 
-/// A state of a store.
+/// A consistent view of a store.
 pub(crate) struct ReadView {
     connections: Vec<Database>,
 }
 
-/// How to open the file, such that it stays as it is.
+/// How to open the file without changing it.
 #[derive(Debug, Clone, Copy)]
 enum Access {
-    /// For reading and writing, of which no use is made, except that SQLite rolls back a
-    /// transaction that was not finished: a writable connection removes the log that it has to
-    /// make.
+    /// Opens the file for writing, but writes nothing, except that SQLite rolls back an unfinished
+    /// transaction. A writable connection removes the log file that SQLite creates.
     ReadWrite,
-    /// For reading alone.
+    /// Opens the file read-only.
     ReadOnly,
-    /// As a file that nobody changes, where no log can be made, and neither a log nor a journal
-    /// is left. SQLite would read neither.
+    /// Opens the file as immutable, if SQLite cannot create a log and there is neither a log nor a
+    /// journal. SQLite would read neither.
     Immutable,
 }
 
 impl ReadView {
-    /// The last commit of the store in a directory, on as many connections as are wanted; on one
-    /// if others commit all the time. `stop` makes whatever SQLite is doing end with
-    /// `SQLITE_INTERRUPT`, as aborting does.
+    /// Opens the last commit of the store in a directory on `wanted` connections, or on one if
+    /// others commit continually. Setting `stop`, or an abort of `monitor`, interrupts SQLite,
+    /// which returns `SQLITE_INTERRUPT`.
     ///
     /// # Errors
-    /// [`Error::NoStore`] where there is no SQLite file; [`Error::UnreadableLog`];
+    /// [`Error::NoStore`] if there is no SQLite file; [`Error::UnreadableLog`];
     /// [`Error::UnfinishedTransaction`]; [`Error::Aborted`]; SQLite's errors.
     pub(crate) fn open(
         directory: &Path,
@@ -82,7 +81,7 @@ impl ReadView {
             connections.push(open(&file, access)?);
         }
         for connection in &mut connections {
-            // It fails where the schema can't be read, which whoever reads on hears of again.
+            // Fails if the schema cannot be read. A later read reports the same error.
             drop(
                 connection
                     .execute_batch(&format!("PRAGMA cache_size=-{}", page_cache_kib::READ_VIEW)),
@@ -98,11 +97,11 @@ impl ReadView {
         })
     }
 
-    /// The last commit of the store in a directory, on one connection, which has empty tables for
-    /// those that an old store may lack.
+    /// Opens the last commit of the store in a directory on one connection, with empty tables in
+    /// place of those that an old store may lack.
     ///
     /// # Errors
-    /// As [`ReadView::open`]; [`Error::NoStore`] for another database, too.
+    /// Those of [`ReadView::open`]; [`Error::NoStore`] also for a database that is not a store.
     pub(crate) fn open_one(directory: &Path, monitor: &Monitor) -> Result<Database> {
         let mut connections = ReadView::open(directory, 1, monitor, &Arc::default())?.connections;
         let db = connections
@@ -117,7 +116,7 @@ impl ReadView {
         Ok(db)
     }
 
-    /// The connections; at least one.
+    /// The connections, at least one.
     pub(crate) fn into_connections(self) -> Vec<Database> {
         self.connections
     }
@@ -137,7 +136,7 @@ fn open_first(file: &Path) -> Result<(Access, Connection)> {
     }
     if is_access_denied(&opened) {
         if has_log(file) {
-            // If the file itself can't be opened, that is what is wrong.
+            // If the file itself cannot be opened, report that instead.
             drop(open(file, Access::ReadOnly)?);
             return Err(Error::UnreadableLog(file.to_owned()));
         }
@@ -150,7 +149,7 @@ fn open_first(file: &Path) -> Result<(Access, Connection)> {
     }
     match opened {
         Ok(connection) => Ok((access, connection)),
-        // The rest of a file whose schema can't be read is there all the same.
+        // The schema is damaged, but the rest of the file may be readable.
         Err(Error::Sqlite { code, .. }) if code.starts_with("SQLITE_CORRUPT") => {
             Ok((Access::ReadOnly, open(file, Access::ReadOnly)?))
         }
@@ -158,14 +157,14 @@ fn open_first(file: &Path) -> Result<(Access, Connection)> {
     }
 }
 
-/// Rolls back the transaction that a process without a log did not finish, as SQLite does whenever
-/// the file is opened for writing: before that, the file may hold a state that was never committed.
+/// Rolls back a transaction that a process without a WAL did not finish, as SQLite does whenever
+/// the file is opened for writing. Before that, the file may contain uncommitted changes.
 ///
 /// # Errors
-/// [`Error::UnfinishedTransaction`] where this user may not do so; SQLite's errors.
+/// [`Error::UnfinishedTransaction`] if this user lacks the permissions; SQLite's errors.
 fn roll_back(file: &Path) -> Result<()> {
-    // In a directory that can't be written to SQLite would change the file and then fail, since
-    // it could not remove the journal.
+    // If the directory is not writable, SQLite would change the file and then fail to remove the
+    // journal.
     if can_remove_from_directory(file) {
         let opened = open(file, Access::ReadWrite).and_then(check_readable);
         if !is_access_denied(&opened) {
@@ -175,7 +174,7 @@ fn roll_back(file: &Path) -> Result<()> {
     Err(Error::UnfinishedTransaction(file.to_owned()))
 }
 
-/// Whether this user may remove files from the directory of a file, as far as can be told.
+/// Whether this user may remove files from the file's directory, as far as can be determined.
 fn can_remove_from_directory(file: &Path) -> bool {
     #[cfg(unix)]
     {
@@ -191,14 +190,14 @@ fn can_remove_from_directory(file: &Path) -> bool {
     }
 }
 
-/// Whether there may be commits in a log, or somebody may be about to make some.
+/// Whether the log may contain commits, or another process may be writing to it.
 fn has_log(file: &Path) -> bool {
     let look = |suffix| sidecar(file, suffix).symlink_metadata();
     look("-wal").is_ok_and(|found| found.len() > 0 || look("-shm").is_ok())
 }
 
-/// Whether there is a journal that may have to be rolled back: SQLite clears the beginning of one
-/// that is done with, or cuts it off.
+/// Whether there is a journal that may have to be rolled back. SQLite zeroes or truncates a
+/// finished journal.
 fn has_hot_journal(file: &Path) -> bool {
     let mut first = [0];
     match open::open(&sidecar(file, "-journal")) {
@@ -211,8 +210,8 @@ fn has_code<T>(outcome: &Result<T>, expected: &str) -> bool {
     matches!(outcome, Err(Error::Sqlite { code, .. }) if *code == expected)
 }
 
-/// Whether SQLite may not write to the file, or to those beside it. That it can't for a moment, or
-/// can't find them, is another matter.
+/// Whether SQLite lacks permission to open or write the file or its sidecar files. Other causes,
+/// such as a limit or a failing disk, do not count.
 fn is_access_denied<T>(outcome: &Result<T>) -> bool {
     const OTHER_CAUSES: [&str; 6] = ["EMFILE", "ENFILE", "ENOMEM", "EIO", "ELOOP", "ENAMETOOLONG"];
     matches!(outcome, Err(Error::Sqlite { code, system, .. })
@@ -246,7 +245,7 @@ fn open(file: &Path, access: Access) -> Result<Connection> {
     Ok(connection)
 }
 
-/// Reads something, with which SQLite opens the file in earnest.
+/// Reads the schema. SQLite opens the file only at the first read.
 fn check_readable(connection: Connection) -> Result<Connection> {
     read_schema(&connection)?;
     Ok(connection)
@@ -270,7 +269,7 @@ fn immutable_uri(file: &Path) -> String {
     uri + "?immutable=1"
 }
 
-/// Begins a read transaction on each connection, such that all of them see the same state.
+/// Begins read transactions that all see the same commit.
 fn begin_at_same_commit(connections: &mut Vec<Connection>, monitor: &Monitor) -> Result<()> {
     let is_wal = connections.first().is_some_and(is_in_wal_mode);
     let look = |connections: &[Connection]| {
@@ -283,7 +282,7 @@ fn begin_at_same_commit(connections: &mut Vec<Connection>, monitor: &Monitor) ->
         for connection in connections.iter() {
             begin(connection)?;
         }
-        // Where there is no log, the first one's lock keeps everybody from committing.
+        // Without a log, the first connection's lock prevents commits.
         if connections.len() < 2 || before == look(connections) {
             return Ok(());
         }
@@ -299,7 +298,7 @@ fn begin_at_same_commit(connections: &mut Vec<Connection>, monitor: &Monitor) ->
 fn begin(connection: &Connection) -> Result<()> {
     connection.execute_batch("BEGIN")?;
     match read_schema(connection) {
-        // Whoever reads on hears of it again.
+        // A later read reports the same error.
         Err(Error::Sqlite { code, .. }) if code.starts_with("SQLITE_CORRUPT") => Ok(()),
         outcome => outcome,
     }
@@ -354,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn a_store_at_rest_stays_as_it_is() {
+    fn a_closed_store_is_not_changed() {
         let directory = tempfile::tempdir().unwrap();
         store_in(directory.path()).close().unwrap();
         let file = file_in_directory(directory.path());
@@ -365,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_was_left_is_read_and_stays() {
+    fn a_leftover_log_is_read_and_kept() {
         let directory = tempfile::tempdir().unwrap();
         let copy = tempfile::tempdir().unwrap();
         let mut store = store_in(directory.path());
@@ -392,8 +391,8 @@ mod tests {
         );
     }
 
-    /// The files of a store without a log in the middle of a transaction that has changed the file,
-    /// in which `n` was "committed" before.
+    /// Creates the files of a store without a WAL in the middle of a transaction that has changed
+    /// the file. The value of `n` was "committed" before.
     fn leave_journal(directory: &Path) -> PathBuf {
         let living = tempfile::tempdir().unwrap();
         let mut store = store_in(living.path());
@@ -429,13 +428,13 @@ mod tests {
     }
 
     #[test]
-    fn a_transaction_that_was_not_finished_is_rolled_back() {
+    fn an_unfinished_transaction_is_rolled_back() {
         let directory = tempfile::tempdir().unwrap();
         let file = leave_journal(directory.path());
         assert_eq!(value_in(directory.path()), b"committed");
         assert!(!has_hot_journal(&file));
 
-        // Through a link: the journal lies beside what it leads to.
+        // Through a link: the journal is next to the link's target.
         #[cfg(unix)]
         {
             let linked = tempfile::tempdir().unwrap();
@@ -446,7 +445,7 @@ mod tests {
     }
 
     #[test]
-    fn a_journal_that_is_done_with_is_none() {
+    fn a_finished_journal_is_ignored() {
         let directory = tempfile::tempdir().unwrap();
         store_in(directory.path()).close().unwrap();
         let file = file_in_directory(directory.path());
@@ -456,7 +455,7 @@ mod tests {
             fs::write(&journal, contents).unwrap();
             assert_eq!(has_hot_journal(&file), is_left);
         }
-        // Nor is an empty log one with commits in it.
+        // An empty log contains no commits.
         let log = sidecar(&file, "-wal");
         fs::write(&log, "").unwrap();
         assert!(!has_log(&file));
@@ -465,7 +464,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_whose_name_means_something_in_a_uri() {
+    fn characters_with_a_meaning_in_uris_are_escaped() {
         let base = tempfile::tempdir().unwrap();
         // Windows has no file names with a question mark.
         let mark = if cfg!(windows) { "&" } else { "?" };
@@ -477,7 +476,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_store_is_refused() {
+    fn anything_but_a_store_is_refused() {
         let directory = tempfile::tempdir().unwrap();
         let refused = |directory: &Path, words: &str| {
             let error = view(directory, 1).err().unwrap();

@@ -1,8 +1,8 @@
-//! Items that span readers have yet to read and that are about to disappear from the store.
+//! Transcript items saved for open span readers before they are deleted from the store.
 //!
-//! They go to a temporary database of SQLite's: it holds what fits into its page cache in memory and
-//! the rest in a file without a name, and it uses the room of what was deleted again. All readers of a
-//! store share one, and items that several readers need are saved once.
+//! They are saved in a temporary SQLite database, which keeps as much as fits into its page cache
+//! in memory and the rest in an unnamed file, and reuses the space of deleted rows. All readers of
+//! a store share one such database, and items that several readers need are saved once.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -12,22 +12,22 @@ use crate::store::error::{Error, Result};
 use crate::store::tasks::limits::{limits, page_cache_kib};
 use crate::store::tasks::lock;
 
-/// A temporary database of items.
+/// A temporary database of saved items.
 pub(crate) struct SavedItems(Mutex<Connection>);
 
-/// Items of one range of positions. Dropping the last reference deletes them.
+/// The saved items of one range of positions. Dropping the last reference deletes them.
 pub(crate) struct SavedRange {
     items: Arc<SavedItems>,
     number: i64,
 }
 
 impl SavedItems {
-    /// A new, empty one.
+    /// Creates an empty temporary database.
     ///
     /// # Errors
     /// SQLite's errors.
     pub(crate) fn new() -> Result<Arc<SavedItems>> {
-        // The empty name is SQLite's for a temporary database.
+        // SQLite creates a temporary database for the empty name.
         let connection = Connection::open("")?;
         let cache_kib = (limits().item_batch_bytes / 1024).max(page_cache_kib::MIN_SAVED_ITEMS);
         // Nothing has to survive a failure: a range that could not be saved whole is not used.
@@ -41,7 +41,7 @@ impl SavedItems {
         Ok(Arc::new(SavedItems(Mutex::new(connection))))
     }
 
-    /// How many items there are.
+    /// The number of saved items.
     #[cfg(test)]
     pub(crate) fn count(&self) -> i64 {
         let connection = self.lock();
@@ -56,10 +56,10 @@ impl SavedItems {
 }
 
 impl SavedRange {
-    /// Saves the items that `give` hands to the function that it gets.
+    /// Saves a range of items. `give` receives a function and calls it with each position and item.
     ///
     /// # Errors
-    /// What `give` says; SQLite's errors.
+    /// Those of `give`; SQLite's errors.
     pub(crate) fn new(
         items: &Arc<SavedItems>,
         give: impl FnOnce(&mut dyn FnMut(i64, &[u8]) -> Result<()>) -> Result<()>,
@@ -79,7 +79,7 @@ impl SavedRange {
             });
         let ended = connection.execute_batch("COMMIT").map_err(Error::from);
         drop(connection);
-        // Dropping it, after a failure, deletes what it has.
+        // After a failure, dropping the range deletes the rows inserted so far.
         let range = Arc::new(SavedRange {
             items: items.clone(),
             number,
@@ -87,8 +87,8 @@ impl SavedRange {
         saved.and(ended).map(|()| range)
     }
 
-    /// Gives `take` the items from position `start` up to, not including, `end`, in order, until it
-    /// returns false. Returns whether it was given all.
+    /// Passes the items from position `start` to `end` (exclusive) to `take`, in order, until it
+    /// returns false. Returns whether all were passed.
     ///
     /// # Errors
     /// SQLite's errors.
@@ -119,11 +119,11 @@ impl SavedRange {
 impl Drop for SavedRange {
     fn drop(&mut self) {
         if Arc::strong_count(&self.items) == 1 {
-            // The whole database is dropped, which is sooner done.
+            // This drops the whole temporary database, which is faster than deleting rows.
             return;
         }
         let connection = self.items.lock();
-        // What can't be deleted goes with the database.
+        // Rows that cannot be deleted are removed with the database.
         for sql in [
             "DELETE FROM items WHERE number = ?",
             "DELETE FROM ranges WHERE number = ?",

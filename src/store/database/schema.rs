@@ -1,25 +1,25 @@
-//! The file format: six tables and an index, as the reference declares them.
+//! The file format: six tables and an index, declared as in the reference.
 //!
-//! There are two versions of the `snapshots` table in the field. The older one has the extra
-//! constraint `CHECK(compressedSnapshot is not null or inUse is null)`; as the tables are only
-//! made where they are missing, such a file is used as it is.
+//! There are two versions of the `snapshots` table. The older one has the extra constraint
+//! `CHECK(compressedSnapshot is not null or inUse is null)`. Tables are created only if they do not
+//! exist, so such a file is used unchanged.
 //!
-//! `isCurrent` and `inUse` are 1 or NULL, never 0: the UNIQUE constraints let a vat have one
-//! current span and one snapshot in use, but any number of historical ones.
+//! `isCurrent` and `inUse` are 1 or NULL, never 0: the UNIQUE constraints allow one current span
+//! and one snapshot in use for each vat, and any number of historical ones.
 //!
-//! A file whose tables lack a column, as those of stores from before incarnations were recorded do, is
-//! refused before anything is written to it.
+//! A file whose tables lack a column, like those from before incarnations were recorded, is refused
+//! before anything is written to it.
 
 use super::Database;
 use super::locate::no_store;
 use crate::store::error::{Error, Result};
 use std::path::Path;
 
-/// What the older `snapshots` table has besides.
+/// The extra constraint of the older `snapshots` table.
 pub(crate) const OLDER_SNAPSHOTS_CONSTRAINT: &str =
     "CHECK(compressedSnapshot is not null or inUse is null)";
 
-/// A sub-store's part of the schema.
+/// The part of the schema that belongs to a sub-store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     /// key-value state
@@ -30,11 +30,11 @@ pub enum Part {
     Snapshots,
     /// code bundles
     Bundles,
-    /// changes to the export data that the callback has yet to be told
+    /// changes of the export data that were not yet passed to the callback
     PendingExports,
 }
 
-/// SQL without comments and white space, in lower case.
+/// Removes comments and white space from SQL, and converts it to lower case.
 pub(crate) fn normalize_sql(sql: &str) -> String {
     sql.lines()
         .map(|line| line.split("--").next().unwrap_or_default())
@@ -45,7 +45,7 @@ pub(crate) fn normalize_sql(sql: &str) -> String {
 }
 
 impl Part {
-    /// All parts, in the order in which the reference makes them.
+    /// All parts, in the order in which the reference creates them.
     pub const ALL: [Part; 5] = [
         Part::PendingExports,
         Part::Kv,
@@ -54,11 +54,11 @@ impl Part {
         Part::Bundles,
     ];
 
-    /// The parts that an export is made of.
+    /// The parts that an export contains.
     pub(crate) const STORED: [Part; 4] =
         [Part::Kv, Part::Transcripts, Part::Snapshots, Part::Bundles];
 
-    /// The statements that make this part where it is missing.
+    /// The statements that create this part's tables if they do not exist.
     pub fn sql(self) -> &'static str {
         match self {
             Part::Kv => {
@@ -79,7 +79,7 @@ impl Part {
                  CREATE TABLE IF NOT EXISTS transcriptSpans (
                    vatID TEXT,
                    startPos INTEGER, -- the first position of the span
-                   endPos INTEGER, -- the position behind its last
+                   endPos INTEGER, -- the end position, exclusive
                    hash TEXT, -- over all of its items
                    isCurrent INTEGER CHECK (isCurrent = 1),
                    incarnation INTEGER,
@@ -119,8 +119,8 @@ impl Part {
         }
     }
 
-    /// Statements that can be prepared where this part's tables have all columns, in the order in which
-    /// the reference finds one missing.
+    /// Statements that can be prepared only if this part's tables have all columns, in the order in
+    /// which the reference notices a missing one.
     fn probes(self) -> &'static [&'static str] {
         match self {
             Part::Kv => &["SELECT value, key FROM kvStore"],
@@ -145,11 +145,11 @@ impl Part {
 }
 
 impl Database {
-    /// Fails if a table of these parts lacks a column. A table that is missing altogether is in order:
-    /// it is made later. Nothing is written.
+    /// Fails if a table of these parts lacks a column. A missing table is accepted, because it is
+    /// created later. Writes nothing.
     ///
     /// # Errors
-    /// SQLite's, in the reference's words, such as `no such column: incarnation`.
+    /// SQLite's error, with the reference's message, such as `no such column: incarnation`.
     pub(crate) fn check_columns(&self, parts: &[Part]) -> Result<()> {
         let connection = self.connection()?;
         for sql in parts.iter().flat_map(|part| part.probes()) {
@@ -161,7 +161,7 @@ impl Database {
         Ok(())
     }
 
-    /// As [`Database::check_columns`], for functions that the reference does not have.
+    /// Like [`Database::check_columns`], for functions that the reference does not have.
     ///
     /// # Errors
     /// [`Error::NoStore`], which says what is missing; SQLite's errors.
@@ -174,9 +174,9 @@ impl Database {
             } => no_store(
                 directory,
                 format!(
-                    "its {} has tables of another version ({message}), which @agoric/swing-store does \
-                     not open either. Nothing was changed. Restore the store from a backup of a later \
-                     time, or by state-sync",
+                    "its {} has tables of another version ({message}), which @agoric/swing-store \
+                     cannot open either. Nothing was changed. Restore the store from a more recent \
+                     backup or by state-sync",
                     super::locate::FILE_NAME
                 ),
             ),
@@ -191,7 +191,7 @@ mod tests {
     use crate::store::database::{Location, OpenOptions};
 
     #[test]
-    fn every_column_is_missed() {
+    fn every_missing_column_is_noticed() {
         let mut tried = 0;
         for part in Part::ALL {
             let db = || Database::open(Location::Memory, &OpenOptions::default()).unwrap();

@@ -1,9 +1,10 @@
-//! Compares what a database declares with what a store declares.
+//! Compares the declarations of a database with those of a store.
 //!
-//! A table's declaration decides what becomes of a write: a trigger changes it, a collation makes two
-//! keys one, a CHECK refuses it. So the declarations of a store's tables are compared token by token,
-//! and each other object is looked at. SQLite takes an object's kind and name from its SQL and not from
-//! the columns beside it, so this does, too: an object can't hide under another name.
+//! A table's declaration can change the effect of a write: a trigger changes the row, a collation
+//! makes two keys equal, a CHECK refuses the row. So the declarations of a store's tables are
+//! compared token by token, and every other object is reported. SQLite takes the kind and name of
+//! an object from its SQL, not from the other columns of its schema row. This does the same, so an
+//! object cannot hide under another name.
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -15,34 +16,35 @@ use super::Database;
 use super::schema::{OLDER_SNAPSHOTS_CONSTRAINT, Part};
 use crate::store::error::{Error, Result, show};
 
-/// The longest SQL of an object that is compared, in bytes. A store's own are far shorter.
+/// Maximum length of the SQL of an object that is compared, in bytes. A store's own SQL is far
+/// shorter.
 const MAX_SQL_BYTES: i64 = 100_000;
 
-/// How many characters of a stranger's SQL a message shows.
+/// Maximum number of characters of foreign SQL in a message.
 const MAX_SHOWN: usize = 120;
 
-/// How much a difference matters.
+/// The effect of a difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Harm {
-    /// Nothing that a store does is affected.
+    /// It does not affect a store.
     None,
-    /// Writes may be changed or refused.
+    /// It may change or refuse writes.
     Writes,
-    /// Reading may take forever, or give what nobody wrote.
+    /// Reads may never end, or return data that was not written.
     Reads,
 }
 
-/// How a database's schema differs from a store's.
+/// A difference between a database's schema and a store's.
 #[derive(Debug, Clone)]
 pub(crate) struct SchemaDifference {
-    /// The table of a store that it is about.
+    /// The store's table that it concerns, if any.
     pub(crate) table: Option<&'static str>,
     pub(crate) harm: Harm,
-    /// What differs, in words.
+    /// A description for messages.
     pub(crate) message: String,
 }
 
-/// The tables of a store, as SQLite compares names.
+/// The tables of a store. SQLite ignores the case of names.
 const TABLES: [&str; 6] = [
     "kvStore",
     "transcriptItems",
@@ -52,15 +54,15 @@ const TABLES: [&str; 6] = [
     "pendingExports",
 ];
 
-/// The table of a store that has a name.
+/// The store's table with a name.
 fn table_named(name: &str) -> Option<&'static str> {
     TABLES
         .into_iter()
         .find(|table| table.eq_ignore_ascii_case(name))
 }
 
-/// SQL cut into tokens: words and symbols in lower case, what is quoted as it stands, no comments and no
-/// white space.
+/// Splits SQL into tokens: words in lower case, symbols, and quoted tokens unchanged. Comments and
+/// white space are dropped.
 fn tokens(sql: &str) -> Vec<String> {
     let mut tokens = Vec::new();
     let mut rest = sql;
@@ -95,14 +97,14 @@ fn tokens(sql: &str) -> Vec<String> {
     tokens
 }
 
-/// Operators of two characters.
+/// Two-character operators.
 const OPERATORS: [&str; 8] = ["<>", "<=", ">=", "==", "!=", "||", "<<", ">>"];
 
 fn is_word(c: char) -> bool {
     c == '_' || c == '$' || c.is_ascii_alphanumeric() || !c.is_ascii()
 }
 
-/// The length of a quoted token, in which the quote stands twice for itself.
+/// The length of a quoted token. A doubled quote stands for itself.
 fn quoted_length(text: &str, quote: char) -> usize {
     let mut chars = text.char_indices().skip(1).peekable();
     while let Some((at, c)) = chars.next() {
@@ -117,7 +119,7 @@ fn quoted_length(text: &str, quote: char) -> usize {
     text.len()
 }
 
-/// A name without its quotes.
+/// Removes the quotes of a name.
 fn unquoted(token: &str) -> String {
     let inner = |close: char| token[1..].strip_suffix(close).unwrap_or(&token[1..]);
     match token.chars().next() {
@@ -129,22 +131,22 @@ fn unquoted(token: &str) -> String {
     }
 }
 
-/// An object as its SQL declares it.
+/// An object, parsed from its SQL.
 #[derive(Debug, PartialEq)]
 struct Declaration {
     /// `table`, `virtual table`, `index`, `unique index`, `trigger` or `view`.
     kind: String,
-    /// In lower case, since SQLite does not tell cases apart.
+    /// In lower case, because SQLite ignores case.
     name: String,
-    /// The table that an index or a trigger belongs to.
+    /// The table of an index or a trigger.
     on: Option<String>,
-    /// What follows the name. Of a table: its columns, its constraints in any fixed order, and what
-    /// follows the parentheses.
+    /// The tokens after the name. For a table: a part for each column, the constraints, sorted, and
+    /// what follows the parentheses.
     body: Vec<Vec<String>>,
 }
 
 impl Declaration {
-    /// Understands a statement that creates something; `None` for anything else.
+    /// Parses a CREATE statement; `None` for anything else.
     fn parse(sql: &[String]) -> Option<Declaration> {
         let mut rest = sql.iter().map(String::as_str).peekable();
         if rest.next()? != "create" {
@@ -190,7 +192,8 @@ impl Declaration {
         })
     }
 
-    /// The body without columns that `other` does not have, as far as these are names with types.
+    /// The body without the columns that `other` does not have, if they consist of a name and at
+    /// most a type.
     fn without_added_columns(&self, other: &Declaration) -> Vec<Vec<String>> {
         let is_added = |part: &Vec<String>| {
             (1..=2).contains(&part.len())
@@ -200,7 +203,7 @@ impl Declaration {
                     .iter()
                     .any(|theirs| theirs.first() == part.first())
         };
-        // The last part is what comes after the parentheses.
+        // The last part is what follows the parentheses.
         let (last, parts) = self
             .body
             .split_last()
@@ -209,7 +212,8 @@ impl Declaration {
         kept.chain([last]).cloned().collect()
     }
 
-    /// Whether this is an index over columns alone, which can refuse no row.
+    /// Whether this is an index of columns that is neither unique nor has a collation, so it cannot
+    /// refuse rows.
     fn is_plain_index(&self) -> bool {
         let words = self.body.first().map_or(&[][..], Vec::as_slice);
         self.kind == "index"
@@ -219,7 +223,8 @@ impl Declaration {
     }
 }
 
-/// A table's columns in their order, its constraints sorted, and what comes after the parentheses.
+/// Splits the body of a table into its columns in order, its constraints, sorted, and what follows
+/// the parentheses.
 fn table_body(words: Vec<String>) -> Vec<Vec<String>> {
     let mut words = words.into_iter();
     if words.next().as_deref() != Some("(") {
@@ -260,7 +265,7 @@ fn is_constraint(part: &[String]) -> bool {
     })
 }
 
-/// A row of the schema.
+/// A row of the schema table.
 struct Row {
     kind: String,
     name: String,
@@ -293,7 +298,7 @@ fn rows(connection: &Connection) -> Result<Vec<Row>> {
     Ok(found)
 }
 
-/// The accepted declarations of each object of a store. Each opening compares with them twice.
+/// The accepted declarations of a store's objects. Opening a store compares with them twice.
 static ACCEPTED: LazyLock<Vec<Declaration>> = LazyLock::new(accepted);
 
 fn accepted() -> Vec<Declaration> {
@@ -303,7 +308,7 @@ fn accepted() -> Vec<Declaration> {
             accepted.extend(Declaration::parse(statement));
         }
     }
-    // Stores of an earlier version of the reference have one more constraint.
+    // Stores of an older version of the reference have an additional constraint.
     let older = tokens(&Part::Snapshots.sql().replace(
         "UNIQUE (vatID, inUse)",
         &format!("UNIQUE (vatID, inUse), {OLDER_SNAPSHOTS_CONSTRAINT}"),
@@ -312,7 +317,7 @@ fn accepted() -> Vec<Declaration> {
     accepted
 }
 
-/// How the schema of a database differs from a store's, the tables that are missing left out.
+/// Compares the schema of a database with a store's. Missing tables are not differences.
 ///
 /// # Errors
 /// SQLite's errors.
@@ -326,7 +331,7 @@ pub(crate) fn differences(connection: &Connection) -> Result<Vec<SchemaDifferenc
                     table: None,
                     harm: Harm::Writes,
                     message: format!(
-                        "the schema has an entry without SQL, {}, which SQLite does not make",
+                        "the schema has an entry without SQL that SQLite did not create: {}",
                         named(&row.kind, &row.name)
                     ),
                 });
@@ -345,7 +350,7 @@ pub(crate) fn differences(connection: &Connection) -> Result<Vec<SchemaDifferenc
                 table: None,
                 harm: Harm::Reads,
                 message: format!(
-                    "the schema has an entry that declares nothing SQLite knows, {}: {}",
+                    "the schema has an entry, {}, that is not a declaration: {}",
                     named(&row.kind, &row.name),
                     shown(&tokens)
                 ),
@@ -358,7 +363,7 @@ pub(crate) fn differences(connection: &Connection) -> Result<Vec<SchemaDifferenc
                 table: Some(table),
                 harm: Harm::Reads,
                 message: format!(
-                    "the column {} of the table {table} is computed, or hidden, and no store has such a \
+                    "the column {} of the table {table} is generated or hidden; no store has such a \
                      column",
                     show(column.as_bytes())
                 ),
@@ -368,8 +373,8 @@ pub(crate) fn differences(connection: &Connection) -> Result<Vec<SchemaDifferenc
     Ok(differences)
 }
 
-/// Whether SQLite made a row by itself: an index that a UNIQUE or PRIMARY KEY constraint needs. One of a
-/// store's tables that is not the store's comes from a constraint, which differs, too.
+/// Whether SQLite created the row itself, as the index of a UNIQUE or PRIMARY KEY constraint. If a
+/// store's table has an additional one, its constraints differ, too.
 fn is_automatic(row: &Row) -> bool {
     row.kind == "index" && row.name.starts_with("sqlite_autoindex_")
 }
@@ -392,7 +397,7 @@ fn compare(accepted: &[Declaration], row: &Row, found: &Declaration) -> Option<S
             of_store.or(table_named(&found.name)),
             Harm::Writes,
             format!(
-                "the {} goes by another name: its entry says {}",
+                "the {} has another name in its schema entry: {}",
                 named(&found.kind, &found.name),
                 named(&row.kind, &row.name)
             ),
@@ -402,7 +407,7 @@ fn compare(accepted: &[Declaration], row: &Row, found: &Declaration) -> Option<S
         && found.kind != "index"
     {
         if found.kind != "table" {
-            let message = format!("{table} is a {}, and should be a table", found.kind);
+            let message = format!("{table} is a {} and should be a table", found.kind);
             return difference(Some(table), Harm::Reads, message);
         }
         let of_table = || {
@@ -410,7 +415,7 @@ fn compare(accepted: &[Declaration], row: &Row, found: &Declaration) -> Option<S
                 .iter()
                 .filter(|other| other.kind == "table" && other.name.eq_ignore_ascii_case(table))
         };
-        // Columns that are added and have no constraint keep nobody from writing, and are told elsewhere.
+        // Additional columns without constraints do not affect writes, and are reported elsewhere.
         if of_table().any(|other| other.body == found.without_added_columns(other)) {
             return None;
         }
@@ -429,7 +434,7 @@ fn compare(accepted: &[Declaration], row: &Row, found: &Declaration) -> Option<S
             of_store,
             Harm::Writes,
             format!(
-                "there is a trigger {} on the table {table}, which changes or refuses what is written to it",
+                "the trigger {} may change or refuse writes to the table {table}",
                 show(row.name.as_bytes())
             ),
         ),
@@ -437,7 +442,7 @@ fn compare(accepted: &[Declaration], row: &Row, found: &Declaration) -> Option<S
             of_store,
             Harm::Writes,
             format!(
-                "there is an index {} on the table {table} that may refuse what is written to it",
+                "the index {} may refuse writes to the table {table}",
                 show(row.name.as_bytes())
             ),
         ),
@@ -452,7 +457,7 @@ fn compare(accepted: &[Declaration], row: &Row, found: &Declaration) -> Option<S
     }
 }
 
-/// Words the first part of a declaration that is not as it should be.
+/// Describes the first part of a table's declaration that differs.
 fn declared_otherwise(table: &str, expected: &Declaration, found: &Declaration) -> String {
     let not_in = |these: &Declaration, those: &Declaration| {
         let part = these.body.iter().find(|part| !those.body.contains(part));
@@ -460,14 +465,14 @@ fn declared_otherwise(table: &str, expected: &Declaration, found: &Declaration) 
     };
     match (not_in(found, expected), not_in(expected, found)) {
         (Some(found), Some(expected)) => {
-            format!("the table {table} is declared with ({found}), and should be with ({expected})")
+            format!("the table {table} is declared with ({found}) instead of ({expected})")
         }
         (Some(found), None) => {
             format!("the table {table} is declared with ({found}), which no store has")
         }
         (None, Some(expected)) => format!("the table {table} is declared without ({expected})"),
         (None, None) => {
-            format!("the table {table} declares the columns of a store in another order")
+            format!("the table {table} declares its columns in another order")
         }
     }
 }
@@ -480,7 +485,7 @@ fn named(kind: &str, name: &str) -> String {
     )
 }
 
-/// Tokens as a message shows them.
+/// Formats tokens for a message.
 fn shown(tokens: &[String]) -> String {
     let text = tokens.join(" ");
     let cut: String = text.chars().take(MAX_SHOWN).collect();
@@ -488,7 +493,7 @@ fn shown(tokens: &[String]) -> String {
     format!("{}{ending}", show(cut.as_bytes()).trim_matches('"'))
 }
 
-/// A column of a table that is computed from others, or hidden.
+/// Finds a generated or hidden column of a table.
 fn generated_column(connection: &Connection, table: &str) -> Result<Option<String>> {
     let mut statement =
         connection.prepare("SELECT name FROM pragma_table_xinfo(?) WHERE hidden <> 0 LIMIT 1")?;
@@ -499,8 +504,8 @@ fn generated_column(connection: &Connection, table: &str) -> Result<Option<Strin
     }
 }
 
-/// Lets nothing that a file's schema declares run or be written by itself: no function that it names, no
-/// trigger and no view. For connections that no tool gets.
+/// Disables everything in a file's schema that could run code or change data: functions with side
+/// effects, triggers and views. For connections that tools do not use.
 ///
 /// # Errors
 /// SQLite's errors.
@@ -511,8 +516,8 @@ pub(crate) fn distrust(connection: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// As better-sqlite3 does for tools: the schema can't be written as a table, and names no function that
-/// has effects.
+/// Protects the schema as better-sqlite3 does: it cannot be written as a table, and cannot call
+/// functions with side effects.
 ///
 /// # Errors
 /// SQLite's errors.
@@ -523,7 +528,7 @@ pub(crate) fn guard(connection: &Connection) -> Result<()> {
 }
 
 impl Database {
-    /// Fails if the schema would change or refuse what a store writes.
+    /// Fails if the schema may change or refuse a store's writes.
     ///
     /// # Errors
     /// [`Error::Schema`]; SQLite's errors.
@@ -531,7 +536,7 @@ impl Database {
         self.refuse(Harm::Writes)
     }
 
-    /// Fails if one of a store's tables is not a table of its own columns.
+    /// Fails if one of a store's tables is a view or has generated columns.
     ///
     /// # Errors
     /// [`Error::Schema`]; SQLite's errors.
@@ -563,7 +568,7 @@ mod tests {
         connection
     }
 
-    /// A store in which `table` is declared with `to` in place of `from`.
+    /// Creates a store whose `table` is declared with `to` in place of `from`.
     fn altered(table: &str, from: &str, to: &str) -> Connection {
         let connection = store();
         let sql: String = connection
@@ -606,13 +611,13 @@ mod tests {
     }
 
     #[test]
-    fn a_table_is_declared_token_by_token() {
+    fn tables_are_compared_token_by_token() {
         for (table, from, to, expected) in [
             (
                 "kvStore",
                 "key TEXT,",
                 "key TEXT COLLATE NOCASE,",
-                "the table kvStore is declared with (key text collate nocase), and should be with (key text)",
+                "the table kvStore is declared with (key text collate nocase) instead of (key text)",
             ),
             (
                 "kvStore",
@@ -632,21 +637,21 @@ mod tests {
                 "transcriptSpans",
                 "isCurrent INTEGER CHECK (isCurrent = 1)",
                 "isCurrent INTEGER CHECK (isCurrent >= 1)",
-                "the table transcriptSpans is declared with (iscurrent integer check ( iscurrent >= 1 )), and \
-                 should be with (iscurrent integer check ( iscurrent = 1 ))",
+                "the table transcriptSpans is declared with (iscurrent integer check ( iscurrent >= 1 )) \
+                 instead of (iscurrent integer check ( iscurrent = 1 ))",
             ),
             (
                 "bundles",
                 "PRIMARY KEY (bundleID)",
                 "PRIMARY KEY (bundleID) ON CONFLICT IGNORE",
-                "the table bundles is declared with (primary key ( bundleid ) on conflict ignore), and should \
-                 be with (primary key ( bundleid ))",
+                "the table bundles is declared with (primary key ( bundleid ) on conflict ignore) instead \
+                 of (primary key ( bundleid ))",
             ),
             (
                 "bundles",
                 "bundle BLOB",
                 "bundle BLOB DEFAULT 'x'",
-                "the table bundles is declared with (bundle blob default 'x'), and should be with (bundle blob)",
+                "the table bundles is declared with (bundle blob default 'x') instead of (bundle blob)",
             ),
         ] {
             let found = harms(&altered(table, from, to));
@@ -660,12 +665,12 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_a_tables_place_is_refused_before_it_is_read() {
+    fn views_and_generated_columns_affect_reads() {
         let connection = store();
         connection
             .execute_batch("DROP TABLE transcriptSpans; CREATE VIEW transcriptSpans AS SELECT 1")
             .unwrap();
-        let expected = "transcriptSpans is a view, and should be a table";
+        let expected = "transcriptSpans is a view and should be a table";
         assert_eq!(harms(&connection), [(Harm::Reads, expected.to_owned())]);
         let computed = altered("bundles", "bundle BLOB", "bundle BLOB AS (zeroblob(9))");
         assert!(
@@ -676,7 +681,7 @@ mod tests {
     }
 
     #[test]
-    fn every_other_object_is_listed_whatever_its_name() {
+    fn every_other_object_is_reported_under_any_name() {
         let connection = store();
         connection
             .execute_batch(
@@ -702,7 +707,7 @@ mod tests {
             )
             .unwrap();
         let expected =
-            "the trigger t goes by another name: its entry says index sqlite_autoindex_kvStore_9";
+            "the trigger t has another name in its schema entry: index sqlite_autoindex_kvStore_9";
         assert_eq!(harms(&connection), [(Harm::Writes, expected.to_owned())]);
     }
 }

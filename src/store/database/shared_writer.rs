@@ -1,9 +1,9 @@
-//! Working on a store beside the kernel that is running on it, in this process or another.
+//! Writes to a store that a kernel is running on, in this process or another.
 //!
-//! One connection writes at a time. A kernel waits five seconds for another one and then fails, so
-//! whoever works beside it holds the lock for a few milliseconds, lets go of it for longer than
-//! that, and itself waits for as long as it takes. What costs time is done without the lock: what
-//! is to be written is prepared before, and the disk is waited for afterwards.
+//! SQLite allows one writer at a time. A kernel waits five seconds for the lock and then fails. So
+//! a shared writer holds the lock for a few milliseconds, pauses for longer than that, and itself
+//! waits for the lock without a limit. Slow work happens without the lock: data is prepared before
+//! a transaction, and synced after it.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -22,79 +22,79 @@ use crate::store::fs::sidecar::sidecar;
 use crate::store::tasks::limits::page_cache_kib;
 use crate::store::tasks::monitor::Monitor;
 
-/// How often to look whether the lock is free. The gap between two blocks may be short.
+/// Interval between attempts to get the lock. The time between two blocks may be short.
 const POLL: Duration = Duration::from_millis(1);
 
-/// The shortest time between two transactions of ours. A waiting kernel looks again after 1 ms,
-/// then 2, 5, 10 and so on up to 100 ms.
+/// Minimum pause between two transactions. A waiting kernel retries after 1 ms, then 2, 5, 10 and
+/// so on up to 100 ms.
 const MIN_PAUSE: Duration = Duration::from_millis(1);
 
-/// For how long somebody who wrote, or was in our way, counts as being about.
+/// How long another connection that wrote, or held the lock, counts as active.
 const ACTIVE_TIME: Duration = Duration::from_secs(10);
 
-/// How many times as long as a transaction took the pause behind it is, when somebody is about.
+/// Pause after a transaction while others are active, as a multiple of its duration.
 const PAUSE_FACTOR: u32 = 3;
 
-/// How long to wait for what nobody holds for long.
+/// How long to wait for the lock to set up the file.
 const SETUP_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How large the log may be before it is copied into the file, in pages, as SQLite has it.
+/// Length of the log in pages at which it is checkpointed, as in SQLite.
 const LOG_PAGES: i64 = 1000;
 
-/// A log that can't be copied, because somebody reads an older state, is not made longer than this,
-/// in pages: 256 MB.
+/// Maximum length of the log in pages (256 MB) while a reader of an older commit prevents a
+/// checkpoint.
 const MAX_LOG_PAGES: i64 = 1 << 16;
 
-/// How often to look whether that is over.
+/// Interval between checkpoint attempts while a reader prevents them.
 const READER_POLL: Duration = Duration::from_millis(50);
 
-/// The most transactions between two looks at the log.
+/// Maximum number of transactions between two checkpoints.
 const MAX_CHECKPOINT_INTERVAL: u32 = 64;
 
-/// A log that has grown beyond this is cut off in the end, in bytes.
+/// A log longer than this, in bytes, is truncated at the end.
 const LARGE_LOG_BYTES: u64 = 16 << 20;
 
-/// How the transactions went.
+/// Statistics of a writer's transactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct TransactionStats {
-    /// How many there were.
+    /// Number of transactions.
     pub transactions: u64,
-    /// How long the longest one held the lock.
+    /// Duration of the longest transaction.
     #[serde(serialize_with = "fields::milliseconds")]
     pub longest: Duration,
-    /// How long was spent waiting for others' locks.
+    /// Time spent waiting for locks of other connections.
     #[serde(serialize_with = "fields::milliseconds")]
     pub waited: Duration,
 }
 
-/// What a database file takes up.
+/// Disk space of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Space {
-    /// Bytes of the file.
+    /// Size of the file, in bytes.
     pub file_bytes: u64,
-    /// Bytes of pages inside of it that hold nothing and will be used again.
+    /// Size of the file's free pages, which SQLite reuses, in bytes.
     pub free_bytes: u64,
-    /// Bytes of the log beside it.
+    /// Size of the log, in bytes.
     pub log_bytes: u64,
 }
 
-/// A connection that gives way to others.
+/// A connection that yields to other writers.
 pub(crate) struct SharedWriter {
     db: Database,
     log: PathBuf,
     stats: TransactionStats,
-    /// When somebody else was last seen.
+    /// When another connection last wrote or held the lock.
     last_activity: Option<Instant>,
-    /// SQLite's number for the state that our last look saw.
+    /// SQLite's data version at the last check.
     data_version: Option<i64>,
-    /// How many transactions there are between two looks at the log, and since the last.
+    /// Number of transactions between two checkpoints, and since the last one.
     checkpoint_interval: u32,
     since_checkpoint: u32,
-    /// How many pages of the log a transaction takes.
+    /// Log pages per transaction.
     pages_per_transaction: i64,
     max_log_pages: i64,
-    /// Whether the log was larger than it should be when we came.
+    /// Whether the log was already too large when the store was opened.
     log_was_large: bool,
 }
 
@@ -102,13 +102,13 @@ impl SharedWriter {
     /// Opens the store in a directory.
     ///
     /// # Errors
-    /// [`Error::NoStore`]; [`Error::StoreInUse`] while somebody runs it in the unsafe fast mode;
+    /// [`Error::NoStore`]; [`Error::StoreInUse`] while a process uses it in the unsafe fast mode;
     /// [`Error::Aborted`]; SQLite's errors.
     pub(crate) fn open(directory: &Path, monitor: &Monitor) -> Result<SharedWriter> {
         let file = find_file(directory)?;
         let options = OpenOptions {
             must_exist: true,
-            // Waiting is done here, where it can be ended.
+            // `retry` waits instead, so that an abort can end it.
             busy_timeout: Duration::ZERO,
             ..OpenOptions::default()
         };
@@ -137,17 +137,20 @@ impl SharedWriter {
         Ok(writer)
     }
 
-    /// Sees to it that the file has a log and all tables, as whoever opens a store does.
+    /// Makes sure that the file is in WAL mode and has all tables, as opening a store does.
     fn prepare(&mut self, monitor: &Monitor) -> Result<()> {
         let as_store_in_use = |outcome: Result<()>| {
-            outcome.map_err(|error| match is_busy(&error) {
-                true => Error::StoreInUse("it is in use without a log, in the unsafe fast mode"),
-                false => error,
+            outcome.map_err(|error| {
+                if is_busy(&error) {
+                    Error::StoreInUse("a process uses it without a log, in the unsafe fast mode")
+                } else {
+                    error
+                }
             })
         };
         let until = Instant::now() + SETUP_TIMEOUT;
         as_store_in_use(self.retry(monitor, Some(until), |db| db.set_unsafe_fast_mode(false)))?;
-        // The disk is waited for when the lock has been let go of.
+        // The log is synced after the lock is released.
         self.db.execute(&format!(
             "PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=0;
              PRAGMA cache_size=-{}",
@@ -166,11 +169,11 @@ impl SharedWriter {
         Ok(())
     }
 
-    /// Reads the last commit. What is read in one call may belong to several commits.
+    /// Reads the last commit. If the lock of another connection is in the way, `read` is called
+    /// again. Its queries may see different commits.
     ///
     /// # Errors
-    /// [`Error::Aborted`]; whatever `read` returns, except that it is called again while
-    /// somebody's lock is in its way.
+    /// [`Error::Aborted`]; those of `read`.
     pub(crate) fn read<T>(
         &mut self,
         monitor: &Monitor,
@@ -180,12 +183,11 @@ impl SharedWriter {
         outcome.with_file(self.db.file())
     }
 
-    /// Makes a change in a transaction of its own, and waits until it is on the disk. Returns when
-    /// it is time for the next one.
+    /// Runs `change` in a transaction and syncs it. Returns when the next transaction may begin.
     ///
     /// # Errors
-    /// [`Error::Aborted`], before anything is changed; whatever `change` returns, and then nothing
-    /// is changed; SQLite's errors.
+    /// [`Error::Aborted`], before anything is changed; those of `change`, which roll the
+    /// transaction back; SQLite's errors.
     pub(crate) fn write<T>(
         &mut self,
         monitor: &Monitor,
@@ -216,16 +218,17 @@ impl SharedWriter {
         let outcome = outcome?;
         self.sync()?;
         self.checkpoint_if_due(monitor)?;
-        let times = match self.others_are_active() {
-            true => PAUSE_FACTOR,
-            false => 1,
+        let times = if self.others_are_active() {
+            PAUSE_FACTOR
+        } else {
+            1
         };
         let pause = MIN_PAUSE.max(held * times);
         sleep(monitor, pause.saturating_sub(freed.elapsed()));
         Ok(outcome)
     }
 
-    /// Does something again and again until nobody is in its way.
+    /// Repeats `attempt` while another connection's lock is in the way, at most until `until`.
     fn retry<T>(
         &mut self,
         monitor: &Monitor,
@@ -252,7 +255,7 @@ impl SharedWriter {
         }
     }
 
-    /// Whether somebody else has written lately, or was in our way.
+    /// Whether another connection has recently written or held the lock.
     fn others_are_active(&mut self) -> bool {
         let version = self.db.peek_value("PRAGMA data_version", []).ok().flatten();
         if self.data_version.is_some() && version != self.data_version {
@@ -263,10 +266,10 @@ impl SharedWriter {
             .is_some_and(|at| at.elapsed() < ACTIVE_TIME)
     }
 
-    /// Waits until the log is on the disk. Closing the file lets go of no lock: SQLite has those
-    /// of a log on other files.
+    /// Syncs the log. Closing this file releases no SQLite lock: those of a WAL database are on
+    /// other files.
     fn sync(&self) -> Result<()> {
-        // Windows syncs only what may be written.
+        // Windows requires write access for a sync.
         let log = File::options().write(true).open(&self.log);
         match log.and_then(|log| log.sync_data()) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -276,15 +279,16 @@ impl SharedWriter {
         }
     }
 
-    /// Copies the log into the file now and then, so that the kernel need not. Where that is not
-    /// possible, waits before the log gets too long.
+    /// Checkpoints the log regularly, so that the kernel need not. If a reader prevents that, waits
+    /// before the log gets too long.
     fn checkpoint_if_due(&mut self, monitor: &Monitor) -> Result<()> {
         self.since_checkpoint += 1;
         if self.since_checkpoint < self.checkpoint_interval {
             return Ok(());
         }
         let (mut log, mut copied) = self.checkpoint()?;
-        // Somebody else may have begun the log anew meanwhile, so one look may see too little.
+        // Another connection may have restarted the log meanwhile, so a single measurement may be
+        // too low.
         self.pages_per_transaction =
             (log / i64::from(self.since_checkpoint)).max(self.pages_per_transaction * 9 / 10);
         let interval = LOG_PAGES.min(self.max_log_pages) / self.pages_per_transaction.max(1);
@@ -302,8 +306,8 @@ impl SharedWriter {
         Ok(())
     }
 
-    /// Copies as much of the log into the file as can be without being in anybody's way. Returns
-    /// how many pages the log has, and how many of these are in the file.
+    /// Checkpoints as many pages as possible without blocking other connections. Returns the number
+    /// of pages in the log, and how many of them are in the file.
     fn checkpoint(&self) -> Result<(i64, i64)> {
         let pages = self
             .db
@@ -312,14 +316,14 @@ impl SharedWriter {
             });
         match pages {
             Ok(pages) => Ok(pages.unwrap_or((0, 0))),
-            // Somebody else is at it.
+            // Another connection is checkpointing.
             Err(error) if is_busy(&error) => Ok((0, 0)),
             Err(error) => Err(error),
         }
     }
 
-    /// Ends the work: what was written is in the file, if nobody is reading an older state, and a
-    /// log that has grown too large is cut off, if nobody needs it.
+    /// Ends the work: checkpoints the log, unless a reader of an older commit prevents it, and
+    /// truncates it if it has grown too large and is not in use.
     ///
     /// # Errors
     /// SQLite's errors.
@@ -328,23 +332,23 @@ impl SharedWriter {
             self.checkpoint().with_file(self.db.file())?;
         }
         if !self.log_was_large && size(&self.log) > LARGE_LOG_BYTES {
-            // Left as it is where that is not possible now.
+            // The log stays if truncating it is not possible now.
             drop(self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)"));
         }
         Ok(self.stats)
     }
 
-    /// What the file takes up.
+    /// Measures the disk space of the database.
     ///
     /// # Errors
-    /// As [`SharedWriter::read`].
+    /// Those of [`SharedWriter::read`].
     pub(crate) fn space(&mut self, monitor: &Monitor) -> Result<Space> {
         self.read(monitor, Space::of)
     }
 }
 
 impl Space {
-    /// What a database's file takes up.
+    /// Measures the disk space of a database.
     pub(crate) fn of(db: &Database) -> Result<Space> {
         let number = |name: &str| -> Result<u64> {
             let value: Option<i64> = db.peek_value(&format!("PRAGMA {name}"), [])?;
@@ -359,13 +363,13 @@ impl Space {
     }
 }
 
-/// Whether somebody else's lock was in the way.
+/// Whether an error is caused by the lock of another connection.
 pub(crate) fn is_busy(error: &Error) -> bool {
     matches!(error, Error::Sqlite { code, .. }
         if code.starts_with("SQLITE_BUSY") || code.starts_with("SQLITE_LOCKED"))
 }
 
-/// Sleeps, but not on when the work is to end.
+/// Sleeps, or returns early if the work is aborted.
 fn sleep(monitor: &Monitor, time: Duration) {
     const STEP: Duration = Duration::from_millis(20);
     let end = Instant::now() + time;
@@ -378,7 +382,7 @@ fn sleep(monitor: &Monitor, time: Duration) {
     }
 }
 
-/// A file's size in bytes; 0 where there is none.
+/// The size of a file in bytes; 0 if it does not exist.
 pub(crate) fn size(file: &Path) -> u64 {
     fs::metadata(file).map_or(0, |found| found.len())
 }
@@ -408,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_somebody_reads_is_not_made_longer_and_longer() {
+    fn a_log_that_is_being_read_has_bounded_length() {
         let directory = tempfile::tempdir().unwrap();
         drop(make_store(directory.path()));
         let monitor = Monitor::default();
@@ -427,7 +431,7 @@ mod tests {
         assert!(writer.stats.waited >= READER_POLL * 3);
         write_much(&mut writer, &monitor).unwrap();
 
-        // Waiting for a reader that stays can be ended.
+        // An abort ends the wait for a reader.
         let exporter = Exporter::open(directory.path(), ArtifactMode::Operational).unwrap();
         let outcome = thread::scope(|scope| {
             scope.spawn(|| {
@@ -441,7 +445,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_that_fails_is_undone_and_a_lock_is_waited_for() {
+    fn a_failed_change_is_rolled_back_and_a_lock_is_awaited() {
         let directory = tempfile::tempdir().unwrap();
         let mut store = make_store(directory.path());
         let monitor = Monitor::default();

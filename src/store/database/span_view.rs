@@ -1,13 +1,13 @@
-//! A read transaction for span readers, on a connection of its own.
+//! A read transaction on its own connection, for span readers.
 //!
-//! Other connections (`prune`, a tool, another kernel's budgeted deletion) may delete items while a reader
-//! is open. A reader that is made while the store has no transaction open reads in such a view, and one that
-//! is open when the transaction ends goes on in one. So a reader has no more than a batch of items in
-//! memory, whatever is done to the store.
+//! Other connections (`prune`, a tool, another kernel's budgeted deletion) may delete items while a
+//! reader is open. A reader that is created outside of a transaction reads in such a view, and one
+//! that is still open when a transaction ends continues in one. So a reader holds at most a batch
+//! of items in memory, whatever happens to the store.
 //!
-//! A view keeps SQLite's log from starting again at its beginning. It ends with its last reader. If the
-//! log grows much meanwhile, because somebody left a reader half-way, the database saves what its readers have
-//! yet to read, and ends the view (see [`Database::bound_log`]).
+//! A view keeps SQLite's log from restarting at its beginning. It ends with its last reader. If the
+//! log grows too much meanwhile, because a reader was abandoned, the database saves the readers'
+//! unread items and ends the view (see [`Database::bound_log`]).
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
@@ -20,22 +20,22 @@ use crate::store::error::{Error, Result};
 use crate::store::tasks::limits::page_cache_kib;
 use crate::store::tasks::lock;
 
-/// How often to try to get a view that sees a known commit.
+/// Number of attempts to begin a view at a known commit.
 const ATTEMPTS: usize = 50;
 
 /// A state of the store that does not change.
 pub(crate) struct SpanView {
-    /// `None` only while it is dropped.
+    /// `None` only during drop.
     db: Mutex<Option<Database>>,
-    /// Which commit it sees.
+    /// The commit that it sees.
     version: WalVersion,
-    /// How long the log was when it began.
+    /// Length of the log when the view began, in bytes.
     log_bytes: u64,
     idle: Arc<IdleSpanView>,
 }
 
-/// A connection that a view has left, for the next one. Opening one takes 0.2 ms, beginning a
-/// transaction on one that is open 0.01.
+/// An idle connection of an ended view, kept for the next one. Opening a connection takes 0.2 ms;
+/// beginning a transaction on an open one takes 0.01 ms.
 #[derive(Default)]
 pub(crate) struct IdleSpanView(Mutex<Idle>);
 
@@ -50,13 +50,13 @@ impl IdleSpanView {
         lock::lock(&self.0)
     }
 
-    /// Closes the connection.
+    /// Closes the idle connection.
     pub(crate) fn clear(&self) {
         let connection = self.lock().connection.take();
         drop(connection);
     }
 
-    /// Closes the connection, and each that comes later.
+    /// Closes the idle connection, and keeps none from now on.
     pub(crate) fn close(&self) {
         self.lock().is_closed = true;
         self.clear();
@@ -64,13 +64,13 @@ impl IdleSpanView {
 }
 
 impl SpanView {
-    /// The database as of the view's commit, for one operation.
+    /// Locks the view's database for one operation.
     pub(crate) fn with<T>(&self, ask: impl FnOnce(&Database) -> Result<T>) -> Result<T> {
         let db = lock::lock(&self.db);
         ask(db.as_ref().ok_or(Error::DatabaseClosed)?)
     }
 
-    /// By how many bytes the log has grown since the view began.
+    /// Growth of the log since the view began, in bytes.
     pub(crate) fn log_growth(&self, log_bytes: u64) -> u64 {
         log_bytes.saturating_sub(self.log_bytes)
     }
@@ -91,8 +91,8 @@ impl Drop for SpanView {
 }
 
 impl Database {
-    /// A view of what was committed last. `None` where there can't be one, or none is needed: in memory, without
-    /// a write-ahead log, out of sight of others, or in a transaction that may see an older commit.
+    /// A view of the last commit. `None` if none is possible or needed: in memory, without a WAL,
+    /// for a staged database, or in a transaction that may see an older commit.
     pub(crate) fn span_view(&self) -> Option<Arc<SpanView>> {
         if !self.is_shared_file() {
             return None;
@@ -105,9 +105,10 @@ impl Database {
         if !is_in_wal_mode(connection) {
             return None;
         }
-        // SQLite's own name for it, which holds if the process has gone to another directory.
+        // SQLite's absolute path, which is valid even if the process has changed its working
+        // directory.
         let path = PathBuf::from(connection.path()?);
-        // Reading something makes sure that the WAL-index is there.
+        // After a read, the WAL index exists.
         self.peek_value::<i64>("SELECT 1 FROM sqlite_schema LIMIT 1", [])
             .ok()?;
         let last = self.views.borrow().iter().rev().find_map(Weak::upgrade);
@@ -149,7 +150,8 @@ impl Database {
             if !is_in_wal_mode(db.connection().ok()?) {
                 return None;
             }
-            // Both see the same log, so it is the same file, and nobody has committed meanwhile.
+            // Both connections see the same log, so they have the same file open, and nobody has
+            // committed meanwhile.
             if clock(&db) == Some(before) && clock(self) == Some(before) {
                 db.pin_read();
                 return Some(SpanView {
@@ -164,7 +166,7 @@ impl Database {
         None
     }
 
-    /// How long the log is.
+    /// Length of the log, in bytes.
     pub(crate) fn log_bytes(&self) -> u64 {
         let path = self
             .connection()

@@ -5,10 +5,10 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use crate::store::error::Error;
 use crate::store::tasks::limits::value_bytes;
 
-/// WTF-8 as an SQL text.
+/// WTF-8 bytes bound as an SQL text.
 pub(crate) struct SqlText<'a>(pub &'a [u8]);
 
-/// Bytes as an SQL blob.
+/// Bytes bound as an SQL blob.
 pub(crate) struct SqlBlob<'a>(pub &'a [u8]);
 
 impl rusqlite::ToSql for SqlText<'_> {
@@ -25,13 +25,13 @@ impl rusqlite::ToSql for SqlBlob<'_> {
     }
 }
 
-/// Refuses what is longer than SQLite takes, in the words of the reference, which has others for a
-/// value than for a row.
+/// Refuses values that are too long for SQLite, with the reference's message for values, which
+/// differs from SQLite's message for rows.
 fn check_length(value: &[u8]) -> rusqlite::Result<()> {
-    match value.len() <= value_bytes() {
-        true => Ok(()),
-        false => Err(rusqlite::Error::ToSqlConversionFailure(Box::new(
-            Error::TooBig,
-        ))),
+    if value.len() <= value_bytes() {
+        Ok(())
+    } else {
+        let error = Box::new(Error::TooBig);
+        Err(rusqlite::Error::ToSqlConversionFailure(error))
     }
 }

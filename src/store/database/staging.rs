@@ -1,9 +1,9 @@
-//! A database that comes into being out of sight.
+//! A database built in a hidden directory and published atomically.
 //!
-//! An import takes a while, and may fail or be killed. Until the caller commits, its database lies
-//! in a [scratch](crate::store::fs::scratch) directory beside its final place, where nobody takes it for a
-//! store. [`Staged::publish`] waits until it is on the disk, and moves it into place. Whatever
-//! was there before stays until then.
+//! An import takes time, and may fail or be killed. Until the caller commits, its database is in a
+//! [scratch](crate::store::fs::scratch) directory next to its destination, where no program takes
+//! it for a store. [`Staged::publish`] syncs it and moves it into place. The previous contents of
+//! the destination stay until then.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -22,21 +22,21 @@ use crate::store::fs::scratch::{Scratch, is_name, remove_leftovers, sync_directo
 use crate::store::fs::sidecar::{SIDECARS, sidecar};
 use crate::store::tasks::lock;
 
-/// What the names of scratch directories of imports begin with.
+/// Prefix of the names of imports' scratch directories.
 const PREFIX: &str = ".swing-store-import-";
 
-/// Where a store is to be.
+/// The destination of a store.
 #[derive(Debug, Clone)]
 pub enum StoreLocation {
-    /// In this directory, under the usual name. Whatever else was there when the work began is
-    /// erased in the end, as by every function that makes a new store.
+    /// This directory, under the usual file name. Everything else that was in the directory at the
+    /// start is deleted at the end, as by every function that creates a store.
     Directory(PathBuf),
-    /// This file. What SQLite has beside it goes with it.
+    /// This file. Its sidecar files are replaced, too.
     File(PathBuf),
 }
 
 impl StoreLocation {
-    /// Fails if somebody has the store open that is there.
+    /// Fails if the store at the destination is open.
     ///
     /// # Errors
     /// [`Error::StoreHeld`].
@@ -48,8 +48,8 @@ impl StoreLocation {
         open_files::check_unused(file, how)
     }
 
-    /// Removes what killed imports to this place have left, which [`Staged::new`] would otherwise
-    /// do. Large files take the file system a while.
+    /// Removes the leftovers of killed imports to this destination. [`Staged::new`] does the same,
+    /// but deleting large files takes time.
     pub fn remove_leftovers(&self) {
         let parent = match self {
             StoreLocation::Directory(directory) => Some(directory.as_path()),
@@ -61,37 +61,39 @@ impl StoreLocation {
     }
 }
 
-/// A new database and where it is to be.
+/// A new database and its destination.
 pub struct Staged {
     db: SharedDatabase,
     file: PathBuf,
-    /// Has the file open, so it goes before the directory does.
+    /// Keeps the file open, so it must be dropped before the directory is removed.
     flusher: Mutex<Option<Flusher>>,
     place: Mutex<StagedAt>,
 }
 
-/// Where the database is now.
+/// The current place of a staged database.
 enum StagedAt {
-    /// In the scratch directory; `erase` is what has to go when it is put in place, besides what
-    /// SQLite has there, and `None` if nothing else may.
+    /// In the scratch directory. `erase` lists what publishing deletes besides SQLite's files;
+    /// `None` if it must delete nothing else.
     Scratch {
         scratch: Scratch,
         erase: Option<Vec<PathBuf>>,
-        /// Something else has the name of the store's directory, which is made in its place.
+        /// A file has the name of the store's directory. Publishing replaces it with a directory.
         displaces_file: bool,
     },
-    /// Where it should be.
+    /// At its destination.
     Final,
-    /// Nowhere.
+    /// Deleted.
     Discarded,
 }
 
 impl Staged {
-    /// Makes an empty database for a store at `place`, whose directory is made if need be.
+    /// Creates an empty database for a store at `place`. Creates the destination's directory if it
+    /// is missing.
     ///
     /// # Errors
-    /// [`Error::NoSuchDirectory`] for a file in no directory; [`Error::Io`], also for a file beside
-    /// which a link, a directory or the like has a name that SQLite uses; SQLite's errors.
+    /// [`Error::NoSuchDirectory`] if the directory of a file does not exist; [`Error::Io`], also if
+    /// a link, a directory or the like has the name of one of the file's sidecar files; SQLite's
+    /// errors.
     pub fn new(place: &StoreLocation, options: &OpenOptions) -> Result<Staged> {
         let absolute = |path: &Path| {
             std::path::absolute(path)
@@ -102,18 +104,17 @@ impl Staged {
             StoreLocation::Directory(directory) => {
                 let directory = absolute(directory)?;
                 displaces_file = directory.symlink_metadata().is_ok() && !directory.is_dir();
-                let erase = match displaces_file {
-                    true => Vec::new(),
-                    false => {
-                        make_directory(&directory)?;
-                        entries(&directory)?
-                    }
+                let erase = if displaces_file {
+                    Vec::new()
+                } else {
+                    make_directory(&directory)?;
+                    entries(&directory)?
                 };
                 (directory.join(FILE_NAME), Some(erase))
             }
             StoreLocation::File(file) => {
                 let file = absolute(file)?;
-                // Whatever else lies beside it is not to be erased.
+                // Other files in its directory must not be deleted.
                 check_beside(&file)?;
                 (file, None)
             }
@@ -128,8 +129,8 @@ impl Staged {
         };
         let scratch = Scratch::new(parent, PREFIX)?;
         let names = SIDECARS.map(|suffix| sidecar(&file, suffix));
-        // What a killed import left was removed just now, and SQLite's files make room by
-        // themselves: later, files of the new store have their names.
+        // Leftovers of killed imports were just removed, and SQLite's files are replaced: later,
+        // their names belong to files of the new store.
         let is_else = |path: &PathBuf| {
             *path != file && !names.contains(path) && path.symlink_metadata().is_ok()
         };
@@ -153,7 +154,7 @@ impl Staged {
         &self.db
     }
 
-    /// The file that the database is in now.
+    /// The current file of the database.
     pub fn current_file(&self) -> PathBuf {
         match &*self.place() {
             StagedAt::Scratch { scratch, .. } => scratch.path().join(FILE_NAME),
@@ -161,7 +162,7 @@ impl Staged {
         }
     }
 
-    /// The file that the database is in once it is published.
+    /// The file of the database after it is published.
     pub(crate) fn final_file(&self) -> &Path {
         &self.file
     }
@@ -170,8 +171,8 @@ impl Staged {
         lock::lock(&self.place)
     }
 
-    /// Lets SQLite leave it to [`Staged::publish`] to wait for the disk. The file is brought onto
-    /// it meanwhile.
+    /// Turns syncing off until [`Staged::publish`]. Meanwhile, a thread writes the file back to
+    /// disk.
     ///
     /// # Errors
     /// SQLite's errors; [`Error::DatabaseClosed`].
@@ -185,18 +186,17 @@ impl Staged {
         lock::lock(&self.flusher)
     }
 
-    /// Waits until what was committed is on the disk, moves the database into place, and opens it
-    /// there, safely or fast as [`Database::set_unsafe_fast_mode`] says. A database that was
-    /// closed meanwhile stays closed. Does nothing the second time.
+    /// Syncs what was committed, moves the database to its destination, and reopens it there in the
+    /// journal mode that `fast` selects (see [`Database::set_unsafe_fast_mode`]). A closed database
+    /// stays closed. Has no effect on a published database.
     ///
-    /// Of whatever happens on the way, the outcome is the old state of the place or the new one,
-    /// never a store that lacks something.
+    /// Whatever fails, the destination has either its old contents or the complete new store.
     ///
     /// # Errors
-    /// [`Error::Statement`] while rows are being read from a tool's statement, or if something
-    /// was written since the commit; [`Error::Torn`]; [`Error::StoreHeld`] while somebody has the file
-    /// open that is to be replaced; [`Error::StoreInUse`] on Windows then; [`Error::Io`]; SQLite's errors. The database is still staged
-    /// then, unless only opening it failed.
+    /// [`Error::Statement`] while a tool's statement is being read, or if something was written
+    /// since the commit; [`Error::Torn`]; [`Error::StoreHeld`], or on Windows
+    /// [`Error::StoreInUse`], while the file to be replaced is open; [`Error::Io`]; SQLite's
+    /// errors. Then the database is still staged, unless only reopening it failed.
     pub fn publish(&self, fast: bool) -> Result<()> {
         let mut place = self.place();
         let StagedAt::Scratch {
@@ -216,7 +216,7 @@ impl Staged {
                 db.execute("PRAGMA wal_checkpoint(TRUNCATE)")?;
             }
         }
-        // The longest part, for which nobody has to wait who wants to read meanwhile.
+        // The slowest step, during which the database is not locked.
         sync_file(&from)?;
         let only_file = erase.is_none();
         let moved = self.db.lock().move_file(&self.file, fast, || {
@@ -234,7 +234,7 @@ impl Staged {
             return moved.map_err(MoveError::into_error);
         }
         for path in erase.iter().flatten() {
-            // The new store is in place. What can't be erased is in nobody's way.
+            // The new store is in place. Files that cannot be deleted do no harm.
             drop(remove(path));
         }
         let directories = if *displaces_file { 2 } else { 1 };
@@ -246,7 +246,7 @@ impl Staged {
         moved.map_err(MoveError::into_error)
     }
 
-    /// Does away with the database, unless it is in its place.
+    /// Deletes the database, unless it was published.
     pub fn discard(&self) {
         let mut place = self.place();
         drop(self.flusher().take());
@@ -257,7 +257,7 @@ impl Staged {
     }
 }
 
-/// How moving a database failed: with the file still in its old place, or already in the new one.
+/// An error before or after the file was moved.
 enum MoveError {
     Before(Error),
     After(Error),
@@ -272,8 +272,8 @@ impl MoveError {
 }
 
 impl Database {
-    /// Closes the connection, lets `move_it` move the file to `to`, and opens it there. Statements
-    /// of tools survive.
+    /// Closes the connection, calls `move_it` to move the file to `to`, and opens it there.
+    /// Prepared statements of tools stay usable.
     fn move_file(
         &mut self,
         to: &Path,
@@ -311,16 +311,16 @@ impl Database {
     }
 }
 
-/// Makes the directory for a store.
+/// Creates the directory of a store.
 fn make_directory(directory: &Path) -> Result<()> {
     let doing = || format!("making the directory {}", directory.display());
     fs::create_dir_all(directory).map_err(|error| Error::io(doing(), &error))
 }
 
-/// Makes a directory where something else has its name, which moves to `aside`, and does `put`.
+/// Moves the file at `directory` to `aside`, creates a directory in its place, and calls `put`.
 ///
 /// # Errors
-/// [`Error::Io`]; those of `put`. What had the name has it again then.
+/// [`Error::Io`]; those of `put`. Then the file is moved back.
 fn displace(directory: &Path, aside: &Path, put: impl FnOnce() -> Result<()>) -> Result<()> {
     let failed = |error| Error::io(format!("replacing {}", directory.display()), &error);
     let kept = aside.join("displaced");
@@ -334,13 +334,13 @@ fn displace(directory: &Path, aside: &Path, put: impl FnOnce() -> Result<()>) ->
     outcome
 }
 
-/// What is in a directory.
+/// Lists a directory, except for scratch directories of imports.
 fn entries(directory: &Path) -> Result<Vec<PathBuf>> {
     let doing = |error| Error::io(format!("looking into {}", directory.display()), &error);
     let found = fs::read_dir(directory).map_err(doing)?;
     found
         .map(|entry| entry.map(|entry| entry.path()).map_err(doing))
-        // An import under way is no business of ours, and a leftover is removed elsewhere.
+        // Another import may be in progress, and leftovers are removed elsewhere.
         .filter(|path| !path.as_ref().is_ok_and(|path| is_scratch(path)))
         .collect()
 }
@@ -349,10 +349,10 @@ fn is_scratch(path: &Path) -> bool {
     path.file_name().is_some_and(|name| is_name(name, PREFIX))
 }
 
-/// Waits until a staged file is on the disk.
+/// Syncs a staged file.
 ///
-/// Closing a file makes the system forget all locks that this process has on it, SQLite's own
-/// included. Nobody else has the file of a staged database, so there they do not matter.
+/// When a process closes a file, it loses all its locks on that file, including SQLite's. This does
+/// not matter for a staged database, which no other process opens.
 fn sync_file(path: &Path) -> Result<()> {
     File::options()
         .write(true)
@@ -374,7 +374,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_has_the_name_of_the_directory_stays_until_the_store_is_published() {
+    fn a_file_with_the_name_of_the_directory_stays_until_publication() {
         let base = tempfile::tempdir().unwrap();
         let file = base.path().join("place");
         fs::write(&file, "theirs").unwrap();
@@ -387,7 +387,7 @@ mod tests {
             .unwrap()
             .discard();
         assert!(is_untouched());
-        // It can't be put in place.
+        // Creating the store in its place fails.
         let aside = base.path().join("aside");
         fs::create_dir(&aside).unwrap();
         let failing = || Err(Error::Aborted);
@@ -404,7 +404,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn what_is_no_file_beside_a_file_is_refused() {
+    fn sidecars_that_are_not_files_are_refused() {
         use std::os::unix::fs::symlink;
         let base = tempfile::tempdir().unwrap();
         let file = base.path().join("store");
@@ -425,7 +425,7 @@ mod tests {
             assert_eq!(fs::read(&file).unwrap(), b"theirs");
             fs::remove_file(&beside).unwrap();
         }
-        // A store's directory is emptied.
+        // The directory of a store is emptied.
         let directory = base.path().join("directory");
         fs::create_dir(&directory).unwrap();
         symlink("nowhere", directory.join(format!("{FILE_NAME}-journal"))).unwrap();
@@ -438,7 +438,7 @@ mod tests {
     }
 
     #[test]
-    fn the_log_of_the_old_store_goes_and_that_of_the_new_one_stays() {
+    fn the_old_log_is_deleted_and_the_new_log_stays() {
         let base = tempfile::tempdir().unwrap();
         let file = base.path().join(FILE_NAME);
         let log = sidecar(&file, "-wal");

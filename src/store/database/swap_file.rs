@@ -1,4 +1,4 @@
-//! Putting a database file where another one may be, in one step.
+//! Replaces a database file in one step.
 
 use std::fs::{self, File};
 use std::io;
@@ -13,39 +13,43 @@ use crate::store::fs::rename::rename;
 use crate::store::fs::sidecar::{SIDECARS, sidecar};
 use crate::store::fs::{open, open_files};
 
-/// Moves a database file, which is closed, to where another store may be, which leaves its
-/// permissions and its owner to the new one. `aside` is a directory on the same file system, which
-/// nobody else may use, for what must go before.
+/// Moves a closed database file to `to`, where another store may be. The new file gets the
+/// permissions and owner of the old one. `aside` is a private directory on the same file system,
+/// for files that must be moved away first.
 ///
 /// # Errors
-/// [`Error::StoreHeld`] while somebody has the other store open, or on Windows
-/// [`Error::StoreInUse`]; [`Error::Io`]; with everything as it was.
+/// If any occurs, nothing has changed: [`Error::StoreHeld`], or on Windows [`Error::StoreInUse`],
+/// while the other store is open; [`Error::Io`].
 pub(crate) fn swap_file(from: &Path, to: &Path, aside: &Path) -> Result<()> {
     let doing = || format!("moving the new store to {}", to.display());
-    let failed = |error: &io::Error| match is_in_use(error) {
-        true => Error::StoreInUse(
-            "on Windows its file can't be replaced while somebody has it open. Close it wherever it \
-             is open, be it in this process, and try again",
-        ),
-        false => Error::io(doing(), error),
+    let failed = |error: &io::Error| {
+        if is_in_use(error) {
+            Error::StoreInUse(
+                "Windows cannot replace its file while a program has it open. Close it in all \
+                 programs, including this process, and retry",
+            )
+        } else {
+            Error::io(doing(), error)
+        }
     };
     if !sidecars_of(from).is_empty() {
         return Err(Error::Internal(
             "the imported database did not close".into(),
         ));
     }
-    // It is claimed twice, because whoever brings in the log closes the file.
+    // Claimed twice, because checkpointing the log closes the file.
     drop(open_files::claim(to)?);
     if !sidecars_of(to).is_empty() {
         checkpoint_log(to);
     }
     let _claim = open_files::claim(to)?;
-    // SQLite gives its files beside the database the rights of the database.
+    // SQLite creates its sidecar files with the permissions of the database.
     open::open_own(File::options().write(true), from)
         .and_then(|new| keep_rights(&new, to))
         .map_err(|error| Error::io(doing(), &error))?;
-    // Where there is no more than a file, one step replaces it. The new file must never meet the
-    // old one's log, though, which SQLite would take for its own; nor the old file be without it.
+    // A single file is replaced in one step. If there are sidecar files, the old store is moved
+    // away first: the new file must not be found with the old log, which SQLite would apply to it,
+    // nor the old file without its log.
     let old = sidecars_of(to);
     let mut moved = Vec::new();
     if !old.is_empty() || to.is_dir() {
@@ -67,15 +71,15 @@ pub(crate) fn swap_file(from: &Path, to: &Path, aside: &Path) -> Result<()> {
     })
 }
 
-/// What is under the names that SQLite uses beside a file, links that lead nowhere included.
+/// Existing sidecar files, including dangling links.
 fn sidecars_of(file: &Path) -> Vec<PathBuf> {
     let paths = SIDECARS.iter().map(|suffix| sidecar(file, suffix));
     let is_there = |path: &PathBuf| path.symlink_metadata().is_ok();
     paths.filter(is_there).collect()
 }
 
-/// Brings the log of a store that was not closed into its file, and does away with the log, as
-/// whoever opens and closes it does. If the store is in use, or damaged, the log stays.
+/// Checkpoints the log of a store that was not closed, and removes the log, as opening and closing
+/// the store does. If the store is in use or damaged, the log stays.
 fn checkpoint_log(file: &Path) {
     let options = OpenOptions {
         must_exist: true,
@@ -88,7 +92,7 @@ fn checkpoint_log(file: &Path) {
     }
 }
 
-/// Undoes moves, the last one first.
+/// Undoes moves in reverse order.
 fn undo_moves(moves: Vec<(PathBuf, PathBuf)>) {
     for (now, before) in moves.into_iter().rev() {
         drop(rename(&now, &before));
@@ -104,13 +108,13 @@ mod tests {
     }
 
     #[test]
-    fn the_log_of_a_store_that_was_not_closed_goes_into_its_file() {
+    fn the_log_of_a_store_that_was_not_closed_is_checkpointed() {
         let directory = tempfile::tempdir().unwrap();
         let living = directory.path().join("living");
         let mut db = open(&living);
         db.set_unsafe_fast_mode(false).unwrap();
         db.execute("CREATE TABLE t (x)").unwrap();
-        // As a kill leaves it.
+        // A killed process leaves these files.
         let dead = directory.path().join("dead");
         for suffix in ["", "-wal"] {
             fs::copy(sidecar(&living, suffix), sidecar(&dead, suffix)).unwrap();
@@ -119,13 +123,13 @@ mod tests {
         assert!(sidecars_of(&dead).is_empty());
         open(&dead).execute("INSERT INTO t VALUES (1)").unwrap();
 
-        // Of one that is in use the log stays.
+        // The log of a store in use stays.
         checkpoint_log(&living);
         assert!(!sidecars_of(&living).is_empty());
         db.execute("INSERT INTO t VALUES (1)").unwrap();
         db.close();
 
-        // What is no database stays what it is.
+        // A file that is not a database stays unchanged.
         let other = directory.path().join("other");
         fs::write(&other, "something else".repeat(100)).unwrap();
         fs::write(sidecar(&other, "-wal"), "a log").unwrap();
@@ -144,7 +148,7 @@ mod tests {
         db.close();
         fs::set_permissions(&to, fs::Permissions::from_mode(0o600)).unwrap();
         for is_linked in [false, true] {
-            // Links under names of SQLite's are out of the way, wherever they lead.
+            // Links with the names of sidecar files are moved away, wherever they lead.
             if is_linked {
                 for suffix in SIDECARS {
                     symlink("nowhere", sidecar(&to, suffix)).unwrap();

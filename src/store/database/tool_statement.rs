@@ -1,9 +1,8 @@
-//! Statements of tools, which bring their own SQL and step through rows at their own pace.
+//! Statements of tools, which run their own SQL and step through rows one call at a time.
 //!
-//! rusqlite's statements borrow their connection, and its rows borrow their statement, so
-//! neither can be kept from one call of JavaScript to the next. This module holds SQLite's own
-//! statement pointer instead; all of the crate's `unsafe` use of SQLite is here and in
-//! `wal_clock`.
+//! rusqlite's statements borrow their connection, and its rows borrow their statement, so neither
+//! can be kept between calls from JavaScript. This module holds SQLite's statement pointers
+//! instead. All of the crate's `unsafe` use of SQLite is here and in `wal_version`.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_int};
@@ -18,7 +17,7 @@ use super::Database;
 use crate::store::error::{Class, Error, Result};
 use crate::store::fs::open_files;
 
-/// A value that a statement takes or returns.
+/// A parameter or a result of a statement.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SqlValue {
     /// SQL's NULL
@@ -33,7 +32,7 @@ pub enum SqlValue {
     Blob(Vec<u8>),
 }
 
-/// The values that a statement is run with.
+/// The parameters of a statement.
 #[derive(Debug, Clone, Default)]
 pub struct Bindings {
     /// values for `?`, in order
@@ -42,7 +41,7 @@ pub struct Bindings {
     pub named: Option<Vec<(String, SqlValue)>>,
 }
 
-/// What a statement that returns no rows did.
+/// The effect of a statement that returns no rows.
 #[derive(Debug, Clone, Copy)]
 pub struct Changes {
     /// how many rows it inserted, updated or deleted
@@ -66,8 +65,8 @@ pub struct Column {
     pub decl_type: Option<String>,
 }
 
-/// A prepared statement. It belongs to the [`Database`] whose table of statements holds it, and
-/// is only used while that database is borrowed.
+/// A prepared statement. It belongs to the [`Database`] whose table of statements holds it, and is
+/// used only while that database is borrowed.
 pub(crate) struct Statement {
     raw: NonNull<ffi::sqlite3_stmt>,
     columns: Arc<[String]>,
@@ -76,8 +75,8 @@ pub(crate) struct Statement {
     stepping: bool,
 }
 
-// SAFETY: the pointer is used only through `&mut Database` (see `Database::statement`), so by
-// one thread at a time, which is what SQLite asks of a connection without a mutex of its own.
+// SAFETY: the pointer is used only through `&mut Database` (see `Database::statement`), so by one
+// thread at a time, which is what SQLite requires of a connection without its own mutex.
 unsafe impl Send for Statement {}
 
 impl Drop for Statement {
@@ -104,7 +103,7 @@ impl Statement {
 
     fn reset(&mut self) {
         self.stepping = false;
-        // SAFETY: a live statement. What they return repeats the last step's error.
+        // SAFETY: a live statement. The results repeat the error of the last step.
         unsafe {
             ffi::sqlite3_reset(self.raw());
             ffi::sqlite3_clear_bindings(self.raw());
@@ -146,7 +145,7 @@ impl Statement {
         }
     }
 
-    /// Binds all parameters, or says which are missing or left over, in better-sqlite3's order.
+    /// Binds all parameters. Reports missing and superfluous ones in better-sqlite3's order.
     fn bind(&mut self, bindings: &Bindings) -> Result<()> {
         let numbered = || (1..).zip(self.parameters.iter());
         let unnamed: Vec<c_int> = numbered()
@@ -182,7 +181,7 @@ impl Statement {
         Ok(())
     }
 
-    /// A parameter's name without its first character; `None` for `?`.
+    /// The name of a parameter without its first character; `None` for `?`.
     fn parameter_name(&self, index: c_int) -> Option<String> {
         // SAFETY: a live statement; SQLite returns null or a string that it owns.
         unsafe {
@@ -195,7 +194,7 @@ impl Statement {
         }
     }
 
-    /// Takes one step: a row, or `None` at the end, where the statement is reset.
+    /// Steps to the next row. At the end, returns `None` and resets the statement.
     fn step(&mut self, db: *mut ffi::sqlite3) -> Result<Option<Vec<SqlValue>>> {
         self.stepping = true;
         // SAFETY: a live statement of this connection.
@@ -219,8 +218,8 @@ impl Statement {
     }
 
     fn value(&self, index: c_int) -> SqlValue {
-        // SAFETY: the statement stands on a row, `index` is one of its columns, and the bytes
-        // are copied before the next step, with the length that SQLite gives for them.
+        // SAFETY: the statement is at a row, `index` is one of its columns, and the bytes are
+        // copied before the next step, with the length that SQLite gives for them.
         unsafe {
             let bytes = |start: *const u8| {
                 let length = ffi::sqlite3_column_bytes(self.raw(), index) as usize;
@@ -247,10 +246,10 @@ impl Statement {
     }
 }
 
-/// What the connection says of its last failure.
+/// The connection's last error.
 ///
 /// # Safety
-/// `db` is an open connection.
+/// `db` must be an open connection.
 unsafe fn last_error(db: *mut ffi::sqlite3) -> Error {
     // SAFETY: as the caller promises; the message is a string that SQLite owns until the next
     // call, and it is copied.
@@ -273,7 +272,7 @@ fn bad_parameters(message: impl Into<String>) -> Error {
     misuse(Class::RangeError, message.into())
 }
 
-/// Whether a statement may be an `ATTACH`, which stands near the beginning.
+/// Whether a statement may be an `ATTACH`, a word that occurs near its start.
 fn may_attach(sql: &str) -> bool {
     let words = sql.as_bytes().windows(6).take(4096);
     words
@@ -289,8 +288,8 @@ fn busy() -> Error {
 }
 
 impl Database {
-    /// Fails while the connection can't be given up: in a transaction, or while rows are being
-    /// read from a statement.
+    /// Fails if the connection cannot be closed and reopened: in a transaction, or while a
+    /// statement is being read.
     ///
     /// # Errors
     /// [`Error::Statement`].
@@ -299,13 +298,14 @@ impl Database {
             return Err(busy());
         }
         if self.in_transaction() {
-            let problem = "something was written before commit() was done: wait for its promise";
+            let problem = "something was written before commit() completed: wait for its promise";
             return Err(misuse(Class::Error, problem.into()));
         }
         Ok(())
     }
 
-    /// Finalizes all statements, so that the connection can be closed, and returns their SQL.
+    /// Finalizes all statements, so that the connection can be closed, and returns their numbers
+    /// and SQL.
     pub(crate) fn take_statements(&mut self) -> Vec<(u32, Vec<u8>)> {
         self.statements
             .drain()
@@ -317,7 +317,7 @@ impl Database {
             .collect()
     }
 
-    /// Prepares statements anew, under the numbers that they had.
+    /// Prepares statements again, with the same numbers.
     ///
     /// # Errors
     /// SQLite's errors.
@@ -426,7 +426,7 @@ impl Database {
         Ok(self.statement(id)?.columns.clone())
     }
 
-    /// What is known of the statement's result columns.
+    /// The columns of the statement's result.
     pub fn statement_columns(&mut self, id: u32) -> Result<Vec<Column>> {
         let statement = self.statement(id)?;
         let raw = statement.raw();
@@ -444,7 +444,7 @@ impl Database {
         })
     }
 
-    /// Runs a statement for what it does; rows that it returns are passed over.
+    /// Runs a statement and discards its rows.
     ///
     /// # Errors
     /// A `TypeError` while rows are being read.
@@ -478,7 +478,7 @@ impl Database {
         })
     }
 
-    /// Up to `limit` rows of a statement, from its start.
+    /// Runs a statement and returns its first `limit` rows.
     ///
     /// # Errors
     /// A `TypeError` if it returns no rows, or if its rows are being read.
@@ -508,10 +508,10 @@ impl Database {
         outcome.map(|()| rows)
     }
 
-    /// Makes a statement ready for [`Database::step_statement`].
+    /// Prepares a statement for [`Database::step_statement`].
     ///
     /// # Errors
-    /// As [`Database::query_statement`].
+    /// Those of [`Database::query_statement`].
     pub fn start_statement(&mut self, id: u32, bindings: &Bindings) -> Result<()> {
         let statement = self.statement(id)?;
         if !statement.returns_data() {
@@ -531,7 +531,7 @@ impl Database {
         Ok(())
     }
 
-    /// The next row of a statement that was started; `None` at the end, and ever after.
+    /// The next row of a started statement; `None` at the end and after it.
     pub fn step_statement(&mut self, id: u32) -> Result<Option<Vec<SqlValue>>> {
         let db = self.handle()?;
         let statement = self.statement(id)?;
@@ -547,16 +547,16 @@ impl Database {
         row
     }
 
-    /// Ends the reading of a statement's rows.
+    /// Stops reading a statement's rows.
     pub fn stop_statement(&mut self, id: u32) {
         if let Some(statement) = self.statements.get_mut(&id) {
             statement.reset();
-            // Until now all reads were of the state that this one was of.
+            // While the statement was being read, all reads saw the same commit.
             self.after_tool_sql();
         }
     }
 
-    /// Forgets a statement that nobody can use any more.
+    /// Drops a statement.
     pub fn drop_statement(&mut self, id: u32) {
         let dropped = self.statements.remove(&id);
         if dropped.is_some_and(|statement| statement.stepping) {
@@ -564,16 +564,16 @@ impl Database {
         }
     }
 
-    /// Runs any number of statements of a tool.
+    /// Runs a script of a tool.
     ///
     /// # Errors
-    /// A `TypeError` while rows are being read from a statement; SQLite's errors.
+    /// A `TypeError` while a statement is being read; SQLite's errors.
     pub fn execute_script(&mut self, sql: &str) -> Result<()> {
         self.connection()?;
         if self.is_iterating() {
             return Err(busy());
         }
-        // One by one, since any of them may return to a savepoint of the crank's.
+        // Run one statement at a time, because each may roll back to one of the crank's savepoints.
         let mut script = Batch::new(self.connection()?, sql);
         loop {
             self.flush_all()?;
@@ -596,12 +596,13 @@ impl Database {
         }
     }
 
-    /// Takes note of it if a tool's statement returned to a savepoint of the crank's, released it, or
-    /// opened another file.
+    /// Records that a tool's statement rolled back to one of the crank's savepoints, released it,
+    /// or attached a file.
     fn notice_effects(&self, sql: Option<&str>) {
         if sql.is_some_and(may_attach) {
             let files = self.peek_rows("PRAGMA database_list", [], |row| row.get::<_, String>(2));
-            // A file that can't be listed is not noted, and may be taken for that of another library.
+            // A file that cannot be listed is not recorded, and may be attributed to another
+            // library.
             let files: Vec<_> = files.into_iter().flatten().map(PathBuf::from).collect();
             open_files::adopt(&files);
         }
@@ -613,23 +614,21 @@ impl Database {
     }
 
     fn check_not_stepping(&mut self, id: u32) -> Result<()> {
-        match self.statement(id)?.stepping {
-            false => Ok(()),
-            true => Err(misuse(
-                Class::TypeError,
-                "This statement is busy executing a query".into(),
-            )),
+        if self.statement(id)?.stepping {
+            let message = "This statement is busy executing a query";
+            return Err(misuse(Class::TypeError, message.into()));
         }
+        Ok(())
     }
 
-    /// Refuses to write while rows are being read, and saves what span readers need.
+    /// Refuses a write while rows are being read, and saves items for span readers.
     fn check_may_write(&mut self, id: u32) -> Result<()> {
         let statement = self.statement(id)?;
         let (is_readonly, returns_data) = (statement.is_readonly(), statement.returns_data());
         if !is_readonly && self.is_iterating() {
             return Err(busy());
         }
-        // To SQLite, ROLLBACK writes nothing.
+        // SQLite classifies ROLLBACK as read-only.
         if !is_readonly || !returns_data {
             self.before_tool_sql();
         }
@@ -637,26 +636,26 @@ impl Database {
     }
 }
 
-/// A string of SQLite's, copied.
+/// Copies a string of SQLite's.
 ///
 /// # Safety
-/// `raw` is null or a string that ends in NUL.
+/// `raw` must be null or a string that ends in NUL.
 unsafe fn text(raw: *const std::ffi::c_char) -> Option<String> {
     // SAFETY: as the caller promises.
     unsafe { (!raw.is_null()).then(|| CStr::from_ptr(raw).to_string_lossy().into_owned()) }
 }
 
-/// What a statement does with a savepoint.
+/// The effect of a statement on a savepoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Control {
     RollbackTo,
     Release,
 }
 
-/// What a statement does with which of the crank's savepoints, if that is what it is for.
+/// The effect of a statement on one of the crank's savepoints, and the savepoint's ordinal.
 fn crank_savepoint(sql: &str) -> Option<(Control, usize)> {
     let first = sql.trim_start().get(..1)?;
-    // Most statements are of another kind. Comments may come before the first word.
+    // A quick check that excludes most statements. Comments may precede the first word.
     if !["r", "R", "-", "/"].contains(&first) {
         return None;
     }
@@ -676,7 +675,7 @@ fn crank_savepoint(sql: &str) -> Option<(Control, usize)> {
     Some((control, name.strip_prefix('t')?.parse().ok()?))
 }
 
-/// A statement of transaction control without its comments.
+/// Replaces the comments of a statement of transaction control with spaces.
 fn without_comments(sql: &str) -> String {
     let mut kept = String::new();
     let mut rest = sql;
@@ -696,7 +695,7 @@ fn without_comments(sql: &str) -> String {
     kept + rest
 }
 
-/// Whether nothing but white space, semicolons and comments is left of a script.
+/// Whether the rest of a script contains only white space, semicolons and comments.
 fn is_blank_sql(sql: &[u8]) -> bool {
     let mut rest = sql;
     loop {
@@ -710,7 +709,7 @@ fn is_blank_sql(sql: &[u8]) -> bool {
     }
 }
 
-/// What follows the first `mark`; nothing if there is none.
+/// The text after the first `mark`; empty if there is none.
 fn after<'a>(text: &'a [u8], mark: &[u8]) -> &'a [u8] {
     text.windows(mark.len())
         .position(|window| window == mark)
@@ -758,7 +757,7 @@ mod tests {
     }
 
     #[test]
-    fn misuse_is_refused_in_words() {
+    fn misuse_is_refused_with_a_message() {
         let shared = memory();
         let mut db = shared.lock();
         let message = |result: Result<u32>| result.unwrap_err().to_string();
@@ -778,7 +777,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_tool_does_with_a_savepoint_of_the_cranks_is_seen() {
+    fn the_cranks_savepoints_are_recognized_in_a_tools_sql() {
         let back = |ordinal| Some((Control::RollbackTo, ordinal));
         for (sql, expected) in [
             ("ROLLBACK TO t0", back(0)),

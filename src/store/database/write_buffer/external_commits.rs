@@ -1,11 +1,12 @@
-//! Noticing that another connection has changed the database.
+//! Detects commits of other connections.
 
 use super::ExternalCommits;
 use crate::store::database::Database;
 use crate::store::database::wal_version::{WalVersion, is_in_wal_mode};
 
 impl Database {
-    /// Makes void what was read before if another connection has changed the database since.
+    /// Discards prefetched keys and invalidates cached values if another connection has committed
+    /// since they were read.
     pub(crate) fn notice_external_commits(&self) {
         let Ok(connection) = self.connection() else {
             return;
@@ -14,17 +15,17 @@ impl Database {
         if buffer.in_transaction {
             return;
         }
-        let others = match buffer.external_commits {
+        let known = match buffer.external_commits {
             ExternalCommits::Unknown => self.find_external_commits(buffer.is_wal),
             found => found,
         };
-        let (now, is_same) = match others {
+        let (now, is_same) = match known {
             ExternalCommits::None => (ExternalCommits::None, true),
             ExternalCommits::Wal(before) => match WalVersion::read(connection) {
                 Some(now) => (ExternalCommits::Wal(now), now == before),
                 None => (ExternalCommits::Unknown, false),
             },
-            unnoticed => (unnoticed, false),
+            undetectable => (undetectable, false),
         };
         let is_same = is_same && !matches!(buffer.external_commits, ExternalCommits::Unknown);
         buffer.external_commits = now;
@@ -34,7 +35,7 @@ impl Database {
         }
     }
 
-    /// Takes note of the journal mode.
+    /// Records the journal mode.
     pub(crate) fn journal_mode_set(&self, mode: &str) {
         let mut buffer = self.buffer.borrow_mut();
         buffer.is_wal = Some(mode == "wal");
@@ -42,7 +43,7 @@ impl Database {
         buffer.external_commits = ExternalCommits::Unknown;
     }
 
-    /// How others can be noticed.
+    /// Determines how to detect commits of other connections.
     pub(super) fn find_external_commits(&self, is_wal: Option<bool>) -> ExternalCommits {
         if self.file().is_none() {
             return ExternalCommits::None;
@@ -51,7 +52,7 @@ impl Database {
             return ExternalCommits::Unnoticed;
         };
         let is_wal = is_wal.unwrap_or_else(|| is_in_wal_mode(connection));
-        // Having read something makes sure that the WAL-index is there.
+        // After a read, the WAL index exists.
         let has_read = is_wal
             && self
                 .peek_value::<i64>("SELECT 1 FROM sqlite_schema LIMIT 1", [])
@@ -62,7 +63,7 @@ impl Database {
         }
     }
 
-    /// A number that another connection's commits change and ours do not.
+    /// SQLite's data version, which commits of other connections change and our own do not.
     pub(super) fn data_version(&self) -> Option<i64> {
         self.peek_value("PRAGMA data_version", []).ok().flatten()
     }

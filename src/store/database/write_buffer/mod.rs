@@ -1,22 +1,21 @@
-//! What was written but has yet to reach SQLite.
+//! Writes that have not reached SQLite yet.
 //!
-//! A kernel overwrites a few keys over and over, notes every change of its export data, and
-//! marks savepoints that it hardly ever returns to. A [`Buffer`] keeps all of that in memory and
-//! lets SQLite see the outcome: at a commit, when it grows too large, or when SQL is about to
-//! look at what it holds. Savepoints, too, are made in SQL only when something is about to be
-//! written there. Until then returning to one is a matter of memory alone.
+//! A kernel overwrites a few keys repeatedly, records every change of its export data, and sets
+//! savepoints that it rarely rolls back to. A [`Buffer`] keeps these in memory and writes the
+//! result to SQLite: at a commit, when the buffer is full, and before SQL reads the buffered
+//! tables. Savepoints, too, are created in SQL only before a write to SQLite. Until then, a
+//! rollback concerns only memory.
 //!
-//! The rule that keeps this right: **no statement reaches SQLite but through [`Database`]'s
-//! functions**, and of those
-//! - the ones without a further word flush first: savepoints are made and everything buffered
-//!   is written, so that the statement sees, and adds to, what it would without a buffer;
-//! - the ones that end in `_beside` are for tables that are not buffered: savepoints are made,
-//!   so that the statement can be undone, and the buffer stays;
-//! - the ones that begin with `peek` read what is not buffered, or merge it.
+//! For this to be correct, **every statement must be run by a method of [`Database`]**:
+//! - Methods without a prefix or suffix flush first: they create savepoints and write the buffer,
+//!   so a statement has the same effect as without a buffer.
+//! - Methods that end in `_unbuffered` are for tables that are not buffered: they create
+//!   savepoints, so the statement can be rolled back, and keep the buffer.
+//! - Methods that begin with `peek` read tables that are not buffered, or their callers merge the
+//!   buffer.
 //!
-//! Returning to a savepoint undoes SQL's part if the savepoint was made there, and the buffer's
-//! part by its journal, which brings back what was buffered at the time but has been written
-//! since.
+//! A rollback to a savepoint undoes SQL's writes if the savepoint was created there. The undo maps
+//! restore the buffer, including entries that were buffered at the savepoint and flushed since.
 
 mod external_commits;
 mod pending_exports;
@@ -42,7 +41,7 @@ use undo_map::{Size, UndoMap};
 
 use savepoints::Savepoint;
 
-/// A value, or `None` for one that was deleted.
+/// A value; `None` for a deletion.
 type Written = Option<Arc<[u8]>>;
 
 impl Size for Written {
@@ -51,7 +50,7 @@ impl Size for Written {
     }
 }
 
-/// A vat's current span, and whether SQL has yet to learn of it.
+/// A vat's current span, and whether it differs from SQL's row.
 #[derive(Debug, Clone)]
 pub(crate) struct BufferedSpan {
     pub(crate) span: Span,
@@ -64,65 +63,65 @@ impl Size for BufferedSpan {
     }
 }
 
-/// How many times as much the pending exports may take up as the entries: the host gets them all at
-/// once at the crank's end, and their values are those of entries.
+/// Limit of the pending exports, as a multiple of the limit of the entries. The host receives all
+/// pending exports at the end of the crank, and they share their values with entries.
 const PENDING_SHARE: usize = 8;
 
-/// How to find out that another connection has changed the database.
+/// How to detect commits of other connections.
 #[derive(Debug, Clone, Copy, Default)]
 enum ExternalCommits {
-    /// Yet to be found out.
+    /// Not determined yet.
     #[default]
     Unknown,
-    /// There can be none.
+    /// Other connections cannot commit.
     None,
-    /// By the WAL-index, which was like this when we last looked.
+    /// By the WAL index, whose last header was this.
     Wal(WalVersion),
-    /// Not at all.
+    /// Commits cannot be detected.
     Unnoticed,
 }
 
-/// What a database's one store has written and SQLite has not.
+/// The writes of a store that SQLite has not received.
 #[derive(Default)]
 pub(crate) struct Buffer {
-    /// Whether anything is buffered here at all.
+    /// Whether writes are buffered.
     is_on: bool,
-    /// Whether a transaction is open as far as we know; SQLite ends one by itself when it fails
-    /// in certain ways.
+    /// Whether a transaction is open according to our own calls. SQLite ends a transaction by
+    /// itself on certain failures.
     in_transaction: bool,
-    /// Whether the transaction is known to hold the lock of writers, so that what is written now
-    /// can be written later. One that a tool began may have yet to get it, and may fail to.
+    /// Whether entries may be written later: the transaction holds the write lock, and the tables
+    /// are plain. A transaction that a tool began may not have the lock yet, and may fail to get
+    /// it.
     may_defer: bool,
     kv: UndoMap<Written>,
-    /// How much memory `kv` may take up, and how much its undo log.
+    /// Memory limit of `kv`, and of its undo log, in bytes.
     kv_limit: usize,
     pending: UndoMap<Written>,
-    /// Whether there may be pending exports in the table, too.
+    /// Whether the table may contain pending exports, too.
     pending_in_table: bool,
-    /// What was handed out of them, unless it has arrived: where to say that it was undone, and how many
-    /// savepoints there were.
+    /// For each batch of exports that was taken and may not have been delivered: a flag to set if
+    /// it is rolled back, and the number of savepoints at the time.
     taken_exports: Vec<(Weak<AtomicBool>, usize)>,
     spans: UndoMap<BufferedSpan>,
-    /// The savepoints, the oldest first, and how many of them SQL knows of.
+    /// The savepoints, oldest first, and how many of them exist in SQL.
     savepoints: Vec<Savepoint>,
     savepoints_in_sql: usize,
-    /// Whether something was written since there are savepoints that the journals know nothing of.
+    /// Whether, since the first savepoint, something was written that the undo maps do not contain.
     has_unlogged_writes: bool,
-    /// Whether to write everything before the next savepoint is set: see
-    /// [`Database::set_savepoint`].
+    /// Whether to flush before setting the next savepoint; see [`Database::set_savepoint`].
     flushes_before_mark: bool,
     pub(crate) prefetch: KeyPrefetch,
     pub(crate) item_changes: ItemChanges,
     external_commits: ExternalCommits,
     /// SQLite's data version when the transaction began.
     data_version: Option<i64>,
-    /// SQLite's data version when the schema was last looked at.
+    /// SQLite's data version when the schema was last checked.
     schema_version: Option<i64>,
-    /// Whether the journal mode is WAL, if that is known.
+    /// Whether the journal mode is WAL; `None` if unknown.
     is_wal: Option<bool>,
-    /// Whether SQLite takes every row that is not too long, if that is known.
+    /// Whether SQLite accepts every row that is not too long; `None` if unknown.
     has_plain_tables: Option<bool>,
-    /// Whether there is no journal, so that SQL can't undo anything.
+    /// Whether there is no journal, so SQL cannot roll back.
     is_without_journal: bool,
 }
 
@@ -131,13 +130,13 @@ const UPSERT: &str = "INSERT INTO kvStore (key, value) VALUES (?, ?)
 const DELETE: &str = "DELETE FROM kvStore WHERE key = ?";
 
 impl Buffer {
-    /// A key's value, or its deletion, if either is buffered.
+    /// The buffered value or deletion of a key.
     pub(crate) fn kv(&self, key: &[u8]) -> Option<Option<&[u8]>> {
         self.kv.get(key).map(Option::as_deref)
     }
 
-    /// The first key behind `previous` that was set. `None` if more than `limit` deleted ones
-    /// lie before it.
+    /// The first buffered key after `previous` that has a value. `None` if more than `limit`
+    /// deleted keys precede it.
     pub(crate) fn key_after(&self, previous: &[u8], limit: usize) -> Option<Option<Vec<u8>>> {
         let mut keys = self.kv.after(previous);
         for _ in 0..=limit {
@@ -150,7 +149,7 @@ impl Buffer {
         None
     }
 
-    /// Says that what was handed out with more than so many savepoints was undone.
+    /// Revokes the exports that were taken with more than this many savepoints.
     fn revoke_taken_exports(&mut self, savepoints: usize) {
         self.taken_exports.retain(|(is_revoked, savepoint_count)| {
             let is_undone = *savepoint_count > savepoints;
@@ -161,7 +160,7 @@ impl Buffer {
         });
     }
 
-    /// There is no transaction any more, and nothing that could go to one.
+    /// Clears the buffer at the end of the transaction.
     fn end_transaction(&mut self) {
         self.in_transaction = false;
         self.may_defer = false;
@@ -175,8 +174,7 @@ impl Buffer {
 }
 
 impl Database {
-    /// Buffers from now on what the store over this database writes. For a store that begins its
-    /// own transactions, over a database that may be written.
+    /// Enables buffering. For a store that begins its own transactions over a writable database.
     pub(crate) fn buffer_writes(&self) {
         let mut buffer = self.buffer.borrow_mut();
         buffer.is_on = true;
@@ -184,23 +182,23 @@ impl Database {
         buffer.pending_in_table = true;
     }
 
-    /// Whether writes are buffered.
+    /// Whether buffering is enabled.
     pub(crate) fn is_buffered(&self) -> bool {
         self.buffer.borrow().is_on
     }
 
-    /// Whether what is written now of a vat's current span is buffered: not without a transaction,
-    /// in which it could be written later.
+    /// Whether a write of a vat's current span is buffered now. It requires an open transaction.
     pub(crate) fn is_buffering(&self, vat_id: &[u8]) -> bool {
         let buffer = self.buffer.borrow();
         let can_defer = buffer.is_on && buffer.in_transaction;
         drop(buffer);
-        // A record of it has the vat's name, up to six times as long, and a hash.
+        // The span's record contains the vat's ID, up to six times as long when escaped, and a
+        // hash.
         can_defer && plain_tables::fits(6 * vat_id.len() + 400) && self.has_plain_tables()
     }
 
-    /// Whether an entry, and the change of the export data that goes with it, can be written later,
-    /// because SQLite can't refuse them.
+    /// Whether an entry, and its change of the export data, can be written later because SQLite
+    /// cannot refuse them.
     pub(crate) fn can_defer(&self, key: &[u8], value: Option<&Arc<[u8]>>) -> bool {
         let bytes = key.len() + value.map_or(0, |value| value.len());
         let buffer = self.buffer.borrow();
@@ -211,7 +209,7 @@ impl Database {
             && plain_tables::fits(bytes + RECORD_PREFIX.len())
     }
 
-    /// Sets a key, or deletes it. If that fails, nothing has changed.
+    /// Sets or deletes a key. If that fails, nothing has changed.
     pub(crate) fn kv_write(&self, key: &[u8], value: Option<&Arc<[u8]>>) -> Result<()> {
         if !self.can_defer(key, value) {
             return self.kv_write_through(key, value.map(|value| &**value));
@@ -220,14 +218,14 @@ impl Database {
         let is_full = buffer.kv.bytes() > buffer.kv_limit;
         drop(buffer);
         if is_full {
-            // Before the entry is there, which a failure would leave behind.
+            // Flush before the entry is added, so that a failure does not leave it in the buffer.
             self.flush()?;
         }
         self.buffer.borrow_mut().kv.set(key, value.cloned());
         Ok(())
     }
 
-    /// As [`Database::kv_write`], but SQLite gets it at once.
+    /// Like [`Database::kv_write`], but writes to SQLite immediately.
     pub(crate) fn kv_write_through(&self, key: &[u8], value: Option<&[u8]>) -> Result<()> {
         match value {
             Some(value) => self.run(UPSERT, params![SqlText(key), SqlText(value)])?,
@@ -241,14 +239,15 @@ impl Database {
         Ok(())
     }
 
-    /// A vat's current span as it was buffered.
+    /// A vat's buffered current span.
     pub(crate) fn buffered_span(&self, vat_id: &[u8]) -> Option<Span> {
         let buffer = self.buffer.borrow();
         buffer.spans.get(vat_id).map(|found| found.span.clone())
     }
 
-    /// Remembers a vat's current span: one that was read, or one that SQL has yet to learn of.
-    /// Without a transaction it is not remembered, since others may change it.
+    /// Buffers a vat's current span: one that was read, or, if `is_dirty`, one that SQL does not
+    /// have yet. Has no effect outside of a transaction, because other connections may change the
+    /// span.
     pub(crate) fn buffer_span(&self, vat_id: &[u8], span: &Span, is_dirty: bool) {
         let mut buffer = self.buffer.borrow_mut();
         if buffer.is_on && buffer.in_transaction {
@@ -257,7 +256,7 @@ impl Database {
         }
     }
 
-    /// Writes everything that SQL is to see: all but pending exports, which only tools look for.
+    /// Flushes everything except pending exports, which only SQL of tools reads.
     pub(crate) fn flush(&self) -> Result<()> {
         let buffer = self.buffer.borrow();
         if !buffer.is_on {
@@ -278,7 +277,7 @@ impl Database {
         }
         let mut upsert = self.prepare_directly(UPSERT)?;
         let mut delete = self.prepare_directly(DELETE)?;
-        // In the order of the keys, in which SQLite finds their pages soonest.
+        // In key order, because SQLite finds the pages fastest.
         for (key, value) in buffer.kv.iter() {
             self.checked(match value {
                 Some(value) => upsert.execute(params![SqlText(key), SqlText(value)]),
@@ -289,7 +288,7 @@ impl Database {
         let mut buffer = self.buffer.borrow_mut();
         buffer.kv.drop_all();
         if buffer.kv.undo_bytes() > buffer.kv_limit {
-            // A crank that adds keys without end. Nothing else keeps its undo log from growing.
+            // Nothing else limits the undo log of a crank that keeps adding keys.
             buffer.kv.forget_additions();
             buffer.has_unlogged_writes = true;
         }
@@ -325,7 +324,7 @@ impl Database {
         Ok(())
     }
 
-    /// Writes everything there is: a tool's SQL is to see it, or it is to be committed.
+    /// Flushes everything, before a commit or SQL of a tool.
     pub(crate) fn flush_all(&self) -> Result<()> {
         if !self.is_buffered() || !self.is_open() {
             return Ok(());
@@ -334,7 +333,7 @@ impl Database {
         self.flush_pending_exports()
     }
 
-    /// Takes note that a tool may have changed anything.
+    /// Resets what depends on the database's contents, after SQL of a tool.
     pub(crate) fn after_tool_sql(&self) {
         let in_transaction = self.in_transaction();
         let mut buffer = self.buffer.borrow_mut();
@@ -359,8 +358,8 @@ impl Database {
         self.signal.invalidate();
     }
 
-    /// Takes note that there is a transaction; `is_new` if it has just begun, with the lock of
-    /// writers.
+    /// Records that a transaction is open. `is_new` says that it has just begun and holds the write
+    /// lock.
     pub(crate) fn transaction_began(&self, is_new: bool) {
         if !self.is_buffered() {
             return;
@@ -382,7 +381,7 @@ impl Database {
         self.signal.set_held(true);
     }
 
-    /// Takes note that the transaction has been committed.
+    /// Records that the transaction was committed.
     pub(crate) fn transaction_ended(&self) {
         let mut buffer = self.buffer.borrow_mut();
         if !buffer.is_on {
@@ -395,9 +394,9 @@ impl Database {
             && version.is_some()
             && let Ok(connection) = self.connection()
         {
-            // Our own commit has changed the WAL-index. If no other one has since the transaction
-            // began, what was read before still holds. SQLite knows, though at a price that is
-            // too high for every read; what it says goes for the time between two equal looks.
+            // Our own commit has changed the WAL index. If no other connection has committed since
+            // the transaction began, everything read before is still valid. `PRAGMA data_version`
+            // answers that (it is too slow for every read), for the time between two equal headers.
             drop(buffer);
             let now = WalVersion::read(connection);
             let is_ours = self.data_version() == version && WalVersion::read(connection) == now;
@@ -407,7 +406,7 @@ impl Database {
         }
     }
 
-    /// Forgets everything, because SQLite has undone the transaction.
+    /// Clears the buffer because SQLite has rolled the transaction back.
     pub(crate) fn transaction_lost(&self) {
         let mut buffer = self.buffer.borrow_mut();
         for (is_revoked, _) in buffer.taken_exports.drain(..) {
@@ -422,7 +421,7 @@ impl Database {
         self.signal.invalidate();
     }
 
-    /// Passes on what SQLite said, having looked whether it undid the transaction.
+    /// Converts an error of SQLite, and checks whether SQLite has rolled the transaction back.
     pub(crate) fn checked<T>(&self, result: rusqlite::Result<T>) -> Result<T> {
         result.map_err(|error| {
             let error = Error::from(error);
@@ -432,8 +431,8 @@ impl Database {
         })
     }
 
-    /// Looks whether an error leaves what can't be undone: without a journal not even the
-    /// statement that failed is.
+    /// Checks whether a failure left changes that cannot be rolled back. Without a journal, not
+    /// even the failed statement is.
     fn notice_damage(&self, error: &Error) {
         let is_failure = matches!(error, Error::Sqlite { code, .. }
             if ["SQLITE_FULL", "SQLITE_IOERR", "SQLITE_NOMEM"].iter().any(|of| code.starts_with(of)));
@@ -442,16 +441,17 @@ impl Database {
         }
     }
 
-    /// False, too, while the buffer is in use by those who look afterwards.
+    /// Whether there is no journal. False while the buffer is borrowed; the borrower checks
+    /// afterwards.
     pub(crate) fn is_without_journal(&self) -> bool {
         let buffer = self.buffer.try_borrow();
         buffer.is_ok_and(|buffer| buffer.is_without_journal)
     }
 
-    /// Looks whether SQLite has undone the transaction by itself, as it does when the disk is
-    /// full, for example.
+    /// Checks whether SQLite has rolled the transaction back by itself, for example because the
+    /// disk is full.
     pub(crate) fn notice_lost_transaction(&self) {
-        // Where the buffer is in use, whoever uses it looks afterwards.
+        // If the buffer is borrowed, the borrower checks afterwards.
         let is_lost = self
             .buffer
             .try_borrow_mut()
@@ -483,7 +483,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crank_that_adds_keys_without_end_holds_few_of_them() {
+    fn a_crank_that_keeps_adding_keys_uses_bounded_memory() {
         let mut store = Store::in_memory(StoreOptions::default()).unwrap();
         store.kernel_set(b"first", b"before").unwrap();
         store.start_crank().unwrap();
@@ -503,8 +503,8 @@ mod tests {
             );
         }
         let generation = store.database().lock().signal.generation();
-        let told = store.rollback_crank(b"s").unwrap();
-        assert!(told.is_empty());
+        let reported = store.rollback_crank(b"s").unwrap();
+        assert!(reported.is_empty());
         assert_ne!(store.database().lock().signal.generation(), generation);
         assert_eq!(value(&store, b"first").unwrap(), b"before");
         assert_eq!(value(&store, &key(0)), None);
@@ -562,7 +562,7 @@ mod tests {
     }
 
     #[test]
-    fn cranks_that_are_rolled_back_do_not_write_the_block_again() {
+    fn cranks_that_are_rolled_back_do_not_rewrite_the_block() {
         const KEYS: i64 = 3000;
         let mut store = Store::in_memory(StoreOptions::default()).unwrap();
         store.commit().unwrap();
@@ -575,7 +575,7 @@ mod tests {
         for crank in 0..20 {
             store.start_crank().unwrap();
             store.establish_crank_savepoint(b"s").unwrap();
-            // SQL gets its savepoint without the entries, and then the entries.
+            // Creates the savepoint in SQL before the entries are written.
             store.database().lock().create_savepoints().unwrap();
             store
                 .init_transcript(format!("v{crank}").as_bytes())
@@ -605,8 +605,8 @@ mod tests {
     }
 
     #[test]
-    fn a_rollback_tells_few_keys_and_makes_all_copies_void_for_many() {
-        for (keys, tells) in [(10, true), (5000, false)] {
+    fn a_rollback_reports_few_keys_and_invalidates_everything_for_many() {
+        for (keys, reports) in [(10, true), (5000, false)] {
             let mut store = Store::in_memory(StoreOptions::default()).unwrap();
             store.start_crank().unwrap();
             store.establish_crank_savepoint(b"s").unwrap();
@@ -614,10 +614,10 @@ mod tests {
                 store.kernel_set(format!("k{n}").as_bytes(), b"v").unwrap();
             }
             let generation = store.database().lock().signal.generation();
-            let told = store.rollback_crank(b"s").unwrap();
-            assert_eq!(told.len(), if tells { keys } else { 0 });
-            let is_revoked = store.database().lock().signal.generation() != generation;
-            assert_eq!(is_revoked, !tells);
+            let reported = store.rollback_crank(b"s").unwrap();
+            assert_eq!(reported.len(), if reports { keys } else { 0 });
+            let is_invalidated = store.database().lock().signal.generation() != generation;
+            assert_eq!(is_invalidated, !reports);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Changes of the export data that the host has yet to be told.
+//! Changes of the export data that were not yet passed to the host.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::store::error::Result;
 use crate::store::records::change::{ExportChange, Exports};
 
 impl Database {
-    /// ExportChanges a change of the export data, in place of an older one for the same key.
+    /// Records a change of the export data. It replaces an earlier change of the same key.
     pub(crate) fn add_pending_export(&self, key: &[u8], value: Option<Arc<[u8]>>) -> Result<()> {
         if !self.is_buffered() {
             return self.add_pending_export_to_table(key, value.as_deref());
@@ -24,8 +24,8 @@ impl Database {
             let limit = buffer.kv_limit.saturating_mul(PENDING_SHARE);
             let is_full = buffer.pending.bytes() > limit;
             drop(buffer);
-            // What it is noted of has been written. If there is no room for it now, there may be
-            // later, unless the transaction is gone.
+            // The change that this records is already written, so failing here would be wrong. If
+            // there is no space now, a later flush may succeed, unless the transaction is lost.
             if is_full
                 && let Err(error) = self.flush_pending_exports()
                 && !self.in_transaction()
@@ -34,7 +34,7 @@ impl Database {
             }
             return Ok(());
         }
-        // SQLite may refuse it. What is buffered is older.
+        // SQLite may refuse this change. The buffered ones are older, and are written first.
         self.flush_pending_exports()?;
         self.create_savepoints()?;
         self.add_pending_export_to_table(key, value.as_deref())?;
@@ -42,7 +42,7 @@ impl Database {
         Ok(())
     }
 
-    /// As [`Database::add_pending_export`], but SQLite gets it at once.
+    /// Like [`Database::add_pending_export`], but writes to the table immediately.
     pub(crate) fn add_pending_export_to_table(
         &self,
         key: &[u8],
@@ -56,16 +56,16 @@ impl Database {
         Ok(())
     }
 
-    /// Takes all noted changes of the export data, sorted by key.
+    /// Removes and returns all pending changes of the export data, sorted by key.
     pub(crate) fn take_pending_exports(&self) -> Result<Vec<ExportChange>> {
         if !self.is_buffered() {
             return self.take_pending_exports_from_table();
         }
         if self.buffer.borrow().pending_in_table {
-            // What was noted since is newer than what the table has for the same key.
+            // Buffered changes are newer than those of the same keys in the table.
             self.flush_pending_exports()?;
             let pending = self.take_pending_exports_from_table()?;
-            // With a savepoint to return to, the table may have rows again.
+            // A rollback to a savepoint may restore rows in the table.
             let mut buffer = self.buffer.borrow_mut();
             buffer.pending_in_table = !buffer.savepoints.is_empty();
             return Ok(pending);
@@ -74,7 +74,7 @@ impl Database {
         Ok(taken)
     }
 
-    /// Watches whether what was handed out is undone.
+    /// Sets `exports.is_revoked` if a rollback undoes the exports that were taken.
     pub(crate) fn watch_exports(&self, exports: &Exports) {
         let mut buffer = self.buffer.borrow_mut();
         let savepoints = buffer.savepoints.len();
@@ -85,14 +85,15 @@ impl Database {
         buffer.taken_exports.push((is_revoked, savepoints));
     }
 
-    /// ExportChanges again what was handed out, unless something newer is noted for the same key.
+    /// Records changes that were taken but not delivered, except for keys with newer changes.
     pub(crate) fn return_pending_exports(&self, notes: Vec<ExportChange>) -> Result<()> {
         let is_in_table = {
             let buffer = self.buffer.borrow();
             !buffer.is_on || buffer.pending_in_table
         };
         if is_in_table {
-            // What is newer may be in the table or in the buffer; afterwards it is in the table.
+            // Newer changes may be in the table or in the buffer. After this, they are in the
+            // table.
             self.flush_pending_exports()?;
             self.create_savepoints()?;
             let mut statement = self.prepare_directly(
@@ -130,7 +131,7 @@ impl Database {
         Ok(pending)
     }
 
-    /// Writes pending changes of the export data to their table.
+    /// Flushes pending changes of the export data to their table.
     pub(super) fn flush_pending_exports(&self) -> Result<()> {
         if self.buffer.borrow().pending.is_empty() {
             return Ok(());

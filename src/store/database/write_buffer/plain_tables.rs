@@ -1,32 +1,33 @@
-//! Whether SQLite takes whatever a store writes.
+//! Whether SQLite accepts every row that a store buffers.
 //!
-//! What is buffered is written later, and it would be too late to refuse it then: the call that
-//! brought it has succeeded, and been hashed and exported. So only what SQLite can't refuse is
-//! buffered: rows that are not too long, into tables with no rules but a store's own. Whoever adds a
-//! trigger, a CHECK or an index to a store's table has every row checked as it is written.
+//! A buffered row is written after the call that set it has returned, and after it was hashed and
+//! exported. SQLite must not refuse it then. So a row is buffered only if it is not too long, and
+//! only while the tables have no constraints, indexes or triggers other than a store's own. If a
+//! tool adds some, every row is written immediately.
 
 use crate::store::database::Database;
 use crate::store::database::schema::{Part, normalize_sql};
 use crate::store::error::Result;
 use crate::store::tasks::limits::value_bytes;
 
-/// The tables that are buffered.
+/// The buffered tables.
 const TABLES: [&str; 3] = ["kvStore", "transcriptSpans", "pendingExports"];
 
-/// What a row, or a record of an index, takes up at most besides its texts.
+/// Maximum size of a row or an index record, without its texts.
 const ROW_BYTES: usize = 64;
 
-/// Whether no row of so many bytes is too long for SQLite.
+/// Whether a row of this many bytes is short enough for SQLite.
 pub(super) fn fits(bytes: usize) -> bool {
     bytes.saturating_add(ROW_BYTES) <= value_bytes()
 }
 
 impl Database {
-    /// Whether SQLite takes every row that is not too long.
+    /// Whether the buffered tables have only a store's own constraints, so that SQLite accepts
+    /// every row that is not too long.
     pub(crate) fn has_plain_tables(&self) -> bool {
         let known = self.buffer.borrow().has_plain_tables;
         known.unwrap_or_else(|| {
-            // What can't be told is as good as a rule.
+            // If the schema cannot be read, assume constraints.
             let has_plain_tables = self.has_only_own_rules().unwrap_or(false);
             self.buffer.borrow_mut().has_plain_tables = Some(has_plain_tables);
             has_plain_tables

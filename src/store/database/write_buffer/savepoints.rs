@@ -1,31 +1,32 @@
-//! Savepoints, which SQL gets to know when something is about to be written there.
+//! Savepoints, which are created in SQL only before a write to SQLite.
 //!
-//! The stack holds what SQL would have without a buffer, the oldest first: `t0`, `t1` and so on of
-//! the crank, and on top the savepoint of a call that writes in more than one step. After a
-//! return to one of the crank's it stays, as SQL keeps it, so that a tool's `ROLLBACK TO` finds the
-//! same state again. All of them end with the crank.
+//! The stack holds the savepoints that SQL would have without a buffer, oldest first: `t0`, `t1`
+//! and so on of the crank, and on top the savepoint of a call that writes in several steps. After a
+//! rollback to one of the crank's, that savepoint stays on the stack, as in SQL, so that a tool's
+//! `ROLLBACK TO` finds the same state. All savepoints end with the crank.
 
 use super::{Buffer, PENDING_SHARE};
 use crate::store::database::{Database, Trust};
 use crate::store::error::Result;
 
-/// The most keys that a rollback tells one by one. Telling one, and forgetting it in JavaScript, takes
-/// a microsecond; beyond that, reading what is needed again is cheaper.
+/// Maximum number of keys that a rollback reports individually. Reporting a key, and dropping it
+/// from JavaScript's cache, takes 1 µs. For more keys, reading the needed values again is faster.
 const MAX_REPORTED_KEYS: usize = 1000;
 
-/// How many entries a rollback may restore that were in SQL already.
+/// How many entries that were already in SQL a rollback may restore to the buffer before the next
+/// savepoint flushes them.
 const MAX_RESTORED: usize = 100;
 
-/// For how many savepoints the statements are kept. A crank with hundreds would drive all others out
-/// of the statement cache.
+/// Number of savepoints whose statements are cached. The statements of a crank with hundreds of
+/// savepoints would evict all others.
 const MAX_CACHED: usize = 8;
 
-/// What a savepoint is for.
+/// The purpose of a savepoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Savepoint {
-    /// The crank's savepoint of this number.
+    /// The crank's savepoint with this ordinal.
     Crank(usize),
-    /// A call under way, which is undone if it fails.
+    /// A call in progress, which is rolled back if it fails.
     Call,
 }
 
@@ -47,18 +48,18 @@ impl Buffer {
         self.item_changes.mark();
     }
 
-    /// Where the crank's last savepoint of this number is.
+    /// The index of the crank's last savepoint with this ordinal.
     fn place_of(&self, ordinal: usize) -> Option<usize> {
         let wanted = Savepoint::Crank(ordinal);
         self.savepoints.iter().rposition(|found| *found == wanted)
     }
 
-    /// Whether there are savepoints of the crank's.
+    /// Whether the crank has savepoints.
     pub(super) fn has_crank_savepoints(&self) -> bool {
         matches!(self.savepoints.first(), Some(Savepoint::Crank(_)))
     }
 
-    /// Forgets savepoints, and keeps what was written since.
+    /// Releases the savepoint at `place` and later ones, and keeps the writes since.
     pub(super) fn release_savepoints_from(&mut self, place: usize) {
         self.savepoints.truncate(place);
         self.savepoints_in_sql = self.savepoints_in_sql.min(place);
@@ -71,7 +72,8 @@ impl Buffer {
         }
     }
 
-    /// Undoes what was written here since a savepoint was set. It stays, and later ones do not.
+    /// Rolls the buffer back to the savepoint at `place`. That savepoint stays; later ones are
+    /// removed.
     fn undo_to(&mut self, place: usize) {
         let restored =
             self.kv.undo_to(place) + self.pending.undo_to(place) + self.spans.undo_to(place);
@@ -84,16 +86,15 @@ impl Buffer {
 }
 
 impl Database {
-    /// Sets the crank's savepoint of this number, to which [`Database::roll_back_to_savepoint`] can
-    /// return.
+    /// Sets the crank's savepoint with this ordinal, for [`Database::roll_back_to_savepoint`].
     ///
-    /// Writes everything first if the last rollback restored many entries that had been written: so
-    /// each is written at most twice, and cranks that are rolled back again and again do not
-    /// write the whole block each time. The same if the undo log is large: what is not in the buffer
-    /// when a savepoint is set needs no undo log.
+    /// Flushes first if the last rollback restored many entries that had been flushed. So each
+    /// entry is written at most twice, and a block whose cranks are repeatedly rolled back is not
+    /// rewritten each time. Flushes also if the undo log is large, because entries that are not in
+    /// the buffer when a savepoint is set need no undo records.
     ///
     /// # Errors
-    /// SQLite's. Then there is no savepoint.
+    /// SQLite's errors; then the savepoint is not set.
     pub(crate) fn set_savepoint(&self, ordinal: usize) -> Result<()> {
         let buffer = self.buffer.borrow();
         let is_large = buffer.kv.undo_bytes() > buffer.kv_limit
@@ -120,7 +121,7 @@ impl Database {
             .inspect_err(|_| self.buffer.borrow_mut().release_savepoints_from(place))
     }
 
-    /// Makes the savepoints in SQL of which it does not know yet.
+    /// Creates the savepoints in SQL that it does not have yet.
     pub(crate) fn create_savepoints(&self) -> Result<()> {
         loop {
             let buffer = self.buffer.borrow();
@@ -139,12 +140,12 @@ impl Database {
         }
     }
 
-    /// Undoes what was written since a savepoint was set. Returns the keys of the kvStore that may
-    /// have other values now; copies of others still hold. If they can't be told, all copies are
-    /// made void, and none is returned.
+    /// Rolls back to a savepoint. Returns the keys of the `kvStore` table whose values may have
+    /// changed; cached values of other keys are still valid. If the keys cannot be listed,
+    /// invalidates all cached values and returns none.
     ///
     /// # Errors
-    /// SQLite's, if it does not have the savepoint any more.
+    /// SQLite's error, if it no longer has the savepoint.
     pub(crate) fn roll_back_to_savepoint(&mut self, ordinal: usize) -> Result<Vec<String>> {
         let buffer = self.buffer.borrow();
         let place = buffer.place_of(ordinal);
@@ -156,7 +157,8 @@ impl Database {
             None => self.detach_readers(),
         }
         if is_in_sql {
-            // One that we do not have is SQL's to refuse; or it is a tool's.
+            // A savepoint that is not on the stack may be a tool's. Otherwise SQLite's error is
+            // reported.
             self.run_directly(&format!("ROLLBACK TO SAVEPOINT t{ordinal}"))?;
         }
         let Some(place) = place else {
@@ -165,22 +167,22 @@ impl Database {
         };
         let mut buffer = self.buffer.borrow_mut();
         if is_without_journal {
-            // What has reached the tables stays, so what is on its way must, too: an item without
-            // its span would be in the way of the next one.
+            // Rows that were written remain, so buffered ones must remain, too: an item without its
+            // span would block the next one.
             buffer.release_savepoints_from(place + 1);
             return Ok(Vec::new());
         }
         let can_report = buffer.is_on
             && !buffer.has_unlogged_writes
             && buffer.kv.changes_since(place) <= MAX_REPORTED_KEYS;
-        // What is not UTF-8 has no string that it could be told by.
+        // A key that is not UTF-8 cannot be reported as a string.
         let undone: Option<Vec<String>> = can_report
             .then(|| buffer.kv.changed_since(place))
             .and_then(|keys| {
                 keys.map(|key| std::str::from_utf8(key).map(str::to_owned).ok())
                     .collect()
             });
-        // What the journals know nothing of has been undone with the first savepoint.
+        // The first savepoint also covers writes that the undo maps do not contain.
         buffer.has_unlogged_writes &= place > 0;
         buffer.undo_to(place);
         drop(buffer);
@@ -190,11 +192,11 @@ impl Database {
         Ok(undone.unwrap_or_default())
     }
 
-    /// Forgets all savepoints of the crank's, and keeps what was written since. `is_set` if the
-    /// crank has set any to which it has not returned.
+    /// Releases all savepoints of the crank and keeps the writes since. `is_set` says whether the
+    /// crank has savepoints that it has not rolled back to.
     ///
     /// # Errors
-    /// SQLite's, if it does not have the first of these any more.
+    /// SQLite's error, if it no longer has the first of them.
     pub(crate) fn release_savepoints(&self, is_set: bool) -> Result<()> {
         let buffer = self.buffer.borrow();
         let last = buffer.place_of(0);
@@ -210,8 +212,7 @@ impl Database {
             self.buffer.borrow_mut().has_unlogged_writes = false;
             return Ok(());
         }
-        // Those that are left are there because the crank has returned to them. A tool may have
-        // ended them.
+        // The remaining savepoints were rolled back to. A tool may have ended them in SQL.
         while self.buffer.borrow().savepoints_in_sql > 0 {
             let last = self.buffer.borrow().place_of(0).unwrap_or(0);
             drop(self.run_directly("RELEASE SAVEPOINT t0"));
@@ -223,21 +224,22 @@ impl Database {
         Ok(())
     }
 
-    /// Takes note that a tool has returned to a savepoint of the crank's, which stays.
+    /// Records that a tool has rolled back to one of the crank's savepoints, which stays.
     ///
-    /// SQL has undone what was written there, and that may include what was buffered when the
-    /// savepoint was set.
+    /// SQL has undone its writes, which may include entries that were buffered when the savepoint
+    /// was set.
     pub(crate) fn tool_rolled_back_to(&self, ordinal: usize) {
         let mut buffer = self.buffer.borrow_mut();
         if let Some(place) = buffer.place_of(ordinal) {
-            match buffer.is_without_journal {
-                true => buffer.release_savepoints_from(place + 1),
-                false => buffer.undo_to(place),
+            if buffer.is_without_journal {
+                buffer.release_savepoints_from(place + 1);
+            } else {
+                buffer.undo_to(place);
             }
         }
     }
 
-    /// Takes note that a tool has released a savepoint of the crank's, and later ones with it.
+    /// Records that a tool has released one of the crank's savepoints and later ones.
     pub(crate) fn tool_released(&self, ordinal: usize) {
         let mut buffer = self.buffer.borrow_mut();
         if let Some(place) = buffer.place_of(ordinal) {
@@ -245,18 +247,18 @@ impl Database {
         }
     }
 
-    /// Does work that writes in more than one step. If it fails, what it has written is undone,
-    /// here and in SQL, so that there is all of it or none.
+    /// Runs `work`, which writes in several steps. If it fails, all its writes are rolled back, in
+    /// the buffer and in SQL.
     ///
     /// # Errors
-    /// Those of the work. Without a journal nothing can be undone in SQL; if something was written
-    /// there, the database is torn.
+    /// Those of `work`. Without a journal SQL cannot roll back; if `work` has written to SQL, the
+    /// database becomes [`Trust::Torn`].
     pub(crate) fn atomically<T>(
         &mut self,
         work: impl FnOnce(&mut Database) -> Result<T>,
     ) -> Result<T> {
         if self.buffer.borrow().is_without_journal {
-            // What is written from here on is the work's own.
+            // From here on, rows changed in SQL are changes of `work`.
             self.flush_all()?;
         }
         let changes = self.total_changes();
@@ -269,12 +271,13 @@ impl Database {
         done
     }
 
-    /// How many rows the connection has changed since it was opened.
+    /// The number of rows that the connection has changed since it was opened.
     fn total_changes(&self) -> Option<u64> {
         Some(self.connection.as_ref()?.total_changes())
     }
 
-    /// The place of a call's savepoint, in SQL if it is there. None if it ended with a transaction.
+    /// Whether the call's savepoint at `place` exists in SQL; `None` if it ended with its
+    /// transaction.
     fn call_at(&self, place: usize) -> Option<bool> {
         let buffer = self.buffer.borrow();
         let is_there = buffer.savepoints.get(place) == Some(&Savepoint::Call);

@@ -1,49 +1,49 @@
-//! Values in memory, by key, that can be taken back to a mark as SQL can to a savepoint.
+//! An in-memory map with marks to roll back to, as SQL rolls back to savepoints.
 //!
-//! While there are marks, the undo log gets what an entry was before it changed, once for each
-//! mark: that is enough to restore it, and keeps a crank that overwrites one key from filling
-//! memory.
+//! While there are marks, the undo log records the previous state of a changed entry, once for each
+//! mark. This is enough to restore the entry, and a crank that overwrites one key repeatedly does
+//! not fill memory.
 //!
-//! Entries are kept in the order of their keys, so that no call has to sort them: a rollback
-//! followed by `getNextKey` costs the same however much is buffered. A lookup in a tree of
-//! 10,000 entries takes 0.1 µs more than one in a hash table, which JavaScript's cache hides.
+//! Entries are sorted by key, so that no call has to sort them: a rollback followed by `getNextKey`
+//! costs the same however much is buffered. A lookup in a tree of 10,000 entries takes 0.1 µs
+//! longer than one in a hash table, and JavaScript's cache hides the difference.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
-/// A key. Entries and the undo log share it.
+/// A key, shared by the entries and the undo log.
 type Key = Arc<[u8]>;
 
-/// What an entry takes up besides the bytes of its key and its value: its place in a node of the
-/// tree, two thirds of which are used on average, and the headers of two allocations.
+/// Memory of an entry without its key and value: its slot in a tree node (nodes are two thirds full
+/// on average) and the headers of two allocations.
 pub(crate) const ENTRY_BYTES: usize = 128;
 
-/// What a record of the undo log takes up besides the bytes of a key and a value.
+/// Memory of an undo record without its key and value.
 const UNDO_BYTES: usize = 96;
 
-/// How many bytes a value takes up outside of the entry.
+/// The heap memory of a value.
 pub(crate) trait Size {
     fn bytes(&self) -> usize;
 }
 
-/// Entries with an undo log.
+/// A map with an undo log.
 pub(crate) struct UndoMap<V> {
     entries: BTreeMap<Key, Entry<V>>,
-    /// What the entries take up.
+    /// Memory of the entries, in bytes.
     entry_bytes: usize,
     undo: Vec<(Key, Option<Entry<V>>)>,
-    /// What the undo log takes up.
+    /// Memory of the undo log, in bytes.
     undo_bytes: usize,
-    /// For each mark, how long the undo log was.
+    /// The length of the undo log at each mark.
     marks: Vec<usize>,
-    /// Which mark was set last, counted from the beginning; never reused.
+    /// Serial number of the last mark; never reused.
     serial: u64,
 }
 
 struct Entry<V> {
     value: V,
-    /// The mark after which the entry was last put here, or saved to the undo log.
+    /// Serial number of the last mark when the entry was inserted, or last saved to the undo log.
     serial: u64,
 }
 
@@ -73,12 +73,12 @@ impl<V: Size> UndoMap<V> {
         self.entries.is_empty()
     }
 
-    /// About how many bytes of memory the entries take up.
+    /// Approximate memory of the entries, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.entry_bytes
     }
 
-    /// About how many bytes of memory the undo log takes up.
+    /// Approximate memory of the undo log, in bytes.
     pub(crate) fn undo_bytes(&self) -> usize {
         self.undo_bytes
     }
@@ -91,7 +91,7 @@ impl<V: Size> UndoMap<V> {
         let serial = self.serial;
         let entry = Entry { value, serial };
         self.entry_bytes += entry_bytes(key, &entry);
-        // Most entries that are set are there already, and need no copy of the key.
+        // Most entries exist already, and need no copy of the key.
         let Some(place) = self.entries.get_mut(key) else {
             let key = Key::from(key);
             if !self.marks.is_empty() {
@@ -115,22 +115,22 @@ impl<V: Size> UndoMap<V> {
         self.undo.push((key, prior));
     }
 
-    /// The entries in the order of their keys.
+    /// The entries, in key order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &V)> {
         self.entries
             .iter()
             .map(|(key, entry)| (key.as_ref(), &entry.value))
     }
 
-    /// The entries whose keys come after `key`, in the order of their keys.
+    /// The entries with keys greater than `key`, in key order.
     pub(crate) fn after(&self, key: &[u8]) -> impl Iterator<Item = (&[u8], &V)> {
         self.entries
             .range::<[u8], _>((Bound::Excluded(key), Bound::Unbounded))
             .map(|(key, entry)| (key.as_ref(), &entry.value))
     }
 
-    /// Removes all entries, because they have been written elsewhere. A return to a mark restores
-    /// those that were there when it was set.
+    /// Removes all entries after they were flushed. Rolling back to a mark restores the entries
+    /// that existed at the mark.
     pub(crate) fn drop_all(&mut self) {
         self.entry_bytes = 0;
         let entries = std::mem::take(&mut self.entries);
@@ -144,9 +144,9 @@ impl<V: Size> UndoMap<V> {
         }
     }
 
-    /// Removes the records of keys that were added since the last mark from the undo log, if there
-    /// are no entries: what has been written elsewhere needs none. Then
-    /// [`UndoMap::changed_since`] no longer tells these keys.
+    /// If there are no entries, removes the undo records of keys that were added since the last
+    /// mark: keys that were flushed need none. After this, [`UndoMap::changed_since`] does not
+    /// return these keys.
     pub(crate) fn forget_additions(&mut self) {
         let Some(&mark) = self.marks.last() else {
             return;
@@ -155,8 +155,8 @@ impl<V: Size> UndoMap<V> {
             return;
         }
         let since: Vec<_> = self.undo.drain(mark..).collect();
-        // A return to an older mark may have restored a key that was added before. It has another
-        // record, which must not be the last one to be undone.
+        // A rollback to an older mark may have restored a key that was added before it. Such a key
+        // has another record, which must not be the last one to be undone.
         let restored: BTreeSet<Key> = since
             .iter()
             .filter_map(|(key, prior)| prior.as_ref().map(|_| key.clone()))
@@ -171,7 +171,7 @@ impl<V: Size> UndoMap<V> {
         self.undo.shrink_to_fit();
     }
 
-    /// As [`UndoMap::drop_all`], and returns what there was, in the order of the keys.
+    /// Like [`UndoMap::drop_all`], and returns the entries in key order.
     pub(crate) fn take_all(&mut self) -> Vec<(Vec<u8>, V)>
     where
         V: Clone,
@@ -184,7 +184,7 @@ impl<V: Size> UndoMap<V> {
         taken
     }
 
-    /// Forgets all entries, and what there was to undo.
+    /// Removes all entries and undo records.
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
         self.entry_bytes = 0;
@@ -195,28 +195,28 @@ impl<V: Size> UndoMap<V> {
         }
     }
 
-    /// Sets a mark.
+    /// Adds a mark.
     pub(crate) fn mark(&mut self) {
         self.serial += 1;
         self.marks.push(self.undo.len());
     }
 
-    /// How many records the undo log has since a mark.
+    /// The number of undo records since a mark.
     pub(crate) fn changes_since(&self, mark: usize) -> usize {
         self.marks
             .get(mark)
             .map_or(0, |length| self.undo.len() - length)
     }
 
-    /// The keys whose entries have changed since a mark; some may come more than once.
+    /// The keys whose entries changed since a mark. A key may be repeated.
     pub(crate) fn changed_since(&self, mark: usize) -> impl Iterator<Item = &[u8]> {
         let length = self.marks.get(mark).copied();
         let changes = &self.undo[length.unwrap_or(self.undo.len())..];
         changes.iter().map(|(key, _)| key.as_ref())
     }
 
-    /// Returns to the mark of this number, counted from 0. It stays, and so do later ones, which
-    /// now mark the same state. Returns how many entries are there again that had been removed.
+    /// Rolls back to the mark with this index. That mark and later ones remain, and all mark this
+    /// state. Returns the number of removed entries that were restored.
     pub(crate) fn undo_to(&mut self, mark: usize) -> usize {
         let Some(&length) = self.marks.get(mark) else {
             return 0;
@@ -225,12 +225,12 @@ impl<V: Size> UndoMap<V> {
         for later in &mut self.marks[mark..] {
             *later = length;
         }
-        // What is put here from now on was put after the marks.
+        // Later changes come after all marks.
         self.serial += 1;
         restored
     }
 
-    /// Forgets the mark of this number and later ones, and keeps what has changed since.
+    /// Removes the mark with this index and later ones, and keeps the changes since.
     pub(crate) fn release_marks_from(&mut self, mark: usize) {
         self.marks.truncate(mark);
         if self.marks.is_empty() {
@@ -239,8 +239,8 @@ impl<V: Size> UndoMap<V> {
         }
     }
 
-    /// Undoes what follows the first `length` records of the undo log. Returns how many entries
-    /// are there again that had been removed.
+    /// Undoes all but the first `length` undo records. Returns the number of removed entries that
+    /// were restored.
     fn undo_after(&mut self, length: usize) -> usize {
         let mut restored = 0;
         for (key, prior) in self.undo.drain(length..).rev() {
@@ -278,7 +278,7 @@ mod tests {
         }
     }
 
-    /// What is counted all along, counted anew.
+    /// Recomputes the memory that is otherwise updated incrementally.
     fn check_bytes<V: Size>(buffer: &UndoMap<V>) {
         let entries = buffer.entries.iter();
         let bytes: usize = entries.map(|(key, entry)| entry_bytes(key, entry)).sum();
@@ -290,9 +290,9 @@ mod tests {
         assert_eq!(buffer.undo_bytes(), bytes);
     }
 
-    /// A database of one table with savepoints, and entries over it, against plain copies.
+    /// Compares a map over a model of a table with savepoints to plain copies.
     #[test]
-    fn any_sequence_comes_out_as_if_nothing_were_buffered() {
+    fn any_sequence_gives_the_same_result_as_without_a_buffer() {
         let mut random = 7u64;
         let mut below = |limit: u64| {
             random = random
@@ -304,7 +304,7 @@ mod tests {
         for _ in 0..3000 {
             let mut buffer = UndoMap::<Option<u64>>::default();
             let mut database = Table::new();
-            // What the database was when a mark's savepoint was made; `None` until it is.
+            // The table when a mark's savepoint was created in SQL; `None` before.
             let mut savepoints: Vec<Option<Table>> = Vec::new();
             let mut model = Table::new();
             let mut copies: Vec<Table> = Vec::new();
