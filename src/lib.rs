@@ -1,14 +1,14 @@
-//! The swing-store of a SwingSet kernel, on four floors.
+//! The swing-store of a SwingSet kernel, in four layers.
 //!
-//! - [`store`] is the store itself: plain Rust over SQLite, with no trace of Node.js.
-//! - `cli` is the command line: arguments, progress and words.
-//! - `node` is how JavaScript reaches both: conversions and scheduling only.
-//! - `js/`, beside this crate, holds the part that has to be JavaScript.
+//! - [`store`] is the store itself: plain Rust over SQLite, without Node-API types.
+//! - `cli` is the command line: arguments, progress and output.
+//! - `node` is the addon, through which JavaScript uses both: conversions and scheduling only.
+//! - `js/`, next to this crate, contains what must be JavaScript.
 
-// A module that needs it says so, and why it is sound.
+// Modules that need unsafe code allow it, and explain why it is sound.
 #![deny(unsafe_code)]
 #![deny(clippy::undocumented_unsafe_blocks)]
-// What a file, an artifact or a caller holds is answered with an error.
+// Invalid contents of files, artifacts and arguments must cause errors, not panics.
 #![cfg_attr(
     not(test),
     deny(
@@ -23,7 +23,7 @@
 
 #[cfg(feature = "cli")]
 pub mod cli;
-// A test binary has no Node.js to register with; the addon is tested from JavaScript.
+// A test binary has no Node.js to register with. The addon is tested from JavaScript.
 #[cfg(all(feature = "node", not(test)))]
 mod node;
 #[cfg(feature = "report")]

@@ -1,9 +1,9 @@
 //! The store: key-value state, transcripts, snapshots and bundles of a SwingSet kernel, in one
-//! SQLite file that is committed once a block.
+//! SQLite file that is committed once per block.
 //!
-//! [`Store`] holds the state of one facade over a database: its crank, and where changes of the
-//! export data are noted. Each sub-store is an `impl Store` in a file of its own; rows are read
-//! and written there and nowhere else.
+//! [`Store`] is the state of one facade over a database: its crank, and where changes of the export
+//! data are recorded. Each sub-store is an `impl Store` in its own file, which contains all of the
+//! SQL for its tables.
 //!
 //! ```
 //! use swing_store::store::{Store, StoreOptions};

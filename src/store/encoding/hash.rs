@@ -1,4 +1,5 @@
-//! Hashes, as the lower-case hexadecimal text in which a store keeps and combines them.
+//! SHA-256 hashes as lower-case hexadecimal text, the form in which a store keeps and combines
+//! them.
 
 use std::fmt;
 
@@ -12,7 +13,7 @@ pub struct Sha256(sha2::Sha256);
 pub(crate) type HexDigits = [u8; 64];
 
 impl Sha256 {
-    /// The hash of nothing yet.
+    /// Starts a hash.
     pub fn new() -> Sha256 {
         Sha256::default()
     }
@@ -22,12 +23,12 @@ impl Sha256 {
         self.0.update(bytes);
     }
 
-    /// The hash of all that was added.
+    /// The hash of the added bytes.
     pub fn finish(self) -> String {
         to_string(&self.finish_digits())
     }
 
-    /// The hash of all that was added, without allocating memory for it.
+    /// The hash of the added bytes, without allocating.
     pub(crate) fn finish_digits(self) -> HexDigits {
         let mut digits = [0; 64];
         for (pair, byte) in digits.chunks_exact_mut(2).zip(self.0.finalize()) {
@@ -36,7 +37,7 @@ impl Sha256 {
         digits
     }
 
-    /// The hash of one text.
+    /// The hash of these bytes.
     pub fn of(bytes: &[u8]) -> String {
         to_string(&digits_of(bytes))
     }
@@ -52,7 +53,7 @@ fn to_string(digits: &HexDigits) -> String {
     digits.iter().copied().map(char::from).collect()
 }
 
-/// Every byte as two digits.
+/// The two digits of each byte.
 const HEX_PAIRS: [[u8; 2]; 256] = {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut pairs = [[0; 2]; 256];
@@ -64,22 +65,22 @@ const HEX_PAIRS: [[u8; 2]; 256] = {
     pairs
 };
 
-/// The hash of a transcript span, which grows item by item.
+/// The hash of a transcript span, extended item by item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SpanHash(HexDigits);
 
 impl SpanHash {
-    /// What a span's hash starts from.
+    /// The hash of a span without items.
     pub(crate) fn initial() -> SpanHash {
         SpanHash(digits_of(b"start of transcript span"))
     }
 
-    /// Adds an item. It is the text as hashes take it.
+    /// Adds an item, encoded for hashing (see [`for_hash`](super::wtf8::for_hash)).
     pub(crate) fn extend(&mut self, item: &[u8]) {
         self.0 = extend(&self.0, item);
     }
 
-    /// Adds an item by its hash, for an item that was hashed piece by piece.
+    /// Adds an item by its hash, for items that are hashed in pieces.
     pub(crate) fn extend_by(&mut self, item: Sha256) {
         self.0 = extend_by(&self.0, &item.finish_digits());
     }
@@ -107,12 +108,12 @@ fn extend_by(prior: &[u8], item_hash: &HexDigits) -> HexDigits {
     hash.finish_digits()
 }
 
-/// What a span's hash starts from.
+/// The hash of a span without items.
 pub(crate) fn initial_span_hash() -> String {
     to_string(&SpanHash::initial().0)
 }
 
-/// A span's hash with one more item. `item` is the text as hashes take it.
+/// Extends a span's hash by an item, encoded for hashing.
 pub(crate) fn extend_span_hash(prior: &[u8], item: &[u8]) -> String {
     to_string(&extend(prior, item))
 }

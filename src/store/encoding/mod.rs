@@ -1,5 +1,5 @@
-//! Text formats: JSON and strings as JavaScript has them, hashes, and quoting for messages, terminals
-//! and shells.
+//! Text formats: JSON and strings as in JavaScript, hashes, and quoting for messages, terminals and
+//! shells.
 
 pub(crate) mod fields;
 pub(crate) mod hash;

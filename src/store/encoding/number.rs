@@ -1,11 +1,11 @@
-//! JavaScript numbers in text.
+//! Conversion of text to numbers as in JavaScript.
 
-/// What JavaScript's `Number()` makes of a position in a name; NaN if it is no number.
+/// JavaScript's `Number()` of a position in a name; NaN if it is not a number.
 pub(crate) fn to_number(text: &[u8]) -> f64 {
     let Ok(text) = std::str::from_utf8(text) else {
         return f64::NAN;
     };
-    // What JavaScript trims is Unicode's white space without U+0085 and with U+FEFF.
+    // JavaScript trims Unicode's white space, except for U+0085, and U+FEFF.
     let text = text.trim_matches(|c: char| (c.is_whitespace() && c != '\u{85}') || c == '\u{FEFF}');
     let radix = |digits: &str, radix| {
         let digits_only = digits.chars().all(|c| c.is_digit(radix)) && !digits.is_empty();

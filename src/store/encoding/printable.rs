@@ -1,15 +1,14 @@
-//! Text that comes from a store, made fit for a terminal.
+//! Makes text from a store safe to print on a terminal.
 //!
-//! IDs, names and messages in a store may be anybody's. A terminal obeys control characters in them,
-//! and a reader is misled by characters that change the direction of writing or begin a new line. So
-//! everything that a command writes passes through here.
+//! IDs, names and messages in a store may come from anybody. Terminals execute control characters,
+//! and characters that change the direction of text or start a new line mislead readers. So all
+//! output of commands passes through this module.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// Whether a character does something to a terminal, or to the order of what is shown, instead of
-/// being shown.
-fn is_obeyed(c: char) -> bool {
+/// Whether a character controls a terminal or the order of text, instead of being displayed.
+fn is_control(c: char) -> bool {
     c.is_control()
         || matches!(
             c,
@@ -21,40 +20,41 @@ fn is_obeyed(c: char) -> bool {
 
 fn replace(
     text: &str,
-    obeyed: impl Fn(char) -> bool,
+    is_escaped: impl Fn(char) -> bool,
     escape: impl Fn(char, &mut String),
 ) -> Cow<'_, str> {
-    if !text.contains(&obeyed) {
+    if !text.contains(&is_escaped) {
         return Cow::Borrowed(text);
     }
     let mut replaced = String::with_capacity(text.len() + 16);
     for c in text.chars() {
-        match obeyed(c) {
-            true => escape(c, &mut replaced),
-            false => replaced.push(c),
+        if is_escaped(c) {
+            escape(c, &mut replaced);
+        } else {
+            replaced.push(c);
         }
     }
     Cow::Owned(replaced)
 }
 
-/// One piece of text from a store, on one line: what a terminal would obey is written as `\u{1b}`, and
-/// newlines as `\n`.
+/// Makes text printable on one line: control characters are written as `\u{1b}`, and newlines as
+/// `\n`.
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
-    replace(text, is_obeyed, |c, out| out.extend(c.escape_default()))
+    replace(text, is_control, |c, out| out.extend(c.escape_default()))
 }
 
-/// Lines of text, with their newlines, in which nothing else is obeyed.
+/// Makes text printable, keeping its newlines.
 pub(crate) fn lines(text: &str) -> Cow<'_, str> {
-    let obeyed = |c| c != '\n' && is_obeyed(c);
-    replace(text, obeyed, |c, out| out.extend(c.escape_default()))
+    let is_escaped = |c| c != '\n' && is_control(c);
+    replace(text, is_escaped, |c, out| out.extend(c.escape_default()))
 }
 
-/// A JSON document, in which the same characters are escaped as JSON escapes them. Outside of strings
-/// there are none but newlines.
+/// Makes a JSON document printable by escaping the same characters as JSON does. Outside of
+/// strings, only newlines occur.
 pub(crate) fn json(document: &str) -> Cow<'_, str> {
-    let obeyed = |c| c != '\n' && is_obeyed(c);
-    replace(document, obeyed, |c, out| {
-        // Writing to a string does not fail.
+    let is_escaped = |c| c != '\n' && is_control(c);
+    replace(document, is_escaped, |c, out| {
+        // Writing to a string cannot fail.
         let _ = write!(out, "\\u{:04x}", u32::from(c));
     })
 }
@@ -67,7 +67,7 @@ mod tests {
         "v1\u{1b}]52;c;ZXZpbA==\u{7}\nerror: forged\u{202e}\u{9b}2J\u{2028}\u{7f}é";
 
     #[test]
-    fn nothing_is_obeyed() {
+    fn control_characters_are_escaped() {
         let expected =
             "v1\\u{1b}]52;c;ZXZpbA==\\u{7}\\nerror: forged\\u{202e}\\u{9b}2J\\u{2028}\\u{7f}é";
         assert_eq!(printable(CLIPBOARD), expected);
@@ -75,13 +75,13 @@ mod tests {
         let document = serde_json::json!({ "id": CLIPBOARD });
         let text = format!("{document:#}");
         let shown = json(&text);
-        assert!(!shown.contains(|c| c != '\n' && is_obeyed(c)), "{shown}");
+        assert!(!shown.contains(|c| c != '\n' && is_control(c)), "{shown}");
         let read: serde_json::Value = serde_json::from_str(&shown).unwrap();
         assert_eq!(read, document);
     }
 
     #[test]
-    fn what_is_harmless_stays() {
+    fn harmless_text_is_unchanged() {
         let text = "v1 é \u{1f600} \\ \"";
         assert!(matches!(printable(text), Cow::Borrowed(same) if same == text));
     }

@@ -1,7 +1,7 @@
-//! Values as the messages of SES show them.
+//! Formats values as SES does in error messages.
 //!
-//! SES prints a value as JSON with a few changes: what JSON can't print it names in brackets,
-//! strings that begin with a bracket it puts into another pair, and it sorts properties.
+//! SES prints a value as JSON with a few changes: values that JSON cannot represent are named in
+//! brackets, strings that begin with a bracket get another pair, and properties are sorted.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use super::json;
 use super::json::{JsObject, Json, Notation};
 use super::wtf8::for_hash;
 
-/// The notation of SES.
+/// SES's notation.
 struct Shown;
 
 impl Notation for Shown {
@@ -18,15 +18,17 @@ impl Notation for Shown {
     }
 
     fn number(&self, number: f64, text: &mut Vec<u8>) {
-        match number.is_finite() {
-            true => text.extend(json::number_to_string(number).bytes()),
-            false => text.extend(format!("\"[{}]\"", json::number_to_string(number)).bytes()),
+        let printed = json::number_to_string(number);
+        if number.is_finite() {
+            text.extend(printed.bytes());
+        } else {
+            text.extend(format!("\"[{printed}]\"").bytes());
         }
     }
 
     fn properties<'a>(&self, object: &'a JsObject) -> Vec<(&'a [u8], &'a Json)> {
         let mut properties: Vec<_> = object.iter().collect();
-        // Array indices come first in any object, in their own order.
+        // In JavaScript, array indices come first, in numeric order.
         let indices = object.index_count();
         properties[indices..].sort_by(|left, right| {
             let text = |key: &[u8]| String::from_utf8_lossy(key).into_owned();
@@ -44,10 +46,10 @@ fn bracketed(string: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// The most of a value that a message shows, in bytes. Whoever wrote the value decides how long it is.
+/// Maximum length of a value in a message, in bytes. The author of the value determines its length.
 const MAX_SHOWN_BYTES: usize = 10_000;
 
-/// A text, or its beginning and its length if it has more than `most` bytes.
+/// Truncates a text of more than `most` bytes, and appends its length.
 pub(crate) fn cut(text: String, most: usize) -> String {
     if text.len() <= most {
         return text;
@@ -59,7 +61,7 @@ pub(crate) fn cut(text: String, most: usize) -> String {
     format!("{}… ({} bytes)", &text[..end], text.len())
 }
 
-/// A value; `None` is JavaScript's `undefined`.
+/// Formats a value; `None` is JavaScript's `undefined`.
 pub(crate) fn value(value: Option<&Json>) -> String {
     match value {
         Some(value) => cut(text(&json::print(value, &Shown)), MAX_SHOWN_BYTES),
@@ -67,36 +69,37 @@ pub(crate) fn value(value: Option<&Json>) -> String {
     }
 }
 
-/// A string.
+/// Formats a string.
 pub(crate) fn string(string: &[u8]) -> String {
     cut(text(&json::quote(&bracketed(string))), MAX_SHOWN_BYTES)
 }
 
-/// An array of strings.
+/// Formats an array of strings.
 pub(crate) fn list<'a>(strings: impl Iterator<Item = &'a [u8]>) -> String {
     let strings: Vec<String> = strings.map(string).collect();
     cut(format!("[{}]", strings.join(",")), MAX_SHOWN_BYTES)
 }
 
-/// A text that is shown without quotes if it consists of words.
+/// Formats a text, without quotes if it consists of words.
 pub(crate) fn bare(text: &str) -> String {
     let word = |word: &str| {
         let mut characters = word.bytes();
         !word.is_empty()
             && characters.all(|byte| byte.is_ascii_alphanumeric() || b"_:-".contains(&byte))
     };
-    match text.split(' ').all(word) {
-        true => text.to_owned(),
-        false => string(text.as_bytes()),
+    if text.split(' ').all(word) {
+        text.to_owned()
+    } else {
+        string(text.as_bytes())
     }
 }
 
-/// A string as `JSON.stringify` prints it, for the messages that do without SES.
+/// Formats a string as `JSON.stringify` does, for messages that do not use SES's notation.
 pub(crate) fn plain(string: &[u8]) -> String {
     cut(text(&json::quote(string)), MAX_SHOWN_BYTES)
 }
 
-/// An unquoted string; what no text can hold is replaced.
+/// Converts a string without quoting it. Bytes that are not valid text are replaced.
 pub(crate) fn text(string: &[u8]) -> String {
     String::from_utf8_lossy(&for_hash(string)).into_owned()
 }
@@ -106,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_shown_as_ses_does() {
+    fn values_are_formatted_as_in_ses() {
         for (json, shown) in [
             (r#""a""#, r#""a""#),
             (r#""[a""#, r#""[[a]""#),

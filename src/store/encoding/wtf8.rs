@@ -1,18 +1,18 @@
-//! JavaScript strings as the file holds them.
+//! JavaScript strings as the file stores them.
 //!
-//! A JavaScript string is a sequence of 16-bit units and may hold half of a surrogate pair. In
-//! the file it is "WTF-8": UTF-8, but for a lone surrogate, which takes the three bytes that its
-//! number would take (`U+D800`: `ED A0 80`). Read back, each of those bytes becomes a `U+FFFD`,
-//! while a hash takes the whole surrogate as one `U+FFFD`. Both are consensus.
+//! A JavaScript string is a sequence of 16-bit units and may contain unpaired surrogates. The file
+//! stores it as WTF-8: UTF-8 in which an unpaired surrogate takes three bytes, as its number would
+//! (`U+D800`: `ED A0 80`). When it is read back, each of these bytes becomes a `U+FFFD`, but a hash
+//! uses a single `U+FFFD` for the surrogate. Both are consensus.
 
 use std::borrow::Cow;
 
 use rusqlite::types::{FromSqlError, FromSqlResult, ValueRef};
 
-/// `U+FFFD` in UTF-8, which stands for what can't be encoded.
+/// `U+FFFD` in UTF-8, the replacement for anything that cannot be encoded.
 pub const REPLACEMENT: &[u8] = b"\xEF\xBF\xBD";
 
-/// The bytes that the file holds for a string of 16-bit units.
+/// Encodes 16-bit units as the file stores them.
 pub fn from_utf16(units: &[u16]) -> Vec<u8> {
     // Nearly all text is ASCII.
     if units.iter().all(|unit| *unit < 0x80) {
@@ -36,7 +36,7 @@ pub fn from_utf16(units: &[u16]) -> Vec<u8> {
     bytes
 }
 
-/// The bytes that a hash takes for a string: each lone surrogate is one `U+FFFD`.
+/// The bytes that are hashed for a string: each unpaired surrogate becomes one `U+FFFD`.
 pub fn for_hash(text: &[u8]) -> Cow<'_, [u8]> {
     let Some(first) = find_surrogate(text) else {
         return Cow::Borrowed(text);
@@ -52,11 +52,11 @@ pub fn for_hash(text: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(bytes)
 }
 
-/// The bytes of a text that a column holds.
+/// Returns the bytes of a text column.
 ///
-/// Bytes that are no text, as only a damaged file has them in the place of one, are an error: SQLite
-/// sorts them behind all text, so that whoever reads on behind such a key, given as a text, gets it
-/// again and again.
+/// Any other type is an error, and occurs only in a damaged file. SQLite sorts blobs after all
+/// text, so a caller that continues after such a key, passed as a text, would get it again and
+/// again.
 pub(crate) fn in_column(value: ValueRef<'_>) -> FromSqlResult<&[u8]> {
     match value {
         ValueRef::Text(text) => Ok(text),
@@ -66,20 +66,20 @@ pub(crate) fn in_column(value: ValueRef<'_>) -> FromSqlResult<&[u8]> {
 
 /// The bytes of the string that JavaScript gets when it reads `text` from the file.
 pub fn as_read(text: &[u8]) -> Cow<'_, [u8]> {
-    // The usual case first: this check is several times as fast as a search for what to repair.
+    // The usual case first: this check is several times as fast as a search for invalid bytes.
     if std::str::from_utf8(text).is_ok() {
         return Cow::Borrowed(text);
     }
     Cow::Owned(String::from_utf8_lossy(text).into_owned().into_bytes())
 }
 
-/// Where the first lone surrogate of a WTF-8 text stands.
+/// The index of the first unpaired surrogate.
 fn find_surrogate(text: &[u8]) -> Option<usize> {
     memchr::memchr_iter(0xED, text)
         .find(|at| matches!(text[*at..], [_, 0xA0..=0xFF, 0x80..=0xFF, ..]))
 }
 
-/// Whether a text has a `U+FFFD` in it.
+/// Whether a text contains `U+FFFD`.
 pub fn has_replacement(text: &[u8]) -> bool {
     memchr::memchr(REPLACEMENT[0], text)
         .is_some_and(|at| memchr::memmem::find(&text[at..], REPLACEMENT).is_some())

@@ -1,4 +1,4 @@
-//! A file that is there when it is whole.
+//! Writes a file atomically.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -12,10 +12,10 @@ use super::rename::{rename, rename_to_new};
 use super::scratch::{Scratch, sync_directory};
 use crate::store::error::{Error, Result, system};
 
-/// What the names of scratch directories of single files begin with.
+/// Prefix of the names of single files' scratch directories.
 const PREFIX: &str = ".swing-store-file-";
 
-/// A file that is going to be written, and its place.
+/// A file to be written atomically.
 pub struct AtomicFile {
     path: PathBuf,
     directory: PathBuf,
@@ -24,15 +24,14 @@ pub struct AtomicFile {
 }
 
 impl AtomicFile {
-    /// Makes sure that the file can be written, before the work that it takes. Unless it may
-    /// `replace` one, a file that has the name already stays as it is. A file that is replaced
-    /// leaves its permissions and, where that is allowed, its owner to the new one; a link is
-    /// replaced itself, and what it leads to stays.
+    /// Checks that the file can be written, before its contents are computed. Unless `replace` is
+    /// set, an existing file is an error. A replaced file passes its permissions and, if allowed,
+    /// its owner to the new one. A link is replaced itself; its target stays.
     ///
     /// # Errors
-    /// [`Error::Io`], with the code `EEXIST` where there is something that must not be replaced.
-    /// A directory, a device or the like is never replaced, and neither is a link to one.
-    /// [`Error::StoreHeld`] for a store that is in use.
+    /// [`Error::Io`], with the code `EEXIST` if a file must not be replaced. Directories, devices
+    /// and the like, and links to them, are never replaced. [`Error::StoreHeld`] for a store in
+    /// use.
     pub fn begin(path: &Path, replace: bool) -> Result<AtomicFile> {
         if !replace && path.symlink_metadata().is_ok() {
             return Err(failed(path, &system::exists()));
@@ -61,10 +60,10 @@ impl AtomicFile {
         })
     }
 
-    /// Writes it beside its place, waits until it is on the disk, and moves it there.
+    /// Writes the contents to a temporary file, syncs it, and moves it into place.
     ///
     /// # Errors
-    /// As [`AtomicFile::begin`].
+    /// Those of [`AtomicFile::begin`].
     pub fn publish(self, contents: &[u8]) -> Result<()> {
         let unfinished = self.scratch.path().join("unfinished");
         self.write(&unfinished, contents)
@@ -84,7 +83,7 @@ impl AtomicFile {
             return rename(unfinished, &self.path);
         }
         match fs::hard_link(unfinished, &self.path) {
-            // Where files can't have two names.
+            // The file system has no hard links.
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 rename_to_new(unfinished, &self.path)
             }
@@ -106,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_replaced_only_if_it_may_be() {
+    fn a_file_is_replaced_only_on_request() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a file");
         write(&path, b"one", false).unwrap();
@@ -115,19 +114,19 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"one");
         write(&path, b"two", true).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");
-        // Somebody makes one while it is being written.
+        // Another program creates the file meanwhile.
         let other = directory.path().join("another");
         let file = AtomicFile::begin(&other, false).unwrap();
         fs::write(&other, b"theirs").unwrap();
         assert_eq!(file.publish(b"ours").unwrap_err().code(), "EEXIST");
         assert_eq!(fs::read(&other).unwrap(), b"theirs");
         fs::remove_file(&other).unwrap();
-        // Nothing is left beside it.
+        // No temporary file is left.
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 
     #[test]
-    fn a_directory_named_after_the_file_stays() {
+    fn a_directory_with_a_similar_name_stays() {
         let directory = tempfile::tempdir().unwrap();
         let theirs = directory.path().join(".env-production");
         fs::create_dir(&theirs).unwrap();
@@ -139,7 +138,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn the_rights_of_a_file_stay_and_links_are_not_followed() {
+    fn permissions_are_kept_and_links_are_not_followed() {
         use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
         let directory = tempfile::tempdir().unwrap();
         let [path, link, other] = ["file", "link", "other"].map(|name| directory.path().join(name));
@@ -151,7 +150,7 @@ mod tests {
         write(&link, b"three", true).unwrap();
         assert!(link.symlink_metadata().unwrap().is_file());
         assert_eq!(fs::read(&path).unwrap(), b"two");
-        // A new file has what the umask leaves.
+        // A new file's permissions are determined by the umask.
         fs::write(&other, b"").unwrap();
         let usual = other.metadata().unwrap().mode();
         assert_eq!(link.metadata().unwrap().mode(), usual);
@@ -166,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn where_no_file_can_be() {
+    fn impossible_paths_are_refused() {
         let directory = tempfile::tempdir().unwrap();
         let missing = directory.path().join("missing").join("file");
         assert_eq!(write(&missing, b"", true).unwrap_err().code(), "ENOENT");

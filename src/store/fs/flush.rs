@@ -1,7 +1,7 @@
-//! Bringing a file that grows onto the disk, while it grows.
+//! Syncs a growing file regularly.
 //!
-//! The system writes to the disk when it finds time. What it has not found time for until the
-//! file is complete has to be waited for then.
+//! The system delays writing to the disk. Whatever it has not written when the file is complete
+//! must be awaited then, so a thread syncs the file in the meantime.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -11,16 +11,16 @@ use std::time::Duration;
 
 use crate::store::tasks::lock;
 
-/// How often the file is brought onto the disk.
+/// Interval between syncs.
 const INTERVAL: Duration = Duration::from_millis(50);
 
-/// A thread that brings a file onto the disk now and then, until this is dropped.
+/// A thread that syncs a file regularly until this is dropped.
 pub(crate) struct Flusher {
     stop: Arc<Stop>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// Whether the thread is to stop.
+/// Tells the thread to stop.
 #[derive(Default)]
 struct Stop {
     stopped: Mutex<bool>,
@@ -28,9 +28,9 @@ struct Stop {
 }
 
 impl Flusher {
-    /// Starts with a file that nobody else has: closing it lets go of the locks that SQLite has
-    /// on it in this process. Whether the disk fails is for whoever syncs it in the end to find
-    /// out, and where there can be no thread all is left to them.
+    /// Starts syncing a file that no connection of this process has open: closing it releases
+    /// SQLite's locks. Failures are ignored, because the final sync reports them. If no thread can
+    /// be started, the final sync does all the work.
     pub(crate) fn start(path: PathBuf) -> Flusher {
         let stop = Arc::<Stop>::default();
         let stopping = stop.clone();
@@ -55,19 +55,19 @@ impl Drop for Flusher {
         *lock::lock(&self.stop.stopped) = true;
         self.stop.changed.notify_all();
         if let Some(thread) = self.thread.take() {
-            // It does nothing that could panic.
+            // The thread's code does not panic.
             drop(thread.join());
         }
     }
 }
 
 impl Stop {
-    /// Waits for a while, or until it is time to stop, which it returns.
-    fn wait(&self, for_at_most: Duration) -> bool {
+    /// Waits until stopped, at most for this time. Returns whether it was stopped.
+    fn wait(&self, timeout: Duration) -> bool {
         let stopped = lock::lock(&self.stopped);
         let waited = self
             .changed
-            .wait_timeout_while(stopped, for_at_most, |stopped| !*stopped);
+            .wait_timeout_while(stopped, timeout, |stopped| !*stopped);
         *lock::waited(waited).0
     }
 }

@@ -1,4 +1,5 @@
-//! Files: opening, renaming, syncing and replacing them, temporary directories, and who has a file open.
+//! Files: opening, renaming, syncing and replacing them; scratch directories; and which processes
+//! have a file open.
 
 pub(crate) mod atomic_file;
 pub(crate) mod flush;

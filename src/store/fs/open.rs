@@ -1,8 +1,8 @@
-//! Opening files that somebody else may have put there.
+//! Opens files that another user may have put there.
 //!
-//! A FIFO of an artifact's name, opened like a file, would wait for a writer for ever, and a device
-//! may have no end. So such paths are opened without waiting, and what was opened is looked at:
-//! what a path led to a moment before says nothing.
+//! Opening a FIFO would block until it has a writer, and a device may be endless. So paths are
+//! opened without blocking, and the opened file is checked: a check of the path beforehand would
+//! prove nothing.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -11,25 +11,26 @@ use std::path::{Path, PathBuf};
 use super::sidecar::{SIDECARS, sidecar};
 use crate::store::error::{Error, Result};
 
-/// Opens a file for reading.
+/// Opens a regular file for reading.
 ///
 /// # Errors
-/// The system's; if it is anything but a regular file, one without a code of the system.
+/// The system's errors; an error without a system code if the path leads to anything but a regular
+/// file.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
     open_with(File::options().read(true), path)
 }
 
-/// As [`open`], with these options. What is not a regular file may have been opened for a moment,
-/// but nothing is read from it or written to it.
+/// Like [`open`], with these options. Something that is not a regular file may be opened for an
+/// instant, but is neither read nor written.
 ///
 /// # Errors
-/// As [`open`].
+/// Those of [`open`].
 pub(crate) fn open_with(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     check_opened(options, false, path)
 }
 
-/// The database file that SQLite opens at `file`: it follows links, and has its own files beside
-/// what they lead to.
+/// The database file that SQLite opens at `file`. SQLite follows links, and puts sidecar files next
+/// to a link's target.
 pub(crate) fn real(file: &Path) -> PathBuf {
     let is_link = file
         .symlink_metadata()
@@ -38,21 +39,21 @@ pub(crate) fn real(file: &Path) -> PathBuf {
     real.unwrap_or_else(|| file.to_owned())
 }
 
-/// Fails if a database is neither a file nor a directory, or if what SQLite reads or writes beside
-/// it is anything but a regular file: SQLite waits for a FIFO's writer, and fails late at a link.
+/// Fails if a database is neither a file nor a directory, or if a sidecar file is not a regular
+/// file: SQLite would block on a FIFO, and fail late on a link.
 ///
 /// # Errors
 /// [`Error::Io`].
 pub(crate) fn check_database(file: &Path) -> Result<()> {
     let file = real(file);
-    // Whatever else is wrong, SQLite will say so.
+    // SQLite reports other problems.
     match file.metadata() {
         Ok(found) if !found.is_file() && !found.is_dir() => Err(opening(&file)),
         _ => check_beside(&file),
     }
 }
 
-/// Fails if there is anything but a regular file at a name that SQLite uses beside a database.
+/// Fails if anything but a regular file has the name of a sidecar file.
 ///
 /// # Errors
 /// [`Error::Io`].
@@ -71,26 +72,27 @@ fn opening(path: &Path) -> Error {
     Error::io(format!("opening {}", path.display()), &irregular())
 }
 
-/// As [`open_with`], for files that this package makes: a link is not one of them, and is not
-/// followed.
+/// Like [`open_with`], for files that this package has created: links are refused.
 ///
 /// # Errors
-/// As [`open`].
+/// Those of [`open`].
 pub(crate) fn open_own(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     check_opened(options, true, path)
 }
 
 fn check_opened(options: &mut OpenOptions, is_own: bool, path: &Path) -> io::Result<File> {
     set_flags(options, is_own);
-    let file = options
-        .open(path)
-        .map_err(|error| match unready(&error, path) {
-            true => irregular(),
-            false => error,
-        })?;
-    match file.metadata()?.is_file() {
-        true => Ok(file),
-        false => Err(irregular()),
+    let file = options.open(path).map_err(|error| {
+        if cannot_be_opened(&error, path) {
+            irregular()
+        } else {
+            error
+        }
+    })?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(irregular())
     }
 }
 
@@ -98,7 +100,7 @@ fn check_opened(options: &mut OpenOptions, is_own: bool, path: &Path) -> io::Res
 fn set_flags(options: &mut OpenOptions, is_own: bool) {
     use rustix::fs::OFlags;
     use std::os::unix::fs::OpenOptionsExt;
-    // A terminal must not become this process's own by being opened.
+    // Opening a terminal must not make it this process's controlling terminal.
     let mut flags = OFlags::NONBLOCK | OFlags::NOCTTY;
     flags.set(OFlags::NOFOLLOW, is_own);
     options.custom_flags(flags.bits() as i32);
@@ -107,24 +109,24 @@ fn set_flags(options: &mut OpenOptions, is_own: bool) {
 #[cfg(not(unix))]
 fn set_flags(options: &mut OpenOptions, is_own: bool) {
     use std::os::windows::fs::OpenOptionsExt;
-    /// `FILE_FLAG_OPEN_REPARSE_POINT`: the link itself, not what it leads to.
+    /// `FILE_FLAG_OPEN_REPARSE_POINT`: opens a link itself, not its target.
     const NOT_FOLLOWED: u32 = 0x0020_0000;
     options.custom_flags(if is_own { NOT_FOLLOWED } else { 0 });
 }
 
-/// Whether an error is that of opening a FIFO without a reader for writing, or a socket.
+/// Whether an error results from opening a FIFO without a reader for writing, or a socket.
 #[cfg(unix)]
-fn unready(error: &io::Error, _path: &Path) -> bool {
+fn cannot_be_opened(error: &io::Error, _path: &Path) -> bool {
     error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error())
 }
 
-/// Whether an error is that of opening a directory.
+/// Whether an error results from opening a directory.
 #[cfg(not(unix))]
-fn unready(error: &io::Error, path: &Path) -> bool {
+fn cannot_be_opened(error: &io::Error, path: &Path) -> bool {
     error.kind() == io::ErrorKind::PermissionDenied && path.is_dir()
 }
 
-/// The error of a path that leads to something else than a regular file.
+/// The error for anything but a regular file.
 pub(crate) fn irregular() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")
 }
@@ -136,7 +138,7 @@ mod windows_tests {
     use super::*;
 
     #[test]
-    fn a_link_is_followed_only_where_it_may_be_anybody_s() {
+    fn only_open_follows_links() {
         let base = tempfile::tempdir().unwrap();
         let [file, link] = ["file", "link"].map(|name| base.path().join(name));
         fs::write(&file, "x").unwrap();
@@ -145,7 +147,7 @@ mod windows_tests {
             open(base.path()).unwrap_err().to_string(),
             "it is not a regular file"
         );
-        // Not every user may make links.
+        // Not every user may create links.
         if std::os::windows::fs::symlink_file(&file, &link).is_ok() && link.is_symlink() {
             open(&link).unwrap();
             let error = open_own(File::options().read(true), &link).unwrap_err();

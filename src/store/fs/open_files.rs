@@ -1,28 +1,28 @@
-//! Who has a store's file open: this process, through whichever library, or another one.
+//! Detects who has a store's file open: another library of this process, or another process.
 //!
-//! SQLite keeps processes apart by POSIX locks. These belong to the process: whoever closes any
-//! descriptor of a file drops all locks that the process has on it. Two SQLite libraries in one
-//! process (two copies of this package, or better-sqlite3 beside it) know nothing of each other, so
-//! each takes the other's locks away, and may remove the log that the other goes on writing to. So a
+//! SQLite synchronizes processes by POSIX locks, which belong to a process: closing any descriptor
+//! of a file releases all of the process's locks on it. Two SQLite libraries in one process (two
+//! copies of this package, or better-sqlite3 in addition) do not know of each other, so each
+//! releases the other's locks, and may remove the log that the other is writing to. Therefore a
 //! file is not opened while this process has it open by descriptors that are not ours. The system's
-//! list of descriptors shows those of every library, whatever its version.
+//! list of descriptors includes those of every library, whatever its version.
 //!
-//! A file that is about to be replaced must not be open at all: whoever has it would go on with one
-//! that has no name any more.
+//! A file that will be replaced must not be open at all: its user would continue with a file that
+//! has no name any more.
 
 #[cfg(unix)]
 pub(crate) use posix::{adopt, check_unused, claim, forget, open};
 
-/// Elsewhere locks belong to descriptors, and a file that is open can't be replaced.
+/// On other systems, locks belong to descriptors, and an open file cannot be replaced.
 #[cfg(not(unix))]
 pub(crate) use other::{adopt, check_unused, claim, forget, open};
 
-/// How strictly a file must be unused.
+/// Who must not have a file open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unused {
-    /// Nobody may have it open.
+    /// Nobody.
     Entirely,
-    /// This process may: it may be about to close it.
+    /// Other processes. This process may be about to close it.
     ByOthers,
 }
 
@@ -43,14 +43,14 @@ mod posix {
     use crate::store::fs::sidecar::sidecar;
     use crate::store::tasks::lock;
 
-    /// Where the system lists this process's descriptors.
+    /// The directory in which the system lists this process's descriptors.
     const DESCRIPTORS: &str = if cfg!(any(target_os = "linux", target_os = "android")) {
         "/proc/self/fd"
     } else {
         "/dev/fd"
     };
 
-    /// A file, whatever its names: device and inode.
+    /// Identifies a file: device and inode.
     pub(crate) type Id = (u64, u64);
 
     pub(crate) fn id_of(path: &Path) -> Option<Id> {
@@ -58,14 +58,14 @@ mod posix {
         Some((found.dev(), found.ino()))
     }
 
-    /// The descriptors by which this library has files open. Whoever opens a file or looks at who has,
-    /// locks it.
+    /// The descriptors of files that this library has open. Locked while a file is opened or
+    /// checked.
     static OWN: Mutex<BTreeMap<Id, BTreeSet<u32>>> = Mutex::new(BTreeMap::new());
 
     type Own = MutexGuard<'static, BTreeMap<Id, BTreeSet<u32>>>;
 
     fn own() -> Own {
-        // The sets are whole between any two statements.
+        // The sets are consistent between any two statements.
         lock::lock(&OWN)
     }
 
@@ -73,11 +73,11 @@ mod posix {
     struct Descriptor {
         number: u32,
         id: Id,
-        /// Whether it is for writing, as far as the system shows that.
+        /// Whether it is open for writing, as far as the system reveals that.
         writes: bool,
     }
 
-    /// This process's descriptors of these files.
+    /// Lists this process's descriptors of these files.
     fn descriptors(files: &[Id]) -> Vec<Descriptor> {
         let Ok(directory) = File::open(DESCRIPTORS) else {
             return Vec::new();
@@ -91,7 +91,7 @@ mod posix {
             if !files.contains(&id) {
                 return None;
             }
-            // The permissions of the link are those of the descriptor.
+            // The link's permissions reflect the descriptor's access mode.
             let link = statat(&directory, &name, AtFlags::SYMLINK_NOFOLLOW);
             let is_for_writing = link.is_ok_and(|link| link.st_mode & 0o200 != 0);
             Some(Descriptor {
@@ -103,7 +103,7 @@ mod posix {
         numbers.filter_map(descriptor).collect()
     }
 
-    /// Takes note of descriptors that were closed.
+    /// Removes descriptors that were closed.
     fn prune(own: &mut Own) {
         own.retain(|id, numbers| {
             numbers.retain(|number| {
@@ -113,10 +113,11 @@ mod posix {
         });
     }
 
-    /// Opens a database file by SQLite, if nobody else in this process has it open.
+    /// Calls `open` to open a database file with SQLite, unless another library of this process has
+    /// it open.
     ///
     /// # Errors
-    /// [`Error::OtherLibrary`], before the file is opened; whatever `open` returns.
+    /// [`Error::OtherLibrary`], before the file is opened; those of `open`.
     pub fn open<T>(file: &Path, open: impl FnOnce() -> Result<T>) -> Result<T> {
         let mut own = own();
         prune(&mut own);
@@ -129,7 +130,7 @@ mod posix {
         Ok(opened)
     }
 
-    /// Takes note that this library may have opened these files, as SQL's `ATTACH` does.
+    /// Records that this library may have opened these files, as SQL's `ATTACH` does.
     pub fn adopt(files: &[PathBuf]) {
         let mut own = own();
         for file in files {
@@ -137,10 +138,11 @@ mod posix {
         }
     }
 
-    /// Takes note of a file's descriptors, except for those of `others`. A descriptor that is taken for
-    /// ours hides another library; one of ours that is not known would stand in its own way.
+    /// Records a file's descriptors except for `others` as ours. A foreign descriptor taken for
+    /// ours would hide another library; one of ours that is not recorded would make us refuse our
+    /// own file.
     fn take_note(own: &mut Own, file: &Path, others: &BTreeSet<u32>) {
-        // A new file is there by now.
+        // A new file exists by now.
         if let Some(id) = id_of(file) {
             let found = descriptors(&[id]).into_iter().map(|found| found.number);
             let known = own.entry(id).or_default();
@@ -148,14 +150,14 @@ mod posix {
         }
     }
 
-    /// Takes note that a connection was closed.
+    /// Records that a connection was closed.
     pub fn forget() {
         prune(&mut own());
     }
 
-    /// Fails if another SQLite library of this process has the file open. A descriptor for reading
-    /// alone may be that of somebody who copies the file, unless the log's index is open, too. Returns
-    /// those.
+    /// Fails if another SQLite library of this process has the file open. A read-only descriptor
+    /// may belong to code that copies the file, unless the WAL index is open, too. Returns such
+    /// descriptors.
     fn check_library(file: &Path, id: Id, own: Option<&BTreeSet<u32>>) -> Result<BTreeSet<u32>> {
         let index = id_of(&sidecar(file, "-shm"));
         let files: Vec<Id> = [id].into_iter().chain(index).collect();
@@ -168,25 +170,25 @@ mod posix {
         if foreign.is_empty() {
             return Ok(BTreeSet::new());
         }
-        // Each library has the index open once.
+        // Each library opens the index once.
         let indexes = found.iter().filter(|found| Some(found.id) == index).count();
         let is_library = indexes > usize::from(own.is_some());
-        match is_library || foreign.iter().any(|found| found.writes) {
-            true => Err(Error::OtherLibrary {
+        if is_library || foreign.iter().any(|found| found.writes) {
+            return Err(Error::OtherLibrary {
                 file: file.to_owned(),
                 others: others::libraries(),
-            }),
-            false => Ok(foreign.iter().map(|found| found.number).collect()),
+            });
         }
+        Ok(foreign.iter().map(|found| found.number).collect())
     }
 
-    /// Keeps other processes from a file until it is dropped.
+    /// Prevents other processes from opening a file until it is dropped.
     pub struct Claim {
         _lock: Option<File>,
         _own: Own,
     }
 
-    /// Makes sure that nobody has a file open, and keeps others from opening it.
+    /// Checks that nobody has a file open, and prevents others from opening it.
     ///
     /// # Errors
     /// [`Error::StoreHeld`].
@@ -202,7 +204,7 @@ mod posix {
         })
     }
 
-    /// Fails if somebody has a file open.
+    /// Fails if a file is open.
     ///
     /// # Errors
     /// [`Error::StoreHeld`].
@@ -211,10 +213,11 @@ mod posix {
         let Some(id) = id_of(file) else {
             return Ok(());
         };
-        // Locking and closing it would take this process's own locks.
-        let outcome = match how == Unused::ByOthers && is_open_here(id) {
-            true => Ok(()),
-            false => take(file, id).map(drop),
+        // Locking and closing the file would release this process's own locks.
+        let outcome = if how == Unused::ByOthers && is_open_here(id) {
+            Ok(())
+        } else {
+            take(file, id).map(drop)
         };
         drop(own);
         outcome
@@ -232,8 +235,8 @@ mod posix {
         if is_open_here(id) {
             return Err(held("this process".into()));
         }
-        // Nobody here has it, so closing it again takes nobody's locks. What may not be written to, or
-        // is no file, has no locks that could be asked for like this.
+        // This process does not have the file open, so closing it releases no locks. Something that
+        // is not writable, or not a file, has no such locks.
         let mut options = File::options();
         let mut lock = open::open_with(options.read(true).write(true), file).ok();
         if let Some(file) = &lock {
@@ -246,7 +249,7 @@ mod posix {
                 Ok(()) => {}
             }
         }
-        // Without a log, in the unsafe fast mode, there are locks only while something is written.
+        // In the unsafe fast mode there is no log, and locks exist only during writes.
         match others::process(id, |link| link.mode() & 0o200 != 0) {
             Some(holder) => Err(held(holder)),
             None => Ok(lock),
@@ -258,7 +261,7 @@ mod posix {
         use super::*;
 
         #[test]
-        fn descriptors_of_others_are_told_from_ours() {
+        fn foreign_descriptors_are_distinguished_from_ours() {
             let directory = tempfile::tempdir().unwrap();
             let path = directory.path().join("file");
             let make = || {
@@ -277,7 +280,7 @@ mod posix {
             check_unused(&path, Unused::ByOthers).unwrap();
             drop(second);
             forget();
-            // Somebody reads it, and then somebody has it as SQLite has.
+            // A reader, and then a descriptor like SQLite's.
             let reader = File::open(&path).unwrap();
             try_it().unwrap();
             let foreign = make();
@@ -285,7 +288,7 @@ mod posix {
             assert_eq!(try_it().unwrap_err().code(), code);
             drop(foreign);
             try_it().unwrap();
-            // A reader that has the log's index open, too, is a library.
+            // A reader that also has the WAL index open is a library.
             let index = File::create(sidecar(&path, "-shm")).unwrap();
             try_it().unwrap();
             let another = File::open(sidecar(&path, "-shm")).unwrap();
@@ -300,7 +303,7 @@ mod posix {
     }
 }
 
-/// What the system tells of this process's libraries, and of other processes.
+/// Queries the system about this process's libraries and about other processes.
 #[cfg(unix)]
 mod others {
     use std::collections::BTreeSet;
@@ -309,8 +312,8 @@ mod others {
 
     use crate::store::fs::open_files::posix::{Id, id_of};
 
-    /// Libraries of Node.js in this process that may have an SQLite in them: this one first. Nothing
-    /// where the system does not tell.
+    /// Lists the Node.js addons of this process that may contain SQLite, this one first. Empty if
+    /// the system does not list them.
     pub(crate) fn libraries() -> Vec<PathBuf> {
         let Ok(maps) = fs::read_to_string("/proc/self/maps") else {
             return Vec::new();
@@ -344,7 +347,8 @@ mod others {
         own.into_iter().chain(found).collect()
     }
 
-    /// Another process that has a file open by a descriptor for which this holds, as a message names it.
+    /// Another process that has a file open by a descriptor that satisfies `counts`, described for
+    /// a message.
     pub(crate) fn process(id: Id, counts: impl Fn(&Metadata) -> bool) -> Option<String> {
         let own = std::process::id();
         let processes = fs::read_dir("/proc").ok()?.flatten();
@@ -374,24 +378,24 @@ mod other {
     use crate::store::error::{Error, Result};
     use crate::store::fs::open_files::Unused;
 
-    /// Opens a database file.
+    /// Calls `open` to open a database file.
     ///
     /// # Errors
-    /// Whatever `open` returns.
+    /// Those of `open`.
     pub fn open<T>(_file: &Path, open: impl FnOnce() -> Result<T>) -> Result<T> {
         open()
     }
 
-    /// There is nothing to take note of.
+    /// Has no effect on this system.
     pub fn forget() {}
 
-    /// There is nothing to take note of.
+    /// Has no effect on this system.
     pub fn adopt(_files: &[PathBuf]) {}
 
-    /// There is nothing to hold: a file that somebody has open can't be replaced.
+    /// Holds nothing: on this system an open file cannot be replaced.
     pub struct Claim;
 
-    /// Leaves it to the system.
+    /// Leaves the check to the system.
     ///
     /// # Errors
     /// None.
@@ -399,7 +403,7 @@ mod other {
         Ok(Claim)
     }
 
-    /// Fails if somebody has a file open.
+    /// Fails if a file is open.
     ///
     /// # Errors
     /// [`Error::StoreHeld`].

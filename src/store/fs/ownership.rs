@@ -1,11 +1,11 @@
-//! Whose a file is, and what others may do with it.
+//! Owners and permissions of files.
 
 use std::fs::{File, Metadata};
 use std::io;
 use std::path::Path;
 
-/// Whether a file or directory belongs to the user that this process acts as. Always true on
-/// Windows, where a directory inherits who may write to it.
+/// Whether a file or directory belongs to this process's effective user. Always true on Windows,
+/// where a directory inherits its write permissions.
 pub(crate) fn is_own(found: &Metadata) -> bool {
     #[cfg(unix)]
     return std::os::unix::fs::MetadataExt::uid(found) == rustix::process::geteuid().as_raw();
@@ -16,8 +16,8 @@ pub(crate) fn is_own(found: &Metadata) -> bool {
     }
 }
 
-/// Whether a file or directory belongs to this user, and nobody else may write to it: then its
-/// contents come from this user, too.
+/// Whether a file or directory belongs to this user, and no other user may write to it, so that its
+/// contents are this user's, too.
 pub(crate) fn is_private(found: &Metadata) -> bool {
     #[cfg(unix)]
     if std::os::unix::fs::MetadataExt::mode(found) & 0o022 != 0 {
@@ -26,7 +26,7 @@ pub(crate) fn is_private(found: &Metadata) -> bool {
     is_own(found)
 }
 
-/// A number that tells a file from all others on its file system; 0 where there is none.
+/// The inode number, which is unique on a file system; 0 on systems without inodes.
 pub(crate) fn number(found: &Metadata) -> u64 {
     #[cfg(unix)]
     return std::os::unix::fs::MetadataExt::ino(found);
@@ -37,12 +37,12 @@ pub(crate) fn number(found: &Metadata) -> u64 {
     }
 }
 
-/// Gives a new file the owner and the permissions of the regular file at `place`, whose place it
-/// takes next. Does nothing if there is none. What this user may not give away stays: a file whose
-/// group can't be kept has no permissions for a group, so nobody gains access.
+/// Gives a new file the owner and permissions of the regular file at `place`, which it replaces
+/// next. Has no effect if there is none. Ownership that this user may not give away is not changed:
+/// if the group cannot be kept, the group gets no permissions, so nobody gains access.
 ///
 /// # Errors
-/// The system's; `place` is unchanged.
+/// The system's errors; `place` is unchanged.
 pub(crate) fn keep_rights(new: &File, place: &Path) -> io::Result<()> {
     match place.symlink_metadata() {
         Ok(old) if old.is_file() => copy_rights(new, &old),
@@ -60,36 +60,34 @@ fn copy_rights(new: &File, old: &Metadata) -> io::Result<()> {
     if rights == (old.uid(), old.gid(), mode) {
         return Ok(());
     }
-    // Closed to others while the owner changes.
+    // No access for others while the owner changes.
     let closed = new.set_permissions(Permissions::from_mode(0o600));
     if let Err(error) = closed {
-        return match lacks_permissions(&error) && lets_no_more(&found, old) {
-            true => Ok(()),
-            false => Err(error),
-        };
+        let is_harmless = lacks_permissions(&error) && grants_no_more(&found, old);
+        return if is_harmless { Ok(()) } else { Err(error) };
     }
     if found.gid() != old.gid() && fchown(new, None, Some(old.gid())).is_err() {
         mode &= !0o070;
     }
     new.set_permissions(Permissions::from_mode(mode))?;
     if found.uid() != old.uid() {
-        // Only root may.
+        // Only root may change the owner.
         drop(fchown(new, Some(old.uid()), None));
     }
     Ok(())
 }
 
-/// Whether an error may be that of a file system on which all files have the same permissions (FAT, and
-/// some of networks and in user space).
+/// Whether an error may result from a file system without permissions (FAT, and some network and
+/// user-space file systems).
 #[cfg(unix)]
 fn lacks_permissions(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::PermissionDenied
         || crate::store::error::system::is_not_offered(error)
 }
 
-/// Whether nobody else may do more with the new file than with the old one.
+/// Whether the new file grants others no more than the old one.
 #[cfg(unix)]
-fn lets_no_more(new: &Metadata, old: &Metadata) -> bool {
+fn grants_no_more(new: &Metadata, old: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
     let of_group = if new.gid() == old.gid() { 0 } else { 0o070 };
     new.mode() & 0o077 & !(old.mode() & !of_group) == 0
@@ -111,12 +109,11 @@ mod tests {
     fn a_new_file_has_the_rights_of_the_old_one() {
         let directory = tempfile::tempdir().unwrap();
         let [old, new] = ["old", "new"].map(|name| directory.path().join(name));
-        let owner = match rustix::process::geteuid().is_root() {
-            true => (1234, 4321),
-            false => {
-                let found = directory.path().metadata().unwrap();
-                (found.uid(), found.gid())
-            }
+        let owner = if rustix::process::geteuid().is_root() {
+            (1234, 4321)
+        } else {
+            let found = directory.path().metadata().unwrap();
+            (found.uid(), found.gid())
         };
         for mode in [0o600, 0o640, 0o644, 0o444] {
             fs::write(&old, "").unwrap();
@@ -133,7 +130,7 @@ mod tests {
                 fs::remove_file(file).unwrap();
             }
         }
-        // Neither a link's nor nobody's.
+        // A link and a missing file have no rights to keep.
         std::os::unix::fs::symlink("nowhere", &old).unwrap();
         let file = File::create_new(&new).unwrap();
         let before = file.metadata().unwrap().mode();

@@ -1,14 +1,13 @@
-//! Renaming a file, also where others look into files that are new.
+//! Renames files, and retries on Windows while another program has them open.
 
 use std::io;
 use std::path::Path;
 
-/// As [`std::fs::rename`]. On Windows a file that somebody has open can be neither moved nor
-/// replaced, and virus scanners and indexers open whatever is new for a moment, so there it is tried
-/// again for a while.
+/// Like [`std::fs::rename`]. On Windows an open file can be neither moved nor replaced, and virus
+/// scanners and indexers open new files for an instant, so there it retries for a while.
 ///
 /// # Errors
-/// As [`std::fs::rename`].
+/// Those of [`std::fs::rename`].
 pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     #[cfg(windows)]
     return patient::rename(from, to);
@@ -16,19 +15,18 @@ pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     std::fs::rename(from, to)
 }
 
-/// As [`rename`], but nothing is replaced: an error of the kind `AlreadyExists` says that something
-/// has the name. Where the system can't see to that, something that comes to have it in the same
-/// moment is replaced.
+/// Like [`rename`], but fails with an error of kind `AlreadyExists` if `to` exists. On systems
+/// without an atomic call for this, a file that is created at the same instant may be replaced.
 ///
 /// # Errors
-/// As [`std::fs::rename`].
+/// Those of [`std::fs::rename`].
 pub(crate) fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {
         use rustix::fs::{CWD, RenameFlags, renameat_with};
         use rustix::io::Errno;
         match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-            // The file system or the system has no such call.
+            // The system or the file system does not support this call.
             Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
             outcome => return Ok(outcome?),
         }
@@ -46,7 +44,7 @@ mod new_tests {
     use super::*;
 
     #[test]
-    fn what_is_there_is_not_replaced() {
+    fn an_existing_file_is_not_replaced() {
         let directory = tempfile::tempdir().unwrap();
         let [from, to] = ["from", "to"].map(|name| directory.path().join(name));
         fs::write(&from, "new").unwrap();
@@ -72,7 +70,7 @@ mod patient {
     use crate::store::error::system;
     use crate::store::error::system::is_in_use;
 
-    /// The pauses between attempts, the next one twice as long as the last: half a second in all.
+    /// The first pause between attempts. Each further pause is twice as long; half a second in all.
     const FIRST: Duration = Duration::from_millis(4);
     const ATTEMPTS: u32 = 8;
 
@@ -93,8 +91,8 @@ mod patient {
         })
     }
 
-    /// Of a file that somebody has open Windows says that it is in use, or, if it is to be replaced
-    /// or is being removed, that access is denied.
+    /// For an open file, Windows reports that it is in use, or, if it is being replaced or removed,
+    /// that access is denied.
     fn may_pass(error: &io::Error) -> bool {
         is_in_use(error) || is_denied(error)
     }
@@ -103,7 +101,7 @@ mod patient {
         error.kind() == io::ErrorKind::PermissionDenied
     }
 
-    /// The error that somebody has a file open, if so.
+    /// The error that a file is in use, if it is.
     fn is_open(file: &Path) -> Option<io::Error> {
         let alone = File::options().read(true).share_mode(0).open(file);
         alone.err().filter(system::is_in_use)
@@ -120,12 +118,13 @@ mod tests {
     use crate::store::error::system;
 
     #[test]
-    fn whoever_has_a_file_open_for_a_moment_is_waited_for() {
+    fn a_file_that_is_open_for_an_instant_is_awaited() {
         let directory = tempfile::tempdir().unwrap();
         let [from, to] = ["from", "to"].map(|name| directory.path().join(name));
         fs::write(&from, b"new").unwrap();
         fs::write(&to, b"old").unwrap();
-        // As SQLite and many others open files: others may read and write them, but not move them.
+        // SQLite and many other programs open files like this: others may read and write them, but
+        // not move them.
         let open = || {
             fs::File::options()
                 .read(true)

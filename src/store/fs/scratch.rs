@@ -1,13 +1,13 @@
-//! Directories for what is not finished yet.
+//! Scratch directories for unfinished files.
 //!
-//! What is under way lies beside its final place, in a directory of its own, and is renamed when
-//! it is whole. A process that is killed leaves such a directory; the next one to work in the same
-//! place removes it. A lock on a file inside tells the two apart: the system releases it when its
-//! process ends, however it ends.
+//! Unfinished files are written to a hidden directory next to their destination, and renamed when
+//! complete. A killed process leaves such a directory; the next process that works at the same
+//! destination removes it. A lock on a file inside distinguishes leftovers from directories in use:
+//! the system releases it when its process ends in any way.
 //!
-//! The place may be shared with others, so a directory is taken for such a leftover only if it
-//! has a name that this module gives, belongs to this user, may be written to by nobody else, and
-//! holds the file that is locked. Nobody but this user can have put anything into it then.
+//! Other users may have access to the destination. So a directory is removed as a leftover only if
+//! its name has the form that this module creates, it belongs to this user, no other user may write
+//! to it, and it contains the lock file. Then only this user can have put anything into it.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
@@ -20,26 +20,26 @@ use super::ownership::{is_own, is_private};
 use crate::store::error::system::is_not_offered;
 use crate::store::error::{Error, Result};
 
-/// The file inside that is locked while the directory is in use.
+/// The file that is locked while the directory is in use.
 const LOCK_NAME: &str = "lock";
 
-/// More than enough to find a name that nobody else has.
+/// Number of attempts to find an unused name.
 const ATTEMPTS: usize = 16;
 
-/// How many hexadecimal digits follow the prefix of a name.
+/// Number of hexadecimal digits after the prefix of a name.
 const DIGITS: usize = 16;
 
-/// A directory for unfinished files, which is gone when this value is.
+/// A scratch directory, which is removed when this is dropped.
 pub(crate) struct Scratch {
     path: PathBuf,
     lock: Option<File>,
 }
 
 impl Scratch {
-    /// As [`Scratch::new`], in a directory that is made if it is missing.
+    /// Like [`Scratch::new`], but creates `parent` if it is missing.
     ///
     /// # Errors
-    /// [`Error::Io`] when either can't be made.
+    /// [`Error::Io`] if either directory cannot be created.
     pub(crate) fn in_made(parent: &Path, prefix: &str) -> Result<Scratch> {
         fs::create_dir_all(parent).map_err(|error| {
             Error::io(format!("making the directory {}", parent.display()), &error)
@@ -47,12 +47,11 @@ impl Scratch {
         Scratch::new(parent, prefix)
     }
 
-    /// Makes a directory in `parent` that only this user may use and whose name begins with
-    /// `prefix`, and removes those that killed processes of this user have left there under the
-    /// same prefix.
+    /// Creates a directory in `parent` that only this user may use and whose name begins with
+    /// `prefix`. Removes the leftovers of this user's killed processes with the same prefix.
     ///
     /// # Errors
-    /// [`Error::Io`] when it can't be made.
+    /// [`Error::Io`] if the directory cannot be created.
     pub(crate) fn new(parent: &Path, prefix: &str) -> Result<Scratch> {
         remove_leftovers(parent, prefix);
         let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
@@ -65,7 +64,7 @@ impl Scratch {
                         lock: Some(lock),
                     });
                 }
-                // Someone took it for a leftover in the moment before it was locked.
+                // Another process took it for a leftover before it was locked.
                 Ok(None) => {}
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => last = error,
                 Err(error) => {
@@ -78,7 +77,7 @@ impl Scratch {
         Err(Error::io(doing, &last))
     }
 
-    /// Where it is.
+    /// Its path.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -90,15 +89,14 @@ impl Drop for Scratch {
     }
 }
 
-/// Removes a directory, its lock last: what is left if that fails, or is interrupted, is a leftover
-/// that the next one removes.
+/// Removes a directory, its lock last. If that fails or is interrupted, the rest is a leftover.
 fn remove_locked(path: &Path, lock: Option<File>) {
     if remove_contents(path).is_err() {
         return;
     }
     let name = path.join(LOCK_NAME);
     let removed = fs::remove_file(&name);
-    // Where open files can't be removed, it is the lock that was in the way.
+    // On systems where an open file cannot be removed, remove it after closing it.
     drop(lock);
     if removed.is_err() {
         drop(fs::remove_file(&name));
@@ -106,7 +104,7 @@ fn remove_locked(path: &Path, lock: Option<File>) {
     drop(fs::remove_dir(path));
 }
 
-/// Removes what is in a directory except for the lock. Links are not followed.
+/// Removes the contents of a directory except for the lock. Links are not followed.
 fn remove_contents(path: &Path) -> io::Result<()> {
     for entry in fs::read_dir(path)? {
         let entry = entry?;
@@ -122,7 +120,7 @@ fn remove_contents(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes and locks a directory; `None` if another process was quicker.
+/// Creates and locks a directory; `None` if another process has removed or locked it first.
 fn claim(path: &Path) -> io::Result<Option<File>> {
     let mut builder = fs::DirBuilder::new();
     #[cfg(unix)]
@@ -140,17 +138,17 @@ fn claim(path: &Path) -> io::Result<Option<File>> {
     };
     match lock.try_lock() {
         Err(TryLockError::WouldBlock) => Ok(None),
-        // Where files can't be locked, nobody takes anything for a leftover either.
+        // If files cannot be locked, no process removes leftovers either.
         Ok(()) | Err(TryLockError::Error(_)) => Ok(name.exists().then_some(lock)),
     }
 }
 
-/// Removes what no process works in any more. Failing to remove it is no reason to stop.
+/// Removes leftovers. Ignores failures.
 pub(crate) fn remove_leftovers(parent: &Path, prefix: &str) {
     clear_leftovers(parent, prefix, |_| {});
 }
 
-/// As [`remove_leftovers`], and does `before` with each before it is removed.
+/// Like [`remove_leftovers`], but calls `before` with each leftover before removing it.
 pub(crate) fn clear_leftovers(parent: &Path, prefix: &str, before: impl Fn(&Path)) {
     let Ok(entries) = fs::read_dir(parent) else {
         return;
@@ -160,21 +158,21 @@ pub(crate) fn clear_leftovers(parent: &Path, prefix: &str, before: impl Fn(&Path
             continue;
         }
         let path = entry.path();
-        // The lock is held while removing, so that of two processes only one does.
+        // The lock is held during the removal, so that only one process removes it.
         if let Some(lock) = lock_of_leftover(&path)
             && lock.try_lock().is_ok()
         {
             before(&path);
             remove_locked(&path, Some(lock));
         } else if is_own_directory(&path) {
-            // Its process was killed before it made the lock, or after it removed it. What is not
-            // empty stays.
+            // Its process was killed before it created the lock, or after it removed it. A
+            // directory that is not empty stays.
             drop(fs::remove_dir(&path));
         }
     }
 }
 
-/// Whether a name is one that [`Scratch::new`] gives under this prefix.
+/// Whether a name has the form that [`Scratch::new`] creates with this prefix.
 pub(crate) fn is_name(name: &OsStr, prefix: &str) -> bool {
     let digits = name.to_str().and_then(|name| name.strip_prefix(prefix));
     digits.is_some_and(|digits| {
@@ -185,8 +183,8 @@ pub(crate) fn is_name(name: &OsStr, prefix: &str) -> bool {
     })
 }
 
-/// Opens the lock of a directory that a process of this user made here; `None` for any other
-/// directory, and for whatever is none.
+/// Opens the lock of a directory that a process of this user created here; `None` for anything
+/// else.
 fn lock_of_leftover(path: &Path) -> Option<File> {
     if !is_own_directory(path) {
         return None;
@@ -195,25 +193,25 @@ fn lock_of_leftover(path: &Path) -> Option<File> {
     is_own(&lock.metadata().ok()?).then_some(lock)
 }
 
-/// Whether there is a directory, and not a link to one, that only this user may write to.
+/// Whether this is a directory, not a link to one, that only this user may write to.
 fn is_own_directory(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.is_dir() && is_private(&found))
 }
 
-/// A number that nobody else gets: the standard library's hash maps are seeded with such.
+/// A random number, from the seeds of the standard library's hash maps.
 pub(crate) fn random() -> u64 {
     let mut hasher = std::hash::RandomState::new().build_hasher();
     hasher.write_u32(std::process::id());
     hasher.finish()
 }
 
-/// Waits until a directory's entries are on the disk, where the file system can do that: those of
-/// networks and in user space (CIFS, 9p, FUSE) often can't.
+/// Syncs a directory's entries, if the file system supports that. Those of networks and in user
+/// space (CIFS, 9p, FUSE) often do not.
 ///
 /// # Errors
 /// [`Error::Io`].
 pub(crate) fn sync_directory(path: &Path) -> Result<()> {
-    // Elsewhere directories can't be opened, and the file system sees to it by itself.
+    // On other systems directories cannot be opened, and the file system syncs them itself.
     if !cfg!(unix) {
         return Ok(());
     }
@@ -225,7 +223,7 @@ pub(crate) fn sync_directory(path: &Path) -> Result<()> {
     }
 }
 
-/// A directory as a killed process leaves it.
+/// Creates a directory as a killed process leaves it.
 #[cfg(test)]
 pub(crate) fn leave(parent: &Path, prefix: &str, number: u64) -> PathBuf {
     let path = parent.join(format!("{prefix}{number:016x}"));
@@ -246,12 +244,12 @@ mod tests {
     }
 
     #[test]
-    fn leftovers_are_removed_and_what_is_in_use_stays() {
+    fn leftovers_are_removed_and_directories_in_use_stay() {
         let parent = tempfile::tempdir().unwrap();
         let dead = leave(parent.path(), 1);
         fs::create_dir(dead.join("directory")).unwrap();
         fs::write(dead.join("directory").join("content"), b"").unwrap();
-        // Killed before its lock was made, or after it was removed.
+        // Killed before its lock was created, or after it was removed.
         let empty = leave(parent.path(), 2);
         for name in [LOCK_NAME, "content"] {
             fs::remove_file(empty.join(name)).unwrap();
@@ -268,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_looks_like_a_leftover_stays() {
+    fn anything_similar_to_a_leftover_stays() {
         let parent = tempfile::tempdir().unwrap();
         let parent = parent.path();
         for name in [
@@ -318,7 +316,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn nobody_else_may_use_it() {
+    fn other_users_have_no_access() {
         use std::os::unix::fs::MetadataExt;
         let parent = tempfile::tempdir().unwrap();
         let scratch = Scratch::new(parent.path(), PREFIX).unwrap();

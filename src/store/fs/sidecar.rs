@@ -1,11 +1,11 @@
-//! The files that SQLite keeps beside a database.
+//! SQLite's sidecar files of a database.
 
 use std::path::{Path, PathBuf};
 
-/// What SQLite adds to the name of a database file.
+/// Suffixes of the names of SQLite's sidecar files.
 pub(crate) const SIDECARS: [&str; 3] = ["-wal", "-shm", "-journal"];
 
-/// The file that SQLite has beside a database, whose name ends in `suffix`.
+/// The sidecar file of a database with this suffix.
 pub(crate) fn sidecar(file: &Path, suffix: &str) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(suffix);

@@ -1,8 +1,8 @@
-//! Getting what was written onto the disk.
+//! Syncs files while others are being written.
 //!
-//! The system writes to the disk when it finds time, and waiting for it file by file takes as long
-//! as everything else together. So finished files are handed to a thread that waits for them while
-//! others are being written, as far as it can keep up, and one call waits for the rest at the end.
+//! The system delays writing to the disk, and syncing file by file takes as long as everything else
+//! together. So finished files are passed to a thread that syncs them in the meantime, as far as it
+//! keeps up, and one call at the end syncs the rest.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -14,10 +14,10 @@ use crate::store::error::system::is_not_offered;
 use crate::store::error::{Error, Result};
 use crate::store::tasks::monitor::Monitor;
 
-/// How many finished files may wait for the disk.
+/// Maximum number of finished files in the queue.
 const AHEAD: usize = 32;
 
-/// The disk under a directory in which files are being written.
+/// The disk that a directory is on, in which files are being written.
 pub(crate) struct Disk {
     path: PathBuf,
     /// Opened before the first file is written, so that no failure of the disk is missed.
@@ -25,19 +25,19 @@ pub(crate) struct Disk {
     directory: File,
 }
 
-/// Takes files that are finished.
+/// Accepts finished files.
 pub(crate) struct Writeback(SyncSender<File>);
 
 impl Writeback {
-    /// Brings a file onto the disk, if the disk is not busy with others.
+    /// Queues a file for syncing, unless the queue is full.
     pub(crate) fn add(&self, file: File) {
-        // Whatever is turned away is waited for in the end.
+        // The final sync covers files that do not fit in the queue.
         drop(self.0.try_send(file));
     }
 }
 
 impl Disk {
-    /// The disk under the directory `path`.
+    /// The disk that the directory `path` is on.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -49,10 +49,10 @@ impl Disk {
         })
     }
 
-    /// Does `work`, and brings the files that it finishes onto the disk meanwhile.
+    /// Runs `work`, and syncs the files that it finishes in the meantime.
     ///
     /// # Errors
-    /// That of `work`; [`Error::Io`] if the disk fails.
+    /// Those of `work`; [`Error::Io`] if the disk fails.
     pub(crate) fn keep_up(
         &self,
         monitor: &Monitor,
@@ -66,7 +66,7 @@ impl Disk {
             let writeback = Writeback(sender);
             let done = work(&writeback);
             drop(writeback);
-            // Without that thread all is left to the end.
+            // Without that thread, the final sync does all the work.
             let synced = syncing.map_or(Ok(Ok(())), thread::ScopedJoinHandle::join);
             done?;
             synced
@@ -75,7 +75,7 @@ impl Disk {
         })
     }
 
-    /// Waits until these files of the directory are on the disk.
+    /// Syncs these files of the directory.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -88,7 +88,7 @@ impl Disk {
         self.sync_one_by_one(files)
     }
 
-    /// Does so where the system can't sync a whole file system.
+    /// Syncs each file, on systems that cannot sync a file system.
     fn sync_one_by_one<'a>(&self, files: impl Iterator<Item = &'a str>) -> Result<()> {
         for name in files {
             File::options()
@@ -101,7 +101,7 @@ impl Disk {
     }
 }
 
-/// Syncs files as they come, unless the work was aborted and they are to be removed.
+/// Syncs queued files, unless the work was aborted and they will be removed.
 fn sync_each(files: Receiver<File>, monitor: &Monitor) -> std::io::Result<()> {
     files
         .iter()
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn where_a_file_system_can_not_be_synced_its_files_are() {
+    fn single_files_are_synced_if_the_file_system_cannot_be() {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("there"), "x").unwrap();
         let disk = Disk::of(directory.path()).unwrap();

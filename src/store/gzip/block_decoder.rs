@@ -1,7 +1,7 @@
-//! Decompressing a block in one go, and knowing where its data ended.
+//! Decompresses a block in one call, and verifies where its data ends.
 //!
-//! The library's safe interface, which `member` compresses with, does not say how much of its input
-//! it read.
+//! The library's safe interface, which `member` uses to compress, does not report how much of its
+//! input was read.
 #![allow(unsafe_code)]
 
 use std::ptr::NonNull;
@@ -14,24 +14,24 @@ use libdeflate_sys::{
 /// Decompresses blocks.
 pub(super) struct BlockDecoder(NonNull<libdeflate_decompressor>);
 
-// SAFETY: a decompressor is memory of its own, which any one thread at a time may use.
+// SAFETY: a decompressor is separate memory, which any thread may use, one at a time.
 unsafe impl Send for BlockDecoder {}
 
 impl BlockDecoder {
-    /// A decoder; `None` if there is no memory for one.
+    /// Creates a decoder; `None` if there is no memory for one.
     pub(super) fn new() -> Option<BlockDecoder> {
-        // SAFETY: takes no argument.
+        // SAFETY: the function takes no arguments.
         let decompressor = unsafe { libdeflate_alloc_decompressor() };
         NonNull::new(decompressor).map(BlockDecoder)
     }
 
-    /// Decompresses raw deflate data. False unless the data is all of `deflated`, to the last byte, and
-    /// fills `block`.
+    /// Decompresses raw deflate data. Returns false unless the data is exactly `deflated` and fills
+    /// `block`.
     pub(super) fn decode(&mut self, deflated: &[u8], block: &mut [u8]) -> bool {
         let (mut read, mut written) = (0, 0);
-        // SAFETY: the decompressor is live and used by nobody else; the lengths are those of the
-        // slices, of which one is read and the other is written; the last two pointers are to
-        // local variables.
+        // SAFETY: the decompressor is live and not shared; the lengths are those of the slices, the
+        // first of which is read and the second written; the last two pointers are to local
+        // variables.
         let result = unsafe {
             libdeflate_deflate_decompress_ex(
                 self.0.as_ptr(),

@@ -1,4 +1,4 @@
-//! Compressing an image, block by block, with the help of other threads.
+//! Compresses an image block by block, with the help of other threads.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -12,19 +12,19 @@ use crate::store::error::{Error, Result};
 use crate::store::tasks::limits::{limits, value_bytes};
 use crate::store::tasks::lock;
 
-/// Images up to this size, which are those of tests, become the very same files as those of
-/// other gzip programs: callers know how long they are.
+/// Images up to this size (those of tests) become the same files as with other gzip programs,
+/// because callers depend on the length.
 const SMALL_IMAGE_BYTES: usize = 4096;
 
-/// Fails for a file that SQLite would refuse, before more of it is held in memory.
+/// Fails if SQLite would refuse a file of this size, before more of it is in memory.
 fn check_size(file_bytes: usize) -> Result<()> {
-    match file_bytes > value_bytes() {
-        true => Err(Error::TooBig),
-        false => Ok(()),
+    if file_bytes > value_bytes() {
+        return Err(Error::TooBig);
     }
+    Ok(())
 }
 
-/// A snapshot that was compressed and hashed.
+/// A compressed and hashed snapshot.
 #[derive(Debug, Clone)]
 pub struct Compressed {
     /// SHA-256 of the uncompressed image.
@@ -37,11 +37,11 @@ pub struct Compressed {
 
 /// Compresses and hashes an image chunk by chunk.
 ///
-/// The bytes of the file depend on those of the image only, not on how they come in chunks.
+/// The bytes of the file depend only on those of the image, not on its division into chunks.
 pub struct Compressor {
     hash: Sha256,
     uncompressed_size: u64,
-    /// The block that is being gathered.
+    /// The unfinished block.
     block: Vec<u8>,
     block_bytes: usize,
     line: Line,
@@ -54,7 +54,7 @@ impl Default for Compressor {
 }
 
 impl Compressor {
-    /// One that compresses so many bytes of the image in one go.
+    /// Creates a compressor with blocks of this many bytes.
     pub(super) fn with_blocks_of(block_bytes: usize) -> Compressor {
         Compressor {
             hash: Sha256::new(),
@@ -65,15 +65,16 @@ impl Compressor {
         }
     }
 
-    /// Adds the next bytes of the image. Waits for helpers if they have enough to do.
+    /// Adds the next bytes of the image. Waits while all helpers are busy.
     ///
     /// # Errors
-    /// SQLite's `SQLITE_TOOBIG` once the gzip file is larger than any that can be stored;
-    /// [`Error::Internal`] if a block could not be compressed, for which there is no reason.
+    /// [`Error::TooBig`] if the gzip file is too large to be stored; [`Error::Internal`] if the
+    /// encoder fails, which is not expected.
     pub fn add(&mut self, bytes: &[u8]) -> Result<()> {
         let mut rest = bytes;
         while !rest.is_empty() {
-            // A full block waits for the next byte, so that the last one is never empty.
+            // A full block is kept until the next byte arrives, so that the last block is never
+            // empty.
             if self.block.len() == self.block_bytes {
                 self.line.submit(&mut self.block)?;
                 check_size(self.line.file.len())?;
@@ -82,16 +83,16 @@ impl Compressor {
             self.block.extend_from_slice(now);
             rest = later;
         }
-        // Behind the submission, so that helpers are at work meanwhile.
+        // Hash after submitting the block, so that helpers work in the meantime.
         self.hash.add(bytes);
         self.uncompressed_size += bytes.len() as u64;
         Ok(())
     }
 
-    /// Ends the image.
+    /// Finishes the image.
     ///
     /// # Errors
-    /// As [`Compressor::add`].
+    /// Those of [`Compressor::add`].
     pub fn finish(mut self) -> Result<Compressed> {
         Ok(Compressed {
             hash: self.hash.finish(),
@@ -101,39 +102,39 @@ impl Compressor {
     }
 }
 
-/// A block that a helper is to compress, and where its member goes.
+/// A block to compress, and where to send its member.
 struct Job {
     block: Vec<u8>,
     reply: Sender<Done>,
 }
 
-/// Where the helpers of one image take their blocks from.
+/// The queue from which the helpers of one image take blocks.
 type Queue = Mutex<Receiver<Job>>;
 
-/// A member, and the block's memory for another one.
+/// A compressed member, and its block's memory for reuse.
 struct Done {
     member: Result<Vec<u8>>,
     block: Vec<u8>,
 }
 
-/// Blocks on their way into the file.
+/// Blocks in progress, and the file.
 #[derive(Default)]
 struct Line {
     file: Vec<u8>,
-    /// For those blocks that no helper takes.
+    /// For blocks that are compressed without a helper.
     encoder: Option<Encoder>,
     helpers: usize,
-    /// Where helpers take blocks from. The receiving end belongs to them, so that nobody waits
-    /// for what none of them can do any more.
+    /// The queue of blocks. The helpers own the receiving end, so that nobody waits if all of them
+    /// have ended.
     jobs: Option<(Sender<Job>, Weak<Queue>)>,
-    /// Blocks that helpers have or will have, in the order of the file.
+    /// Submitted blocks, in the order of the file.
     in_work: VecDeque<Receiver<Done>>,
-    /// The memory of blocks that are done.
+    /// Memory of finished blocks.
     spare: Vec<Vec<u8>>,
 }
 
 impl Line {
-    /// Takes a block, of which there are more to come, and leaves an empty one.
+    /// Submits a block that is not the last one, and leaves an empty block.
     fn submit(&mut self, block: &mut Vec<u8>) -> Result<()> {
         if self.helpers < helpers::most() && self.start_helper() {
             self.helpers += 1;
@@ -141,14 +142,14 @@ impl Line {
         let Some(jobs) = self.jobs.as_ref().map(|(jobs, _)| jobs.clone()) else {
             return self.compress_here(block);
         };
-        // Each helper has one in work, and one more is ready for whoever is done first.
+        // Each helper has one block, and one more is ready for the next free helper.
         while self.in_work.len() > self.helpers {
             self.collect()?;
         }
         let (reply, done) = channel();
         let block = std::mem::replace(block, self.spare.pop().unwrap_or_default());
         jobs.send(Job { block, reply })
-            .map_err(|_| Error::Internal("nobody takes blocks to compress".into()))?;
+            .map_err(|_| Error::Internal("all threads that compress have ended".into()))?;
         self.in_work.push_back(done);
         Ok(())
     }
@@ -168,7 +169,7 @@ impl Line {
         }
     }
 
-    /// Waits for the block that is next in the file.
+    /// Waits for the next block of the file.
     fn collect(&mut self) -> Result<()> {
         let Some(done) = self.in_work.pop_front() else {
             return Ok(());
@@ -190,11 +191,11 @@ impl Line {
         Ok(())
     }
 
-    /// Takes the last block; returns the file.
+    /// Submits the last block, and returns the file.
     fn finish(mut self, block: &mut Vec<u8>) -> Result<Vec<u8>> {
         if self.jobs.is_some() {
             self.submit(block)?;
-            // Helpers end when there is nothing more to come.
+            // Helpers end when the queue is closed.
             self.jobs = None;
             while !self.in_work.is_empty() {
                 self.collect()?;
@@ -208,7 +209,7 @@ impl Line {
     }
 }
 
-/// Compresses one block after the other until there are no more.
+/// Compresses blocks until the queue is closed.
 fn help(queue: &Queue) {
     let mut encoder = Encoder::new();
     let next = || {
@@ -218,7 +219,7 @@ fn help(queue: &Queue) {
     while let Ok(Job { block, reply }) = next() {
         let mut member = Vec::new();
         let member = encoder.append(&block, &mut member).map(|()| member);
-        // Nobody waits for it if the image was abandoned.
+        // If the image was abandoned, nobody waits for the member.
         let _ = reply.send(Done { member, block });
     }
 }

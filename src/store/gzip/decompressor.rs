@@ -1,4 +1,4 @@
-//! Reading an image out of its gzip file, while it is being decompressed.
+//! Reads an image from its gzip file while a helper decompresses it.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
@@ -8,44 +8,44 @@ use crate::store::encoding::hash::Sha256;
 use crate::store::error::{Error, Result};
 use crate::store::tasks::limits::limits;
 
-/// How many chunks a helper has ready, besides the one that it works on.
+/// Number of chunks that a helper keeps ready, besides its current one.
 const AHEAD: usize = 2;
 
-/// Reads an image out of its gzip file chunk by chunk, and checks its hash at the end.
+/// Reads an image from its gzip file chunk by chunk, and checks its hash at the end.
 ///
-/// A helper decompresses the next chunks while the one before is hashed and used.
+/// A helper decompresses the next chunks while the current one is hashed and used.
 pub struct Decompressor {
     chunks: Chunks,
     hash: Option<(Sha256, Vec<u8>)>,
 }
 
-/// The next bytes, or the end, or what is wrong.
+/// The next bytes, the end, or an error.
 type Chunk = Result<Option<Vec<u8>>>;
 
-/// Where chunks come from.
+/// The source of chunks.
 enum Chunks {
-    /// The file, since no chunk of it was asked for yet, or no helper was to be had.
+    /// The file: no chunk was requested yet, or no helper is available.
     Here(Box<Inflate>, Start),
     /// A helper.
     Ahead(Receiver<Chunk>),
     Ended,
 }
 
-/// Whether to look for a helper.
+/// Whether to request a helper.
 enum Start {
-    /// Not for the first chunk, which may be all there is.
+    /// Not for the first chunk, which may be the only one.
     Later,
     Now,
     Never,
 }
 
 impl Decompressor {
-    /// A reader of `compressed`, whose image should have `expected_hash`, if one is given.
+    /// Creates a reader of `compressed`. Checks that the image has `expected_hash`, if given.
     pub fn new(compressed: Vec<u8>, expected_hash: Option<Vec<u8>>) -> Decompressor {
         Decompressor::with_chunks_of(limits().chunk_bytes, compressed, expected_hash)
     }
 
-    /// A reader that gives at most so many bytes at a time.
+    /// Creates a reader with chunks of at most this many bytes.
     pub(super) fn with_chunks_of(
         chunk_bytes: usize,
         compressed: Vec<u8>,
@@ -55,11 +55,11 @@ impl Decompressor {
         Decompressor::of(inflate, expected_hash)
     }
 
-    /// A reader that refuses whatever zlib refuses.
+    /// Creates a reader that refuses everything that zlib refuses.
     ///
-    /// [`Decompressor::new`] reads members of ours with a decoder that is twice as fast. It takes a few
-    /// faults of compressed data, such as codes that are not complete, which no encoder makes and
-    /// which leave the contents as they are.
+    /// [`Decompressor::new`] uses a decoder that is twice as fast for members of ours. It accepts a
+    /// few invalid encodings, such as incomplete codes, which no encoder produces and which do not
+    /// change the contents.
     pub(crate) fn strict(compressed: Vec<u8>) -> Decompressor {
         let inflate = Inflate::strictly(compressed, limits().chunk_bytes.max(1));
         Decompressor::of(inflate, None)
@@ -122,12 +122,12 @@ impl Chunks {
         }
     }
 
-    /// Hands the file to a helper, if there is one.
+    /// Passes the file to a helper, if one is available.
     fn with_helper(self) -> Chunks {
         let Chunks::Here(inflate, _) = self else {
             return self;
         };
-        // The file goes to the helper once it runs, so that it is still here if none does.
+        // The helper receives the file once it runs, so the file is still here if none starts.
         let (hand_over, taken) = sync_channel::<Box<Inflate>>(1);
         let (sender, chunks) = sync_channel(AHEAD);
         let started = DECOMPRESSING.start("snapshot gunzip", move || {
@@ -145,7 +145,7 @@ impl Chunks {
     }
 }
 
-/// Decompresses until the end, or until nobody wants any more of it.
+/// Decompresses until the end, or until the reader is dropped.
 fn help(inflate: &mut Inflate, chunks: &SyncSender<Chunk>) {
     loop {
         let chunk = inflate.next_chunk();

@@ -1,25 +1,25 @@
-//! Threads that take part in compressing and decompressing.
+//! Threads that help to compress and decompress images.
 //!
-//! Each belongs to one image and ends with it. There are no more of them than the machine can
-//! use: whoever finds none left does all work itself, so nobody ever waits for a helper that
-//! works for someone else.
+//! Each helper works for one image and ends with it. Their number is limited by the number of
+//! cores. If none is available, the caller does all the work itself, so nobody waits for a helper
+//! of another image.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-/// The most helpers of one kind, even on a machine with very many cores.
+/// Maximum number of helpers of each kind, even on machines with many cores.
 const MOST: usize = 8;
 
-/// How many helpers of one kind are at work in this process.
+/// The number of running helpers of one kind in this process.
 pub(super) struct Helpers(AtomicUsize);
 
-/// Those that compress.
+/// Helpers that compress.
 pub(super) static COMPRESSING: Helpers = Helpers(AtomicUsize::new(0));
 
-/// Those that decompress.
+/// Helpers that decompress.
 pub(super) static DECOMPRESSING: Helpers = Helpers(AtomicUsize::new(0));
 
-/// A place among the helpers; it is free again when this is dropped.
+/// A helper's slot, which is free again when this is dropped.
 struct HelperSlot(&'static Helpers);
 
 impl Drop for HelperSlot {
@@ -28,8 +28,8 @@ impl Drop for HelperSlot {
     }
 }
 
-/// How many helpers are of use: as many as there are cores, but at least two, so that what waits
-/// for a slow reader does not keep all others from being helped.
+/// The number of useful helpers: as many as cores, but at least two, so that one image with a slow
+/// reader does not leave all others without a helper.
 pub(super) fn most() -> usize {
     thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, MOST))
 }
@@ -43,7 +43,7 @@ impl Helpers {
             .map(|_| HelperSlot(self))
     }
 
-    /// Starts a helper; false if there is none left, or the system has no thread to give.
+    /// Starts a helper. Returns false if no slot is free or the system has no thread.
     pub(super) fn start(&'static self, name: &str, work: impl FnOnce() + Send + 'static) -> bool {
         let Some(place) = self.place() else {
             return false;

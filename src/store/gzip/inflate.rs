@@ -1,4 +1,4 @@
-//! Decompressing a gzip file, chunk by chunk.
+//! Decompresses a gzip file chunk by chunk.
 
 use std::io::{Cursor, Read};
 
@@ -8,7 +8,7 @@ use super::block_decoder::BlockDecoder;
 use super::member::Member;
 use crate::store::error::{Error, Result};
 
-/// What is left of a gzip file.
+/// The unread part of a gzip file.
 pub(super) struct Inflate {
     chunk_bytes: usize,
     rest: Rest,
@@ -16,22 +16,22 @@ pub(super) struct Inflate {
 
 enum Rest {
     Members(Box<Members>),
-    /// Anything else. Errors are found here, too, whoever wrote the file.
+    /// All other files. It also reports the errors of damaged members.
     Stream(Box<Stream>),
     Ended,
 }
 
-/// A file of members that are read as a stream; `None` behind the last.
+/// A file that is read as a stream; `None` after its last member.
 struct Stream(Option<GzDecoder<Cursor<Vec<u8>>>>);
 
-/// A file of members that are decompressed one by one.
+/// A file of members of ours, which are decompressed one by one.
 struct Members {
     file: Vec<u8>,
-    /// Where the next member begins.
+    /// Index of the next member.
     at: usize,
     decoder: BlockDecoder,
     block: Vec<u8>,
-    /// How much of the block was handed on.
+    /// The number of bytes of the block that were returned.
     given: usize,
 }
 
@@ -61,7 +61,7 @@ impl Inflate {
         Inflate { chunk_bytes, rest }
     }
 
-    /// The next bytes; `None` at the end, and behind an error.
+    /// The next bytes; `None` at the end, and after an error.
     ///
     /// # Errors
     /// [`Error::BadGzip`].
@@ -86,8 +86,7 @@ impl Inflate {
 }
 
 impl Members {
-    /// The next bytes; `None` if there is no good member of ours at this place, which the end of
-    /// the file is, too.
+    /// The next bytes; `None` at the end of the file, or if no valid member of ours is here.
     fn next_chunk(&mut self, chunk_bytes: usize) -> Option<Vec<u8>> {
         while self.given == self.block.len() {
             let member = Member::at_start_of(self.file.get(self.at..)?)?;
@@ -121,13 +120,13 @@ impl Read for Stream {
     }
 }
 
-/// Whether no other member begins here, behind one. A zero is padding, as Node.js has it, and what
-/// stands behind it does not count.
+/// Whether the file ends here, after a member. A zero byte starts padding, as in Node.js, and
+/// anything after it is ignored.
 fn ends_at(file: &[u8], at: usize) -> bool {
     matches!(file.get(at), None | Some(0))
 }
 
-/// Reads a file from some member on as a stream.
+/// Reads a file as a stream from this index on.
 fn stream(file: Vec<u8>, at: usize) -> Rest {
     if at > 0 && ends_at(&file, at) {
         return Rest::Ended;
@@ -151,7 +150,7 @@ fn read_chunk(decoder: &mut impl Read, chunk_bytes: usize) -> Result<Option<Vec<
     Ok((filled > 0).then_some(chunk))
 }
 
-/// What is wrong with a gzip file, in zlib's words, which Node.js users know.
+/// Converts an error to zlib's message, which Node.js users know.
 fn bad_gzip(error: &std::io::Error) -> Error {
     let found = error.to_string();
     Error::BadGzip(match (error.kind(), found.as_str()) {

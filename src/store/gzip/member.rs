@@ -1,4 +1,4 @@
-//! One member of a gzip file: a block of the image, compressed in one go.
+//! A member of a gzip file: a block of the image, compressed in one call.
 //!
 //! The header has an extra field (RFC 1952): the subfield `IG` with the length of the whole member,
 //! header and footer included, as a little-endian 32-bit number. That is the convention of pgzip and
@@ -25,14 +25,14 @@ const FORMER_HEADER: [u8; 16] = header(*b"SW");
 const HEADER_BYTES: usize = HEADER.len() + 4;
 const FOOTER_BYTES: usize = 8;
 
-/// The longest block that is compressed, or decompressed, in one go.
+/// Maximum length of a block, in bytes.
 pub(super) const MAX_BLOCK_BYTES: usize = 16 << 20;
 
-/// Level 6 of this encoder comes within two per cent of the size that zlib's level 6 reaches on
-/// heap images, and takes half the time; 7 is smaller than zlib, but takes half as much again.
+/// On heap images, this encoder's level 6 comes within two per cent of the size of zlib's level 6
+/// in half the time. Level 7 is smaller than zlib's, but takes half as much time again.
 const LEVEL: i32 = 6;
 
-/// Compresses blocks. It holds about a megabyte, so it is made once and used for many.
+/// Compresses blocks. It takes about a megabyte of memory, so it is reused.
 pub(crate) struct Encoder {
     deflate: libdeflater::Compressor,
     scratch: Vec<u8>,
@@ -50,7 +50,7 @@ impl Encoder {
     /// Appends `block` as a member to `file`.
     ///
     /// # Errors
-    /// [`Error::Internal`] if it does not fit where everything fits.
+    /// [`Error::Internal`] if the encoder fails, which is not expected.
     pub(crate) fn append(&mut self, block: &[u8], file: &mut Vec<u8>) -> Result<()> {
         let internal = |what: &str| Error::Internal(format!("compressing a block: {what}"));
         let bound = self.deflate.deflate_compress_bound(block.len());
@@ -69,16 +69,17 @@ impl Encoder {
         file.extend_from_slice(&total_field.to_le_bytes());
         file.extend_from_slice(deflated);
         file.extend_from_slice(&crc(block).to_le_bytes());
-        // gzip keeps the length modulo 2^32; blocks are far shorter.
+        // gzip stores the length modulo 2^32. Blocks are far shorter.
         file.extend_from_slice(&(block.len() as u32).to_le_bytes());
         Ok(())
     }
 }
 
-/// A small image as a gzip file of one member, without an extra field, at zlib's level 6.
+/// Compresses a small image as a gzip file of one member, without an extra field, at zlib's level
+/// 6.
 ///
 /// # Errors
-/// [`Error::Internal`] if the encoder fails, which it does not when it writes to memory.
+/// [`Error::Internal`] if the encoder fails, which cannot happen when it writes to memory.
 pub(super) fn plain(image: &[u8]) -> Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder
@@ -93,9 +94,9 @@ fn crc(bytes: &[u8]) -> u32 {
     crc.sum()
 }
 
-/// A member that was written by an [`Encoder`], as its header and its footer describe it.
+/// A member written by an [`Encoder`], parsed from its header and footer.
 pub(super) struct Member<'a> {
-    /// The length of all of it.
+    /// Length of the whole member.
     pub(super) length: usize,
     deflated: &'a [u8],
     crc: u32,
@@ -103,8 +104,8 @@ pub(super) struct Member<'a> {
 }
 
 impl<'a> Member<'a> {
-    /// The member at the beginning of `file`; `None` if there is none of ours, or one that is
-    /// cut short or has a length that ours don't have.
+    /// Parses the member at the start of `file`; `None` if it is not one of ours, is truncated, or
+    /// is longer than ours are.
     pub(super) fn at_start_of(file: &'a [u8]) -> Option<Member<'a>> {
         let rest = file
             .strip_prefix(&HEADER)
@@ -124,11 +125,11 @@ impl<'a> Member<'a> {
         })
     }
 
-    /// Decompresses it into `block`; false if it is damaged, or anything but compressed data stands
-    /// between its header and its footer. Then `block` holds nothing of use.
+    /// Decompresses the member into `block`. Returns false, with unusable contents of `block`, if
+    /// it is damaged or contains anything but compressed data between its header and its footer.
     ///
-    /// Such bytes are within the length that only this module reads. Other programs take the
-    /// data's end for that of the member, and look for a footer and another member there.
+    /// Such bytes would be within the length that only this module reads. Other programs end the
+    /// member where its data ends, and look for a footer and another member there.
     pub(super) fn decode(&self, decoder: &mut BlockDecoder, block: &mut Vec<u8>) -> bool {
         block.resize(self.block_bytes, 0);
         decoder.decode(self.deflated, block) && crc(block) == self.crc

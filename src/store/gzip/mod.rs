@@ -1,14 +1,15 @@
-//! Snapshots are gzip files in the store, and plain bytes everywhere else.
+//! Compression of heap snapshots, which are gzip files in the store and plain bytes everywhere
+//! else.
 //!
-//! A file that is written here consists of members, one for each block of the image, since gzip
-//! files may be put one behind the other. So blocks can be compressed on several cores, and what
-//! the file's bytes are depends on the image alone. Each member says in its header how long it
-//! is ([`member`]), so that it can be decompressed in one go; any gunzip passes over that. Files
-//! of one long member, as the reference writes them, are decompressed as a stream. Images of a few
-//! kilobytes become plain gzip files of zlib's size.
+//! A compressed file consists of members, one for each block of the image (a gzip file may be a
+//! concatenation of members). So blocks can be compressed on several cores, and the bytes of the
+//! file depend only on the image. The header of each member contains the member's length
+//! ([`member`]), so it can be decompressed in one call; other programs ignore that field. Files of
+//! one long member, as the reference writes them, are decompressed as a stream. Images of a few
+//! kilobytes become plain gzip files of the same size as zlib's.
 //!
-//! On both ways threads of the [`helpers`] module take part, as long as there are any to be had;
-//! without them all works the same, only not as fast.
+//! Threads of the [`helpers`] module take part in both directions. If none are available, the
+//! caller does the work itself.
 
 mod block_decoder;
 mod compressor;

@@ -1,4 +1,4 @@
-//! Compressing and decompressing, at every boundary, with the help of others and without.
+//! Tests compression and decompression at every boundary, with and without helpers.
 
 use std::io::{Read, Write};
 use std::sync::{Arc, Barrier};
@@ -16,7 +16,7 @@ use crate::store::error::{Error, Result};
 
 const BLOCK: usize = 1000;
 
-/// Bytes that compress a little, and that are not the same anywhere.
+/// Bytes that compress slightly and do not repeat.
 fn image(size: usize) -> Vec<u8> {
     (0..size).map(|at| ((at * at) >> 5) as u8 & 0x3f).collect()
 }
@@ -51,21 +51,21 @@ fn decompress(mut decompressor: Decompressor) -> Result<Vec<u8>> {
     Ok(image)
 }
 
-/// What another program makes of the file.
+/// Decompresses a file as other programs do.
 fn gunzip(file: &[u8]) -> Vec<u8> {
     let mut image = Vec::new();
     MultiGzDecoder::new(file).read_to_end(&mut image).unwrap();
     image
 }
 
-/// A file of one member, such as other programs write.
+/// A file of one member, as other programs write it.
 fn plain_gzip(image: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(image).unwrap();
     encoder.finish().unwrap()
 }
 
-/// The file's members, by their places.
+/// The ranges of the file's members.
 fn members(file: &[u8]) -> Vec<std::ops::Range<usize>> {
     let mut found = Vec::new();
     let mut at = 0;
@@ -126,7 +126,7 @@ fn the_file_depends_on_the_image_alone() {
 }
 
 #[test]
-fn blocks_of_one_byte() {
+fn blocks_of_one_byte_are_supported() {
     let image = noise(50);
     let compressed = compress(&image, 1, 7);
     assert_eq!(gunzip(&compressed.bytes), image);
@@ -136,7 +136,7 @@ fn blocks_of_one_byte() {
 
 #[test]
 fn small_images_and_images_of_one_block() {
-    // Three bytes take 23 with zlib, which callers rely on.
+    // Three bytes take 23 with zlib, which callers depend on.
     assert_eq!(compress(b"abc", 1 << 20, 2).bytes.len(), 23);
     for size in [4096, 4097, 9999, 10_000] {
         let image = image(size);
@@ -150,7 +150,7 @@ fn small_images_and_images_of_one_block() {
 
 #[test]
 fn many_at_once() {
-    // More than there are helpers for, all of them at work at the same time.
+    // More images than helpers, all in progress at the same time.
     const COUNT: usize = 24;
     let barrier = Arc::new(Barrier::new(COUNT));
     let image = Arc::new(image(BLOCK * 40));
@@ -188,7 +188,7 @@ fn many_at_once() {
 }
 
 #[test]
-fn what_is_abandoned_holds_up_nobody() {
+fn abandoned_images_block_nobody() {
     let image = image(BLOCK * 30);
     let file = compress(&image, BLOCK, 500).bytes;
     for _ in 0..50 {
@@ -227,7 +227,7 @@ fn damage_is_found_in_every_member() {
     let parts = members(&ours);
     assert_eq!(parts.len(), 5);
     for part in parts {
-        // The sum, and the length behind it.
+        // The checksum, and the length after it.
         for at in [part.end - 8, part.end - 4] {
             let mut damaged = ours.clone();
             damaged[at] ^= 1;
@@ -236,14 +236,14 @@ fn damage_is_found_in_every_member() {
         let mut damaged = ours.clone();
         damaged[part.start] ^= 1;
         assert_eq!(message(&damaged, None), "incorrect header check");
-        // Somewhere in the middle. What is found depends on what is there.
+        // In the middle. The error depends on the damaged data.
         let mut damaged = ours.clone();
         damaged[part.start + part.len() / 2] ^= 0x55;
         assert!(!message(&damaged, None).is_empty());
         for end in [part.end - 9, part.end - 1, part.start + 5] {
             assert_eq!(message(&ours[..end], None), "unexpected end of file");
         }
-        // Without a member all is well as far as gzip can tell.
+        // Without one member, the file is still valid gzip.
         let mut less = ours.clone();
         less.drain(part);
         let hash = Sha256::of(&image).into_bytes();
@@ -267,7 +267,7 @@ fn a_wrong_length_in_a_header_changes_nothing() {
     }
 }
 
-/// A member as ours are, of these parts.
+/// Creates a member like ours from these parts.
 fn member_of(deflated: &[u8], footers: &[u8]) -> Vec<u8> {
     let mut member = compress(&image(BLOCK * 2), BLOCK, BLOCK).bytes[..16].to_vec();
     let length = (member.len() + 4 + deflated.len() + footers.len()) as u32;
@@ -289,7 +289,7 @@ fn every_byte_of_a_member_is_accounted_for() {
     let (deflated, footer) = first[20..].split_at(first.len() - 28);
     assert_eq!(member_of(deflated, footer), first);
     let read = |file: &[u8]| decompress(Decompressor::with_chunks_of(300, file.to_vec(), None));
-    // What gunzip takes for garbage after the member is no part of it.
+    // Bytes that gunzip considers garbage after the member are not part of it.
     for hidden in [&b"x"[..], b"\0", &[0x1F, 0x8B], &[7; 100], &footer[..4]] {
         let file = member_of(&[deflated, footer, hidden].concat(), footer);
         let other = MultiGzDecoder::new(&file[..]).read_to_end(&mut Vec::new());
@@ -299,7 +299,7 @@ fn every_byte_of_a_member_is_accounted_for() {
             Ok(found) => assert!(hidden == b"\0" && found == image[..BLOCK]),
             Err(error) => assert!(matches!(error, Error::BadGzip(_))),
         }
-        // Without a footer where the data ends it is damaged for everybody.
+        // Without a footer where the data ends, every program considers it damaged.
         assert!(read(&member_of(&[deflated, hidden].concat(), footer)).is_err());
     }
     // A member within a member is read.
@@ -324,7 +324,7 @@ fn the_length_in_a_footer_is_checked() {
 }
 
 #[test]
-fn a_length_in_a_footer_does_not_bring_back_what_was_read_before() {
+fn a_wrong_length_in_a_footer_does_not_expose_old_memory() {
     // The second member says that it is as long as the first, and its sum is that of its own
     // byte and the rest of the first one's, which is in memory still.
     let mut encoder = super::Encoder::new();
@@ -349,7 +349,7 @@ fn reading_strictly_gives_the_same() {
     assert!(decompress(Decompressor::strict(b"nonsense".to_vec())).is_err());
 }
 
-/// Deflate data that says `a` in a code of 287 lengths, of which zlib takes 286 at most.
+/// Deflate data for `a`, with a code of 287 lengths. zlib accepts at most 286.
 fn too_many_lengths() -> Vec<u8> {
     let mut bits: Vec<bool> = Vec::new();
     let mut put = |value: u32, count: u32| bits.extend((0..count).map(|at| value >> at & 1 == 1));
@@ -379,7 +379,7 @@ fn too_many_lengths() -> Vec<u8> {
 }
 
 #[test]
-fn the_strict_reader_refuses_what_only_zlib_refuses() {
+fn the_strict_reader_refuses_everything_that_zlib_refuses() {
     let mut crc = flate2::Crc::new();
     crc.update(b"a");
     let footer = [crc.sum().to_le_bytes(), 1_u32.to_le_bytes()].concat();
@@ -411,7 +411,7 @@ fn damage_is_found_in_other_files() {
 }
 
 #[test]
-fn files_of_several_kinds_of_members() {
+fn files_may_mix_kinds_of_members() {
     let first = compress(&image(BLOCK * 2), BLOCK, BLOCK).bytes;
     let second = plain_gzip(&noise(BLOCK));
     let file = [&first[..], &second, &first, &plain_gzip(b""), &first].concat();
@@ -420,7 +420,7 @@ fn files_of_several_kinds_of_members() {
 }
 
 #[test]
-fn zeros_behind_a_file_are_padding_and_all_else_is_not() {
+fn only_zeros_after_a_file_are_padding() {
     let ours = compress(&image(BLOCK * 2), BLOCK, BLOCK).bytes;
     let contents = gunzip(&ours);
     for file in [&ours, &plain_gzip(&contents)] {
@@ -443,14 +443,15 @@ fn zeros_behind_a_file_are_padding_and_all_else_is_not() {
 }
 
 #[test]
-fn what_expands_without_end_is_read_piece_by_piece() {
-    // A thousand times as long as the file. Nothing is read that nobody asks for.
+fn highly_compressed_data_is_read_in_chunks() {
+    // The contents are a thousand times as long as the file. Nothing is decompressed before it is
+    // requested.
     let file = plain_gzip(&vec![0; 4 << 20]);
     let mut inflate = Inflate::new(file, 1000);
     for _ in 0..3 {
         assert_eq!(inflate.next_chunk().unwrap().unwrap().len(), 1000);
     }
-    // A member of ours that claims to be longer than ours are is not believed.
+    // A length beyond that of our members is not believed.
     let mut claims = compress(&[0; BLOCK * 2], BLOCK, BLOCK).bytes;
     let end = members(&claims)[0].end;
     claims[end - 4..end].copy_from_slice(&u32::MAX.to_le_bytes());
@@ -459,7 +460,7 @@ fn what_expands_without_end_is_read_piece_by_piece() {
 }
 
 #[test]
-fn errors_are_of_their_kind() {
+fn errors_have_their_code() {
     let mut reader = Decompressor::new(b"nonsense".to_vec(), None);
     assert!(matches!(reader.next_chunk(), Err(Error::BadGzip(_))));
 }

@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// A change of the export data: a key, and its value or `None` for a deletion.
 pub type ExportChange = (Vec<u8>, Option<Arc<[u8]>>);
 
-/// Changes of the export data that were handed out. They have arrived unless they are given back by
-/// [`Store::give_back`](crate::store::substores::Store::give_back).
+/// Changes of the export data that were taken for delivery. They count as delivered unless
+/// [`Store::give_back`](crate::store::substores::Store::give_back) returns them.
 #[derive(Debug, Default)]
 pub struct Exports {
-    /// The changes: sorted by key, or in the order in which they were made if a list is kept.
+    /// The changes, sorted by key, or in chronological order if the store keeps a list.
     pub changes: Vec<ExportChange>,
     pub(crate) is_revoked: Arc<AtomicBool>,
 }
@@ -21,7 +21,7 @@ impl Exports {
         self.changes.is_empty()
     }
 
-    /// Whether the store has undone these changes since.
+    /// Whether a rollback has undone these changes.
     pub(crate) fn is_revoked(&self) -> bool {
         self.is_revoked.load(Ordering::Acquire)
     }

@@ -1,13 +1,13 @@
 //! A batch of transcript items.
 
-/// What an item takes up besides its text: here, and as a string of JavaScript.
+/// Memory of an item besides its text, here and as a JavaScript string.
 pub(crate) const ITEM_BYTES: usize = 64;
 
-/// Items, one behind the other in memory.
+/// Items, stored consecutively in memory.
 #[derive(Debug, Default)]
 pub struct ItemBatch {
     bytes: Vec<u8>,
-    /// For each item, its position and where it ends.
+    /// For each item, its position and its end in `bytes`.
     items: Vec<(i64, usize)>,
 }
 
@@ -22,7 +22,7 @@ impl ItemBatch {
         })
     }
 
-    /// The item of this number.
+    /// The item at this index.
     pub(crate) fn get(&self, index: usize) -> Option<(i64, &[u8])> {
         let (position, end) = *self.items.get(index)?;
         let start = match index {
@@ -32,12 +32,12 @@ impl ItemBatch {
         Some((position, &self.bytes[start..end]))
     }
 
-    /// How many items there are.
+    /// The number of items.
     pub(crate) fn len(&self) -> usize {
         self.items.len()
     }
 
-    /// What it takes up, roughly; items without any text count, too.
+    /// The approximate memory of the batch, in bytes. Empty items count, too.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes.len() + self.items.len() * ITEM_BYTES
     }

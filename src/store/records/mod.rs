@@ -1,5 +1,5 @@
-//! The data that rooms exchange: export records, artifact names and modes, spans, and changes of the
-//! export data.
+//! Data that several rooms exchange: export records, artifact names and modes, spans, and changes
+//! of the export data.
 
 pub(crate) mod change;
 pub(crate) mod item_batch;

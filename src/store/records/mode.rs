@@ -1,26 +1,26 @@
-//! Artifact modes: how much history an export carries.
+//! Artifact modes: how much history an export contains.
 
 use serde::{Deserialize, Serialize};
 
 use crate::store::error::{Error, Result};
 
-/// How much history an export carries. Each mode takes all that the one before it takes.
+/// How much history an export contains. Each mode includes the previous one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ArtifactMode {
-    /// What is needed to run: current spans and snapshots, and bundles.
+    /// Everything needed to run: current spans and snapshots, and bundles.
     Operational,
     /// All spans of each vat's current incarnation.
     Replay,
     /// All spans of each vat that is not terminated.
     Archival,
-    /// Everything that is there, historical snapshots and terminated vats included, complete or
+    /// Everything in the store, including historical snapshots and terminated vats, complete or
     /// not.
     Debug,
 }
 
 impl ArtifactMode {
-    /// The mode of this name; `quoted` is the value as an error message shows it.
+    /// The mode with this name. `quoted` is the value for the error message.
     ///
     /// # Errors
     /// [`Error::InvalidArtifactMode`].

@@ -2,10 +2,10 @@
 
 use crate::store::error::{Error, Result};
 
-/// What the key of an entry's export record begins with.
+/// Prefix of the keys of entries' export records.
 pub(crate) const RECORD_PREFIX: &[u8] = b"kv.";
 
-/// A span's name: `transcript.VAT.START.END`.
+/// The name of a span's artifact: `transcript.VAT.START.END`.
 pub(crate) fn span_name(vat_id: &[u8], start_pos: i64, end_pos: i64) -> Vec<u8> {
     join(&[
         b"transcript",
@@ -24,7 +24,7 @@ pub(crate) fn span_key(vat_id: &[u8], start_pos: i64, current: bool) -> Vec<u8> 
     }
 }
 
-/// A snapshot's name, and the key of its export record: `snapshot.VAT.POS`.
+/// The name of a snapshot's artifact, and the key of its export record: `snapshot.VAT.POS`.
 pub(crate) fn snapshot_name(vat_id: &[u8], snap_pos: i64) -> Vec<u8> {
     join(&[b"snapshot", vat_id, snap_pos.to_string().as_bytes()])
 }
@@ -34,12 +34,12 @@ pub(crate) fn current_snapshot_key(vat_id: &[u8]) -> Vec<u8> {
     join(&[b"snapshot", vat_id, b"current"])
 }
 
-/// A bundle's name, and the key of its export record: `bundle.ID`.
+/// The name of a bundle's artifact, and the key of its export record: `bundle.ID`.
 pub(crate) fn bundle_name(bundle_id: &[u8]) -> Vec<u8> {
     join(&[b"bundle", bundle_id])
 }
 
-/// The part of a name before the first dot, which says of what kind it is.
+/// The part of a name before the first dot, which is its kind.
 pub(crate) fn kind(name: &[u8]) -> &[u8] {
     parts(name).next().unwrap_or_default()
 }
@@ -49,7 +49,7 @@ pub(crate) fn parts(name: &[u8]) -> impl Iterator<Item = &[u8]> {
     name.split(|byte| *byte == b'.')
 }
 
-/// A span's name, taken apart: the vat, and the two positions as they are written.
+/// Parses a span's name into the vat and both positions, as text.
 pub(crate) fn parse_span_name(name: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     match parts(name).collect::<Vec<_>>()[..] {
         [b"transcript", vat_id, start_pos, end_pos] => Some((vat_id, start_pos, end_pos)),
@@ -57,7 +57,7 @@ pub(crate) fn parse_span_name(name: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     }
 }
 
-/// A snapshot's name, taken apart: the vat, and the position as it is written.
+/// Parses a snapshot's name into the vat and the position, as text.
 pub(crate) fn parse_snapshot_name(name: &[u8]) -> Option<(&[u8], &[u8])> {
     match parts(name).collect::<Vec<_>>()[..] {
         [b"snapshot", vat_id, snap_pos] => Some((vat_id, snap_pos)),
@@ -65,7 +65,7 @@ pub(crate) fn parse_snapshot_name(name: &[u8]) -> Option<(&[u8], &[u8])> {
     }
 }
 
-/// The ID in a bundle's name.
+/// Returns the ID in a bundle's name.
 ///
 /// # Errors
 /// [`Error::NotBundleName`].
@@ -77,7 +77,7 @@ pub fn bundle_id_from_name(name: &[u8]) -> Result<&[u8]> {
 }
 
 impl Error {
-    /// An export record of a kind that no store has was to be imported.
+    /// The error for importing an export record of an unknown kind.
     pub fn unknown_record(key: &[u8]) -> Error {
         Error::UnknownOnImport {
             what: "export-data",
@@ -85,7 +85,7 @@ impl Error {
         }
     }
 
-    /// An artifact of a kind that no store has was to be imported.
+    /// The error for importing an artifact of an unknown kind.
     pub fn unknown_artifact(name: &[u8]) -> Error {
         Error::UnknownOnImport {
             what: "artifact",

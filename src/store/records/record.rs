@@ -1,6 +1,6 @@
-//! Export records: the JSON that carries the hash and place of each span and snapshot.
+//! Export records: JSON with the hash and position of each span and snapshot.
 //!
-//! The order of their fields is part of the format.
+//! The order of fields is part of the format.
 
 use super::names;
 use crate::store::encoding::json::Json;
@@ -64,7 +64,7 @@ impl SnapshotRecord {
     }
 }
 
-/// A record as it arrived, with the fields yet to be checked.
+/// A parsed record whose fields are not checked yet.
 pub(crate) struct Metadata {
     kind: &'static str,
     json: Json,
@@ -83,12 +83,12 @@ impl Metadata {
         }
     }
 
-    /// The record as messages show it.
+    /// The record, for messages.
     pub(crate) fn show(&self) -> Described {
         describe(&self.json)
     }
 
-    /// Whether a field counts as true in JavaScript.
+    /// Whether a field is truthy in JavaScript.
     pub(crate) fn is_truthy(&self, field: &str) -> bool {
         self.json.get(field).is_some_and(Json::truthy)
     }
@@ -109,15 +109,16 @@ impl Metadata {
         }
     }
 
-    /// Fails unless the field is there and counts as true.
+    /// Fails unless the field is truthy.
     pub(crate) fn require_truthy(&self, field: &'static str) -> Result<()> {
-        match self.is_truthy(field) {
-            true => Ok(()),
-            false => Err(self.missing(field)),
+        if self.is_truthy(field) {
+            Ok(())
+        } else {
+            Err(self.missing(field))
         }
     }
 
-    /// Fails unless the field is there.
+    /// Fails unless the field exists.
     pub(crate) fn require(&self, field: &'static str) -> Result<()> {
         match self.json.get(field) {
             Some(_) => Ok(()),
@@ -125,7 +126,7 @@ impl Metadata {
         }
     }
 
-    /// A field that holds a text.
+    /// Returns a string field.
     pub(crate) fn text(&self, field: &'static str) -> Result<Vec<u8>> {
         match self.json.get(field) {
             Some(Json::String(text)) => Ok(text.clone()),
@@ -133,7 +134,7 @@ impl Metadata {
         }
     }
 
-    /// A field's number; NaN, which is equal to nothing, if it holds something else.
+    /// Returns a number field; NaN, which equals nothing, for any other type.
     pub(crate) fn number(&self, field: &str) -> f64 {
         match self.json.get(field) {
             Some(Json::Number(number)) => *number,
@@ -141,7 +142,7 @@ impl Metadata {
         }
     }
 
-    /// A field that holds a whole number which JavaScript can hold exactly.
+    /// Returns a field that is an integer within JavaScript's safe range.
     pub(crate) fn integer(&self, field: &'static str) -> Result<i64> {
         const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
         match self.json.get(field) {
@@ -154,7 +155,7 @@ impl Metadata {
         }
     }
 
-    /// A field, for comparisons that failed.
+    /// A field, for the message of a failed comparison.
     pub(crate) fn described(&self, field: &str) -> Described {
         match self.json.get(field) {
             None => ("\"[undefined]\"".into(), "(an undefined)"),
@@ -163,7 +164,7 @@ impl Metadata {
     }
 }
 
-/// A value as messages show it.
+/// Describes a value for messages.
 fn describe(value: &Json) -> Described {
     let hidden = match value {
         Json::String(_) => "(a string)",
@@ -174,10 +175,10 @@ fn describe(value: &Json) -> Described {
     (quote::value(Some(value)), hidden)
 }
 
-/// The vat and the position, or `current`, in the key of a span's or a snapshot's record.
+/// Parses the key of a span's or a snapshot's record into the vat and the position or `current`.
 ///
 /// # Errors
-/// [`Error::NotSame`] if the key is one of another kind.
+/// [`Error::NotSame`] if the key has another kind.
 pub(crate) fn record_key<'k>(kind: &str, key: &'k [u8]) -> Result<(&'k [u8], &'k [u8])> {
     let mut parts = names::parts(key);
     let tag = parts.next().unwrap_or_default();
@@ -187,19 +188,19 @@ pub(crate) fn record_key<'k>(kind: &str, key: &'k [u8]) -> Result<(&'k [u8], &'k
             expected: described_text(kind.as_bytes()),
         });
     }
-    // What is missing is `undefined` to JavaScript, which makes no number of that.
+    // In JavaScript, a missing part is `undefined`, which is not a number.
     Ok((
         parts.next().unwrap_or(b"undefined"),
         parts.next().unwrap_or(b"undefined"),
     ))
 }
 
-/// A text as [`Error::NotSame`] describes it.
+/// Describes a string for [`Error::NotSame`].
 pub(crate) fn described_text(text: &[u8]) -> Described {
     (show(text), "(a string)")
 }
 
-/// A number as [`Error::NotSame`] describes it.
+/// Describes a number for [`Error::NotSame`].
 pub(crate) fn described_number(number: f64) -> Described {
     (show_number(number), "(a number)")
 }

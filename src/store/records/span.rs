@@ -5,9 +5,9 @@
 pub struct Span {
     /// its first position
     pub start_pos: i64,
-    /// the position behind its last
+    /// its end position, exclusive
     pub end_pos: i64,
-    /// the hash over its items
+    /// the hash of its items
     pub hash: Vec<u8>,
     /// the incarnation that it belongs to
     pub incarnation: i64,

@@ -1,7 +1,7 @@
-//! How much is held in memory, and handed on, at a time.
+//! Limits of memory and of batch sizes.
 //!
-//! The defaults suit a validator. Tests set them so low that every boundary between two batches
-//! is crossed in a few operations.
+//! The defaults suit a validator. Tests set them so low that a few operations cross every boundary
+//! between batches.
 
 use std::sync::RwLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,32 +11,32 @@ use serde::Deserialize;
 use super::lock;
 use crate::store::encoding::fields;
 
-/// Sizes of caches, buffers and batches. Each holds at least one element, however large that is.
+/// Sizes of caches, buffers and batches, in bytes. Each holds at least one element of any size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Limits {
-    /// Bytes of keys and values that are kept so that they need not be read again.
+    /// Keys and values in the read cache.
     #[serde(deserialize_with = "fields::count")]
     pub kv_cache_bytes: usize,
-    /// Bytes of memory taken by entries that were written and wait for SQLite.
+    /// Memory of buffered entries.
     #[serde(deserialize_with = "fields::count")]
     pub kv_buffer_bytes: usize,
-    /// Bytes of transcript items that are read, or written, at a time.
+    /// Transcript items read or written at a time.
     #[serde(deserialize_with = "fields::count")]
     pub item_batch_bytes: usize,
-    /// Bytes of export records that are read at a time.
+    /// Export records read at a time.
     #[serde(deserialize_with = "fields::count")]
     pub record_batch_bytes: usize,
-    /// Bytes of an artifact that are handed on at a time.
+    /// Chunk of an artifact.
     #[serde(deserialize_with = "fields::count")]
     pub chunk_bytes: usize,
-    /// Bytes of a heap image that are compressed by one thread in one go.
+    /// Block of a heap image that one thread compresses.
     #[serde(deserialize_with = "fields::count")]
     pub gzip_block_bytes: usize,
-    /// Bytes of the longest string or blob that SQLite takes, and of the longest row.
+    /// Maximum length of a string, a blob or a row in SQLite.
     #[serde(deserialize_with = "fields::count")]
     pub value_bytes: usize,
-    /// Bytes by which the log may grow while readers of spans keep it from starting again.
+    /// Growth of the log that span readers may cause before their views are ended.
     #[serde(deserialize_with = "fields::count")]
     pub pinned_log_bytes: usize,
 }
@@ -48,7 +48,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// What holds unless [`set_limits`] says otherwise.
+    /// The defaults.
     pub const DEFAULT: Limits = Limits {
         kv_cache_bytes: 48 << 20,
         kv_buffer_bytes: 2 << 20,
@@ -56,7 +56,7 @@ impl Limits {
         record_batch_bytes: 48 << 10,
         chunk_bytes: 256 << 10,
         gzip_block_bytes: 3 << 19,
-        // As better-sqlite3 has it: the length of JavaScript's longest string.
+        // As in better-sqlite3: the maximum length of a JavaScript string.
         value_bytes: (1 << 29) - 24,
         pinned_log_bytes: 64 << 20,
     };
@@ -87,12 +87,12 @@ pub(crate) mod page_cache_kib {
 static LIMITS: RwLock<Limits> = RwLock::new(Limits::DEFAULT);
 static VALUE_BYTES: AtomicUsize = AtomicUsize::new(Limits::DEFAULT.value_bytes);
 
-/// The limits that stores, exporters and streams made from now on keep to.
+/// The limits for stores, exporters and streams created from now on.
 pub fn limits() -> Limits {
     *lock::waited(LIMITS.read())
 }
 
-/// Bytes of the longest string or blob, as [`Limits::value_bytes`]; asked for each value.
+/// [`Limits::value_bytes`], readable without a lock because it is checked for each value.
 pub(crate) fn value_bytes() -> usize {
     VALUE_BYTES.load(Ordering::Relaxed)
 }

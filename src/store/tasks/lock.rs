@@ -1,11 +1,11 @@
-//! Locks, and what becomes of what they guard when a thread panics while it holds one.
+//! Locks that handle panics.
 //!
-//! A panic is a fault of this package. It is caught before it reaches Node, so the process goes
-//! on, and so does whatever the panicking thread left half done. There are three kinds of guarded
-//! data, with one function each:
-//! - [`lock`]: nothing that a panic can leave wrong, such as counters and reports;
-//! - [`lock_sound`]: the state of one piece of work, such as a stream, which fails from then on;
-//! - [`lock_watched`]: a store, or its database, which refuses to be used from then on.
+//! A panic is a fault of this package. It is caught before it reaches Node.js, so the process
+//! continues, with whatever the panicking thread left half changed. There are three kinds of
+//! guarded data, with one function each:
+//! - [`lock`] for data that a panic cannot leave inconsistent, such as counters and reports;
+//! - [`lock_sound`] for the state of one task, such as a stream, which fails after a panic;
+//! - [`lock_watched`] for a store or a database, which refuses to be used after a panic.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{LockResult, Mutex, MutexGuard, PoisonError};
@@ -13,12 +13,12 @@ use std::thread;
 
 use crate::store::error::{Error, Result};
 
-/// Locks data that is right whatever happened to the thread that held it.
+/// Locks data that a panic cannot leave inconsistent.
 pub fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What a mutex holds that nobody uses any more; as [`lock`].
+/// The contents of a mutex that is no longer shared; like [`lock`].
 pub fn unlocked<T>(mutex: Mutex<T>) -> T {
     mutex.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
@@ -31,18 +31,19 @@ pub fn lock_sound<T: ?Sized>(mutex: &Mutex<T>) -> Result<MutexGuard<'_, T>> {
     mutex.lock().map_err(|_| Error::WorkFaulted)
 }
 
-/// What waiting on a condition returns; as [`lock`].
+/// The result of waiting on a condition; like [`lock`].
 pub fn waited<T>(outcome: LockResult<T>) -> T {
     outcome.unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What can refuse to be used.
+/// Can refuse to be used.
 pub trait Faultable {
-    /// Takes note that a panic may have left this half changed.
+    /// Records that a panic may have left this half changed.
     fn fault(&self);
 }
 
-/// Locks what refuses to be used after a panic: before anybody else gets it, it is told.
+/// Locks data that refuses to be used after a panic. After a panic, calls [`Faultable::fault`]
+/// before anyone else gets the lock.
 pub fn lock_watched<T: Faultable>(mutex: &Mutex<T>) -> WatchedGuard<'_, T> {
     let guard = mutex.lock().unwrap_or_else(|poisoned| {
         let guard = poisoned.into_inner();
@@ -58,7 +59,7 @@ pub fn lock_watched<T: Faultable>(mutex: &Mutex<T>) -> WatchedGuard<'_, T> {
 /// The guard of [`lock_watched`].
 pub struct WatchedGuard<'a, T: Faultable> {
     guard: MutexGuard<'a, T>,
-    /// Whether a destructor locks, while the thread unwinds from something else.
+    /// Whether the thread was already unwinding, so the lock was taken by a destructor.
     was_panicking: bool,
 }
 
@@ -113,17 +114,16 @@ mod tests {
             lock(&store).kernel_set(b"k", b"lost").unwrap();
             let db = lock(&store).database().clone();
             let signal = db.lock().signal();
-            panics(|| match in_store {
-                true => {
+            panics(|| {
+                if in_store {
                     let _store = lock_watched(&store);
                     panic!("a test's own");
-                }
-                false => {
+                } else {
                     let _db = db.lock();
                     panic!("a test's own");
                 }
             });
-            // Copies of values have to be asked for at once.
+            // Cached values must be validated immediately.
             assert!(!signal.is_held());
             let mut store = lock_watched(&store);
             let by_tool = |act: fn(&mut Database) -> Result<()>| act(&mut db.lock());
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_destructor_that_locks_while_a_thread_unwinds_faults_nothing() {
+    fn a_destructor_that_locks_during_unwinding_faults_nothing() {
         struct Locks(crate::store::database::SharedDatabase);
         impl Drop for Locks {
             fn drop(&mut self) {
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_panic_a_piece_of_work_fails() {
+    fn after_a_panic_a_task_fails() {
         let work = Mutex::new(1);
         panics(|| {
             let _work = lock_sound(&work).unwrap();

@@ -1,4 +1,4 @@
-//! Running long work: parallel jobs, progress and aborts, locks, and memory limits.
+//! Long tasks: parallel jobs, progress and aborts, locks, and memory limits.
 
 pub(crate) mod limits;
 pub(crate) mod lock;

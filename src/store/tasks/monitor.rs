@@ -1,4 +1,4 @@
-//! Watching long work, and ending it.
+//! Progress and aborts of long tasks.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -6,22 +6,22 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use super::lock;
 use crate::store::error::{Error, Result};
 
-/// What is being done.
+/// The stage of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Stage {
-    /// Finding out what there is to do.
+    /// Determining what to do.
     #[default]
     Preparing,
     /// Writing or reading artifacts, and the export data.
     Working,
     /// Waiting for the disk, and moving files into place.
     Finishing,
-    /// All is done.
+    /// Complete.
     Done,
 }
 
 impl Stage {
-    /// A word for it.
+    /// The stage's name.
     pub fn name(self) -> &'static str {
         match self {
             Stage::Preparing => "preparing",
@@ -32,23 +32,23 @@ impl Stage {
     }
 }
 
-/// How far the work has come. None of the numbers ever falls.
+/// The progress of a task. No number ever decreases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Progress {
-    /// What is being done.
+    /// The current stage.
     pub stage: Stage,
-    /// How many pieces (files, artifacts, spans: the work says which) are finished.
+    /// Number of finished pieces (files, artifacts or spans, depending on the task).
     pub done: u64,
-    /// How many pieces there are; 0 while that is not known.
+    /// Number of all pieces; 0 while unknown.
     pub total: u64,
-    /// How many bytes were written or read.
+    /// Number of bytes written or read.
     pub bytes: u64,
 }
 
-/// Whom work tells what it is at.
+/// Receives progress messages.
 type Listener = Box<dyn Fn(&str) + Send + Sync>;
 
-/// Through which work is watched, and ended, from another thread.
+/// Watches and aborts a task from another thread.
 #[derive(Default)]
 pub struct Monitor {
     aborted: Arc<AtomicBool>,
@@ -57,8 +57,8 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// A monitor that hands each step of the work, in words such as `writing transcript.v1.0.7`, to
-    /// `listener`, on whichever thread does that step.
+    /// Creates a monitor that passes each step of the task, such as `writing transcript.v1.0.7`, to
+    /// `listener`, on the thread that performs the step.
     pub fn telling(listener: impl Fn(&str) + Send + Sync + 'static) -> Monitor {
         Monitor {
             listener: Some(Box::new(listener)),
@@ -66,36 +66,36 @@ impl Monitor {
         }
     }
 
-    /// Says what is being done now, if there is someone to hear it.
+    /// Reports the current step to the listener, if there is one.
     pub(crate) fn tell(&self, step: impl FnOnce() -> String) {
         if let Some(listener) = &self.listener {
             listener(&step());
         }
     }
 
-    /// How far the work has come.
+    /// The current progress.
     pub fn progress(&self) -> Progress {
         *self.lock()
     }
 
-    /// Ends the work at its next step, which is less than a few milliseconds away unless it is
-    /// the disk that is waited for.
+    /// Aborts the task at its next check, within a few milliseconds unless it is waiting for the
+    /// disk.
     pub fn abort(&self) {
         self.aborted.store(true, Ordering::Relaxed);
     }
 
-    /// Fails once the work is to end.
+    /// Fails if the task was aborted.
     ///
     /// # Errors
     /// [`Error::Aborted`].
     pub(crate) fn check(&self) -> Result<()> {
-        match self.aborted.load(Ordering::Relaxed) {
-            true => Err(Error::Aborted),
-            false => Ok(()),
+        if self.aborted.load(Ordering::Relaxed) {
+            return Err(Error::Aborted);
         }
+        Ok(())
     }
 
-    /// What is true once the work is to end, for those who outlive a borrow of this.
+    /// A flag that is set when the task is aborted, for users that outlive a borrow of this.
     pub(crate) fn abort_flag(&self) -> Arc<AtomicBool> {
         self.aborted.clone()
     }
@@ -108,7 +108,7 @@ impl Monitor {
         self.lock().total = pieces as u64;
     }
 
-    /// Adds pieces to those that there are, as they become known.
+    /// Increases the number of all pieces as more become known.
     pub(crate) fn add_total(&self, pieces: usize) {
         self.lock().total += pieces as u64;
     }
@@ -121,7 +121,7 @@ impl Monitor {
         self.lock().done += pieces;
     }
 
-    /// Counts bytes, and fails once the work is to end.
+    /// Counts bytes, and fails if the task was aborted.
     ///
     /// # Errors
     /// [`Error::Aborted`].

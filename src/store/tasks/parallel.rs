@@ -1,4 +1,4 @@
-//! Several jobs at a time, with the outcome that they would have one after the other.
+//! Runs jobs in parallel, with the same result as running them in sequence.
 
 use std::num::NonZeroUsize;
 use std::sync::Mutex;
@@ -8,19 +8,19 @@ use std::thread;
 use super::lock;
 use crate::store::error::{Error, Result};
 
-/// More threads than this find nothing to do: there is one database.
+/// More threads than this would be idle, because there is one database.
 const MAX_THREADS: usize = 8;
 
-/// How many jobs to do at a time.
+/// Number of jobs that run concurrently.
 pub(crate) fn threads() -> usize {
     thread::available_parallelism()
         .map_or(1, NonZeroUsize::get)
         .min(MAX_THREADS)
 }
 
-/// The first failure, in the order of the jobs.
+/// The failure of the first job in order.
 struct Failure {
-    /// Jobs from here on need not be done any more.
+    /// Jobs from this index on are skipped.
     end: AtomicUsize,
     error: Mutex<Option<(usize, Error)>>,
 }
@@ -35,12 +35,12 @@ impl Failure {
     }
 }
 
-/// Does the jobs from 0 up to, not including, `count`, and beside them `other`, on the caller's
-/// thread. Jobs are begun in their order, each on a thread of a few.
+/// Runs jobs 0 to `count` (exclusive), and `other` on the caller's thread. Jobs start in order, on
+/// a few threads.
 ///
 /// # Errors
-/// That of `other`, if it fails; else that of the first job that fails, in the order of the jobs
-/// and not of time. Jobs behind it may have been done or not.
+/// That of `other`, if it fails; else that of the first failed job, by index and not by time. Later
+/// jobs may have run or not.
 pub(crate) fn run<T>(
     count: usize,
     job: impl Fn(usize) -> Result<()> + Sync,
@@ -74,7 +74,7 @@ pub(crate) fn run<T>(
         if outcome.is_err() {
             failure.end.store(0, Ordering::Relaxed);
         }
-        // This thread has nothing else to do now.
+        // This thread is free for jobs now.
         work();
         outcome
     })?;
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_failure_counts_whenever_it_happens() {
+    fn the_failure_of_the_first_job_is_reported() {
         let slow = AtomicBool::new(true);
         let job = |index: usize| match index {
             3 => {
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_done_beside_the_jobs_may_fail() {
+    fn a_failure_of_other_is_reported() {
         let other = || Err::<(), _>(Error::Internal("other".into()));
         let error = run(5, |_| Ok(()), other).unwrap_err();
         assert!(error.to_string().contains("other"), "{error}");

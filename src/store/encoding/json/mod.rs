@@ -1,11 +1,12 @@
-//! JSON exactly as JavaScript reads and prints it.
+//! JSON exactly as JavaScript parses and prints it.
 //!
-//! Records and bundles are hashed and compared as the text that `JSON.stringify` makes of what
-//! `JSON.parse` read, so both are reproduced to the byte: numbers are doubles, the last of equal
-//! keys wins, keys that look like array indices come first, and strings may hold lone surrogates.
+//! Records and bundles are hashed and compared as the output of `JSON.stringify` for the result of
+//! `JSON.parse`, so both are reproduced to the byte: numbers are doubles, the last of equal keys
+//! wins, keys that look like array indices come first, and strings may contain unpaired surrogates.
 //!
-//! Strings are WTF-8: UTF-8, in which a lone surrogate stands as the three bytes of its number.
-//! Nothing here recurses, so the depth of a value is bounded by its length alone, as in V8.
+//! Strings are WTF-8: UTF-8 in which an unpaired surrogate is encoded as the three bytes of its
+//! number. Nothing here recurses, so only the length of a text limits the depth of its value, as in
+//! V8.
 
 mod parse;
 mod print;
@@ -24,7 +25,7 @@ pub enum Json {
     Null,
     /// `true` or `false`
     Bool(bool),
-    /// A number; a text whose number is too large gives an infinity.
+    /// A number. A number that is too large is an infinity.
     Number(f64),
     /// A string, in WTF-8.
     String(Vec<u8>),
@@ -37,18 +38,18 @@ pub enum Json {
 /// The own properties of an object, in JavaScript's order.
 #[derive(Default)]
 pub struct JsObject(
-    // Elsewhere, so that a value is not three times as large for the sake of objects, and nowhere if
-    // there are none.
+    // Boxed, so that objects do not make every value three times as large, and absent if there are
+    // none.
     Option<Box<IndexMap<Vec<u8>, Json>>>,
 );
 
 impl Json {
-    /// An own property; `None` for whatever is not an object.
+    /// An own property; `None` if the value is not an object.
     pub fn get(&self, key: &str) -> Option<&Json> {
         self.as_object()?.get(key.as_bytes())
     }
 
-    /// Whether the value counts as true in JavaScript.
+    /// Whether the value is truthy in JavaScript.
     pub fn truthy(&self) -> bool {
         match self {
             Json::Null => false,
@@ -83,7 +84,7 @@ impl Json {
         }
     }
 
-    /// The bytes of a string, or the value again if it is none.
+    /// The bytes of a string; otherwise the value itself as an error.
     pub(crate) fn into_string(mut self) -> Result<Vec<u8>, Json> {
         match &mut self {
             Json::String(value) => Ok(std::mem::take(value)),
@@ -91,7 +92,7 @@ impl Json {
         }
     }
 
-    /// The items of an array, or the value again if it is none.
+    /// The items of an array; otherwise the value itself as an error.
     pub(crate) fn into_array(mut self) -> Result<Vec<Json>, Json> {
         match &mut self {
             Json::Array(items) => Ok(std::mem::take(items)),
@@ -107,7 +108,7 @@ impl Json {
         }
     }
 
-    /// What JavaScript's `typeof` says.
+    /// JavaScript's `typeof`.
     pub fn type_of(&self) -> &'static str {
         match self {
             Json::Bool(_) => "boolean",
@@ -117,7 +118,7 @@ impl Json {
         }
     }
 
-    /// Whether arrays and objects stand in one another more than `levels` deep.
+    /// Whether arrays and objects are nested more than `levels` deep.
     pub fn is_deeper_than(&self, levels: usize) -> bool {
         let mut pending = vec![(self, 1)];
         while let Some((value, level)) = pending.pop() {
@@ -135,12 +136,12 @@ impl Json {
         false
     }
 
-    /// The text that `JSON.stringify` makes of the value.
+    /// The output of `JSON.stringify`.
     pub fn stringify(&self) -> Vec<u8> {
         print(self, &print::Plain)
     }
 
-    /// Takes the values that this one holds out of it.
+    /// Removes and returns the values that this one contains.
     fn move_children_to(&mut self, pending: &mut Vec<Json>) {
         match self {
             Json::Array(items) => pending.append(items),
@@ -154,7 +155,7 @@ impl Json {
 }
 
 impl Drop for Json {
-    /// Frees what is nested one level at a time: the compiler's own way would recurse.
+    /// Frees nested values one level at a time. The derived implementation would recurse.
     fn drop(&mut self) {
         let mut pending = Vec::new();
         self.move_children_to(&mut pending);
@@ -176,7 +177,7 @@ impl JsObject {
         self.0.as_ref()?.get(key)
     }
 
-    /// Takes an own property out; the order of the others is lost.
+    /// Removes an own property. The order of the others is not kept.
     pub(crate) fn take(&mut self, key: &str) -> Option<Json> {
         self.0.as_mut()?.swap_remove(key.as_bytes())
     }
@@ -187,40 +188,40 @@ impl JsObject {
         Some((found.0.as_slice(), found.1))
     }
 
-    /// Keys and values in the order in which JavaScript enumerates them.
+    /// Keys and values in JavaScript's enumeration order.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &Json)> {
         let properties = self.0.as_ref().into_iter().flat_map(|all| all.iter());
         properties.map(|(key, value)| (key.as_slice(), value))
     }
 
-    /// How many own properties there are.
+    /// The number of own properties.
     pub fn len(&self) -> usize {
         self.0.as_ref().map_or(0, |all| all.len())
     }
 
-    /// Whether there is no own property.
+    /// Whether there are no own properties.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many keys are array indices; they come before all others.
+    /// The number of keys that are array indices. They come first.
     pub(crate) fn index_count(&self) -> usize {
         self.iter()
             .filter(|(key, _)| array_index(key).is_some())
             .count()
     }
 
-    /// Sets a property, in its place if it is there, or after all others.
+    /// Sets a property, in its position if it exists, or as the last one.
     fn insert(&mut self, key: Vec<u8>, value: Json) {
         self.0.get_or_insert_default().insert(key, value);
     }
 
-    /// Puts keys that are array indices first, in their order as numbers.
+    /// Moves keys that are array indices to the front, in numeric order.
     fn settle_order(&mut self) {
         if let Some(all) = &mut self.0
             && all.keys().any(|key| array_index(key).is_some())
         {
-            // Stable, so that the other keys stay in the order in which they were set.
+            // A stable sort keeps the other keys in insertion order.
             all.sort_by(|left, _, right, _| {
                 let place = |key: &[u8]| array_index(key).map_or(u64::MAX, u64::from);
                 place(left).cmp(&place(right))
@@ -230,7 +231,7 @@ impl JsObject {
 }
 
 impl FromIterator<(Vec<u8>, Json)> for JsObject {
-    /// An object whose properties were set one after the other.
+    /// Creates an object by setting properties in order.
     fn from_iter<T: IntoIterator<Item = (Vec<u8>, Json)>>(properties: T) -> Self {
         let all: IndexMap<Vec<u8>, Json> = properties.into_iter().collect();
         let mut object = JsObject((!all.is_empty()).then(|| Box::new(all)));
@@ -239,7 +240,7 @@ impl FromIterator<(Vec<u8>, Json)> for JsObject {
     }
 }
 
-/// The number of a key that is an array index: a whole number below 2³² - 1, printed plainly.
+/// The number of a key that is an array index: an integer below 2³² - 1 in canonical form.
 fn array_index(key: &[u8]) -> Option<u32> {
     let plain = match key {
         [b'0'] => true,
@@ -300,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn what_json_parse_refuses_is_refused() {
+    fn texts_that_json_parse_refuses_are_refused() {
         for text in [
             "",
             " ",
@@ -378,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn halves_of_a_pair_join_however_they_are_written() {
+    fn surrogates_of_a_pair_are_joined_in_any_notation() {
         let expected = "\u{1F600}".as_bytes();
         for text in [
             b"\"\xED\xA0\xBD\\ude00\"".as_slice(),
@@ -402,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn values_can_be_looked_into() {
+    fn values_are_accessible_by_type() {
         let value = parse(br#"{"n":1.5,"s":"x","e":"","z":0,"a":[1],"o":{},"u":null}"#).unwrap();
         assert_eq!(value.get("n").and_then(Json::as_number), Some(1.5));
         assert_eq!(value.get("s").and_then(Json::as_str), Some(b"x".as_slice()));
@@ -415,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_an_end_to_how_many_values_there_are() {
+    fn the_number_of_values_is_limited() {
         let many = [b"[".to_vec(), b"0,".repeat(1 << 22), b"0]".to_vec()].concat();
         let error = parse(&many).map(drop).unwrap_err();
         assert_eq!(error.problem, "too many values");

@@ -1,4 +1,4 @@
-//! What `JSON.parse` accepts, and nothing else.
+//! A parser that accepts exactly what `JSON.parse` accepts.
 
 use std::fmt;
 
@@ -7,9 +7,9 @@ use super::{JsObject, Json};
 /// Why a text is not JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ParseError {
-    /// The byte at which parsing ended.
+    /// Byte index at which parsing failed.
     pub at: usize,
-    /// What was wrong there.
+    /// The problem there.
     pub problem: &'static str,
 }
 
@@ -24,7 +24,7 @@ impl std::error::Error for ParseError {}
 /// Parses a text as `JSON.parse` does.
 ///
 /// # Errors
-/// [`ParseError`] for every text that `JSON.parse` refuses, and for one of more than four million
+/// [`ParseError`] for every text that `JSON.parse` refuses, and for texts of more than four million
 /// values.
 pub fn parse(text: &[u8]) -> Result<Json, ParseError> {
     Parser {
@@ -35,19 +35,20 @@ pub fn parse(text: &[u8]) -> Result<Json, ParseError> {
     .document()
 }
 
-/// The most values that a text may have. Each takes up to a hundred times as much memory as text, which
-/// is more than anyone who offers a text may ask for; the longest manifests have three million.
+/// Maximum number of values in a text. A value may take a hundred times as much memory as its text,
+/// more than the author of a text should be able to claim. The largest manifests have three
+/// million.
 const MAX_VALUES: usize = 1 << 22;
 
-/// An array or object whose end was not reached yet. A text can open millions, so this is small.
+/// An unfinished array or object. It is small, because a text can open millions.
 enum Open {
-    /// The array's items are those from this one on.
+    /// Index of the array's first item.
     Array(usize),
-    /// The object, and the key of the value that comes next.
+    /// The object, and the key of its next value.
     Object(Box<(JsObject, Vec<u8>)>),
 }
 
-/// What is open, one in the other, and the items of all arrays that are.
+/// The stack of unfinished arrays and objects, and the items of all such arrays.
 #[derive(Default)]
 struct Pending {
     open: Vec<Open>,
@@ -57,7 +58,7 @@ struct Pending {
 struct Parser<'a> {
     text: &'a [u8],
     at: usize,
-    /// How many values there are so far.
+    /// The number of values so far.
     values: usize,
 }
 
@@ -68,7 +69,7 @@ impl Parser<'_> {
             let Some(mut value) = self.value_or_opening(&mut pending)? else {
                 continue;
             };
-            // The value may be the last of the array or object that it stands in, and so on.
+            // The value may end its array or object, which may end another one, and so on.
             loop {
                 self.skip_space();
                 value = match pending.open.last_mut() {
@@ -81,7 +82,7 @@ impl Parser<'_> {
                             continue 'value;
                         }
                         self.require(b']', "neither ',' nor ']' after an item")?;
-                        // As long as need be and no longer: millions can stand in one another.
+                        // No excess capacity: arrays can be nested millions deep.
                         Json::Array(pending.items.drain(start..).collect())
                     }
                     Some(Open::Object(open)) => {
@@ -101,7 +102,7 @@ impl Parser<'_> {
         }
     }
 
-    /// A complete value, or `None` when an array or object began that has something in it.
+    /// A complete value, or `None` if an array or object with contents starts.
     fn value_or_opening(&mut self, pending: &mut Pending) -> Result<Option<Json>, ParseError> {
         self.skip_space();
         self.values += 1;
@@ -139,7 +140,7 @@ impl Parser<'_> {
         Ok(Some(value))
     }
 
-    /// A key and the colon behind it.
+    /// A key and the colon after it.
     fn key(&mut self) -> Result<Vec<u8>, ParseError> {
         self.skip_space();
         if self.text.get(self.at) != Some(&b'"') {
@@ -189,7 +190,7 @@ impl Parser<'_> {
         }
     }
 
-    /// A string, whose opening quote stands at the current byte.
+    /// A string whose opening quote is at the current byte.
     fn string(&mut self) -> Result<Vec<u8>, ParseError> {
         let mut string = Vec::new();
         self.at += 1;
@@ -271,7 +272,7 @@ impl Parser<'_> {
     }
 }
 
-/// The high surrogate that a WTF-8 text ends with.
+/// The high surrogate at the end of a WTF-8 text.
 fn last_high_surrogate(text: &[u8]) -> Option<u32> {
     match text {
         [.., 0xED, second @ 0xA0..=0xAF, third] => {
@@ -281,7 +282,7 @@ fn last_high_surrogate(text: &[u8]) -> Option<u32> {
     }
 }
 
-/// Appends one 16-bit unit; the second half of a surrogate pair is joined with the first.
+/// Appends one 16-bit unit, and joins the second half of a surrogate pair with the first.
 fn append_unit(text: &mut Vec<u8>, unit: u16) {
     let unit = u32::from(unit);
     if let (Some(high), 0xDC00..=0xDFFF) = (last_high_surrogate(text), unit) {
@@ -305,7 +306,7 @@ fn append_unit(text: &mut Vec<u8>, unit: u16) {
     }
 }
 
-/// Appends WTF-8 to WTF-8, joining halves of a pair that meet.
+/// Appends WTF-8 to WTF-8, and joins a surrogate pair that they form.
 fn append_wtf8(text: &mut Vec<u8>, more: &[u8]) {
     let rest = match more {
         [0xED, second @ 0xB0..=0xBF, third, rest @ ..] if last_high_surrogate(text).is_some() => {

@@ -1,10 +1,10 @@
-//! What `JSON.stringify` prints.
+//! Prints values as `JSON.stringify` does.
 
 use super::{JsObject, Json};
 
-/// How the parts of a value are written, where that is not always the same.
+/// A notation: how parts of a value are written.
 pub(crate) trait Notation {
-    /// Writes a string that stands as a value.
+    /// Writes a string value.
     fn string(&self, string: &[u8], text: &mut Vec<u8>);
     /// Writes a number.
     fn number(&self, number: f64, text: &mut Vec<u8>);
@@ -51,8 +51,8 @@ pub(crate) fn append_quoted(string: &[u8], text: &mut Vec<u8>) {
     for (at, byte) in string.iter().enumerate() {
         let (unit, length) = match byte {
             b'"' | b'\\' | 0..0x20 => (u16::from(*byte), 1),
-            // A lone surrogate. Bytes that are no WTF-8, as a damaged file may have them, stay as
-            // they are, and must not hide a quote.
+            // An unpaired surrogate. Bytes that are not WTF-8, which a damaged file may contain,
+            // are copied, and must not hide a quote.
             0xED => match string.get(at + 1..at + 3) {
                 Some([second @ 0xA0..=0xBF, third @ 0x80..=0xBF]) => (
                     0xD000 | u16::from(second & 0x3F) << 6 | u16::from(third & 0x3F),
@@ -84,7 +84,7 @@ fn append_escape(unit: u16, text: &mut Vec<u8>) {
     text.extend_from_slice(short);
 }
 
-/// An array or object that is being printed: what is left of it, and the bracket that ends it.
+/// An unfinished array or object: its remaining contents and its closing bracket.
 enum Rest<'a> {
     Items(std::slice::Iter<'a, Json>),
     Properties(std::vec::IntoIter<(&'a [u8], &'a Json)>),
@@ -146,8 +146,8 @@ mod tests {
     use crate::store::encoding::json::print::quote;
 
     #[test]
-    fn what_is_no_text_hides_nothing_behind_it() {
-        // The beginning of a lone surrogate, and then something that has to be escaped.
+    fn invalid_bytes_do_not_hide_a_quote() {
+        // The beginning of an unpaired surrogate, followed by a character to escape.
         assert_eq!(quote(b"\xED\xA0\"x"), b"\"\xED\xA0\\\"x\"");
         assert_eq!(quote(b"\xED\xA0"), b"\"\xED\xA0\"");
     }
