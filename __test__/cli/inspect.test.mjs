@@ -120,7 +120,7 @@ test('transcript of a vat without items', async t => {
     t.is(found.stdout, '');
     t.regex(found.stderr, message);
   };
-  await refused(['--vat', 'v6'], 3, /the artifact transcript.v6.13.19 would fill it/);
+  await refused(['--vat', 'v6'], 3, /restore them from the artifact transcript.v6.13.19/);
   await refused(['--vat', 'v66'], 3, /no transcript of a vat "v66"/);
   await refused(['--vat', 'v6', '--incarnation', '3'], 3, /no incarnation 3: the store has 0 to 2/);
   await refused(['--vat', 'v6', '--span', '14'], 3, /in the span from 13 to 19/);

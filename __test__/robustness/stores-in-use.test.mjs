@@ -155,7 +155,7 @@ test('an import names what it replaces, and an older height needs --force', asyn
     const args = ['import', '--state-dir', at('store'), '--export-dir', at('export')];
     const refused = await runCli(args);
     t.is(refused.code, 3);
-    t.regex(refused.stderr, /is of block 20, and the export of block 10.* Give --force/);
+    t.regex(refused.stderr, /is at block 20, the export at block 10.* add --force/);
     t.is(read(at('store')), '20');
     const forced = await runJson([...args, '--force']);
     t.is(forced.code, 0);

@@ -98,13 +98,16 @@ test('missing items are reported before the first item', async t => {
   const start = 'transcript items of vat "v6" are missing from this store (pruned):';
   await t.throwsAsync(
     history.readItems('v6').next(),
-    incomplete(`${start} the artifacts transcript.v6.4.9, transcript.v6.13.19 would fill them`),
+    incomplete(`${start} restore them from the artifacts transcript.v6.4.9, transcript.v6.13.19`),
   );
   await t.throwsAsync(
     history.readIncarnation('v6', 1).next(),
-    incomplete(`${start} the artifact transcript.v6.13.19 would fill it`),
+    incomplete(`${start} restore them from the artifact transcript.v6.13.19`),
   );
-  await t.throwsAsync(history.readItem('v6', 5), incomplete(`${start} the artifact transcript.v6.4.9 would fill it`));
+  await t.throwsAsync(
+    history.readItem('v6', 5),
+    incomplete(`${start} restore them from the artifact transcript.v6.4.9`),
+  );
   t.is((await history.readItem('v6', 4)).position, 4);
   const there = await collect(history.readItems('v6', { start: 3, end: 17, skipMissing: true }));
   t.deepEqual(
@@ -119,15 +122,14 @@ test('missing items are reported before the first item', async t => {
 test('a missing record between two others', async t => {
   const sql = "DELETE FROM transcriptSpans WHERE vatID = 'v1' AND startPos = 5";
   const { history } = await historyOf(t, { sql });
-  const message = 'the spans of vat "v1" do not follow each other: one ends at 5, the next one starts at 10';
+  const message = 'the spans of vat "v1" are not consecutive: one ends at 5, the next one starts at 10';
   await t.throwsAsync(history.readIncarnation('v1', 0).next(), { message, code: 'ERR_SWING_STORE_INCOMPLETE' });
   t.is((await collect(history.readIncarnation('v1', 0, { skipMissing: true }))).length, 7);
 });
 
 test('reading what does not exist', async t => {
   const { history } = await historyOf(t);
-  const range = (start, end) =>
-    `positions ${start} up to, not including, ${end} were asked for; vat "v6" has 0 up to, not including, 30`;
+  const range = (start, end) => `vat "v6" has positions 0 to 30 (exclusive), not ${start} to ${end}`;
   for (const [start, end] of [
     [30, 31],
     [-1, 2],

@@ -1,4 +1,4 @@
-//! What can be wrong with an export's directory, and the words for it.
+//! Errors of export directories.
 
 use std::fmt;
 use std::path::Path;
@@ -7,7 +7,7 @@ use dunce::simplified;
 
 use super::{Error, show, show_number};
 
-/// Something that keeps a directory from being exported to, or imported from.
+/// Why a directory cannot be exported to or imported from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     code: &'static str,
@@ -15,12 +15,12 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// A stable name for the kind of fault.
+    /// A stable code for the kind of fault.
     pub fn code(&self) -> &'static str {
         self.code
     }
 
-    /// The directory holds an export already.
+    /// The directory already contains an export.
     pub(crate) fn exists(manifest: &Path) -> Error {
         fault(
             "EEXIST",
@@ -31,7 +31,7 @@ impl Fault {
         )
     }
 
-    /// The manifest is not one.
+    /// A file is not a manifest.
     pub(crate) fn manifest(path: &Path, problem: impl fmt::Display) -> Error {
         let place = path.display();
         fault(
@@ -49,7 +49,7 @@ impl Fault {
         )
     }
 
-    /// There is nothing of what is looked for.
+    /// The directory contains no artifacts.
     pub(crate) fn no_artifacts(directory: &Path) -> Error {
         fault(
             "ENOENT",
@@ -70,7 +70,7 @@ impl Fault {
         )
     }
 
-    /// The store, or the export, is of another block than expected.
+    /// The store or the export has an unexpected block height.
     pub(crate) fn height(what: &str, found: f64, expected: f64) -> Error {
         fault(
             "ERR_SWING_STORE_HEIGHT",
@@ -82,13 +82,13 @@ impl Fault {
         )
     }
 
-    /// The store that is to be replaced is of a later block.
+    /// The store to be replaced has a greater block height.
     pub(crate) fn later(store: &Path, found: f64, imported: f64) -> Error {
         fault(
             "ERR_SWING_STORE_HEIGHT",
             format!(
-                "the store in {} is of block {}, and the export of block {}: replacing it would undo \
-                 the blocks between. Give --force if that is what you want",
+                "the store in {} is at block {}, the export at block {}: replacing the store would \
+                 lose the blocks between. To do that, add --force",
                 store.display(),
                 show_number(found),
                 show_number(imported)
@@ -96,7 +96,7 @@ impl Fault {
         )
     }
 
-    /// The export does not hold what the mode needs.
+    /// The export does not contain the artifacts that the mode requires.
     pub(crate) fn insufficient(wanted: &str, found: &str) -> Error {
         fault(
             "ERR_SWING_STORE_INCOMPLETE",
@@ -108,7 +108,7 @@ impl Fault {
         )
     }
 
-    /// Where the import is to go and where it comes from are not apart.
+    /// The export is inside of the directory that the import would erase.
     pub(crate) fn nested(export: &Path, store: &Path) -> Error {
         fault(
             "ERR_SWING_STORE_ARGUMENT",

@@ -1,13 +1,13 @@
-//! What a question about a store's history can meet, and the words for it.
+//! Errors of queries of a store's history.
 
 use std::fmt;
 
 use super::{Error, show};
 
-/// How many artifacts a message names.
+/// Maximum number of artifacts that a message names.
 const MAX_NAMED: usize = 3;
 
-/// Why a question about a store's history has no answer.
+/// Why a query of a store's history failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistoryFault {
     code: &'static str,
@@ -15,7 +15,7 @@ pub struct HistoryFault {
 }
 
 impl HistoryFault {
-    /// A stable name for the kind of fault.
+    /// A stable code for the kind of error.
     pub fn code(&self) -> &'static str {
         self.code
     }
@@ -28,7 +28,7 @@ impl HistoryFault {
         )
     }
 
-    /// The store knows nothing of a vat.
+    /// The store has no record of a vat.
     pub(crate) fn no_vat(vat_id: &[u8]) -> Error {
         let vat = show(vat_id);
         fault(
@@ -37,7 +37,7 @@ impl HistoryFault {
         )
     }
 
-    /// Several vats have one name.
+    /// Several vats have the same name.
     pub(crate) fn several_vats(name: &str, vat_ids: &[String]) -> Error {
         let name = show(name.as_bytes());
         fault(
@@ -50,7 +50,7 @@ impl HistoryFault {
         )
     }
 
-    /// The vat has no such incarnation; those that it has spans of.
+    /// The vat has no such incarnation. `known` are the incarnations of its spans.
     pub(crate) fn no_incarnation(vat_id: &[u8], incarnation: i64, known: &[i64]) -> Error {
         let vat = show(vat_id);
         let known = match known {
@@ -67,16 +67,16 @@ impl HistoryFault {
         )
     }
 
-    /// The vat has no current incarnation to take.
+    /// The vat has no current incarnation.
     pub(crate) fn no_current(vat_id: &[u8]) -> Error {
         let vat = show(vat_id);
         fault(
             "ERR_SWING_STORE_NOT_FOUND",
-            format!("vat {vat} has no current span: say which incarnation is meant"),
+            format!("vat {vat} has no current span: name an incarnation"),
         )
     }
 
-    /// No span starts at a position; the one that the position lies in.
+    /// No span starts at this position. `around` is the span that contains it.
     pub(crate) fn no_span(vat_id: &[u8], start_pos: i64, around: Option<(i64, i64)>) -> Error {
         let vat = show(vat_id);
         let hint = match around {
@@ -89,20 +89,20 @@ impl HistoryFault {
         )
     }
 
-    /// A range of positions that the vat does not have.
+    /// The vat does not have this range of positions; `has` is the range that it has. Ends are
+    /// exclusive.
     pub(crate) fn bad_range(vat_id: &[u8], start: i64, end: i64, has: (i64, i64)) -> Error {
         let vat = show(vat_id);
-        let (first, behind) = has;
+        let (first, last_end) = has;
         fault(
             "ERR_SWING_STORE_ARGUMENT",
             format!(
-                "positions {start} up to, not including, {end} were asked for; \
-                 vat {vat} has {first} up to, not including, {behind}"
+                "vat {vat} has positions {first} to {last_end} (exclusive), not {start} to {end}"
             ),
         )
     }
 
-    /// Items that were asked for are not there; the artifacts that have them.
+    /// The requested items were pruned; `artifacts` contain them.
     pub(crate) fn pruned(vat_id: &[u8], artifacts: &[String]) -> Error {
         let vat = show(vat_id);
         let named = artifacts[..artifacts.len().min(MAX_NAMED)].join(", ");
@@ -110,26 +110,27 @@ impl HistoryFault {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        let (what, them) = match artifacts.len() {
-            1 => ("the artifact", "it"),
-            _ => ("the artifacts", "them"),
+        let what = if artifacts.len() == 1 {
+            "the artifact"
+        } else {
+            "the artifacts"
         };
         fault(
             "ERR_SWING_STORE_INCOMPLETE",
             format!(
                 "transcript items of vat {vat} are missing from this store (pruned): \
-                 {what} {named}{more} would fill {them}"
+                 restore them from {what} {named}{more}"
             ),
         )
     }
 
-    /// Two spans that do not follow each other, as when the record of one between was deleted.
+    /// Two spans are not consecutive, for example because the record between them was deleted.
     pub(crate) fn gap(vat_id: &[u8], end: i64, next_start: i64) -> Error {
         let vat = show(vat_id);
         fault(
             "ERR_SWING_STORE_INCOMPLETE",
             format!(
-                "the spans of vat {vat} do not follow each other: \
+                "the spans of vat {vat} are not consecutive: \
                  one ends at {end}, the next one starts at {next_start}"
             ),
         )

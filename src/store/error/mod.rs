@@ -1,8 +1,8 @@
-//! Everything that can go wrong in a store, and the words for it.
+//! The errors of a store, and their messages.
 //!
-//! Callers of the reference match on its messages, so they are part of the contract and all of
-//! them stand here. A message comes in two forms: SES, under its default error taming, hides
-//! values that were not explicitly declared fit to show, and writes `(a string)` in their place.
+//! Callers of the reference match its messages, so they are part of the contract, and all of them
+//! are defined here. A message has two forms: SES, under its default error taming, hides values
+//! that were not explicitly declared safe, and prints `(a string)` in their place.
 
 pub(crate) mod directory;
 pub(crate) mod history;
@@ -17,7 +17,7 @@ use directory::Fault;
 use history::HistoryFault;
 use refusal::Refusal;
 
-/// What an operation of a store returns.
+/// The result of a store operation.
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// Whether a message shows the values that SES hides by default.
@@ -25,15 +25,14 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub enum Detail {
     /// Every value is shown, as under `errorTaming: 'unsafe'`.
     Shown,
-    /// Values that may be secret are replaced by their type, as SES does by default.
+    /// Values that may be secret are replaced by their types, as SES does by default.
     Hidden,
 }
 
-/// A value in a message: as it is shown, and its type in parentheses, which is shown where values
-/// are hidden.
+/// A value in a message: its text, and its type in parentheses, which replaces hidden values.
 pub type Described = (String, &'static str);
 
-/// Which JavaScript constructor stands for an error.
+/// The JavaScript constructor of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
     /// `Error`
@@ -44,11 +43,11 @@ pub enum Class {
     RangeError,
     /// `SyntaxError`
     SyntaxError,
-    /// `SqliteError`, an error of SQLite itself, whose `code` is SQLite's.
+    /// `SqliteError`, an error of SQLite, whose `code` is SQLite's.
     SqliteError,
 }
 
-/// One failure of a store operation.
+/// An error of a store operation.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Error {
@@ -56,7 +55,7 @@ pub enum Error {
     WrongType(&'static str, &'static str),
     /// A position below zero.
     NegativePosition,
-    /// A position, which must be a whole number that JavaScript holds exactly, is not.
+    /// A position that is not an integer within JavaScript's safe range.
     InexactPosition {
         /// which argument
         what: &'static str,
@@ -78,7 +77,7 @@ pub enum Error {
     StoreClosed,
     /// The database handle was closed.
     DatabaseClosed,
-    /// The directory in which a database was to be opened is not there.
+    /// The directory of a database does not exist.
     NoSuchDirectory,
     /// There is no store in a directory.
     NoStore {
@@ -87,35 +86,35 @@ pub enum Error {
         /// what was found there, and what to do
         problem: String,
     },
-    /// A store's file has a log beside it that can't be read, since its directory can't be written
-    /// to; the file.
+    /// A store has a log (the path is that of its file) that cannot be read, because its directory
+    /// is not writable.
     UnreadableLog(PathBuf),
-    /// A store's file has a journal beside it of a transaction that was not finished, which this
-    /// user may not roll back; the file.
+    /// A store has the journal of an unfinished transaction (the path is that of its file), which
+    /// this user may not roll back.
     UnfinishedTransaction(PathBuf),
-    /// A database declares something that no store does.
+    /// A database's schema differs from a store's.
     Schema {
-        /// the file, if it is not in memory
+        /// the file, unless the database is in memory
         file: Option<PathBuf>,
-        /// what it declares
+        /// the difference
         problem: String,
     },
-    /// The database could not be put into the journal mode that the store needs.
+    /// SQLite refused the journal mode that the store needs.
     JournalMode {
         /// the mode asked for
         wanted: &'static str,
-        /// the mode that SQLite answered with
+        /// the mode that SQLite chose
         found: String,
     },
-    /// The disk failed while something was written without a journal, by which it could be undone.
+    /// The disk failed during a transaction without a journal, which cannot be rolled back.
     Torn,
-    /// A panic may have left what a store has in memory half changed.
+    /// A panic may have left the state of a store in memory half changed.
     Faulted,
-    /// A panic ended a piece of work, which can't go on.
+    /// A panic ended a task, which cannot continue.
     WorkFaulted,
-    /// The state that was being read is gone: the disk failed, and somebody has committed since.
+    /// The commit that was being read is lost: the disk failed, and another commit followed.
     PinnedReadLost,
-    /// A change of journal mode in the middle of a transaction.
+    /// A change of the journal mode during a transaction.
     InTransaction,
 
     /// `startCrank` inside a crank.
@@ -134,25 +133,25 @@ pub enum Error {
         /// where the span was said to start
         start_pos: f64,
     },
-    /// A span whose end lies before its start.
+    /// A span whose end precedes its start.
     SpanEndsBeforeStart {
         /// first position
         start_pos: i64,
-        /// position behind the last
+        /// end position, exclusive
         end_pos: i64,
     },
     /// Fewer items were found than the span's record says.
     MissingTranscriptItems {
-        /// how many there were
+        /// how many were found
         found: i64,
-        /// how many there should have been
+        /// how many were expected
         expected: i64,
     },
-    /// A name that is not that of a transcript artifact; `double_quoted` is the importer's form.
+    /// A name that is not that of a transcript artifact.
     NotTranscriptName {
         /// the name
         name: Vec<u8>,
-        /// whether the reference's message puts the quoted name into quotes once more
+        /// whether the message quotes the name twice, as the reference does on import
         double_quoted: bool,
     },
     /// A name that is not that of a snapshot artifact.
@@ -168,24 +167,24 @@ pub enum Error {
     SpanNotAvailable(Vec<u8>),
     /// The snapshot is not in the store.
     SnapshotNotAvailable(Vec<u8>),
-    /// The snapshot's record is there, its contents are not.
+    /// The snapshot has a record, but no contents.
     SnapshotPruned(Vec<u8>),
     /// The vat has no snapshot to load.
     NoSnapshot(Vec<u8>),
     /// The bundle is not in the store.
     BundleNotFound(Vec<u8>),
-    /// The bundle's record is there, its contents are not.
+    /// The bundle has a record, but no contents.
     BundlePruned(Vec<u8>),
-    /// There is no record that the bundle's contents could be put into.
+    /// There is no record for the bundle's contents.
     BundleRecordMissing(Vec<u8>),
-    /// A bundle ID that starts with neither `b0-` nor `b1-`; `declassified` shows it always.
+    /// A bundle ID that starts with neither `b0-` nor `b1-`.
     UnsupportedBundleId {
         /// the ID
         bundle_id: Vec<u8>,
         /// whether the message shows it even where values are hidden
         declassified: bool,
     },
-    /// A row with such an ID, which no store of ours or the reference's writes.
+    /// A row with such an ID, which neither the reference nor this package writes.
     UnsupportedBundleIdFound(Vec<u8>),
     /// A bundle of a format that its ID does not allow.
     UnsupportedBundleFormat {
@@ -194,20 +193,21 @@ pub enum Error {
         /// the format, as JSON text
         format: String,
     },
-    /// A bundle's contents do not have the hash that its ID says.
+    /// A bundle's contents do not match the hash in its ID.
     BundleMismatch {
         /// the ID
         bundle_id: Vec<u8>,
         /// whether the contents are an artifact being imported
         artifact: bool,
     },
-    /// A bundle that was refused, in the words of the check that refused it.
+    /// A bundle that was refused, with the message of the check.
     BundleRefused(Refusal),
     /// The type of an artifact's name is unknown to the exporter.
     InvalidArtifactType(Vec<u8>),
-    /// An export record that is not JSON. JavaScript's own parser words it better.
+    /// An export record that is not JSON. The addon replaces it by the error of JavaScript's
+    /// parser.
     NotJson(Vec<u8>),
-    /// Reading a field of JSON that is `null`, as JavaScript says it.
+    /// Reading a field of JSON `null`, with JavaScript's message.
     NotAnObject {
         /// the first field that was looked for
         field: &'static str,
@@ -231,32 +231,32 @@ pub enum Error {
         /// the record
         metadata: Described,
     },
-    /// A transcript record's key says something else than the record.
+    /// A transcript record whose key does not match its contents.
     KeyMismatch {
         /// the key
         key: Vec<u8>,
         /// the record
         metadata: Described,
     },
-    /// Two values that must be the same are not; their types, as JavaScript names them.
+    /// Two values that should be the same and are not, with their types in JavaScript.
     NotSame {
         /// the value found
         actual: Described,
         /// the value expected
         expected: Described,
     },
-    /// A record contradicts the one that the store has.
+    /// A record that contradicts the store's.
     RepairMismatch {
-        /// the method that found it
+        /// the method that reports it
         method: &'static str,
         /// what the store has, as JSON text
         existing: String,
         /// what the record says
         metadata: Described,
     },
-    /// A repair brought a bundle that the store does not have.
+    /// A repair with the record of a bundle that the store does not have.
     UnexpectedBundleRecord(Vec<u8>),
-    /// An artifact for which there is no record.
+    /// An artifact without a record.
     NoMetadata {
         /// `transcript span` or `snapshot`
         kind: &'static str,
@@ -292,7 +292,7 @@ pub enum Error {
         /// the hash in its record
         expected: Vec<u8>,
     },
-    /// Bytes that are not the gzip file they should be.
+    /// Bytes that are not a valid gzip file.
     BadGzip(String),
 
     /// A current span lacks items.
@@ -311,51 +311,51 @@ pub enum Error {
         /// how many there should be
         expected: i64,
     },
-    /// Another error, and more about it.
+    /// Another error, with details.
     Explained {
-        /// what went wrong
+        /// the error
         error: Box<Error>,
-        /// what exactly, and what to do
+        /// the details, and what to do
         more: String,
     },
-    /// Snapshots in use whose contents are gone; their vats, joined by commas.
+    /// Snapshots in use without contents; their vats, separated by commas.
     CurrentSnapshotsPruned(Vec<u8>),
-    /// Bundles whose contents are gone; their IDs, joined by commas.
+    /// Bundles without contents; their IDs, separated by commas.
     BundlesMissing(Vec<u8>),
-    /// The completeness check is not made for this mode.
+    /// There is no completeness check for this mode.
     NoSuchCheck(&'static str),
-    /// There is no such mode that completeness could be checked for; the mode, quoted.
+    /// An unknown mode of a completeness check, quoted.
     UnknownCheckMode(Vec<u8>),
-    /// A record, or an artifact, of a kind that no store has.
+    /// An export record or an artifact of an unknown kind.
     UnknownOnImport {
         /// `export-data` or `artifact`
         what: &'static str,
         /// the part of its name before the first dot
         kind: Vec<u8>,
     },
-    /// A question about a store's history that has no answer.
+    /// A query of a store's history that failed.
     History(HistoryFault),
-    /// An artifact, or one item of it, that is longer than any is expected to be.
+    /// An artifact, or one of its items, that is too long.
     ArtifactTooLong {
         /// the artifact's name
         name: Vec<u8>,
-        /// the most bytes that are taken
+        /// the maximum length in bytes
         limit: u64,
     },
-    /// An artifact of a span that ends elsewhere in this store.
+    /// An artifact of a span that ends at another position in this store.
     SpanEndsElsewhere {
         /// the artifact's name
         name: Vec<u8>,
-        /// where the store's span ends
+        /// the end position of the store's span
         end_pos: i64,
     },
-    /// An artifact that the store knows nothing of.
+    /// An artifact without a record in the store.
     UnknownArtifact(Vec<u8>),
-    /// What an artifact is for was changed or deleted while it was being read.
+    /// The record of an artifact was changed or deleted while the artifact was being read.
     ArtifactOvertaken(Vec<u8>),
-    /// Somebody has the store open who must not; says what is in the way.
+    /// Another user of the store prevents the operation; the string says how.
     StoreInUse(&'static str),
-    /// Somebody has a store's file open that is about to be replaced.
+    /// A store's file that would be replaced is open.
     StoreHeld {
         /// the file
         file: PathBuf,
@@ -366,71 +366,71 @@ pub enum Error {
     OtherLibrary {
         /// the file
         file: PathBuf,
-        /// the library that this is, and others that it may be, as far as is known
+        /// this library, followed by others that it may be, as far as known
         others: Vec<PathBuf>,
     },
-    /// The disk has too little room for what is to be done.
+    /// The disk has too little free space.
     NoRoom {
-        /// where
+        /// the directory
         directory: PathBuf,
-        /// bytes that are needed
+        /// required bytes
         needed: u64,
-        /// bytes that there are
+        /// available bytes
         available: u64,
     },
-    /// An argument that does not make sense; says what was found and what to do.
+    /// An invalid argument; the message says what was found and what to do.
     BadArgument(String),
-    /// An export record of a kind that no store has was to repair one; its key.
+    /// A repair with an export record of an unknown kind; its key.
     UnknownOnRepair(Vec<u8>),
-    /// Something is wrong with an export's directory.
+    /// An export directory has a fault.
     Directory(Fault),
-    /// The work was ended from outside.
+    /// The operation was aborted.
     Aborted,
 
-    /// Something that is not bytes came out of a stream.
+    /// A stream yielded something other than bytes.
     NotBytes {
         /// which stream
         stream: &'static str,
     },
 
-    /// A statement was used in a way that it does not allow; better-sqlite3's words.
+    /// A statement was misused, with better-sqlite3's message.
     Statement {
-        /// the constructor that stands for it
+        /// the constructor
         class: Class,
         /// the message
         message: String,
     },
-    /// A string or blob that is longer than any that a store holds.
+    /// A string or blob that is longer than SQLite allows.
     TooBig,
-    /// SQLite refused.
+    /// An error of SQLite.
     Sqlite {
         /// SQLite's name for the extended result code, such as `SQLITE_BUSY`
         code: &'static str,
-        /// SQLite's own words
+        /// SQLite's message
         message: String,
-        /// the system's name for the failure that SQLite met, such as `EMFILE`, if it was one
+        /// the name of the system error that SQLite encountered, such as `EMFILE`, if any
         system: Option<&'static str>,
     },
-    /// A row holds something that no store writes.
+    /// A row with a value that no store writes.
     BadRow(String),
-    /// The file system refused.
+    /// An error of the file system.
     Io {
-        /// what was being done
+        /// the operation
         doing: String,
-        /// the system's name for the failure, such as `ENOENT`
+        /// the name of the error, such as `ENOENT`
         code: String,
-        /// the system's own words
+        /// the system's message
         message: String,
     },
-    /// A fault of this package, never the caller's.
+    /// A fault of this package, not of the caller.
     Internal(String),
 }
 
-/// The longest message, in bytes. The values that it quotes are shorter.
+/// Maximum length of a message, in bytes. The values that it quotes are shorter.
 const MAX_MESSAGE_BYTES: usize = 20_000;
 
 impl Error {
-    /// The JavaScript constructor that stands for this error.
+    /// The JavaScript constructor of this error.
     pub fn class(&self) -> Class {
         match self {
             Error::DatabaseClosed | Error::NoSuchDirectory | Error::NotAnObject { .. } => {
@@ -445,7 +445,7 @@ impl Error {
         }
     }
 
-    /// A stable name for the error's kind, given to JavaScript as the error's `code`.
+    /// A stable name for the kind of error, which is the `code` of the JavaScript error.
     pub fn code(&self) -> &str {
         match self {
             Error::Sqlite { code, .. } => code,
@@ -512,8 +512,8 @@ impl Error {
         }
     }
 
-    /// The message, with values shown or hidden as `detail` says, and without what exceeds
-    /// 20,000 bytes: parts of it may be anybody's.
+    /// The message, with values shown or hidden as `detail` says. It is truncated to 20,000 bytes,
+    /// because parts of it may come from anybody.
     pub fn message(&self, detail: Detail) -> String {
         quote::cut(self.whole_message(detail), MAX_MESSAGE_BYTES)
     }
@@ -550,21 +550,22 @@ impl Error {
             }
             Error::UnreadableLog(file) => format!(
                 "{} has a log beside it (-wal), and to read that SQLite must make a file for its \
-                 index (-shm) or write to it, and this user be allowed to read all three. Allow \
-                 that, or read a copy of the store with its log",
+                 index (-shm) or write to it, and this user must be allowed to read all three. \
+                 Permit that, or read a copy of the store with its log",
                 file.display()
             ),
             Error::UnfinishedTransaction(file) => format!(
-                "{} has the journal of a transaction beside it (-journal) that a program began and \
-                 did not finish. It has to be rolled back before the store can be read, and this \
-                 user may not do so. Have a user who may write to the file, the journal and their \
-                 directory run `swing-store verify`, which rolls it back; or copy the file and the \
-                 journal, under the same names, to a directory of your own, and read that copy",
+                "{} has the journal (-journal) of a transaction that a program did not finish. It \
+                 must be rolled back before the store can be read, and this user may not do that. As \
+                 a user who may write to the file, the journal and their directory, run \
+                 `swing-store verify`, which rolls it back; or copy the file and the journal, under \
+                 the same names, to a directory of your own, and read that copy",
                 file.display()
             ),
             Error::Schema { file, problem } => format!(
-                "{} is not declared as a swing-store is: {problem}. Nothing was written. `swing-store \
-                 verify` lists all such differences; restore the store from a backup, or by state-sync",
+                "the schema of {} is not that of a swing-store: {problem}. Nothing was written. \
+                 `swing-store verify` lists all such differences. Restore the store from a backup or by \
+                 state-sync",
                 match file {
                     Some(file) => file.display().to_string(),
                     None => "the database".into(),
@@ -576,26 +577,26 @@ impl Error {
                 string(found.as_bytes())
             ),
             Error::Torn => {
-                "the disk failed, or refused one step of several, in the middle of a transaction \
-                 without a journal (in the unsafe fast mode, as imports are made), which can't be \
-                 undone: the database is damaged. Close it, and import it anew or restore it from a backup"
+                "a step of a transaction failed that has no journal and cannot be rolled back (in the \
+                 unsafe fast mode, which imports use): the database is damaged. Close it, and repeat \
+                 the import or restore the store from a backup"
                     .into()
             }
             Error::Faulted => {
-                "an earlier call ended in a fault of swing-store-native, so what this \
-                 store has in memory can't be relied on, and nothing of it can be read, written or \
-                 committed. Close it and open it again: the last commit is intact (in \
-                 the unsafe fast mode there is none to go back to: restore it from a backup)"
+                "an earlier call ended in a fault of swing-store-native, so the state of this store \
+                 in memory may be wrong, and it can no longer be read, written or committed. Close \
+                 it and open it again: the last commit is intact (except in the unsafe fast mode: \
+                 restore the store from a backup)"
                     .into()
             }
             Error::WorkFaulted => {
-                "an earlier call ended in a fault of swing-store-native, so this \
-                 can't go on. Begin it again"
+                "an earlier call ended in a fault of swing-store-native, so this cannot continue. \
+                 Start it again"
                     .into()
             }
             Error::PinnedReadLost => "the disk failed while a store was being read, which ended the \
-                 read transaction, and the store has gone on since: the state that was being read \
-                 is gone. Begin anew"
+                 read transaction, and the store has committed since: the state that was being read \
+                 is lost. Start again"
                 .into(),
             Error::InTransaction => "must not be in a transaction".into(),
             Error::CrankInCrank => "startCrank while already in a crank".into(),
@@ -718,7 +719,7 @@ impl Error {
             ),
             Error::NoMetadata { kind, name } => format!("no metadata for {kind} {}", string(name)),
             Error::NoCurrentIncarnation(vat_id) => format!(
-                "vat {} has no current span, so which incarnation to take is unknown",
+                "vat {} has no current span, so its incarnation is unknown",
                 show(vat_id)
             ),
             Error::IncompleteArtifact(name) => {
@@ -782,7 +783,7 @@ impl Error {
                 string(name)
             ),
             Error::SpanEndsElsewhere { name, end_pos } => format!(
-                "artifact {} is of another span: the one of this store ends at {}",
+                "artifact {} belongs to another span: the span in this store ends at {}",
                 string(name),
                 number(*end_pos)
             ),
@@ -790,14 +791,14 @@ impl Error {
                 format!("this store has no record of artifact {}", string(name))
             }
             Error::ArtifactOvertaken(name) => format!(
-                "what artifact {} is for was changed or deleted meanwhile",
+                "the record of artifact {} was changed or deleted while the artifact was being read",
                 string(name)
             ),
             Error::StoreInUse(what) => format!("the store is in use: {what}"),
             Error::StoreHeld { file, holder } => format!(
-                "the store is in use: {holder} has {} open, and would go on writing to a file that is no \
-                 longer there. Close the store wherever it is open (stop the kernel, end what reads it), \
-                 and try again",
+                "the store is in use: {holder} has {} open, and would continue with a file that no \
+                 longer exists. Close the store everywhere (stop the kernel and programs that read the \
+                 store), and retry",
                 file.display()
             ),
             Error::OtherLibrary { file, others } => other_library(file, others),
@@ -806,7 +807,7 @@ impl Error {
                 needed,
                 available,
             } => format!(
-                "there is too little room in {}: {needed} bytes are needed, {available} are \
+                "there is too little space in {}: {needed} bytes are needed, {available} are \
                  available",
                 directory.display()
             ),
@@ -833,13 +834,13 @@ impl Error {
         }
     }
 
-    /// An error of the file system while `doing` something.
+    /// Creates an error of the file system for an operation, such as `writing FILE`.
     pub fn io(doing: impl Into<String>, error: &std::io::Error) -> Error {
         let code = system::code(error);
         let message = match code {
-            // Which file it was has nothing to do with it.
+            // The file is not the cause.
             "EMFILE" | "ENFILE" => match system::hint(code) {
-                Some(advice) => format!("{error}. {advice}"),
+                Some(hint) => format!("{error}. {hint}"),
                 None => error.to_string(),
             },
             _ => error.to_string(),
@@ -851,7 +852,7 @@ impl Error {
         }
     }
 
-    /// No thread could be started, and nothing can be done without one.
+    /// Creates the error for a failure to start a necessary thread.
     pub fn no_thread() -> Error {
         Error::Io {
             doing: "starting a thread".into(),
@@ -895,10 +896,9 @@ impl From<rusqlite::Error> for Error {
                     rusqlite::ffi::code_to_str(failure.extended_code).to_owned()
                 });
                 if failure.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE {
-                    // The first thing that opening a store writes. SQLite has no words for it.
+                    // Opening a store writes this first. SQLite's message does not explain it.
                     message.push_str(
-                        ": the WAL-index (the file beside the store that ends in -shm) can't be \
-                         made larger. Is the disk full?",
+                        ": the store's WAL index (-shm) cannot be extended. Is the disk full?",
                     );
                 }
                 Error::Sqlite {
@@ -907,7 +907,7 @@ impl From<rusqlite::Error> for Error {
                     system,
                 }
             }
-            // SQL that can't be prepared. rusqlite's own words repeat the statement.
+            // SQL that cannot be prepared. rusqlite's message repeats the statement.
             rusqlite::Error::SqlInputError { error, msg, .. } => Error::Sqlite {
                 code: sqlite::name(error.extended_code),
                 message: msg,
@@ -938,26 +938,27 @@ fn other_library(file: &Path, libraries: &[PathBuf]) -> String {
         _ => String::new(),
     };
     format!(
-        "{} is open in this process by another SQLite library: a second copy of swing-store-native, \
-         @agoric/swing-store or better-sqlite3.{known} Two of them in one process undo each other's file \
-         locks, and commits are lost. Let one have the file at a time, or use one copy for everything: \
-         \"npm ls swing-store-native @agoric/swing-store better-sqlite3\" shows who depends on which; \
-         \"overrides\" in package.json (\"resolutions\" with Yarn) and \"npm dedupe\" make them one. \
-         Better-sqlite3's handle is replaced by this package's Database",
+        "another SQLite library of this process has {} open: a second copy of swing-store-native, \
+         @agoric/swing-store or better-sqlite3.{known} Two libraries in one process release each other's \
+         file locks, and commits are lost. Use one library at a time, or a single copy: \
+         \"npm ls swing-store-native @agoric/swing-store better-sqlite3\" lists the copies; \"overrides\" \
+         in package.json (\"resolutions\" with Yarn) and \"npm dedupe\" unify them. Use this package's \
+         Database instead of better-sqlite3",
         file.display()
     )
 }
 
-/// A string as a message shows it.
+/// Formats a string for a message.
 pub(crate) fn show(value: &[u8]) -> String {
     quote::string(value)
 }
 
-/// A number as a message shows it.
+/// Formats a number for a message.
 pub(crate) fn show_number(number: f64) -> String {
     let text = ryu_js::Buffer::new().format(number).to_owned();
-    match number.is_finite() {
-        true => text,
-        false => format!("\"[{text}]\""),
+    if number.is_finite() {
+        text
+    } else {
+        format!("\"[{text}]\"")
     }
 }

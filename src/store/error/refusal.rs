@@ -1,13 +1,13 @@
-//! Why a bundle was not accepted.
+//! Why a bundle was refused.
 
 use std::fmt;
 
 use super::Class;
 
-/// The error that the reference would throw.
+/// The error that the reference throws.
 ///
-/// Its message is the same under every error taming of SES: all values in it are of the kind
-/// that is shown. For texts that are not JSON the reason has words of our own.
+/// Its message is the same under every error taming of SES, because SES never hides the values in
+/// it. For text that is not JSON, the reason is worded by this package.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     class: Class,
@@ -27,7 +27,7 @@ impl Refusal {
         Refusal::new(Class::SyntaxError, message)
     }
 
-    /// What V8 throws for a value that is nested too deeply for its stack.
+    /// V8's error for a value that is nested too deeply for its stack.
     pub(crate) fn stack_overflow() -> Refusal {
         Refusal::new(Class::RangeError, "Maximum call stack size exceeded")
     }

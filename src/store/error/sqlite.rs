@@ -1,8 +1,8 @@
-//! SQLite's names for its result codes, which better-sqlite3 gives as an error's `code`.
+//! The names of SQLite's result codes, which better-sqlite3 uses as an error's `code`.
 
 use rusqlite::ffi;
 
-/// The name of an extended result code; of its primary code where it has none of its own.
+/// The name of an extended result code, or of its primary code if it has no name.
 pub fn name(code: i32) -> &'static str {
     macro_rules! names {
         ($($code:ident)*) => {

@@ -1,9 +1,8 @@
-//! The system's failures by the names that Node.js gives them in `code`, whatever numbers the
-//! system has for them.
+//! Errors of the system, with the names that Node.js uses in `code` on every system.
 
 use std::io::{self, ErrorKind};
 
-/// The name of a failure; `EIO` for those that no store meets.
+/// The name of an error; `EIO` for those that a store does not encounter.
 pub(crate) fn code(error: &io::Error) -> &'static str {
     match (error.raw_os_error(), error.kind()) {
         (Some(number), _) => name(number),
@@ -14,13 +13,13 @@ pub(crate) fn code(error: &io::Error) -> &'static str {
     }
 }
 
-/// There is no such file, said as the system says it.
+/// The system's error for a missing file.
 pub(crate) fn not_found() -> io::Error {
-    // The same number everywhere.
+    // The number is the same on all systems.
     io::Error::from_raw_os_error(2)
 }
 
-/// There is a file of the name, said as the system says it.
+/// The system's error for an existing file.
 pub(crate) fn exists() -> io::Error {
     #[cfg(unix)]
     let number = rustix::io::Errno::EXIST.raw_os_error();
@@ -29,21 +28,21 @@ pub(crate) fn exists() -> io::Error {
     io::Error::from_raw_os_error(number)
 }
 
-/// There is a directory where a file should be.
+/// The system's error for a directory in place of a file.
 pub(crate) fn is_a_directory() -> io::Error {
     #[cfg(unix)]
     return rustix::io::Errno::ISDIR.into();
-    // Windows has no words for it but that access is denied.
+    // Windows reports only that access is denied.
     #[cfg(not(unix))]
     ErrorKind::IsADirectory.into()
 }
 
-/// Whether the system, or the file system, does not have what it was asked for at all, as opposed to
-/// having failed at it.
+/// Whether the system or the file system does not support an operation, as opposed to a failure of
+/// it.
 #[cfg(unix)]
 pub(crate) fn is_not_offered(error: &io::Error) -> bool {
     use rustix::io::Errno;
-    // ENOTSUP and EOPNOTSUPP are two numbers on some systems.
+    // ENOTSUP and EOPNOTSUPP are different numbers on some systems.
     const NUMBERS: [Errno; 5] = [
         Errno::INVAL,
         Errno::BADF,
@@ -56,14 +55,13 @@ pub(crate) fn is_not_offered(error: &io::Error) -> bool {
         .is_some_and(|number| NUMBERS.contains(&Errno::from_raw_os_error(number)))
 }
 
-/// Whether the system, or the file system, does not have what it was asked for at all.
+/// Whether the system or the file system does not support an operation.
 #[cfg(not(unix))]
 pub(crate) fn is_not_offered(error: &io::Error) -> bool {
     error.kind() == ErrorKind::Unsupported
 }
 
-/// The last failed call of the system on this thread, which says why SQLite failed, if SQLite has
-/// failed just now.
+/// The last failed system call of this thread. If SQLite has just failed, this is the cause.
 pub(crate) fn last() -> Option<&'static str> {
     let error = io::Error::last_os_error();
     match error.raw_os_error() {
@@ -72,51 +70,49 @@ pub(crate) fn last() -> Option<&'static str> {
     }
 }
 
-/// What to do where the system has no thread to give.
+/// The hint for a failure to start a thread.
 pub(crate) const NO_THREAD: &str = "The system gives this process no more threads (EAGAIN). Raise the \
     limit (ulimit -u, TasksMax of a systemd unit, or the pids limit of a container), or end other \
-    processes, and do it again";
+    processes, and retry";
 
-/// What to do about a failure of the system's that has one cause, whatever failed; `None` if there
-/// is more to it.
+/// The hint for a system error that has a single cause in every operation; `None` for others.
 pub(crate) fn hint(code: &str) -> Option<&'static str> {
     match code {
         "EMFILE" => Some(
-            "This process has as many files open as it may (EMFILE). Close stores, exporters and \
-             files that are not needed, or raise the limit (ulimit -n, or LimitNOFILE of a systemd \
-             unit), and do it again",
+            "This process has too many open files (EMFILE). Close stores, exporters and files that \
+             are not needed, or raise the limit (ulimit -n, or LimitNOFILE of a systemd unit), and \
+             retry",
         ),
         "ENFILE" => Some(
-            "The system has as many files open as it may (ENFILE). End other programs, or raise the \
-             limit (the sysctl fs.file-max), and do it again",
+            "The system has too many open files (ENFILE). End other programs, or raise the limit \
+             (the sysctl fs.file-max), and retry",
         ),
-        "ENOSPC" => Some("Its disk is full (ENOSPC). Make room there, and do it again"),
+        "ENOSPC" => Some("Its disk is full (ENOSPC). Make room there, and retry"),
         "EDQUOT" => Some(
             "This user's quota on its disk is used up (EDQUOT). Make room there, or have the quota \
-             raised, and do it again",
+             raised, and retry",
         ),
         "EFBIG" => Some(
-            "The file would be larger than this process or the file system lets a file be (EFBIG). \
-             Raise the limit (ulimit -f), or use another file system, and do it again",
+            "The file would exceed the size limit of this process or of the file system (EFBIG). \
+             Raise the limit (ulimit -f), or use another file system, and retry",
         ),
         "EROFS" => Some(
             "Its disk is mounted read-only (EROFS). Mount it for writing, or work on a copy elsewhere",
         ),
         "ENAMETOOLONG" => Some("Its path is too long (ENAMETOOLONG). Use a shorter one"),
         "ELOOP" => Some(
-            "Its path leads through links that lead to each other (ELOOP). Name the directory that \
-             the store is in",
+            "Its path contains a cycle of links (ELOOP). Name the store's directory without links",
         ),
         "ENOLCK" | "ENOTSUP" | "ENOSYS" => Some(
-            "The file system can't lock files, or can't share memory between processes, which a store \
-             needs. Keep the store on a local disk",
+            "The file system does not support lock files or shared memory, which a store needs. Move \
+             the store to a local disk",
         ),
         _ => None,
     }
 }
 
-/// Whether a file could not be moved, replaced or removed because somebody has it open, which is no
-/// obstacle but on Windows.
+/// Whether a file could not be moved, replaced or removed because it is open, which happens only on
+/// Windows.
 pub(crate) fn is_in_use(error: &io::Error) -> bool {
     cfg!(windows) && code(error) == "EBUSY"
 }
@@ -161,21 +157,21 @@ fn name(number: i32) -> &'static str {
     }
 }
 
-/// As libuv translates them.
+/// The same mapping as libuv's.
 #[cfg(not(unix))]
 fn name(number: i32) -> &'static str {
     match number {
-        // A file, a path, a drive; a path that can't be one; a directory that is none.
+        // A missing file, path or drive; an invalid path; a directory that is not one.
         2 | 3 | 15 | 123 | 161 | 267 => "ENOENT",
         4 => "EMFILE",
-        // No memory, no more threads among other things, no page file.
+        // Out of memory, threads and the like, or page file.
         8 | 14 | 1450 | 1455 => "ENOMEM",
         1295 => "EDQUOT",
-        // Access denied, which it also is to open a directory as a file, or to replace one by a file.
+        // Access denied, also for opening a directory as a file or replacing one by a file.
         5 | 1314 => "EPERM",
         17 => "EXDEV",
         19 => "EROFS",
-        // Somebody else has the file open, or a part of it locked.
+        // Another process has the file open, or has locked a part of it.
         32 | 33 => "EBUSY",
         39 | 112 => "ENOSPC",
         windows::FILE_EXISTS | 183 => "EEXIST",
@@ -223,7 +219,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn what_a_file_system_lacks_is_told_from_what_fails() {
+    fn unsupported_operations_are_distinguished_from_failures() {
         use rustix::io::Errno;
         let errors = |numbers: &[Errno]| -> Vec<bool> {
             let error = |number: &Errno| io::Error::from(*number);
