@@ -124,7 +124,7 @@ test('transcript of a vat without items', async t => {
   await refused(['--vat', 'v66'], 3, /no transcript of a vat "v66"/);
   await refused(['--vat', 'v6', '--incarnation', '3'], 3, /no incarnation 3: the store has 0 to 2/);
   await refused(['--vat', 'v6', '--span', '14'], 3, /in the span from 13 to 19/);
-  await refused(['--vat', 'v6', '--start', '40'], 3, /has 0 up to, not including, 30/);
+  await refused(['--vat', 'v6', '--start', '40'], 3, /has positions 0 to 30 \(exclusive\)/);
   await refused(['--vat', 'v6', '--span', '1', '--incarnation', '1'], 2, /cannot be used with/);
   await refused([], 2, /--vat/);
   const there = await runCli(['transcript', ...at, '--vat', 'v6', '--skip-missing']);

@@ -129,7 +129,8 @@ test('a missing record between two others', async t => {
 
 test('reading what does not exist', async t => {
   const { history } = await historyOf(t);
-  const range = (start, end) => `vat "v6" has positions 0 to 30 (exclusive), not ${start} to ${end}`;
+  const range = (start, end) =>
+    `positions ${start} to ${end} are out of range: vat "v6" has positions 0 to 30 (exclusive)`;
   for (const [start, end] of [
     [30, 31],
     [-1, 2],

@@ -97,7 +97,8 @@ impl HistoryFault {
         fault(
             "ERR_SWING_STORE_ARGUMENT",
             format!(
-                "vat {vat} has positions {first} to {last_end} (exclusive), not {start} to {end}"
+                "positions {start} to {end} are out of range: \
+                 vat {vat} has positions {first} to {last_end} (exclusive)"
             ),
         )
     }
