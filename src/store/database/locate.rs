@@ -4,7 +4,6 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::Database;
 use crate::store::error::{Error, Result};
 
 /// The name of the database file in the directory of a store.
@@ -79,30 +78,6 @@ pub(crate) fn other_database(directory: &Path, lacking: &str) -> Error {
              store, or restore this one from a backup or by state-sync"
         ),
     )
-}
-
-impl Database {
-    /// Whether a table exists.
-    ///
-    /// # Errors
-    /// SQLite's errors.
-    pub(crate) fn has_table(&self, name: &str) -> Result<bool> {
-        let sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?";
-        Ok(self.peek_value::<i64>(sql, [name])?.is_some())
-    }
-
-    /// Fails if this database, found in `directory`, has no key-value table, which every store has.
-    ///
-    /// # Errors
-    /// [`Error::NoStore`]; SQLite's errors.
-    pub(crate) fn check_is_store(&self, directory: &Path) -> Result<()> {
-        let is_store = self.has_table("kvStore");
-        if is_store.map_err(|error| explain(error, directory))? {
-            Ok(())
-        } else {
-            Err(other_database(directory, "the table kvStore"))
-        }
-    }
 }
 
 #[cfg(test)]

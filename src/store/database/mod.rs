@@ -8,17 +8,16 @@
 //!
 //! | file | methods |
 //! | --- | --- |
-//! | `mod.rs` | opening, closing, transactions, queries, creating tables |
+//! | `mod.rs` | opening, closing, transactions, pinned reads, queries, creating tables |
 //! | `write_buffer/mod.rs` | buffered writes, `flush`, and noticing that SQLite rolled back |
 //! | `write_buffer/savepoints.rs` | savepoints, rollback, `atomically` |
 //! | `write_buffer/pending_exports.rs` | pending changes of the export data |
 //! | `write_buffer/external_commits.rs` | noticing commits of other connections |
 //! | `write_buffer/plain_tables.rs` | whether SQLite can refuse a buffered row |
-//! | `key_prefetch.rs` | the next key of the `kvStore` table |
+//! | `next_key.rs` | the next key of the `kvStore` table |
 //! | `open_readers.rs` | saving items for open span readers |
 //! | `span_view.rs` | read transactions for span readers |
-//! | `pinned_read.rs` | pinning a read transaction to one commit |
-//! | `schema.rs`, `schema_check.rs`, `locate.rs` | checks of tables, columns and declarations |
+//! | `store_check.rs` | checks of tables, columns and declarations |
 //! | `staging.rs` | moving the file of an import into place |
 //! | `tool_statement.rs` | SQL of tools |
 //!
@@ -29,6 +28,7 @@ pub(crate) mod hints;
 pub(crate) mod item_changes;
 pub(crate) mod key_prefetch;
 pub(crate) mod locate;
+pub(crate) mod next_key;
 pub(crate) mod open_readers;
 pub(crate) mod pinned_read;
 pub(crate) mod read_view;
@@ -39,6 +39,7 @@ pub(crate) mod shared_writer;
 pub(crate) mod span_view;
 pub(crate) mod sql_text;
 pub(crate) mod staging;
+pub(crate) mod store_check;
 pub(crate) mod swap_file;
 pub(crate) mod tool_statement;
 pub(crate) mod wal_version;
@@ -269,6 +270,25 @@ impl Database {
             Trust::Torn => Err(Error::Torn),
             Trust::Faulted => Err(Error::Faulted),
         }
+    }
+
+    /// Pins the connection to the commit that its open read transaction sees.
+    pub(crate) fn pin_read(&self) {
+        let version = self.peek_value("PRAGMA data_version", []).ok().flatten();
+        self.pinned_read.set(PinnedRead::Fixed(version));
+    }
+
+    /// Unpins the connection, and ends its read transaction unless SQLite already has.
+    ///
+    /// # Errors
+    /// [`Error::DatabaseClosed`]; SQLite's errors.
+    pub(crate) fn unpin_read(&self) -> Result<()> {
+        self.pinned_read.set(PinnedRead::Any);
+        let connection = self.connection()?;
+        if connection.is_autocommit() {
+            return Ok(());
+        }
+        self.execute("ROLLBACK")
     }
 
     /// Invalidates cached values if another connection may have committed since they were read.

@@ -6,7 +6,6 @@
 
 use rusqlite::Connection;
 
-use super::Database;
 use crate::store::error::{Error, Result};
 
 /// Which commit a connection reads.
@@ -17,27 +16,6 @@ pub(crate) enum PinnedRead {
     Any,
     /// The commit with this data version; `None` if it could not be read.
     Fixed(Option<i64>),
-}
-
-impl Database {
-    /// Pins the connection to the commit that its open read transaction sees.
-    pub(crate) fn pin_read(&self) {
-        let version = self.peek_value("PRAGMA data_version", []).ok().flatten();
-        self.pinned_read.set(PinnedRead::Fixed(version));
-    }
-
-    /// Unpins the connection, and ends its read transaction unless SQLite already has.
-    ///
-    /// # Errors
-    /// [`Error::DatabaseClosed`]; SQLite's errors.
-    pub(crate) fn unpin_read(&self) -> Result<()> {
-        self.pinned_read.set(PinnedRead::Any);
-        let connection = self.connection()?;
-        if connection.is_autocommit() {
-            return Ok(());
-        }
-        self.execute("ROLLBACK")
-    }
 }
 
 /// Makes sure that the connection is in a transaction that sees the pinned commit.

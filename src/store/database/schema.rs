@@ -10,11 +10,6 @@
 //! A file whose tables lack a column, like those from before incarnations were recorded, is refused
 //! before anything is written to it.
 
-use super::Database;
-use super::locate::no_store;
-use crate::store::error::{Error, Result};
-use std::path::Path;
-
 /// The extra constraint of the older `snapshots` table.
 pub(crate) const OLDER_SNAPSHOTS_CONSTRAINT: &str =
     "CHECK(compressedSnapshot is not null or inUse is null)";
@@ -121,7 +116,7 @@ impl Part {
 
     /// Statements that can be prepared only if this part's tables have all columns, in the order in
     /// which the reference notices a missing one.
-    fn probes(self) -> &'static [&'static str] {
+    pub(super) fn probes(self) -> &'static [&'static str] {
         match self {
             Part::Kv => &["SELECT value, key FROM kvStore"],
             Part::Transcripts => &[
@@ -144,51 +139,10 @@ impl Part {
     }
 }
 
-impl Database {
-    /// Fails if a table of these parts lacks a column. A missing table is accepted, because it is
-    /// created later. Writes nothing.
-    ///
-    /// # Errors
-    /// SQLite's error, with the reference's message, such as `no such column: incarnation`.
-    pub(crate) fn check_columns(&self, parts: &[Part]) -> Result<()> {
-        let connection = self.connection()?;
-        for sql in parts.iter().flat_map(|part| part.probes()) {
-            match connection.prepare(sql).map(drop).map_err(Error::from) {
-                Err(Error::Sqlite { message, .. }) if message.starts_with("no such table") => {}
-                outcome => outcome?,
-            }
-        }
-        Ok(())
-    }
-
-    /// Like [`Database::check_columns`], for functions that the reference does not have.
-    ///
-    /// # Errors
-    /// [`Error::NoStore`], which says what is missing; SQLite's errors.
-    pub(crate) fn check_columns_of(&self, directory: &Path, parts: &[Part]) -> Result<()> {
-        self.check_columns(parts).map_err(|error| match error {
-            Error::Sqlite {
-                code: "SQLITE_ERROR",
-                message,
-                ..
-            } => no_store(
-                directory,
-                format!(
-                    "its {} has tables of another version ({message}), which @agoric/swing-store \
-                     cannot open either. Nothing was changed. Restore the store from a more recent \
-                     backup or by state-sync",
-                    super::locate::FILE_NAME
-                ),
-            ),
-            other => other,
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::database::{Location, OpenOptions};
+    use crate::store::database::{Database, Location, OpenOptions};
 
     #[test]
     fn every_missing_column_is_noticed() {

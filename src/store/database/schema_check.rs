@@ -6,15 +6,13 @@
 //! an object from its SQL, not from the other columns of its schema row. This does the same, so an
 //! object cannot hide under another name.
 
-use std::path::Path;
 use std::sync::LazyLock;
 
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
-use super::Database;
 use super::schema::{OLDER_SNAPSHOTS_CONSTRAINT, Part};
-use crate::store::error::{Error, Result, show};
+use crate::store::error::{Result, show};
 
 /// Maximum length of the SQL of an object that is compared, in bytes. A store's own SQL is far
 /// shorter.
@@ -525,35 +523,6 @@ pub(crate) fn guard(connection: &Connection) -> Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     Ok(())
-}
-
-impl Database {
-    /// Fails if the schema may change or refuse a store's writes.
-    ///
-    /// # Errors
-    /// [`Error::Schema`]; SQLite's errors.
-    pub(crate) fn check_declared(&self) -> Result<()> {
-        self.refuse(Harm::Writes)
-    }
-
-    /// Fails if one of a store's tables is a view or has generated columns.
-    ///
-    /// # Errors
-    /// [`Error::Schema`]; SQLite's errors.
-    pub(crate) fn check_tables(&self) -> Result<()> {
-        self.refuse(Harm::Reads)
-    }
-
-    fn refuse(&self, least: Harm) -> Result<()> {
-        let found = differences(self.connection()?)?;
-        match found.into_iter().find(|found| found.harm >= least) {
-            None => Ok(()),
-            Some(found) => Err(Error::Schema {
-                file: self.file().map(Path::to_owned),
-                problem: found.message,
-            }),
-        }
-    }
 }
 
 #[cfg(test)]
