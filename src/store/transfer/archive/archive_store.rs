@@ -58,14 +58,14 @@ impl Default for ArchiveOptions {
 pub struct Archived {
     /// The number of files written.
     pub written: u64,
-    /// The size of the files written.
-    pub bytes: u64,
     /// How many of them replaced an existing file.
     pub replaced: u64,
     /// The number of files that existed already.
     pub existing: u64,
     /// How many artifacts were omitted because their name is not a valid file name.
     pub unnamable: u64,
+    /// The size of the files written.
+    pub bytes: u64,
 }
 
 /// Writes the spans and snapshots of the store in `store` to the directory `directory`, several at
