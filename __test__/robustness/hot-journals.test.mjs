@@ -22,7 +22,7 @@ const at = name => path.join(base, name);
 const fileIn = dir => path.join(dir, 'swingstore.sqlite');
 const SUFFIXES = ['', '-journal', '-wal'];
 
-/** The files of the closed store, and those of one that is open, with a commit in its log. */
+/** Makes a closed store, an export of it, and a copy of an open store with a commit in its log. Hooks of ava run concurrently. */
 test.before(async () => {
   await makeStore(api, at('closed'));
   fs.cpSync(at('closed'), at('open'), { recursive: true });
@@ -33,6 +33,7 @@ test.before(async () => {
   fs.cpSync(at('open'), at('logged'), { recursive: true });
   await hostStorage.close();
   fs.rmSync(`${fileIn(at('logged'))}-shm`);
+  await api.exportSwingStoreToDirectory(at('closed'), at('closed export'), { artifactMode: 'debug' });
 });
 
 const readBytes = file => (fs.existsSync(file) ? fs.readFileSync(file) : undefined);
@@ -226,8 +227,6 @@ test('reading a store with a log does not change it', async t => {
     before,
   );
 });
-
-test.before(() => api.exportSwingStoreToDirectory(at('closed'), at('closed export'), { artifactMode: 'debug' }));
 
 // SQLite would replay the old store's log over the new store, because the checksums in a log do not depend on the database file.
 for (const [kind, work] of Object.entries({
