@@ -1,27 +1,26 @@
-//! Bundles: whether each is what its ID says, as an import would ask.
+//! Checks that each bundle matches its ID, with the checks of an import.
 
 use rusqlite::types::ValueRef;
 
 use super::check::{Check, check_id, text};
 use super::finding::{Finding, FindingKind, StoreTable, brief};
-use super::jobs::Job;
 use crate::store::database::Database;
 use crate::store::error::Result;
 use crate::store::records::mode::ArtifactMode;
 use crate::store::records::names;
 use crate::store::substores::bundles::{BundleContents, check_bundle_artifact};
 
-/// A bundle whose contents are to be checked.
+/// A bundle whose contents have to be checked.
 pub(super) struct BundleJob {
     row: i64,
     id: Vec<u8>,
 }
 
-/// Looks at all records, and hands on those that have contents.
+/// Checks all records, and sends those that have contents.
 pub(super) fn walk(
     check: &Check<'_>,
     db: &Database,
-    send: &mut dyn FnMut(Job) -> Result<()>,
+    send: &mut dyn FnMut(BundleJob) -> Result<()>,
 ) -> Result<()> {
     let mut statement = db
         .connection()?
@@ -41,7 +40,7 @@ pub(super) fn walk(
         check_id(check, "bundle ID", id_text, StoreTable::Bundles);
         if !row.get(2)? {
             let (row, id) = (row.get(0)?, id_text.to_vec());
-            send(Job::Bundle(BundleJob { row, id }))?;
+            send(BundleJob { row, id })?;
             continue;
         }
         check.count(|totals| totals.bundles.pruned += 1);
@@ -109,16 +108,16 @@ fn check_contents(check: &Check<'_>, db: &Database, job: &BundleJob) -> Result<(
         totals.bundles.bytes += bytes.len() as u64;
     });
     let advice = format!(
-        "It can't be imported, and may run other code than it should. {}",
+        "It cannot be imported, and may run the wrong code. {}",
         check.remedies.replace()
     );
     let message = match check_bundle_artifact(&names::bundle_name(&job.id), bytes.to_vec()) {
         Err(error) => format!(
-            "the contents are not those of bundle {}: {error}. {advice}",
+            "the contents do not match bundle {}: {error}. {advice}",
             brief(&job.id)
         ),
         Ok(BundleContents::Script(text)) if text != bytes => format!(
-            "bundle {} is not kept in the form that its hash is taken of. {advice}",
+            "bundle {} is not stored in the form that its hash is computed from. {advice}",
             brief(&job.id)
         ),
         Ok(contents) => {

@@ -1,4 +1,4 @@
-//! What all parts of a verification share.
+//! State and helpers that all parts of a verification share.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,28 +15,28 @@ use crate::store::records::mode::ArtifactMode;
 use crate::store::tasks::lock;
 use crate::store::tasks::monitor::Monitor;
 
-/// A verification under way.
+/// A running verification.
 pub(super) struct Check<'a> {
     pub(super) mode: ArtifactMode,
-    /// What to do about findings.
+    /// Remedies that findings quote.
     pub(super) remedies: Remedies,
     pub(super) findings: Findings,
     pub(super) monitor: &'a Monitor,
-    /// Set when one thread failed, so that the others need not go on.
+    /// Set when one thread failed, to stop the others.
     pub(super) stop: Arc<AtomicBool>,
-    /// The tables that are there with all their columns.
+    /// The tables that exist with all their columns.
     pub(super) tables: HashSet<StoreTable>,
     pub(super) totals: Mutex<Totals>,
 }
 
 impl Check<'_> {
-    /// Fails once the work is to end.
+    /// Fails if the verification was aborted or another thread failed.
     pub(super) fn go_on(&self) -> Result<()> {
         self.monitor.check()?;
-        match self.stop.load(Ordering::Relaxed) {
-            true => Err(Error::Aborted),
-            false => Ok(()),
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(Error::Aborted);
         }
+        Ok(())
     }
 
     pub(super) fn add(&self, finding: Finding) {
@@ -52,8 +52,8 @@ impl Check<'_> {
         change(&mut lock::lock(&self.totals));
     }
 
-    /// Turns a failure to read into the finding that `place` makes of nothing but its place, so
-    /// that the work goes on elsewhere.
+    /// Turns a read failure into a finding, so that the other checks continue. `place` adds the
+    /// position to the finding.
     pub(super) fn tolerate<T>(
         &self,
         outcome: Result<T>,
@@ -65,8 +65,8 @@ impl Check<'_> {
             Err(error) if is_damage(&error) => {
                 let code = error.code();
                 let message = format!(
-                    "could not be read: {error} ({code}). The file, or the disk that it lies \
-                     on, is damaged. {RESTORE}"
+                    "could not be read: {error} ({code}). The file or its disk is damaged. \
+                     {RESTORE}"
                 );
                 self.add(place(Finding::new(FindingKind::Unreadable, table, message)));
                 Ok(None)
@@ -75,7 +75,7 @@ impl Check<'_> {
         }
     }
 
-    /// ExportChanges that a text is not what it reads back as.
+    /// Adds a finding if `text` is not well-formed Unicode, so that it reads back differently.
     pub(super) fn check_unicode(
         &self,
         what: &str,
@@ -85,16 +85,16 @@ impl Check<'_> {
     ) {
         if std::str::from_utf8(text).is_err() {
             let message = format!(
-                "{what} {} is not well-formed Unicode (half of a surrogate pair, say). It reads \
-                 back as another text, so an export does not carry what the store has. Nothing need \
-                 be done if the program that wrote it lives with that",
+                "{what} {} is not well-formed Unicode (an unpaired surrogate, for example). It \
+                 reads back as a different text, and exports contain that text. No action is needed \
+                 if the program that wrote it accepts that",
                 brief(text)
             );
             self.add(place(Finding::new(FindingKind::NotUnicode, table, message)));
         }
     }
 
-    /// ExportChanges that a column of a record holds something of the wrong type.
+    /// Adds a finding: a column of a record has a value of the wrong type.
     pub(super) fn bad_value(
         &self,
         table: StoreTable,
@@ -106,7 +106,7 @@ impl Check<'_> {
         self.bad_contents(table, column, found, wanted, RESTORE, place);
     }
 
-    /// ExportChanges that a column holds something of the wrong type, and what to do about it.
+    /// Adds a finding: a column has a value of the wrong type. `remedy` says what to do.
     pub(super) fn bad_contents(
         &self,
         table: StoreTable,
@@ -117,31 +117,31 @@ impl Check<'_> {
         place: impl FnOnce(Finding) -> Finding,
     ) {
         let message = format!(
-            "{column} is {}, and should be {wanted}. No kernel writes that: find out which tool \
-             changed the store. {remedy}",
+            "{column} is {}, and should be {wanted}. No kernel writes such a value: find out which \
+             tool changed the store. {remedy}",
             describe(found)
         );
         self.add(place(Finding::new(FindingKind::BadValue, table, message)));
     }
 }
 
-/// Whether an error says that what is on the disk is not what was written there.
+/// Whether an error means that the file is damaged.
 fn is_damage(error: &Error) -> bool {
     match error {
         Error::Sqlite { code, .. } => DAMAGE.iter().any(|damage| code.starts_with(damage)),
-        // Wherever it matters, types were looked at before.
+        // The checks that depend on a column's type test it first.
         Error::BadRow(_) => true,
         _ => false,
     }
 }
 
-/// What SQLite says of pages that are not as it wrote them.
+/// The SQLite error codes that indicate damaged pages.
 const DAMAGE: [&str; 5] = [
     "SQLITE_CORRUPT",
     "SQLITE_IOERR",
     "SQLITE_NOTADB",
     "SQLITE_FORMAT",
-    // Of a length that no row can have.
+    // A length that no row can have.
     "SQLITE_TOOBIG",
 ];
 
@@ -156,7 +156,7 @@ pub(super) fn describe(value: ValueRef<'_>) -> String {
     }
 }
 
-/// A text, if it is one.
+/// The value, if it is text.
 pub(super) fn text(value: ValueRef<'_>) -> Option<&[u8]> {
     match value {
         ValueRef::Text(text) => Some(text),
@@ -164,7 +164,7 @@ pub(super) fn text(value: ValueRef<'_>) -> Option<&[u8]> {
     }
 }
 
-/// A whole number, if it is one.
+/// The value, if it is an integer.
 pub(super) fn integer(value: ValueRef<'_>) -> Option<i64> {
     match value {
         ValueRef::Integer(number) => Some(number),
@@ -172,10 +172,10 @@ pub(super) fn integer(value: ValueRef<'_>) -> Option<i64> {
     }
 }
 
-/// The highest position that JavaScript holds exactly, and records carry.
+/// The highest position: the largest integer that JavaScript represents exactly.
 pub(super) const MAX_POSITION: i64 = (1 << 53) - 1;
 
-/// Whether a text is a SHA-256 as stores write it.
+/// Whether a text is a SHA-256 hash in the form that stores write.
 pub(super) fn is_hash(text: &[u8]) -> bool {
     text.len() == 64
         && text
@@ -192,28 +192,28 @@ pub(super) fn mark(value: ValueRef<'_>) -> Option<bool> {
     }
 }
 
-/// The finding for a mark that is neither.
+/// The finding for a mark that is neither 1 nor NULL.
 pub(super) fn bad_mark(table: StoreTable, column: &str, found: ValueRef<'_>) -> Finding {
     let message = format!(
         "{column} is {}, and should be 1 or NULL: the record is neither current nor historical, \
-         and some exports leave it out. {RESTORE}",
+         and some exports omit it. {RESTORE}",
         describe(found)
     );
     Finding::new(FindingKind::BadMark, table, message)
 }
 
-/// ExportChanges an ID that makes no name which could be taken apart again.
+/// Adds a finding if the artifact names of an ID could not be parsed.
 pub(super) fn check_id(check: &Check<'_>, what: &str, id: &[u8], table: StoreTable) {
     if id.is_empty() || id.contains(&b'.') {
         let message = format!(
-            "the {what} {} is {}, so that names of its artifacts can't be taken apart again, and \
-             no import takes them. No kernel makes such IDs: find out which tool changed the store. \
+            "the {what} {} is {}, so the names of its artifacts cannot be parsed, and imports \
+             reject them. No kernel creates such IDs: find out which tool changed the store. \
              {RESTORE}",
             brief(id),
             if id.is_empty() {
                 "empty"
             } else {
-                "one with a dot in it"
+                "an ID with a dot"
             },
         );
         check.add(Finding::new(FindingKind::BadName, table, message).of(id));

@@ -1,21 +1,21 @@
-//! What a verification finds: one thing that is not as it should be.
+//! A finding: one problem in a store.
 
 use serde::{Serialize, Serializer};
 
 use crate::store::encoding::fields;
 use crate::store::error::show;
 
-/// How bad a finding is.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
-    /// Something is damaged, or missing though it is needed.
+    /// Something needed is damaged or missing.
     Error,
-    /// All is there, but in a way that no kernel writes.
+    /// Nothing is missing or damaged, but no kernel writes this.
     Warning,
 }
 
 impl Severity {
-    /// A word for it.
+    /// The severity as reports show it.
     pub fn name(self) -> &'static str {
         match self {
             Severity::Error => "error",
@@ -236,7 +236,7 @@ kinds! {
     }
 }
 
-/// Where something is wrong. Findings are given in this order.
+/// A table of a store, or the database as a whole. Reports sort findings in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum StoreTable {
     /// The file, or its schema.
@@ -266,7 +266,7 @@ impl StoreTable {
         StoreTable::Bundles,
     ];
 
-    /// The table's name; none for the database as a whole.
+    /// The table's name; `None` for the database as a whole.
     pub fn name(self) -> Option<&'static str> {
         match self {
             StoreTable::Database => None,
@@ -280,18 +280,18 @@ impl StoreTable {
     }
 }
 
-/// Something that is not as it should be.
+/// A problem that a verification found.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {
-    /// The table that it is in.
+    /// The table with the problem.
     pub table: StoreTable,
-    /// The key, or the vat's or bundle's ID, of the row; long ones are cut off.
+    /// The row's key, vat ID or bundle ID, truncated if it is very long.
     pub id: Option<Vec<u8>>,
     /// The position of the span, item or snapshot.
     pub position: Option<i64>,
-    /// What kind of thing it is.
+    /// The kind of problem.
     pub kind: FindingKind,
-    /// The artifact that it concerns, if there is one by that name.
+    /// The name of the affected artifact, if any.
     pub artifact: Option<Vec<u8>>,
     /// What was found, what was expected, and what to do.
     pub message: String,
@@ -334,7 +334,7 @@ impl Serialize for Finding {
 }
 
 impl Finding {
-    /// How bad it is.
+    /// The severity, which depends on the kind.
     pub fn severity(&self) -> Severity {
         self.kind.severity()
     }
@@ -350,38 +350,39 @@ impl Finding {
         }
     }
 
-    /// Of the row with this key or ID.
+    /// Sets the key or ID of the row.
     pub(super) fn of(mut self, id: &[u8]) -> Finding {
         self.id = Some(cut(id).to_vec());
         self
     }
 
-    /// At this position.
+    /// Sets the position.
     pub(super) fn at(mut self, position: i64) -> Finding {
         self.position = Some(position);
         self
     }
 
-    /// Of this artifact. A name that is too long to be told names nothing.
+    /// Sets the artifact. A name that is too long for a report is left out.
     pub(super) fn artifact(mut self, name: Vec<u8>) -> Finding {
         self.artifact = (name.len() <= 3 * MOST_BYTES).then_some(name);
         self
     }
 }
 
-/// How much of a text from a store stands in a finding. IDs of bundles are 131 bytes long.
+/// How many bytes of a stored text a finding shows. Bundle IDs have 131.
 const MOST_BYTES: usize = 200;
 
 fn cut(text: &[u8]) -> &[u8] {
     &text[..text.len().min(MOST_BYTES)]
 }
 
-/// A text as messages show it, cut off if it is very long.
+/// A text as messages show it, truncated if it is very long.
 pub(super) fn brief(text: &[u8]) -> String {
     let shown = show(cut(text));
-    match text.len() > MOST_BYTES {
-        true => format!("{shown}… ({} bytes)", text.len()),
-        false => shown,
+    if text.len() > MOST_BYTES {
+        format!("{shown}… ({} bytes)", text.len())
+    } else {
+        shown
     }
 }
 
@@ -422,7 +423,7 @@ mod tests {
         (rest.starts_with("error |") || rest.starts_with("warning |")).then_some(name)
     }
 
-    /// With `UPDATE_DOCS=1` this corrects the rows of the page.
+    /// With `UPDATE_DOCS=1`, this test updates the rows of the page.
     #[test]
     fn the_documentation_shows_every_kind() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/reference/verify.md");

@@ -1,5 +1,4 @@
-//! Findings as they come, from several threads: put in order, and no more of them kept than a
-//! person reads.
+//! Collects findings from several threads: sorts them, and keeps a limited number of each kind.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -7,7 +6,7 @@ use std::sync::Mutex;
 use super::finding::{Finding, FindingKind, Severity};
 use crate::store::tasks::lock;
 
-/// Of each kind the first findings, in their order, and the number of the others.
+/// The first findings of each kind, in order, and the number of the others.
 pub(super) struct Findings {
     limit: usize,
     kinds: Mutex<BTreeMap<FindingKind, Kept>>,
@@ -20,7 +19,7 @@ struct Kept {
 }
 
 impl Findings {
-    /// Keeps up to `limit` of each kind. Which ones does not depend on when they come.
+    /// Keeps up to `limit` findings of each kind. The order of arrival does not decide which.
     pub(super) fn new(limit: usize) -> Findings {
         Findings {
             limit,
@@ -38,13 +37,13 @@ impl Findings {
         }
     }
 
-    /// Whether anything was found that is damaged or missing.
+    /// Whether any finding has the severity [`Severity::Error`].
     pub(super) fn has_errors(&self) -> bool {
         let kinds = lock::lock(&self.kinds);
         kinds.keys().any(|kind| kind.severity() == Severity::Error)
     }
 
-    /// The findings in order, and how many of which kind were left out.
+    /// The findings in order, and per kind the number of those that were left out.
     pub(super) fn finish(self) -> (Vec<Finding>, Vec<(FindingKind, u64)>) {
         let kinds = lock::unlocked(self.kinds);
         let mut findings = Vec::new();

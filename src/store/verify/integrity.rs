@@ -1,4 +1,4 @@
-//! SQLite's own check of the file: that pages and indexes fit together.
+//! SQLite's integrity check of the file: pages and indexes.
 
 use super::check::Check;
 use super::finding::{Finding, FindingKind, StoreTable, brief};
@@ -6,8 +6,8 @@ use super::remedy::RESTORE;
 use crate::store::database::Database;
 use crate::store::error::Result;
 
-/// Runs `PRAGMA integrity_check`. It is one long call, which the connection's progress handler
-/// ends when the work is to end.
+/// Runs `PRAGMA integrity_check`. The call is long; the connection's progress handler interrupts it
+/// when the verification is aborted.
 pub(super) fn check_integrity(check: &Check<'_>, db: &Database, limit: usize) -> Result<()> {
     let outcome = run(check, db, limit);
     check.tolerate(outcome, |finding| finding, StoreTable::Database)?;
@@ -15,7 +15,7 @@ pub(super) fn check_integrity(check: &Check<'_>, db: &Database, limit: usize) ->
 }
 
 fn run(check: &Check<'_>, db: &Database, limit: usize) -> Result<()> {
-    // One more than is kept, so that it shows that there are more.
+    // One more than the report keeps, so that the report counts at least one as left out.
     let sql = format!("PRAGMA integrity_check({})", limit.saturating_add(1));
     let connection = db.connection()?;
     let mut statement = connection.prepare(&sql)?;
@@ -24,14 +24,14 @@ fn run(check: &Check<'_>, db: &Database, limit: usize) -> Result<()> {
     while let Some(row) = rows.next()? {
         let problem = row.get_ref(0)?.as_bytes()?.to_vec();
         for line in problem.split(|byte| *byte == b'\n') {
-            // Marks that break a CHECK are found, and told better, where their table is looked at.
+            // The checks of each table report such marks in more detail.
             if line == b"ok" || line.starts_with(b"CHECK constraint failed in ") {
                 continue;
             }
             number += 1;
             let message = format!("SQLite's integrity check says {}. {RESTORE}", brief(line));
             let finding = Finding::new(FindingKind::Integrity, StoreTable::Database, message);
-            // In the order in which SQLite has them.
+            // Keeps SQLite's order.
             check.add(finding.at(number));
         }
     }

@@ -1,8 +1,8 @@
-//! Checks that threads take one after the other, while another thread goes on finding more.
+//! Runs checks on several threads while one thread walks the records and finds more of them.
 //!
-//! Nothing but the records is walked over by one thread; contents are read, decompressed and
-//! hashed by as many as there are cores, each on a connection of its own. Few jobs wait at a
-//! time, so memory does not grow with the store.
+//! Only the walk over the records is sequential. The other threads, one per core, read, decompress
+//! and hash contents, each on its own connection. The queue is short, so memory does not grow with
+//! the store.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
@@ -15,17 +15,18 @@ use super::check::Check;
 use super::integrity::check_integrity;
 use super::keys::check_keys;
 use super::snapshots::{SnapshotJob, check_snapshot};
-use super::span::{SpanJob, check_span};
+use super::span::check_span;
+use super::span_job::SpanJob;
 use crate::store::database::Database;
 use crate::store::error::{Error, Result};
 use crate::store::tasks::lock;
 
-/// How many jobs wait for a thread.
+/// How many jobs may wait in the queue.
 const AHEAD: usize = 64;
 
-/// One thing to be checked.
+/// One thing to check.
 pub(super) enum Job {
-    /// The file, with up to so many findings.
+    /// The file, with up to this many findings.
     Integrity(usize),
     /// The kvStore.
     Keys,
@@ -58,11 +59,12 @@ impl Job {
     }
 }
 
-/// Gives the jobs that `find` sends to a thread for each of `connections` but the first, which is
-/// for finding them; to this thread, if there is only the one, or the system has no thread to give.
+/// Runs the jobs that `find` sends. `find` gets the first connection; each other connection gets a
+/// thread that runs jobs. With one connection, or if no thread can be started, this thread runs
+/// each job when `find` sends it.
 ///
 /// # Errors
-/// The first that a job or `find` returns. All others end then.
+/// The first error of a job or of `find`, which stops the others.
 pub(super) fn run(
     check: &Check<'_>,
     connections: Vec<Database>,
@@ -79,7 +81,7 @@ pub(super) fn run(
     let receiver = Arc::new(Mutex::new(receiver));
     let failure = Mutex::new(None);
     let fail = |error| {
-        // Who ends because others failed has nothing to say.
+        // The threads that stop because of the first failure return `Aborted`; keep the first.
         let mut failure = lock::lock(&failure);
         failure.get_or_insert(error);
         check.stop.store(true, Ordering::Relaxed);
@@ -98,7 +100,7 @@ pub(super) fn run(
                 }
             };
             let thread = thread::Builder::new().name("swing-store".into());
-            // With fewer threads it only takes longer.
+            // Fewer threads only take longer.
             match thread.spawn_scoped(scope, work) {
                 Ok(_) => has_threads = true,
                 Err(_) => break,
@@ -110,8 +112,8 @@ pub(super) fn run(
             }
             return;
         }
-        // From here on it is the threads alone that keep the receiver, so that sending fails when
-        // none is left.
+        // The threads hold the only references to the receiver, so sending fails once all of them
+        // have ended.
         drop(receiver);
         let send = |job| sender.send(job).map_err(|_| Error::Aborted);
         if let Err(error) = find(&first, &mut { send }) {

@@ -1,5 +1,5 @@
-//! Which vats the kernel has, by its own entries in the kvStore: a swing-store by itself can't
-//! tell a vat that was terminated from one whose current span was lost.
+//! The vats that the kernel has, according to its own keys in the kvStore. The transcript tables
+//! alone do not show whether a vat was terminated or lost its current span.
 
 use std::collections::BTreeSet;
 
@@ -9,12 +9,12 @@ use crate::store::database::Database;
 use crate::store::encoding::json::Json;
 use crate::store::error::Result;
 
-/// Vats that should have a current span.
+/// The vats that should have a current span.
 pub(super) struct KernelVats(BTreeSet<Vec<u8>>);
 
 impl KernelVats {
-    /// The kernel's static and dynamic vats without those that were terminated; none where there
-    /// is no kernel's state.
+    /// Reads the kernel's static and dynamic vats, except the terminated ones. The set is empty if
+    /// the store has no kernel state.
     pub(super) fn read(check: &Check<'_>, db: &Database) -> Result<KernelVats> {
         if !check.has(StoreTable::Kv) {
             return Ok(KernelVats(BTreeSet::new()));
@@ -23,12 +23,12 @@ impl KernelVats {
         Ok(KernelVats(vats.unwrap_or_default()))
     }
 
-    /// Whether this is one of them. It is not asked for again.
+    /// Removes a vat, and returns whether it was in the set.
     pub(super) fn take(&mut self, vat_id: &[u8]) -> bool {
         self.0.remove(vat_id)
     }
 
-    /// Reports those that were not asked for, if the kernel says that they have transcripts.
+    /// Adds a finding for each remaining vat that, according to the kernel, has a transcript.
     pub(super) fn report_rest(self, check: &Check<'_>, db: &Database) -> Result<()> {
         for vat_id in self.0 {
             check.go_on()?;
@@ -43,8 +43,8 @@ impl KernelVats {
                 .and_then(|options| options.get("useTranscript"));
             if let Some(Json::Bool(true)) = uses {
                 let message = format!(
-                    "the kernel has the vat {}, which is not terminated, but there is no span of \
-                     it at all, so it can't be loaded. Restore the store",
+                    "the kernel has not terminated vat {}, but the vat has no span, so it cannot be \
+                     loaded. Restore the store",
                     brief(&vat_id)
                 );
                 let finding =

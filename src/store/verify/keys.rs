@@ -1,4 +1,4 @@
-//! The kvStore, and the changes that the host has yet to be told.
+//! Checks the kvStore, and the pending changes of the export data.
 
 use rusqlite::types::ValueRef;
 
@@ -8,7 +8,7 @@ use crate::store::database::Database;
 use crate::store::error::Result;
 use crate::store::substores::crank::ACTIVITYHASH;
 
-/// Looks at every key and value.
+/// Checks every key and value.
 pub(super) fn check_keys(check: &Check<'_>, db: &Database) -> Result<()> {
     for table in [StoreTable::Kv, StoreTable::PendingExports] {
         if check.has(table) {
@@ -48,7 +48,7 @@ fn check_table(check: &Check<'_>, db: &Database, table: StoreTable) -> Result<()
                     check.check_unicode(&what, value, place, table);
                 }
             }
-            // What was deleted is to be told as such.
+            // A deleted key, which is also a pending change.
             ValueRef::Null if table == StoreTable::PendingExports => {}
             other => check.bad_value(table, "value", other, "a text", place),
         }
@@ -66,7 +66,7 @@ fn check_table(check: &Check<'_>, db: &Database, table: StoreTable) -> Result<()
     Ok(())
 }
 
-/// The kernel hashes all that it does, from the first crank on.
+/// Checks the kernel's activityhash, which every crank extends.
 fn check_activityhash(check: &Check<'_>, db: &Database) -> Result<()> {
     let found = db.kv_get(ACTIVITYHASH, |value| value.map(<[u8]>::to_vec))?;
     if let Some(hash) = found
@@ -75,7 +75,7 @@ fn check_activityhash(check: &Check<'_>, db: &Database) -> Result<()> {
     {
         let message = format!(
             "the activityhash is {}, and should be 64 hexadecimal digits. The next crank would \
-             make another one of it than all other validators; restore the store",
+             compute a different hash than all other validators; restore the store",
             brief(&hash)
         );
         let finding = Finding::new(FindingKind::BadActivityhash, StoreTable::Kv, message);

@@ -1,39 +1,38 @@
-//! What ties spans to snapshots: a span that goes on from a snapshot begins with an entry that
-//! says so, with the snapshot's hash.
+//! Checks that spans match snapshots: the first entry of a span that continues from a snapshot
+//! names the snapshot's hash.
 //!
-//! The kernel takes for a snapshot's position that of the last delivery in it, one before the
-//! span that loads it. Other programs take that span's first position. Either is right.
+//! The kernel records a snapshot at the position of the last delivery in it, one before the span
+//! that loads it. Other programs use the span's first position. Both are valid.
 
 use rusqlite::params;
 
 use super::check::{Check, integer, text};
 use super::finding::{Finding, FindingKind, StoreTable, brief};
-use super::span::SpanJob;
-use super::transcripts::place;
+use super::span_job::{SpanJob, place};
 use crate::store::database::Database;
 use crate::store::database::sql_text::SqlText;
 use crate::store::error::Result;
 use crate::store::records::names;
 use crate::store::substores::delivery::{Delivery, LOAD_SNAPSHOT};
 
-/// No entry that loads a snapshot is nearly as long.
+/// The longest entry that can load a snapshot, in bytes. Real ones are much shorter.
 const MOST_BYTES: usize = 64 << 10;
 
-/// What a span begins with.
+/// The first entry of a span.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum LinkEntry {
-    /// The kernel's entry that loads the snapshot of this hash.
+    /// Loads the snapshot with this hash.
     Load(Vec<u8>),
-    /// Another entry of the kernel.
+    /// Any other entry of the kernel.
     Other,
-    /// Nothing that is there, or nothing that a kernel writes.
+    /// Missing, or nothing that a kernel writes.
     Unknown,
 }
 
 impl LinkEntry {
     pub(super) fn of(item: &[u8]) -> LinkEntry {
         if item.len() > MOST_BYTES {
-            // As some entries are that begin an incarnation.
+            // The first entry of an incarnation can be this long.
             return LinkEntry::Other;
         }
         match Delivery::parse(item) {
@@ -49,7 +48,7 @@ impl LinkEntry {
 /// A snapshot's position and hash.
 type SnapshotKey = (i64, Vec<u8>);
 
-/// Looks whether a span and the snapshots of its vat go together.
+/// Checks that a span and the snapshots of its vat match.
 pub(super) fn check(
     check: &Check<'_>,
     db: &Database,
@@ -59,9 +58,10 @@ pub(super) fn check(
     if !check.has(StoreTable::Snapshots) {
         return Ok(());
     }
-    let outcome = match span.is_current {
-        true => check_current(check, db, span, first),
-        false => check_historical(check, db, span, first),
+    let outcome = if span.is_current {
+        check_current(check, db, span, first)
+    } else {
+        check_historical(check, db, span, first)
     };
     let about = |finding: Finding| finding.of(&span.vat_id);
     check.tolerate(outcome, about, StoreTable::Snapshots)?;
@@ -74,7 +74,7 @@ fn check_current(
     span: &SpanJob,
     first: &LinkEntry,
 ) -> Result<()> {
-    let in_use = places(
+    let in_use = snapshots(
         db,
         "SELECT snapPos, hash FROM snapshots WHERE vatID = ?1 AND inUse = 1
          ORDER BY snapPos LIMIT 2",
@@ -82,14 +82,14 @@ fn check_current(
     )?;
     let vat = brief(&span.vat_id);
     match (first, &in_use[..]) {
-        // More than one in use is a finding by itself.
+        // More than one snapshot in use has its own finding.
         (_, [_, _, ..]) | (LinkEntry::Other | LinkEntry::Unknown, []) => {}
         (LinkEntry::Load(hash), []) => add_unmatched(
             check,
             span,
             format!(
-                "the current span of vat {vat} goes on from the snapshot {}, but no snapshot of \
-                 the vat is in use",
+                "the current span of vat {vat} loads the snapshot {}, but the vat has no snapshot \
+                 in use",
                 brief(hash)
             ),
         ),
@@ -99,8 +99,8 @@ fn check_current(
                     check,
                     span,
                     format!(
-                        "the current span of vat {vat}, which begins at {}, goes on from the \
-                         snapshot {}, but the one in use is {}, of position {snap_pos}",
+                        "the current span of vat {vat}, which starts at {}, loads the snapshot {}, \
+                         but the snapshot in use is {} at position {snap_pos}",
                         span.start_pos,
                         brief(wanted),
                         brief(hash)
@@ -113,8 +113,8 @@ fn check_current(
             span,
             *snap_pos,
             format!(
-                "a snapshot of vat {vat} is in use, but the vat's current span, which begins at \
-                 {}, does not go on from it",
+                "a snapshot of vat {vat} is in use, but the vat's current span, which starts at \
+                 {}, does not load it",
                 span.start_pos
             ),
         ),
@@ -125,8 +125,8 @@ fn check_current(
                     span,
                     *snap_pos,
                     format!(
-                        "the snapshot of vat {vat} in use is of position {snap_pos}, but the \
-                         vat's current span begins at {}",
+                        "the snapshot in use of vat {vat} is at position {snap_pos}, but the \
+                         vat's current span starts at {}",
                         span.start_pos
                     ),
                 );
@@ -136,8 +136,8 @@ fn check_current(
     Ok(())
 }
 
-/// A historical snapshot may have been deleted with its record. Where there is a record, it has
-/// the hash that the span begins with.
+/// A historical snapshot's record may have been deleted. If it exists, its hash must be the one
+/// that the span loads.
 fn check_historical(
     check: &Check<'_>,
     db: &Database,
@@ -147,7 +147,7 @@ fn check_historical(
     let LinkEntry::Load(wanted) = first else {
         return Ok(());
     };
-    let found = places(
+    let found = snapshots(
         db,
         "SELECT snapPos, hash FROM snapshots WHERE vatID = ?1 AND snapPos IN (?2 - 1, ?2)
          ORDER BY snapPos",
@@ -160,7 +160,7 @@ fn check_historical(
             check,
             span,
             format!(
-                "the span of vat {}, which begins at {}, goes on from the snapshot {}, but that of \
+                "the span of vat {}, which starts at {}, loads the snapshot {}, but the snapshot at \
                  position {snap_pos} is {}",
                 brief(&span.vat_id),
                 span.start_pos,
@@ -172,39 +172,40 @@ fn check_historical(
     Ok(())
 }
 
-fn places(db: &Database, sql: &str, span: &SpanJob) -> Result<Vec<SnapshotKey>> {
+fn snapshots(db: &Database, sql: &str, span: &SpanJob) -> Result<Vec<SnapshotKey>> {
     let mut statement = db.prepare_directly(sql)?;
-    let mut rows = match span.is_current {
-        true => statement.query(params![SqlText(&span.vat_id)])?,
-        false => statement.query(params![SqlText(&span.vat_id), span.start_pos])?,
+    let mut rows = if span.is_current {
+        statement.query(params![SqlText(&span.vat_id)])?
+    } else {
+        statement.query(params![SqlText(&span.vat_id), span.start_pos])?
     };
-    let mut places = Vec::new();
+    let mut snapshots = Vec::new();
     while let Some(row) = rows.next()? {
-        // What is of the wrong type has its own finding.
+        // A wrong type has its own finding.
         if let (Some(position), Some(hash)) = (integer(row.get_ref(0)?), text(row.get_ref(1)?)) {
-            places.push((position, hash.to_vec()));
+            snapshots.push((position, hash.to_vec()));
         }
     }
-    Ok(places)
+    Ok(snapshots)
 }
 
 fn is_at(snap_pos: i64, span: &SpanJob) -> bool {
     snap_pos == span.start_pos || Some(snap_pos) == span.start_pos.checked_sub(1)
 }
 
-const ADVICE: &str = "The kernel would go on from another state than it was in; restore the store";
+const CONSEQUENCE: &str = "The kernel would continue from a wrong state; restore the store";
 
 fn add_unmatched(check: &Check<'_>, span: &SpanJob, message: String) {
     let finding = Finding::new(
         FindingKind::LoadUnmatched,
         StoreTable::Spans,
-        format!("{message}. {ADVICE}"),
+        format!("{message}. {CONSEQUENCE}"),
     );
     check.add(place(finding, &span.vat_id, span.start_pos, span.end_pos));
 }
 
 fn add_unused(check: &Check<'_>, span: &SpanJob, snap_pos: i64, message: String) {
-    let message = format!("{message}. {ADVICE}");
+    let message = format!("{message}. {CONSEQUENCE}");
     let finding = Finding::new(
         FindingKind::SnapshotUnmatched,
         StoreTable::Snapshots,
@@ -219,7 +220,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn entries_of_the_kernel_are_told_from_others() {
+    fn entries_of_the_kernel_are_recognized() {
         for (item, entry) in [
             (
                 r#"{"d":["load-snapshot",{"snapshotID":"ab"}],"sc":[]}"#,

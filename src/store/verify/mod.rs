@@ -1,13 +1,13 @@
-//! Verification: whether a store is what its hashes say, and has what it should have.
+//! Verification: checks that a store's contents match its hashes and that nothing it needs is missing.
 //!
-//! Everything is read as of one commit, from connections that only read, while a kernel may go
-//! on. One thread walks over the records and looks whether they fit together (`transcripts`,
-//! `snapshots`, `bundles`); the others check contents (`jobs`). What is wrong becomes a
-//! [`Finding`], and the work goes on; what keeps the work from being done is an error. A part of
-//! the file that can't be read is a finding, too.
+//! All reads see one commit, through read-only connections, so a kernel may keep running. One
+//! thread walks the records and checks that they are consistent (`transcripts`, `snapshots`,
+//! `bundles`); the other threads check contents (`jobs`). Each problem becomes a [`Finding`] and
+//! the verification continues; an error means that it could not be carried out. An unreadable part
+//! of the file is also a finding.
 //!
-//! Findings come from several threads and are given in order. Of each kind only the first ones are
-//! kept, and the others counted, so that a store full of faults does not fill the memory.
+//! Several threads add findings; the report sorts them. It keeps a limited number of each kind and
+//! counts the rest, which bounds memory.
 
 mod bundles;
 mod check;
@@ -23,6 +23,7 @@ mod report;
 mod schema;
 mod snapshots;
 mod span;
+mod span_job;
 mod stray;
 #[cfg(test)]
 mod tests;
@@ -52,16 +53,16 @@ use findings::Findings;
 use jobs::Job;
 use remedy::Remedies;
 
-/// What to verify.
+/// Options of a verification.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct VerifyOptions {
-    /// What has to be there. In `debug` nothing has: what is there is checked.
+    /// The contents that must be present. Mode `debug` requires none, but checks all that exist.
     #[serde(rename = "artifactMode")]
     pub mode: ArtifactMode,
-    /// Whether to run SQLite's own check of the file.
+    /// Whether to run SQLite's integrity check.
     pub integrity_check: bool,
-    /// How many findings of each kind are listed.
+    /// How many findings of each kind the report lists.
     #[serde(deserialize_with = "fields::count")]
     pub findings_per_kind: usize,
 }
@@ -76,26 +77,26 @@ impl Default for VerifyOptions {
     }
 }
 
-/// Verifies the last commit of the store in `directory`, without changing anything.
+/// Verifies the last commit of the store in `directory` without changing the store.
 ///
 /// # Errors
-/// [`Error::NoStore`]; [`Error::Aborted`]; SQLite's errors that say nothing about the store,
-/// such as `SQLITE_BUSY`.
+/// [`Error::NoStore`]; [`Error::Aborted`]; SQLite errors that do not indicate damage, such as
+/// `SQLITE_BUSY`.
 pub fn verify_store(
     directory: &Path,
     options: &VerifyOptions,
     monitor: &Monitor,
 ) -> Result<Report> {
-    // One thread more than there are cores walks over the records.
+    // The thread that walks the records is in addition to one per core.
     let outcome = verify(directory, options, monitor, parallel::threads() + 1);
-    // Whatever SQLite was doing when it was interrupted, this is the reason.
+    // An interrupted SQLite call returns its own error; the reason is the abort.
     monitor.check()?;
     let report = outcome.with_store(directory)?;
     monitor.begin(Stage::Done);
     Ok(report)
 }
 
-/// Verifies by so many threads; by one alone if others commit all the time.
+/// Verifies with this many threads, or with one if other processes commit too often.
 fn verify(
     directory: &Path,
     options: &VerifyOptions,
@@ -119,35 +120,36 @@ fn verify(
         .ok_or_else(|| Error::Internal("no connection".into()))?;
     let schema = schema::check_schema(&check, first)?;
     check.tables = schema.tables;
-    let block_height = match check.has(StoreTable::Kv) {
-        true => block_height(&check, first)?,
-        false => None,
+    let block_height = if check.has(StoreTable::Kv) {
+        block_height(&check, first)?
+    } else {
+        None
     };
     let pieces = count_pieces(&check, first)?;
     monitor.set_total(pieces);
     monitor.begin(Stage::Working);
     let mut incomplete = None;
     jobs::run(&check, connections, |db, send| {
-        // The longest first.
-        // SQLite's check evaluates what is declared, which may take forever if that is a stranger's.
+        // The integrity check takes longest, so it starts first. It evaluates the schema's
+        // expressions, which may never finish if a store did not declare them.
         if options.integrity_check && schema.is_harmless {
             send(Job::Integrity(options.findings_per_kind.max(1)))?;
         } else {
             monitor.finish_piece();
         }
-        walk(&check, db, send)?;
+        walk_records(&check, db, send)?;
         incomplete = ask_export(&check, db)?;
         Ok(())
     })?;
     monitor.begin(Stage::Finishing);
-    // What an export could say is found by the other checks, and told better. Should one of them
-    // have missed it, this has not.
+    // The other checks describe what makes an export fail in more detail. This finding covers what
+    // they missed.
     if let Some(finding) = incomplete
         && !check.findings.has_errors()
     {
         check.add(finding);
     }
-    // What could not be read was not counted.
+    // Records that could not be read were not counted.
     for _ in monitor.progress().done..pieces as u64 {
         monitor.finish_piece();
     }
@@ -161,25 +163,33 @@ fn verify(
     })
 }
 
-/// A way over the records of one table.
-type Walk = fn(&Check<'_>, &Database, &mut dyn FnMut(Job) -> Result<()>) -> Result<()>;
-
-fn walk(check: &Check<'_>, db: &Database, send: &mut dyn FnMut(Job) -> Result<()>) -> Result<()> {
-    let walks: [(StoreTable, Walk); 3] = [
-        (StoreTable::Snapshots, snapshots::walk),
-        (StoreTable::Bundles, bundles::walk),
-        (StoreTable::Spans, transcripts::walk),
-    ];
+fn walk_records(
+    check: &Check<'_>,
+    db: &Database,
+    send: &mut dyn FnMut(Job) -> Result<()>,
+) -> Result<()> {
     send(Job::Keys)?;
-    for (table, walk) in walks {
-        if check.has(table) {
-            check.tolerate(walk(check, db, send), |finding| finding, table)?;
+    for table in [
+        StoreTable::Snapshots,
+        StoreTable::Bundles,
+        StoreTable::Spans,
+    ] {
+        if !check.has(table) {
+            continue;
         }
+        let outcome = match table {
+            StoreTable::Snapshots => {
+                snapshots::walk(check, db, &mut |job| send(Job::Snapshot(job)))
+            }
+            StoreTable::Bundles => bundles::walk(check, db, &mut |job| send(Job::Bundle(job))),
+            _ => transcripts::walk(check, db, &mut |job| send(Job::Span(job))),
+        };
+        check.tolerate(outcome, |finding| finding, table)?;
     }
     Ok(())
 }
 
-/// Asks what an export would ask before it begins.
+/// Runs the checks with which an export starts.
 fn ask_export(check: &Check<'_>, db: &Database) -> Result<Option<Finding>> {
     let all = [
         StoreTable::Spans,
@@ -215,14 +225,14 @@ fn ask_export(check: &Check<'_>, db: &Database) -> Result<Option<Finding>> {
     )))
 }
 
-/// The height of the last committed block, as the host has it.
+/// The height of the last committed block, as the host recorded it.
 fn block_height(check: &Check<'_>, db: &Database) -> Result<Option<f64>> {
     let found = db.kv_get(HEIGHT_KEY, parse_height);
     let found = check.tolerate(found, |finding| finding.of(HEIGHT_KEY), StoreTable::Kv)?;
     Ok(found.flatten())
 }
 
-/// How many pieces there are to check: records, the kvStore, and the file.
+/// The number of pieces to check: each record, the kvStore, and the file.
 fn count_pieces(check: &Check<'_>, db: &Database) -> Result<usize> {
     let mut pieces = 2;
     for table in [
@@ -236,7 +246,7 @@ fn count_pieces(check: &Check<'_>, db: &Database) -> Result<usize> {
         let sql = format!("SELECT COUNT(*) FROM {}", table.name().unwrap_or_default());
         match db.peek_value::<i64>(&sql, []) {
             Ok(count) => pieces += count.unwrap_or(0).max(0) as usize,
-            // What can't be counted now is reported when it is read.
+            // Reading the table reports the failure later.
             Err(Error::Sqlite { .. }) => {}
             Err(error) => return Err(error),
         }

@@ -1,4 +1,4 @@
-//! What to do about findings: the command that mends them, or that there is none.
+//! Remedies: the command that repairs what a finding describes, or the advice to restore the store.
 
 use std::path::Path;
 
@@ -6,14 +6,13 @@ use crate::store::encoding::shell::quoted;
 use crate::store::records::mode::ArtifactMode;
 use crate::store::transfer::incomplete::repopulate_command;
 
-/// What has to be done where nothing in the store says what is right.
-pub(super) const RESTORE: &str = "Nothing but another copy of the store mends that: restore it \
-                                  from a backup, by state-sync, or by an import of another node's \
-                                  export";
+/// The advice when the store has no record of what is right.
+pub(super) const RESTORE: &str = "Only another copy can repair this: restore the store from a \
+                                  backup, by state-sync, or by importing another node's export";
 
-/// Commands for one store. In each, `DIR` stands for a directory that the operator has.
+/// Commands for one store. In each, `DIR` stands for a directory that the operator supplies.
 pub(super) struct Remedies {
-    /// The store's directory, as a shell takes it.
+    /// The store's directory, quoted for a shell.
     store: String,
     mode: &'static str,
 }
@@ -23,47 +22,47 @@ impl Remedies {
         Remedies {
             store: quoted(&directory.to_string_lossy()),
             mode: match mode {
-                // There nothing has to be there, so nothing is filled in but what is damaged.
+                // Mode `debug` requires nothing, so only damaged contents are replaced.
                 ArtifactMode::Debug => ArtifactMode::Operational.name(),
                 mode => mode.name(),
             },
         }
     }
 
-    /// For contents that are not there.
+    /// For missing contents.
     pub(super) fn fill(&self) -> String {
         format!(
-            "Fill it in: run `{}`, where DIR has an export, or an archive, of any node that has it",
+            "Fill it in: run `{}`, where DIR is an export or archive of any node that has it",
             repopulate_command(&self.store, self.mode)
         )
     }
 
-    /// For contents that are not what their record says.
+    /// For contents that do not match their record.
     pub(super) fn replace(&self) -> String {
         format!(
-            "Replace it: run `{} --replace-damaged`, where DIR has an export, or an archive, of any \
-             node that has it. If that is refused, the record was changed, and the store must be \
-             restored",
+            "Replace it: run `{} --replace-damaged`, where DIR is an export or archive of any node \
+             that has it. If the command rejects the artifact, the record is wrong: restore the \
+             store",
             repopulate_command(&self.store, self.mode)
         )
     }
 
-    /// For the rest of a span whose pruning was cut short.
+    /// For the rest of a span whose pruning was interrupted.
     pub(super) fn prune(&self) -> String {
         format!(
-            "Delete the rest: run `swing-store prune --state-dir {} --keep-transcripts {} \
-             --keep-snapshots debug`, which deletes all spans that this mode does not need; or fill \
-             it in, by repopulate",
+            "To delete the rest, run `swing-store prune --state-dir {} --keep-transcripts {} \
+             --keep-snapshots debug`, which deletes all spans that this mode does not need. To \
+             restore the deleted items instead, use repopulate",
             self.store, self.mode
         )
     }
 
-    /// For a record that is not there.
+    /// For a missing record.
     pub(super) fn add_record(&self) -> String {
         format!(
             "Add it: with the kernel stopped, run `swing-store import --state-dir {} --export-dir \
-             DIR --export-data-mode repair-metadata --artifact-mode none`, where DIR has another \
-             node's export of the same block; then the contents can be filled in, by repopulate. \
+             DIR --export-data-mode repair-metadata --artifact-mode none`, where DIR is another \
+             node's export of the same block, and then fill in the contents with repopulate. \
              Without such an export, restore the store",
             self.store
         )
@@ -75,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn directories_are_words_of_a_shell() {
+    fn directories_are_quoted_for_a_shell() {
         for (directory, word) in [
             ("/var/lib/agoric", "/var/lib/agoric"),
             ("/my store", "'/my store'"),

@@ -1,4 +1,4 @@
-//! What a verification comes to.
+//! The report of a verification.
 
 use serde::{Serialize, Serializer};
 
@@ -6,20 +6,20 @@ use super::finding::{Finding, FindingKind};
 use crate::store::encoding::fields;
 use crate::store::records::mode::ArtifactMode;
 
-/// How much there is of something, and how much of it was looked into.
+/// Counts of one kind of record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Tally {
-    /// How many records there are.
+    /// The number of records.
     pub total: u64,
-    /// Of these, how many had contents, which were checked.
+    /// The number of records whose contents were checked.
     pub checked: u64,
-    /// Of these, how many have no contents any more.
+    /// The number of records whose contents were deleted.
     pub pruned: u64,
-    /// How many bytes were hashed: of items, of uncompressed images, of bundles.
+    /// The number of bytes hashed: of items, of uncompressed images, or of bundles.
     pub bytes: u64,
 }
 
-/// What there is in a store.
+/// Counts of everything in a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Totals {
@@ -31,24 +31,24 @@ pub struct Totals {
     pub snapshots: Tally,
     /// Bundles.
     pub bundles: Tally,
-    /// Keys of the kvStore: the kernel's, this machine's and the host's.
+    /// Keys of the kvStore: the kernel's, its `local.` keys, and the host's.
     pub keys: u64,
-    /// Changes of the export data that the host has yet to be told. Some may well be left.
+    /// Export data changes that the host has not received yet. A sound store may have some.
     pub pending_exports: u64,
 }
 
-/// What a verification comes to.
+/// The result of a verification.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
     /// The mode whose completeness was checked.
     pub mode: ArtifactMode,
-    /// The block height that the host has noted, if it has.
+    /// The block height that the host recorded, if any.
     pub block_height: Option<f64>,
-    /// What is wrong, in the order of tables, IDs and positions.
+    /// The problems, in the order of tables, IDs and positions.
     pub findings: Vec<Finding>,
-    /// How many more findings of a kind there are than are listed.
+    /// For each kind with more findings than the limit, the number of findings not listed.
     pub left_out: Vec<(FindingKind, u64)>,
-    /// What there is, and what was checked.
+    /// What the store contains, and what was checked.
     pub totals: Totals,
 }
 
@@ -93,12 +93,12 @@ impl Serialize for LeftOut<'_> {
 }
 
 impl Report {
-    /// Whether nothing is wrong.
+    /// Whether there are no findings.
     pub fn is_sound(&self) -> bool {
         self.findings.is_empty()
     }
 
-    /// How many findings there are, those left out included.
+    /// The number of findings, including those not listed.
     pub fn count(&self) -> u64 {
         self.findings.len() as u64 + self.left_out.iter().map(|(_, count)| count).sum::<u64>()
     }

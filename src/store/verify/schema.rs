@@ -1,4 +1,4 @@
-//! Whether the tables are what a store declares: compared with those of a new database.
+//! Checks that the schema is the one of a new store.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
@@ -13,20 +13,20 @@ use crate::store::database::schema_check::{Harm, SchemaDifference};
 use crate::store::database::{Database, schema_check};
 use crate::store::error::Result;
 
-/// What a database declares, as far as it matters here.
+/// The parts of a database's schema that are compared.
 struct Schema {
-    /// Each table's columns, as `name TYPE`, with the place in the primary key.
+    /// The columns of each table, each with its type and its place in the primary key.
     columns: BTreeMap<String, Vec<(String, String)>>,
     /// The columns of each unique index, as `table(column, …)`.
     unique: BTreeSet<String>,
-    /// The CHECKs of each table, without white space and in lower case.
+    /// The SQL of each table, in lower case and without white space.
     checks: BTreeMap<String, String>,
-    /// The indexes, by name.
+    /// The names of the indexes.
     indexes: BTreeSet<String>,
 }
 
 impl Schema {
-    /// Reads what a database declares of `tables`.
+    /// Reads the schema of `tables`.
     fn read(connection: &Connection, tables: &[StoreTable]) -> Result<Schema> {
         let mut schema = Schema {
             columns: BTreeMap::new(),
@@ -80,7 +80,7 @@ impl Schema {
     }
 }
 
-/// What a new store declares.
+/// The schema of a new store.
 fn expected() -> Result<Schema> {
     let connection = Connection::open_in_memory()?;
     for part in Part::ALL {
@@ -89,18 +89,18 @@ fn expected() -> Result<Schema> {
     Schema::read(&connection, &StoreTable::STORES)
 }
 
-/// What a look at the schema says.
+/// The result of comparing the schema.
 pub(super) struct SchemaCheck {
     /// The tables that can be read.
     pub(super) tables: HashSet<StoreTable>,
-    /// Whether all that is declared may be evaluated, as SQLite's own check does.
+    /// Whether SQLite's integrity check may evaluate the expressions in the schema.
     pub(super) is_harmless: bool,
 }
 
-/// Compares the schema with a store's, with findings about all of it.
+/// Compares the schema with that of a new store, and adds a finding for each difference.
 ///
 /// # Errors
-/// [`Error::NoStore`](crate::store::error::Error::NoStore) where there is no table of a store at all; SQLite's errors.
+/// [`Error::NoStore`](crate::store::error::Error::NoStore) if the file has none of a store's tables; SQLite's errors.
 pub(super) fn check_schema(check: &Check<'_>, db: &Database) -> Result<SchemaCheck> {
     let read = || {
         let connection = db.connection()?;
@@ -170,7 +170,7 @@ fn compare(
         let table = table.unwrap_or(StoreTable::Database);
         let message = match kind {
             FindingKind::SchemaAltered => format!(
-                "{}. No command mends this: restore the store from a backup, or by state-sync",
+                "{}. No command repairs this: restore the store from a backup, or by state-sync",
                 difference.message
             ),
             _ => difference.message,
@@ -182,8 +182,8 @@ fn compare(
             check,
             StoreTable::Database,
             format!(
-                "there is no index {index}, without which some operations take longer. Opening the \
-                 store makes it"
+                "the index {index} is missing, which makes some operations slower. Opening the \
+                 store for writing creates it"
             ),
         );
     }
@@ -202,8 +202,8 @@ fn compare_columns(
             check,
             table,
             format!(
-                "there is no table {name}. A store of an older version lacks some, and gets them \
-                 when it is next opened; any other has lost it, and must be restored"
+                "the table {name} is missing. If an older version created the store, opening it \
+                 for writing adds the table; otherwise restore the store"
             ),
         );
         return false;
@@ -218,8 +218,8 @@ fn compare_columns(
                     check,
                     table,
                     format!(
-                        "the table {name} has no column {column}, so nothing in it was checked. \
-                         Was it written by another version of swing-store?"
+                        "the table {name} has no column {column}, so none of its rows were checked. \
+                         Did another version of swing-store create it?"
                     ),
                 );
             }
@@ -237,7 +237,7 @@ fn compare_columns(
                 check,
                 table,
                 format!(
-                    "the table {name} has a column {column} that no store has; exports leave it out"
+                    "the table {name} has a column {column} that no store has; exports omit it"
                 ),
             );
         }
@@ -245,7 +245,7 @@ fn compare_columns(
     complete
 }
 
-/// Looks for what keeps a table from holding what no store holds.
+/// Checks that a table has the constraints of a new store's table.
 fn compare_constraints(
     check: &Check<'_>,
     expected: &Schema,
@@ -265,7 +265,7 @@ fn compare_constraints(
                 check,
                 table,
                 format!(
-                    "the table {name} lacks the constraint {mark}, so it may hold marks that no \
+                    "the table {name} lacks the constraint {mark}, so it may hold values that no \
                      store has"
                 ),
             );
@@ -278,8 +278,8 @@ fn compare_constraints(
                 check,
                 table,
                 format!(
-                    "nothing keeps {index} unique, so there may be records that contradict one \
-                     another"
+                    "no constraint makes {index} unique, so the table may hold contradicting \
+                     records"
                 ),
             );
         }

@@ -1,10 +1,9 @@
-//! Heap snapshots: whether each image has its hash and sizes.
+//! Checks that each heap snapshot matches its hash and sizes.
 
 use rusqlite::params;
 
 use super::check::{Check, MAX_POSITION, bad_mark, check_id, integer, is_hash, mark, text};
 use super::finding::{Finding, FindingKind, StoreTable, brief};
-use super::jobs::Job;
 use super::remedy::RESTORE;
 use crate::store::database::Database;
 use crate::store::database::sql_text::SqlText;
@@ -14,7 +13,7 @@ use crate::store::gzip::Decompressor;
 use crate::store::records::mode::ArtifactMode;
 use crate::store::records::names;
 
-/// A snapshot whose contents are to be checked.
+/// A snapshot whose contents have to be checked.
 pub(super) struct SnapshotJob {
     row: i64,
     vat_id: Vec<u8>,
@@ -24,11 +23,11 @@ pub(super) struct SnapshotJob {
     compressed_size: Option<i64>,
 }
 
-/// Looks at all records, and hands on those that have contents.
+/// Checks all records, and sends those that have contents.
 pub(super) fn walk(
     check: &Check<'_>,
     db: &Database,
-    send: &mut dyn FnMut(Job) -> Result<()>,
+    send: &mut dyn FnMut(SnapshotJob) -> Result<()>,
 ) -> Result<()> {
     let mut statement = db.connection()?.prepare(
         "SELECT rowid, vatID, snapPos, inUse, hash, uncompressedSize, compressedSize,
@@ -37,7 +36,7 @@ pub(super) fn walk(
     )?;
     let mut rows = statement.query([])?;
     let mut vat_id = None;
-    // How many of the vat are in use.
+    // How many snapshots of the vat are in use.
     let mut in_use = 0;
     while let Some(row) = rows.next()? {
         check.go_on()?;
@@ -84,30 +83,30 @@ pub(super) fn walk(
             in_use += 1;
             if in_use == 2 {
                 let message = format!(
-                    "vat {} has more than one snapshot in use; a kernel takes one of them by \
-                     chance. {RESTORE}",
+                    "vat {} has more than one snapshot in use; a kernel would load an arbitrary \
+                     one. {RESTORE}",
                     brief(vat)
                 );
                 check.add(about(FindingKind::SnapshotInUseTwice, message));
             }
             if check.has(StoreTable::Spans) && !has_current_span(db, vat)? {
                 let message = format!(
-                    "a snapshot of vat {} is in use, but the vat has no current span to go on \
-                     from it. {RESTORE}",
+                    "a snapshot of vat {} is in use, but the vat has no current span that loads \
+                     it. {RESTORE}",
                     brief(vat)
                 );
                 check.add(about(FindingKind::SnapshotUnmatched, message));
             }
         }
         if !row.get::<_, bool>(7)? {
-            send(Job::Snapshot(SnapshotJob {
+            send(SnapshotJob {
                 row: row.get(0)?,
                 vat_id: vat.to_vec(),
                 snap_pos,
                 hash: hash.to_vec(),
                 uncompressed_size: integer(row.get_ref(5)?),
                 compressed_size: integer(row.get_ref(6)?),
-            }))?;
+            })?;
             continue;
         }
         check.count(|totals| totals.snapshots.pruned += 1);
@@ -123,7 +122,7 @@ pub(super) fn walk(
         }
         if marked && check.mode != ArtifactMode::Debug {
             let message = format!(
-                "the snapshot of vat {} that is in use has no contents, so the vat can't be \
+                "the snapshot in use of vat {} has no contents, so the vat cannot be \
                  loaded. {}",
                 brief(vat),
                 check.remedies.fill()
@@ -140,7 +139,7 @@ fn place(finding: Finding, vat_id: &[u8], snap_pos: i64) -> Finding {
     finding.artifact(names::snapshot_name(vat_id, snap_pos))
 }
 
-/// A row that lacks what makes it a record.
+/// Adds a finding for each column that makes a row unusable.
 fn report_types(check: &Check<'_>, row: &rusqlite::Row<'_>) -> Result<()> {
     let vat_id = text(row.get_ref(1)?).unwrap_or_default().to_vec();
     let number: i64 = row.get(0)?;
@@ -230,7 +229,7 @@ fn check_contents(check: &Check<'_>, db: &Database, job: &SnapshotJob) -> Result
                 add(
                     FindingKind::SnapshotGzip,
                     format!(
-                        "the snapshot can't be decompressed: {problem} (behind {size} bytes of \
+                        "the snapshot cannot be decompressed: {problem} (after {size} bytes of \
                          the image). {IF_IN_USE} {}",
                         check.remedies.replace()
                     ),
@@ -249,7 +248,7 @@ fn check_contents(check: &Check<'_>, db: &Database, job: &SnapshotJob) -> Result
         add(
             FindingKind::SnapshotHash,
             format!(
-                "the image has the hash {actual}, and should have {}. {IF_IN_USE} {}",
+                "the image has the hash {actual}, but the record says {}. {IF_IN_USE} {}",
                 brief(&job.hash),
                 check.remedies.replace()
             ),
@@ -265,8 +264,8 @@ fn check_contents(check: &Check<'_>, db: &Database, job: &SnapshotJob) -> Result
             add(
                 FindingKind::SnapshotSize,
                 format!(
-                    "{column} is {recorded}, and should be {actual}. The image is \
-                     whole; only statistics are wrong. {}",
+                    "{column} is {recorded}, and should be {actual}. The image is intact; only \
+                     statistics are wrong. {}",
                     check.remedies.replace()
                 ),
             );
@@ -275,4 +274,4 @@ fn check_contents(check: &Check<'_>, db: &Database, job: &SnapshotJob) -> Result
     Ok(())
 }
 
-const IF_IN_USE: &str = "If it is in use the vat can't be loaded.";
+const IF_IN_USE: &str = "If it is in use, the vat cannot be loaded.";

@@ -1,4 +1,4 @@
-//! The items of one span: whether all are there, and have the span's hash.
+//! Checks that the items of a span are complete and match the span's hash.
 
 use std::borrow::Cow;
 
@@ -7,50 +7,39 @@ use rusqlite::types::ValueRef;
 
 use super::check::{Check, integer, is_hash};
 use super::finding::{Finding, FindingKind, StoreTable, brief};
-use super::links;
-use super::links::LinkEntry;
+use super::links::{self, LinkEntry};
 use super::remedy::RESTORE;
-use super::transcripts::place;
+use super::span_job::{SpanJob, place};
 use crate::store::database::Database;
 use crate::store::database::sql_text::SqlText;
 use crate::store::encoding::hash::{Sha256, SpanHash};
 use crate::store::encoding::wtf8;
 use crate::store::error::Result;
 
-/// How much is hashed before it is asked whether to go on.
+/// How many bytes are hashed between two checks for an abort.
 const STEP_BYTES: usize = 256 << 10;
 
-/// A span whose items are to be checked.
-pub(super) struct SpanJob {
-    pub(super) vat_id: Vec<u8>,
-    pub(super) start_pos: i64,
-    pub(super) end_pos: i64,
-    pub(super) hash: Vec<u8>,
-    pub(super) is_current: bool,
-    pub(super) incarnation: i64,
-    /// Whether an export in the mode that is asked for has to have it.
-    pub(super) is_needed: bool,
-}
-
-/// What the items of a span come to.
+/// What reading a span's items found.
 struct Items {
     found: i64,
     bytes: u64,
-    /// The first position at which there is no item.
+    /// The first position without an item.
     missing: Option<i64>,
-    /// How often the items that are there are parted by such positions, begin or end with them.
+    /// The number of gaps, including one before the first item and one after the last.
     gaps: u64,
-    /// Whether every item is a text, so that there is a hash.
+    /// Whether every item is text. Otherwise the hash is meaningless.
     are_texts: bool,
     hash: SpanHash,
     first: LinkEntry,
-    /// The first item that a span of its kind can't have, and how many there are.
+    /// Items with a newline.
     newline: Run,
+    /// Items with a different incarnation than the span's.
     incarnation: Run,
+    /// Items that are not well-formed Unicode.
     not_unicode: Run,
 }
 
-/// The first of several items of a kind, and their number.
+/// The first position of several items, and their number.
 #[derive(Default)]
 struct Run {
     first: Option<i64>,
@@ -78,7 +67,7 @@ pub(super) fn check_span(check: &Check<'_>, db: &Database, span: &SpanJob) -> Re
 
 fn check_items(check: &Check<'_>, db: &Database, span: &SpanJob) -> Result<()> {
     let items = read(check, db, span)?;
-    // Bounds lie between 0 and the largest number, so this does not overflow.
+    // `Vat::fit` has checked the bounds, so this does not overflow.
     let expected = span.end_pos.saturating_sub(span.start_pos);
     check.count(|totals| {
         totals.items += items.found.unsigned_abs();
@@ -111,7 +100,7 @@ fn check_items(check: &Check<'_>, db: &Database, span: &SpanJob) -> Result<()> {
         add(
             FindingKind::SpanHash,
             format!(
-                "the items have the hash {}, and should have {}: one of them, or the record, was \
+                "the items have the hash {}, but the record says {}: an item or the record was \
                  changed. {}",
                 items.hash,
                 brief(&span.hash),
@@ -138,7 +127,7 @@ fn report_gap(check: &Check<'_>, span: &SpanJob, items: &Items, expected: i64) {
             add(
                 FindingKind::SpanPruned,
                 format!(
-                    "the {what} span has none of its {expected} items, which mode {} needs. {}",
+                    "the {what} span has none of its {expected} items, but mode {} needs them. {}",
                     check.mode.name(),
                     check.remedies.fill()
                 ),
@@ -146,14 +135,14 @@ fn report_gap(check: &Check<'_>, span: &SpanJob, items: &Items, expected: i64) {
         }
         return;
     }
-    // Pruning deletes from the beginning, and a large span in more than one transaction.
+    // Pruning deletes from the start, and deletes a large span in several transactions.
     let is_tail = items.gaps == 1 && items.missing == Some(span.start_pos);
     if is_tail && !span.is_current && !span.is_needed {
         add(
             FindingKind::SpanHalfPruned,
             format!(
-                "the historical span has the last {} of its {expected} items, as when a pruning is \
-                 under way, or was cut short. It counts as pruned. {}",
+                "the historical span has only the last {} of its {expected} items: a pruning is \
+                 running or was interrupted. The span counts as pruned. {}",
                 items.found,
                 check.remedies.prune()
             ),
@@ -163,8 +152,8 @@ fn report_gap(check: &Check<'_>, span: &SpanJob, items: &Items, expected: i64) {
     add(
         FindingKind::SpanIncomplete,
         format!(
-            "the {what} span has {} of its {expected} items, and lacks the one at {}. A span is \
-             there as a whole or not at all. {}",
+            "the {what} span has only {} of its {expected} items; the first missing one is at {}. \
+             {}",
             items.found,
             items.missing.unwrap_or(span.start_pos),
             check.remedies.replace()
@@ -172,7 +161,7 @@ fn report_gap(check: &Check<'_>, span: &SpanJob, items: &Items, expected: i64) {
     );
 }
 
-/// Reports what is wrong with items one by one, one finding for all of a kind.
+/// Adds one finding per kind of problem with single items.
 fn report_items(check: &Check<'_>, span: &SpanJob, items: &Items) {
     let report = |kind, run: &Run, what: String, why: &str| {
         let Some(first) = run.first else { return };
@@ -186,24 +175,27 @@ fn report_items(check: &Check<'_>, span: &SpanJob, items: &Items) {
     report(
         FindingKind::ItemNewline,
         &items.newline,
-        "has a newline in it".into(),
+        "has a newline".into(),
         &format!(
-            "In an artifact that is the end of an item, so the span can't be exported and imported \
-             again. No kernel writes such items: find out which tool did. {RESTORE}"
+            "A newline ends an item in an artifact, so the span cannot be imported from an export. \
+             No kernel writes such items: find out which tool did. {RESTORE}"
         ),
     );
     report(
         FindingKind::ItemIncarnation,
         &items.incarnation,
-        format!("is not of incarnation {}, as its span is", span.incarnation),
+        format!(
+            "has a different incarnation than its span ({})",
+            span.incarnation
+        ),
         &check.remedies.replace(),
     );
     report(
         FindingKind::NotUnicode,
         &items.not_unicode,
         "is not well-formed Unicode".into(),
-        "It reads back as another text, so the span can't be exported and imported again. Nothing \
-         need be done if the program that wrote it lives with that",
+        "It reads back as a different text, so the span cannot be imported from an export. No action \
+         is needed if the program that wrote it accepts that",
     );
 }
 
@@ -295,7 +287,7 @@ impl Items {
         if memchr::memchr(b'\n', item).is_some() {
             self.newline.add(position);
         }
-        // Far quicker than to look for what hashes take in another way.
+        // Much faster than a search for the surrogates that the hash encodes differently.
         let hashed = match std::str::from_utf8(item) {
             Ok(_) => Cow::Borrowed(item),
             Err(_) => {

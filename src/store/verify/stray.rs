@@ -1,4 +1,4 @@
-//! Items that belong to no span.
+//! Finds items that belong to no span.
 
 use rusqlite::types::Value;
 use rusqlite::{Params, params};
@@ -11,7 +11,7 @@ use crate::store::database::sql_text::SqlText;
 use crate::store::encoding::plural::{agree, plural};
 use crate::store::error::Result;
 
-/// Reports the items of a vat that a condition finds, as one.
+/// Adds one finding for all items of a vat that match `condition`.
 pub(super) fn report_strays(
     check: &Check<'_>,
     db: &Database,
@@ -34,9 +34,9 @@ pub(super) fn report_strays(
     let (count, first, last): (i64, Value, Value) = (count, first, last);
     if count > 0 {
         let message = format!(
-            "{} of vat {}, at positions {} to {}, in no span. No export takes \
-             them, and a span that comes to their place can't be written. If a span's record is \
-             missing (span-gap), adding that mends this, too. If not: {RESTORE}",
+            "{} of vat {}, at positions {} to {}, in no span. Exports omit them, and a span \
+             that reaches their positions cannot be written. If a span's record is missing \
+             (span-gap), adding it also repairs this. Otherwise: {RESTORE}",
             plural(count, "item"),
             brief(vat_id),
             show(&first),
@@ -60,17 +60,17 @@ fn show(position: &Value) -> String {
         Value::Integer(number) => number.to_string(),
         Value::Real(number) => number.to_string(),
         Value::Null => "NULL".into(),
-        Value::Text(_) | Value::Blob(_) => "that are no numbers".into(),
+        Value::Text(_) | Value::Blob(_) => "that are not numbers".into(),
     }
 }
 
-/// Reports the items of vats that have no spans at all, and of what is no vat.
+/// Adds findings for the items of vats without spans, and for items whose vat ID is not text.
 pub(super) fn report_vats_without_spans(check: &Check<'_>, db: &Database) -> Result<()> {
     let mut after: Option<Vec<u8>> = None;
     loop {
         check.go_on()?;
         let op = if after.is_none() { ">=" } else { ">" };
-        // Steps from vat to vat, however many items each has.
+        // One step per vat, regardless of its number of items.
         let sql = format!(
             "SELECT vatID FROM transcriptItems WHERE vatID {op} ? AND vatID < x''
              ORDER BY vatID LIMIT 1"
@@ -89,7 +89,7 @@ pub(super) fn report_vats_without_spans(check: &Check<'_>, db: &Database) -> Res
         }
         after = Some(vat_id);
     }
-    // NULL comes before all texts, blobs behind them.
+    // NULL sorts before all text, and blobs after it.
     let nameless: Option<i64> = db.peek_value(
         "SELECT (SELECT COUNT(*) FROM transcriptItems WHERE vatID IS NULL)
               + (SELECT COUNT(*) FROM transcriptItems WHERE vatID >= x'')",

@@ -1,45 +1,43 @@
-//! Transcript spans: whether the records of each vat fit together.
+//! Checks that the span records of each vat are consistent.
 //!
-//! All records are read in the order of vats and positions, on one connection; the items of each
-//! span are for other threads to look at.
+//! One connection reads all records in the order of vats and positions. Other threads check the
+//! items of each span.
 
 use rusqlite::params;
 
 use super::check::{Check, MAX_POSITION, bad_mark, check_id, integer, mark, text};
 use super::finding::{Finding, FindingKind, StoreTable, brief};
-use super::jobs::Job;
 use super::kernel_vats::KernelVats;
-use super::span::SpanJob;
+use super::span_job::{SpanJob, place};
 use super::stray::{report_strays, report_vats_without_spans};
 use crate::store::database::Database;
 use crate::store::database::sql_text::SqlText;
 use crate::store::error::Result;
 use crate::store::records::mode::ArtifactMode;
-use crate::store::records::names;
 
-/// Where the walk is in a vat.
+/// The state of the walk within a vat.
 struct Vat {
     id: Vec<u8>,
     /// The positions and incarnations of its current spans.
     current: Vec<(i64, i64)>,
     /// The first position of the current incarnation.
     incarnation_start: i64,
-    /// Up to where positions belong to spans.
+    /// The end position, exclusive, of the spans so far.
     covered_to: i64,
     last_start: i64,
     last_incarnation: i64,
 }
 
-/// Looks at all spans, and hands each on for its items to be checked.
+/// Checks all span records, and sends each span for a check of its items.
 pub(super) fn walk(
     check: &Check<'_>,
     db: &Database,
-    send: &mut dyn FnMut(Job) -> Result<()>,
+    send: &mut dyn FnMut(SpanJob) -> Result<()>,
 ) -> Result<()> {
     let mut kernel_vats = KernelVats::read(check, db)?;
     let outcome = walk_spans(check, db, &mut kernel_vats, send);
-    let whole = check.tolerate(outcome, |finding| finding, StoreTable::Spans)?;
-    if whole.is_some() {
+    let complete = check.tolerate(outcome, |finding| finding, StoreTable::Spans)?;
+    if complete.is_some() {
         kernel_vats.report_rest(check, db)?;
     }
     if check.has(StoreTable::Items) {
@@ -53,7 +51,7 @@ fn walk_spans(
     check: &Check<'_>,
     db: &Database,
     kernel_vats: &mut KernelVats,
-    send: &mut dyn FnMut(Job) -> Result<()>,
+    send: &mut dyn FnMut(SpanJob) -> Result<()>,
 ) -> Result<()> {
     let mut statement = db.connection()?.prepare(
         "SELECT rowid, vatID, startPos, endPos, hash, isCurrent, incarnation
@@ -99,7 +97,7 @@ fn walk_spans(
             is_needed: vat.needs(check.mode, start_pos, is_current.unwrap_or(false)),
         };
         if vat.fit(check, db, &span)? && check.has(StoreTable::Items) {
-            send(Job::Span(span))?;
+            send(span)?;
         } else {
             check.monitor.finish_piece();
         }
@@ -108,12 +106,6 @@ fn walk_spans(
         Some(vat) => vat.finish(check, db, kernel_vats),
         None => Ok(()),
     }
-}
-
-/// Says which span a finding is about.
-pub(super) fn place(finding: Finding, vat_id: &[u8], start_pos: i64, end_pos: i64) -> Finding {
-    let finding = finding.of(vat_id).at(start_pos);
-    finding.artifact(names::span_name(vat_id, start_pos, end_pos))
 }
 
 impl Vat {
@@ -125,7 +117,7 @@ impl Vat {
             params![SqlText(id)],
             |row| Ok((integer(row.get_ref(0)?), integer(row.get_ref(1)?))),
         )?;
-        // What is of the wrong type has its own finding.
+        // A wrong type has its own finding.
         let current: Vec<_> = current
             .into_iter()
             .filter_map(|(start, incarnation)| Some((start?, incarnation?)))
@@ -156,7 +148,7 @@ impl Vat {
         })
     }
 
-    /// Whether an export in this mode has to have this span's items.
+    /// Whether an export in this mode requires the span's items.
     fn needs(&self, mode: ArtifactMode, start_pos: i64, is_current: bool) -> bool {
         match mode {
             ArtifactMode::Operational => is_current,
@@ -166,7 +158,7 @@ impl Vat {
         }
     }
 
-    /// Looks whether a span goes with those before it; false if it has no place at all.
+    /// Checks a span against the ones before it. Returns false if its bounds are impossible.
     fn fit(&mut self, check: &Check<'_>, db: &Database, span: &SpanJob) -> Result<bool> {
         let (start_pos, end_pos) = (span.start_pos, span.end_pos);
         let add = |kind, message: String| {
@@ -178,8 +170,8 @@ impl Vat {
             add(
                 FindingKind::IncarnationBack,
                 format!(
-                    "the span is of incarnation {} of vat {}, and one before it is of {}. \
-                     Incarnations only grow; restore the store",
+                    "the span has incarnation {} of vat {}, but an earlier span has {}. \
+                     Incarnations never decrease; restore the store",
                     span.incarnation,
                     vat(),
                     self.last_incarnation
@@ -192,7 +184,7 @@ impl Vat {
             add(
                 FindingKind::SpanBounds,
                 format!(
-                    "the span of vat {} goes from {start_pos} to {end_pos}, which no span does. \
+                    "the span of vat {} goes from {start_pos} to {end_pos}, which is impossible. \
                      Restore the store",
                     vat()
                 ),
@@ -203,8 +195,8 @@ impl Vat {
             add(
                 FindingKind::SpanGap,
                 format!(
-                    "the positions {} to {} of vat {} belong to no span: a record is missing, \
-                     whose hash is part of the export data. {}",
+                    "no span covers the positions {} to {} of vat {}: a record is missing, whose \
+                     hash is part of the export data. {}",
                     self.covered_to,
                     start_pos.saturating_sub(1),
                     vat(),
@@ -221,7 +213,7 @@ impl Vat {
             add(
                 FindingKind::SpanOverlap,
                 format!(
-                    "the span of vat {} begins at {start_pos}, but spans before it go up to {}. \
+                    "the span of vat {} starts at {start_pos}, but earlier spans end at {}. \
                      Restore the store",
                     vat(),
                     self.covered_to
@@ -232,17 +224,17 @@ impl Vat {
         Ok(true)
     }
 
-    /// Looks at the vat as a whole, when all of its spans were seen.
+    /// Checks the vat as a whole, after its last span.
     fn finish(self, check: &Check<'_>, db: &Database, kernel_vats: &mut KernelVats) -> Result<()> {
         let vat = brief(&self.id);
-        let lives = kernel_vats.take(&self.id);
+        let is_live = kernel_vats.take(&self.id);
         match self.current[..] {
-            // So it is with a vat that was terminated, and whose remains are being deleted.
-            [] if !lives => {}
+            // A terminated vat whose data the kernel is deleting.
+            [] if !is_live => {}
             [] => {
                 let message = format!(
-                    "the kernel has the vat {vat}, which is not terminated, but none of its spans \
-                     is current, so it can't be loaded. Restore the store"
+                    "the kernel has not terminated vat {vat}, but the vat has no current span, so \
+                     it cannot be loaded. Restore the store"
                 );
                 let finding =
                     Finding::new(FindingKind::CurrentSpanMissing, StoreTable::Spans, message);
@@ -250,8 +242,8 @@ impl Vat {
             }
             [(start_pos, _)] if start_pos < self.last_start => {
                 let message = format!(
-                    "the current span of vat {vat} begins at {start_pos}, but there is one at {} \
-                     behind it. Restore the store",
+                    "the current span of vat {vat} starts at {start_pos}, but a later span starts \
+                     at {}. Restore the store",
                     self.last_start
                 );
                 let finding =
@@ -261,7 +253,7 @@ impl Vat {
             [_] => {}
             [(start_pos, _), ..] => {
                 let message = format!(
-                    "vat {vat} has {} current spans; a kernel goes on with one of them by chance. \
+                    "vat {vat} has {} current spans; a kernel would continue an arbitrary one. \
                      Restore the store",
                     self.current.len()
                 );
@@ -271,15 +263,15 @@ impl Vat {
             }
         }
         if check.has(StoreTable::Items) {
-            let behind = "AND position >= ?";
+            let after = "AND position >= ?";
             let range = params![SqlText(&self.id), self.covered_to];
-            report_strays(check, db, &self.id, behind, range)?;
+            report_strays(check, db, &self.id, after, range)?;
         }
         Ok(())
     }
 }
 
-/// A row that lacks what makes it a record.
+/// Adds a finding for each column that makes a row unusable.
 fn report_types(check: &Check<'_>, row: &rusqlite::Row<'_>) -> Result<()> {
     let vat_id = text(row.get_ref(1)?).unwrap_or_default().to_vec();
     let number: i64 = row.get(0)?;
@@ -291,9 +283,10 @@ fn report_types(check: &Check<'_>, row: &rusqlite::Row<'_>) -> Result<()> {
         (6, "incarnation", false),
     ] {
         let found = row.get_ref(index)?;
-        let (is_right, wanted) = match is_text {
-            true => (text(found).is_some(), "a text"),
-            false => (integer(found).is_some(), "a whole number"),
+        let (is_right, wanted) = if is_text {
+            (text(found).is_some(), "a text")
+        } else {
+            (integer(found).is_some(), "a whole number")
         };
         if !is_right {
             let column = format!("in row {number}, {column}");

@@ -1,10 +1,10 @@
-//! Contents that are not what their hashes say, or that no export could carry.
+//! Contents that do not match their hashes, or that cannot be exported.
 
 use super::*;
 
 #[test]
-fn a_pruning_that_was_cut_short_is_told_from_damage() {
-    // The vat's span from 0 to 5 is of an earlier incarnation.
+fn an_interrupted_pruning_is_distinguished_from_damage() {
+    // The vat's span from 0 to 5 belongs to an earlier incarnation.
     let left = |gone: &str| {
         Kernel::new().sql(&format!(
             "DELETE FROM transcriptItems WHERE vatID = 'v2' AND position IN ({gone})"
@@ -81,7 +81,7 @@ fn altered_contents_are_found() {
     one(&pruned, Operational, FindingKind::BadValue, "v1", Some(0));
 
     let of = |change: &str| format!("UPDATE snapshots SET {change} WHERE vatID = 'v2'");
-    // The span that loads it knows better, too.
+    // The span that loads it has the right hash, too.
     let both = [
         (FindingKind::LoadUnmatched, "v2", Some(5)),
         (FindingKind::SnapshotHash, "v2", Some(4)),
@@ -153,7 +153,7 @@ fn altered_contents_are_found() {
 }
 
 #[test]
-fn items_that_can_not_be_exported_are_found() {
+fn items_that_cannot_be_exported_are_found() {
     for (item, kind) in [
         ("a\nb", FindingKind::ItemNewline),
         ("\\ud800", FindingKind::NotUnicode),

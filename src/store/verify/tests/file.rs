@@ -1,4 +1,4 @@
-//! Files: other schemas, damaged pages, no stores; and how much is told of them.
+//! Findings about the file: other schemas, damaged pages, files that are no stores; and limits.
 
 use super::*;
 
@@ -52,7 +52,7 @@ fn other_schemas_are_found() {
         found.len() > 3 && found.ends_with(&[altered]) && !found.contains(&missing),
         "{found:?}"
     );
-    // Nothing keeps the marks unique there.
+    // No constraint makes the marks unique in this table.
     let twice = format!(
         "{bare} UPDATE transcriptSpans SET isCurrent = 1 WHERE vatID = 'v2' AND startPos >= 5"
     );
@@ -97,7 +97,7 @@ fn damaged_pages_are_findings_and_the_rest_is_checked() {
         let at = page as usize * 4096 + if page == 0 { 100 } else { 0 };
         bytes[at..(page as usize + 1) * 4096].fill(0xA5);
         std::fs::write(file(&kernel), bytes).unwrap();
-        // Whatever is on the page, there is a report.
+        // There is a report whichever page is damaged.
         let report = kernel.verify(Operational);
         unsound += u64::from(!report.is_sound());
         assert_eq!(
@@ -124,7 +124,7 @@ fn other_files_are_no_stores() {
         let options = VerifyOptions::default();
         let error = verify_store(directory.path(), &options, &Monitor::default()).unwrap_err();
         let files = std::fs::read_dir(directory.path()).unwrap().count();
-        assert_eq!(files, 1, "no file is made beside it");
+        assert_eq!(files, 1, "no other file is created");
         error
     };
     for sql in ["", "CREATE TABLE t (x)"] {
@@ -144,7 +144,7 @@ fn aborting_ends_it() {
 }
 
 #[test]
-fn names_that_are_no_text_are_damage() {
+fn column_names_that_are_not_text_are_damage() {
     let kernel = Kernel::new();
     let file = file_in_directory(kernel.directory.path());
     let mut bytes = std::fs::read(&file).unwrap();

@@ -1,4 +1,4 @@
-//! Each kind of finding, in a store that has just that wrong.
+//! Each kind of finding, in a store with just that problem.
 
 mod contents;
 mod file;
@@ -16,7 +16,8 @@ use crate::store::substores::{Store, StoreOptions};
 
 const BUNDLE: &str = r#"{"moduleFormat":"nestedEvaluate","source":"1"}"#;
 
-/// A store as a kernel leaves it: spans, an upgrade, snapshots in use and not, a terminated vat.
+/// A store as a kernel leaves it: spans, an upgrade, current and historical snapshots, and a
+/// terminated vat.
 struct Kernel {
     directory: tempfile::TempDir,
 }
@@ -47,7 +48,7 @@ fn image(seed: u8) -> crate::store::gzip::Compressed {
     compressor.finish().unwrap()
 }
 
-/// Ends a span with a snapshot of the worker, which the next one loads.
+/// Ends a span with a snapshot of the worker, which the next span loads.
 fn snapshot(store: &mut Store, vat_id: &[u8], position: i64, seed: u8) {
     store
         .add_item(vat_id, entry("save-snapshot", "{}").as_bytes())
@@ -82,13 +83,13 @@ impl Kernel {
                 let item = entry("message", &number.to_string());
                 store.add_item(vat_id, item.as_bytes()).unwrap();
             }
-            // The kernel counts the snapshot's own entry, others do not.
+            // The position of the entry that saves it, as the kernel records it.
             snapshot(&mut store, vat_id, 4, vat_id[1]);
             store
                 .add_item(vat_id, entry("message", "7").as_bytes())
                 .unwrap();
         }
-        // 0 to 5, 5 to 7, 7 to 9, of which the last is of the next incarnation.
+        // Spans 0 to 5, 5 to 7 and 7 to 9; the last belongs to the next incarnation.
         store.stop_using_last_snapshot(b"v2").unwrap();
         store.rollover(b"v2", true).unwrap();
         store
@@ -130,7 +131,7 @@ impl Kernel {
         self.verify_as(&options)
     }
 
-    /// The kinds that are found, and where.
+    /// Asserts the kinds and places of all findings.
     #[track_caller]
     fn finds(self, mode: ArtifactMode, expected: &[(FindingKind, &str, Option<i64>)]) -> Report {
         let report = self.verify(mode);
@@ -158,15 +159,15 @@ impl Kernel {
     }
 }
 
-/// Whether a finding names a command, or says that there is none. Of the schema and what exports
-/// lack the message says by itself what to do.
+/// Whether a finding names a command, or says that none helps. Schema and export findings say what
+/// to do in other words.
 fn says_what_to_do(finding: &Finding) -> bool {
     let by_itself = [
         FindingKind::SchemaMissing,
         FindingKind::SchemaDiffers,
         FindingKind::Incomplete,
     ];
-    let advice = ["`swing-store ", "estore", "Nothing need be done"];
+    let advice = ["`swing-store ", "estore", "No action is needed"];
     by_itself.contains(&finding.kind) || advice.iter().any(|words| finding.message.contains(words))
 }
 
@@ -180,7 +181,7 @@ fn messages(report: &Report) -> String {
         .join("\n")
 }
 
-/// Alters a store with SQL, and looks for just this kind in one mode.
+/// Alters a store with SQL, and asserts that a verification in `mode` finds only this.
 #[track_caller]
 fn one(
     sql: &str,
@@ -241,7 +242,7 @@ fn the_number_of_threads_makes_no_difference() {
 }
 
 #[test]
-fn pruned_history_is_missed_where_a_mode_needs_it() {
+fn pruned_history_is_found_if_the_mode_needs_it() {
     let prune = |vat: &str, range: &str| {
         Kernel::new().sql(&format!(
             "DELETE FROM transcriptItems WHERE vatID = '{vat}' AND {range}"

@@ -1,12 +1,12 @@
-//! Records, keys and values that do not fit together.
+//! Inconsistent records, keys and values.
 
 use super::*;
 
 #[test]
-fn records_that_do_not_fit_together_are_found() {
+fn inconsistent_records_are_found() {
     let spans = |change: &str| format!("UPDATE transcriptSpans SET {change}");
     let v3 = "WHERE vatID = 'v3' AND startPos = 5";
-    // Two items of the span are left over.
+    // Two items of the span remain.
     let sql = format!("DELETE FROM transcriptSpans {v3}");
     one(&sql, Debug, FindingKind::StrayItem, "v3", Some(5));
     let sql = "DELETE FROM transcriptSpans WHERE vatID = 'v3' AND startPos = 0;
@@ -17,7 +17,7 @@ fn records_that_do_not_fit_together_are_found() {
         spans("startPos = 4")
     );
     one(&sql, Debug, FindingKind::SpanOverlap, "v3", Some(4));
-    // Its place is not covered then, either.
+    // The span does not cover its positions either.
     let sql = format!(
         "DELETE FROM transcriptItems WHERE vatID = 'v3' AND position >= 5; {} {v3}",
         spans("endPos = 3")
@@ -190,7 +190,8 @@ fn snapshots_that_no_span_loads_are_found() {
     Kernel::new()
         .sql(&snapshots("snapPos = 5 WHERE vatID = 'v1'"))
         .finds(Operational, &[]);
-    // Another vat's, which is sound by itself, and a historical span that knows better.
+    // Another vat's snapshot, intact by itself, in place of the one that a current and a historical
+    // span load.
     let other = "UPDATE snapshots SET (hash, uncompressedSize, compressedSize, compressedSnapshot) =
                  (SELECT hash, uncompressedSize, compressedSize, compressedSnapshot FROM snapshots WHERE vatID = 'v3')";
     one(
@@ -210,7 +211,7 @@ fn snapshots_that_no_span_loads_are_found() {
     Kernel::new()
         .sql("DELETE FROM snapshots WHERE inUse IS NULL")
         .finds(Archival, &[]);
-    // The span's items are pruned: its place alone can be compared.
+    // The span's items are pruned, so only its position can be compared.
     let pruned = "DELETE FROM transcriptItems WHERE vatID = 'v1' AND position >= 5";
     Kernel::new().sql(pruned).finds(Debug, &[]);
     one(
@@ -230,7 +231,7 @@ fn snapshots_that_no_span_loads_are_found() {
 }
 
 #[test]
-fn keys_of_no_kernel_are_found() {
+fn keys_that_no_kernel_writes_are_found() {
     one(
         "INSERT INTO kvStore VALUES (x'00', 'x')",
         Operational,
