@@ -161,7 +161,7 @@ test('malformed and missing items are reported with their positions', async t =>
     [12, 'unknown', 'its save-snapshot has no snapshotID in its result'],
     [13, 'unknown', 'it is not JSON'],
     [18, 'shutdown-worker', undefined],
-    [19, 'unknown', 'it has 2000052 bytes, which is too many to look into'],
+    [19, 'unknown', 'it has 2000052 bytes, which is too long to parse'],
     [21, 'unknown', 'it has no text'],
     [22, 'pruned', 'transcript.v6.22.26'],
     [25, 'pruned', 'transcript.v6.22.26'],
@@ -271,7 +271,7 @@ test('a plan of a pruned incarnation lists what is missing', async t => {
   t.deepEqual(first.missing, [transcript('v6.0.4'), transcript('v6.4.9')]);
   t.deepEqual(first.start, { kind: 'unknown', position: 0 });
   t.deepEqual(first.problems, [
-    'the item at 0 should say what the worker is started from: it is not there; the artifact transcript.v6.0.4 has it',
+    'the item at 0 should say what the worker is started from: it was pruned; the artifact transcript.v6.0.4 contains it',
   ]);
   // The snapshot's record still says which one it was.
   const late = await history.replayPlan('v6', { incarnation: 0, from: 'snapshot' });

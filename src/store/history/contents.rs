@@ -1,10 +1,10 @@
-//! Snapshots and bundles: what is recorded of them, and whether their contents are there.
+//! The records of snapshots and bundles, and whether their contents are present.
 
 use rusqlite::{Row, params};
 use serde::Serialize;
 
+use super::handle::{History, readable};
 use super::spans::Populated;
-use super::{History, readable};
 use crate::store::database::Database;
 use crate::store::database::sql_text::SqlText;
 use crate::store::encoding::wtf8;
@@ -16,23 +16,23 @@ use crate::store::substores::kernel_keys::{BUNDLE_PREFIX, NAMED_BUNDLE_PREFIX};
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SnapshotSummary {
-    /// the vat
+    /// The vat.
     #[serde(rename = "vatID")]
     pub vat_id: String,
-    /// the position of the `save-snapshot` in the vat's transcript; the span that begins with
-    /// loading the snapshot starts behind it
+    /// The position of the `save-snapshot` in the vat's transcript; the span that loads the
+    /// snapshot starts at the next position.
     pub snap_pos: i64,
     /// SHA-256 of the uncompressed image
     pub hash: String,
-    /// whether the vat's worker is started from it
+    /// Whether it is in use, so that the vat's worker starts from it.
     pub in_use: bool,
-    /// whether its image is there, all of it or nothing
+    /// Whether its image is present; never [`Populated::Some`].
     pub populated: Populated,
-    /// bytes of the image, if they were noted
+    /// The size of the image in bytes, if recorded.
     pub uncompressed_size: Option<i64>,
-    /// bytes of the image in the file, if they were noted
+    /// The size of the compressed image in bytes, if recorded.
     pub compressed_size: Option<i64>,
-    /// the artifact that has the image
+    /// The name of its artifact.
     pub artifact: String,
 }
 
@@ -49,9 +49,10 @@ impl SnapshotSummary {
             snap_pos,
             hash: readable(row.get_ref(2)?.as_bytes()?),
             in_use: row.get::<_, Option<i64>>(3)?.unwrap_or(0) != 0,
-            populated: match row.get(4)? {
-                true => Populated::All,
-                false => Populated::None,
+            populated: if row.get(4)? {
+                Populated::All
+            } else {
+                Populated::None
             },
             uncompressed_size: row.get(5)?,
             compressed_size: row.get(6)?,
@@ -59,13 +60,13 @@ impl SnapshotSummary {
     }
 }
 
-/// Where a bundle's contents are.
+/// Where the contents of a bundle are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum BundlePlace {
-    /// in the bundle store
+    /// In the bundle store.
     BundleStore,
-    /// in the key-value store, where kernels kept them before there was a bundle store
+    /// In the key-value store, which kernels used before the bundle store existed.
     KvStore,
 }
 
@@ -73,23 +74,23 @@ pub enum BundlePlace {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BundleInfo {
-    /// its ID
+    /// Its ID.
     #[serde(rename = "bundleID")]
     pub bundle_id: String,
-    /// the names under which the kernel knows it
+    /// The names that the kernel has for it.
     pub names: Vec<String>,
-    /// where its contents are; `None` if only its record is there
+    /// Where its contents are stored; `None` if it has only a record.
     pub stored_in: Option<BundlePlace>,
-    /// how many bytes its contents have in the file
+    /// The size of its contents in bytes.
     pub bytes: Option<i64>,
-    /// the artifact that has its contents
+    /// The name of its artifact.
     pub artifact: String,
 }
 
 impl Database {
-    /// Where a bundle's contents are, and how many bytes they have there.
+    /// Finds the contents of a bundle: where they are stored, and their size in bytes.
     pub(super) fn find_bundle(&self, bundle_id: &[u8]) -> Result<Option<(BundlePlace, i64)>> {
-        // An empty text is none.
+        // An empty text counts as missing.
         let stored: Option<Option<i64>> = self.peek_value(
             "SELECT CASE WHEN typeof(bundle) = 'blob' OR octet_length(bundle) > 0
                     THEN octet_length(bundle) END
@@ -107,7 +108,7 @@ impl Database {
         Ok(stored.flatten().map(|bytes| (BundlePlace::KvStore, bytes)))
     }
 
-    /// The snapshot of a vat at a position.
+    /// Returns the snapshot of a vat at a position.
     pub(super) fn find_snapshot_at(
         &self,
         vat_id: &str,
@@ -123,7 +124,7 @@ impl Database {
         )
     }
 
-    /// The latest snapshot of a vat that has this hash.
+    /// Returns the latest snapshot of a vat with this hash.
     pub(super) fn find_snapshot_of_hash(
         &self,
         vat_id: &str,
@@ -142,7 +143,7 @@ impl Database {
 }
 
 impl History {
-    /// The snapshots of a vat, or of all, by vat and position.
+    /// Returns the snapshots of a vat, or of all vats, in the order of vats and positions.
     ///
     /// # Errors
     /// [`Error::History`](crate::store::error::Error::History) after [`History::close`]; SQLite's errors.
@@ -162,8 +163,8 @@ impl History {
         })
     }
 
-    /// All bundles, by ID: those that the bundle store has, or has a record of, and those that are
-    /// in the key-value store.
+    /// Returns all bundles in the order of their IDs: those in the bundle store, including records
+    /// without contents, and those in the key-value store.
     ///
     /// # Errors
     /// [`Error::History`](crate::store::error::Error::History) after [`History::close`]; SQLite's errors.

@@ -1,12 +1,12 @@
-//! What an item of a transcript says: pseudo-deliveries, by which the kernel notes how a worker
-//! began and ended, and ordinary ones.
+//! Parses transcript items: pseudo-deliveries, with which the kernel records how a worker started
+//! and ended, and ordinary deliveries.
 
 use rusqlite::params;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::handle::{History, readable};
 use super::spans::SpanInfo;
-use super::{History, readable};
 use crate::store::database::Database;
 use crate::store::database::sql_text::SqlText;
 use crate::store::encoding::json::Json;
@@ -15,19 +15,19 @@ use crate::store::substores::delivery;
 use crate::store::substores::delivery::Delivery;
 use crate::store::tasks::monitor::{Monitor, Stage};
 
-/// The longest item that is looked into, in bytes. The kernel's pseudo-deliveries have hundreds.
+/// The longest item that is parsed, in bytes. The kernel's pseudo-deliveries have hundreds.
 const MAX_BYTES: i64 = 1 << 20;
 
-/// How deep a value may be nested that is passed on.
+/// The deepest nesting of a value in a result.
 const MAX_DEPTH: usize = 100;
 
-/// A JSON value that is passed on as it was found.
+/// A JSON value from the store, unchanged.
 #[derive(Debug, Clone, Serialize)]
 #[serde(transparent)]
 pub struct JsonText(Box<RawValue>);
 
 impl JsonText {
-    /// `None` for what is nested deeper than anything that a kernel writes.
+    /// `None` if the value is nested deeper than anything that a kernel writes.
     pub(super) fn new(json: &Json) -> Option<JsonText> {
         if json.is_deeper_than(MAX_DEPTH) {
             return None;
@@ -42,52 +42,52 @@ impl JsonText {
     }
 }
 
-/// What an item says.
+/// The meaning of an item.
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Entry {
     /// A worker was started from bundles.
     #[serde(rename_all = "camelCase")]
     InitializeWorker {
-        /// the vat's bundle; `None` if it has no ID
+        /// The vat's bundle; `None` if it has no ID.
         #[serde(rename = "bundleID")]
         bundle_id: Option<String>,
-        /// the worker's type, and the IDs of its own bundles
+        /// The worker's type, and the IDs of its own bundles.
         worker_options: JsonText,
     },
     /// A worker was started from a heap snapshot.
     LoadSnapshot {
-        /// the snapshot's hash
+        /// The snapshot's hash.
         #[serde(rename = "snapshotID")]
         snapshot_id: String,
     },
     /// A heap snapshot was made.
     SaveSnapshot {
-        /// the snapshot's hash
+        /// The snapshot's hash.
         #[serde(rename = "snapshotID")]
         snapshot_id: String,
     },
-    /// The worker was shut down, because the vat was upgraded.
+    /// The worker was shut down because the vat was upgraded.
     ShutdownWorker,
     /// A delivery to the vat.
     Delivery {
-        /// its kind: `message`, `notify`, `startVat`, …
+        /// Its kind: `message`, `notify`, `startVat`, ….
         delivery: String,
     },
     /// Something that no kernel writes.
     Unknown {
-        /// what is wrong with it
+        /// The problem.
         problem: String,
     },
-    /// The item is not there.
+    /// The item was pruned.
     Pruned {
-        /// the artifact that has it
+        /// The name of the artifact that contains it.
         artifact: String,
     },
 }
 
 impl Entry {
-    /// What an item's text says.
+    /// Parses an item.
     pub(super) fn parse(item: &[u8]) -> Entry {
         let unknown = |problem: &str| Entry::Unknown {
             problem: problem.to_owned(),
@@ -127,7 +127,7 @@ impl Entry {
         }
     }
 
-    /// What the item at a position of a span says.
+    /// Reads and parses the item at a position of a span.
     pub(super) fn read(db: &Database, span: &SpanInfo, position: i64) -> Result<Entry> {
         let found = db.peek_row(
             "SELECT octet_length(item), CASE WHEN octet_length(item) <= ?3 THEN item END
@@ -139,7 +139,7 @@ impl Entry {
                 Ok(match (item, bytes) {
                     (Some(item), _) => Entry::parse(item),
                     (None, Some(bytes)) => Entry::Unknown {
-                        problem: format!("it has {bytes} bytes, which is too many to look into"),
+                        problem: format!("it has {bytes} bytes, which is too long to parse"),
                     },
                     (None, None) => Entry::Unknown {
                         problem: "it has no text".into(),
@@ -153,24 +153,24 @@ impl Entry {
     }
 }
 
-/// An entry at the beginning or the end of a span.
+/// A first or last entry of a span.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PseudoDelivery {
-    /// its position in the vat's transcript
+    /// The position in the vat's transcript.
     pub position: i64,
-    /// the incarnation that it belongs to
+    /// The incarnation.
     pub incarnation: i64,
-    /// the span that it belongs to, by its first position
+    /// The first position of its span.
     pub span_start: i64,
-    /// what it says
+    /// The entry.
     #[serde(flatten)]
     pub entry: Entry,
 }
 
 impl History {
-    /// What the first and the last item of a span say; `None` twice for an empty span, and once for
-    /// one of a single item.
+    /// Parses the first and the last item of a span. Both are `None` for an empty span, and the
+    /// second one is `None` for a span of one item.
     ///
     /// # Errors
     /// [`Error::History`](crate::store::error::Error::History) after [`History::close`]; SQLite's errors.
@@ -183,9 +183,9 @@ impl History {
         }
     }
 
-    /// The pseudo-deliveries of a vat, in order. Only the first and the last item of each span
-    /// are looked at, which is where the kernel puts them. An ordinary delivery is listed where
-    /// the kernel would not have put one, at the beginning of a span.
+    /// Returns the pseudo-deliveries of a vat, in order. Only the first and the last item of each
+    /// span are read, because the kernel puts pseudo-deliveries nowhere else. The result includes an
+    /// ordinary delivery at the start of a span, where the kernel puts none.
     ///
     /// # Errors
     /// [`Error::History`](crate::store::error::Error::History) if the store has no transcript of the vat;
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn pseudo_deliveries_are_taken_apart() {
+    fn pseudo_deliveries_are_parsed() {
         assert_eq!(
             json(
                 r#"{"d":["initialize-worker",{"source":{"bundleID":"b1-0"},"workerOptions":{"type":"xsnap","bundleIDs":["b0-1"]}}],"sc":[],"r":{"status":"ok"}}"#
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_kernel_writes_is_reported_as_such() {
+    fn items_that_no_kernel_writes_are_unknown() {
         let deep = format!(
             r#"{{"d":["initialize-worker",{{"workerOptions":{{"a":{}{}}}}}]}}"#,
             "[".repeat(100_000),

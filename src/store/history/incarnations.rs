@@ -1,9 +1,10 @@
-//! Incarnations: what a vat was between two upgrades.
+//! Incarnations: the periods of a vat between upgrades.
 
 use serde::Serialize;
 
+use super::entry::Entry;
+use super::handle::History;
 use super::spans::{Populated, SpanInfo};
-use super::{Entry, History};
 use crate::store::error::Result;
 use crate::store::tasks::monitor::Monitor;
 
@@ -11,37 +12,37 @@ use crate::store::tasks::monitor::Monitor;
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Incarnation {
-    /// its number; a vat's first one is 0
+    /// Its number; the first incarnation of a vat is 0.
     pub incarnation: i64,
-    /// its first position
+    /// Its first position.
     pub start_pos: i64,
-    /// the position behind its last
+    /// Its end position, exclusive.
     pub end_pos: i64,
-    /// whether it is the one that goes on
+    /// Whether it is the vat's current incarnation.
     pub is_current: bool,
-    /// how many spans it has
+    /// The number of its spans.
     pub spans: usize,
-    /// of how many of them all items are there
+    /// The number of spans whose items are all present.
     pub populated_spans: usize,
-    /// how many of its items are there
+    /// The number of items present.
     pub items: i64,
-    /// how many bytes those items have in the file, if that was measured
+    /// The size of those items in bytes, if measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
-    /// whether all its items are there, and no span's record is missing between two others
+    /// Whether all its items are present and no span's record is missing between two others.
     pub complete: bool,
-    /// what its first item says; `None` if it has none yet
+    /// Its first item; `None` if it has none yet.
     pub began: Option<Entry>,
-    /// what its last item says, unless it goes on
+    /// Its last item; `None` for the current incarnation.
     pub ended: Option<Entry>,
 }
 
-/// The spans of each incarnation. Both are in order.
+/// Groups spans by incarnation, in order.
 pub(super) fn by_incarnation(spans: &[SpanInfo]) -> impl Iterator<Item = &[SpanInfo]> {
     spans.chunk_by(|one, next| one.incarnation == next.incarnation)
 }
 
-/// Where a span does not begin where the one before it ends: that end, and that beginning.
+/// Returns the first gap between two spans: the end of one, and the start of the next.
 pub(super) fn first_gap(spans: &[SpanInfo]) -> Option<(i64, i64)> {
     spans
         .windows(2)
@@ -50,7 +51,7 @@ pub(super) fn first_gap(spans: &[SpanInfo]) -> Option<(i64, i64)> {
 }
 
 impl History {
-    /// The incarnations of a vat, the oldest first.
+    /// Returns the incarnations of a vat, oldest first.
     ///
     /// # Errors
     /// [`Error::History`](crate::store::error::Error::History) if the store has no transcript of the vat;
@@ -60,11 +61,11 @@ impl History {
         self.incarnations_with(&spans, usize::MAX, monitor)
     }
 
-    /// As [`History::incarnations`], for callers that have the vat's spans; no more than the last
-    /// `most`.
+    /// Like [`History::incarnations`], but takes the vat's spans, and returns only the last `most`
+    /// incarnations.
     ///
     /// # Errors
-    /// As [`History::incarnations`].
+    /// The errors of [`History::incarnations`].
     pub fn incarnations_with(
         &self,
         spans: &[SpanInfo],
@@ -83,7 +84,7 @@ impl History {
     }
 
     fn incarnation(&self, spans: &[SpanInfo]) -> Result<Incarnation> {
-        let is_whole = |span: &SpanInfo| span.populated == Populated::All;
+        let is_complete = |span: &SpanInfo| span.populated == Populated::All;
         let is_current = spans.iter().any(|span| span.is_current);
         let first = spans.iter().find(|span| span.length() > 0);
         let last = spans.iter().rev().find(|span| span.length() > 0);
@@ -102,15 +103,12 @@ impl History {
             end_pos: spans.last().map_or(0, |span| span.end_pos),
             is_current,
             spans: spans.len(),
-            populated_spans: spans.iter().filter(|span| is_whole(span)).count(),
+            populated_spans: spans.iter().filter(|span| is_complete(span)).count(),
             items: spans.iter().map(|span| span.items).sum(),
             bytes: sizes.sum(),
-            complete: spans.iter().all(is_whole) && first_gap(spans).is_none(),
+            complete: spans.iter().all(is_complete) && first_gap(spans).is_none(),
             began: read(first, false)?,
-            ended: match is_current {
-                true => None,
-                false => read(last, true)?,
-            },
+            ended: if is_current { None } else { read(last, true)? },
         })
     }
 }

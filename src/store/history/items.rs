@@ -1,16 +1,14 @@
-//! Reading transcript items: of a range of positions, of a span, or of an incarnation.
+//! Reads transcript items: of a range of positions, a span, or an incarnation.
 //!
-//! A reader finds out first whether all items are there, by counting, so that whoever reads an
-//! incarnation of which something was pruned learns of it, and what would fill the gap, before the
-//! first item and not at the end. It then hands out items a batch at a time.
+//! A reader first counts the items, and fails before the first one if any is missing; the error
+//! names the artifacts that contain the missing ones. It then returns items in batches.
 
 use std::collections::VecDeque;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
+use super::handle::History;
 use super::incarnations::first_gap;
 use super::spans::{Populated, SpanInfo};
-use super::{History, check_open};
 use crate::store::error::history::HistoryFault;
 use crate::store::error::{Error, Result};
 use crate::store::records::item_batch::ItemBatch;
@@ -21,11 +19,11 @@ use crate::store::tasks::monitor::Monitor;
 /// Which items of a vat to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Selection {
-    /// From a position up to, not including, another one.
+    /// A range of positions.
     Range {
-        /// the first position; the vat's first one if it is left out
+        /// The first position; by default the vat's first one.
         start: Option<i64>,
-        /// the position behind the last; that behind the vat's last one if it is left out
+        /// The end position, exclusive; by default the vat's last one.
         end: Option<i64>,
     },
     /// The span that starts at a position.
@@ -34,16 +32,16 @@ pub enum Selection {
     Incarnation(i64),
 }
 
-/// Items that were read: of one incarnation, in order.
+/// A batch of items of one incarnation, in order.
 #[derive(Debug)]
 pub struct ItemsRun {
-    /// the incarnation
+    /// The incarnation.
     pub incarnation: i64,
-    /// the items and their positions
+    /// The items and their positions.
     pub items: ItemBatch,
 }
 
-/// Positions of one incarnation.
+/// Positions of one incarnation, `end` exclusive.
 struct Piece {
     start: i64,
     end: i64,
@@ -51,15 +49,15 @@ struct Piece {
 }
 
 enum State {
-    /// What is asked for has yet to be looked at.
+    /// Nothing was read yet.
     New,
-    /// The pieces yet to be read, the reader of the first one if it is open.
+    /// The remaining pieces, and the reader of the first one if it is open.
     Reading(VecDeque<Piece>, Option<SpanReader>),
-    /// It failed, or is at its end.
+    /// The reader failed or reached its end.
     Ended,
 }
 
-/// A reader of a vat's items.
+/// Reads items of a vat.
 pub struct ItemsReader {
     history: Arc<History>,
     vat_id: String,
@@ -69,8 +67,8 @@ pub struct ItemsReader {
 }
 
 impl History {
-    /// A reader of a vat's items. With `skip_missing` it gives those that are there; without it,
-    /// reading fails at the first step unless all are there.
+    /// Returns a reader of a vat's items. With `skip_missing`, it skips missing items; without it,
+    /// the first step fails if any item is missing.
     pub fn read_items(
         self: &Arc<History>,
         vat_id: &str,
@@ -85,26 +83,22 @@ impl History {
             state: Mutex::new(State::New),
         }
     }
-
-    fn is_closed(&self) -> &AtomicBool {
-        &self.closed
-    }
 }
 
 impl ItemsReader {
-    /// The next items; `None` behind the last.
+    /// Returns the next items, or `None` at the end.
     ///
     /// # Errors
     /// [`Error::History`] if there is no such vat, span, incarnation or position, if items are
-    /// missing, or the history was closed; SQLite's errors. After an error the reader is at its
-    /// end.
+    /// missing, or if the history was closed; SQLite's errors. After an error, the reader returns
+    /// `None`.
     pub fn next_run(&self) -> Result<Option<ItemsRun>> {
         let mut state = lock::lock_sound(&self.state)?;
         let next = self.advance(&mut state);
         if !matches!(next, Ok(Some(_))) {
             *state = State::Ended;
         }
-        // Closing may have come between.
+        // Another thread may close the history during a step.
         match next {
             Err(Error::DatabaseClosed) => Err(HistoryFault::closed()),
             next => next,
@@ -112,7 +106,7 @@ impl ItemsReader {
     }
 
     fn advance(&self, state: &mut State) -> Result<Option<ItemsRun>> {
-        check_open(self.history.is_closed())?;
+        self.history.check_open()?;
         if let State::New = state {
             *state = State::Reading(self.find_pieces()?, None);
         }
@@ -135,7 +129,7 @@ impl ItemsReader {
     }
 
     fn open(&self, piece: &Piece) -> Result<SpanReader> {
-        let shared = &self.history.db;
+        let shared = self.history.database();
         let vat_id = self.vat_id.as_bytes();
         let complete = !self.skip_missing;
         self.history.ask(|db| {
@@ -144,7 +138,7 @@ impl ItemsReader {
         })
     }
 
-    /// What is to be read, once it is known to be there.
+    /// Finds the positions to read. Fails if items are missing, unless they are skipped.
     fn find_pieces(&self) -> Result<VecDeque<Piece>> {
         let mut spans = select(
             &self.vat_id,
@@ -185,15 +179,15 @@ impl ItemsReader {
     }
 }
 
-/// The spans of a selection, cut to what of them is selected; they keep the names of the whole.
+/// Selects spans, and trims them to the selected positions. They keep their artifact names.
 fn select(vat_id: &str, spans: Vec<SpanInfo>, selection: Selection) -> Result<Vec<SpanInfo>> {
     match selection {
         Selection::Range { start, end } => {
             let first = spans.first().map_or(0, |span| span.start_pos);
-            let behind = spans.last().map_or(0, |span| span.end_pos);
-            let (start, to) = (start.unwrap_or(first), end.unwrap_or(behind));
-            if start < first || start > to || to > behind {
-                let has = (first, behind);
+            let last_end = spans.last().map_or(0, |span| span.end_pos);
+            let (start, to) = (start.unwrap_or(first), end.unwrap_or(last_end));
+            if start < first || start > to || to > last_end {
+                let has = (first, last_end);
                 return Err(HistoryFault::bad_range(vat_id.as_bytes(), start, to, has));
             }
             let mut selected = spans;
@@ -220,7 +214,7 @@ fn select(vat_id: &str, spans: Vec<SpanInfo>, selection: Selection) -> Result<Ve
     }
 }
 
-/// The spans of an incarnation.
+/// Selects the spans of an incarnation.
 pub(super) fn of_incarnation(
     vat_id: &str,
     spans: Vec<SpanInfo>,

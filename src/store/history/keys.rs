@@ -1,37 +1,37 @@
-//! How much of the key-value store belongs to whom: to which vats, and of which kinds the keys are.
+//! Sizes of the key-value store, per vat and per kind of key.
 
 use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::params;
 
-use super::{History, readable};
+use super::handle::{History, readable};
 use crate::store::error::Result;
 use crate::store::substores::kernel_keys::{BUNDLE_PREFIX, vat_of_key};
 use crate::store::tasks::monitor::{Monitor, Stage};
 
-/// How many rows are visited before others may use the database, and the work may end.
+/// How many rows are read before the lock is released and an abort is checked.
 const ROWS_AT_A_TIME: i64 = 2000;
 
-/// What a key is for, as its name says.
+/// What a key is used for, according to its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum KeyKind {
-    /// `vNN.vs.…`: what a vat keeps
+    /// `vNN.vs.…`: a vat's storage.
     VatStore,
-    /// `vNN.c.…`: which objects and promises a vat knows, and as what
+    /// `vNN.c.…`: the c-list, which maps a vat's references to the kernel's.
     CList,
-    /// `vNN.…`: what else the kernel notes of a vat
+    /// `vNN.…`: other kernel data about a vat.
     Vat,
-    /// `koNN.…`: objects
+    /// `koNN.…`: objects.
     Object,
-    /// `kpNN.…`: promises
+    /// `kpNN.…`: promises.
     Promise,
-    /// `bundle.…`: bundles, as kernels kept them before there was a bundle store
+    /// `bundle.…`: bundles, from kernels older than the bundle store.
     Bundle,
-    /// `host.…`: the host's
+    /// `host.…`: the host's keys.
     Host,
-    /// `local.…`: what belongs to this machine and is not part of consensus
+    /// `local.…`: keys of this machine, which are not part of consensus.
     Local,
-    /// everything else, which is the kernel's
+    /// All other keys, which the kernel uses.
     Kernel,
 }
 
@@ -61,12 +61,12 @@ impl KeyKind {
     }
 }
 
-/// How many keys there are, and how many bytes they have with their values.
+/// A number of keys, and their size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct KeyTally {
-    /// how many keys
+    /// The number of keys.
     pub keys: u64,
-    /// bytes of the keys and their values
+    /// The size of the keys and values in bytes.
     pub bytes: u64,
 }
 
@@ -77,20 +77,20 @@ impl KeyTally {
     }
 }
 
-/// How large the key-value store is.
+/// The size of the key-value store.
 #[derive(Debug, Clone, Default)]
 pub struct KeySizes {
     /// All keys.
     pub total: KeyTally,
-    /// By what they are for; kinds that there are no keys of are left out.
+    /// Per kind. Kinds without keys are absent.
     pub kinds: BTreeMap<KeyKind, KeyTally>,
-    /// Those of each vat, `vNN.…`.
+    /// Per vat, `vNN.…`.
     pub vats: HashMap<String, KeyTally>,
 }
 
 impl History {
-    /// Measures the keys and values of the key-value store. This visits every row once, a few
-    /// million in a second, without reading long values. `monitor` counts rows.
+    /// Measures the keys and values of the key-value store. Visits every row once, at a few million
+    /// rows per second, without reading long values. `monitor` counts rows.
     ///
     /// # Errors
     /// [`Error::History`](crate::store::error::Error::History) after [`History::close`];
@@ -106,7 +106,7 @@ impl History {
         let mut after: Option<i64> = None;
         loop {
             self.check(monitor)?;
-            // A rowid may be anything, the greatest one included.
+            // Any integer may be a rowid, including the greatest one.
             let start = match after {
                 None => i64::MIN,
                 Some(i64::MAX) => break,
@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_say_what_they_are_for() {
+    fn keys_are_classified_by_name() {
         for (key, vat_id, kind) in [
             ("v12.vs.vom.o+1", Some("v12"), KeyKind::VatStore),
             ("v12.c.ko7", Some("v12"), KeyKind::CList),

@@ -1,41 +1,42 @@
-//! What a store lacks that an export in some mode would carry.
+//! Finds what a store lacks for an export in an artifact mode.
 
 use serde::Serialize;
 
-use super::History;
+use super::handle::History;
 use super::incarnations::{by_incarnation, first_gap};
 use super::spans::{Populated, SpanInfo};
+use crate::store::database::Database;
 use crate::store::error::history::HistoryFault;
 use crate::store::error::{Error, Result};
 use crate::store::records::mode::ArtifactMode;
 
-/// How many artifacts are named of those that are missing.
+/// How many missing artifacts are named.
 const MOST_ARTIFACTS: usize = 100;
 
-/// How many problems are with_file_hint that are not a span's.
+/// How many problems are described that do not concern a span's items.
 const MOST_PROBLEMS: usize = 5;
 
-/// What a store lacks for an export in a mode, and so for an import of it elsewhere.
+/// What a store lacks for an export in a mode.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Lacking {
-    /// how many spans lack items
+    /// The number of spans with missing items.
     pub spans: usize,
-    /// how many items they lack
+    /// The number of missing items.
     pub items: i64,
-    /// of how many vats these spans are
+    /// The number of vats with such spans.
     pub vats: usize,
-    /// the artifacts that have the items; the first hundred
+    /// The artifacts that contain the missing items; the first hundred.
     pub artifacts: Vec<String>,
-    /// what is missing besides: bundles, snapshots in use, records between two spans; the first
-    /// five
+    /// Other problems: missing bundles, snapshots in use, and records between two spans; the first
+    /// five.
     pub problems: Vec<String>,
-    /// how many more of these there are
+    /// The number of problems that are not listed.
     pub more_problems: usize,
 }
 
 impl Lacking {
-    /// Whether the store has all that the mode needs.
+    /// Whether the store has everything that the mode requires.
     pub fn is_nothing(&self) -> bool {
         self.spans == 0 && self.problems.is_empty()
     }
@@ -48,11 +49,11 @@ impl Lacking {
         }
     }
 
-    /// Looks at the spans of a vat that the mode needs.
-    fn look_at(&mut self, spans: &[SpanInfo], mode: ArtifactMode) {
-        let mut is_concerned = false;
+    /// Checks the spans of a vat that the mode requires.
+    fn check_vat(&mut self, spans: &[SpanInfo], mode: ArtifactMode) {
+        let mut is_incomplete = false;
         for span in spans.iter().filter(|one| one.populated != Populated::All) {
-            is_concerned = true;
+            is_incomplete = true;
             self.spans += 1;
             let missing = span.length().saturating_sub(span.items);
             self.items = self.items.saturating_add(missing);
@@ -60,7 +61,7 @@ impl Lacking {
                 self.artifacts.push(span.artifact.clone());
             }
         }
-        self.vats += usize::from(is_concerned);
+        self.vats += usize::from(is_incomplete);
         let Some(first) = spans.first() else {
             return;
         };
@@ -73,8 +74,8 @@ impl Lacking {
 }
 
 impl History {
-    /// What is missing for exports in a mode, of which `operational`, `replay` and `archival` need
-    /// something. `spans` are all spans, as [`History::all_spans`] has them.
+    /// Finds what the store lacks for exports in `mode`; mode `debug` requires nothing. `spans` are
+    /// all spans, from [`History::all_spans`].
     ///
     /// # Errors
     /// [`Error::History`] after [`History::close`]; SQLite's errors.
@@ -83,10 +84,7 @@ impl History {
         if mode == ArtifactMode::Debug {
             return Ok(lacking);
         }
-        for check in [
-            super::Database::check_bundles,
-            super::Database::check_snapshots,
-        ] {
+        for check in [Database::check_bundles, Database::check_snapshots] {
             match self.ask(|db| check(db, mode)) {
                 Ok(()) => {}
                 Err(error @ (Error::Sqlite { .. } | Error::History(_))) => return Err(error),
@@ -108,7 +106,7 @@ impl History {
                 }
                 ArtifactMode::Archival | ArtifactMode::Debug => &of_vat[..=current],
             };
-            lacking.look_at(needed, mode);
+            lacking.check_vat(needed, mode);
         }
         Ok(lacking)
     }

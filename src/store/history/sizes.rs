@@ -1,59 +1,28 @@
-//! How large transcripts are.
+//! Measures transcripts.
 //!
-//! To know that, every row has to be visited, though not its text: SQLite finds an item's length at
-//! the beginning of its row. One pass over the whole table in the order of the file is much less
-//! work than one for each vat, whose rows lie anywhere. As a history shows one moment only, what
-//! was measured once holds.
+//! Every row has to be visited, but not its text: SQLite stores an item's length at the start of
+//! the row. One pass over the whole table in file order is much faster than one pass per vat, whose
+//! rows are spread over the file. A history never changes, so a measurement stays valid.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard};
 
 use rusqlite::params;
 
-use super::{History, SpanInfo};
+use super::handle::{History, readable};
+use super::size_cache::VatSizes;
+use super::spans::SpanInfo;
 use crate::store::database::sql_text::SqlText;
 use crate::store::error::Result;
-use crate::store::tasks::lock;
 use crate::store::tasks::monitor::{Monitor, Stage};
 
-/// How many rows are visited before others may use the database, and the work may end.
+/// How many rows are read before the lock is released and an abort is checked.
 const ROWS_AT_A_TIME: i64 = 2000;
 
-/// The bytes of a vat's items, span by span, by the spans' first positions.
-type VatSizes = HashMap<i64, u64>;
-
-/// What was measured so far.
-#[derive(Default)]
-pub(super) struct Sizes(Mutex<Measured>);
-
-#[derive(Default)]
-struct Measured {
-    vats: HashMap<String, VatSizes>,
-    all: bool,
-}
-
-impl Sizes {
-    fn lock(&self) -> MutexGuard<'_, Measured> {
-        lock::lock(&self.0)
-    }
-
-    /// Adds to spans what is known of their sizes.
-    pub(super) fn add_to(&self, spans: &mut [SpanInfo]) {
-        let measured = self.lock();
-        for span in spans {
-            span.bytes = match measured.vats.get(&span.vat_id) {
-                Some(vat) => Some(vat.get(&span.start_pos).copied().unwrap_or(0)),
-                None => measured.all.then_some(0),
-            };
-        }
-    }
-}
-
-/// The spans of a vat while their items are being measured.
+/// The spans of a vat during a measurement.
 struct Tally {
-    /// Where each span starts and ends, in order, and the bytes so far.
+    /// The start, end and size so far of each span, in order.
     spans: Vec<(i64, i64, u64)>,
-    /// The span that was added to last, which is the likeliest one.
+    /// The span of the previous item, which is likely that of the next one.
     last: usize,
 }
 
@@ -69,10 +38,10 @@ impl Tally {
     fn add(&mut self, position: i64, bytes: u64) {
         let has = |(start, end, _): &(i64, i64, u64)| (*start..*end).contains(&position);
         if !self.spans.get(self.last).is_some_and(has) {
-            let behind = self
+            let after = self
                 .spans
                 .partition_point(|(start, _, _)| *start <= position);
-            self.last = behind.saturating_sub(1);
+            self.last = after.saturating_sub(1);
         }
         if let Some(span) = self.spans.get_mut(self.last).filter(|span| has(span)) {
             span.2 += bytes;
@@ -86,19 +55,15 @@ impl Tally {
 }
 
 impl History {
-    /// Measures the items of all vats, or of one; from then on spans, incarnations and vats tell
-    /// their sizes. This visits every row once, a few million in a second. `monitor` counts rows, or
-    /// the spans of the one vat.
+    /// Measures the items of one vat, or of all. Later calls return spans, incarnations and vats
+    /// with their sizes. Visits every row once, at a few million rows per second. `monitor` counts
+    /// rows, or the spans of the one vat.
     ///
     /// # Errors
     /// [`Error::History`](crate::store::error::Error::History) after [`History::close`];
     /// [`Error::Aborted`](crate::store::error::Error::Aborted); SQLite's errors.
     pub fn measure(&self, vat_id: Option<&str>, monitor: &Monitor) -> Result<()> {
-        let known = {
-            let measured = self.sizes.lock();
-            measured.all || vat_id.is_some_and(|vat_id| measured.vats.contains_key(vat_id))
-        };
-        if !known {
+        if !self.sizes().has(vat_id) {
             match vat_id {
                 Some(vat_id) => self.measure_vat(vat_id, monitor)?,
                 None => self.measure_all(monitor)?,
@@ -113,7 +78,7 @@ impl History {
             .chunk_by(|one, next| one.vat_id == next.vat_id)
             .map(|spans| (spans[0].vat_id.clone().into_bytes(), Tally::new(spans)))
             .collect();
-        // Rows are numbered; how many numbers there are is known at once, how many rows is not.
+        // Progress is measured in rowids: their range is known, the number of rows is not.
         let ends: Option<(Option<i64>, Option<i64>)> = self.ask(|db| {
             db.peek_row(
                 "SELECT (SELECT rowid FROM transcriptItems ORDER BY rowid LIMIT 1),
@@ -136,7 +101,7 @@ impl History {
                     "SELECT rowid, vatID, position, octet_length(item) FROM transcriptItems
                      WHERE rowid >= ?1 ORDER BY rowid LIMIT ?2",
                 )?;
-                // A rowid may be anything, the greatest one included.
+                // Any integer may be a rowid, including the greatest one.
                 let start = match after {
                     None => i64::MIN,
                     Some(i64::MAX) => return Ok((0, 0)),
@@ -166,11 +131,9 @@ impl History {
                 break;
             }
         }
-        let sizes =
-            |(vat_id, tally): (Vec<u8>, Tally)| (super::readable(&vat_id), tally.into_sizes());
-        let mut measured = self.sizes.lock();
-        measured.vats = tallies.into_iter().map(sizes).collect();
-        measured.all = true;
+        let sizes = |(vat_id, tally): (Vec<u8>, Tally)| (readable(&vat_id), tally.into_sizes());
+        self.sizes()
+            .set_all(tallies.into_iter().map(sizes).collect());
         Ok(())
     }
 
@@ -194,7 +157,7 @@ impl History {
             monitor.finish_piece();
             monitor.count(usize::try_from(bytes).unwrap_or(usize::MAX))?;
         }
-        self.sizes.lock().vats.insert(vat_id.to_owned(), sizes);
+        self.sizes().set(vat_id, sizes);
         Ok(())
     }
 }

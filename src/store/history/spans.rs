@@ -1,9 +1,9 @@
-//! Spans: the pieces that transcripts are cut into.
+//! Spans: the pieces of transcripts.
 
 use rusqlite::params;
 use serde::Serialize;
 
-use super::{History, readable};
+use super::handle::{History, readable};
 use crate::store::database::sql_text::SqlText;
 use crate::store::error::Result;
 use crate::store::error::history::HistoryFault;
@@ -11,15 +11,15 @@ use crate::store::records::names;
 use crate::store::records::record::SpanRecord;
 use crate::store::tasks::monitor::{Monitor, Stage};
 
-/// How much of something is there.
+/// Whether contents are present.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Populated {
-    /// All of it; of an empty span, too.
+    /// All contents are present. An empty span counts as complete.
     All,
-    /// A part of it.
+    /// Some contents are present.
     Some,
-    /// Nothing: it was pruned, or never came with an import.
+    /// No contents are present: they were pruned, or never imported.
     None,
 }
 
@@ -38,26 +38,26 @@ impl Populated {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SpanInfo {
-    /// the vat
+    /// The vat.
     #[serde(rename = "vatID")]
     pub vat_id: String,
-    /// its first position
+    /// Its first position.
     pub start_pos: i64,
-    /// the position behind its last
+    /// Its end position, exclusive.
     pub end_pos: i64,
-    /// the hash over its items
+    /// The hash of its items.
     pub hash: String,
-    /// whether the vat goes on adding to it
+    /// Whether it is the vat's current span.
     pub is_current: bool,
-    /// the incarnation that it belongs to
+    /// Its incarnation.
     pub incarnation: i64,
-    /// the artifact that has its items
+    /// The name of its artifact.
     pub artifact: String,
-    /// how many of its items are there
+    /// The number of items present.
     pub items: i64,
-    /// whether that is all of them
+    /// Whether all items are present.
     pub populated: Populated,
-    /// how many bytes those items have in the file, if that was measured
+    /// The size of those items in bytes, if measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
 }
@@ -79,12 +79,13 @@ impl SpanInfo {
         }
     }
 
-    /// How many items it has, whether they are there or not. A damaged store may say anything.
+    /// The number of its items, whether present or not. Positions of a damaged store may be
+    /// arbitrary.
     pub fn length(&self) -> i64 {
         self.end_pos.saturating_sub(self.start_pos).max(0)
     }
 
-    /// The positions of its first and its last item; `None` for an empty span.
+    /// The positions of its first and last item; `None` for an empty span.
     pub(super) fn ends(&self) -> Option<(i64, i64)> {
         (self.length() > 0).then(|| (self.start_pos, self.end_pos.saturating_sub(1)))
     }
@@ -96,7 +97,7 @@ impl SpanInfo {
 }
 
 impl History {
-    /// The spans of a vat, the oldest first, without looking at what is there of them.
+    /// Returns the spans of a vat, oldest first, without counting their items.
     pub(super) fn find_spans(&self, vat_id: &str) -> Result<Vec<SpanInfo>> {
         let records = self.ask(|db| {
             db.peek_rows(
@@ -109,16 +110,17 @@ impl History {
         Ok(records.into_iter().map(SpanInfo::new).collect())
     }
 
-    /// As [`History::find_spans`], of a vat that has some.
+    /// Like [`History::find_spans`], but fails if the vat has no spans.
     pub(super) fn span_records(&self, vat_id: &str) -> Result<Vec<SpanInfo>> {
         let spans = self.find_spans(vat_id)?;
-        match spans.is_empty() {
-            true => Err(HistoryFault::no_vat(vat_id.as_bytes())),
-            false => Ok(spans),
+        if spans.is_empty() {
+            return Err(HistoryFault::no_vat(vat_id.as_bytes()));
         }
+        Ok(spans)
     }
 
-    /// The spans of all vats, by vat and position.
+    /// Returns the spans of all vats in the order of vats and positions, without counting their
+    /// items.
     pub(super) fn all_span_records(&self) -> Result<Vec<SpanInfo>> {
         let records = self.ask(|db| {
             db.peek_rows(
@@ -131,7 +133,7 @@ impl History {
         Ok(records.into_iter().map(SpanInfo::new).collect())
     }
 
-    /// The spans of all vats, by vat and position, with what is there of them.
+    /// Returns the spans of all vats in the order of vats and positions.
     ///
     /// # Errors
     /// [`Error::History`](crate::store::error::Error::History) after [`History::close`];
@@ -142,7 +144,7 @@ impl History {
         Ok(spans)
     }
 
-    /// Counts the items that are there of each span.
+    /// Counts the items of each span.
     pub(super) fn count_items(&self, spans: &mut [SpanInfo], monitor: &Monitor) -> Result<()> {
         monitor.add_total(spans.len());
         monitor.begin(Stage::Working);
@@ -156,7 +158,7 @@ impl History {
         Ok(())
     }
 
-    /// The spans of a vat, the oldest first. Items are counted in an index, without being read.
+    /// Returns the spans of a vat, oldest first. Counts items in an index, without reading them.
     ///
     /// # Errors
     /// [`Error::History`](crate::store::error::Error::History) if the store has no transcript of the vat;
@@ -167,10 +169,12 @@ impl History {
         Ok(spans)
     }
 
-    /// Adds what is there of the spans.
+    /// Counts the items of each span, and adds sizes that were measured.
     pub(super) fn complete_spans(&self, spans: &mut [SpanInfo], monitor: &Monitor) -> Result<()> {
         self.count_items(spans, monitor)?;
-        self.sizes.add_to(spans);
+        for span in spans {
+            span.bytes = self.sizes().of_span(&span.vat_id, span.start_pos);
+        }
         Ok(())
     }
 }

@@ -1,27 +1,28 @@
-//! Vats: all that the store knows of.
+//! Vats: what the store knows about them.
 
 use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
+use super::contents::SnapshotSummary;
 use super::entry::JsonText;
+use super::handle::{History, readable};
 use super::incarnations::by_incarnation;
 use super::spans::{Populated, SpanInfo};
-use super::{History, SnapshotSummary, readable};
 use crate::store::encoding::json::Json;
 use crate::store::error::history::HistoryFault;
 use crate::store::error::{Error, Result};
 use crate::store::tasks::monitor::Monitor;
 
-/// Whether a vat goes on.
+/// Whether a vat is live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum VatState {
     /// It has a current span.
     Live,
-    /// The kernel lists it in `vats.terminated`, and deletes it little by little.
+    /// The kernel lists it in `vats.terminated`, and is deleting it.
     Terminated,
-    /// Neither, but something of it is still there.
+    /// Neither, but some of its data remains.
     Gone,
 }
 
@@ -36,59 +37,59 @@ impl VatState {
     }
 }
 
-/// How a vat came into being.
+/// How a vat was created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum VatKind {
-    /// with the kernel, under a name
+    /// With the kernel, under a name.
     Static,
-    /// later, made by another vat
+    /// Later, by another vat.
     Dynamic,
 }
 
-/// What the store knows of a vat.
+/// What the store knows about a vat.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct VatInfo {
-    /// its ID
+    /// Its ID.
     #[serde(rename = "vatID")]
     pub vat_id: String,
-    /// its name: that of a static vat, or the one in its options
+    /// Its name, which a static vat has in the kernel, and a dynamic one in its options.
     pub name: Option<String>,
-    /// how it came into being, if the kernel's state says so
+    /// How it was created, if the kernel's state says so.
     pub kind: Option<VatKind>,
-    /// whether it goes on
+    /// Whether it is live.
     pub state: VatState,
-    /// whether the kernel's state has the vat
+    /// Whether the kernel's state contains the vat.
     pub in_kernel: bool,
-    /// its current incarnation, or else the last one that there are spans of
+    /// Its current incarnation, or the last one that has spans.
     pub incarnation: Option<i64>,
-    /// of how many incarnations there are spans
+    /// The number of incarnations that have spans.
     pub incarnations: usize,
-    /// the position behind its last one: how many items it ever had
+    /// Its end position, exclusive: the number of items it ever had.
     pub end_pos: i64,
-    /// how many spans it has
+    /// The number of its spans.
     pub spans: usize,
-    /// of how many of them all items are there
+    /// The number of spans whose items are all present.
     pub populated_spans: usize,
-    /// how many of its items are there
+    /// The number of items present.
     pub items: i64,
-    /// how many bytes those items have in the file, if that was measured
+    /// The size of those items in bytes, if measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
-    /// how many snapshots are recorded
+    /// The number of snapshot records.
     pub snapshots: usize,
-    /// of how many of them the image is there
+    /// The number of snapshots whose image is present.
     pub populated_snapshots: usize,
-    /// how many bytes those images have in the file
+    /// The size of those compressed images in bytes.
     pub snapshot_bytes: i64,
-    /// what it is started from, as the kernel noted it
+    /// The vat's source, as the kernel recorded it.
     pub source: Option<JsonText>,
-    /// with which options, as the kernel noted them
+    /// The vat's options, as the kernel recorded them.
     pub options: Option<JsonText>,
 }
 
-/// What is known of vats from elsewhere than from their transcripts.
+/// What the kernel's keys say about vats.
 struct Known {
     names: HashMap<String, String>,
     dynamic: HashSet<String>,
@@ -96,8 +97,8 @@ struct Known {
 }
 
 impl History {
-    /// All vats that the transcripts, the snapshots or the kernel's state know of, in the order of
-    /// their numbers.
+    /// Returns all vats that appear in the transcripts, the snapshots or the kernel's state, in the
+    /// order of their numbers.
     ///
     /// # Errors
     /// [`Error::Aborted`]; SQLite's errors.
@@ -106,11 +107,10 @@ impl History {
         self.vats_with(&spans, &self.snapshots(None)?, monitor)
     }
 
-    /// As [`History::vats`], for callers that have all spans, as [`History::all_spans`] has them,
-    /// and all snapshots.
+    /// Like [`History::vats`], but takes all spans, from [`History::all_spans`], and all snapshots.
     ///
     /// # Errors
-    /// As [`History::vats`].
+    /// The errors of [`History::vats`].
     pub fn vats_with(
         &self,
         spans: &[SpanInfo],
@@ -147,16 +147,16 @@ impl History {
         vats.collect()
     }
 
-    /// One vat.
+    /// Returns one vat.
     ///
     /// # Errors
-    /// [`Error::History`] if nothing in the store knows it;
+    /// [`Error::History`] if it appears nowhere in the store;
     /// [`Error::Aborted`]; SQLite's errors.
     pub fn vat(&self, vat_id: &str, monitor: &Monitor) -> Result<VatInfo> {
         let known = self.known_vats()?;
         let snapshots = self.snapshots(Some(vat_id))?;
         let mut spans = self.find_spans(vat_id)?;
-        // The kernel may know a vat that has no transcript.
+        // The kernel may know a vat without a transcript.
         let is_known = !spans.is_empty()
             || !snapshots.is_empty()
             || known.names.contains_key(vat_id)
@@ -173,8 +173,8 @@ impl History {
         self.vat_info(vat_id.to_owned(), &spans, &snapshots, &known)
     }
 
-    /// The ID of the vat that somebody names: by its ID, or by the name that [`VatInfo::name`] has. An
-    /// ID counts more than a name. What is neither is returned as it is, for whoever asks on.
+    /// Finds a vat by its ID or its name ([`VatInfo::name`]), and returns its ID. An ID takes
+    /// precedence over a name. Returns `called` itself if no vat matches.
     ///
     /// # Errors
     /// [`Error::History`] if several vats have the name;
@@ -224,7 +224,7 @@ impl History {
             let (source, options) = (db.vat_source(id)?, db.vat_options(id)?);
             Ok((db.kernel_has_vat(id)?, source, options))
         })?;
-        let [source, options] = [source, options].map(noted);
+        let [source, options] = [source, options].map(with_text);
         let name_in_options = || {
             let (options, _) = options.as_ref()?;
             options.get("name").and_then(Json::as_str).map(readable)
@@ -270,19 +270,19 @@ impl History {
     }
 }
 
-/// A note of the kernel with its text, which is to be passed on.
-fn noted(note: Option<Json>) -> Option<(Json, JsonText)> {
-    let note = note?;
-    let text = JsonText::new(&note)?;
-    Some((note, text))
+/// Adds the JSON text to a value. `None` if the value is nested too deeply.
+fn with_text(value: Option<Json>) -> Option<(Json, JsonText)> {
+    let value = value?;
+    let text = JsonText::new(&value)?;
+    Some((value, text))
 }
 
-/// By what vats are ordered: `v10` comes behind `v9`.
+/// The sort key of a vat ID: `v10` sorts after `v9`.
 fn in_order(vat_id: &str) -> (&str, usize, &str) {
     let digits = vat_id.trim_start_matches(|c: char| !c.is_ascii_digit());
     let prefix = &vat_id[..vat_id.len() - digits.len()];
     let number = digits.trim_start_matches('0');
-    // Of two numbers, the longer one is the greater one.
+    // Of two numbers without leading zeros, the longer one is greater.
     let length = number.find(|c: char| !c.is_ascii_digit());
     (prefix, length.unwrap_or(number.len()), vat_id)
 }

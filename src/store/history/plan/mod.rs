@@ -1,13 +1,15 @@
-//! What it takes to replay an incarnation: what to start a worker from, and which spans to feed it.
+//! Plans the replay of an incarnation: what to start a worker from, and which spans to replay.
 
 mod parts;
 mod start;
 
 use serde::Serialize;
 
+use super::contents::SnapshotSummary;
+use super::handle::History;
 use super::incarnations::first_gap;
 use super::items::of_incarnation;
-use super::{History, SnapshotSummary, SpanInfo};
+use super::spans::SpanInfo;
 use crate::store::error::Result;
 use crate::store::error::history::HistoryFault;
 use crate::store::tasks::monitor::Monitor;
@@ -16,66 +18,65 @@ use parts::missing_parts;
 pub use parts::{MissingPart, PlanBundle};
 pub use start::{LearnedFrom, ReplayStart};
 
-/// Where a replay is to begin.
+/// Where a replay starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ReplayFrom {
-    /// At the beginning of the incarnation, from bundles.
+    /// At the start of the incarnation, from bundles.
     #[default]
     Start,
-    /// At the incarnation's last heap snapshot, as a kernel begins; at the beginning if it has none.
+    /// At the incarnation's last heap snapshot, like a kernel; at the start if it has none.
     Snapshot,
 }
 
-/// A point at which the replay can be compared with the original.
+/// A position at which the replay can be compared with the original.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Checkpoint {
-    /// the position of the `save-snapshot`
+    /// The position of the `save-snapshot`.
     pub position: i64,
-    /// the hash that the heap's image must have there
+    /// The hash that the heap image must have.
     #[serde(rename = "snapshotID")]
     pub snapshot_id: String,
 }
 
-/// What it takes to replay an incarnation.
+/// The plan of a replay.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReplayPlan {
-    /// the vat
+    /// The vat.
     #[serde(rename = "vatID")]
     pub vat_id: String,
-    /// the incarnation
+    /// The incarnation.
     pub incarnation: i64,
-    /// whether it goes on
+    /// Whether it is the vat's current incarnation.
     pub is_current: bool,
-    /// where the replay was asked to begin
+    /// The requested start.
     pub from: ReplayFrom,
-    /// the first position that is replayed
+    /// The first position to replay.
     pub start_pos: i64,
-    /// the position behind the last one
+    /// The end position, exclusive.
     pub end_pos: i64,
-    /// what to start the worker from
+    /// What to start the worker from.
     pub start: ReplayStart,
-    /// what to feed it, in order
+    /// The spans to replay, in order.
     pub spans: Vec<SpanInfo>,
-    /// the bundles that it is started from; a snapshot has them in it
+    /// The bundles that the worker loads; none if it starts from a snapshot.
     pub bundles: Vec<PlanBundle>,
-    /// the snapshot that it is started from, if it is
+    /// The snapshot that the worker starts from, if any.
     pub snapshots: Vec<SnapshotSummary>,
-    /// where the replay can be compared with the original
+    /// The positions at which the replay can be compared with the original.
     pub checkpoints: Vec<Checkpoint>,
-    /// what of all that is not in the store
+    /// The contents that the store lacks.
     pub missing: Vec<MissingPart>,
-    /// what keeps the plan from being carried out and no artifact would mend
+    /// The reasons why the replay is impossible that no artifact would remove.
     pub problems: Vec<String>,
-    /// whether nothing is missing and there are no problems
+    /// Whether nothing is missing and there are no problems.
     pub complete: bool,
 }
 
 impl History {
-    /// What it takes to replay an incarnation of a vat, the current one unless another is asked
-    /// for.
+    /// Plans the replay of an incarnation of a vat, by default the current one.
     ///
     /// # Errors
     /// [`Error::History`](crate::store::error::Error::History) if the store has no transcript of the vat,

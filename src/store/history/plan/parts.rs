@@ -1,42 +1,44 @@
-//! What a replay takes beside its spans, and what of all that is missing.
+//! The bundles and snapshots that a replay needs, and the contents that the store lacks.
 
 use std::collections::HashSet;
 
 use serde::Serialize;
 
-use super::ReplayStart;
+use super::start::ReplayStart;
 use crate::store::encoding::json;
 use crate::store::encoding::json::Json;
 use crate::store::error::Result;
-use crate::store::history::{BundlePlace, History, Populated, SnapshotSummary, SpanInfo, readable};
+use crate::store::history::contents::{BundlePlace, SnapshotSummary};
+use crate::store::history::handle::{History, readable};
+use crate::store::history::spans::{Populated, SpanInfo};
 use crate::store::records::names;
 
-/// A bundle that the plan takes.
+/// A bundle that a replay needs.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlanBundle {
-    /// its ID
+    /// Its ID.
     #[serde(rename = "bundleID")]
     pub bundle_id: String,
-    /// what it is for: `vat` for the vat's code, `worker` for what the worker loads before it
+    /// Its use: `vat` for the vat's code, `worker` for code that the worker loads before it.
     pub role: &'static str,
-    /// where its contents are; `None` if they are not there
+    /// Where its contents are stored; `None` if they are missing.
     pub stored_in: Option<BundlePlace>,
-    /// the artifact that has its contents
+    /// The name of its artifact.
     pub artifact: String,
 }
 
-/// Something that the plan takes and the store lacks.
+/// Contents that a replay needs and the store lacks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MissingPart {
-    /// `transcript`, `snapshot` or `bundle`
+    /// `transcript`, `snapshot` or `bundle`.
     pub kind: &'static str,
-    /// the artifact that would fill it
+    /// The artifact that contains it.
     pub artifact: String,
 }
 
 impl History {
-    /// The bundles that a worker is started from: its own, in the order in which it loads them,
+    /// Returns the bundles that a worker starts from: the worker's own, in the order of loading,
     /// and the vat's.
     pub(super) fn plan_bundles(
         &self,
@@ -80,7 +82,7 @@ impl History {
             .collect()
     }
 
-    /// The snapshot that a worker is started from, if it is.
+    /// Returns the snapshot that a worker starts from, if any.
     pub(super) fn plan_snapshots(
         &self,
         vat_id: &str,
@@ -114,7 +116,7 @@ impl History {
     }
 }
 
-/// What of a plan is not in the store, each artifact once.
+/// Returns the contents that the store lacks, each artifact once.
 pub(super) fn missing_parts(
     spans: &[SpanInfo],
     bundles: &[PlanBundle],

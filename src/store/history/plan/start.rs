@@ -1,62 +1,63 @@
-//! What to start the worker of a replay from.
+//! Finds what the worker of a replay starts from.
 
 use serde::Serialize;
 
 use crate::store::encoding::json::Json;
 use crate::store::error::Result;
-use crate::store::history::entry::JsonText;
-use crate::store::history::{Entry, History, SpanInfo, readable};
+use crate::store::history::entry::{Entry, JsonText};
+use crate::store::history::handle::{History, readable};
+use crate::store::history::spans::SpanInfo;
 
-/// What says what a worker is started from.
+/// The source of the information about a worker's start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum LearnedFrom {
-    /// The transcript's own first item.
+    /// The first item of the transcript.
     Transcript,
-    /// The kernel's notes of the vat, `vNN.source` and `vNN.options`, because that item is not
-    /// there. They are those of the current incarnation.
+    /// The kernel's keys `vNN.source` and `vNN.options`, because that item was pruned. They describe
+    /// the current incarnation.
     KvStore,
-    /// The record of the snapshot, because that item is not there.
+    /// The record of the snapshot, because that item was pruned.
     Snapshots,
 }
 
-/// What to start a worker from.
+/// What a worker starts from.
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum ReplayStart {
-    /// From bundles.
+    /// Bundles.
     #[serde(rename_all = "camelCase")]
     InitializeWorker {
-        /// the position of the `initialize-worker`
+        /// The position of the `initialize-worker`.
         position: i64,
-        /// the vat's bundle
+        /// The vat's bundle.
         #[serde(rename = "bundleID")]
         bundle_id: Option<String>,
-        /// the worker's type, and the IDs of its own bundles
+        /// The worker's type, and the IDs of its own bundles.
         worker_options: JsonText,
-        /// what says so
+        /// The source of this information.
         learned_from: LearnedFrom,
     },
-    /// From a heap snapshot.
+    /// A heap snapshot.
     #[serde(rename_all = "camelCase")]
     LoadSnapshot {
-        /// the position of the `load-snapshot`
+        /// The position of the `load-snapshot`.
         position: i64,
-        /// the snapshot's hash
+        /// The snapshot's hash.
         #[serde(rename = "snapshotID")]
         snapshot_id: String,
-        /// what says so
+        /// The source of this information.
         learned_from: LearnedFrom,
     },
-    /// Nothing in the store says it; the plan's problems say why.
+    /// Unknown; the plan's problems say why.
     Unknown {
-        /// where the replay would begin
+        /// The position at which the replay would start.
         position: i64,
     },
 }
 
 impl History {
-    /// The last span that begins with a snapshot, by its number, and that beginning.
+    /// Returns the index of the last span that starts from a snapshot, and its start.
     pub(super) fn last_snapshot(&self, spans: &[SpanInfo]) -> Result<Option<(usize, ReplayStart)>> {
         for (index, span) in spans.iter().enumerate().rev() {
             let position = span.start_pos;
@@ -82,7 +83,7 @@ impl History {
         Ok(None)
     }
 
-    /// What the incarnation that begins with this span was started from.
+    /// Finds what the incarnation whose first span is `span` was started from.
     pub(super) fn first_start(
         &self,
         span: &SpanInfo,
@@ -106,10 +107,10 @@ impl History {
                 if let Some(start) = self.start_by_options(&span.vat_id, position)? {
                     return Ok(start);
                 }
-                "it is not there, nor do the kernel's notes of the vat say it".to_owned()
+                "it was pruned, and the kernel's keys do not say it either".to_owned()
             }
             Entry::Pruned { artifact } => {
-                format!("it is not there; the artifact {artifact} has it")
+                format!("it was pruned; the artifact {artifact} contains it")
             }
             Entry::LoadSnapshot { .. } => "it is a load-snapshot".to_owned(),
             Entry::SaveSnapshot { .. } => "it is a save-snapshot".to_owned(),
@@ -123,7 +124,7 @@ impl History {
         Ok(ReplayStart::Unknown { position })
     }
 
-    /// What the kernel's notes say that the vat's current incarnation was started from.
+    /// Finds in the kernel's keys what the vat's current incarnation was started from.
     pub(super) fn start_by_options(
         &self,
         vat_id: &str,
