@@ -363,7 +363,7 @@ fn large_artifacts_pass_through_a_file() {
     options.max_transaction_bytes = Some(1 << 20);
     let filled = repopulate_from_directory(&full, &store, options, &Monitor::default()).unwrap();
     assert_eq!(filled.filled.len(), 4);
-    assert!(filled.transacted.transactions > 10);
+    assert!(filled.transaction_stats.transactions > 10);
     assert_eq!(export(&store, &base.path().join("now")), before);
     let names: Vec<_> = fs::read_dir(&store).unwrap().collect();
     assert_eq!(names.len(), 1, "nothing is left beside the store");

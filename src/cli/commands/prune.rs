@@ -144,7 +144,7 @@ pub fn run(args: PruneArgs, session: &Session) -> Result<Outcome> {
             HumanBytes(pruned.space.file_bytes),
             HumanBytes(pruned.space.free_bytes),
         )?;
-        tell_locking(out, pruned.transacted)
+        tell_locking(out, pruned.transaction_stats)
     })?;
     Ok(Outcome::Success)
 }

@@ -148,7 +148,7 @@ pub(crate) fn fill(
             let were = agree(done.replaced.len(), "was", "were");
             writeln!(out, "Replaced {count} that {were} damaged")?;
         }
-        tell_locking(out, done.transacted)?;
+        tell_locking(out, done.transaction_stats)?;
         if done.refused_count > 0 {
             writeln!(out, "Refused {}:", grouped(done.refused_count))?;
             for refused in done.refused.iter().take(SHOWN) {

@@ -1,4 +1,5 @@
-//! Changing a store beside a running kernel: pruning, reclaiming space, and restoring pruned history.
+//! Changes a store while a kernel may be running: prunes history, reclaims disk space, and restores
+//! pruned history.
 
 pub mod prune;
 pub mod reclaim;

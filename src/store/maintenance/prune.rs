@@ -1,13 +1,13 @@
-//! Pruning: deleting the contents of what is historical, while its hashes stay.
+//! Prunes history: deletes historical items and heap images, and keeps their hashes.
 //!
-//! What is pruned is still part of the export data, so a later import, or a
-//! [repopulation](super::repopulate), can check what anybody offers for it.
+//! Pruned contents remain part of the export data, so a later import or
+//! [repopulation](super::repopulate) can check untrusted artifacts against their hashes.
 //!
-//! All is done in small transactions beside a kernel. They go from the oldest items to the
-//! youngest, across all vats, since these lie side by side in the file. So whenever the work ends,
-//! what is left of each vat is the younger part of its history, without gaps. A span is deleted in
-//! one transaction unless it is larger than the budget; then, for a while, it lacks its first
-//! items, and like every span that lacks any it counts as pruned.
+//! Pruning uses small transactions, so that a running kernel can write between them. It deletes the
+//! oldest items of all vats first, which are neighbors in the file. If it stops early, each vat
+//! keeps the later part of its history without gaps. A span is deleted in one transaction, unless it
+//! exceeds the budget; until the next transactions it then lacks its first items and, like every
+//! incomplete span, counts as pruned.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -25,33 +25,33 @@ use crate::store::error::{Error, Result};
 use crate::store::records::mode::ArtifactMode;
 use crate::store::tasks::monitor::{Monitor, Stage};
 
-/// How many items a transaction deletes unless the caller says otherwise.
+/// The default number of items that a transaction deletes.
 pub const DEFAULT_BUDGET: u64 = 1000;
 
-/// How many items are deleted between two looks at the clock.
+/// How many items are deleted between two checks of the elapsed time.
 const STEP: i64 = 50;
 
-/// A transaction that has taken so long begins no further span.
+/// The duration after which a transaction starts no further span.
 const SOFT_LIMIT: Duration = Duration::from_millis(4);
 
-/// A transaction that has taken so long ends even in the middle of a span.
+/// The duration after which a transaction ends, even within a span.
 const HARD_LIMIT: Duration = Duration::from_millis(20);
 
-/// What to delete, and how.
+/// Options of [`prune`].
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct PruneOptions {
-    /// The spans that exports in this mode carry stay; `debug` keeps all.
+    /// Keep the spans that an export in this mode contains; `debug` keeps all.
     pub keep_transcripts: ArtifactMode,
-    /// The snapshots that exports in this mode carry stay; `debug` keeps all.
+    /// Keep the snapshots that an export in this mode contains; `debug` keeps all.
     pub keep_snapshots: ArtifactMode,
-    /// The most items to delete in one transaction.
+    /// The maximum number of items that one transaction deletes.
     #[serde(default = "default_budget", deserialize_with = "fields::count")]
     pub budget: u64,
-    /// The most items to delete in all, to the nearest whole span.
+    /// The maximum number of items to delete, rounded up to a whole span.
     #[serde(default, deserialize_with = "fields::optional_count")]
     pub limit: Option<u64>,
-    /// Only find out what there is to do.
+    /// Only count what would be deleted.
     #[serde(default)]
     pub dry_run: bool,
 }
@@ -60,43 +60,43 @@ fn default_budget() -> u64 {
     DEFAULT_BUDGET
 }
 
-/// What was deleted or, of a dry run, what would be.
+/// What was deleted or, with `dry_run`, would be deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Pruned {
-    /// Spans of which nothing is left.
+    /// Spans that have no items left.
     pub spans: u64,
-    /// Items.
+    /// Deleted items.
     pub items: u64,
-    /// Snapshots.
+    /// Deleted snapshots.
     pub snapshots: u64,
-    /// Bytes of these snapshots, compressed.
+    /// The compressed size of these snapshots in bytes.
     pub snapshot_bytes: u64,
     /// Whether nothing is left to delete.
     pub done: bool,
-    /// How the transactions went.
+    /// Statistics of the transactions.
     #[serde(rename = "locking")]
-    pub transacted: TransactionStats,
-    /// What the file takes up now.
+    pub transaction_stats: TransactionStats,
+    /// The size of the file afterwards.
     pub space: Space,
 }
 
-/// Deletes what is historical from the store in a directory, except for what is to stay.
+/// Deletes the history of the store in `directory`, except what the options keep.
 ///
 /// # Errors
-/// [`Error::BadBudget`]; [`Error::NoStore`]; [`Error::StoreInUse`] while somebody runs it in the
-/// unsafe fast mode; [`Error::Aborted`]; SQLite's errors. What was deleted up to then stays
-/// deleted; another call goes on from there.
+/// [`Error::BadBudget`]; [`Error::NoStore`]; [`Error::StoreInUse`] while a kernel runs in unsafe
+/// fast mode; [`Error::Aborted`]; SQLite's errors. Deletions up to the error are committed; another
+/// call continues from there.
 pub fn prune(directory: &Path, options: &PruneOptions, monitor: &Monitor) -> Result<Pruned> {
     let mut pruned = Pruned::default();
     prune_into(directory, options, monitor, &mut pruned)?;
     Ok(pruned)
 }
 
-/// As [`prune`], and puts what was deleted into `pruned`: if it fails, what was deleted until then.
+/// Like [`prune`], but also reports what was deleted before an error, in `pruned`.
 ///
 /// # Errors
-/// As [`prune`].
+/// The errors of [`prune`].
 pub fn prune_into(
     directory: &Path,
     options: &PruneOptions,
@@ -107,18 +107,18 @@ pub fn prune_into(
         return Err(Error::BadBudget);
     }
     if options.dry_run {
-        *pruned = look(directory, options, monitor)?;
+        *pruned = dry_run(directory, options, monitor)?;
         return Ok(());
     }
-    let mut beside = SharedWriter::open(directory, monitor)?;
+    let mut writer = SharedWriter::open(directory, monitor)?;
     let keep = options.keep_snapshots;
-    let snapshots = beside.read(monitor, |db| prunable_snapshots(db, keep))?;
+    let snapshots = writer.read(monitor, |db| prunable_snapshots(db, keep))?;
     let keep = options.keep_transcripts;
-    let spans = oldest_first(beside.read(monitor, |db| prunable_spans(db, keep, monitor))?);
+    let spans = oldest_first(writer.read(monitor, |db| prunable_spans(db, keep, monitor))?);
     monitor.set_total(snapshots.len() + spans.len());
     monitor.begin(Stage::Working);
     let mut pruning = Pruning {
-        beside,
+        writer,
         options,
         monitor,
         pruned,
@@ -127,19 +127,18 @@ pub fn prune_into(
     pruning.spans(&spans)?;
     monitor.begin(Stage::Finishing);
     let Pruning {
-        mut beside, pruned, ..
+        mut writer, pruned, ..
     } = pruning;
-    pruned.transacted = beside.finish()?;
-    pruned.space = beside.space(monitor)?;
+    pruned.transaction_stats = writer.finish()?;
+    pruned.space = writer.space(monitor)?;
     monitor.begin(Stage::Done);
     Ok(())
 }
 
-/// Finds out what there is to delete, in one read transaction, for which nobody need be allowed to
-/// write.
-fn look(directory: &Path, options: &PruneOptions, monitor: &Monitor) -> Result<Pruned> {
+/// Counts what would be deleted, in one read transaction. Needs no permission to write.
+fn dry_run(directory: &Path, options: &PruneOptions, monitor: &Monitor) -> Result<Pruned> {
     let counted = count(directory, options, monitor);
-    // Whatever SQLite was doing when it was interrupted, this is the reason.
+    // An interrupted SQLite call returns its own error; the reason is the abort.
     monitor.check()?;
     counted.with_store(directory)
 }
@@ -168,17 +167,17 @@ fn count(directory: &Path, options: &PruneOptions, monitor: &Monitor) -> Result<
     Ok(pruned)
 }
 
-/// A historical span that has items.
+/// A historical span with items.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct OldSpan {
     vat_id: Vec<u8>,
     start_pos: i64,
     end_pos: i64,
-    /// SQLite's number for its first item, which grows with every item that is added.
-    place: i64,
+    /// The rowid of its first item. Rowids grow in the order of insertion.
+    first_row: i64,
 }
 
-/// A historical snapshot that has its contents.
+/// A historical snapshot with contents.
 struct OldSnapshot {
     vat_id: Vec<u8>,
     snap_pos: i64,
@@ -207,14 +206,14 @@ fn prunable_spans(db: &Database, keep: ArtifactMode, monitor: &Monitor) -> Resul
     let mut spans = Vec::new();
     while let Some(row) = rows.next()? {
         monitor.check()?;
-        let Some(place) = row.get(3)? else {
+        let Some(first_row) = row.get(3)? else {
             continue;
         };
         spans.push(OldSpan {
             vat_id: row.get_ref(0)?.as_bytes()?.to_vec(),
             start_pos: row.get(1)?,
             end_pos: row.get(2)?,
-            place,
+            first_row,
         });
     }
     Ok(spans)
@@ -238,20 +237,20 @@ fn prunable_snapshots(db: &Database, keep: ArtifactMode) -> Result<Vec<OldSnapsh
     )
 }
 
-/// Puts spans, which come vat by vat and in the order of their positions, into the order of their
-/// age. Items that were filled in later are no younger than those behind them.
+/// Sorts spans by age. They come in the order of vats and positions. Items that were restored later
+/// count as no newer than the items after them.
 fn oldest_first(mut spans: Vec<OldSpan>) -> Vec<OldSpan> {
     for at in (1..spans.len()).rev() {
         if spans[at - 1].vat_id == spans[at].vat_id {
-            spans[at - 1].place = spans[at - 1].place.min(spans[at].place);
+            spans[at - 1].first_row = spans[at - 1].first_row.min(spans[at].first_row);
         }
     }
-    spans.sort_by_key(|span| span.place);
+    spans.sort_by_key(|span| span.first_row);
     spans
 }
 
 struct Pruning<'a> {
-    beside: SharedWriter,
+    writer: SharedWriter,
     options: &'a PruneOptions,
     monitor: &'a Monitor,
     pruned: &'a mut Pruned,
@@ -260,17 +259,17 @@ struct Pruning<'a> {
 /// What one transaction did.
 #[derive(Default)]
 struct Step {
-    /// How many spans are finished.
+    /// The number of finished spans.
     spans: usize,
     items: u64,
-    /// Where to go on in the span behind them.
+    /// The position at which to continue in the next span, if part of it was deleted.
     next_pos: Option<i64>,
 }
 
 impl Pruning<'_> {
     fn snapshots(&mut self, snapshots: &[OldSnapshot]) -> Result<()> {
         for snapshot in snapshots {
-            let changed = self.beside.write(self.monitor, |db| {
+            let changed = self.writer.write(self.monitor, |db| {
                 db.run_unbuffered(
                     "UPDATE snapshots SET compressedSnapshot = NULL
                      WHERE vatID = ? AND snapPos = ? AND inUse IS NULL
@@ -299,7 +298,7 @@ impl Pruning<'_> {
                 return Ok(());
             }
             let budget = self.options.budget;
-            let step = self.beside.write(self.monitor, |db| {
+            let step = self.writer.write(self.monitor, |db| {
                 delete_some(db, rest, from, budget, left, Instant::now())
             })?;
             self.pruned.items += step.items;
@@ -315,15 +314,15 @@ impl Pruning<'_> {
     }
 }
 
-/// Deletes the items of some spans, the first from position `from` on: of as many as fit into the
-/// budget, but something in any case.
+/// Deletes the items of the first spans, as many as the budget allows, but at least some. Starts at
+/// position `from` of the first span.
 fn delete_some(
     db: &mut Database,
     spans: &[OldSpan],
     mut from: Option<i64>,
     budget: u64,
     left: u64,
-    began: Instant,
+    start: Instant,
 ) -> Result<Step> {
     let mut step = Step::default();
     for span in spans {
@@ -331,12 +330,12 @@ fn delete_some(
         let next_pos = from.take().unwrap_or(span.start_pos);
         if step.spans > 0 {
             let length = u64::try_from(span.end_pos.saturating_sub(next_pos)).unwrap_or(0);
-            if length > room || step.items >= left || began.elapsed() >= SOFT_LIMIT {
+            if length > room || step.items >= left || start.elapsed() >= SOFT_LIMIT {
                 break;
             }
         }
         if is_historical(db, span)? {
-            step.next_pos = delete_items(db, span, next_pos, room, began, &mut step.items)?;
+            step.next_pos = delete_items(db, span, next_pos, room, start, &mut step.items)?;
             if step.next_pos.is_some() {
                 break;
             }
@@ -346,7 +345,7 @@ fn delete_some(
     Ok(step)
 }
 
-/// Whether the store still has a span as it was found, and not as its vat's current one.
+/// Whether a span is unchanged and still historical.
 fn is_historical(db: &Database, span: &OldSpan) -> Result<bool> {
     Ok(db
         .peek_value::<i64>(
@@ -357,20 +356,20 @@ fn is_historical(db: &Database, span: &OldSpan) -> Result<bool> {
         .is_some())
 }
 
-/// Deletes items of a span, at most `room`, and adds their number to `count`. Returns where to go
-/// on if there may be more.
+/// Deletes up to `room` items of a span, and adds their number to `count`. Returns the position at
+/// which to continue if there may be more.
 fn delete_items(
     db: &mut Database,
     span: &OldSpan,
     mut next_pos: i64,
     room: u64,
-    began: Instant,
+    start: Instant,
     count: &mut u64,
 ) -> Result<Option<i64>> {
     let mut room = i64::try_from(room).unwrap_or(i64::MAX);
     loop {
         let step = STEP.min(room);
-        // Positions are counted and not computed: of a span that lacks items there may be few.
+        // Positions of a span with missing items are not contiguous, so items are counted.
         let end: Option<i64> = db.peek_value(
             "SELECT position FROM transcriptItems
              WHERE vatID = ? AND position >= ? AND position < ?
@@ -384,7 +383,7 @@ fn delete_items(
         };
         next_pos = end;
         room -= step;
-        if room <= 0 || began.elapsed() >= HARD_LIMIT {
+        if room <= 0 || start.elapsed() >= HARD_LIMIT {
             return Ok(Some(next_pos));
         }
     }
@@ -396,17 +395,17 @@ mod tests {
     use crate::store::database::{Location, OpenOptions};
     use crate::store::substores::{Store, StoreOptions};
 
-    fn span(vat_id: &str, start_pos: i64, place: i64) -> OldSpan {
+    fn span(vat_id: &str, start_pos: i64, first_row: i64) -> OldSpan {
         OldSpan {
             vat_id: vat_id.into(),
             start_pos,
             end_pos: start_pos + 10,
-            place,
+            first_row,
         }
     }
 
     #[test]
-    fn a_span_that_takes_too_long_is_finished_by_the_next_transactions() {
+    fn several_transactions_delete_a_span_that_takes_too_long() {
         let options = (OpenOptions::default(), StoreOptions::default());
         let mut store = Store::open(Location::Memory, &options.0, false, options.1).unwrap();
         store.init_transcript(b"v1").unwrap();
@@ -420,7 +419,7 @@ mod tests {
             vat_id: b"v1".to_vec(),
             start_pos: 0,
             end_pos: items,
-            place: 1,
+            first_row: 1,
         }];
         let mut db = store.database().lock();
         let mut from = None;
@@ -437,7 +436,7 @@ mod tests {
         }
     }
 
-    /// A store with a vat whose spans have so many items, and these spans.
+    /// A store with a vat whose spans have these numbers of items, and the spans.
     fn store_with(lengths: &[i64]) -> (Store, Vec<OldSpan>) {
         let mut store = Store::in_memory(StoreOptions::default()).unwrap();
         store.init_transcript(b"v1").unwrap();
@@ -453,7 +452,7 @@ mod tests {
                 vat_id: b"v1".to_vec(),
                 start_pos,
                 end_pos,
-                place: start_pos,
+                first_row: start_pos,
             });
             start_pos = end_pos;
         }
@@ -461,7 +460,7 @@ mod tests {
         (store, spans)
     }
 
-    /// A beginning that no transaction is late after.
+    /// A start time that is within all limits.
     fn in_time() -> Instant {
         Instant::now() + Duration::from_secs(1000)
     }
@@ -510,9 +509,9 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_go_first_and_no_vat_gets_gaps() {
+    fn the_oldest_spans_come_first_without_gaps_in_any_vat() {
         let ordered = oldest_first(vec![
-            // Filled in later.
+            // Restored later.
             span("v1", 0, 900),
             span("v1", 10, 30),
             span("v1", 20, 50),

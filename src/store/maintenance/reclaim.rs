@@ -1,8 +1,8 @@
-//! Giving space back to the file system that pruning has freed inside of the file.
+//! Returns the disk space that pruning has freed within the file to the file system.
 //!
-//! SQLite keeps freed pages in the file and uses them again. To make the file smaller it has to be
-//! written anew, which nobody may be in the way of. (Files of swing-store are made without
-//! `auto_vacuum`; one that has it can be cut off step by step.)
+//! SQLite keeps free pages in the file and reuses them. To shrink the file, it has to be rewritten
+//! without other connections. Stores do not use `auto_vacuum`; a file that does can also be
+//! truncated step by step.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,36 +21,36 @@ use crate::store::error::{Error, Result};
 use crate::store::fs::sidecar::sidecar;
 use crate::store::tasks::monitor::{Monitor, Stage};
 
-/// How many pages are given back in one transaction.
+/// How many pages one transaction frees.
 const STEP_PAGES: u32 = 200;
 
-/// How long to wait for others to close the store.
+/// How long to wait for other processes to close the store.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How often to look whether the work is to end.
+/// The interval between two checks for an abort.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// How to make the file smaller.
+/// How to shrink the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Method {
-    /// Write all of it anew. Nobody else may have the store open.
+    /// Rewrite the file. No other process may have the store open.
     Rewrite,
-    /// Cut off free pages, in small transactions beside a kernel. Only for a file that was made
-    /// with `auto_vacuum = INCREMENTAL`.
+    /// Remove free pages in small transactions, while a kernel may be running. Only possible if the
+    /// file was created with `auto_vacuum = INCREMENTAL`.
     Incremental,
 }
 
-/// What the file took up before and takes up now.
+/// The size of the file before and after.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Reclaimed {
-    /// Before.
+    /// The size before.
     pub before: Space,
-    /// Now.
+    /// The size after.
     pub after: Space,
-    /// How the transactions of [`Method::Incremental`] went.
+    /// Statistics of the transactions of [`Method::Incremental`].
     #[serde(rename = "locking")]
-    pub transacted: TransactionStats,
+    pub transaction_stats: TransactionStats,
 }
 
 impl Reclaimed {
@@ -59,27 +59,28 @@ impl Reclaimed {
         Reclaimed {
             before: space,
             after: space,
-            transacted: TransactionStats::default(),
+            transaction_stats: TransactionStats::default(),
         }
     }
 }
 
-/// What the file of the store in a directory takes up. It is only read.
+/// Returns the size of the file of the store in `directory`, without writing to it.
 ///
 /// # Errors
 /// [`Error::NoStore`]; [`Error::Aborted`]; SQLite's errors.
 pub fn space(directory: &Path, monitor: &Monitor) -> Result<Space> {
     let found = ReadView::open_one(directory, monitor).and_then(|db| Space::of(&db));
-    // Whatever SQLite was doing when it was interrupted, this is the reason.
+    // An interrupted SQLite call returns its own error; the reason is the abort.
     monitor.check()?;
     found.with_store(directory)
 }
 
-/// Makes the file of the store in a directory smaller.
+/// Shrinks the file of the store in `directory`.
 ///
 /// # Errors
-/// [`Error::NoStore`]; [`Error::StoreInUse`]; [`Error::NoRoom`]; [`Error::BadArgument`] where the
-/// method is not possible; [`Error::Aborted`]; SQLite's errors. The store is as it was then.
+/// [`Error::NoStore`]; [`Error::StoreInUse`]; [`Error::NoRoom`]; [`Error::BadArgument`] if the
+/// method is not possible; [`Error::Aborted`]; SQLite's errors. An error leaves the contents
+/// unchanged.
 pub fn reclaim(directory: &Path, method: Method, monitor: &Monitor) -> Result<Reclaimed> {
     monitor.set_total(1);
     let reclaimed = match method {
@@ -99,16 +100,16 @@ fn rewrite(directory: &Path, monitor: &Monitor) -> Result<Reclaimed> {
     monitor.begin(Stage::Working);
     interruptibly(&db, monitor, || db.execute("VACUUM"))?;
     monitor.begin(Stage::Finishing);
-    // What is in the log is there to stay: this may take its time, but changes nothing any more.
+    // The WAL already contains the new file, so from here on the work cannot be lost or aborted.
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")?;
     Ok(Reclaimed {
         before,
         after: Space::of(&db)?,
-        transacted: TransactionStats::default(),
+        transaction_stats: TransactionStats::default(),
     })
 }
 
-/// Opens a store that nobody else has open, and keeps others from opening it.
+/// Opens a store that no other process has open, and keeps others from opening it.
 fn open_alone(directory: &Path, monitor: &Monitor) -> Result<Database> {
     let file = find_file(directory)?;
     let options = OpenOptions {
@@ -119,14 +120,14 @@ fn open_alone(directory: &Path, monitor: &Monitor) -> Result<Database> {
     let db = Database::open(Location::File(file), &options)?;
     schema_check::distrust(db.connection()?)?;
     if db.is_readonly()? {
-        // SQLite would fail at locking it.
+        // SQLite would fail only when it takes the lock.
         return Err(Error::Sqlite {
             code: "SQLITE_READONLY",
             message: "attempt to write a readonly database".into(),
             system: None,
         });
     }
-    // Before anything is read, so that SQLite uses no memory that it shares with others.
+    // Before the first read, so that SQLite keeps the WAL index in its own memory.
     db.execute("PRAGMA locking_mode=EXCLUSIVE")?;
     let until = Instant::now() + PATIENCE;
     let take = || {
@@ -135,7 +136,7 @@ fn open_alone(directory: &Path, monitor: &Monitor) -> Result<Database> {
         db.check_columns_of(directory, &Part::ALL)?;
         db.check_declared()?;
         db.set_unsafe_fast_mode(false)?;
-        // A write makes sure of the lock whatever mode the file was in.
+        // Only a write takes the lock in every journal mode.
         db.begin()?;
         db.commit()
     };
@@ -149,18 +150,18 @@ fn open_alone(directory: &Path, monitor: &Monitor) -> Result<Database> {
             Err(_) if Instant::now() < until => thread::sleep(LOOK),
             Err(_) => {
                 return Err(Error::StoreInUse(
-                    "it can only be rewritten while nobody else has it open. Stop the kernel, and \
-                     whoever else uses the store, and try again",
+                    "it can only be rewritten while no other process has it open. Stop the kernel \
+                     and every other program that uses the store, and try again",
                 ));
             }
         }
     }
 }
 
-/// Fails unless the disk has room for `needed` bytes.
+/// Fails unless the file system has room for `needed` bytes.
 fn check_room(directory: &Path, needed: u64) -> Result<()> {
     #[cfg(unix)]
-    // File systems that can't say how large they are say that they have no blocks.
+    // File systems that do not know their size report no blocks.
     if let Ok(disk) = rustix::fs::statvfs(directory)
         && disk.f_blocks > 0
     {
@@ -178,8 +179,8 @@ fn check_room(directory: &Path, needed: u64) -> Result<()> {
     Ok(())
 }
 
-/// Does something that SQLite does in one go, and tells of the growth of its log; ends it when
-/// the work is to end.
+/// Runs one long SQLite call. Reports the growth of the WAL, and interrupts the call if the work is
+/// aborted.
 fn interruptibly(
     db: &Database,
     monitor: &Monitor,
@@ -196,13 +197,13 @@ fn interruptibly(
                 let more = usize::try_from(grown.saturating_sub(counted)).unwrap_or(0);
                 counted = counted.max(grown);
                 if monitor.count(more).is_err() {
-                    // Again and again: it only ends what is being done at the moment.
+                    // Repeated, because an interrupt only affects statements that are running.
                     handle.interrupt();
                 }
                 thread::park_timeout(LOOK);
             }
         };
-        // Without it the work is done all the same.
+        // Without the thread, the call runs without reports and interrupts.
         let watcher = thread::Builder::new()
             .name("swing-store".into())
             .spawn_scoped(scope, watch);
@@ -223,37 +224,37 @@ fn interruptibly(
 }
 
 fn incremental(directory: &Path, monitor: &Monitor) -> Result<Reclaimed> {
-    let mut beside = SharedWriter::open(directory, monitor)?;
-    let mode: Option<i64> = beside.read(monitor, |db| db.peek_value("PRAGMA auto_vacuum", []))?;
+    let mut writer = SharedWriter::open(directory, monitor)?;
+    let mode: Option<i64> = writer.read(monitor, |db| db.peek_value("PRAGMA auto_vacuum", []))?;
     if mode == Some(0) {
         return Err(Error::BadArgument(
-            "the file was made without auto_vacuum, like all files of swing-store, so free pages \
-             can't be cut off one by one. They are used again for what is written next; to make \
-             the file smaller, use the method \"rewrite\" while no kernel is running"
+            "the file was created without auto_vacuum, like all files of swing-store, so free \
+             pages cannot be removed one by one. SQLite reuses them for new data; to shrink the \
+             file, use the method \"rewrite\" while no kernel is running"
                 .into(),
         ));
     }
-    let before = beside.space(monitor)?;
+    let before = writer.space(monitor)?;
     monitor.begin(Stage::Working);
     loop {
-        let free = beside.space(monitor)?.free_bytes;
+        let free = writer.space(monitor)?.free_bytes;
         if free == 0 {
             break;
         }
-        beside.write(monitor, |db| {
+        writer.write(monitor, |db| {
             db.execute(&format!("PRAGMA incremental_vacuum({STEP_PAGES})"))
         })?;
-        let left = beside.space(monitor)?.free_bytes;
+        let left = writer.space(monitor)?.free_bytes;
         if left >= free {
             break;
         }
         monitor.count(usize::try_from(free - left).unwrap_or(0))?;
     }
     monitor.begin(Stage::Finishing);
-    let transacted = beside.finish()?;
+    let transaction_stats = writer.finish()?;
     Ok(Reclaimed {
         before,
-        after: beside.space(monitor)?,
-        transacted,
+        after: writer.space(monitor)?,
+        transaction_stats,
     })
 }

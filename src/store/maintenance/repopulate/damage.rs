@@ -1,4 +1,4 @@
-//! Whether contents that are there are what their record says: what a verification looks at, too.
+//! Checks whether present contents match their record, with the criteria of a verification.
 
 use rusqlite::params;
 use rusqlite::types::ValueRef;
@@ -15,10 +15,10 @@ use crate::store::records::record::SpanRecord;
 use crate::store::substores::bundles::{BundleContents, check_bundle_artifact};
 use crate::store::tasks::monitor::Monitor;
 
-/// Whether the contents of a target are damaged.
+/// Returns whether the contents of a target are damaged.
 ///
-/// A kernel may go on meanwhile, so this may call contents damaged that were changed as they were
-/// looked at. What takes their place has the record's hash, so that does no harm.
+/// Contents that a kernel changes during the check may count as damaged. This is harmless, because
+/// the replacement has the record's hash.
 ///
 /// # Errors
 /// [`Error::Aborted`]; SQLite's errors.
@@ -30,11 +30,11 @@ pub(super) fn is_damaged(
 ) -> Result<bool> {
     match target {
         Target::Span { span, .. } => {
-            // Items before the end of a span never change, whatever is added behind them.
+            // A kernel only adds items after the end of the span that was read.
             let sound = reader.read(monitor, |db| {
                 let mut hash = SpanHash::initial();
-                let whole = extend(db, span, span.start_pos, &mut hash, Some(monitor))?;
-                Ok(whole && hash.as_bytes() == span.hash)
+                let is_complete = extend(db, span, span.start_pos, &mut hash, Some(monitor))?;
+                Ok(is_complete && hash.as_bytes() == span.hash)
             })?;
             Ok(!sound)
         }
@@ -84,7 +84,7 @@ pub(super) fn is_damaged(
     }
 }
 
-/// What the first column holds, and whether it is a text; `None` for what is no contents.
+/// The first column's contents, and whether they are text; `None` for other types.
 fn contents(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<(bool, Vec<u8>)>> {
     Ok(match row.get_ref(0)? {
         ValueRef::Text(text) => Some((true, text.to_vec())),
@@ -93,7 +93,7 @@ fn contents(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<(bool, Vec<u8>)>
     })
 }
 
-/// The hash and the size of a compressed image; `None` if it can't be decompressed.
+/// The hash and size of a compressed image; `None` if it cannot be decompressed.
 fn image_hash(compressed: Vec<u8>, monitor: &Monitor) -> Result<Option<(Vec<u8>, Option<i64>)>> {
     let mut image = Decompressor::new(compressed, None);
     let mut hash = Sha256::new();
@@ -112,8 +112,8 @@ fn image_hash(compressed: Vec<u8>, monitor: &Monitor) -> Result<Option<(Vec<u8>,
     }
 }
 
-/// Adds to a hash the items that a span has from `from` on. Where one is missing, or no store writes
-/// it, the hash is that of nothing.
+/// Extends a hash by the items of a span from position `from` on. Resets the hash if an item is
+/// missing or malformed.
 ///
 /// # Errors
 /// SQLite's errors.
@@ -129,8 +129,7 @@ pub(super) fn extend_hash(
     Ok(())
 }
 
-/// Adds the items from `from` on to a hash; false if they are not all there, and as a store writes
-/// them.
+/// Extends a hash by the items from `from` on. Returns false if an item is missing or malformed.
 fn extend(
     db: &Database,
     span: &SpanRecord,

@@ -1,11 +1,13 @@
-//! Artifacts from a directory: an export, an archive, or just files by the artifacts' names.
+//! Takes artifacts from a directory: an export, an archive, or files with the artifacts' names.
 
 use std::io::{BufReader, Read};
 use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::{RepopulateOptions, Repopulated, Repopulation};
+use super::options::RepopulateOptions;
+use super::repopulation::Repopulation;
+use super::report::Repopulated;
 use crate::store::error::{Error, Result};
 use crate::store::fs::open;
 use crate::store::tasks::limits::limits;
@@ -13,14 +15,14 @@ use crate::store::tasks::monitor::Monitor;
 use crate::store::tasks::parallel;
 use crate::store::transfer::directory::{ArtifactSource, sources};
 
-/// Fills what was pruned from the store in `store` with artifacts from the directory `from`.
+/// Restores pruned contents of the store in `store` from artifacts in the directory `from`.
 ///
-/// That may be an export, of whose manifest only the list of artifacts is used; or an archive, in
-/// which every artifact is a file `NAME.gz`; or artifacts in files by their names.
+/// The directory is an export, whose manifest only provides the list of artifacts; an archive, with
+/// a file `NAME.gz` per artifact; or contains files with the artifacts' names.
 ///
 /// # Errors
-/// As [`Repopulation::open`]; [`Error::Directory`] for a manifest that is none; [`Error::Io`] for
-/// a directory that can't be read. A file that can't be read is refused.
+/// The errors of [`Repopulation::open`]; [`Error::Directory`] for an invalid manifest; [`Error::Io`]
+/// for an unreadable directory. An unreadable file is only rejected.
 pub fn repopulate_from_directory(
     from: &Path,
     store: &Path,
@@ -32,11 +34,11 @@ pub fn repopulate_from_directory(
     Ok(done)
 }
 
-/// As [`repopulate_from_directory`], and puts what was done into `done`: if it fails, what was done
-/// until then, which stays done.
+/// Like [`repopulate_from_directory`], but also reports what was done before an error, in `done`.
+/// That work is committed.
 ///
 /// # Errors
-/// As [`repopulate_from_directory`].
+/// The errors of [`repopulate_from_directory`].
 pub fn repopulate_from_directory_into(
     from: &Path,
     store: &Path,
@@ -58,13 +60,13 @@ pub fn repopulate_from_directory_into(
             Ok(())
         }
         Err(error) => {
-            *done = repopulation.so_far();
+            *done = repopulation.partial_report();
             Err(error)
         }
     }
 }
 
-/// Brings one artifact to the store.
+/// Adds one artifact to the store.
 fn take(repopulation: &Repopulation, source: &ArtifactSource, monitor: &Monitor) -> Result<()> {
     let path = match &source.file {
         Ok(path) => path,
@@ -94,7 +96,7 @@ fn take(repopulation: &Repopulation, source: &ArtifactSource, monitor: &Monitor)
     }
 }
 
-/// Reads on in a file, which is opened at the first time.
+/// Reads the next bytes of a file. The first call opens it.
 fn read(
     file: &mut Option<Box<dyn Read>>,
     path: &Path,
@@ -111,9 +113,10 @@ fn read(
         Some(reader) => reader,
         None => {
             let opened = open::open(path).map_err(|error| failed(&error))?;
-            file.insert(match is_gzip {
-                true => Box::new(MultiGzDecoder::new(BufReader::new(opened))),
-                false => Box::new(opened),
+            file.insert(if is_gzip {
+                Box::new(MultiGzDecoder::new(BufReader::new(opened)))
+            } else {
+                Box::new(opened)
             })
         }
     };

@@ -1,10 +1,12 @@
-//! An artifact on its way into the store, checked before the store is touched.
+//! An incoming artifact, which is checked before the store is touched.
 
 use std::path::Path;
 
+use super::options::RepopulateOptions;
+use super::report::RepopulateOutcome;
 use super::spool::{Spool, SpoolReader};
 use super::target::{ArtifactState, Target};
-use super::{RepopulateOptions, RepopulateOutcome, damage, target};
+use super::{damage, target};
 use crate::store::database::Database;
 use crate::store::database::shared_writer::SharedWriter;
 use crate::store::encoding::hash::SpanHash;
@@ -15,14 +17,14 @@ use crate::store::substores::bundles::{BundleContents, check_bundle_artifact};
 use crate::store::tasks::monitor::Monitor;
 use crate::store::transfer::span_lines::SpanLines;
 
-/// The longest item, and the longest bundle, that is taken, in bytes. Such are held in memory.
+/// The size limit of items and bundles, which are held in memory, in bytes.
 const MAX_WHOLE_BYTES: u64 = 128 << 20;
 
-/// An artifact of which more is to come.
+/// An artifact that is being received.
 pub struct Incoming {
     name: Vec<u8>,
     target: Target,
-    /// Whether what is there is damaged, and makes room.
+    /// Whether it replaces damaged contents.
     replaces: bool,
     work: Work,
     bytes: u64,
@@ -30,11 +32,11 @@ pub struct Incoming {
 }
 
 enum Work {
-    /// A span's items are checked and kept.
+    /// Checks the items of a span, and keeps them in the spool.
     Span(Box<SpanLines>, Spool),
-    /// An image is compressed and hashed.
+    /// Compresses and hashes an image.
     Snapshot(Box<Compressor>),
-    /// A bundle is gathered.
+    /// Collects a bundle.
     Bundle(Vec<u8>),
 }
 
@@ -78,7 +80,7 @@ impl Incoming {
         &self.name
     }
 
-    /// Takes the next bytes.
+    /// Adds the next bytes.
     ///
     /// # Errors
     /// [`Error::ArtifactTooLong`]; [`Error::IncompleteArtifact`] for more items than the span has;
@@ -103,11 +105,11 @@ impl Incoming {
         }
     }
 
-    /// Checks all of it.
+    /// Checks the complete artifact.
     ///
     /// # Errors
-    /// As [`SpanLines::finish`] and [`check_bundle_artifact`]; [`Error::SnapshotHashMismatch`];
-    /// [`Error::Io`].
+    /// The errors of [`SpanLines::finish`] and [`check_bundle_artifact`];
+    /// [`Error::SnapshotHashMismatch`]; [`Error::Io`].
     pub(super) fn check(self) -> Result<Checked> {
         let contents = match (self.work, &self.target) {
             (Work::Span(mut lines, mut spool), Target::Span { .. }) => {
@@ -132,7 +134,7 @@ impl Incoming {
             (Work::Bundle(data), Target::Bundle(_)) => {
                 Contents::Bundle(check_bundle_artifact(&self.name, data)?)
             }
-            _ => return Err(Error::Internal("an artifact has changed its kind".into())),
+            _ => return Err(Error::Internal("an artifact changed its kind".into())),
         };
         Ok(Checked {
             name: self.name,
@@ -144,12 +146,12 @@ impl Incoming {
     }
 }
 
-/// An artifact that has the hash which the store has.
+/// An artifact that matches its hash.
 pub(super) struct Checked {
     name: Vec<u8>,
     target: Target,
     replaces: bool,
-    /// How long it is.
+    /// Its size.
     pub bytes: u64,
     contents: Contents,
 }
@@ -161,36 +163,37 @@ enum Contents {
 }
 
 impl Checked {
-    /// Puts it into the store, unless somebody else has meanwhile.
+    /// Inserts the artifact, unless another process has inserted it already.
     ///
     /// # Errors
-    /// [`Error::ArtifactOvertaken`]; [`Error::Io`]; as [`SharedWriter::write`].
+    /// [`Error::ArtifactOvertaken`]; [`Error::Io`]; the errors of [`SharedWriter::write`].
     pub(super) fn store(
         self,
-        beside: &mut SharedWriter,
+        writer: &mut SharedWriter,
         options: &RepopulateOptions,
         monitor: &Monitor,
     ) -> Result<RepopulateOutcome> {
-        let done = match self.replaces {
-            true => RepopulateOutcome::Replaced,
-            false => RepopulateOutcome::Filled,
+        let done = if self.replaces {
+            RepopulateOutcome::Replaced
+        } else {
+            RepopulateOutcome::Filled
         };
         match (self.contents, &self.target) {
             (Contents::Span(piece), Target::Span { span, own_end }) => {
                 if self.replaces || *own_end != span.end_pos {
-                    beside.write(monitor, |db| replace_items(db, &self.name, span, *piece))?;
+                    writer.write(monitor, |db| replace_items(db, &self.name, span, *piece))?;
                     return Ok(done);
                 }
                 let wanted = |db: &Database| is_present(db, &self.name, &self.target, options);
                 let most = options.max_transaction_bytes.unwrap_or(u64::MAX);
-                store_span(beside, span, piece.items, most, monitor, wanted)
+                store_span(writer, span, piece.items, most, monitor, wanted)
             }
             (
                 Contents::Snapshot(image),
                 Target::Snapshot {
                     vat_id, snap_pos, ..
                 },
-            ) => beside.write(monitor, |db| {
+            ) => writer.write(monitor, |db| {
                 if is_present(db, &self.name, &self.target, options)? {
                     return Ok(RepopulateOutcome::Present);
                 }
@@ -198,7 +201,7 @@ impl Checked {
                 Ok(done)
             }),
             (Contents::Bundle(contents), Target::Bundle(bundle_id)) => {
-                beside.write(monitor, |db| {
+                writer.write(monitor, |db| {
                     if is_present(db, &self.name, &self.target, options)? {
                         return Ok(RepopulateOutcome::Present);
                     }
@@ -206,13 +209,13 @@ impl Checked {
                     Ok(done)
                 })
             }
-            _ => Err(Error::Internal("an artifact has changed its kind".into())),
+            _ => Err(Error::Internal("an artifact changed its kind".into())),
         }
     }
 }
 
-/// Whether an artifact's contents are there, now that nobody else can write. If they are not, or are
-/// replaced, its target is as it was found: the record's hash, which the artifact has, is the same.
+/// Whether an artifact's contents are present, under the write lock. If not, or if they are to be
+/// replaced, the target is unchanged, so the artifact still matches the record's hash.
 fn is_present(
     db: &Database,
     name: &[u8],
@@ -226,25 +229,25 @@ fn is_present(
     }
 }
 
-/// Items from the beginning of a span, the hash of them, and where they end.
+/// Items from the start of a span, their hash, and their end position, exclusive.
 struct Piece {
     items: SpoolReader,
     hash: SpanHash,
     taken_to: i64,
 }
 
-/// Puts items in the place of those that a span has, all in one transaction.
+/// Replaces items of a span, in one transaction.
 ///
-/// A kernel may have added to a current span since it was looked at. What it adds follows from the
-/// record's hash, and so does this: the hash of the items, together with those behind them, has to
-/// be that of the record as it is now.
+/// A kernel may have added to a current span since the target was found. The hash chain covers the
+/// added items, so the hash of the new items and the ones after them has to equal the hash that the
+/// record has now.
 fn replace_items(db: &mut Database, name: &[u8], span: &SpanRecord, piece: Piece) -> Result<()> {
     let overtaken = || Error::ArtifactOvertaken(name.to_vec());
     let now = db.span_at(&span.vat_id, span.start_pos)?;
     let now = now.ok_or_else(overtaken)?;
-    // A span that was ended may have been pruned on purpose.
-    let goes_on = span.is_current && now.is_current && now.incarnation == span.incarnation;
-    if (now != *span && !goes_on) || now.end_pos < piece.taken_to {
+    // A span that has ended meanwhile may also have been pruned.
+    let continues = span.is_current && now.is_current && now.incarnation == span.incarnation;
+    if (now != *span && !continues) || now.end_pos < piece.taken_to {
         return Err(overtaken());
     }
     let Piece {
@@ -269,10 +272,10 @@ fn replace_items(db: &mut Database, name: &[u8], span: &SpanRecord, piece: Piece
     Ok(())
 }
 
-/// Inserts a span's items, of about `most` bytes in one transaction. Whatever there was of the
-/// span, whole or not, makes room for them.
+/// Inserts a span's items, about `most` bytes per transaction, and deletes the items that the span
+/// had.
 fn store_span(
-    beside: &mut SharedWriter,
+    writer: &mut SharedWriter,
     span: &SpanRecord,
     mut items: SpoolReader,
     most: u64,
@@ -281,7 +284,7 @@ fn store_span(
 ) -> Result<RepopulateOutcome> {
     let mut next_pos = span.start_pos;
     loop {
-        let next = beside.write(monitor, |db| {
+        let next = writer.write(monitor, |db| {
             if is_present(db)? {
                 return Ok(None);
             }

@@ -1,4 +1,4 @@
-//! What a store lacks.
+//! Lists the artifacts that a store lacks.
 
 use super::target::has_all_items;
 use crate::store::database::Database;
@@ -9,19 +9,19 @@ use crate::store::records::mode::ArtifactMode;
 use crate::store::records::names;
 use crate::store::tasks::monitor::Monitor;
 
-/// The names of the artifacts that the mode asks for and the store lacks.
+/// The names of the artifacts that the mode needs and the store lacks.
 ///
 /// # Errors
-/// As [`SharedWriter::read`].
+/// The errors of [`SharedWriter::read`].
 pub(super) fn find(
-    beside: &mut SharedWriter,
+    writer: &mut SharedWriter,
     mode: ArtifactMode,
     monitor: &Monitor,
 ) -> Result<Vec<Vec<u8>>> {
-    let mut names = beside.read(monitor, |db| snapshots(db, mode))?;
-    // A kernel may go on meanwhile: each span is looked at by itself.
-    for span in beside.read(monitor, |db| db.spans_of_mode(mode))? {
-        let lacks = beside.read(monitor, |db| {
+    let mut names = writer.read(monitor, |db| snapshots(db, mode))?;
+    // Each span has its own read transaction, because a kernel may be running.
+    for span in writer.read(monitor, |db| db.spans_of_mode(mode))? {
+        let lacks = writer.read(monitor, |db| {
             Ok(!has_all_items(db, &span)?
                 && db
                     .span_at(&span.vat_id, span.start_pos)?
@@ -31,7 +31,7 @@ pub(super) fn find(
             names.push(span.artifact_name());
         }
     }
-    names.extend(beside.read(monitor, bundles)?);
+    names.extend(writer.read(monitor, bundles)?);
     Ok(names)
 }
 

@@ -1,4 +1,4 @@
-//! What an artifact is for.
+//! Finds the place of an artifact in the store.
 
 use rusqlite::params;
 
@@ -16,35 +16,35 @@ use crate::store::records::record::SpanRecord;
 pub(super) enum Target {
     Span {
         span: SpanRecord,
-        /// Where the artifact ends by its name. Of a current span it may have been made by a node at
-        /// another block.
+        /// The end position in the artifact's name, exclusive. It differs from the record's if a
+        /// node made the artifact of a current span at another block.
         own_end: i64,
     },
     Snapshot {
         vat_id: Vec<u8>,
         snap_pos: i64,
         hash: Vec<u8>,
-        /// Bytes of the image, if they are known.
+        /// The size of the image in bytes, if known.
         size: Option<u64>,
     },
     Bundle(Vec<u8>),
 }
 
-/// What the store has to say to an artifact's name.
+/// What an artifact means for the store.
 #[derive(Debug)]
 pub(super) enum ArtifactState {
     Wanted(Target),
-    /// Its contents are there.
+    /// The contents are present.
     Present,
-    /// Its contents are there, or some of them, and are replaced if they are damaged.
+    /// All or some contents are present, and are replaced if they are damaged.
     Suspect(Target),
-    /// The mode does not ask for it.
+    /// The mode does not need the artifact.
     Unwanted,
     Refused(Error),
 }
 
-/// Looks for what an artifact is for. With `replace`, whether contents that are there are sound is
-/// for the caller to find out.
+/// Finds the target of an artifact. With `replace`, the caller checks whether present contents are
+/// damaged.
 pub(super) fn find(
     db: &Database,
     name: &[u8],
@@ -59,7 +59,7 @@ pub(super) fn find(
     }
 }
 
-/// A position, written as names have it.
+/// Parses a position in the form that names have.
 fn position(text: &[u8]) -> Option<i64> {
     let position: i64 = std::str::from_utf8(text).ok()?.parse().ok()?;
     (position.to_string().as_bytes() == text).then_some(position)
@@ -101,7 +101,7 @@ fn find_span(
         }
     }
     if span.end_pos != end_pos {
-        // A current span has grown since the artifact was made, or has been shorter then.
+        // The current span was longer or shorter when the artifact was made.
         return Ok(if span.is_current && is_populated {
             ArtifactState::Present
         } else {
@@ -123,22 +123,23 @@ fn find_span(
         ArtifactMode::Archival => current()?.is_some(),
         ArtifactMode::Debug => true,
     };
-    Ok(match wanted {
-        true => ArtifactState::Wanted(Target::Span {
+    Ok(if wanted {
+        ArtifactState::Wanted(Target::Span {
             span,
             own_end: end_pos,
-        }),
-        false => ArtifactState::Unwanted,
+        })
+    } else {
+        ArtifactState::Unwanted
     })
 }
 
-/// Whether none of a span's items is missing.
+/// Whether no item of a span is missing.
 pub(super) fn has_all_items(db: &Database, span: &SpanRecord) -> Result<bool> {
     let count = db.count_items(&span.vat_id, span.start_pos, span.end_pos)?;
     Ok(span.end_pos.checked_sub(span.start_pos) == Some(count))
 }
 
-/// Whether the `count` items that are there of a span are its last ones: it was pruned by half.
+/// Whether the `count` items of a span are its last ones, because a pruning was interrupted.
 fn is_tail(db: &Database, span: &SpanRecord, count: i64) -> Result<bool> {
     let first: Option<i64> = db.peek_value(
         "SELECT MIN(position) FROM transcriptItems
@@ -169,7 +170,7 @@ fn find_snapshot(
         |row| {
             Ok((
                 wtf8::as_read(row.get_ref(0)?.as_bytes()?).into_owned(),
-                // A size of the wrong type is one that is not known.
+                // A size of the wrong type counts as unknown.
                 row.get_ref(1)?.as_i64().ok(),
                 row.get::<_, bool>(2)?,
                 row.get::<_, bool>(3)?,
@@ -182,7 +183,7 @@ fn find_snapshot(
             vat_id: vat_id.to_vec(),
             snap_pos,
             hash,
-            // It may be wrong, too.
+            // The recorded size may be wrong, too.
             size: None,
         }),
         Some((_, _, _, true)) => ArtifactState::Present,
