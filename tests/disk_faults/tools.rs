@@ -449,7 +449,7 @@ fn comparison() {
             let unread = |detail: &Option<String>| {
                 detail
                     .as_ref()
-                    .is_some_and(|detail| detail.contains("can't be read"))
+                    .is_some_and(|detail| detail.contains("cannot be read"))
             };
             let differences = &found.differences;
             assert!(

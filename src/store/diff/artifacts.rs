@@ -1,23 +1,19 @@
-//! Comparing artifacts: who has which, and their bytes.
+//! Compares artifacts: their names and their bytes.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::Read;
-use std::path::PathBuf;
 use std::sync::Mutex;
 
+use super::artifact_bytes::ArtifactBytes;
 use super::difference::{Difference, DifferenceCounts, Differences, Subject, Which};
 use super::operand::Operand;
 use super::sorted::Sorted;
 use crate::store::error::{Error, Result};
 use crate::store::records::mode::ArtifactMode;
 use crate::store::records::names;
-use crate::store::tasks::limits::limits;
 use crate::store::tasks::monitor::Monitor;
 use crate::store::tasks::{lock, parallel};
-use crate::store::transfer::exporter::Artifact;
 
-/// Compares which artifacts there are; returns those that both have.
+/// Compares the names of artifacts, and returns the ones that both sides have.
 pub(super) fn compare_names(
     places: &[Operand; 2],
     mode: ArtifactMode,
@@ -60,7 +56,7 @@ fn of_artifact(which: Which, name: &[u8], detail: Option<String>) -> Difference 
     }
 }
 
-/// Takes away the artifacts whose records differ, which was told already.
+/// Returns the artifacts whose records are equal. Those of differing records are reported already.
 pub(super) fn with_same_records(names: Vec<Vec<u8>>, sorted: &Sorted) -> Result<Vec<Vec<u8>>> {
     let mut kept = Vec::new();
     for name in names {
@@ -79,14 +75,14 @@ pub(super) fn with_same_records(names: Vec<Vec<u8>>, sorted: &Sorted) -> Result<
     Ok(kept)
 }
 
-/// Compares the bytes of artifacts that both have, a few at a time. Returns how many differ.
+/// Compares the bytes of artifacts that both sides have, in parallel. Returns how many differ.
 pub(super) fn compare_contents(
     places: &[Operand; 2],
     names: &[Vec<u8>],
     monitor: &Monitor,
     differences: &mut Differences,
 ) -> Result<u64> {
-    // The names' numbers, with how they differ.
+    // The indices of the names, with the difference.
     let found = Mutex::new(Vec::new());
     let compare = |index: usize| {
         monitor.check()?;
@@ -97,7 +93,7 @@ pub(super) fn compare_contents(
         monitor.finish_piece();
         Ok(())
     };
-    // Both exporters are shared by all threads; what they read goes on without them.
+    // All threads share both exporters, but read artifacts independently.
     parallel::run(names.len(), compare, || Ok(()))?;
     let mut found = lock::unlocked(found);
     found.sort();
@@ -108,7 +104,7 @@ pub(super) fn compare_contents(
     Ok(found.len() as u64)
 }
 
-/// How the bytes of an artifact differ, if they do.
+/// Describes how the bytes of an artifact differ, if they do.
 fn compare_one(places: &[Operand; 2], name: &[u8], monitor: &Monitor) -> Result<Option<String>> {
     let [a, b] = places;
     let mut a = Reader::of(a, name);
@@ -120,7 +116,7 @@ fn compare_one(places: &[Operand; 2], name: &[u8], monitor: &Monitor) -> Result<
                 Ok(()) => {}
                 Err(Error::Aborted) => return Err(Error::Aborted),
                 Err(error) => {
-                    return Ok(Some(format!("that of the {which} can't be read: {error}")));
+                    return Ok(Some(format!("the {which} cannot be read: {error}")));
                 }
             }
         }
@@ -130,10 +126,10 @@ fn compare_one(places: &[Operand; 2], name: &[u8], monitor: &Monitor) -> Result<
             return Ok(match (left.is_empty(), right.is_empty()) {
                 (true, true) => None,
                 (true, false) => Some(format!(
-                    "the first ends after {at} bytes, the second goes on"
+                    "the first ends after {at} bytes, the second continues"
                 )),
                 _ => Some(format!(
-                    "the second ends after {at} bytes, the first goes on"
+                    "the second ends after {at} bytes, the first continues"
                 )),
             });
         }
@@ -151,37 +147,9 @@ fn compare_one(places: &[Operand; 2], name: &[u8], monitor: &Monitor) -> Result<
     }
 }
 
-/// An artifact's bytes, as they come.
-pub(super) enum Bytes {
-    Store(Artifact),
-    File(File, PathBuf),
-}
-
-impl Bytes {
-    /// The next bytes; `None` at the end.
-    pub(super) fn next_chunk(&mut self) -> Result<Option<Vec<u8>>> {
-        match self {
-            Bytes::Store(Artifact::Snapshot(image)) => image.next_chunk(),
-            Bytes::Store(Artifact::Span(reader)) => reader.next_chunk(),
-            Bytes::Store(Artifact::Bundle(bytes)) => {
-                let bytes = std::mem::take(bytes);
-                Ok((!bytes.is_empty()).then_some(bytes))
-            }
-            Bytes::File(file, path) => {
-                let mut chunk = vec![0; limits().chunk_bytes.max(1)];
-                let length = file
-                    .read(&mut chunk)
-                    .map_err(|error| Error::io(format!("reading {}", path.display()), &error))?;
-                chunk.truncate(length);
-                Ok((length > 0).then_some(chunk))
-            }
-        }
-    }
-}
-
-/// An artifact that is being read.
+/// A buffered reader of an artifact.
 struct Reader {
-    bytes: Result<Bytes>,
+    bytes: Result<ArtifactBytes>,
     chunk: Vec<u8>,
     read: usize,
 }
@@ -195,7 +163,7 @@ impl Reader {
         }
     }
 
-    /// Reads on if there is nothing left.
+    /// Reads the next chunk if the buffer is empty.
     fn fill(&mut self) -> Result<()> {
         let bytes = self.bytes.as_mut().map_err(|error| error.clone())?;
         if self.read == self.chunk.len() {

@@ -1,22 +1,22 @@
-//! What a comparison comes to.
+//! The result of a comparison.
 
 use serde::{Serialize, Serializer};
 
 use crate::store::encoding::fields;
 
-/// Which of the two has something.
+/// The side that has something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Which {
     /// Only the first.
     A,
     /// Only the second.
     B,
-    /// Both, but it is not the same.
+    /// Both, with differences.
     Both,
 }
 
 impl Which {
-    /// A word for it.
+    /// The name in reports.
     pub fn name(self) -> &'static str {
         match self {
             Which::A => "a",
@@ -26,22 +26,22 @@ impl Which {
     }
 }
 
-/// What is compared.
+/// The kind of thing that is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subject {
     /// A record of the export data.
     Record,
-    /// A key that is not exported: the host's, or this machine's.
+    /// A key that is not exported: a `host.` or `local.` key.
     LocalKey,
     /// An artifact.
     Artifact,
 }
 
 impl Subject {
-    /// All of them, in the order in which they are compared.
+    /// All kinds, in the order of comparison.
     pub const ALL: [Subject; 3] = [Subject::Record, Subject::LocalKey, Subject::Artifact];
 
-    /// A word for it.
+    /// The name in reports.
     pub fn name(self) -> &'static str {
         match self {
             Subject::Record => "record",
@@ -51,18 +51,18 @@ impl Subject {
     }
 }
 
-/// Something that is not the same in both.
+/// A difference between the two sides.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// What it is.
+    /// The kind of thing.
     pub subject: Subject,
-    /// Who has it.
+    /// The side that has it.
     pub which: Which,
-    /// The record's or the local key, or the artifact's name.
+    /// The key of the record, the local key, or the artifact's name.
     pub name: Vec<u8>,
-    /// The values of a record or key; long ones are cut off.
+    /// The values of a record or key on each side, truncated if they are very long.
     pub values: [Option<Vec<u8>>; 2],
-    /// Of an artifact that both have, how its bytes differ.
+    /// How the bytes of an artifact differ, if both sides have it.
     pub detail: Option<String>,
 }
 
@@ -101,45 +101,45 @@ impl Serialize for Difference {
     }
 }
 
-/// How much of one subject there is, and how much differs.
+/// Counts of one kind of thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DifferenceCounts {
-    /// How many the first has.
+    /// The number on the first side.
     pub a: u64,
-    /// How many the second has.
+    /// The number on the second side.
     pub b: u64,
-    /// How many the first alone has.
+    /// The number only on the first side.
     pub only_a: u64,
-    /// How many the second alone has.
+    /// The number only on the second side.
     pub only_b: u64,
-    /// How many both have, but not the same.
+    /// The number on both sides with differences.
     pub differing: u64,
 }
 
 impl DifferenceCounts {
-    /// How many differences there are.
+    /// The number of differences.
     pub fn differences(&self) -> u64 {
         self.only_a + self.only_b + self.differing
     }
 }
 
-/// What a comparison comes to.
+/// The result of a comparison.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DiffReport {
-    /// The block heights of both, as far as they are known.
+    /// The block heights of both sides, if known.
     pub block_heights: [Option<f64>; 2],
-    /// What differs: records, then local keys, then artifacts, each by key or name.
+    /// The differences: records, then local keys, then artifacts, each sorted by key or name.
     pub differences: Vec<Difference>,
-    /// How many more differences there are than are listed.
+    /// The number of differences that are not listed.
     pub left_out: u64,
-    /// Of the export data; `None` if one of the two has none.
+    /// Counts of export data records; `None` if one side has no export data.
     pub records: Option<DifferenceCounts>,
-    /// Of the keys that are not exported; `None` if they were not asked for.
+    /// Counts of the keys that are not exported; `None` if they were not compared.
     pub local_keys: Option<DifferenceCounts>,
-    /// Of the artifacts; `None` if an export has none at all.
+    /// Counts of artifacts; `None` if one side is an export without artifacts.
     pub artifacts: Option<DifferenceCounts>,
-    /// How many artifacts were compared byte for byte.
+    /// The number of artifacts that were compared byte for byte.
     pub contents: u64,
 }
 
@@ -177,16 +177,16 @@ impl Serialize for DiffReport {
 }
 
 impl DiffReport {
-    /// Whether nothing that was compared differs.
+    /// Whether there is no difference.
     pub fn is_same(&self) -> bool {
         self.differences.is_empty() && self.left_out == 0
     }
 }
 
-/// How much of a value is kept, in bytes.
+/// How many bytes of a value a difference keeps.
 const MOST_BYTES: usize = 1000;
 
-/// A value as a difference tells it.
+/// A value as a difference shows it.
 pub(super) fn cut(value: &[u8]) -> Vec<u8> {
     if value.len() <= MOST_BYTES {
         return value.to_vec();
@@ -196,7 +196,7 @@ pub(super) fn cut(value: &[u8]) -> Vec<u8> {
     cut
 }
 
-/// Gathers differences: the first ones, and the number of the others.
+/// Collects differences: keeps the first ones, and counts the others.
 pub(super) struct Differences {
     limit: usize,
     pub(super) list: Vec<Difference>,

@@ -1,22 +1,22 @@
-//! Cursors over a store's kvStore, which is in order by itself.
+//! Cursors over a store's kvStore, which is sorted.
 
 use super::sorted::{Cursor, RowCursor};
 use crate::store::error::Result;
 use crate::store::substores::kv::{KeyType, key_type};
 
-/// Which keys of the kvStore.
+/// A subset of the keys of the kvStore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Keys {
-    /// Those that are exported.
+    /// The exported keys.
     Consensus,
-    /// All others.
+    /// All other keys.
     Local,
 }
 
-/// A cursor that passes over keys of the other kind.
+/// A cursor that skips the keys outside a subset.
 pub(super) struct KeysOf<'s> {
     pub(super) keys: Keys,
-    /// How long a prefix the cursor adds to keys.
+    /// The length of the prefix that the cursor adds to keys.
     pub(super) skip: usize,
     pub(super) rows: RowCursor<'s>,
 }
@@ -41,10 +41,10 @@ impl Cursor for KeysOf<'_> {
     }
 }
 
-/// A cursor at its end.
-pub(super) struct Nothing;
+/// A cursor without keys.
+pub(super) struct EmptyCursor;
 
-impl Cursor for Nothing {
+impl Cursor for EmptyCursor {
     fn advance(&mut self) -> Result<bool> {
         Ok(false)
     }

@@ -1,11 +1,12 @@
-//! What two stores, or exports of stores, do not have in common.
+//! Compares two stores, or exports of stores.
 //!
-//! Records are compared key by key, in one walk over both in the order of the keys. A store's
-//! kvStore is in that order by itself. The records of spans, snapshots and bundles, and all records
-//! of an export (whose file may be in any order, and may say something twice) are put in order in
-//! a temporary database first (`sorted`), so that memory does not grow with their number. Records
-//! hold the hashes of artifacts, so artifacts are compared by name, and byte for byte on request.
+//! One pass over both sides, in the order of keys, compares the records. A store's kvStore has an
+//! index in that order. The records of spans, snapshots and bundles, and all records of an export
+//! (whose file may be unordered and repeat keys), are first sorted in a temporary database
+//! (`sorted`), which bounds memory. Records contain the hashes of artifacts, so artifacts are
+//! compared by name, and byte for byte on request.
 
+mod artifact_bytes;
 mod artifacts;
 mod difference;
 mod keys;
@@ -30,19 +31,19 @@ use keys::Keys;
 use operand::Operand;
 use sorted::{Cursor, Side, Sorted, Union, merge};
 
-/// What to compare.
+/// Options of a comparison.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct DiffOptions {
-    /// Which artifacts of a store count; `None` for those of the mode that the other was exported
-    /// in, or everything that is there if both are stores.
+    /// The mode whose artifacts are compared. By default the mode of the export; for two stores, all
+    /// artifacts.
     #[serde(rename = "artifactMode")]
     pub mode: Option<ArtifactMode>,
-    /// Whether to compare artifacts byte for byte where their records are equal.
+    /// Whether to compare artifacts byte for byte if their records are equal.
     pub contents: bool,
-    /// Whether to compare keys that are not exported, too: the host's and this machine's.
+    /// Whether to also compare keys that are not exported: the `host.` and `local.` keys.
     pub local_keys: bool,
-    /// How many differences are listed.
+    /// How many differences the report lists.
     #[serde(deserialize_with = "fields::count")]
     pub limit: usize,
 }
@@ -58,13 +59,12 @@ impl Default for DiffOptions {
     }
 }
 
-/// Compares what is in two directories, each a store's or an export's, without changing either. A
-/// store is taken at its last commit.
+/// Compares two directories, each of which contains a store or an export, without changing them. A
+/// store is read as of its last commit.
 ///
 /// # Errors
-/// [`NoStore`] for a directory without either, or for local keys of an export; [`BadArgument`] for
-/// a directory with both; [`Directory`] for an export that is malformed; [`Aborted`]; [`Io`];
-/// SQLite's errors.
+/// [`NoStore`] for a directory with neither, or for local keys of an export; [`BadArgument`] for a
+/// directory with both; [`Directory`] for a malformed export; [`Aborted`]; [`Io`]; SQLite's errors.
 ///
 /// [`NoStore`]: crate::store::error::Error::NoStore
 /// [`BadArgument`]: crate::store::error::Error::BadArgument
@@ -78,7 +78,7 @@ pub fn diff_stores(
     monitor: &Monitor,
 ) -> Result<DiffReport> {
     let outcome = diff(a, b, options, monitor);
-    // Whatever SQLite was doing when it was interrupted, this is the reason.
+    // An interrupted SQLite call returns its own error; the reason is the abort.
     monitor.check()?;
     let report = outcome
         .map_err(|error| error.with_hint(format_args!("{} or {}", a.display(), b.display())))?;
@@ -94,8 +94,8 @@ fn diff(a: &Path, b: &Path, options: &DiffOptions, monitor: &Monitor) -> Result<
             if !place.is_store() {
                 return Err(no_store(
                     path,
-                    "it holds an export, which has no local keys to compare. Name two stores, or \
-                     leave local keys out",
+                    "it is an export, which has no local keys. Name two stores, or do not compare \
+                     local keys",
                 ));
             }
         }
@@ -103,18 +103,20 @@ fn diff(a: &Path, b: &Path, options: &DiffOptions, monitor: &Monitor) -> Result<
     monitor.begin(Stage::Working);
     let mut differences = Differences::new(options.limit.max(1));
     let sorted = Sorted::new()?;
-    let records = match places.iter().all(Operand::has_records) {
-        true => Some(compare_records(
+    let records = if places.iter().all(Operand::has_records) {
+        Some(compare_records(
             &places,
             &sorted,
             monitor,
             &mut differences,
-        )?),
-        false => None,
+        )?)
+    } else {
+        None
     };
-    let local_keys = match options.local_keys {
-        true => Some(compare_local_keys(&places, monitor, &mut differences)?),
-        false => None,
+    let local_keys = if options.local_keys {
+        Some(compare_local_keys(&places, monitor, &mut differences)?)
+    } else {
+        None
     };
     let mut artifacts = None;
     let mut contents = 0;
@@ -142,7 +144,7 @@ fn diff(a: &Path, b: &Path, options: &DiffOptions, monitor: &Monitor) -> Result<
     })
 }
 
-/// Which artifacts to compare; none if an export was made without.
+/// The mode whose artifacts are compared; `None` if an export has no artifacts.
 fn mode_of(places: &[Operand; 2], options: &DiffOptions) -> Option<ArtifactMode> {
     let mut least = ArtifactMode::Debug;
     for place in places.iter().filter(|place| !place.is_store()) {
@@ -154,8 +156,8 @@ fn mode_of(places: &[Operand; 2], options: &DiffOptions) -> Option<ArtifactMode>
     Some(options.mode.unwrap_or(least))
 }
 
-/// DifferenceCounts a key, and notes how it differs if it does. Returns whether it does.
-fn take(
+/// Counts a key, and records how its values differ. Returns whether they differ.
+fn compare_key(
     subject: Subject,
     counts: &mut DifferenceCounts,
     differences: &mut Differences,
@@ -188,10 +190,10 @@ fn take(
     true
 }
 
-/// How many bytes are compared before it is asked whether to go on.
+/// How many bytes are compared between two checks for an abort.
 const STEP_BYTES: usize = 256 << 10;
 
-/// DifferenceCounts bytes now and then.
+/// Counts bytes, and passes them to the monitor once a step is complete.
 fn count(monitor: &Monitor, bytes: &mut usize, more: usize) -> Result<()> {
     *bytes += more;
     if *bytes >= STEP_BYTES {
@@ -218,9 +220,9 @@ fn compare_records(
     let mut walk = |a: &mut dyn Cursor, b: &mut dyn Cursor| {
         merge(a, b, |key, in_a, in_b| {
             count(monitor, &mut bytes, key.len() + length(in_a) + length(in_b))?;
-            let differs = take(Subject::Record, &mut counts, differences, (key, in_a, in_b));
+            let differs = compare_key(Subject::Record, &mut counts, differences, (key, in_a, in_b));
             if differs && !key.starts_with(b"kv.") {
-                sorted.note_differing(key)?;
+                sorted.mark_differing(key)?;
             }
             Ok(())
         })
@@ -233,15 +235,15 @@ fn compare_records(
     Ok(counts)
 }
 
-/// Gives `take` all records of one side.
+/// Calls `walk` with a cursor over all records of one side.
 fn with_records<T>(
     place: &Operand,
     side: Side,
     sorted: &Sorted,
-    take: impl FnOnce(&mut dyn Cursor) -> Result<T>,
+    walk: impl FnOnce(&mut dyn Cursor) -> Result<T>,
 ) -> Result<T> {
     place.with_kv(Keys::Consensus, |kv| {
-        sorted.with_cursor(side, |others| take(&mut Union::new(kv, others)))
+        sorted.with_cursor(side, |others| walk(&mut Union::new(kv, others)))
     })
 }
 
@@ -257,7 +259,7 @@ fn compare_local_keys(
         b.with_kv(Keys::Local, |b| {
             merge(a, b, |key, in_a, in_b| {
                 count(monitor, &mut bytes, key.len() + length(in_a) + length(in_b))?;
-                take(
+                compare_key(
                     Subject::LocalKey,
                     &mut counts,
                     differences,

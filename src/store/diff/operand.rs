@@ -1,10 +1,10 @@
-//! One of the two that are compared: a store, or an export in a directory.
+//! One side of a comparison: a store, or an export in a directory.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use super::artifacts::Bytes;
-use super::keys::{Keys, KeysOf, Nothing};
+use super::artifact_bytes::ArtifactBytes;
+use super::keys::{EmptyCursor, Keys, KeysOf};
 use super::sorted::{Cursor, RowCursor, Side, Sorted};
 use crate::store::database::locate::{FILE_NAME, file_in_directory, no_store};
 use crate::store::database::read_view::ReadView;
@@ -21,11 +21,11 @@ use crate::store::transfer::exporter::Exporter;
 /// A store or an export.
 pub(super) enum Operand {
     Store {
-        /// Its records and artifacts.
+        /// Reads its records and artifacts.
         exporter: Exporter,
-        /// The database under it.
+        /// The exporter's database.
         db: SharedDatabase,
-        /// Whether keys are not in order once they are read as JavaScript reads them.
+        /// Whether some keys read back as different texts, which breaks their order.
         has_odd_keys: bool,
     },
     Export {
@@ -35,7 +35,7 @@ pub(super) enum Operand {
 }
 
 impl Operand {
-    /// What is in a directory.
+    /// Opens the store or export in a directory.
     ///
     /// # Errors
     /// [`Error::NoStore`] if there is neither; [`Error::BadArgument`] if there are both.
@@ -47,8 +47,8 @@ impl Operand {
             Contents::are_in(directory),
         ) {
             (true, true) => Err(Error::BadArgument(format!(
-                "{} holds both a store and an export, and which is meant is unknown. Name a \
-                 directory that holds just one of them",
+                "{} contains both a store and an export. Name a directory that contains only one \
+                 of them",
                 directory.display()
             ))),
             (false, false) => Err(no_store(
@@ -78,7 +78,7 @@ impl Operand {
         })
     }
 
-    /// The height of the block, if it is known.
+    /// The block height, if known.
     pub(super) fn block_height(&self) -> Result<Option<f64>> {
         match self {
             Operand::Export { contents, .. } => Ok(Some(contents.block_height)),
@@ -107,7 +107,7 @@ impl Operand {
         }
     }
 
-    /// Puts those records in order that are not so by themselves: all of an export, and those of a
+    /// Sorts the records that have no index in the order of keys: all of an export, and those of a
     /// store's spans, snapshots and bundles.
     pub(super) fn sort_records(
         &self,
@@ -126,9 +126,10 @@ impl Operand {
                 has_odd_keys,
                 ..
             } => {
-                let records = match has_odd_keys {
-                    true => exporter.export_data(),
-                    false => exporter.export_data_without_kv(),
+                let records = if *has_odd_keys {
+                    exporter.export_data()
+                } else {
+                    exporter.export_data_without_kv()
                 };
                 while let Some(batch) = records.next_batch()? {
                     let mut bytes = 0;
@@ -144,12 +145,12 @@ impl Operand {
         }
     }
 
-    /// Gives `take` the entries of a store's kvStore that are in order by themselves; nothing for
-    /// an export, whose records were all sorted.
+    /// Calls `walk` with a cursor over the sorted entries of a store's kvStore. The cursor is empty
+    /// for an export, because `sort_records` sorts all its records.
     pub(super) fn with_kv<T>(
         &self,
         keys: Keys,
-        take: impl FnOnce(&mut dyn Cursor) -> Result<T>,
+        walk: impl FnOnce(&mut dyn Cursor) -> Result<T>,
     ) -> Result<T> {
         match self {
             Operand::Store {
@@ -164,13 +165,13 @@ impl Operand {
                 };
                 let skip = prefix.len();
                 let rows = RowCursor::new(statement.query([])?, prefix);
-                take(&mut KeysOf { keys, skip, rows })
+                walk(&mut KeysOf { keys, skip, rows })
             }
-            _ => take(&mut Nothing),
+            _ => walk(&mut EmptyCursor),
         }
     }
 
-    /// The names of the artifacts that are there, of those that the mode takes.
+    /// The names of the present artifacts that the mode includes.
     pub(super) fn artifact_names(&self, mode: ArtifactMode) -> Result<Vec<Vec<u8>>> {
         match self {
             Operand::Export { contents, .. } => Ok(contents
@@ -179,7 +180,7 @@ impl Operand {
                 .map(|(name, _)| name.clone())
                 .collect()),
             Operand::Store { exporter, db, .. } => {
-                // All that are there with their contents; a bundle may be there without.
+                // The exporter also lists bundles without contents.
                 let mut names = exporter.artifact_names()?;
                 let db = db.lock();
                 let pruned: HashSet<Vec<u8>> = db
@@ -201,23 +202,23 @@ impl Operand {
         }
     }
 
-    /// An artifact's bytes.
-    pub(super) fn artifact(&self, name: &[u8]) -> Result<Bytes> {
+    /// Opens an artifact.
+    pub(super) fn artifact(&self, name: &[u8]) -> Result<ArtifactBytes> {
         match self {
-            Operand::Store { exporter, .. } => exporter.artifact(name).map(Bytes::Store),
+            Operand::Store { exporter, .. } => exporter.artifact(name).map(ArtifactBytes::Store),
             Operand::Export { files, .. } => {
-                let path = files
-                    .get(name)
-                    .ok_or_else(|| Error::Internal("an artifact got lost".into()))?;
+                let path = files.get(name).ok_or_else(|| {
+                    Error::Internal("an artifact is missing from the list".into())
+                })?;
                 let file = open::open(path)
                     .map_err(|error| Error::io(format!("opening {}", path.display()), &error))?;
-                Ok(Bytes::File(file, path.clone()))
+                Ok(ArtifactBytes::File(file, path.clone()))
             }
         }
     }
 }
 
-/// Whether there are keys that read back as others, so that their order is not that of the table.
+/// Whether some keys read back as different texts, so that the table's order is not theirs.
 fn has_odd_keys(db: &Database) -> Result<bool> {
     let mut statement = db.connection()?.prepare("SELECT key FROM kvStore")?;
     let mut rows = statement.query([])?;

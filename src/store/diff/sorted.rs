@@ -1,5 +1,5 @@
-//! Where what is not in order is put in order: a temporary database, which goes to disk when it
-//! grows, and is gone with the process.
+//! Sorts keys in a temporary database, which spills to disk when it grows and disappears with the
+//! process.
 
 use rusqlite::{Connection, Rows, params};
 
@@ -7,12 +7,12 @@ use crate::store::database::sql_text::SqlText;
 use crate::store::error::Result;
 use crate::store::tasks::limits::page_cache_kib;
 
-/// Keys and values of both sides, in the order of the keys' bytes.
+/// The keys and values of both sides, in the byte order of keys.
 pub(super) struct Sorted {
     connection: Connection,
 }
 
-/// One of the two that are compared.
+/// One side of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
     A,
@@ -44,7 +44,7 @@ impl Sorted {
         Ok(Sorted { connection })
     }
 
-    /// Sets a key; without a value, deletes it. The last word counts.
+    /// Sets a key, or deletes it if there is no value. A later call for the same key wins.
     pub(super) fn set(&self, side: Side, key: &[u8], value: Option<&[u8]>) -> Result<()> {
         let table = side.table();
         match value {
@@ -60,15 +60,15 @@ impl Sorted {
         Ok(())
     }
 
-    /// ExportChanges that a record differs.
-    pub(super) fn note_differing(&self, key: &[u8]) -> Result<()> {
+    /// Marks a record as differing.
+    pub(super) fn mark_differing(&self, key: &[u8]) -> Result<()> {
         self.connection
             .prepare_cached("INSERT OR IGNORE INTO differing VALUES (?)")?
             .execute(params![SqlText(key)])?;
         Ok(())
     }
 
-    /// Whether that was noted.
+    /// Whether a record was marked as differing.
     pub(super) fn is_differing(&self, key: &[u8]) -> Result<bool> {
         Ok(self
             .connection
@@ -76,33 +76,33 @@ impl Sorted {
             .exists(params![SqlText(key)])?)
     }
 
-    /// Gives `take` all keys of a side, in order.
+    /// Calls `walk` with a cursor over the keys of one side.
     pub(super) fn with_cursor<T>(
         &self,
         side: Side,
-        take: impl FnOnce(&mut dyn Cursor) -> Result<T>,
+        walk: impl FnOnce(&mut dyn Cursor) -> Result<T>,
     ) -> Result<T> {
         let sql = format!("SELECT key, value FROM {} ORDER BY key", side.table());
         let mut statement = self.connection.prepare(&sql)?;
         let mut cursor = RowCursor::new(statement.query([])?, Vec::new());
-        take(&mut cursor)
+        walk(&mut cursor)
     }
 }
 
-/// Keys and values in order.
+/// Keys and values in the order of keys.
 pub(super) trait Cursor {
-    /// Goes to the next; false behind the last.
+    /// Moves to the next key. Returns false at the end.
     fn advance(&mut self) -> Result<bool>;
-    /// The present key.
+    /// The current key.
     fn key(&self) -> &[u8];
-    /// Its value.
+    /// The current value.
     fn value(&self) -> &[u8];
 }
 
-/// The rows of a statement.
+/// A cursor over the rows of a statement.
 pub(super) struct RowCursor<'s> {
     rows: Rows<'s>,
-    /// What every key begins with in addition to what its row holds.
+    /// A prefix that the cursor adds to every key.
     prefix: Vec<u8>,
     key: Vec<u8>,
     value: Vec<u8>,
@@ -144,10 +144,10 @@ impl Cursor for RowCursor<'_> {
     }
 }
 
-/// Two cursors as one, in order.
+/// Two cursors merged into one.
 pub(super) struct Union<'c> {
     cursors: [&'c mut dyn Cursor; 2],
-    /// Whether each stands at a key; `None` before the first.
+    /// Whether each cursor has a current key; `None` before the first `advance`.
     more: Option<[bool; 2]>,
 }
 
@@ -159,7 +159,7 @@ impl<'c> Union<'c> {
         }
     }
 
-    /// Which of the two has the lesser key.
+    /// The index of the cursor with the lesser key.
     fn lesser(&self) -> usize {
         let [first, second] = &self.cursors;
         match self.more {
@@ -196,11 +196,11 @@ impl Cursor for Union<'_> {
     }
 }
 
-/// Walks over two cursors side by side, and gives `take` each key with the values of both.
+/// Walks two cursors in parallel, and calls `visit` for each key with the values of both sides.
 pub(super) fn merge(
     a: &mut dyn Cursor,
     b: &mut dyn Cursor,
-    mut take: impl FnMut(&[u8], Option<&[u8]>, Option<&[u8]>) -> Result<()>,
+    mut visit: impl FnMut(&[u8], Option<&[u8]>, Option<&[u8]>) -> Result<()>,
 ) -> Result<()> {
     let (mut more_a, mut more_b) = (a.advance()?, b.advance()?);
     while more_a || more_b {
@@ -210,13 +210,13 @@ pub(super) fn merge(
             (true, true) => a.key().cmp(b.key()),
         };
         if order.is_lt() {
-            take(a.key(), Some(a.value()), None)?;
+            visit(a.key(), Some(a.value()), None)?;
             more_a = a.advance()?;
         } else if order.is_gt() {
-            take(b.key(), None, Some(b.value()))?;
+            visit(b.key(), None, Some(b.value()))?;
             more_b = b.advance()?;
         } else {
-            take(a.key(), Some(a.value()), Some(b.value()))?;
+            visit(a.key(), Some(a.value()), Some(b.value()))?;
             more_a = a.advance()?;
             more_b = b.advance()?;
         }
@@ -229,7 +229,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_of_both_sides_meet_in_order() {
+    fn keys_of_both_sides_are_merged_in_order() {
         let sorted = Sorted::new().unwrap();
         for key in ["c", "a", "gone", "\u{1F600}", "b"] {
             sorted.set(Side::A, key.as_bytes(), Some(b"1")).unwrap();

@@ -1,4 +1,4 @@
-//! Stores and exports that differ in one thing each.
+//! Stores and exports with one difference each.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ impl Base {
         self.0.path().join(name)
     }
 
-    /// A store with some of everything, and what `change` makes of it.
+    /// Creates a store with some contents of each kind, and applies `change` to it.
     fn store(&self, name: &str, change: impl FnOnce(&mut Store)) -> PathBuf {
         let directory = self.at(name);
         fs::create_dir(&directory).unwrap();
@@ -73,7 +73,7 @@ impl Base {
 
 fn diff_with(a: &Path, b: &Path, options: &DiffOptions) -> DiffReport {
     let report = diff_stores(a, b, options, &Monitor::default()).unwrap();
-    // What is only in one of two is only in the other of the two the other way round.
+    // With the sides swapped, the counts are swapped as well.
     let back = diff_stores(b, a, options, &Monitor::default()).unwrap();
     assert_eq!(back.differences.len(), report.differences.len());
     assert_eq!(
@@ -93,7 +93,7 @@ fn everything() -> DiffOptions {
     }
 }
 
-/// Each difference, as `record a NAME`.
+/// One line per difference: `record a NAME`.
 fn lines(report: &DiffReport) -> Vec<String> {
     let line = |difference: &Difference| {
         let name = String::from_utf8_lossy(&difference.name);
@@ -140,7 +140,7 @@ fn a_store_does_not_differ_from_itself_its_copy_or_its_exports() {
 }
 
 #[test]
-fn what_differs_is_told() {
+fn differences_are_reported() {
     let base = Base::new();
     let a = base.store("a", |store| store.kernel_set(b"only.a", b"1").unwrap());
     let b = base.store("b", |store| {
@@ -184,7 +184,7 @@ fn what_differs_is_told() {
 }
 
 #[test]
-fn export_data_may_be_in_any_order_and_say_things_twice() {
+fn export_data_may_be_unordered_and_repeat_keys() {
     let base = Base::new();
     let store = base.store("a", |_| ());
     let export = base.export(&store, "export", Some(ArtifactMode::Archival));
@@ -199,10 +199,10 @@ fn export_data_may_be_in_any_order_and_say_things_twice() {
 }
 
 #[test]
-fn texts_that_read_back_as_others_are_compared_as_they_are_exported() {
+fn texts_that_read_back_differently_are_compared_as_exported() {
     let base = Base::new();
     let store = base.store("a", |store| {
-        // U+D800 comes before U+E000 in the table, and behind it once it is read.
+        // U+D800 sorts before U+E000 in the table, and after it once it is read.
         for key in [b"\xED\xA0\x80".as_slice(), "\u{E000}".as_bytes(), b"z"] {
             store.kernel_set(key, b"\xED\xA0\x80").unwrap();
         }
@@ -213,7 +213,7 @@ fn texts_that_read_back_as_others_are_compared_as_they_are_exported() {
 }
 
 #[test]
-fn bytes_differ_in_spite_of_equal_records() {
+fn bytes_may_differ_although_records_are_equal() {
     let base = Base::new();
     let a = base.store("a", |_| ());
     let b = base.store("b", |store| {
@@ -239,7 +239,7 @@ fn bytes_differ_in_spite_of_equal_records() {
         ]
     );
     assert!(
-        details[0].starts_with("that of the second can't be read: "),
+        details[0].starts_with("the second cannot be read: "),
         "{}",
         details[0]
     );
@@ -248,7 +248,7 @@ fn bytes_differ_in_spite_of_equal_records() {
 }
 
 #[test]
-fn what_is_neither_or_both_is_refused() {
+fn a_directory_with_neither_or_both_is_refused() {
     let base = Base::new();
     let store = base.store("a", |_| ());
     let compare = |b: &Path| diff_stores(&store, b, &DiffOptions::default(), &Monitor::default());
@@ -273,22 +273,22 @@ fn what_is_neither_or_both_is_refused() {
 }
 
 #[test]
-fn a_store_that_lacks_tables_has_nothing_in_them() {
+fn a_store_that_lacks_tables_has_no_such_records() {
     let base = Base::new();
-    let whole = base.store("a", |_| ());
+    let complete = base.store("a", |_| ());
     let old = base.store("b", |store| {
         let db = store.database().lock();
         db.execute("DROP TABLE snapshots; DROP TABLE bundles")
             .unwrap();
     });
-    let report = diff_with(&whole, &old, &everything());
+    let report = diff_with(&complete, &old, &everything());
     let expected = [
         "record a snapshot.v1.10",
         "record a snapshot.v1.current",
         "artifact a snapshot.v1.10",
     ];
     assert_eq!(lines(&report), expected);
-    // They were not made in the store.
+    // The comparison did not create them.
     let location = Location::File(file_in_directory(&old));
     let readonly = OpenOptions {
         readonly: true,

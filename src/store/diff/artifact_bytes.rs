@@ -1,0 +1,37 @@
+//! The bytes of an artifact, from a store or a file.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::PathBuf;
+
+use crate::store::error::{Error, Result};
+use crate::store::tasks::limits::limits;
+use crate::store::transfer::exporter::Artifact;
+
+/// An artifact that is read in chunks.
+pub(super) enum ArtifactBytes {
+    Store(Artifact),
+    File(File, PathBuf),
+}
+
+impl ArtifactBytes {
+    /// Returns the next chunk, or `None` at the end.
+    pub(super) fn next_chunk(&mut self) -> Result<Option<Vec<u8>>> {
+        match self {
+            ArtifactBytes::Store(Artifact::Snapshot(image)) => image.next_chunk(),
+            ArtifactBytes::Store(Artifact::Span(reader)) => reader.next_chunk(),
+            ArtifactBytes::Store(Artifact::Bundle(bytes)) => {
+                let bytes = std::mem::take(bytes);
+                Ok((!bytes.is_empty()).then_some(bytes))
+            }
+            ArtifactBytes::File(file, path) => {
+                let mut chunk = vec![0; limits().chunk_bytes.max(1)];
+                let length = file
+                    .read(&mut chunk)
+                    .map_err(|error| Error::io(format!("reading {}", path.display()), &error))?;
+                chunk.truncate(length);
+                Ok((length > 0).then_some(chunk))
+            }
+        }
+    }
+}
