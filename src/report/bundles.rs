@@ -1,4 +1,4 @@
-//! The table of bundles, and who uses them.
+//! The table of bundles, and the vats that use them.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -11,30 +11,30 @@ use crate::store::history::{BundlePlace, VatInfo};
 /// How many bundles a page lists.
 pub(super) const MOST_BUNDLES: usize = 1_000;
 
-/// How many names, and how many vats, are named of one bundle.
+/// How many names and vats a row lists.
 const MOST_NAMED: usize = 12;
 
-/// A row.
+/// A row of the table.
 pub(super) struct BundleRow {
     pub(super) id: String,
     pub(super) stored: &'static str,
     pub(super) is_missing: bool,
     pub(super) size: Amount,
     pub(super) names: String,
-    /// The vats whose code it is.
+    /// The vats that run this code.
     pub(super) vats: String,
-    /// The vats whose workers load it first.
+    /// The vats whose workers load this code first.
     pub(super) workers: String,
 }
 
 /// The bundles of a page.
 pub(super) struct Bundles {
     pub(super) rows: Vec<BundleRow>,
-    /// How many others there are.
+    /// The number of bundles that are not listed.
     pub(super) others: Option<String>,
 }
 
-/// Which vats use a bundle, by their places in the order of vats.
+/// The vats that use a bundle, as indices into the list of vats.
 #[derive(Default)]
 struct Users {
     vats: BTreeSet<usize>,
@@ -79,7 +79,7 @@ impl Bundles {
     }
 }
 
-/// The first of `count` texts, and how many more there are.
+/// Joins the first texts, and appends the number of the others.
 fn list<'a>(texts: impl Iterator<Item = &'a str>, count: usize) -> String {
     let named: Vec<_> = texts.take(MOST_NAMED).map(words::text).collect();
     match count.saturating_sub(MOST_NAMED) {
@@ -88,7 +88,7 @@ fn list<'a>(texts: impl Iterator<Item = &'a str>, count: usize) -> String {
     }
 }
 
-/// Who uses which bundle now, as the kernel has noted it.
+/// The vats that use each bundle now, according to the kernel's keys.
 fn users(vats: &[VatInfo]) -> HashMap<String, Users> {
     let mut found: HashMap<String, Users> = HashMap::new();
     let parsed = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();

@@ -10,14 +10,14 @@ use crate::store::history::{
 use crate::store::records::mode::ArtifactMode;
 use crate::store::tasks::monitor::Monitor;
 
-/// The modes that need something to be there.
+/// The modes that require contents.
 pub(crate) const MODES: [ArtifactMode; 3] = [
     ArtifactMode::Operational,
     ArtifactMode::Replay,
     ArtifactMode::Archival,
 ];
 
-/// A store, or one vat of it, as of one commit.
+/// A store, or one of its vats, as of one commit.
 pub(crate) struct StoreContents {
     pub(crate) history: History,
     /// The vat, if the report is about one.
@@ -25,24 +25,28 @@ pub(crate) struct StoreContents {
     pub(crate) block_height: f64,
     pub(crate) space: Space,
     pub(crate) keys: KeySizes,
-    /// By vat and position.
+    /// Sorted by vat and position.
     pub(crate) spans: Vec<SpanInfo>,
-    /// By vat and position.
+    /// Sorted by vat and position.
     pub(crate) snapshots: Vec<SnapshotSummary>,
     pub(crate) vats: Vec<VatInfo>,
     pub(crate) bundles: Vec<BundleInfo>,
-    /// What is missing for each of [`MODES`].
+    /// What the store lacks for each of [`MODES`].
     pub(crate) lacking: Vec<Lacking>,
 }
 
 impl StoreContents {
-    pub(crate) fn at(store: &Path, one: Option<&str>, monitor: &Monitor) -> Result<StoreContents> {
+    pub(crate) fn read(
+        store: &Path,
+        one: Option<&str>,
+        monitor: &Monitor,
+    ) -> Result<StoreContents> {
         let history = History::open(store)?;
         let (spans, snapshots, vats) = match one {
             Some(vat_id) => {
                 history.measure(Some(vat_id), monitor)?;
                 let vat = history.vat(vat_id, monitor)?;
-                // The kernel may know a vat that has no transcript.
+                // The kernel may know a vat without a transcript.
                 let spans = match vat.spans {
                     0 => Vec::new(),
                     _ => history.spans(vat_id, monitor)?,
@@ -83,7 +87,7 @@ impl StoreContents {
     }
 }
 
-/// The part of what is in the order of vats that belongs to one.
+/// The part of a list, sorted by vat, that belongs to one vat.
 fn of_vat<'a, T>(all: &'a [T], vat_id: &str, of: impl Fn(&T) -> &str) -> &'a [T] {
     let start = all.partition_point(|one| of(one) < vat_id);
     let length = all[start..].partition_point(|one| of(one) == vat_id);

@@ -1,4 +1,4 @@
-//! What the page's script draws time lines from: JSON, in a form that can stand in a page.
+//! The data from which the page's script draws time lines: JSON that is safe within HTML.
 
 use serde::Serialize;
 
@@ -9,36 +9,36 @@ use crate::store::error::{Error, Result};
 use crate::store::history::{Incarnation, VatInfo};
 use crate::store::tasks::monitor::Monitor;
 
-/// The longest note of the kernel that is passed on, in characters.
+/// The longest vat source or options that the page shows, in characters.
 const LONGEST_NOTE: usize = 1000;
 
-/// How much there may be in a page.
+/// Limits of the data in a page.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Room {
-    /// About how many pieces of time lines all vats may have together; twice as many at the worst.
+pub(super) struct Limits {
+    /// About how many pieces of time lines all vats may have together; at most twice as many.
     pub(super) pieces: usize,
-    /// About how many one vat may have.
+    /// About how many pieces one vat may have.
     pub(super) pieces_of_one: usize,
     /// How many incarnations all vats may have together.
     pub(super) incarnations: usize,
 }
 
-impl Room {
-    /// In a report about all vats.
-    pub(super) const OF_ALL: Room = Room {
+impl Limits {
+    /// The limits of a report about all vats.
+    pub(super) const ALL_VATS: Limits = Limits {
         pieces: 12_000,
         pieces_of_one: 400,
         incarnations: 5_000,
     };
-    /// In a report about one vat.
-    pub(super) const OF_ONE: Room = Room {
+    /// The limits of a report about one vat.
+    pub(super) const ONE_VAT: Limits = Limits {
         pieces: 2_000,
         pieces_of_one: 2_000,
         incarnations: 2_000,
     };
 }
 
-/// All that the script gets.
+/// The script's data.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Data {
@@ -56,7 +56,7 @@ struct VatData {
     spans: usize,
     source: Option<String>,
     options: Option<String>,
-    /// Snapshots at positions that are not in any span.
+    /// The number of snapshots at positions outside every span.
     snapshots_elsewhere: usize,
     incarnations_left_out: usize,
     incarnations: Vec<IncarnationData>,
@@ -78,7 +78,7 @@ struct IncarnationData {
     ended: Option<String>,
 }
 
-/// A [`Piece`]; what it mostly has not got is left out.
+/// A [`Piece`]. Zero, false and missing values are left out.
 #[derive(Serialize)]
 struct PieceData {
     #[serde(rename = "s")]
@@ -107,7 +107,7 @@ struct PieceData {
     images: usize,
     #[serde(rename = "u", skip_serializing_if = "is_false")]
     in_use: bool,
-    #[serde(rename = "h", skip_serializing_if = "is_none_of_it")]
+    #[serde(rename = "h", skip_serializing_if = "is_zero_bytes")]
     image_bytes: i64,
     #[serde(rename = "f", skip_serializing_if = "Option::is_none")]
     first: Option<String>,
@@ -115,25 +115,34 @@ struct PieceData {
     last: Option<String>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde calls"
+)]
 fn is_zero(number: &usize) -> bool {
     *number == 0
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
-fn is_none_of_it(bytes: &i64) -> bool {
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde calls"
+)]
+fn is_zero_bytes(bytes: &i64) -> bool {
     *bytes == 0
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde calls"
+)]
 fn is_false(flag: &bool) -> bool {
     !flag
 }
 
-/// What is in the page, and what had to be cut down.
-pub(super) struct Cut {
+/// The data of a page, and what was left out of it.
+pub(super) struct LimitedData {
     pub(super) data: Data,
-    /// How many vats' spans were put together into pieces.
+    /// The number of vats whose spans were merged into pieces.
     pub(super) merged_vats: usize,
     /// About how many pieces each vat may have.
     pub(super) pieces_of_one: usize,
@@ -141,18 +150,18 @@ pub(super) struct Cut {
 }
 
 impl Data {
-    /// Of these vats.
+    /// Collects the data of these vats.
     pub(super) fn of(
         contents: &StoreContents,
         vats: &[&VatInfo],
-        room: Room,
+        limits: Limits,
         monitor: &Monitor,
-    ) -> Result<Cut> {
+    ) -> Result<LimitedData> {
         let wanted: Vec<usize> = vats.iter().map(|vat| vat.spans).collect();
-        let most = pieces::fair_share(&wanted, room.pieces).min(room.pieces_of_one);
+        let most = pieces::fair_share(&wanted, limits.pieces).min(limits.pieces_of_one);
         let wanted: Vec<usize> = vats.iter().map(|vat| vat.incarnations).collect();
-        let most_incarnations = pieces::fair_share(&wanted, room.incarnations);
-        let mut cut = Cut {
+        let most_incarnations = pieces::fair_share(&wanted, limits.incarnations);
+        let mut limited = LimitedData {
             data: Data {
                 vats: Vec::new(),
                 one: contents.one.is_some(),
@@ -171,14 +180,14 @@ impl Data {
                     .history
                     .incarnations_with(spans, most_incarnations, monitor)?;
             let left_out = vat.incarnations.saturating_sub(incarnations.len());
-            cut.merged_vats += usize::from(pieces.len() < spans.len());
-            cut.incarnations_left_out += left_out;
+            limited.merged_vats += usize::from(pieces.len() < spans.len());
+            limited.incarnations_left_out += left_out;
             let placed: usize = pieces.iter().map(|piece| piece.snapshots).sum();
             let note = |text: &Option<crate::store::history::JsonText>| {
                 let text = text.as_ref();
                 text.map(|text| words::cut_text(text.get(), LONGEST_NOTE))
             };
-            cut.data.vats.push(VatData {
+            limited.data.vats.push(VatData {
                 id: words::text(&vat.vat_id),
                 name: vat.name.as_deref().map(words::text),
                 end: vat.end_pos,
@@ -191,18 +200,18 @@ impl Data {
                 pieces: pieces.iter().map(PieceData::of).collect(),
             });
         }
-        Ok(cut)
+        Ok(limited)
     }
 
-    /// The text for a `script` element: JSON in which nothing can be taken for a tag, a comment or
-    /// the end of a line.
+    /// The text of a `script` element: JSON without characters that HTML could take for a tag or
+    /// comment, or JavaScript for a line end.
     pub(super) fn script(&self) -> Result<String> {
         let json =
             serde_json::to_string(self).map_err(|error| Error::Internal(error.to_string()))?;
         let mut text = String::with_capacity(json.len());
         for c in json.chars() {
             match c {
-                // Outside of strings JSON has none of these.
+                // JSON has these characters only within strings.
                 '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
                     text.push_str(&format!("\\u{:04x}", u32::from(c)));
                 }
@@ -225,9 +234,10 @@ impl IncarnationData {
             pruned: one.spans.saturating_sub(one.populated_spans),
             complete: one.complete,
             began: one.began.as_ref().map(words::entry),
-            ended: match one.is_current {
-                true => None,
-                false => one.ended.as_ref().map(words::entry),
+            ended: if one.is_current {
+                None
+            } else {
+                one.ended.as_ref().map(words::entry)
             },
         }
     }
@@ -263,7 +273,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_text_gets_out_of_the_script_element() {
+    fn no_text_ends_the_script_element() {
         let nasty = "</script><script>alert(1)</script><!-- \u{2028}&amp;\"\\";
         let data = Data {
             vats: vec![VatData {

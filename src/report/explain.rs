@@ -1,11 +1,11 @@
-//! What kinds of findings mean, and what to do about them, as pieces of a page.
+//! The meaning and remedy of each kind of finding, as parts of a page.
 
 use crate::store::verify::FindingKind;
 
-/// A text in which every other piece, starting with the second, is code.
+/// A text split into pieces, each with a flag that says whether it is code.
 pub(super) type Marked = Vec<(bool, &'static str)>;
 
-/// What a kind of finding means, and what to do about it.
+/// The meaning and the remedy of a kind of finding.
 pub(super) fn explain(kind: FindingKind) -> (Marked, Marked) {
     (marked(kind.meaning()), marked(kind.remedy()))
 }

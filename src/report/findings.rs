@@ -6,7 +6,7 @@ use crate::store::encoding::plural::grouped;
 use crate::store::encoding::wtf8;
 use crate::store::verify::{Finding, Report, Severity};
 
-/// How many findings of each kind are listed.
+/// How many findings of each kind the page lists.
 pub(crate) const MOST_OF_A_KIND: usize = 50;
 
 /// The longest message that is shown, in characters.
@@ -20,7 +20,7 @@ pub(crate) struct FindingGroup {
     pub(crate) meaning: Marked,
     pub(crate) remedy: Marked,
     pub(crate) findings: Vec<ListedFinding>,
-    /// How many are not listed.
+    /// The number of findings that are not listed.
     pub(crate) left_out: Option<String>,
 }
 
@@ -30,17 +30,17 @@ pub(crate) struct ListedFinding {
     pub(crate) message: String,
 }
 
-/// What a verification came to.
+/// The findings of a verification, grouped by kind.
 pub(crate) struct ListedFindings {
     pub(crate) kinds: Vec<FindingGroup>,
     pub(crate) errors: u64,
     pub(crate) warnings: u64,
-    /// ListedFindings that are about something else than the vat that the report is about.
+    /// The number of findings that do not concern the vat of the report.
     pub(crate) elsewhere: u64,
 }
 
 impl ListedFindings {
-    /// Of the whole store, or of one vat.
+    /// The findings about the whole store, or about one vat.
     pub(crate) fn of(report: &Report, one: Option<&str>) -> ListedFindings {
         let mut found = ListedFindings {
             kinds: Vec::new(),
@@ -59,7 +59,7 @@ impl ListedFindings {
             let mut left_out = left_out.map_or(0, |(_, count)| *count);
             found.elsewhere += elsewhere.len() as u64;
             if one.is_some() {
-                // Whose these are is not known.
+                // Their vats are unknown.
                 found.elsewhere += std::mem::take(&mut left_out);
             }
             if here.is_empty() {
@@ -81,7 +81,7 @@ impl ListedFindings {
                 left_out: (left_out > 0).then(|| grouped(left_out)),
             });
         }
-        // The worst first; kinds are in their order otherwise.
+        // Errors first; within a severity, in the order of kinds.
         found
             .kinds
             .sort_by_key(|kind| kind.severity != Severity::Error.name());

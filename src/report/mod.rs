@@ -1,11 +1,11 @@
-//! The HTML report: one page that shows what is in a store.
+//! The HTML report: one page that shows the contents of a store.
 //!
-//! The page is one file without any reference to another one, and a policy in it says that it
-//! may load nothing. What fills it comes from a store that anybody may have written to, so
-//! everything is escaped: by the template where it stands in HTML, by `data` where it is for the
-//! script, which in turn makes texts of it and no HTML.
+//! The page is a single file that refers to no other file; its content security policy forbids it to
+//! load anything. Its data comes from a store that may contain anything, so all of it is escaped: by
+//! the template within HTML, and by `data` within the script's JSON. The script creates text nodes
+//! from it, never HTML.
 //!
-//! However large the store is, the page is not: see `vats::MOST_VATS`, `data::Room`,
+//! The page's size is limited, however large the store is: see `vats::MOST_VATS`, `data::Limits`,
 //! `findings::MOST_OF_A_KIND` and `bundles::MOST_BUNDLES`.
 
 mod bundles;

@@ -1,4 +1,4 @@
-//! The page: everything on it, in words.
+//! Renders the page.
 
 use std::path::Path;
 use std::time::SystemTime;
@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::report::bundles::Bundles;
 use crate::report::contents::{MODES, StoreContents};
-use crate::report::data::{Data, Room};
+use crate::report::data::{Data, LimitedData, Limits};
 use crate::report::findings::{ListedFindings, MOST_OF_A_KIND};
 use crate::report::space::{KeyRow, Pruning, SpaceShare, key_rows, kinds, prunings};
 use crate::report::vats::{MOST_VATS, Vats, count_states};
@@ -23,7 +23,7 @@ use crate::store::verify::Report;
 
 const STYLE: &str = include_str!("assets/page.css");
 
-/// In this order; each adds to what those before it have made.
+/// The scripts, in the order in which they depend on each other.
 const SCRIPTS: [&str; 5] = [
     include_str!("assets/make.js"),
     include_str!("assets/pieces.js"),
@@ -32,14 +32,14 @@ const SCRIPTS: [&str; 5] = [
     include_str!("assets/vats.js"),
 ];
 
-/// A number that a reader wants to see first.
+/// A number at the top of the page.
 pub(super) struct Fact {
     label: &'static str,
     value: String,
     note: String,
 }
 
-/// Whether the store has all that a mode needs.
+/// Whether the store has everything that a mode requires.
 struct Completeness {
     mode: &'static str,
     carries: &'static str,
@@ -49,7 +49,7 @@ struct Completeness {
     more_artifacts: Option<String>,
 }
 
-/// In one line, how the store is.
+/// The state of the store in one line.
 struct Verdict {
     class: &'static str,
     words: String,
@@ -83,7 +83,7 @@ struct Page<'a> {
     data: String,
 }
 
-/// The page about what was seen. `verified` is what came of a verification.
+/// Renders the page. `verified` is the result of a verification, if there was one.
 ///
 /// # Errors
 /// SQLite's errors; [`Error::Aborted`].
@@ -95,11 +95,11 @@ pub(crate) fn write(
     monitor: &Monitor,
 ) -> Result<String> {
     let vats = Vats::of(contents);
-    let room = match contents.one {
-        None => Room::OF_ALL,
-        Some(_) => Room::OF_ONE,
+    let limits = match contents.one {
+        None => Limits::ALL_VATS,
+        Some(_) => Limits::ONE_VAT,
     };
-    let cut = Data::of(contents, &vats.listed, room, monitor)?;
+    let limited = Data::of(contents, &vats.listed, limits, monitor)?;
     let findings = verified.map(|report| ListedFindings::of(report, contents.one.as_deref()));
     let style = STYLE.replace("\r\n", "\n");
     let scripts = SCRIPTS.map(|script| script.replace("\r\n", "\n"));
@@ -131,15 +131,15 @@ pub(crate) fn write(
         bundles: Bundles::of(contents),
         findings,
         verified_mode: verified.map_or("", |report| report.mode.name()),
-        cuts: cuts(&vats, &cut, verified),
-        data: cut.data.script()?,
+        cuts: cuts(&vats, &limited, verified),
+        data: limited.data.script()?,
         vats: &vats,
     };
     page.render()
         .map_err(|error| Error::Internal(error.to_string()))
 }
 
-/// By which a policy allows a style or a script.
+/// The hash with which a content security policy allows a style or script.
 fn csp_hash(text: &str) -> String {
     let hash = BASE64_STANDARD.encode(Sha256::digest(text));
     format!("'sha256-{hash}'")
@@ -150,7 +150,7 @@ fn verdict(verified: Option<&Report>, findings: Option<&ListedFindings>) -> Verd
         return Verdict {
             class: "open",
             words: "Not verified".into(),
-            details: "This report was made without looking whether contents have their hashes \
+            details: "This report was made without checking contents against their hashes \
                       (--no-verify)."
                 .into(),
         };
@@ -170,8 +170,7 @@ fn verdict(verified: Option<&Report>, findings: Option<&ListedFindings>) -> Verd
             details: match findings.elsewhere {
                 0 => checked,
                 some => format!(
-                    "{checked} Of the rest of the store there {} {}.",
-                    agree(some, "is", "are"),
+                    "{checked} The rest of the store has {}.",
                     plural(some, "finding"),
                 ),
             },
@@ -194,7 +193,7 @@ fn facts(contents: &StoreContents, verified: Option<&Report>) -> Vec<Fact> {
     let items = vats
         .iter()
         .fold(0i64, |sum, vat| sum.saturating_add(vat.items));
-    let (spans, whole) = (sum(|vat| vat.spans), sum(|vat| vat.populated_spans));
+    let (spans, populated) = (sum(|vat| vat.spans), sum(|vat| vat.populated_spans));
     let (snapshots, images) = (sum(|vat| vat.snapshots), sum(|vat| vat.populated_snapshots));
     let mut facts = vec![Fact {
         label: "Block height",
@@ -214,9 +213,9 @@ fn facts(contents: &StoreContents, verified: Option<&Report>) -> Vec<Fact> {
         label: "Complete for",
         value: complete.map_or("no mode", |(mode, _)| mode.name()).into(),
         note: match complete {
-            None => "it lacks what a kernel needs".into(),
-            Some((ArtifactMode::Archival, _)) => "all history is there".into(),
-            Some(_) => "what is missing stands below".into(),
+            None => "contents that a kernel needs are missing".into(),
+            Some((ArtifactMode::Archival, _)) => "all history is present".into(),
+            Some(_) => "see below for what is missing".into(),
         },
     });
     if let Some(vat) = vats.first().filter(|_| contents.one.is_some()) {
@@ -224,7 +223,7 @@ fn facts(contents: &StoreContents, verified: Option<&Report>) -> Vec<Fact> {
             label: "State",
             value: vat.state.name().into(),
             note: if vat.in_kernel {
-                "the kernel's state has it".into()
+                "in the kernel's state".into()
             } else {
                 "not in the kernel's state".into()
             },
@@ -241,7 +240,7 @@ fn facts(contents: &StoreContents, verified: Option<&Report>) -> Vec<Fact> {
             note: match contents.space.log_bytes {
                 0 => format!("{} of it free", words::bytes(contents.space.free_bytes)),
                 log => format!(
-                    "{} of it free; {} of log beside it",
+                    "{} of it free; {} of write-ahead log",
                     words::bytes(contents.space.free_bytes),
                     words::bytes(log)
                 ),
@@ -259,7 +258,7 @@ fn facts(contents: &StoreContents, verified: Option<&Report>) -> Vec<Fact> {
         note: format!(
             "in {}, {} of them pruned",
             plural(spans, "span"),
-            grouped(spans.saturating_sub(whole))
+            grouped(spans.saturating_sub(populated))
         ),
     });
     facts.push(Fact {
@@ -298,8 +297,8 @@ fn completeness(contents: &StoreContents) -> Vec<Completeness> {
             mode: mode.name(),
             carries: match mode {
                 ArtifactMode::Operational => "What a kernel needs to run",
-                ArtifactMode::Replay => "And each vat's current incarnation, to replay it",
-                ArtifactMode::Archival | ArtifactMode::Debug => "And all earlier incarnations",
+                ArtifactMode::Replay => "Also each vat's current incarnation, to replay it",
+                ArtifactMode::Archival | ArtifactMode::Debug => "Also all earlier incarnations",
             },
             is_complete: lacking.is_nothing(),
             problems,
@@ -314,32 +313,32 @@ fn completeness(contents: &StoreContents) -> Vec<Completeness> {
     modes.collect()
 }
 
-/// What the page leaves out, so that it stays small.
-fn cuts(vats: &Vats<'_>, cut: &crate::report::data::Cut, verified: Option<&Report>) -> Vec<String> {
+/// Notes about what the page leaves out.
+fn cuts(vats: &Vats<'_>, limited: &LimitedData, verified: Option<&Report>) -> Vec<String> {
     let mut cuts = Vec::new();
     if vats.others.is_some() {
         cuts.push(format!(
-            "The {} largest vats are listed.",
+            "Only the {} largest vats are listed.",
             grouped(MOST_VATS)
         ));
     }
-    if cut.merged_vats > 0 {
+    if limited.merged_vats > 0 {
         cuts.push(format!(
-            "Of {} with more than {}, spans are put together into pieces. \
-             inspect --vat VATID --html shows one vat in more of them.",
-            plural(cut.merged_vats, "vat"),
-            plural(cut.pieces_of_one, "span"),
+            "The spans of {} with more than {} are merged into pieces. \
+             inspect --vat VATID --html shows one vat in more pieces.",
+            plural(limited.merged_vats, "vat"),
+            plural(limited.pieces_of_one, "span"),
         ));
     }
-    if cut.incarnations_left_out > 0 {
+    if limited.incarnations_left_out > 0 {
         cuts.push(format!(
-            "Of some vats only the last incarnations are listed; {} are not.",
-            grouped(cut.incarnations_left_out)
+            "Only the last incarnations of some vats are listed; {} are left out.",
+            grouped(limited.incarnations_left_out)
         ));
     }
     if verified.is_some_and(|report| !report.left_out.is_empty()) {
         cuts.push(format!(
-            "Of each kind of finding the first {} are listed.",
+            "Only the first {} findings of each kind are listed.",
             grouped(MOST_OF_A_KIND)
         ));
     }
@@ -351,7 +350,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn style_and_scripts_can_stand_in_a_page() {
+    fn style_and_scripts_are_safe_within_html() {
         for text in SCRIPTS.iter().chain([&STYLE]) {
             let text = text.to_ascii_lowercase();
             for end in ["</script", "</style", "<!--", "<script"] {
@@ -362,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_as_browsers_have_it() {
+    fn hashes_are_those_of_browsers() {
         assert_eq!(
             csp_hash("alert('Hello, world.');"),
             "'sha256-qznLcsROx4GACP2dm0UCKCzCG+HiZ1guq6ZZDob/Tng='"

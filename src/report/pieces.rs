@@ -1,40 +1,40 @@
-//! Spans cut down to as many pieces as a time line can show.
+//! Merges spans into the pieces that a time line can show.
 
 use crate::store::history::{Entry, History, Populated, SnapshotSummary, SpanInfo};
 
-/// A span, or several that follow one another.
+/// One or several consecutive spans.
 #[derive(Debug, Default)]
 pub(super) struct Piece {
-    /// its first position
+    /// The first position.
     pub(super) start: i64,
-    /// the position behind its last
+    /// The end position, exclusive.
     pub(super) end: i64,
-    /// the incarnation of its first span, and of its last
+    /// The incarnations of the first and the last span.
     pub(super) incarnations: (i64, i64),
-    /// how many spans it stands for
+    /// The number of spans.
     pub(super) spans: usize,
-    /// of how many of them all items are there
+    /// The number of spans with all their items.
     pub(super) whole: usize,
-    /// of how many of them some items are there
+    /// The number of spans with only some of their items.
     pub(super) partial: usize,
     pub(super) items: i64,
-    /// bytes of these items
+    /// The size of these items in bytes.
     pub(super) bytes: u64,
     pub(super) is_current: bool,
-    /// snapshots at positions of it
+    /// The number of snapshots within these positions.
     pub(super) snapshots: usize,
-    /// of how many of them the image is there
+    /// The number of these snapshots that have an image.
     pub(super) images: usize,
-    /// whether one of them is in use
+    /// Whether one of them is in use.
     pub(super) in_use: bool,
-    /// bytes of the images in the file
+    /// The compressed size of the images in bytes.
     pub(super) image_bytes: i64,
-    /// what its first and its last item say, if it is one span
+    /// The first and the last item, if the piece is a single span.
     pub(super) ends: (Option<Entry>, Option<Entry>),
 }
 
-/// How many of `total` each one may have, so that none has to do with less than another has that
-/// could do with more.
+/// The maximum that each of several claims on `total` may get, so that the total suffices and no
+/// claim is reduced more than necessary. `usize::MAX` if all claims fit.
 pub(super) fn fair_share(wanted: &[usize], total: usize) -> usize {
     let mut sorted = wanted.to_vec();
     sorted.sort_unstable();
@@ -49,7 +49,7 @@ pub(super) fn fair_share(wanted: &[usize], total: usize) -> usize {
     usize::MAX
 }
 
-/// A vat's spans in about so many pieces, hardly more. The current span stays by itself.
+/// Merges a vat's spans into about `most` pieces. The current span is a piece of its own.
 pub(super) fn cut(spans: &[SpanInfo], snapshots: &[SnapshotSummary], most: usize) -> Vec<Piece> {
     let mut pieces: Vec<Piece> = Vec::new();
     let size = spans.len().div_ceil(most.max(1)).max(1);
@@ -57,11 +57,11 @@ pub(super) fn cut(spans: &[SpanInfo], snapshots: &[SnapshotSummary], most: usize
         !one.is_current && !next.is_current && one.incarnation == next.incarnation
     };
     let groups = || spans.chunk_by(same);
-    // Where there are more incarnations than pieces, these don't keep to them.
+    // With more incarnations than pieces, a piece may contain several incarnations.
     if groups().count() > most {
         pieces.extend(spans.chunks(size).map(merge));
     } else {
-        // Rounding up adds at most one piece a group.
+        // Rounding up adds at most one piece per group.
         pieces.extend(groups().flat_map(|group| group.chunks(size)).map(merge));
     }
     let mut rest = snapshots;
@@ -101,7 +101,7 @@ fn merge(spans: &[SpanInfo]) -> Piece {
     piece
 }
 
-/// Looks at the first and the last item of those pieces that are one span.
+/// Reads the first and last item of each piece that is a single span.
 pub(super) fn read_ends(
     pieces: &mut [Piece],
     spans: &[SpanInfo],
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn few_spans_are_pieces() {
+    fn few_spans_are_not_merged() {
         let mut spans: Vec<_> = (0..5)
             .map(|n| span(n * 10, i64::from(n > 2), Populated::All))
             .collect();
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn positions_may_be_anything() {
+    fn positions_may_be_arbitrary() {
         let mut odd = span(0, 0, Populated::Some);
         (odd.start_pos, odd.end_pos) = (i64::MAX, i64::MIN);
         odd.items = i64::MAX;

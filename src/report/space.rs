@@ -1,4 +1,4 @@
-//! Where a store's bytes go, and how to have some of them back.
+//! How a store's bytes are used, and how to free some of them.
 
 use crate::report::contents::StoreContents;
 use crate::report::sums::{Sizes, prunable};
@@ -8,7 +8,7 @@ use crate::store::encoding::plural::{grouped, plural};
 use crate::store::history::KeyKind;
 use crate::store::records::mode::ArtifactMode;
 
-/// A kind of contents of the file.
+/// A kind of contents, and its share of the file.
 pub(super) struct SpaceShare {
     pub(super) class: &'static str,
     pub(super) label: &'static str,
@@ -18,14 +18,14 @@ pub(super) struct SpaceShare {
     pub(super) bar: Vec<BarPart>,
 }
 
-/// What the file holds, the largest kind first. All kinds together are the whole file.
+/// The contents of the file, the largest kind first. All kinds together make up the whole file.
 pub(super) fn kinds(contents: &StoreContents) -> Vec<SpaceShare> {
     let mut sizes = Sizes::default();
     contents
         .vats
         .iter()
         .for_each(|vat| sizes.add(Sizes::of(vat, contents)));
-    // The keys of all vats are some of them.
+    // These include the keys of all vats.
     let keys = contents.keys.total.bytes;
     let stored = contents
         .bundles
@@ -78,7 +78,7 @@ pub(super) fn kinds(contents: &StoreContents) -> Vec<SpaceShare> {
         (
             "free",
             "Free",
-            "will be used again; reclaim gives it back to the disk".into(),
+            "SQLite will reuse it; reclaim returns it to the file system".into(),
             free,
         ),
     ];
@@ -86,7 +86,7 @@ pub(super) fn kinds(contents: &StoreContents) -> Vec<SpaceShare> {
     let whole = whole.max(known);
     let mut parts: Vec<_> = kinds.iter().map(|kind| (kind.0, kind.3)).collect();
     let kinds = kinds.into_iter().map(|(class, label, contents, bytes)| {
-        // Behind those that come before it.
+        // The bar starts after the kinds before it.
         for part in &mut parts {
             if part.0 == class {
                 break;
@@ -108,7 +108,7 @@ pub(super) fn kinds(contents: &StoreContents) -> Vec<SpaceShare> {
     kinds.collect()
 }
 
-/// What the keys of the key-value store are for.
+/// A kind of key in the key-value store.
 pub(super) struct KeyRow {
     pub(super) label: &'static str,
     pub(super) keys: String,
@@ -116,21 +116,21 @@ pub(super) struct KeyRow {
     pub(super) percent: String,
 }
 
-/// The key-value store by what its keys are for, the largest kind first.
+/// The kinds of keys in the key-value store, the largest first.
 pub(super) fn key_rows(contents: &StoreContents) -> Vec<KeyRow> {
     let mut kinds: Vec<_> = contents.keys.kinds.iter().collect();
     kinds.sort_by_key(|(_, tally)| std::cmp::Reverse(tally.bytes));
     let row = |(kind, tally): (&KeyKind, &crate::store::history::KeyTally)| KeyRow {
         label: match kind {
-            KeyKind::VatStore => "what vats keep (vNN.vs.…)",
-            KeyKind::CList => "what vats know (vNN.c.…)",
-            KeyKind::Vat => "other notes on vats (vNN.…)",
+            KeyKind::VatStore => "vat storage (vNN.vs.…)",
+            KeyKind::CList => "c-lists (vNN.c.…)",
+            KeyKind::Vat => "other vat data (vNN.…)",
             KeyKind::Object => "objects (koNN.…)",
             KeyKind::Promise => "promises (kpNN.…)",
-            KeyKind::Bundle => "bundles, as older kernels kept them (bundle.…)",
-            KeyKind::Host => "the host's (host.…)",
-            KeyKind::Local => "this machine's (local.…)",
-            KeyKind::Kernel => "everything else, the kernel's",
+            KeyKind::Bundle => "bundles of older kernels (bundle.…)",
+            KeyKind::Host => "host data (host.…)",
+            KeyKind::Local => "local data (local.…)",
+            KeyKind::Kernel => "other kernel data",
         },
         keys: grouped(tally.keys),
         size: Amount::bytes(tally.bytes),
@@ -148,12 +148,12 @@ pub(super) struct Pruning {
     pub(super) size: Amount,
 }
 
-/// What can be pruned, keeping more and more.
+/// What pruning would free, from the mode that keeps least to the one that keeps most.
 pub(super) fn prunings(contents: &StoreContents) -> Vec<Pruning> {
     let modes = [
         (ArtifactMode::Operational, "only what a kernel needs to run"),
         (ArtifactMode::Replay, "each vat's current incarnation"),
-        (ArtifactMode::Archival, "all but vats that were terminated"),
+        (ArtifactMode::Archival, "all but terminated vats"),
     ];
     let prunings = modes.into_iter().map(|(mode, keeps)| {
         let found = prunable(contents, mode);

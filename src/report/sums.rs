@@ -1,4 +1,4 @@
-//! Where the bytes are, and which of them pruning would free.
+//! The sizes of a store's contents, and how much pruning would free.
 
 use std::collections::HashMap;
 
@@ -6,14 +6,14 @@ use crate::report::contents::StoreContents;
 use crate::store::history::{Populated, SpanInfo, VatInfo};
 use crate::store::records::mode::ArtifactMode;
 
-/// The bytes of a vat, or of a store, by what they are.
+/// The size of a vat, or of a store, by kind of contents.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Sizes {
-    /// transcript items
+    /// Transcript items, in bytes.
     pub(super) transcripts: u64,
-    /// images of heap snapshots, compressed
+    /// Compressed heap images, in bytes.
     pub(super) snapshots: u64,
-    /// keys and their values
+    /// Keys and their values, in bytes.
     pub(super) keys: u64,
 }
 
@@ -50,7 +50,7 @@ pub(super) struct Prunable {
     pub(super) image_bytes: u64,
 }
 
-/// What pruning would delete that keeps what exports in `keep` carry.
+/// What pruning would delete that keeps the contents of exports in mode `keep`.
 pub(super) fn prunable(contents: &StoreContents, keep: ArtifactMode) -> Prunable {
     let mut found = Prunable::default();
     let mut current: HashMap<&str, &SpanInfo> = HashMap::new();
@@ -63,13 +63,13 @@ pub(super) fn prunable(contents: &StoreContents, keep: ArtifactMode) -> Prunable
         .filter(|span| !span.is_current && span.items > 0)
     {
         let current = current.get(span.vat_id.as_str());
-        let goes = match keep {
+        let is_prunable = match keep {
             ArtifactMode::Operational => true,
             ArtifactMode::Replay => current.is_none_or(|one| one.incarnation != span.incarnation),
             ArtifactMode::Archival => current.is_none(),
             ArtifactMode::Debug => false,
         };
-        if goes {
+        if is_prunable {
             found.spans += 1;
             found.items = found.items.saturating_add(span.items.unsigned_abs());
             let bytes = span.bytes.unwrap_or(0);

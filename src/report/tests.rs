@@ -1,4 +1,4 @@
-//! The page of stores that were made to be hard to show.
+//! Pages of stores that are hard to show.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -36,12 +36,12 @@ fn verified(directory: &Path) -> Report {
 
 fn page_of(directory: &Path, one: Option<&str>, report: Option<&Report>) -> String {
     let monitor = Monitor::default();
-    let contents = StoreContents::at(directory, one, &monitor).unwrap();
+    let contents = StoreContents::read(directory, one, &monitor).unwrap();
     let made = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
     page::write(&contents, directory, report, made, &monitor).unwrap()
 }
 
-/// What stands between two tags that are there once.
+/// The text between two tags that occur once.
 fn between<'a>(page: &'a str, from: &str, to: &str) -> &'a str {
     let (_, rest) = page.split_once(from).unwrap();
     rest.split_once(to).unwrap().0
@@ -99,7 +99,7 @@ fn nothing_from_a_store_becomes_markup() {
     assert!(!report.is_sound());
     for one in [None, Some(NASTY), Some("v7")] {
         let page = page_of(directory.path(), one, Some(&report));
-        // Each script is one of ours.
+        // The page's own scripts.
         assert_eq!(page.matches("<script").count(), 6);
         assert_eq!(page.matches("</script").count(), 6);
         for tag in ["<img", "<i>", "<b>", "<!--", "\u{1b}", "<script>alert"] {
@@ -121,7 +121,7 @@ fn nothing_from_a_store_becomes_markup() {
 }
 
 #[test]
-fn what_is_there_and_what_is_missing() {
+fn present_and_missing_contents() {
     let directory = tempfile::tempdir().unwrap();
     store_in(directory.path(), |store| {
         for vat_id in [b"v1".as_slice(), b"v2"] {
@@ -150,7 +150,7 @@ fn what_is_there_and_what_is_missing() {
     assert!(page.contains("<strong>replay</strong>"), "complete for it");
     assert!(page.contains("2 spans of 1 vat lack 7 items."));
     assert!(page.contains("<code class=\"from-store\">transcript.v1.5.10</code>"));
-    // The larger one comes first.
+    // The larger vat comes first.
     let data = data_of(&page);
     assert_eq!(
         (&data["vats"][0]["id"], &data["vats"][0]["name"]),
@@ -167,15 +167,15 @@ fn what_is_there_and_what_is_missing() {
         (&pieces[3]["c"], &pieces[3]["i"]),
         (&true.into(), &1.into())
     );
-    // Keeping the current incarnation, the first one of both goes.
+    // Keeping the current incarnations deletes the first one of both vats.
     assert!(page.contains("13 items of 3 spans, 0 images"));
     let one = page_of(directory.path(), Some("v1"), None);
     assert_eq!(data_of(&one)["vats"].as_array().unwrap().len(), 1);
     assert!(!one.contains("id=\"space\""));
     let monitor = Monitor::default();
-    assert!(StoreContents::at(directory.path(), Some("v3"), &monitor).is_err());
+    assert!(StoreContents::read(directory.path(), Some("v3"), &monitor).is_err());
     monitor.abort();
-    assert!(StoreContents::at(directory.path(), None, &monitor).is_err());
+    assert!(StoreContents::read(directory.path(), None, &monitor).is_err());
 }
 
 #[test]
@@ -202,6 +202,6 @@ fn a_page_stays_small_however_large_the_store_is() {
     assert!(page.len() < 6 << 20, "{}", page.len());
     let vats = data_of(&page)["vats"].as_array().unwrap().len();
     assert_eq!(vats, crate::report::vats::MOST_VATS);
-    assert!(page.contains("2,000 other vats") && page.contains("are put together into pieces"));
+    assert!(page.contains("2,000 other vats") && page.contains("are merged into pieces"));
     assert!(page.contains("2,000 others are smaller"));
 }

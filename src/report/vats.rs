@@ -11,7 +11,7 @@ use crate::store::history::{Populated, SpanInfo, VatInfo, VatState};
 /// How many vats a page lists.
 pub(super) const MOST_VATS: usize = 1_000;
 
-/// A number and how it is shown.
+/// A number, and its text.
 pub(super) struct Amount {
     pub(super) number: u64,
     pub(super) text: String,
@@ -34,14 +34,14 @@ impl Amount {
     }
 }
 
-/// A part of a bar, in thousandths of its length.
+/// A part of a bar. Its position and width are in thousandths of the bar.
 pub(super) struct BarPart {
     pub(super) class: &'static str,
     pub(super) from: String,
     pub(super) width: String,
 }
 
-/// The parts of a bar, of which `whole` would fill it.
+/// The parts of a bar that represents `whole`.
 pub(super) fn bar(parts: &[(&'static str, u64)], whole: u64) -> Vec<BarPart> {
     let thousandths = |bytes: u64| bytes as f64 / whole.max(1) as f64 * 1000.0;
     let mut from = 0.0;
@@ -60,21 +60,21 @@ pub(super) fn bar(parts: &[(&'static str, u64)], whole: u64) -> Vec<BarPart> {
     bar
 }
 
-/// How much of a vat's transcript is there.
+/// How much of a vat's transcript is present.
 pub(super) struct Extent {
     pub(super) class: &'static str,
     pub(super) words: &'static str,
-    /// For sorting: the more, the greater.
+    /// The sort key: the more, the greater.
     pub(super) rank: u8,
 }
 
 impl Extent {
     fn of(spans: &[SpanInfo]) -> Extent {
-        let is_there = |span: &SpanInfo| span.populated == Populated::All;
-        let whole = spans.iter().all(is_there);
+        let is_present = |span: &SpanInfo| span.populated == Populated::All;
+        let is_complete = spans.iter().all(is_present);
         let Some(current) = spans.iter().rfind(|span| span.is_current) else {
             let anything = spans.iter().any(|span| span.items > 0);
-            let (class, words, rank) = match (spans.is_empty(), whole, anything) {
+            let (class, words, rank) = match (spans.is_empty(), is_complete, anything) {
                 (true, ..) => ("none", "no transcript", 0),
                 (_, true, _) => ("all", "all", 6),
                 (_, _, true) => ("some", "in part", 2),
@@ -85,12 +85,12 @@ impl Extent {
         let of_incarnation = spans
             .iter()
             .filter(|span| span.incarnation == current.incarnation);
-        let begins = spans.first().map_or(0, |span| span.start_pos) == 0;
-        let (class, words, rank) = if whole && begins {
+        let has_start = spans.first().map_or(0, |span| span.start_pos) == 0;
+        let (class, words, rank) = if is_complete && has_start {
             ("all", "all", 6)
-        } else if of_incarnation.into_iter().all(is_there) {
+        } else if of_incarnation.into_iter().all(is_present) {
             ("some", "this incarnation", 5)
-        } else if is_there(current) {
+        } else if is_present(current) {
             ("some", "current span", 4)
         } else {
             ("lacking", "incomplete", 3)
@@ -99,7 +99,7 @@ impl Extent {
     }
 }
 
-/// A row.
+/// A row of the table.
 pub(super) struct VatRow {
     pub(super) id: String,
     pub(super) name: String,
@@ -118,10 +118,10 @@ pub(super) struct VatRow {
 
 /// The vats of a page.
 pub(super) struct Vats<'a> {
-    /// The largest ones, the largest first.
+    /// The largest vats, in descending order of size.
     pub(super) listed: Vec<&'a VatInfo>,
     pub(super) rows: Vec<VatRow>,
-    /// How many others there are, and how large these are.
+    /// The number of vats that are not listed, and their size.
     pub(super) others: Option<(String, String)>,
 }
 
@@ -134,7 +134,7 @@ impl Vats<'_> {
             .collect();
         let size = |vat: &VatInfo| sizes.get(vat.vat_id.as_str()).copied().unwrap_or_default();
         let mut listed: Vec<&VatInfo> = contents.vats.iter().collect();
-        // Vats of one size stay in the order of their numbers.
+        // Vats of equal size stay in the order of their numbers.
         listed.sort_by_key(|vat| std::cmp::Reverse(size(vat).total()));
         let rest = listed.split_off(listed.len().min(MOST_VATS));
         let largest = listed.first().map_or(0, |vat| size(vat).total());
@@ -179,7 +179,7 @@ fn row(vat: &VatInfo, size: Sizes, largest: u64, spans: &[SpanInfo]) -> VatRow {
     }
 }
 
-/// How many vats go on, are being deleted, or are gone: `9 live, 1 terminated`.
+/// The number of vats in each state: `9 live, 1 terminated`.
 pub(super) fn count_states(vats: &[VatInfo]) -> String {
     let count = |state: VatState| vats.iter().filter(|vat| vat.state == state).count();
     let states = [VatState::Live, VatState::Terminated, VatState::Gone];

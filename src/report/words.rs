@@ -1,19 +1,19 @@
-//! Numbers and texts as a page shows them.
+//! Formats numbers and texts for the page.
 
 use indicatif::HumanBytes;
 
 use crate::store::encoding::printable::printable;
 use crate::store::history::Entry;
 
-/// The longest text from a store that is shown, in characters. IDs of bundles have 131.
+/// The longest text from a store that the page shows, in characters. Bundle IDs have 131.
 const LONGEST: usize = 160;
 
-/// A text from a store: without what a browser would obey, and cut off if it is very long.
+/// A text from a store, without control characters, and truncated if it is very long.
 pub(super) fn text(text: &str) -> String {
     cut_text(text, LONGEST)
 }
 
-/// The beginning of a text from a store.
+/// The start of a text from a store.
 pub(super) fn cut_text(text: &str, longest: usize) -> String {
     let (text, end) = match text.char_indices().nth(longest) {
         Some((end, _)) => (&text[..end], "…"),
@@ -22,7 +22,7 @@ pub(super) fn cut_text(text: &str, longest: usize) -> String {
     printable(text).into_owned() + end
 }
 
-/// A hash or a bundle's ID, as short as one can still tell them apart.
+/// A hash or a bundle ID, shortened to its first characters.
 pub(super) fn short(hash: &str) -> String {
     let hash = text(hash);
     match hash.char_indices().nth(12) {
@@ -36,7 +36,7 @@ pub(super) fn bytes(bytes: u64) -> String {
     HumanBytes(bytes).to_string()
 }
 
-/// How much a part is of the whole: `37 %`, `0.4 %`.
+/// A part as a percentage of the whole: `37 %`, `0.4 %`.
 pub(super) fn percent(part: u64, whole: u64) -> String {
     match part as f64 / whole.max(1) as f64 * 100.0 {
         0.0 => "0 %".into(),
@@ -46,7 +46,7 @@ pub(super) fn percent(part: u64, whole: u64) -> String {
     }
 }
 
-/// What an item at a span's end says.
+/// A first or last entry of a span.
 pub(super) fn entry(entry: &Entry) -> String {
     match entry {
         Entry::InitializeWorker { bundle_id, .. } => match bundle_id {

@@ -1,13 +1,13 @@
-// Time lines that keys and pointers move over, and the section that has one for each vat.
+// Interactive time lines, and the section with one for each vat.
 (report => {
   const { data, element, count, draw, words } = report;
 
-  /** How many vats have their time line shown before one asks for more. */
+  /** How many time lines the section shows at first. */
   const FIRST = 30;
 
   const endOf = vat => vat.pieces.reduce((end, piece) => Math.max(end, piece.e), vat.end);
 
-  /** A time line of a vat. `moved` hears of the piece that was gone to. */
+  /** Makes the time line of a vat. `moved` is called with the vat and the chosen piece. */
   const makeLine = (vat, label, moved) => {
     const last = vat.pieces.length - 1;
     let chosen = last;
@@ -20,13 +20,13 @@
       'aria-valuemin': '0',
       'aria-valuemax': `${last}`,
     });
-    const tell = () => {
+    const describe = () => {
       line.setAttribute('aria-valuenow', `${chosen}`);
       line.setAttribute('aria-valuetext', words(vat.pieces[chosen]));
     };
     const choose = place => {
       chosen = Math.min(Math.max(place, 0), last);
-      tell();
+      describe();
       drawn?.select(chosen);
       moved(vat, vat.pieces[chosen]);
     };
@@ -41,7 +41,7 @@
     const under = event => drawn && choose(drawn.at(event.clientX - line.getBoundingClientRect().left));
     line.addEventListener('pointermove', under);
     line.addEventListener('pointerdown', under);
-    tell();
+    describe();
     return {
       vat,
       line,
@@ -64,7 +64,7 @@
   let shown = [];
   let most = FIRST;
 
-  const tellReadout = (vat, piece) => {
+  const updateReadout = (vat, piece) => {
     readout.textContent = `${vat.id}: ${words(piece)}`;
   };
 
@@ -84,7 +84,7 @@
     { rootMargin: '400px' },
   );
 
-  /** Draws the first ones; the others when they come into sight. */
+  /** Draws the first lines now, and the others when they scroll into view. */
   const redrawAll = () => {
     for (const [at, lane] of shown.entries()) {
       seen.unobserve(lane.line);
@@ -93,14 +93,14 @@
     }
   };
 
-  /** Only one of the lines is a stop for the Tab key: the arrows go on from there. */
+  /** Makes one line the only stop of the Tab key; the arrow keys move from there. */
   const makeStop = lane => {
     for (const other of shown) other.line.tabIndex = other === lane ? 0 : -1;
   };
 
   const makeLane = (vat, open) => {
     const named = vat.name ? `${vat.id}, ${vat.name}` : vat.id;
-    const lane = makeLine(vat, `Time line of ${named}`, tellReadout);
+    const lane = makeLine(vat, `Time line of ${named}`, updateReadout);
     lanes.set(lane.line, lane);
     lane.line.addEventListener('focus', () => makeStop(lane));
     lane.line.addEventListener('keydown', event => {
@@ -109,7 +109,7 @@
         event.preventDefault();
         shown[shown.indexOf(lane) + step]?.line.focus();
       } else if (event.key === 'Enter') {
-        // The key would go on to press the button that gets the focus.
+        // Otherwise the key would also press the button that gets the focus.
         event.preventDefault();
         open(vat);
       }
@@ -127,7 +127,7 @@
     return lane;
   };
 
-  /** Shows the lines of these vats, in this order. */
+  /** Shows the time lines of these vats, in this order. */
   const show = (vats, open) => {
     const drawable = vats.filter(vat => vat.pieces.length > 0);
     const known = new Map([...lanes.values()].map(lane => [lane.vat, lane]));
@@ -158,7 +158,7 @@
   globalThis.addEventListener('beforeprint', () => shown.forEach(redraw));
 
   document.getElementById('legend').append(...report.legend());
-  // The one vat of a page has its time line with all the rest of it.
+  // A page about one vat has the time line in the vat's details.
   section.hidden = data.one;
   Object.assign(report, { makeLine, endOf, showLanes: show });
 })(globalThis.swingStoreReport);

@@ -1,4 +1,4 @@
-// What the other scripts make the page with. Texts from the store become text nodes and attributes, never HTML.
+// Helpers with which the other scripts build the page. Texts from the store become text nodes and attributes, never HTML.
 (() => {
   const SVG = 'http://www.w3.org/2000/svg';
 
@@ -25,7 +25,7 @@
     return `${unit === 0 ? left : left.toFixed(2)} ${UNITS[unit]}`;
   };
 
-  /** A table: `columns` are `{ title, number }`, cells are texts or nodes; the first one of a row heads it. */
+  /** Makes a table. `columns` are `{ title, number }`; cells are texts or nodes, and the first cell of a row is its head. */
   const table = (label, columns, rows) => {
     const head = columns.map(({ title, number: right }) =>
       element('th', { scope: 'col', class: right && 'number' }, title),

@@ -1,4 +1,4 @@
-// Time lines: pieces of a transcript as a drawing, and in words.
+// Draws and describes the pieces of a transcript.
 (report => {
   const { drawing, element, count, things, bytes } = report;
 
@@ -6,7 +6,7 @@
   const [TOP, THICK] = [13, 13];
   const MARKS = 33;
 
-  /** How much of a piece is there: `all`, `some` or `none`. */
+  /** How much of a piece is stored: `all`, `some` or `none`. */
   const extent = piece => {
     const { n: spans, w: whole = 0, p: partial = 0 } = piece;
     if (whole === spans) return 'all';
@@ -32,7 +32,7 @@
 
   const incarnation = ({ i: first, j: last }) => (last === undefined ? `${first}` : `${first} to ${last}`);
 
-  /** A piece in one sentence. */
+  /** Describes a piece in one sentence. */
   const words = piece => {
     const parts = [
       `incarnation ${incarnation(piece)}`,
@@ -41,13 +41,13 @@
       stored(piece) + (piece.t > 0 ? ` (${bytes(piece.b)})` : ''),
     ];
     if (piece.c) parts.push('current');
-    if (piece.f) parts.push(`begins with ${piece.f}`);
+    if (piece.f) parts.push(`starts with ${piece.f}`);
     if (piece.l && !piece.c) parts.push(`ends with ${piece.l}`);
     if (piece.m) parts.push(`${piece.m === 1 ? 'snapshot' : 'snapshots'}: ${snapshots(piece)}`);
     return parts.join(', ');
   };
 
-  /** Where hatching comes from; once in the page. */
+  /** The definition of the hatching, which the page needs once. */
   const patterns = () =>
     drawing(
       'svg',
@@ -75,10 +75,10 @@
   const arrow = x =>
     drawing('polygon', {
       points: `${x},${TOP - 3} ${x + 7},${TOP + THICK / 2} ${x},${TOP + THICK + 3}`,
-      class: 'going-on',
+      class: 'current-end',
     });
 
-  /** A run of pieces of one incarnation, which has a ground of its own. */
+  /** Groups consecutive pieces of the same incarnation, which share a background. */
   const bands = pieces => {
     const found = [];
     for (const piece of pieces) {
@@ -90,7 +90,7 @@
   };
 
   /**
-   * Draws pieces: `end` is the position at the right edge.
+   * Draws pieces. `end` is the position at the right edge.
    *
    * @returns {{ svg: SVGElement, at: (x: number) => number, select: (place: number) => void }}
    */
@@ -126,9 +126,9 @@
       svg.append(segment(piece, box.x, box.width));
     }
     for (const [at, piece] of pieces.entries()) {
-      const behind = boxes[at].x + boxes[at].width;
-      if (piece.m) svg.append(mark(piece, piece.n === 1 ? behind : boxes[at].x + boxes[at].width / 2));
-      if (piece.c) svg.append(arrow(behind));
+      const after = boxes[at].x + boxes[at].width;
+      if (piece.m) svg.append(mark(piece, piece.n === 1 ? after : boxes[at].x + boxes[at].width / 2));
+      if (piece.c) svg.append(arrow(after));
     }
     const cursor = drawing('rect', { class: 'cursor', y: TOP - 3, height: THICK + 6, rx: 2, visibility: 'hidden' });
     svg.append(cursor);
@@ -157,7 +157,7 @@
       sample({ w: 1 }, 'stored'),
       sample({ p: 1 }, 'stored in part'),
       sample({}, 'pruned'),
-      sample({ w: 1, c: true }, 'current span, goes on'),
+      sample({ w: 1, c: true }, 'current span'),
       sample({ w: 1, m: 1, g: 1, u: true }, 'snapshot in use'),
       sample({ w: 1, m: 1, g: 1 }, 'snapshot with its image'),
       sample({ w: 1, m: 1 }, 'snapshot without image'),

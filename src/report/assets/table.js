@@ -1,4 +1,4 @@
-// Sorting the table of vats, by buttons in its head.
+// Sorts the table of vats with buttons in its head.
 (report => {
   const { element } = report;
   const collator = new Intl.Collator('en', { numeric: true });
@@ -8,7 +8,7 @@
     return kind === 'number' ? Number(cell.dataset.v) : cell.textContent;
   };
 
-  /** Makes a table's heads buttons; `sorted` hears of each new order. `detailOf` is the row that follows another one. */
+  /** Makes a table sortable. `detailOf` returns the row that has to follow a row, if any; `sorted` is called after each change. */
   report.makeSortable = (table, detailOf, sorted) => {
     const [body] = table.tBodies;
     const heads = [...table.tHead.rows[0].cells];
@@ -29,7 +29,7 @@
       head.append(button);
       button.addEventListener('click', () => {
         const order = head.getAttribute('aria-sort');
-        // Numbers are looked at from the largest one down.
+        // Numbers sort in descending order first.
         sort(head, order ? order === 'descending' : head.dataset.sort === 'text');
       });
     }

@@ -1,15 +1,15 @@
-// The vats: filtering them, and one of them in depth.
+// Filters the vats, and shows their details.
 (report => {
   const { data, element, count, things, bytes, table, words, stored, snapshots, incarnation } = report;
 
   const vatTable = document.getElementById('vat-table');
   const container = vatTable.parentElement;
   const [body] = vatTable.tBodies;
-  /** The rows are in the order of the data when the page opens. */
+  /** When the page opens, the rows are in the order of the data. */
   const entries = [...body.rows].map((row, at) => ({ row, vat: data.vats[at] }));
   const byRow = new Map(entries.map(entry => [entry.row, entry]));
 
-  // A vat in depth.
+  // The details of a vat.
 
   const incarnationsOf = vat => {
     const columns = [
@@ -19,7 +19,7 @@
       { title: 'Size', number: true },
       { title: 'Spans', number: true },
       { title: 'Pruned', number: true },
-      { title: 'Began with' },
+      { title: 'Started with' },
       { title: 'Ended with' },
     ];
     const rows = vat.incarnations.map(one => [
@@ -30,12 +30,12 @@
       count(one.spans),
       count(one.pruned),
       one.began ?? '',
-      one.ended ?? '(goes on)',
+      one.ended ?? '(current)',
     ]);
     const left = vat.incarnationsLeftOut;
     return [
       element('h3', {}, 'Incarnations'),
-      left > 0 && element('p', {}, `${things(left, 'earlier one')} not listed here.`),
+      left > 0 && element('p', {}, `${things(left, 'earlier incarnation')} not listed.`),
       table(`Incarnations of ${vat.id}`, columns, rows),
     ];
   };
@@ -49,7 +49,7 @@
       { title: 'Items', number: true },
       { title: 'Size', number: true },
       { title: 'Stored' },
-      { title: 'Begins with' },
+      { title: 'Starts with' },
       { title: 'Ends with' },
       { title: merged ? 'Snapshots' : 'Snapshot at its end' },
     ];
@@ -65,7 +65,7 @@
       snapshots(piece),
     ]);
     const said = merged
-      ? `${things(vat.spans, 'span')}, put together into ${count(vat.pieces.length)} pieces`
+      ? `${things(vat.spans, 'span')}, merged into ${count(vat.pieces.length)} pieces`
       : things(vat.spans, 'span');
     return [
       element('h3', {}, 'Spans'),
@@ -87,7 +87,7 @@
     return notes.length > 0 && element('dl', { class: 'notes' }, notes);
   };
 
-  /** The width of what can be seen of the table, which may be wider. */
+  /** Fits details into the visible part of the table, which may be wider. */
   const fit = detail => {
     detail.style.width = `${container.clientWidth - 2}px`;
   };
@@ -98,17 +98,19 @@
     content.append(...[notesOf(vat)].filter(Boolean));
     if (vat.pieces.length > 0) {
       const readout = element('p', { class: 'readout', 'aria-hidden': 'true' });
-      entry.line = report.makeLine(vat, `Time line of ${vat.id}, in depth`, (_, piece) => {
+      entry.line = report.makeLine(vat, `Time line of ${vat.id}, details`, (_, piece) => {
         readout.textContent = words(piece);
       });
       readout.textContent = words(vat.pieces.at(-1));
       const parts = [element('h3', {}, 'Time line'), entry.line.line, readout, ...incarnationsOf(vat), ...spansOf(vat)];
       content.append(...parts.filter(Boolean));
     } else {
-      content.append(element('p', {}, 'The store has no transcript of it.'));
+      content.append(element('p', {}, 'The store has no transcript of this vat.'));
     }
     if (vat.snapshotsElsewhere > 0) {
-      content.append(element('p', {}, `${things(vat.snapshotsElsewhere, 'snapshot')} at positions that no span has.`));
+      content.append(
+        element('p', {}, `${things(vat.snapshotsElsewhere, 'snapshot')} at positions outside every span.`),
+      );
     }
     const columns = vatTable.tHead.rows[0].cells.length;
     const cell = element('td', { colspan: `${columns}` }, content);
@@ -151,7 +153,7 @@
     entry.row.scrollIntoView({ block: 'start' });
   };
 
-  // Which vats are shown.
+  // The filter.
 
   const find = document.getElementById('find');
   const state = document.getElementById('state');

@@ -72,7 +72,7 @@ pub(crate) fn run(
     let new_file = AtomicFile::begin(file, args.force).map_err(explained)?;
     let monitor = session.monitor();
     let contents = session.watch("Looking", &monitor, || {
-        StoreContents::at(store, vat_id, &monitor)
+        StoreContents::read(store, vat_id, &monitor)
     })?;
     let verified = if args.no_verify {
         None
