@@ -1,4 +1,4 @@
-//! Writes the inputs that fuzzing begins with to `corpus/TARGET/`, and the words that they are made of to
+//! Writes the seed inputs of each target to `corpus/TARGET/`, and its dictionary to
 //! `dictionaries/TARGET`.
 
 use std::fs;
@@ -18,7 +18,7 @@ fn main() -> std::io::Result<()> {
         }
         let words = target.words.iter().filter(|word| !word.is_empty());
         let lines: String = words.map(|word| format!("\"{}\"\n", quoted(word))).collect();
-        // libFuzzer does not take an empty one.
+        // libFuzzer accepts no empty word.
         if !lines.is_empty() {
             fs::write(dictionaries.join(target.name), lines)?;
         }
@@ -26,7 +26,7 @@ fn main() -> std::io::Result<()> {
     Ok(())
 }
 
-/// A word as libFuzzer's dictionaries have it.
+/// A word in the form of libFuzzer's dictionaries.
 fn quoted(word: &[u8]) -> String {
     word.iter().map(|byte| format!("\\x{byte:02X}")).collect()
 }

@@ -1,4 +1,4 @@
-//! Archives: spans and snapshots as gzip files.
+//! Archives: directories of spans and snapshots as gzip files.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -102,7 +102,7 @@ fn a_store_is_archived_once() {
             "transcript.v1.20.30.gz",
         ]
     );
-    // What is there has the contents that an export has.
+    // The files have the contents of an export's artifacts.
     let exporter = Exporter::open(base.path(), ArtifactMode::Debug).unwrap();
     for name in &names {
         let artifact = exporter.artifact(name.strip_suffix(".gz").unwrap().as_bytes());
@@ -124,7 +124,7 @@ fn a_store_is_archived_once() {
     }
     exporter.close().unwrap();
 
-    // Again, with a new span, and a current one on demand.
+    // A second run adds a new span, and the current one if the options ask for it.
     store.rollover(VAT, false).unwrap();
     add_span(&mut store, 4, 1);
     store.commit().unwrap();
@@ -136,7 +136,7 @@ fn a_store_is_archived_once() {
         ..ArchiveOptions::default()
     };
     let again = archive(base.path(), &to, current);
-    // Unused snapshots are no part of that mode.
+    // This mode does not include historical snapshots.
     assert_eq!((again.written, again.existing), (1, 5));
     assert_eq!(
         unzipped(&to.join("transcript.v1.35.36.gz")),
@@ -187,7 +187,7 @@ fn damaged_files_are_replaced_on_demand() {
 }
 
 #[test]
-fn what_fails_leaves_no_unfinished_files() {
+fn a_failure_leaves_no_unfinished_files() {
     let base = tempfile::tempdir().unwrap();
     let to = base.path().join("archive");
     let mut store = make_store(base.path());
@@ -197,7 +197,7 @@ fn what_fails_leaves_no_unfinished_files() {
     assert!(matches!(error, Error::Aborted));
     assert!(!to.exists());
 
-    // A directory has the place of a file, and is found to be something else when asked.
+    // A directory in place of a file is not a regular file.
     fs::create_dir_all(to.join("snapshot.v1.10.gz")).unwrap();
     let check = ArchiveOptions {
         check: true,
@@ -208,7 +208,7 @@ fn what_fails_leaves_no_unfinished_files() {
     assert_eq!(error.code(), code, "{error}");
     assert!(names_in(&to).iter().all(|name| name.ends_with(".gz")));
 
-    // What a store lacks is an error in the mode that wants it.
+    // Missing contents are an error in a mode that requires them.
     store.rollover(VAT, false).unwrap();
     store.close().unwrap();
     let mut store = open(base.path(), false);
@@ -223,7 +223,7 @@ fn what_fails_leaves_no_unfinished_files() {
 }
 
 #[test]
-fn a_span_is_archived_as_it_was() {
+fn a_span_is_archived_as_of_the_call() {
     let base = tempfile::tempdir().unwrap();
     let expected = (0..2000).map(|item| format!("span 0 item {item}\n"));
     let expected: String = expected.collect();
@@ -249,7 +249,7 @@ fn a_span_is_archived_as_it_was() {
 }
 
 #[test]
-fn names_that_lead_elsewhere_are_not_archived() {
+fn names_that_leave_the_directory_are_not_archived() {
     assert!(can_archive(b"transcript.v1.0.5"));
     for name in [
         &b"transcript.../../x.0.5"[..],

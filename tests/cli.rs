@@ -1,4 +1,4 @@
-//! The command line, without a process of its own.
+//! The command line, called within this process.
 #![cfg(feature = "cli")]
 
 use std::ffi::OsString;
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use swing_store::cli::{Interrupt, Streams, run};
 use swing_store::store::{Location, OpenOptions, Store, StoreOptions, file_in_directory};
 
-/// Memory that is written to.
+/// A writer to memory.
 #[derive(Clone, Default)]
 struct Paper(Arc<Mutex<Vec<u8>>>);
 
@@ -30,7 +30,7 @@ impl Write for Paper {
     }
 }
 
-/// What fails as it says.
+/// A writer that fails with the given kind of error.
 struct Broken(ErrorKind);
 
 impl Write for Broken {
@@ -60,7 +60,7 @@ fn call_with(
     (code, stderr.text())
 }
 
-/// Runs a command line; returns its exit code, and what it wrote to stdout and stderr.
+/// Runs a command line. Returns its exit code, stdout and stderr.
 fn call(arguments: &[&str]) -> (u8, String, String) {
     let stdout = Paper::default();
     let (code, stderr) = call_with(arguments, Box::new(stdout.clone()), Interrupt::default());
@@ -81,11 +81,11 @@ fn make_store(directory: &Path) {
 }
 
 #[test]
-fn help_is_no_error_and_a_mistake_is_one() {
+fn help_succeeds_and_a_wrong_option_fails() {
     let (code, stdout, stderr) = call(&["--help"]);
     assert_eq!((code, stderr.as_str()), (0, ""));
     assert!(stdout.contains("Exit codes"), "{stdout}");
-    assert!(!stdout.contains('\u{1b}'), "there are colors in a pipe");
+    assert!(!stdout.contains('\u{1b}'), "no colors in a pipe");
     let (code, stdout, stderr) = call(&["mistake"]);
     assert_eq!((code, stdout.as_str()), (2, ""));
     assert!(stderr.starts_with("error: "), "{stderr}");
@@ -95,7 +95,7 @@ fn help_is_no_error_and_a_mistake_is_one() {
 }
 
 #[test]
-fn a_store_goes_out_and_comes_back() {
+fn a_store_is_exported_and_imported() {
     let base = tempfile::tempdir().unwrap();
     let [store, export, to, archive] = ["store", "export", "to", "archive"].map(|name| {
         let path = base.path().join(name);
@@ -140,7 +140,7 @@ fn a_store_goes_out_and_comes_back() {
 }
 
 #[test]
-fn what_is_interrupted_says_so() {
+fn an_interrupted_command_says_so() {
     let base = tempfile::tempdir().unwrap();
     make_store(base.path());
     let store = base.path().to_str().unwrap();
@@ -160,7 +160,7 @@ fn what_is_interrupted_says_so() {
 }
 
 #[test]
-fn a_reader_that_is_gone_is_no_failure_and_a_full_disk_is() {
+fn a_closed_pipe_succeeds_and_a_full_disk_fails() {
     for (kind, expected) in [(ErrorKind::BrokenPipe, 0), (ErrorKind::StorageFull, 3)] {
         let arguments = ["completions", "bash"];
         let (code, stderr) = call_with(&arguments, Box::new(Broken(kind)), Interrupt::default());

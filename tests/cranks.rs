@@ -1,4 +1,4 @@
-//! Cranks: hashes, savepoints, and what the export callback would get.
+//! Cranks: hashes, savepoints, and the changes for the export callback.
 
 use swing_store::store::{Error, ExportChange, Sha256, Store, StoreOptions};
 
@@ -15,7 +15,7 @@ fn texts(notes: Vec<ExportChange>) -> Vec<(String, Option<String>)> {
 }
 
 #[test]
-fn the_crankhash_covers_what_was_rolled_back() {
+fn the_crankhash_covers_changes_that_were_rolled_back() {
     let mut store = store();
     store.start_crank().unwrap();
     store.establish_crank_savepoint(b"a").unwrap();
@@ -36,7 +36,7 @@ fn the_crankhash_covers_what_was_rolled_back() {
 }
 
 #[test]
-fn a_rollback_takes_pending_exports_back_too() {
+fn a_rollback_also_restores_pending_exports() {
     let mut store = store();
     store.start_crank().unwrap();
     store.kernel_set(b"b", b"1").unwrap();
@@ -64,7 +64,7 @@ fn a_rollback_takes_pending_exports_back_too() {
 }
 
 #[test]
-fn cranks_go_by_turns() {
+fn cranks_alternate_between_start_and_end() {
     let mut store = store();
     for result in [
         store.establish_crank_savepoint(b"a"),
@@ -96,7 +96,7 @@ fn keys_belong_to_the_kernel_or_to_the_host() {
 #[test]
 fn keys_are_ordered_by_their_bytes() {
     let mut store = store();
-    // By UTF-16 units, the astral character would come before the other.
+    // In UTF-16 order, the astral character would come first.
     for key in ["\u{FFFD}", "\u{1F600}", "", "a\0b", "a"] {
         store.kernel_set(key.as_bytes(), b"").unwrap();
     }
@@ -110,7 +110,7 @@ fn keys_are_ordered_by_their_bytes() {
 }
 
 #[test]
-fn nothing_goes_on_after_close() {
+fn every_call_fails_after_close() {
     let mut store = store();
     store.close().unwrap();
     assert!(matches!(store.close(), Err(Error::StoreClosed)));
@@ -123,7 +123,7 @@ fn nothing_goes_on_after_close() {
 }
 
 #[test]
-fn what_has_not_arrived_is_handed_out_again() {
+fn changes_that_did_not_arrive_are_returned_again() {
     let mut store = store();
     store.start_crank().unwrap();
     store.kernel_set(b"a", b"1").unwrap();
@@ -139,7 +139,7 @@ fn what_has_not_arrived_is_handed_out_again() {
     );
     store.finish_crank();
     store.commit().unwrap();
-    // What was lost does not come back.
+    // Changes of the lost transaction do not come back.
     store.kernel_set(b"c", b"1").unwrap();
     let exports = store.prepare_commit().unwrap().unwrap();
     assert_eq!(exports.changes.len(), 1);
@@ -147,7 +147,7 @@ fn what_has_not_arrived_is_handed_out_again() {
     store.give_back(exports).unwrap();
 }
 
-/// The keys of the changes that the crank's end hands out.
+/// The keys of the changes that the end of the crank returns.
 fn keys_at_end(store: &mut Store) -> Vec<String> {
     let notes = store.end_crank().unwrap().changes;
     store.finish_crank();
@@ -155,7 +155,7 @@ fn keys_at_end(store: &mut Store) -> Vec<String> {
 }
 
 #[test]
-fn exports_that_a_rollback_undoes_are_not_given_back() {
+fn exports_that_a_rollback_undoes_are_not_returned_again() {
     let mut store = store();
     store.kernel_set(b"before", b"1").unwrap();
     store.start_crank().unwrap();
@@ -169,7 +169,7 @@ fn exports_that_a_rollback_undoes_are_not_given_back() {
 }
 
 #[test]
-fn exports_from_before_the_savepoint_are_given_back_after_a_rollback() {
+fn exports_from_before_the_savepoint_are_returned_again_after_a_rollback() {
     let mut store = store();
     store.kernel_set(b"before", b"1").unwrap();
     let exports = store.prepare_commit().unwrap().unwrap();
@@ -182,7 +182,7 @@ fn exports_from_before_the_savepoint_are_given_back_after_a_rollback() {
 }
 
 #[test]
-fn exports_of_an_earlier_crank_are_given_back_after_a_rollback() {
+fn exports_of_an_earlier_crank_are_returned_again_after_a_rollback() {
     let mut store = store();
     store.start_crank().unwrap();
     store.establish_crank_savepoint(b"a").unwrap();

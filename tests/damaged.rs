@@ -1,29 +1,29 @@
-//! Rows that no store writes: reading them ends, with an error or without.
+//! Rows that no store writes: reading them terminates, with or without an error.
 
 use swing_store::store::{
     ArtifactMode, Error, ExportRecords, Exporter, Location, OpenOptions, Store, StoreOptions,
     file_in_directory,
 };
 
-/// More than is read at a time.
+/// More rows than one read returns.
 const LARGE: usize = 100_000;
 
 fn damage(store: &Store, sql: &str) {
     store.database().lock().execute(sql).unwrap();
 }
 
-/// How many records there are before the end, or the error that comes first.
+/// Counts the records, or returns the first error.
 fn count(records: &ExportRecords) -> Result<usize, Error> {
     let mut count = 0;
     while let Some(batch) = records.next_batch()? {
         count += batch.len();
-        assert!(count < 10_000, "there is no end");
+        assert!(count < 10_000, "the records do not end");
     }
     Ok(count)
 }
 
 #[test]
-fn keys_that_are_bytes_are_not_read_for_ever() {
+fn reading_keys_that_are_blobs_terminates() {
     let directory = tempfile::tempdir().unwrap();
     let location = Location::File(file_in_directory(directory.path()));
     let options = (OpenOptions::default(), StoreOptions::default());
@@ -43,7 +43,7 @@ fn keys_that_are_bytes_are_not_read_for_ever() {
 }
 
 #[test]
-fn vats_whose_ids_are_no_text_are_not_read_for_ever() {
+fn reading_vats_whose_ids_are_not_text_terminates() {
     for (id, fails) in [("CAST(x'ff' AS TEXT)", false), ("x'ff'", true)] {
         let store = Store::in_memory(StoreOptions::default()).unwrap();
         let many = "WITH RECURSIVE n(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < 999)";
@@ -75,7 +75,7 @@ fn vats_whose_ids_are_no_text_are_not_read_for_ever() {
 }
 
 #[test]
-fn bundles_whose_ids_are_bytes_are_not_read_for_ever() {
+fn reading_bundles_whose_ids_are_blobs_terminates() {
     let store = Store::in_memory(StoreOptions::default()).unwrap();
     damage(
         &store,
@@ -86,7 +86,7 @@ fn bundles_whose_ids_are_bytes_are_not_read_for_ever() {
 }
 
 #[test]
-fn positions_at_the_ends_of_the_range_are_counted_as_others() {
+fn the_least_and_greatest_positions_are_counted() {
     let mut store = Store::in_memory(StoreOptions::default()).unwrap();
     store.init_transcript(b"v1").unwrap();
     store.commit().unwrap();

@@ -1,4 +1,4 @@
-//! A store as a directory, and back, without Node.js.
+//! Exports to a directory and imports from one, without Node.js.
 
 use std::fs;
 use std::path::Path;
@@ -85,7 +85,7 @@ fn import(from: &Path, to: &Path, monitor: &Monitor) -> Result<Staged, Error> {
 }
 
 #[test]
-fn what_is_exported_is_imported() {
+fn an_export_is_imported_completely() {
     let base = tempfile::tempdir().unwrap();
     let [store, export, again, to] =
         ["store", "export", "again", "to"].map(|name| base.path().join(name));
@@ -120,7 +120,7 @@ fn what_is_exported_is_imported() {
 }
 
 #[test]
-fn aborted_work_leaves_nothing() {
+fn an_aborted_export_or_import_leaves_nothing() {
     let base = tempfile::tempdir().unwrap();
     let [store, export, to] = ["store", "export", "to"].map(|name| base.path().join(name));
     fs::create_dir(&store).unwrap();
@@ -167,19 +167,19 @@ fn aborted_work_leaves_nothing() {
             assert!(matches!(error, Error::Aborted), "{error}");
             aborted += 1;
         }
-        // A staged database that is dropped is gone, whole or not.
+        // Dropping a staged database deletes it, whether complete or not.
         assert_eq!(names_in(&to), [""; 0]);
     }
     assert!(aborted > 0);
 }
 
-/// The size of a file without contents that takes minutes to read, compress or compare.
+/// The size of a sparse file that takes minutes to read, compress or compare.
 const HUGE: u64 = 400 << 30;
 
-/// How long work may go on after an abort. It is a matter of milliseconds, but machines are busy.
+/// How long work may continue after an abort. Milliseconds suffice on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Aborts `work` once it has read some of a huge file.
+/// Aborts `work` once it has read part of a huge file.
 fn abort_in_the_middle<T>(work: impl FnOnce(&Monitor) -> Result<T, Error> + Send) {
     let monitor = Monitor::default();
     let ended = AtomicBool::new(false);
@@ -196,11 +196,11 @@ fn abort_in_the_middle<T>(work: impl FnOnce(&Monitor) -> Result<T, Error> + Send
         (outcome, aborted.join().unwrap().elapsed())
     });
     assert!(matches!(outcome, Err(Error::Aborted)), "{outcome:?}");
-    assert!(late < PATIENCE, "it went on for {late:?}");
+    assert!(late < PATIENCE, "it continued for {late:?}");
 }
 
 #[test]
-fn an_abort_ends_the_work_on_one_artifact() {
+fn an_abort_interrupts_work_on_a_single_artifact() {
     let base = tempfile::tempdir().unwrap();
     let [store, export, other, to] =
         ["store", "export", "other", "to"].map(|name| base.path().join(name));
@@ -239,7 +239,7 @@ fn the_first_bad_artifact_is_the_error() {
 }
 
 #[test]
-fn a_store_is_replaced_once_nobody_has_it_open() {
+fn a_store_is_replaced_only_while_no_process_has_it_open() {
     let base = tempfile::tempdir().unwrap();
     let [store, export, to] = ["store", "export", "to"].map(|name| base.path().join(name));
     fs::create_dir(&store).unwrap();
@@ -253,7 +253,7 @@ fn a_store_is_replaced_once_nobody_has_it_open() {
         assert!(to.join("swingstore.sqlite-wal").exists());
         let staged = import(&export, &to, &Monitor::default()).unwrap();
         assert_eq!(open(&to).kv_get(b"old").unwrap().unwrap(), b"yes");
-        // Refused. All stays as it was.
+        // The replacement is refused, and nothing changes.
         let error = staged.publish(fast).unwrap_err();
         assert_eq!(error.code(), "ERR_SWING_STORE_IN_USE", "{error}");
         assert!(to.join("swingstore.sqlite-wal").exists());
@@ -275,7 +275,7 @@ fn a_store_is_replaced_once_nobody_has_it_open() {
 }
 
 #[test]
-fn what_was_written_since_the_commit_is_not_lost_by_moving() {
+fn publishing_keeps_writes_after_the_commit() {
     let base = tempfile::tempdir().unwrap();
     let place = StoreLocation::Directory(base.path().join("to"));
     let staged = Staged::new(&place, &OpenOptions::default()).unwrap();
@@ -296,7 +296,7 @@ fn what_was_written_since_the_commit_is_not_lost_by_moving() {
 
 #[cfg(unix)]
 #[test]
-fn a_bundle_without_an_end_is_not_held_in_memory() {
+fn an_endless_bundle_is_not_held_in_memory() {
     let base = tempfile::tempdir().unwrap();
     let [store, export, to] = ["store", "export", "to"].map(|name| base.path().join(name));
     fs::create_dir(&store).unwrap();
@@ -310,11 +310,11 @@ fn a_bundle_without_an_end_is_not_held_in_memory() {
         manifest.replacen(artifacts, &with_bundle, 1),
     )
     .unwrap();
-    // Larger than any memory, and takes up nothing.
+    // A sparse file, larger than any memory.
     let endless = fs::File::create(export.join("endless")).unwrap();
     endless.set_len(1 << 40).unwrap();
     let Err(error) = import(&export, &to, &Monitor::default()) else {
-        panic!("it was taken");
+        panic!("it was accepted");
     };
     assert!(matches!(error, Error::ArtifactTooLong { .. }), "{error}");
 }

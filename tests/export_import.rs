@@ -1,4 +1,4 @@
-//! What one store exports, another takes, and nothing else.
+//! A store imports what another one exports, and rejects everything else.
 
 use std::path::Path;
 
@@ -89,7 +89,7 @@ fn import_records(exporter: &Exporter, into: &mut Store) {
 }
 
 #[test]
-fn each_mode_takes_more_than_the_one_before() {
+fn each_mode_includes_more_than_the_previous_one() {
     let directory = tempfile::tempdir().unwrap();
     make_store(directory.path());
     let names = |mode| names(&Exporter::open(directory.path(), mode).unwrap());
@@ -131,7 +131,7 @@ fn an_export_survives_an_import() {
             let import = store
                 .import_snapshot(name.as_bytes(), ArtifactMode::Debug)
                 .unwrap()
-                .expect("debug takes all");
+                .expect("debug accepts all");
             let mut compressor = Compressor::default();
             compressor.add(&bytes).unwrap();
             store
@@ -141,7 +141,7 @@ fn an_export_survives_an_import() {
             let mut import = store
                 .import_span(name.as_bytes(), ArtifactMode::Debug)
                 .unwrap()
-                .expect("debug takes all");
+                .expect("debug accepts all");
             for byte in bytes.chunks(1) {
                 import.add(byte).unwrap();
             }
@@ -161,7 +161,7 @@ fn an_export_survives_an_import() {
 }
 
 #[test]
-fn a_bad_span_leaves_nothing_behind() {
+fn a_rejected_span_leaves_no_items() {
     let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     make_store(from.path());
     let exporter = Exporter::open(from.path(), ArtifactMode::Archival).unwrap();
@@ -177,7 +177,7 @@ fn a_bad_span_leaves_nothing_behind() {
             Err(error) => import.abandon().and(Err(error)),
         }
     };
-    // White space counts, and so does every newline.
+    // White space and newlines are significant.
     for bad in [
         "",
         "one\n",
@@ -200,7 +200,7 @@ fn a_bad_span_leaves_nothing_behind() {
 }
 
 #[test]
-fn an_exporter_sees_one_moment() {
+fn an_exporter_reads_one_commit() {
     let directory = tempfile::tempdir().unwrap();
     make_store(directory.path());
     let exporter = Exporter::open(directory.path(), ArtifactMode::Operational).unwrap();
@@ -217,7 +217,7 @@ fn an_exporter_sees_one_moment() {
 }
 
 #[test]
-fn gaps_are_found_at_the_mode_that_needs_them() {
+fn gaps_are_errors_in_the_modes_that_need_the_spans() {
     let directory = tempfile::tempdir().unwrap();
     make_store(directory.path());
     let store = open(directory.path());

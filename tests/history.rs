@@ -1,4 +1,4 @@
-//! A store's history, without Node.js.
+//! Histories of stores, without Node.js.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ fn open(directory: &Path, keep_transcripts: bool) -> Store {
     Store::open(location, &OpenOptions::default(), false, options).unwrap()
 }
 
-/// A store in which each vat has two incarnations, of two spans each.
+/// Creates a store in which each vat has two incarnations of two spans each.
 fn make_store(directory: &Path, vats: &[&[u8]], items: usize, keep_transcripts: bool) {
     let mut store = open(directory, keep_transcripts);
     for vat_id in vats {
@@ -45,7 +45,7 @@ fn code(error: &Error) -> &str {
 }
 
 #[test]
-fn what_a_store_has() {
+fn a_history_lists_the_contents_of_a_store() {
     let directory = tempfile::tempdir().unwrap();
     make_store(directory.path(), &[b"v10", b"v9"], 5, true);
     let history = Arc::new(History::open(directory.path()).unwrap());
@@ -89,7 +89,7 @@ fn what_a_store_has() {
 }
 
 #[test]
-fn what_was_pruned() {
+fn a_history_lists_pruned_contents() {
     let directory = tempfile::tempdir().unwrap();
     make_store(directory.path(), &[b"v1"], 5, false);
     let history = Arc::new(History::open(directory.path()).unwrap());
@@ -105,7 +105,7 @@ fn what_was_pruned() {
 }
 
 #[test]
-fn long_answers_can_be_ended() {
+fn long_queries_can_be_aborted() {
     let directory = tempfile::tempdir().unwrap();
     make_store(directory.path(), &[b"v1"], 20, true);
     let history = History::open(directory.path()).unwrap();
@@ -130,7 +130,7 @@ fn long_answers_can_be_ended() {
 }
 
 #[test]
-fn closing_ends_what_others_are_at() {
+fn closing_ends_queries_of_other_threads() {
     let directory = tempfile::tempdir().unwrap();
     make_store(directory.path(), &[b"v1"], 2000, true);
     let history = Arc::new(History::open(directory.path()).unwrap());
@@ -153,7 +153,7 @@ fn closing_ends_what_others_are_at() {
 }
 
 #[test]
-fn a_moment_is_kept_while_a_kernel_goes_on() {
+fn a_history_does_not_change_while_a_kernel_runs() {
     let directory = tempfile::tempdir().unwrap();
     make_store(directory.path(), &[b"v1"], 5, true);
     let mut store = open(directory.path(), true);

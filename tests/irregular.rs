@@ -1,5 +1,5 @@
-//! FIFOs, sockets and links where files are expected: nothing waits for a writer that never comes, and nothing is
-//! read from elsewhere or done to it.
+//! FIFOs, sockets and links in place of regular files: nothing waits for a writer that never comes, and no file
+//! outside the directory is read or changed.
 #![cfg(target_os = "linux")]
 
 use std::fs;
@@ -29,7 +29,7 @@ mod zip;
 
 use scene::{open, scene, temporary};
 
-/// Does something that must not wait, on another thread.
+/// Runs something that must not block, on another thread.
 fn at_once<T: Send + 'static>(what: &str, work: impl FnOnce() -> T + Send + 'static) -> T {
     let (done, outcome) = channel();
     thread::spawn(move || drop(done.send(work())));
@@ -38,7 +38,7 @@ fn at_once<T: Send + 'static>(what: &str, work: impl FnOnce() -> T + Send + 'sta
         .unwrap_or_else(|error| panic!("{what}: {error}"))
 }
 
-/// Puts a FIFO in the place of a file.
+/// Replaces a file by a FIFO.
 fn make_fifo(path: &Path) {
     drop(fs::remove_file(path));
     mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a FIFO");
@@ -158,7 +158,7 @@ fn a_fifo_in_the_place_of_a_database_or_its_log_is_refused() {
             let opened = open(&store).map(drop);
             for outcome in [history, exporter, verified, exported, opened] {
                 match outcome.unwrap_err() {
-                    // Which is how a missing one is found.
+                    // A missing database has the same error.
                     Error::NoStore { .. } => assert_eq!(behind, ""),
                     error => assert!(error.to_string().contains("regular file"), "{error}"),
                 }
@@ -168,7 +168,7 @@ fn a_fifo_in_the_place_of_a_database_or_its_log_is_refused() {
 }
 
 #[test]
-fn a_leftover_that_is_none_is_left_alone() {
+fn a_directory_that_only_looks_like_a_leftover_stays() {
     let base = temporary();
     let [store, archive, other] = ["store", "archive", "other"].map(|n| base.path().join(n));
     scene().put_store(&store);

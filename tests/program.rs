@@ -1,4 +1,4 @@
-//! The command line as a program of its own.
+//! The command line as a separate program.
 #![cfg(all(feature = "cli", unix))]
 
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::process::Command;
 use swing_store::store::{Location, OpenOptions, Store, StoreOptions, file_in_directory};
 
 #[test]
-fn a_limit_of_file_sizes_is_an_error_and_no_silent_end() {
+fn a_file_size_limit_is_an_error_instead_of_a_silent_end() {
     let base = tempfile::tempdir().unwrap();
     let location = Location::File(file_in_directory(base.path()));
     let options = StoreOptions::default();
@@ -16,7 +16,7 @@ fn a_limit_of_file_sizes_is_an_error_and_no_silent_end() {
     store.close().unwrap();
     let place = tempfile::tempdir().unwrap();
     let to = place.path().join("export");
-    // Enough for the WAL-index, in units of 512 or 1024 bytes.
+    // Enough for the WAL index, in units of 512 or 1024 bytes.
     let limited = "ulimit -f 200 && exec \"$@\"";
     let ended = Command::new("sh")
         .args([
@@ -42,15 +42,15 @@ fn a_limit_of_file_sizes_is_an_error_and_no_silent_end() {
     assert!(!to.exists());
 }
 
-/// The masks of the signals that the program ignores and handles, once it handles Ctrl-C; started by a
-/// shell that did `before`.
+/// The masks of the signals that the program ignores and handles, once it handles Ctrl-C. A shell runs
+/// `before`, and then starts the program.
 #[cfg(target_os = "linux")]
 fn signals(before: &str) -> (u64, u64) {
     use std::io::Write;
     use std::time::{Duration, Instant};
 
     const CTRL_C: u64 = 1 << 1;
-    // A pipe without room keeps the program from ending.
+    // A full pipe keeps the program from ending.
     let (_reader, mut writer) = std::io::pipe().unwrap();
     writer.write_all(&[0; 1 << 16]).unwrap();
     let mut program = Command::new("sh")
@@ -69,7 +69,7 @@ fn signals(before: &str) -> (u64, u64) {
     while mask("SigCgt:") & CTRL_C == 0 && Instant::now() < until {
         std::thread::sleep(Duration::from_millis(2));
     }
-    // It sees to the other signals at once.
+    // It sets up the other signals at the same time.
     std::thread::sleep(Duration::from_millis(300));
     let masks = (mask("SigIgn:"), mask("SigCgt:"));
     program.kill().unwrap();
@@ -79,7 +79,7 @@ fn signals(before: &str) -> (u64, u64) {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn nohup_is_heeded() {
+fn nohup_is_respected() {
     const HANGUP: u64 = 1;
     let own = std::fs::read_to_string("/proc/self/status").unwrap();
     let inherited = own
@@ -87,7 +87,7 @@ fn nohup_is_heeded() {
         .find_map(|line| line.strip_prefix("SigIgn:"))
         .map(|mask| u64::from_str_radix(mask.trim(), 16).unwrap())
         .unwrap();
-    // The tests themselves may have been started by nohup.
+    // The tests themselves may run under nohup.
     if inherited & HANGUP == 0 {
         let (ignored, handled) = signals("");
         assert_eq!((ignored & HANGUP, handled & HANGUP), (0, HANGUP));

@@ -1,4 +1,4 @@
-//! Span readers yield a span as it was when they were made.
+//! Span readers return a span as of their creation.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,7 +16,7 @@ fn store_with_items(options: StoreOptions, count: usize) -> Store {
     let mut store = Store::in_memory(options).unwrap();
     store.init_transcript(VAT).unwrap();
     for number in 0..count {
-        // Large enough that a span takes several batches.
+        // Large enough for several batches per span.
         let item = format!("{number} {}", "x".repeat(5000));
         store.add_item(VAT, item.as_bytes()).unwrap();
     }
@@ -32,7 +32,7 @@ fn count(reader: &SpanReader) -> Result<usize, Error> {
 }
 
 #[test]
-fn additions_are_not_seen() {
+fn readers_ignore_additions() {
     let mut store = store_with_items(StoreOptions::default(), 100);
     let reader = store.read_span(VAT, None).unwrap();
     reader.next_item().unwrap();
@@ -41,7 +41,7 @@ fn additions_are_not_seen() {
 }
 
 #[test]
-fn pruning_is_not_seen() {
+fn readers_ignore_pruning() {
     let options = StoreOptions {
         keep_transcripts: false,
         ..StoreOptions::default()
@@ -64,7 +64,7 @@ fn pruning_is_not_seen() {
 }
 
 #[test]
-fn rollbacks_and_deletions_are_not_seen() {
+fn readers_ignore_rollbacks_and_deletions() {
     let mut store = store_with_items(StoreOptions::default(), 10);
     store.start_crank().unwrap();
     store.establish_crank_savepoint(b"s").unwrap();
@@ -83,7 +83,7 @@ fn rollbacks_and_deletions_are_not_seen() {
 }
 
 #[test]
-fn statements_of_tools_are_not_seen() {
+fn readers_ignore_statements_of_tools() {
     let store = store_with_items(StoreOptions::default(), 100);
     let reader = store.read_span(VAT, None).unwrap();
     store
@@ -95,7 +95,7 @@ fn statements_of_tools_are_not_seen() {
 }
 
 #[test]
-fn closing_ends_what_is_open() {
+fn closing_ends_open_readers() {
     let mut store = store_with_items(StoreOptions::default(), 100);
     let reader = store.read_span(VAT, None).unwrap();
     reader.next_item().unwrap();
@@ -104,7 +104,7 @@ fn closing_ends_what_is_open() {
 }
 
 #[test]
-fn a_rollback_by_a_tool_is_not_seen() {
+fn readers_ignore_rollbacks_by_tools() {
     let store = store_with_items(StoreOptions::default(), 100);
     let reader = store.read_span(VAT, None).unwrap();
     let shared = store.database().clone();
@@ -138,7 +138,7 @@ fn prune_all(directory: &Path) {
 }
 
 #[test]
-fn what_another_connection_prunes_is_read_all_the_same() {
+fn readers_ignore_pruning_by_another_connection() {
     let directory = tempfile::tempdir().unwrap();
     let mut store = store_in(directory.path(), false);
     store.init_transcript(VAT).unwrap();
@@ -146,7 +146,7 @@ fn what_another_connection_prunes_is_read_all_the_same() {
         let item = format!("{number} {}", "x".repeat(5000));
         store.add_item(VAT, item.as_bytes()).unwrap();
     }
-    // Made within the transaction that added the items, and within a later one.
+    // Readers from the transaction that added the items, and from a later one.
     let first = store.read_span(VAT, None).unwrap();
     store.rollover(VAT, false).unwrap();
     store.commit().unwrap();
@@ -182,7 +182,7 @@ fn what_another_connection_prunes_is_read_all_the_same() {
 }
 
 #[test]
-fn without_a_log_a_reader_has_a_copy() {
+fn without_a_wal_a_reader_has_a_copy() {
     let directory = tempfile::tempdir().unwrap();
     let mut store = store_in(directory.path(), true);
     store.init_transcript(VAT).unwrap();
@@ -201,7 +201,7 @@ fn without_a_log_a_reader_has_a_copy() {
     );
 }
 
-/// One vat's items, and what of them a reader is to yield.
+/// A vat's items, and the ones that a reader has to return.
 #[derive(Clone, Default)]
 struct Model {
     items: BTreeMap<i64, String>,
@@ -209,7 +209,7 @@ struct Model {
     end: i64,
 }
 
-/// An open reader: what it has yet to yield, and whether it complains at the end.
+/// An open reader, the items that it has yet to return, and whether it fails at the end.
 struct Open {
     reader: SpanReader,
     rest: Vec<(i64, String)>,
@@ -247,9 +247,9 @@ impl Open {
     }
 }
 
-/// Readers in random sequences of all that changes items, each compared with what was there when it was made.
+/// Runs random sequences of all operations that change items, and compares each reader with the items at its creation.
 #[test]
-fn readers_yield_the_span_as_it_was_whatever_happens() {
+fn readers_return_the_span_as_of_their_creation_after_random_changes() {
     set_limits(Limits {
         item_batch_bytes: 40,
         pinned_log_bytes: 20_000,

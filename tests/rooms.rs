@@ -1,6 +1,6 @@
 //! The rooms of `src/`: which module may import which. ARCHITECTURE.md describes them.
 //!
-//! A room imports only rooms that stand before it in its list, so the rooms form no cycle.
+//! A room imports only rooms before it in its list, so the rooms form no cycle.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -13,7 +13,7 @@ use syn::visit::Visit;
 /// The floors of the crate, from the one that imports none of the others.
 const FLOORS: [&[&str]; 4] = [&["store"], &["report"], &["cli"], &["node"]];
 
-/// The rooms of each floor that has any. Rooms of one entry do not import one another.
+/// The rooms of each floor that has any. Rooms in the same entry do not import each other.
 const ROOMS: [(&str, &[&[&str]]); 3] = [
     (
         "store",
@@ -90,7 +90,7 @@ impl Imports {
 
 impl<'ast> Visit<'ast> for Imports {
     fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
-        // Tests may set their scene with any room.
+        // Tests may use any room.
         let is_test = item.attrs.iter().any(|attribute| {
             matches!(&attribute.meta, syn::Meta::List(list) if list.tokens.to_string().contains("test"))
         });
@@ -155,7 +155,7 @@ fn rank(ranks: &[&[&str]], name: &str) -> Option<usize> {
     ranks.iter().position(|names| names.contains(&name))
 }
 
-/// Why a module may not import a path, if it may not.
+/// Returns why a module may not import a path, if it may not.
 fn objection(module: &[String], import: &[String]) -> Option<String> {
     let (Some(from), Some(to)) = (module.first(), import.first()) else {
         return None;
@@ -178,7 +178,7 @@ fn objection(module: &[String], import: &[String]) -> Option<String> {
         };
     }
     let (_, rooms) = ROOMS.iter().find(|(floor, _)| floor == from)?;
-    // A floor's face may import all of its rooms.
+    // The `mod.rs` of a floor may import all of its rooms.
     let from = module.get(1)?;
     let Some(to) = import.get(1) else {
         return says("name the room");
@@ -235,7 +235,7 @@ fn rooms_import_only_rooms_before_them() {
 }
 
 #[test]
-fn only_the_face_of_the_store_lies_outside_of_its_rooms() {
+fn only_mod_rs_of_the_store_is_outside_its_rooms() {
     let store = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store");
     let entries = fs::read_dir(store).unwrap();
     let loose: Vec<String> = entries

@@ -1,4 +1,4 @@
-//! Pruning a store, filling it again and making its file smaller, without Node.js.
+//! Pruning, repopulating and shrinking a store, without Node.js.
 
 use std::fs;
 use std::io::Write;
@@ -33,7 +33,7 @@ fn image(seed: usize, bytes: usize) -> Vec<u8> {
         .collect()
 }
 
-/// Three vats of `spans` spans with `items` items each; the last vat is terminated.
+/// Creates three vats of `spans` spans with `items` items each. The last vat is terminated.
 fn make_store(directory: &Path, spans: usize, items: usize) {
     fs::create_dir_all(directory).unwrap();
     let mut store = open(directory);
@@ -82,7 +82,7 @@ fn fill(from: &Path, store: &Path) -> Repopulated {
     repopulate_from_directory(from, store, options, &Monitor::default()).unwrap()
 }
 
-/// An export of everything, and what its files hold.
+/// Exports everything, and returns the contents of the files.
 fn export(store: &Path, to: &Path) -> Vec<(String, Vec<u8>)> {
     let options = ExportOptions {
         mode: Some(ArtifactMode::Debug),
@@ -103,12 +103,12 @@ fn export(store: &Path, to: &Path) -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
-fn the_circle() {
+fn pruned_history_is_restored_from_an_archive() {
     let base = tempfile::tempdir().unwrap();
     let [store, full, archive] = ["store", "full", "archive"].map(|name| base.path().join(name));
     make_store(&store, 4, 30);
     let before = export(&store, &full);
-    // An archive as the callbacks of a running store leave it.
+    // An archive made by the callbacks of a running store.
     fs::create_dir(&archive).unwrap();
     for (name, contents) in &before {
         if name.starts_with("transcript") || name.starts_with("snapshot") {
@@ -142,7 +142,7 @@ fn the_circle() {
 }
 
 #[test]
-fn a_dry_run_finds_what_pruning_then_deletes() {
+fn a_dry_run_counts_what_pruning_then_deletes() {
     let base = tempfile::tempdir().unwrap();
     let store = base.path().join("store");
     make_store(&store, 4, 30);
@@ -169,7 +169,7 @@ fn a_dry_run_finds_what_pruning_then_deletes() {
     }
 }
 
-/// Changes rows of a store behind its back; one row each.
+/// Damages a store with SQL statements that change one row each.
 fn damage(store: &Path, changes: &[&str]) {
     let connection = rusqlite::Connection::open(file_in_directory(store)).unwrap();
     for sql in changes {
@@ -253,7 +253,7 @@ fn damaged_contents_are_replaced_by_sound_ones() {
     damage(&store, &damages.map(|(_, sql)| sql));
     let mut names = damages.map(|(name, _)| name.as_bytes().to_vec());
     names.sort();
-    // One that lacks its first items has been pruned by half.
+    // A span that lacks its first items was partly pruned.
     damage(
         &store,
         &["DELETE FROM transcriptItems WHERE vatID = 'v2' AND position = 30"],
@@ -327,7 +327,7 @@ fn a_current_span_is_replaced_from_an_export_at_another_block() {
         (&early, 35, true),
         (&late, 35, true),
         (&late, 48, true),
-        // Not within the artifact, so what it has does not make the span sound.
+        // The damaged item is after the artifact's end, so the artifact cannot repair the span.
         (&early, 45, false),
         (&late, 45, true),
     ] {
@@ -355,7 +355,7 @@ fn a_current_span_is_replaced_from_an_export_at_another_block() {
 fn large_artifacts_pass_through_a_file() {
     let base = tempfile::tempdir().unwrap();
     let [store, full] = ["store", "full"].map(|name| base.path().join(name));
-    // More than is held in memory.
+    // More than the spool holds in memory.
     make_store(&store, 1, 16_500);
     let before = export(&store, &full);
     prune_to(&store, ArtifactMode::Operational);
@@ -366,11 +366,11 @@ fn large_artifacts_pass_through_a_file() {
     assert!(filled.transaction_stats.transactions > 10);
     assert_eq!(export(&store, &base.path().join("now")), before);
     let names: Vec<_> = fs::read_dir(&store).unwrap().collect();
-    assert_eq!(names.len(), 1, "nothing is left beside the store");
+    assert_eq!(names.len(), 1, "no other file is left next to the store");
 }
 
 #[test]
-fn whatever_ends_the_work_it_is_finished_by_the_next() {
+fn interrupted_work_is_finished_by_the_next_run() {
     let base = tempfile::tempdir().unwrap();
     let [store, full] = ["store", "full"].map(|name| base.path().join(name));
     make_store(&store, 4, 30);
@@ -416,7 +416,7 @@ fn whatever_ends_the_work_it_is_finished_by_the_next() {
 }
 
 #[test]
-fn what_changes_while_an_artifact_is_read_counts() {
+fn changes_while_an_artifact_is_read_count() {
     let base = tempfile::tempdir().unwrap();
     let [directory, full] = ["store", "full"].map(|name| base.path().join(name));
     make_store(&directory, 2, 10);
@@ -455,7 +455,7 @@ fn what_changes_while_an_artifact_is_read_counts() {
 }
 
 #[test]
-fn a_kernel_on_the_store_gets_its_turn() {
+fn a_running_kernel_can_write_between_transactions() {
     let base = tempfile::tempdir().unwrap();
     let [directory, full] = ["store", "full"].map(|name| base.path().join(name));
     make_store(&directory, 6, 200);
@@ -491,7 +491,7 @@ fn a_kernel_on_the_store_gets_its_turn() {
 }
 
 #[test]
-fn the_file_is_rewritten_only_if_nobody_has_it_open() {
+fn the_file_is_rewritten_only_while_no_process_has_it_open() {
     let base = tempfile::tempdir().unwrap();
     let directory = base.path().join("store");
     make_store(&directory, 8, 100);
@@ -522,7 +522,7 @@ fn the_file_is_rewritten_only_if_nobody_has_it_open() {
 }
 
 #[test]
-fn there_has_to_be_a_store() {
+fn a_directory_without_a_store_is_an_error() {
     let base = tempfile::tempdir().unwrap();
     let monitor = Monitor::default();
     let keep = pruning(ArtifactMode::Replay);

@@ -1,4 +1,4 @@
-//! The targets, compiled once for all programs that run them.
+//! The targets, shared by all programs that run them.
 
 #[path = "../../tests/hostile/targets/mod.rs"]
 pub mod targets;

@@ -1,6 +1,6 @@
-//! Random operations on a store, beside a model of plain maps that knows nothing of buffers.
+//! Compares random operations on a store with a model of plain maps without buffers.
 //!
-//! One test only: the limits are the process's.
+//! A single test, because the limits apply to the whole process.
 
 mod model;
 
@@ -71,7 +71,7 @@ struct Pair<'a> {
     directory: Option<&'a Path>,
     now: State,
     committed: State,
-    /// For each of the crank's savepoints, its name and what it goes back to.
+    /// The name of each of the crank's savepoints, and the state that it restores.
     savepoints: Vec<(Vec<u8>, State)>,
 }
 
@@ -100,7 +100,7 @@ impl Pair<'_> {
                 let mut key = key.to_vec();
                 for _ in 0..random.below(6) {
                     let next = self.store.kv_get_next_key(&key).unwrap();
-                    assert_eq!(next, self.now.key_after(&key), "{what}, behind {key:?}");
+                    assert_eq!(next, self.now.key_after(&key), "{what}, after {key:?}");
                     let Some(next) = next else { break };
                     key = next;
                 }
@@ -118,12 +118,12 @@ impl Pair<'_> {
             78..81 => {
                 if !self.store.is_in_crank() {
                     self.commit(what);
-                    // Without a transaction, others may write at any time.
+                    // Outside a transaction, other connections may write at any time.
                     for letter in [b"c", b"b", b"a"] {
                         let from = random.key();
                         for is_first in [true, false] {
                             let next = self.store.kv_get_next_key(from).unwrap();
-                            assert_eq!(next, self.now.key_after(from), "{what}, behind {from:?}");
+                            assert_eq!(next, self.now.key_after(from), "{what}, after {from:?}");
                             if is_first {
                                 let behind = [from, b"\0", letter].concat();
                                 self.write_elsewhere(random, &behind);
@@ -185,7 +185,7 @@ impl Pair<'_> {
         self.committed = self.now.clone();
     }
 
-    /// A tool writes over the store's own connection, and commits if nothing was open.
+    /// A tool writes through the store's connection, and commits if no transaction was open.
     fn write_by_sql(&mut self, random: &mut Random, key: &[u8]) {
         let value = random.value();
         let database = self.store.database().clone();
@@ -213,7 +213,7 @@ impl Pair<'_> {
         self.committed.kv.insert(key.to_vec(), value);
     }
 
-    /// A tool undoes the transaction, or the store is closed in the middle of it.
+    /// A tool rolls the transaction back, or the store is closed within it.
     fn lose(&mut self, random: &mut Random) {
         if self.store.is_in_crank() {
             return;
@@ -231,7 +231,7 @@ impl Pair<'_> {
         self.now = self.committed.clone();
     }
 
-    /// All keys, in order, and the span.
+    /// Compares all keys, in order, and the span.
     fn check(&self, what: &str) {
         let mut key = Vec::new();
         while let Some(next) = self.store.kv_get_next_key(&key).unwrap() {
@@ -242,7 +242,7 @@ impl Pair<'_> {
             let found = self.store.kv_get(key).unwrap();
             assert_eq!(found.as_ref(), self.now.kv.get(key), "{what}, {key:?}");
             let next = self.store.kv_get_next_key(key).unwrap();
-            assert_eq!(next, self.now.key_after(key), "{what}, behind {key:?}");
+            assert_eq!(next, self.now.key_after(key), "{what}, after {key:?}");
         }
         let span = self.store.get_current_span_bounds(VAT).unwrap();
         assert_eq!(span.end_pos, self.now.items.len() as i64, "{what}");

@@ -1,4 +1,4 @@
-//! What a store must do, by plain maps.
+//! A model of a store: plain maps.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -22,12 +22,12 @@ pub const KEYS: [&[u8]; 12] = [
     b"\xF0\x9F\x98\x80",
 ];
 
-/// What can be seen of a store.
+/// The observable state of a store.
 #[derive(Clone, Default)]
 pub struct State {
     pub kv: BTreeMap<Vec<u8>, Vec<u8>>,
     pub items: Vec<Vec<u8>>,
-    /// Changes of the export data; of a span's record only what must be in it.
+    /// Changes of the export data. For a span's record, only the required parts.
     pub pending: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
 }
 
@@ -54,7 +54,7 @@ impl State {
         })
     }
 
-    /// Takes the pending changes, which `notes` must be.
+    /// Asserts that `notes` are the pending changes, and clears these.
     pub fn check_notes(&mut self, notes: Vec<ExportChange>, what: &str) {
         let expected = std::mem::take(&mut self.pending);
         assert_eq!(notes.len(), expected.len(), "{what}: {notes:?}");

@@ -1,4 +1,4 @@
-//! A kernel that runs blocks, and what its store is after each.
+//! A kernel that runs blocks, and the state of its store after each.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use swing_store::store::{
     StoreOptions, file_in_directory,
 };
 
-/// How many blocks there are.
+/// The number of blocks.
 pub const BLOCKS: u64 = 5;
 
 const VATS: [&[u8]; 2] = [b"v1", b"v2"];
@@ -49,12 +49,12 @@ fn bundle(height: u64) -> (Vec<u8>, NewBundle) {
     (id.into_bytes(), bundle)
 }
 
-/// What a kernel does about errors.
+/// How a kernel handles errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Care {
-    /// It stops at the first one, as kernels do.
+    /// It stops at the first error, like real kernels.
     Stops,
-    /// It does not look.
+    /// It ignores errors.
     Ignores,
 }
 
@@ -88,7 +88,7 @@ fn crank(store: &mut Store, height: u64, vat: usize, care: Care) -> Result<()> {
     care.minds(store.kernel_set(b"aborted", "y".repeat(3000).as_bytes()))?;
     care.minds(store.add_item(vat_id, b"aborted"))?;
     if height.is_multiple_of(2) {
-        // What was written reaches SQL only if it is looked for.
+        // A read flushes the buffered writes to SQL.
         care.minds(store.kv_get_next_key(b"key"))?;
         care.minds(store.read_span(vat_id, None))?;
     }
@@ -101,7 +101,7 @@ fn crank(store: &mut Store, height: u64, vat: usize, care: Care) -> Result<()> {
     Ok(())
 }
 
-/// All of a block but its commit.
+/// Runs a block without its commit.
 fn run_block(store: &mut Store, height: u64, care: Care) -> Result<()> {
     if height == 1 {
         for vat_id in VATS {
@@ -129,7 +129,7 @@ fn run_block(store: &mut Store, height: u64, care: Care) -> Result<()> {
     Ok(())
 }
 
-/// Where a kernel was when it failed.
+/// The point at which a kernel failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum At {
     Opening,
@@ -137,7 +137,7 @@ pub enum At {
     Commit(u64),
 }
 
-/// Runs all blocks that are yet to be run, up to some height.
+/// Runs the remaining blocks up to a height.
 pub fn run_to(store: &mut Store, last: u64) -> std::result::Result<(), (At, Error)> {
     let first = height(store).map_err(|error| (At::Opening, error))? + 1;
     for height in first..=last {
@@ -147,7 +147,7 @@ pub fn run_to(store: &mut Store, last: u64) -> std::result::Result<(), (At, Erro
     Ok(())
 }
 
-/// Runs some blocks whatever happens, and commits.
+/// Runs blocks regardless of errors, and commits.
 pub fn run_carelessly(store: &mut Store) -> Result<()> {
     let first = height(store).unwrap_or(0) + 1;
     for height in first..=BLOCKS {
@@ -162,7 +162,7 @@ pub fn commit(store: &mut Store) -> Result<()> {
     store.commit()
 }
 
-/// Undoes what was done since the last commit, as a tool would.
+/// Rolls back to the last commit, like a tool.
 pub fn abandon_block(store: &Store) -> Result<()> {
     let mut db = store.database().lock();
     let id = db.prepare_statement(b"ROLLBACK")?;
@@ -175,7 +175,7 @@ pub fn abandon_block(store: &Store) -> Result<()> {
     done.map(drop)
 }
 
-/// Lets SQLite write, and copy its log, in the middle of the work.
+/// Makes SQLite write and checkpoint within transactions.
 pub fn with_small_cache(store: &Store) -> Result<()> {
     let db = store.database().lock();
     db.execute("PRAGMA cache_size=5; PRAGMA wal_autocheckpoint=10")

@@ -1,11 +1,11 @@
-//! Which call of SQLite's to its file system fails, and how.
+//! The plan of a fault: which of SQLite's file system calls fails, and how.
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::ffi;
 
-/// What SQLite asks for.
+/// A kind of call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Call {
     Open,
@@ -21,12 +21,12 @@ pub enum Call {
     Access,
 }
 
-/// What happens beside the error.
+/// The effect of a failing call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Damage {
-    /// Nothing.
+    /// No effect.
     None,
-    /// Half of what was asked for is done.
+    /// Half of the request is done.
     Partial,
 }
 
@@ -48,7 +48,7 @@ const fn fault(call: Call, code: i32, damage: Damage, name: &'static str) -> Fau
     }
 }
 
-/// All kinds of faults that the tests make, but for [`SHORT_READ`].
+/// All kinds of faults except [`SHORT_READ`].
 pub const FAULTS: [Fault; 18] = [
     fault(Call::Open, ffi::SQLITE_CANTOPEN, Damage::None, "can't open"),
     fault(Call::Read, ffi::SQLITE_IOERR_READ, Damage::None, "read"),
@@ -110,8 +110,8 @@ pub const FAULTS: [Fault; 18] = [
     fault(Call::Read, ffi::SQLITE_IOERR_NOMEM, Damage::None, "memory"),
 ];
 
-/// A file that seems to end early. To SQLite that is no error of its own: it takes what is missing
-/// for zeros. So this is for work that only reads.
+/// A file that seems to end early. SQLite reads the missing bytes as zeros, without an error. Only for
+/// work that does not write.
 pub const SHORT_READ: Fault = fault(
     Call::Read,
     ffi::SQLITE_IOERR_SHORT_READ,
@@ -119,24 +119,24 @@ pub const SHORT_READ: Fault = fault(
     "short read",
 );
 
-/// A fault, and when it is to happen.
+/// A fault, and the time at which it happens.
 #[derive(Debug, Clone, Copy)]
 pub struct Planned {
     pub fault: Fault,
-    /// At which call of its kind, from 1 on; 0 for never.
+    /// The number of the failing call of its kind, from 1 on; 0 for none.
     pub at: u64,
-    /// Whether all later calls of the kind fail, too.
+    /// Whether all later calls of the kind fail as well.
     pub lasting: bool,
 }
 
-/// What has happened.
+/// Counts of calls and faults.
 #[derive(Debug, Clone, Default)]
 pub struct Happened {
-    /// How many calls of the kind there were.
+    /// The number of calls of the kind.
     pub calls: u64,
-    /// How many of these failed.
+    /// The number of calls that failed.
     pub failed: u64,
-    /// The file of the first that failed.
+    /// The file of the first failing call.
     pub file: String,
 }
 
@@ -146,22 +146,22 @@ fn state() -> MutexGuard<'static, (Option<Planned>, Option<Happened>)> {
     STATE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// From now on, this happens.
+/// Arms a fault.
 pub fn arm(planned: Planned) {
     *state() = (Some(planned), Some(Happened::default()));
 }
 
-/// From now on, nothing fails. What has, can be asked for.
+/// Disarms the fault, and keeps the counts.
 pub fn disarm() {
     state().0 = None;
 }
 
-/// What has happened since [`arm`].
+/// The counts since [`arm`].
 pub fn happened() -> Happened {
     state().1.clone().unwrap_or_default()
 }
 
-/// DifferenceCounts a call, and says how it is to fail, if it is.
+/// Counts a call, and returns how it has to fail, if at all.
 pub fn next(call: Call, file: Option<&Path>) -> Option<Fault> {
     let mut state = state();
     let (Some(planned), Some(happened)) = &mut *state else {

@@ -1,4 +1,4 @@
-//! A kernel whose disk fails.
+//! Kernels whose disk fails.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -11,13 +11,13 @@ use super::plan;
 use super::state::{check_sound, digest, findings};
 use super::sweep::{Attempt, Sweep, scratch};
 
-/// What a store is after each block.
+/// The state of a store after each block.
 struct Model(Vec<String>);
 
 static MODEL: OnceLock<Model> = OnceLock::new();
 
 impl Model {
-    /// To be asked for while nothing fails.
+    /// Call this only while no fault is armed.
     fn get() -> &'static Model {
         MODEL.get_or_init(|| {
             let scratch = scratch();
@@ -30,26 +30,26 @@ impl Model {
         })
     }
 
-    /// Fails unless a closed store is as one of these blocks left it, and sound.
+    /// Asserts that a closed store is sound and has the state after one of these blocks.
     fn check(&self, store: &Path, heights: &[u64], what: &str) {
         let found = digest(store);
         let height = self.0.iter().position(|digest| *digest == found);
         assert!(
             height.is_some_and(|height| heights.contains(&(height as u64))),
-            "{what}: the store is as after block {height:?}, not one of {heights:?}"
+            "{what}: the store has the state after block {height:?}, not one of {heights:?}"
         );
         check_sound(store, what);
     }
 }
 
-/// Makes a store with some blocks.
+/// Creates a store with the first blocks.
 fn run_to(store: &Path, height: u64) {
     let mut kernel = kernel::open(store).unwrap();
     kernel::run_to(&mut kernel, height).unwrap();
     kernel.close().unwrap();
 }
 
-/// The blocks after which a store may be that failed there.
+/// The blocks whose states a store may have after a failure at this point.
 fn possible(at: At, last: u64) -> Vec<u64> {
     match at {
         At::Opening => vec![last],
@@ -66,12 +66,12 @@ fn open(store: &Path, small_cache: bool) -> Result<Store> {
     Ok(kernel)
 }
 
-/// What the kernels of a sweep have in common.
+/// Settings of the kernels of a sweep.
 struct Setting {
     model: &'static Model,
-    /// The last block of the store that they are started on.
+    /// The last block of the store with which they start.
     last: u64,
-    /// Whether SQLite is to write in the middle of transactions.
+    /// Whether SQLite writes within transactions.
     small_cache: bool,
 }
 
@@ -80,7 +80,7 @@ impl Setting {
         open(&attempt.base.join("store"), self.small_cache)
     }
 
-    /// A kernel that stops at the first error, and is started again.
+    /// A kernel that stops at the first error and is restarted.
     fn stops(&self, attempt: &Attempt<'_>) -> Result<()> {
         let store = attempt.base.join("store");
         let outcome = match self.open(attempt) {
@@ -96,7 +96,7 @@ impl Setting {
             Ok(()) => vec![BLOCKS],
             Err((at, _)) => possible(*at, self.last),
         };
-        // A store that was begun, and has no tables yet, gets them.
+        // A new store without tables gets them now.
         let mut again = self.open(attempt).unwrap_or_else(|error| {
             panic!("{}: it does not open again: {error}", attempt.what);
         });
@@ -110,9 +110,9 @@ impl Setting {
         outcome.map_err(|(_, error)| error)
     }
 
-    /// A kernel that goes on with the same store once the cause is gone: it commits what can still
-    /// be committed, and runs the block anew if it can't.
-    fn goes_on(&self, attempt: &Attempt<'_>) -> Result<()> {
+    /// A kernel that continues with the same store once the cause is gone: it commits if that is still
+    /// possible, and otherwise runs the block again.
+    fn continues(&self, attempt: &Attempt<'_>) -> Result<()> {
         let what = &attempt.what;
         let mut kernel = self.open(attempt)?;
         let outcome = kernel::run_to(&mut kernel, BLOCKS);
@@ -134,12 +134,12 @@ impl Setting {
                 "{what}: {height}"
             );
             if kernel.is_in_crank() {
-                // A crank whose savepoints are gone can't be ended.
+                // A crank without its savepoints cannot be ended.
                 kernel.close().unwrap();
                 kernel = self.open(attempt).unwrap();
             }
             let done = kernel::run_to(&mut kernel, BLOCKS);
-            done.unwrap_or_else(|error| panic!("{what}: going on: {error:?}"));
+            done.unwrap_or_else(|error| panic!("{what}: continuing: {error:?}"));
         }
         kernel.close().unwrap();
         self.model
@@ -147,14 +147,14 @@ impl Setting {
         outcome.map_err(|(_, error)| error)
     }
 
-    /// A kernel that does not look whether anything succeeded.
+    /// A kernel that ignores errors.
     fn ignores(&self, attempt: &Attempt<'_>) -> Result<()> {
         let mut kernel = self.open(attempt)?;
         let done = kernel::run_carelessly(&mut kernel);
         plan::disarm();
         kernel.close().unwrap();
-        // A snapshot may have been saved without the span that goes on from it. What was written
-        // is whole all the same.
+        // A snapshot may have been saved without the span that loads it. Everything written is
+        // complete nevertheless.
         let mut findings = findings(&attempt.base.join("store"), &attempt.what);
         findings.retain(|finding| finding.kind != FindingKind::SnapshotUnmatched);
         assert!(findings.is_empty(), "{}: {findings:?}", attempt.what);
@@ -181,7 +181,7 @@ fn sweep(
 }
 
 #[test]
-fn a_kernel_that_makes_a_store_and_stops() {
+fn a_kernel_that_creates_a_store_and_stops() {
     sweep("new store", 0, false, Setting::stops);
 }
 
@@ -191,26 +191,26 @@ fn a_kernel_that_stops() {
 }
 
 #[test]
-fn a_kernel_that_stops_in_the_middle_of_much() {
+fn a_kernel_that_stops_with_a_small_cache() {
     sweep("kernel, small cache", 2, true, Setting::stops);
 }
 
 #[test]
-fn a_kernel_that_goes_on() {
-    sweep("kernel goes on", 2, false, Setting::goes_on);
+fn a_kernel_that_continues() {
+    sweep("kernel continues", 2, false, Setting::continues);
 }
 
 #[test]
-fn a_kernel_that_goes_on_in_the_middle_of_much() {
-    sweep("kernel goes on, small cache", 2, true, Setting::goes_on);
+fn a_kernel_that_continues_with_a_small_cache() {
+    sweep("kernel continues, small cache", 2, true, Setting::continues);
 }
 
 #[test]
-fn a_kernel_that_does_not_look() {
+fn a_kernel_that_ignores_errors() {
     sweep("careless kernel", 2, false, Setting::ignores);
 }
 
 #[test]
-fn a_kernel_that_does_not_look_in_the_middle_of_much() {
+fn a_kernel_that_ignores_errors_with_a_small_cache() {
     sweep("careless kernel, small cache", 2, true, Setting::ignores);
 }

@@ -1,4 +1,4 @@
-//! What a store holds, and whether it is sound; asked while nothing fails.
+//! The contents of a store, and whether it is sound. Used while no fault is armed.
 
 use std::fs;
 use std::path::Path;
@@ -40,24 +40,24 @@ pub fn digest(directory: &Path) -> String {
     hash.finish()
 }
 
-/// Fails unless a store is sound.
+/// Asserts that a store is sound.
 pub fn check_sound(directory: &Path, what: &str) {
     let findings = findings(directory, what);
     assert!(findings.is_empty(), "{what}: {findings:?}");
 }
 
-/// What is wrong with a store.
+/// The findings of a verification.
 pub fn findings(directory: &Path, what: &str) -> Vec<Finding> {
     let options = VerifyOptions {
         mode: ArtifactMode::Debug,
         ..VerifyOptions::default()
     };
     let report = verify_store(directory, &options, &Monitor::default())
-        .unwrap_or_else(|error| panic!("{what}: the store can't be verified: {error}"));
+        .unwrap_or_else(|error| panic!("{what}: the store cannot be verified: {error}"));
     report.findings
 }
 
-/// The names in a directory, hidden ones included; none if it is missing.
+/// The names in a directory, including hidden ones; none if it does not exist.
 pub fn names_in(directory: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(directory) else {
         return Vec::new();
@@ -80,7 +80,7 @@ pub fn files_in(directory: &Path) -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
-/// Copies a directory with all that is in it.
+/// Copies a directory with its contents.
 pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {

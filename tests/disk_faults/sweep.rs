@@ -1,4 +1,4 @@
-//! Doing something again and again, with the first call failing, then the second, and so on.
+//! Repeats some work, with a fault at the first call, then at the second, and so on.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,19 +12,19 @@ use tempfile::TempDir;
 use super::plan::{self, Call, FAULTS, Fault, Happened, Planned, SHORT_READ};
 use super::state::copy;
 
-/// How many places to try for each kind of fault, or `all`. Without it, some kinds of faults are
-/// tried in one place each, others for other work.
+/// The number of calls to fail for each kind of fault, or `all`. By default, each sweep tries only some
+/// kinds of faults, at one call each.
 const SETTING: &str = "SWING_STORE_FAULTS";
 
-/// Shifts the places that are tried, where these are not all.
+/// Shifts the failing calls, unless all calls fail.
 const SEED: &str = "SWING_STORE_FAULTS_SEED";
 
-/// How much is tried.
+/// The extent of a sweep.
 #[derive(Debug, Clone, Copy)]
 enum Effort {
-    /// One of so many kinds of faults, in one place.
+    /// One of this many kinds of faults, at one call.
     Little(usize),
-    /// All kinds, in so many places.
+    /// All kinds, at this many calls.
     Places(u64),
     /// All kinds at every call.
     All,
@@ -39,7 +39,7 @@ impl Effort {
         }
     }
 
-    /// How many calls lie between two that fail, of so many.
+    /// The distance between two failing calls, of `calls`.
     fn stride(self, calls: u64) -> u64 {
         match self {
             Effort::Little(_) => calls,
@@ -50,10 +50,10 @@ impl Effort {
     }
 }
 
-/// Faults are the whole process's, so one test at a time makes any.
+/// Faults apply to the whole process, so tests run one at a time.
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// A directory that is in memory where that is possible, since nothing in it need last.
+/// A directory in memory if possible, because nothing in it has to be durable.
 pub fn scratch() -> TempDir {
     let memory = Path::new("/dev/shm");
     match tempfile::tempdir_in(memory) {
@@ -62,12 +62,12 @@ pub fn scratch() -> TempDir {
     }
 }
 
-/// What is tried, with what came of it.
+/// A sweep, and its outcomes.
 pub struct Sweep<'a> {
     name: &'a str,
     scratch: TempDir,
     faults: Vec<Fault>,
-    /// How often which error came of which fault.
+    /// The number of occurrences of each error per fault.
     outcomes: BTreeMap<String, u64>,
     failed: u64,
     began: Instant,
@@ -76,16 +76,16 @@ pub struct Sweep<'a> {
 
 /// One attempt.
 pub struct Attempt<'a> {
-    /// A directory of its own, a copy of the template.
+    /// Its directory, a copy of the template.
     pub base: &'a Path,
-    /// What fails.
+    /// The fault.
     pub planned: Planned,
-    /// For messages.
+    /// A description for messages.
     pub what: String,
 }
 
 impl<'a> Sweep<'a> {
-    /// A sweep of work called `name`.
+    /// Creates a sweep of the work `name`.
     pub fn new(name: &'a str) -> Sweep<'a> {
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         plan::disarm();
@@ -103,19 +103,19 @@ impl<'a> Sweep<'a> {
         }
     }
 
-    /// As the sweep is, and with another kind of fault.
+    /// Adds a kind of fault.
     pub fn with(mut self, fault: Fault) -> Sweep<'a> {
         self.faults.push(fault);
         self
     }
 
-    /// What each attempt begins with; to be filled before.
+    /// The directory that each attempt starts with. Fill it first.
     pub fn template(&self) -> PathBuf {
         self.scratch.path().join("template")
     }
 
-    /// Has `work` done with each fault at each place. It says how it ended, having disarmed the plan
-    /// and looked at what it left.
+    /// Runs `work` with each fault at each call. `work` has to disarm the plan, check what is left, and
+    /// return how it ended.
     pub fn run(mut self, work: impl Fn(&Attempt<'_>) -> Result<(), Error>) {
         let effort = Effort::wanted();
         let seed = std::env::var(SEED).map_or(0, |seed| seed.parse().expect("a number"));
@@ -135,7 +135,7 @@ impl<'a> Sweep<'a> {
                 if calls == 0 || is_left_out || (lasting && is_waited_for(fault)) {
                     continue;
                 }
-                // Not always the same places.
+                // Varies the calls between faults.
                 let mut at = 1 + (turn as u64 * 7 + self.failed).wrapping_add(seed) % stride;
                 loop {
                     let happened = self.attempt(&work, fault, at, lasting);
@@ -211,15 +211,15 @@ impl<'a> Sweep<'a> {
     }
 }
 
-/// Whether a fault that lasts is what SQLite waits for, for seconds.
+/// Whether SQLite waits for seconds if a fault lasts.
 fn is_waited_for(fault: Fault) -> bool {
     fault.code == rusqlite::ffi::SQLITE_BUSY || fault.call == Call::ShmLock
 }
 
-/// Fails for errors that do not say what is the matter.
+/// Asserts that an error names its cause.
 fn check_clear(error: &Error, fault: Fault, what: &str) {
     let is_clear = match error {
-        // Zeros in the place of pages.
+        // Zeros in place of pages.
         Error::Sqlite { code, .. } if fault == SHORT_READ && code.starts_with("SQLITE_CORRUPT") => {
             true
         }

@@ -1,4 +1,4 @@
-//! The tools that work on a store as a whole, on a disk that fails.
+//! Tools that process whole stores, on a failing disk.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -29,14 +29,14 @@ use super::sweep::{Attempt, Sweep};
 
 const FILE: &str = "swingstore.sqlite";
 
-/// The places of an attempt.
+/// The directories of an attempt.
 struct Places {
     store: PathBuf,
     pruned: PathBuf,
     export: PathBuf,
-    /// What an import of the export makes.
+    /// The result of importing the export.
     imported: PathBuf,
-    /// What repairing makes of a store that lacks records.
+    /// The result of repairing a store with missing records.
     repaired: PathBuf,
     to: PathBuf,
 }
@@ -54,7 +54,7 @@ impl Places {
         }
     }
 
-    /// A store, another one whose history was pruned, and an export of all.
+    /// Creates a store, a pruned one, and a complete export.
     fn fill(&self) {
         let mut kernel = kernel::open(&self.store).unwrap();
         kernel::run_to(&mut kernel, BLOCKS).unwrap();
@@ -79,12 +79,12 @@ fn sweep(name: &str, work: impl Fn(&Places, &Attempt<'_>) -> Result<()>) {
     sweep_with(Sweep::new(name), |_| {}, work);
 }
 
-/// As [`sweep`], of work that only reads, and finds out if what it reads is not what was written.
+/// Like [`sweep`], for work that only reads, and that notices wrong contents.
 fn sweep_reading(name: &str, work: impl Fn(&Places, &Attempt<'_>) -> Result<()>) {
     sweep_with(Sweep::new(name).with(SHORT_READ), |_| {}, work);
 }
 
-/// As [`sweep`], of imports.
+/// Like [`sweep`], for imports.
 fn sweep_import(name: &str, work: impl Fn(&Places, &Attempt<'_>) -> Result<()>) {
     sweep_with(Sweep::new(name), Places::fill_imported, work);
 }
@@ -100,8 +100,8 @@ fn sweep_with(
     sweep.run(|attempt| work(&Places::of(attempt.base), attempt));
 }
 
-/// Does something twice: while the disk fails, and again when it does not. Between the two `look`
-/// sees what the first left, and whether it succeeded; the second succeeds.
+/// Runs `work` with the fault, and again without it. In between, `look` checks the state that the first
+/// run left, and whether it succeeded. The second run has to succeed.
 fn twice<T>(
     attempt: &Attempt<'_>,
     work: impl Fn() -> Result<T>,
@@ -136,7 +136,7 @@ fn prune_store(store: &Path) -> Result<()> {
     prune(store, &options, &Monitor::default()).map(drop)
 }
 
-/// Nothing that was begun is left.
+/// Asserts that no unfinished file is left.
 fn check_tidy(directory: &Path, what: &str) {
     let names = names_in(directory);
     assert!(
@@ -168,7 +168,7 @@ fn an_export() {
     });
 }
 
-/// Fills a staged database, and puts it in its place.
+/// Fills a staged database, and publishes it.
 fn import_directory(export: &Path, to: &Path) -> Result<()> {
     let monitor = Monitor::default();
     let export = ExportDirectory::open(export, to, &ImportOptions::default())?;
@@ -182,7 +182,7 @@ fn import_directory(export: &Path, to: &Path) -> Result<()> {
     done
 }
 
-/// Fails unless there is a whole store where one is to be, or what was there before.
+/// Asserts that the directory contains a complete new store, or its previous contents.
 fn check_imported(at: &Places, done: bool, before: Option<&str>, what: &str) {
     check_tidy(&at.to, what);
     let expected = digest(&at.imported);
@@ -222,7 +222,7 @@ fn an_import_over_another_store() {
     });
 }
 
-/// Imports piece by piece, as JavaScript does, and commits as often as it takes, at most twice.
+/// Imports piece by piece, like JavaScript, and commits once or twice.
 fn import_pieces(at: &Places, gives_up: bool) -> Result<()> {
     let exporter = Exporter::open(&at.store, ArtifactMode::Debug)?;
     let place = StoreLocation::Directory(at.to.clone());
@@ -377,7 +377,7 @@ fn reclaiming() {
     });
 }
 
-/// Takes the records of its history from a store, which has nothing else of it.
+/// Deletes the historical records of a store that has no historical contents.
 fn forget_records(store: &Path) {
     let connection = Connection::open(file_in_directory(store)).unwrap();
     let forget = "DELETE FROM transcriptSpans WHERE isCurrent IS NULL;
@@ -402,7 +402,7 @@ fn repairing() {
         Sweep::new("repair"),
         Places::fill_repaired,
         |at, attempt| {
-            // Without the plan in the way: only the repair is to fail.
+            // Without a fault: only the repair may fail.
             plan::disarm();
             forget_records(&at.pruned);
             let before = digest(&at.pruned);
@@ -428,7 +428,7 @@ fn verification() {
             mode: ArtifactMode::Debug,
             ..VerifyOptions::default()
         };
-        // What can't be read may be an error or a finding.
+        // A read failure may be an error or a finding.
         let verify = || verify_store(&at.store, &options, &Monitor::default());
         let outcome = twice(attempt, verify, |_| {});
         check_sound(&at.store, &attempt.what);
@@ -445,7 +445,7 @@ fn comparison() {
         };
         let compare = || {
             let found = diff_stores(&at.store, &at.export, &options, &Monitor::default())?;
-            // What can't be read is different, and is said to be.
+            // An unreadable artifact counts as a difference, with this message.
             let unread = |detail: &Option<String>| {
                 detail
                     .as_ref()

@@ -1,8 +1,8 @@
 //! A file system layer for SQLite that fails on demand.
 //!
-//! It takes the place of the process's default VFS and passes everything on to that, except for
-//! the calls that [`plan`](super::plan) picks. All versions of the file methods are passed on, so
-//! that a WAL-index is mapped as ever.
+//! It replaces the process's default VFS and forwards every call to it, except those that
+//! [`plan`](super::plan) makes fail. It forwards all versions of the file methods, so that a WAL index
+//! is mapped as usual.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -17,7 +17,7 @@ use rusqlite::ffi::{
 
 use super::plan::{self, Call, Damage};
 
-/// An open file: this, and behind it the file of the VFS below.
+/// An open file: this struct, followed by the file of the VFS below.
 #[repr(C)]
 struct Faulty {
     base: sqlite3_file,
@@ -38,7 +38,7 @@ unsafe impl Sync for Layers {}
 
 static LAYERS: OnceLock<Layers> = OnceLock::new();
 
-/// Makes this the VFS of all connections that the process opens from now on.
+/// Installs this VFS for all connections that the process opens from now on.
 pub fn install() {
     LAYERS.get_or_init(|| {
         // SAFETY: SQLite's default VFS is there for good, and so is ours, which is leaked. It is a
@@ -134,7 +134,7 @@ unsafe extern "C" fn delete(_vfs: *mut sqlite3_vfs, name: *const c_char, sync: c
             return fault.code;
         }
         let vfs = layers().below;
-        // Nothing here outlives the process, so no directory need be on the disk.
+        // Nothing here outlives the process, so directories need no sync.
         let _ = sync;
         (*vfs).xDelete.unwrap()(vfs, name, 0)
     }
@@ -156,7 +156,7 @@ unsafe extern "C" fn access(
     }
 }
 
-/// A method that fails if the plan says so, or else does what the one below does.
+/// A method that fails if the plan says so, and otherwise forwards the call.
 macro_rules! failing {
     ($name:ident, $call:expr, $method:ident, $($argument:ident: $type:ty),*) => {
         unsafe extern "C" fn $name(file: *mut sqlite3_file, $($argument: $type),*) -> c_int {
@@ -172,7 +172,7 @@ macro_rules! failing {
     };
 }
 
-/// A method that does what the one below does.
+/// A method that forwards the call.
 macro_rules! passing {
     ($name:ident, $method:ident, $result:ty, $($argument:ident: $type:ty),*) => {
         unsafe extern "C" fn $name(file: *mut sqlite3_file, $($argument: $type),*) -> $result {
@@ -223,7 +223,7 @@ unsafe extern "C" fn read(
         match fault {
             None => read(file, into, length, at),
             Some(fault) if fault.damage == Damage::Partial => {
-                // As at the end of a file: what is missing is to be zeros.
+                // Like at the end of a file, where SQLite expects zeros.
                 let half = length / 2;
                 let code = read(file, into, half, at);
                 if code != SQLITE_OK && code != SQLITE_IOERR_SHORT_READ {
@@ -262,7 +262,7 @@ unsafe extern "C" fn write(
 }
 
 unsafe extern "C" fn sync(file: *mut sqlite3_file, _flags: c_int) -> c_int {
-    // SAFETY: see above. Nothing here outlives the process, so nothing need be on the disk.
+    // SAFETY: see above. Nothing here outlives the process, so files need no sync.
     match plan::next(Call::Sync, unsafe { name(file) }) {
         Some(fault) => fault.code,
         None => SQLITE_OK,
@@ -275,7 +275,7 @@ unsafe extern "C" fn shm_lock(
     count: c_int,
     flags: c_int,
 ) -> c_int {
-    // SAFETY: see above. Letting go of a lock does not fail, and SQLite would not look.
+    // SAFETY: see above. Releasing a lock does not fail, and SQLite would ignore an error.
     unsafe {
         if flags & ffi::SQLITE_SHM_LOCK != 0
             && let Some(fault) = plan::next(Call::ShmLock, name(file))

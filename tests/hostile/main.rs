@@ -1,9 +1,9 @@
-//! Hostile input, the short run: thousands of inputs for each target, made from good ones, by a fixed seed.
+//! A short fuzzing run: thousands of inputs per target, mutated from valid ones, with a fixed seed.
 //!
-//! No panic, on whatever thread; nothing that takes longer than it may; no memory without bounds. libFuzzer
-//! does the same for as long as it is let (`fuzz/README.md`).
+//! No input may cause a panic on any thread, exceed the time limit, or use unbounded memory. libFuzzer runs
+//! the same targets without a time limit (`fuzz/README.md`).
 //!
-//! `HOSTILE_SEED` takes another seed, `HOSTILE_FACTOR` so many times as many inputs.
+//! `HOSTILE_SEED` sets another seed, `HOSTILE_FACTOR` multiplies the number of inputs.
 
 mod mutate;
 mod targets;
@@ -38,10 +38,10 @@ fn run(name: &str) {
     }
 }
 
-/// The most memory that a byte of a long text may take, in bytes.
+/// The maximum memory per byte of a long text, in bytes.
 const MOST_FOR_A_BYTE: usize = 96;
 
-/// Texts that are easy to make long, and of which each byte could cost much memory.
+/// Long texts whose parsed form could need much memory per byte.
 fn long_texts() -> Vec<Vec<u8>> {
     const COUNT: usize = 1 << 17;
     let repeat = |text: &str, times: usize| text.as_bytes().repeat(times);
@@ -62,7 +62,7 @@ fn long_texts() -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn long_texts_take_memory_in_proportion() {
+fn long_texts_need_proportional_memory() {
     for name in ["json", "records", "manifest", "data", "b0", "b1_map"] {
         let target = targets::target(name);
         let watch = Watch::new(name);

@@ -1,6 +1,6 @@
-//! Inputs made from others.
+//! Mutates inputs.
 
-/// Makes inputs of good ones, the same ones for the same seed.
+/// Makes inputs from valid ones, deterministically for each seed.
 pub struct Mutator {
     state: u64,
     seeds: Vec<Vec<u8>>,
@@ -30,7 +30,7 @@ impl Mutator {
         (self.random() % (bound.max(1) as u64)) as usize
     }
 
-    /// A range of a text, short ones being likelier.
+    /// A range of a text. Short ranges are more likely.
     fn range(&mut self, length: usize) -> std::ops::Range<usize> {
         let start = self.below(length + 1);
         let most = (length - start).min(1 << self.below(12));
@@ -75,7 +75,7 @@ impl Mutator {
             7 => input.truncate(at),
             _ if !self.words.is_empty() => {
                 let word = self.words[self.below(self.words.len())];
-                // In place of as much, or of a little, or of nothing.
+                // Replaces an equally long range, a short one, or none.
                 let replaced = [word.len(), self.below(8), 0][self.below(3)];
                 let end = input.len().min(at + replaced);
                 input.splice(at..end, word.iter().copied());

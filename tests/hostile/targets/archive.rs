@@ -1,4 +1,4 @@
-//! Files of archives, from which a pruned store is filled in.
+//! Archive files, from which a pruned store is repopulated.
 
 use std::fs;
 
@@ -26,7 +26,7 @@ pub const TARGET: Target = Target {
     rounds: 45,
 };
 
-/// What is taken of an artifact.
+/// The artifacts that are tried.
 const MOST: u64 = 1 << 20;
 
 fn artifacts() -> impl Iterator<Item = &'static (String, Vec<u8>)> {
@@ -42,7 +42,7 @@ fn compress(bytes: &[u8]) -> Vec<u8> {
     compressor.finish().expect("compressing").bytes
 }
 
-/// Which artifact it is, whether it is compressed, and the file.
+/// Seeds: the index of the artifact, whether it is compressed, and the file.
 fn seeds() -> Vec<Vec<u8>> {
     let bomb = vec![0; 3 << 20];
     let files = artifacts().zip(0_u8..);
@@ -57,7 +57,7 @@ fn seeds() -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// Whatever is filled in is what it should be, and what is not is not there in part.
+/// Checks that restored contents are right, and that no contents are restored in part.
 fn run(input: &[u8]) {
     let (index, input) = split_first(input);
     let (is_gzip, file) = split_first(input);
@@ -76,7 +76,7 @@ fn run(input: &[u8]) {
     };
     let report = allowed(repopulate_from_directory(&from, &store, options, &monitor));
     if let Some(report) = &report {
-        // A span without items is there already.
+        // An empty span counts as present.
         let counted = report.filled.len() as u64 + report.refused_count + report.present;
         assert_eq!(counted, 1);
     }
@@ -88,16 +88,16 @@ fn run(input: &[u8]) {
     let filled = report.map_or(0, |report| report.filled.len() as u64);
     let totals = verified.totals;
     let checked = totals.spans.checked + totals.snapshots.checked + totals.bundles.checked;
-    // An empty span, of which there are two, is there without its items.
+    // The two empty spans are present without items.
     assert!(
         checked <= filled + 2,
-        "{checked} are there, and {filled} were filled in"
+        "{checked} are present, and {filled} were filled in"
     );
     for finding in &verified.findings {
         let message = &finding.message;
         assert!(!message.contains("hash"), "{message}");
     }
-    // The file lies where an archive of a whole store would have it.
+    // The file has the place that it has in an archive of a whole store.
     scene().put_store(&again);
     let options = ArchiveOptions {
         check: true,

@@ -1,4 +1,4 @@
-//! Bundles, which are checked before anybody says what is in them.
+//! Bundles, which are checked before use.
 
 use swing_store::store::json::{self, Json};
 use swing_store::store::{BundleContents, check_bundle_artifact};
@@ -16,7 +16,7 @@ pub const SCRIPT_TARGET: Target = Target {
     rounds: 1500,
 };
 
-/// The zip file of an archive whose map stays what its ID says, or does not.
+/// The zip file of an archive, whose map matches its ID or does not.
 pub const ZIP: Target = Target {
     name: "b1_zip",
     run: run_zip,
@@ -39,7 +39,7 @@ pub const ZIP: Target = Target {
     rounds: 1500,
 };
 
-/// The map and the modules of an archive that is otherwise as it should be.
+/// The map and the modules of an otherwise valid archive.
 pub const MAP_TARGET: Target = Target {
     name: "b1_map",
     run: run_map,
@@ -96,7 +96,7 @@ fn check(id: &str, data: &[u8]) -> bool {
             true
         }
         Some(BundleContents::Script(text)) => {
-            // What is stored is a bundle of the same ID.
+            // The stored form is a bundle with the same ID.
             assert_eq!(id, b0_id(&text));
             let again =
                 check_bundle_artifact(name.as_bytes(), text.clone()).expect("what was taken");
@@ -117,7 +117,7 @@ fn script_seeds() -> Vec<Vec<u8>> {
     seeds
 }
 
-/// The ID of what `JSON.stringify` makes of the three properties that a script has.
+/// The ID of a script's three properties in the form of `JSON.stringify`.
 fn script_id(value: &Json) -> String {
     let properties = ["moduleFormat", "source", "sourceMap"].into_iter();
     let texts = properties.filter_map(|name| {
@@ -133,7 +133,7 @@ fn run_script(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     match json::parse(text.as_bytes()) {
         Err(_) | Ok(Json::Null) => assert!(!check(&b0_id(input), input)),
-        // JSON.stringify runs out of stack some thousand levels deep.
+        // JSON.stringify overflows the stack at a depth of some thousands.
         Ok(value) if value.is_deeper_than(1000) => drop(check(&script_id(&value), input)),
         Ok(value) => assert!(check(&script_id(&value), input)),
     }

@@ -1,4 +1,4 @@
-//! The export data of a directory: a record a line.
+//! The export data of a directory, one record per line.
 
 use std::fs;
 
@@ -44,7 +44,7 @@ fn seeds() -> Vec<Vec<u8>> {
     (0..4).map(|mode| [&[mode], data].concat()).collect()
 }
 
-/// What is imported can be exported, in the mode in which it was found to be complete.
+/// Checks that an imported store can be exported in the mode for which it is complete.
 fn run(input: &[u8]) {
     let (mode, data) = split_first(input);
     let mode = mode_of(mode);

@@ -1,4 +1,4 @@
-//! The file of a store, with pages, rows or the log altered.
+//! A store's file with altered pages, rows or WAL.
 
 use std::fs;
 use std::path::Path;
@@ -22,7 +22,7 @@ use super::names::read;
 use super::scene::{mode_of, open, put, scene, temporary};
 use super::{Target, allowed, split_first};
 
-/// Bytes of the file, each put where a number says.
+/// Bytes of the file, each written at a given offset.
 pub const PAGES: Target = Target {
     name: "pages",
     run: run_pages,
@@ -40,7 +40,7 @@ pub const PAGES: Target = Target {
     rounds: 80,
 };
 
-/// Values of columns, put there by SQL.
+/// Values of columns, written with SQL.
 pub const ROWS: Target = Target {
     name: "rows",
     run: run_rows,
@@ -49,7 +49,7 @@ pub const ROWS: Target = Target {
     rounds: 80,
 };
 
-/// A log beside the file.
+/// A WAL next to the file.
 pub const WAL: Target = Target {
     name: "wal",
     run: run_wal,
@@ -65,7 +65,7 @@ pub const WAL: Target = Target {
     rounds: 45,
 };
 
-/// What to do, and then for each change three bytes of place and two of contents.
+/// Seeds: the kind of work, and for each change three bytes of offset and two of contents.
 fn page_seeds() -> Vec<Vec<u8>> {
     let header = [
         [0, 0, 16, 0, 1],
@@ -94,7 +94,7 @@ fn run_pages(input: &[u8]) {
     exercise(what, base.path(), &store);
 }
 
-/// Columns of tables that hold something that is read as more than bytes.
+/// The columns whose contents are parsed.
 const COLUMNS: [(&str, &str); 21] = [
     ("kvStore", "key"),
     ("kvStore", "value"),
@@ -148,7 +148,7 @@ const VALUES: [&str; 26] = [
     "replace(hex(zeroblob(2000)),'00','[')",
 ];
 
-/// What to do, and then for each change a column, a value and a row.
+/// Seeds: the kind of work, and for each change a column, a value and a row.
 fn row_seeds() -> Vec<Vec<u8>> {
     let mut seeds = Vec::new();
     for column in 0..COLUMNS.len() as u8 {
@@ -176,7 +176,7 @@ fn run_rows(input: &[u8]) {
     for change in changes.chunks_exact(3).take(12) {
         let (table, column) = COLUMNS[usize::from(change[0]) % COLUMNS.len()];
         let value = VALUES[usize::from(change[1]) % VALUES.len()];
-        // Some are all rows.
+        // Some changes affect all rows.
         let rows = match change[2] {
             200.. => String::new(),
             row => format!(
@@ -184,7 +184,7 @@ fn run_rows(input: &[u8]) {
                 row % 16
             ),
         };
-        // What a unique index refuses is not done.
+        // Changes that violate a unique index are skipped.
         drop(sqlite.execute(
             &format!("UPDATE OR IGNORE {table} SET {column} = {value} {rows}"),
             [],
@@ -216,10 +216,10 @@ fn run_wal(input: &[u8]) {
     exercise(what, base.path(), &store);
 }
 
-/// How many kinds of work there are.
+/// The number of kinds of work.
 const WORK: u8 = 13;
 
-/// Does a kind of work with a store. An error is all right, and so is a wrong answer to a wrong row.
+/// Runs a kind of work with a store. Errors, and wrong results for wrong rows, are allowed.
 fn exercise(what: u8, base: &Path, store: &Path) {
     let monitor = Monitor::default();
     let path = |name: &str| base.join(name);
@@ -243,7 +243,7 @@ fn exercise(what: u8, base: &Path, store: &Path) {
             let outcome = export_to_directory(store, &path("export"), &options, &monitor);
             if allowed(outcome).is_none() {
                 let manifest = path("export").join("export-manifest.json");
-                assert!(!manifest.exists(), "half an export looks whole");
+                assert!(!manifest.exists(), "a partial export looks complete");
             }
         }
         6 => {
@@ -379,7 +379,7 @@ fn history(store: &Path) {
             let mut runs = 0;
             while let Some(Some(_)) = allowed(reader.next_run()) {
                 runs += 1;
-                assert!(runs < 10_000, "items without end");
+                assert!(runs < 10_000, "the items do not end");
             }
         }
     }
@@ -402,7 +402,7 @@ fn export(store: &Path, mode: ArtifactMode) {
     allowed(exporter.close());
 }
 
-/// What a kernel does.
+/// The calls of a kernel.
 fn kernel(store: &Path) -> Result<()> {
     let mut store: Store = open(store)?;
     let mut key = b"".to_vec();

@@ -1,4 +1,4 @@
-//! JSON, as records, manifests and bundles have it.
+//! JSON, as in records, manifests and bundles.
 
 use swing_store::store::json;
 
@@ -12,7 +12,7 @@ pub const TARGET: Target = Target {
     rounds: 3000,
 };
 
-/// Pieces of JSON, and numbers that are hard to hold.
+/// Pieces of JSON, and numbers that are hard to represent.
 pub const WORDS: &[&[u8]] = &[
     b"{",
     b"}",
@@ -55,13 +55,13 @@ fn seeds() -> Vec<Vec<u8>> {
     texts.map(<[u8]>::to_vec).to_vec()
 }
 
-/// What is read and printed is read again as the same.
+/// Checks that printing and parsing a value returns the same value.
 fn run(input: &[u8]) {
     let Ok(value) = json::parse(input) else {
-        // What a well-known parser takes, which knows neither half pairs nor depth, is JSON.
+        // A well-known parser, which rejects unpaired surrogates and deep nesting, is the reference.
         assert!(
             serde_json::from_slice::<serde_json::Value>(input).is_err(),
-            "JSON is refused"
+            "valid JSON is rejected"
         );
         return;
     };
@@ -70,8 +70,8 @@ fn run(input: &[u8]) {
     assert!(again.stringify() == printed || !is_text(&printed));
 }
 
-/// Whether bytes are UTF-8 in which no two halves of a pair stand side by side. What the engine makes of a string is;
-/// other bytes may be printed half by half, and read again as the pair.
+/// Whether bytes are WTF-8 without adjacent surrogate halves. Strings of the engine are; other bytes may be printed
+/// as two halves, and parsed as the pair.
 fn is_text(printed: &[u8]) -> bool {
     let is_parted = |units: &[u8]| {
         units.starts_with(b"\\ud")

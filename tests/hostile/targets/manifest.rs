@@ -1,4 +1,4 @@
-//! Manifests, in a directory that has what a manifest must not lead to.
+//! Manifests, in a directory with files that a manifest must not reach.
 
 use std::fs;
 use std::path::Path;
@@ -82,7 +82,7 @@ fn seeds() -> Vec<Vec<u8>> {
     seeds
 }
 
-/// What an export must not have in it.
+/// A file outside the export that must not be read or changed.
 struct Trap {
     base: TempDir,
 }
@@ -171,7 +171,7 @@ fn names(directory: &Path) -> Vec<String> {
         .collect()
 }
 
-/// What lies outside of the export is not in the store.
+/// Asserts that nothing from outside the export is in the store.
 fn tell_nothing(store: &Path) {
     let exporter =
         swing_store::store::Exporter::open(store, ArtifactMode::Debug).expect("an exporter");

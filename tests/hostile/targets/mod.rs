@@ -1,9 +1,8 @@
-//! What hostile input is thrown at, and what must hold whatever it is.
+//! The fuzzing targets, and what must hold for every input.
 //!
-//! Each target is a plain function of bytes, which panics if something is wrong: an input that is taken
-//! and should not be, one that is taken in part, an error that says the store itself is at fault. Panics of
-//! the store, memory and time are watched from outside: by the short test beside this directory, and by
-//! libFuzzer (`fuzz/`), which share these functions.
+//! Each target is a function of bytes that panics if an input is wrongly accepted, is accepted in part, or
+//! causes an internal error. The callers check panics of the store, memory and time: the short test in the
+//! parent directory, and libFuzzer (`fuzz/`).
 
 mod archive;
 mod bundles;
@@ -20,21 +19,21 @@ pub mod zip;
 
 use swing_store::store::{Error, Result};
 
-/// Something that takes input from strangers.
+/// A target that takes untrusted input.
 pub struct Target {
-    /// What it is called, also among the programs of `fuzz/`.
+    /// Its name, also that of the program in `fuzz/`.
     pub name: &'static str,
-    /// Does everything with an input that is done with such input.
+    /// Runs the target with an input.
     pub run: fn(&[u8]),
-    /// Inputs to begin with.
+    /// Valid inputs to start with.
     pub seeds: fn() -> Vec<Vec<u8>>,
-    /// What such inputs are made of.
+    /// The words of such inputs.
     pub words: &'static [&'static [u8]],
-    /// How many changed inputs the short test tries.
+    /// How many mutated inputs the short test runs.
     pub rounds: u32,
 }
 
-/// All of them.
+/// All targets.
 pub const TARGETS: &[Target] = &[
     json::TARGET,
     names::TARGET,
@@ -59,22 +58,22 @@ pub fn target(name: &str) -> &'static Target {
     found.unwrap_or_else(|| panic!("there is no target {name}"))
 }
 
-/// What came of a call, if it went well. Of all errors, one must never be: that the store has failed by
-/// itself, which is also what it makes of a panic on another thread.
+/// The result of a call, if it succeeded. Panics on an internal error, which a panic on another thread also
+/// becomes.
 #[track_caller]
 fn allowed<T>(outcome: Result<T>) -> Option<T> {
     match outcome {
         Ok(value) => Some(value),
         Err(error @ Error::Internal(_)) => panic!("{error}"),
         Err(error) => {
-            // Its words must be fit to be shown, too.
+            // The message must be printable and short.
             assert!(error.to_string().len() < 1 << 22, "an error of this length");
             None
         }
     }
 }
 
-/// Takes the first byte off; 0 if there is none.
+/// Splits off the first byte; 0 if there is none.
 fn split_first(input: &[u8]) -> (u8, &[u8]) {
     input
         .split_first()

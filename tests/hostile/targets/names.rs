@@ -75,7 +75,7 @@ fn run(name: &[u8]) {
             }
         }
     });
-    // A store without records has no place for any artifact.
+    // A store without records accepts no artifact.
     let mut store = Store::in_memory(StoreOptions::default()).expect("a store");
     for mode in MODES {
         assert!(allowed(store.import_span(name, mode)).is_none());
@@ -87,7 +87,7 @@ fn run(name: &[u8]) {
     allowed(store.import_snapshot_record(name, b"{}"));
 }
 
-/// Reads an artifact, or as much of it as tells.
+/// Reads an artifact, or its first part.
 pub fn read(artifact: Artifact) -> u64 {
     const ENOUGH: u64 = 8 << 20;
     let mut bytes = 0;

@@ -1,4 +1,4 @@
-//! Export records, as an import and a repair take them in.
+//! Export records, for an import and a repair.
 
 use swing_store::store::{Store, StoreOptions};
 
@@ -46,7 +46,7 @@ const WORDS: &[&[u8]] = &[
     b"[[[[[[[[",
 ];
 
-/// Keys and values: a tabulator between the two, a NUL behind.
+/// Seeds: keys and values, separated by a tab and terminated by a NUL.
 fn seeds() -> Vec<Vec<u8>> {
     let lines = scene()
         .exported("export-data.jsonl")
@@ -92,8 +92,8 @@ fn records(store: &Store) -> Vec<(Vec<u8>, Vec<u8>)> {
     found
 }
 
-/// Records that were taken can be read, and are taken again as the same; nothing is thought to be there
-/// that is not, however many items a record claims.
+/// Checks that accepted records can be read and imported again unchanged, and that no items are reported
+/// as present, however many a record claims.
 fn run(input: &[u8]) {
     let mut store = Store::in_memory(StoreOptions::default()).expect("a store");
     for (key, value) in entries(input) {
@@ -143,7 +143,7 @@ fn run(input: &[u8]) {
         take(&mut again, key, value);
     }
     assert_eq!(records(&again), taken);
-    // A vat goes on from wherever its span ends.
+    // A vat continues at the end of its span.
     for (key, _) in &taken {
         let vat_id = key.split(|byte| *byte == b'.').nth(1).unwrap_or_default();
         allowed(again.add_item(vat_id, b"item"));

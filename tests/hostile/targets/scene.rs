@@ -1,4 +1,4 @@
-//! A small store and its export, which targets spoil; made once.
+//! A small store and its export, which the targets damage. Created once.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ pub const MODES: [ArtifactMode; 4] = [
     ArtifactMode::Debug,
 ];
 
-/// The mode that a byte stands for.
+/// The artifact mode that a byte selects.
 pub fn mode_of(byte: u8) -> ArtifactMode {
     MODES[usize::from(byte) % MODES.len()]
 }
@@ -57,7 +57,7 @@ pub fn hex(bytes: &[u8]) -> String {
 
 pub const SCRIPT: &str = r#"{"moduleFormat":"nestedEvaluate","source":"() => 1","sourceMap":"//"}"#;
 
-/// A directory for files, in memory where the system has such a place.
+/// A directory for files, in memory if possible.
 pub fn temporary() -> TempDir {
     let memory = Path::new("/dev/shm");
     let made = match memory.is_dir() {
@@ -67,11 +67,11 @@ pub fn temporary() -> TempDir {
     made.expect("a directory")
 }
 
-/// The store, and what it exports.
+/// The store, and its export.
 pub struct Scene {
-    /// Its file.
+    /// The store's file.
     pub file: Vec<u8>,
-    /// Another one, with records only for what is not current.
+    /// The file of a store with only records of its history.
     pub pruned_file: Vec<u8>,
     /// The export's files: manifest, data, and artifacts by their names.
     pub export: Vec<(String, Vec<u8>)>,
@@ -96,7 +96,7 @@ impl Scene {
         put(directory, &self.file);
     }
 
-    /// Writes the file of the store that lacks its history.
+    /// Writes the file of the store without historical contents.
     pub fn put_pruned_store(&self, directory: &Path) {
         put(directory, &self.pruned_file);
     }
@@ -110,7 +110,7 @@ impl Scene {
     }
 }
 
-/// Writes a store's file to a directory, without a log.
+/// Writes a store's file to a directory, without a WAL.
 pub fn put(directory: &Path, file: &[u8]) {
     fs::create_dir_all(directory).expect("a directory for the store");
     let path = file_in_directory(directory);
