@@ -45,7 +45,7 @@ const isNative = file =>
   fs
     .readFileSync(file)
     .subarray(10, 14)
-    .equals(Buffer.from([8, 0, 0x53, 0x57]));
+    .equals(Buffer.from([8, 0, ...Buffer.from('IG')]));
 
 /** Does something with each implementation, in a directory of its own, and compares what comes of it. */
 const compare = async (what, options, act) => {

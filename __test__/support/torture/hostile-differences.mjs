@@ -26,7 +26,7 @@ const upToSyntax = message => /^.*?Cannot parse JSON from .*?, SyntaxError: /s.e
 
 const itself = /Module \\*".*" is an alias of itself/s;
 
-/** A time limit, in milliseconds, for the reference, which waits for ever for an alias of itself; longer if ours found none. */
+/** A time limit, in milliseconds, for the reference, which waits forever for an alias of itself; longer if ours found none. */
 const PATIENCE = { circle: 1_000, other: 60_000 };
 
 /** The reference with a time limit. */

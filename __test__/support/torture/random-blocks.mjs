@@ -1,5 +1,5 @@
 // Blocks for a kernel that is killed repeatedly. A block depends only on its height, a seed, and the store's answers, so
-// that the same blocks always make the same store. Vats are created and deleted, so that a store does not grow for ever.
+// that the same blocks always make the same store. Vats are created and deleted, so that a store does not grow forever.
 import { Buffer } from 'node:buffer';
 import { makeRandom } from '../../../bench/lib/random.mjs';
 import { bundles } from '../common/bundles.mjs';

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** A time limit, since a store that leaves a promise pending would block the test for ever. */
+/** A time limit, since a store that leaves a promise pending would block the test forever. */
 const MINUTE = 60_000;
 
 /**

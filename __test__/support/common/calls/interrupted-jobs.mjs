@@ -91,7 +91,7 @@ const fromProgress = async env => {
   const history = api.openSwingStoreHistory(dir);
   const seen = [];
   for (const { path, run } of jobsOf(env, places, history)) {
-    // It writes, so that the store may refuse the job the lock, but not for ever.
+    // It writes, so that the store may refuse the job the lock, but not forever.
     const store = api.openSwingStore(`${base}/store`, { keepSnapshots: true });
     fs.rmSync(places.made, { recursive: true, force: true });
     const later = [];
