@@ -91,7 +91,7 @@ const member = (contents, { hidden = Buffer.alloc(0), length, size, checksum } =
   if (size !== undefined) footer.writeUInt32LE(size, 4);
   if (checksum !== undefined) footer.writeUInt32LE(checksum, 0);
   const deflated = plain.subarray(10, -8);
-  const header = Buffer.from([0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 0xff, 8, 0, 0x53, 0x57, 4, 0, 0, 0, 0, 0]);
+  const header = Buffer.from([0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 0xff, 8, 0, 0x49, 0x47, 4, 0, 0, 0, 0, 0]);
   header.writeUInt32LE(length ?? header.length + deflated.length + hidden.length + 8, 16);
   return Buffer.concat([header, deflated, hidden, footer]);
 };
