@@ -445,7 +445,11 @@ fn changes_while_an_artifact_is_read_count() {
     assert_eq!(report.filled, [b"transcript.v1.0.10"]);
     assert_eq!(report.present, 1);
     assert_eq!(report.refused[0].name, b"transcript.v3.0.10");
-    assert!(report.refused[0].reason.contains("meanwhile"));
+    let reason = &report.refused[0].reason;
+    assert!(
+        reason.contains("changed or deleted while the artifact was being read"),
+        "{reason}"
+    );
     assert!(
         !report
             .missing
