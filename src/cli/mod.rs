@@ -16,8 +16,9 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 pub use terminal::exit::{Failure, Outcome, Result};
 pub use terminal::interrupt::Interrupt;
+pub use terminal::output::Streams;
 pub use terminal::progress::ProgressStyle;
-pub use terminal::session::{Session, Streams};
+pub use terminal::session::Session;
 
 use crate::store::encoding::printable::printable;
 

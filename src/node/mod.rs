@@ -54,7 +54,7 @@ const EXPORTS: &[Function<()>] = &[
     ("makeBundleSink", store::sink::for_bundle),
     ("makeHasher", store::hasher::make),
     ("setLimits", limits::set),
-    ("cacheSignalIndices", raw::signal_indices),
+    ("cacheSignalIndices", raw::shared::signal_indices),
     ("kvCacheBytes", limits::kv_cache_bytes),
     ("chunkBytes", limits::chunk_bytes),
     ("maxBundleBytes", limits::max_bundle_bytes),

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use serde_json::json;
 
-use super::session::Streams;
+use super::output::Streams;
 use crate::store::encoding::printable;
 use crate::store::error::Error;
 

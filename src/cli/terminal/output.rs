@@ -15,6 +15,30 @@ const BUFFER_BYTES: usize = 64 << 10;
 const FIRST_PAUSE: Duration = Duration::from_micros(200);
 const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 
+/// The output streams.
+pub struct Streams {
+    /// Results.
+    pub stdout: Box<dyn Write + Send>,
+    /// Progress, notes and errors.
+    pub stderr: Box<dyn Write + Send>,
+    /// Whether stdout is a terminal.
+    pub stdout_is_terminal: bool,
+    /// Whether stderr is a terminal.
+    pub stderr_is_terminal: bool,
+}
+
+impl Streams {
+    /// The streams of this process.
+    pub fn of_process() -> Streams {
+        Streams {
+            stdout: stdout(),
+            stderr: stderr(),
+            stdout_is_terminal: io::stdout().is_terminal(),
+            stderr_is_terminal: io::stderr().is_terminal(),
+        }
+    }
+}
+
 /// Stdout, buffered. If it is closed, output is discarded.
 pub(crate) fn stdout() -> Box<dyn Write + Send> {
     if is_console(&io::stdout()) {

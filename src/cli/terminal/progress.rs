@@ -1,14 +1,17 @@
 //! Progress on stderr: a bar on a terminal, lines in a log.
 
+use std::io::Write;
 use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressDrawTarget};
 
-use super::session::Stderr;
 use crate::store::encoding::plural::grouped;
+use crate::store::encoding::printable;
+use crate::store::tasks::lock;
 use crate::store::tasks::monitor::{Monitor, Progress, Stage};
 
 /// A progress bar that is on the terminal.
@@ -145,6 +148,41 @@ fn describe(progress: &Progress, elapsed: Duration) -> String {
         text += &format!(", {:#} left", HumanDuration(left));
     }
     text
+}
+
+/// Stderr, possibly with a progress bar.
+pub(crate) struct Stderr {
+    stream: Mutex<Box<dyn Write + Send>>,
+    watched: Mutex<Option<Watched>>,
+}
+
+impl Stderr {
+    pub(crate) fn new(stream: Box<dyn Write + Send>) -> Stderr {
+        Stderr {
+            stream: Mutex::new(stream),
+            watched: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Box<dyn Write + Send>> {
+        lock::lock(&self.stream)
+    }
+
+    /// Writes a line, above the bar if there is one. Errors are ignored.
+    pub(crate) fn line(&self, line: &str) {
+        let line = printable::printable(line);
+        let write = || drop(writeln!(self.lock(), "{line}"));
+        let watched = lock::lock(&self.watched);
+        match &*watched {
+            Some(watched) => watched.suspend(write),
+            None => write(),
+        }
+    }
+
+    /// Sets the current bar.
+    pub(crate) fn show(&self, watched: Option<Watched>) {
+        *lock::lock(&self.watched) = watched;
+    }
 }
 
 #[cfg(test)]

@@ -1,41 +1,18 @@
 //! The terminal of a subcommand: its streams, progress and interrupts.
 
 use crate::store::encoding::printable;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde_json::Value;
 
 use super::exit::{Outcome, Result};
 use super::interrupt::Interrupt;
-use super::progress::{ProgressStyle, Watched};
-use super::{output, progress};
+use super::output::Streams;
+use super::progress;
+use super::progress::{ProgressStyle, Stderr};
 use crate::store::tasks::lock;
 use crate::store::tasks::monitor::Monitor;
-
-/// The output streams.
-pub struct Streams {
-    /// Results.
-    pub stdout: Box<dyn Write + Send>,
-    /// Progress, notes and errors.
-    pub stderr: Box<dyn Write + Send>,
-    /// Whether stdout is a terminal.
-    pub stdout_is_terminal: bool,
-    /// Whether stderr is a terminal.
-    pub stderr_is_terminal: bool,
-}
-
-impl Streams {
-    /// The streams of this process.
-    pub fn of_process() -> Streams {
-        Streams {
-            stdout: output::stdout(),
-            stderr: output::stderr(),
-            stdout_is_terminal: io::stdout().is_terminal(),
-            stderr_is_terminal: io::stderr().is_terminal(),
-        }
-    }
-}
 
 /// One run of a command.
 pub struct Session {
@@ -60,10 +37,7 @@ impl Session {
             interrupt,
             stdout: Mutex::new(streams.stdout),
             stdout_is_terminal: streams.stdout_is_terminal,
-            stderr: Arc::new(Stderr {
-                stream: Mutex::new(streams.stderr),
-                watched: Mutex::default(),
-            }),
+            stderr: Arc::new(Stderr::new(streams.stderr)),
         }
     }
 
@@ -146,33 +120,5 @@ impl Session {
                 failure.exit_code()
             }
         }
-    }
-}
-
-/// Stderr, possibly with a progress bar.
-pub(crate) struct Stderr {
-    stream: Mutex<Box<dyn Write + Send>>,
-    watched: Mutex<Option<Watched>>,
-}
-
-impl Stderr {
-    fn lock(&self) -> MutexGuard<'_, Box<dyn Write + Send>> {
-        lock::lock(&self.stream)
-    }
-
-    /// Writes a line, above the bar if there is one. Errors are ignored.
-    pub(crate) fn line(&self, line: &str) {
-        let line = printable::printable(line);
-        let write = || drop(writeln!(self.lock(), "{line}"));
-        let watched = lock::lock(&self.watched);
-        match &*watched {
-            Some(watched) => watched.suspend(write),
-            None => write(),
-        }
-    }
-
-    /// Sets the current bar.
-    pub(crate) fn show(&self, watched: Option<Watched>) {
-        *lock::lock(&self.watched) = watched;
     }
 }

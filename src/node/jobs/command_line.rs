@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::cli;
 use crate::cli::terminal::interrupt::Interrupt;
-use crate::cli::terminal::session::Streams;
+use crate::cli::terminal::output::Streams;
 use crate::node::raw::{Call, Function, Reply, Value, functions};
 use crate::store::error::Result;
 

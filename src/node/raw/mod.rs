@@ -10,7 +10,7 @@
 
 mod arguments;
 pub(crate) mod errors;
-mod shared;
+pub(crate) mod shared;
 mod values;
 
 use std::ffi::c_void;
@@ -23,7 +23,7 @@ use napi::{Env, JsDeferred, JsValue, sys};
 
 use crate::node::threads;
 use crate::store::error::{Error, Result};
-pub use shared::{add_signal, signal_indices};
+pub(crate) use values::check;
 pub use values::{Value, array, new_object, property, set_property, text_to_js, to_js};
 
 /// The maximum number of arguments of a function.
@@ -122,16 +122,6 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
         .or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("no message");
     Error::Internal(message.to_owned())
-}
-
-/// Converts a status other than `napi_ok` to an error.
-pub(crate) fn check(status: sys::napi_status, doing: &str) -> Result<()> {
-    if status == sys::Status::napi_ok {
-        return Ok(());
-    }
-    Err(Error::Internal(format!(
-        "Node-API status {status} while {doing}"
-    )))
 }
 
 /// A JavaScript function that calls `body` for `target`.

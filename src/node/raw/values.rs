@@ -6,8 +6,17 @@ use std::sync::Arc;
 
 use napi::sys;
 
-use super::check;
-use crate::store::error::Result;
+use crate::store::error::{Error, Result};
+
+/// Converts a status other than `napi_ok` to an error.
+pub(crate) fn check(status: sys::napi_status, doing: &str) -> Result<()> {
+    if status == sys::Status::napi_ok {
+        return Ok(());
+    }
+    Err(Error::Internal(format!(
+        "Node-API status {status} while {doing}"
+    )))
+}
 
 /// A value to convert to JavaScript.
 #[derive(Debug, Clone)]

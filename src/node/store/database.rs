@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use napi::sys;
 
-use crate::node::raw::{Call, Function, Reply, Value, add_functions, add_signal, functions, tie};
+use crate::node::raw::shared::add_signal;
+use crate::node::raw::{Call, Function, Reply, Value, add_functions, functions, tie};
 use crate::store::database::tool_statement::{Bindings, SqlValue};
 use crate::store::database::{
     DEFAULT_BUSY_TIMEOUT, Database, Location, OpenOptions, SharedDatabase,

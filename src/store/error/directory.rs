@@ -5,21 +5,10 @@ use std::path::Path;
 
 use dunce::simplified;
 
+pub use super::fault::Fault;
 use super::{Error, show, show_number};
 
-/// Why a directory cannot be exported to or imported from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    code: &'static str,
-    message: String,
-}
-
 impl Fault {
-    /// A stable code for the kind of fault.
-    pub fn code(&self) -> &'static str {
-        self.code
-    }
-
     /// The directory already contains an export.
     pub(crate) fn exists(manifest: &Path) -> Error {
         fault(
@@ -122,12 +111,6 @@ impl Fault {
     }
 }
 
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
 fn fault(code: &'static str, message: String) -> Error {
-    Error::Directory(Fault { code, message })
+    Error::Directory(Fault::new(code, message))
 }

@@ -1,25 +1,12 @@
 //! Errors of queries of a store's history.
 
-use std::fmt;
-
+pub use super::fault::HistoryFault;
 use super::{Error, show};
 
 /// Maximum number of artifacts that a message names.
 const MAX_NAMED: usize = 3;
 
-/// Why a query of a store's history failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HistoryFault {
-    code: &'static str,
-    message: String,
-}
-
 impl HistoryFault {
-    /// A stable code for the kind of error.
-    pub fn code(&self) -> &'static str {
-        self.code
-    }
-
     /// The history was closed.
     pub(crate) fn closed() -> Error {
         fault(
@@ -139,11 +126,5 @@ impl HistoryFault {
 }
 
 fn fault(code: &'static str, message: String) -> Error {
-    Error::History(HistoryFault { code, message })
-}
-
-impl fmt::Display for HistoryFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
+    Error::History(HistoryFault::new(code, message))
 }

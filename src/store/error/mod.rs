@@ -4,18 +4,23 @@
 //! are defined here. A message has two forms: SES, under its default error taming, hides values
 //! that were not explicitly declared safe, and prints `(a string)` in their place.
 
+mod class;
 pub(crate) mod directory;
+mod fault;
 pub(crate) mod history;
 pub(crate) mod refusal;
+mod show;
 pub(crate) mod sqlite;
 pub(crate) mod system;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::store::encoding::quote;
-use directory::Fault;
-use history::HistoryFault;
+use fault::{Fault, HistoryFault};
 use refusal::Refusal;
+
+pub use class::Class;
+pub(crate) use show::{show, show_number};
 
 /// The result of a store operation.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -31,21 +36,6 @@ pub enum Detail {
 
 /// A value in a message: its text, and its type in parentheses, which replaces hidden values.
 pub type Described = (String, &'static str);
-
-/// The JavaScript constructor of an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Class {
-    /// `Error`
-    Error,
-    /// `TypeError`
-    TypeError,
-    /// `RangeError`
-    RangeError,
-    /// `SyntaxError`
-    SyntaxError,
-    /// `SqliteError`, an error of SQLite, whose `code` is SQLite's.
-    SqliteError,
-}
 
 /// An error of a store operation.
 #[derive(Debug, Clone)]
@@ -946,19 +936,4 @@ fn other_library(file: &Path, libraries: &[PathBuf]) -> String {
          Database instead of better-sqlite3",
         file.display()
     )
-}
-
-/// Formats a string for a message.
-pub(crate) fn show(value: &[u8]) -> String {
-    quote::string(value)
-}
-
-/// Formats a number for a message.
-pub(crate) fn show_number(number: f64) -> String {
-    let text = ryu_js::Buffer::new().format(number).to_owned();
-    if number.is_finite() {
-        text
-    } else {
-        format!("\"[{text}]\"")
-    }
 }

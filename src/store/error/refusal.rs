@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Class;
+use super::class::Class;
 
 /// The error that the reference throws.
 ///

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{JsObject, Json};
+use super::value::{JsObject, Json};
 
 /// Why a text is not JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

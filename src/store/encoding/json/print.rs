@@ -1,6 +1,8 @@
 //! Prints values as `JSON.stringify` does.
 
-use super::{JsObject, Json};
+use std::fmt;
+
+use super::value::{JsObject, Json};
 
 /// A notation: how parts of a value are written.
 pub(crate) trait Notation {
@@ -138,6 +140,19 @@ pub(crate) fn print(value: &Json, notation: &impl Notation) -> Vec<u8> {
             text.push(end);
             open.pop();
         }
+    }
+}
+
+impl Json {
+    /// The output of `JSON.stringify`.
+    pub fn stringify(&self) -> Vec<u8> {
+        print(self, &Plain)
+    }
+}
+
+impl fmt::Debug for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&String::from_utf8_lossy(&self.stringify()))
     }
 }
 
