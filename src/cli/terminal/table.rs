@@ -149,9 +149,9 @@ mod tests {
         let text = String::from_utf8(out).unwrap();
         assert_eq!(
             text,
-            "VAT           ITEMS  SIZE\n\
-             v1\\u{1b}[31m      7  2.00 KiB\n\
-             v2           12,345\n"
+            "VAT           ITEMS   SIZE\n\
+             v1\\u{1b}[31m       7  2.00 KiB\n\
+             v2            12,345\n"
         );
     }
 
