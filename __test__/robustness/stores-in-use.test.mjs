@@ -172,6 +172,6 @@ test('an import names what it replaces, and an older height needs --force', asyn
     // Where there is none, nothing is replaced.
     fs.mkdirSync(at('new'));
     const { replaced } = await runJson(['import', '--state-dir', at('new'), '--export-dir', at('export')]);
-    t.is(replaced, null);
+    t.is(replaced, undefined);
   });
 });
