@@ -65,7 +65,7 @@ impl Value {
 /// Reads a property of an object.
 ///
 /// # Errors
-/// [`Error::Internal`](crate::store::error::Error::Internal) if a getter throws.
+/// [`Error::Internal`] if a getter throws.
 pub fn property(
     env: sys::napi_env,
     object: sys::napi_value,
