@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::exit::Result;
+use crate::store::encoding::fields;
 use crate::store::error::Error;
 
 /// The document of a command that reports on its work: the command, its arguments, the fields of the
@@ -25,10 +26,8 @@ pub(crate) fn of_report(
 
 /// A number for a document: a whole one without a fraction, as JavaScript prints it.
 pub(crate) fn number(number: f64) -> Value {
-    match number as i64 {
-        whole if whole as f64 == number => whole.into(),
-        _ => number.into(),
-    }
+    // A number that JSON cannot express is `null`, as in JavaScript.
+    fields::number(&number, serde_json::value::Serializer).unwrap_or_default()
 }
 
 /// A value as a document.

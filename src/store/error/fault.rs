@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Why a directory cannot be exported to or imported from.
+/// Why a directory cannot be exported to or imported from, or why a query of a store's history failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     code: &'static str,
@@ -21,30 +21,6 @@ impl Fault {
 }
 
 impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-/// Why a query of a store's history failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HistoryFault {
-    code: &'static str,
-    message: String,
-}
-
-impl HistoryFault {
-    pub(super) fn new(code: &'static str, message: String) -> HistoryFault {
-        HistoryFault { code, message }
-    }
-
-    /// A stable code for the kind of error.
-    pub fn code(&self) -> &'static str {
-        self.code
-    }
-}
-
-impl fmt::Display for HistoryFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }

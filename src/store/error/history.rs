@@ -1,12 +1,12 @@
 //! Errors of queries of a store's history.
 
-pub use super::fault::HistoryFault;
+pub use super::fault::Fault;
 use super::{Error, show};
 
 /// Maximum number of artifacts that a message names.
 const MAX_NAMED: usize = 3;
 
-impl HistoryFault {
+impl Fault {
     /// The history was closed.
     pub(crate) fn closed() -> Error {
         fault(
@@ -126,5 +126,5 @@ impl HistoryFault {
 }
 
 fn fault(code: &'static str, message: String) -> Error {
-    Error::History(HistoryFault::new(code, message))
+    Error::History(Fault::new(code, message))
 }

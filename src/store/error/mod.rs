@@ -16,7 +16,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::store::encoding::quote;
-use fault::{Fault, HistoryFault};
+use fault::Fault;
 use refusal::Refusal;
 
 pub use class::Class;
@@ -324,7 +324,7 @@ pub enum Error {
         kind: Vec<u8>,
     },
     /// A query of a store's history that failed.
-    History(HistoryFault),
+    History(Fault),
     /// An artifact, or one of its items, that is too long.
     ArtifactTooLong {
         /// the artifact's name

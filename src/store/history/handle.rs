@@ -13,7 +13,7 @@ use crate::store::database::read_view::ReadView;
 use crate::store::database::shared_writer::Space;
 use crate::store::database::{Database, SharedDatabase};
 use crate::store::encoding::wtf8;
-use crate::store::error::history::HistoryFault;
+use crate::store::error::history::Fault;
 use crate::store::error::{Error, Result};
 use crate::store::tasks::limits::page_cache_kib;
 use crate::store::tasks::monitor::Monitor;
@@ -50,7 +50,7 @@ impl History {
     /// [`Error::History`].
     pub fn check_open(&self) -> Result<()> {
         if self.closed.load(Ordering::Acquire) {
-            return Err(HistoryFault::closed());
+            return Err(Fault::closed());
         }
         Ok(())
     }
@@ -62,7 +62,7 @@ impl History {
     /// [`Error::History`] if the history is closed already.
     pub fn close(&self) -> Result<()> {
         if self.closed.swap(true, Ordering::AcqRel) {
-            return Err(HistoryFault::closed());
+            return Err(Fault::closed());
         }
         self.db.lock().close();
         Ok(())

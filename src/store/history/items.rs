@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use super::handle::History;
 use super::incarnations::first_gap;
 use super::spans::{Populated, SpanInfo};
-use crate::store::error::history::HistoryFault;
+use crate::store::error::history::Fault;
 use crate::store::error::{Error, Result};
 use crate::store::records::item_batch::ItemBatch;
 use crate::store::substores::span_reader::SpanReader;
@@ -100,7 +100,7 @@ impl ItemsReader {
         }
         // Another thread may close the history during a step.
         match next {
-            Err(Error::DatabaseClosed) => Err(HistoryFault::closed()),
+            Err(Error::DatabaseClosed) => Err(Fault::closed()),
             next => next,
         }
     }
@@ -154,10 +154,10 @@ impl ItemsReader {
                 .map(|span| span.artifact.clone())
                 .collect();
             if !missing.is_empty() {
-                return Err(HistoryFault::pruned(self.vat_id.as_bytes(), &missing));
+                return Err(Fault::pruned(self.vat_id.as_bytes(), &missing));
             }
             if let Some((end, next_start)) = first_gap(&spans) {
-                return Err(HistoryFault::gap(self.vat_id.as_bytes(), end, next_start));
+                return Err(Fault::gap(self.vat_id.as_bytes(), end, next_start));
             }
         }
         let mut pieces: VecDeque<Piece> = VecDeque::new();
@@ -188,7 +188,7 @@ fn select(vat_id: &str, spans: Vec<SpanInfo>, selection: Selection) -> Result<Ve
             let (start, to) = (start.unwrap_or(first), end.unwrap_or(last_end));
             if start < first || start > to || to > last_end {
                 let has = (first, last_end);
-                return Err(HistoryFault::bad_range(vat_id.as_bytes(), start, to, has));
+                return Err(Fault::bad_range(vat_id.as_bytes(), start, to, has));
             }
             let mut selected = spans;
             selected.retain(|span| span.start_pos < to && span.end_pos > start);
@@ -206,7 +206,7 @@ fn select(vat_id: &str, spans: Vec<SpanInfo>, selection: Selection) -> Result<Ve
             let mut selected = spans;
             selected.retain(|span| span.start_pos == start_pos);
             if selected.is_empty() {
-                return Err(HistoryFault::no_span(vat_id.as_bytes(), start_pos, around));
+                return Err(Fault::no_span(vat_id.as_bytes(), start_pos, around));
             }
             Ok(selected)
         }
@@ -226,7 +226,7 @@ pub(super) fn of_incarnation(
     selected.retain(|span| span.incarnation == incarnation);
     if selected.is_empty() {
         let vat_id = vat_id.as_bytes();
-        return Err(HistoryFault::no_incarnation(vat_id, incarnation, &known));
+        return Err(Fault::no_incarnation(vat_id, incarnation, &known));
     }
     Ok(selected)
 }

@@ -6,7 +6,7 @@ use super::handle::History;
 use super::incarnations::{by_incarnation, first_gap};
 use super::spans::{Populated, SpanInfo};
 use crate::store::database::Database;
-use crate::store::error::history::HistoryFault;
+use crate::store::error::history::Fault;
 use crate::store::error::{Error, Result};
 use crate::store::records::mode::ArtifactMode;
 
@@ -68,7 +68,7 @@ impl Lacking {
         let late = mode == ArtifactMode::Archival && first.start_pos > 0;
         let gap = late.then_some((0, first.start_pos));
         if let Some((end, next_start)) = gap.or_else(|| first_gap(spans)) {
-            self.problem(&HistoryFault::gap(first.vat_id.as_bytes(), end, next_start));
+            self.problem(&Fault::gap(first.vat_id.as_bytes(), end, next_start));
         }
     }
 }

@@ -32,7 +32,7 @@ mod sizes;
 mod spans;
 mod vats;
 
-pub use crate::store::error::history::HistoryFault;
+pub use crate::store::error::history::Fault;
 pub use contents::{BundleInfo, BundlePlace, SnapshotSummary};
 pub use entry::{Entry, JsonText, PseudoDelivery};
 pub use handle::{History, to_json};

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::handle::{History, readable};
 use crate::store::database::sql_text::SqlText;
 use crate::store::error::Result;
-use crate::store::error::history::HistoryFault;
+use crate::store::error::history::Fault;
 use crate::store::records::names;
 use crate::store::records::record::SpanRecord;
 use crate::store::tasks::monitor::{Monitor, Stage};
@@ -114,7 +114,7 @@ impl History {
     pub(super) fn span_records(&self, vat_id: &str) -> Result<Vec<SpanInfo>> {
         let spans = self.find_spans(vat_id)?;
         if spans.is_empty() {
-            return Err(HistoryFault::no_vat(vat_id.as_bytes()));
+            return Err(Fault::no_vat(vat_id.as_bytes()));
         }
         Ok(spans)
     }

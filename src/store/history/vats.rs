@@ -10,7 +10,7 @@ use super::handle::{History, readable};
 use super::incarnations::by_incarnation;
 use super::spans::{Populated, SpanInfo};
 use crate::store::encoding::json::Json;
-use crate::store::error::history::HistoryFault;
+use crate::store::error::history::Fault;
 use crate::store::error::{Error, Result};
 use crate::store::tasks::monitor::Monitor;
 
@@ -167,7 +167,7 @@ impl History {
                 .iter()
                 .any(|id| id == vat_id.as_bytes());
         if !is_known {
-            return Err(HistoryFault::no_vat(vat_id.as_bytes()));
+            return Err(Fault::no_vat(vat_id.as_bytes()));
         }
         self.complete_spans(&mut spans, monitor)?;
         self.vat_info(vat_id.to_owned(), &spans, &snapshots, &known)
@@ -193,7 +193,7 @@ impl History {
         match &found[..] {
             [] => Ok(called.to_owned()),
             [vat_id] => Ok(vat_id.clone()),
-            several => Err(HistoryFault::several_vats(called, several)),
+            several => Err(Fault::several_vats(called, several)),
         }
     }
 

@@ -8,7 +8,7 @@ mod one;
 use serde_json::json;
 
 use crate::cli::arguments::state_dir::StateDirArgs;
-use crate::cli::terminal::document::document;
+use crate::cli::terminal::document::{document, number};
 use crate::cli::terminal::exit::{Outcome, Result};
 use crate::cli::terminal::session::Session;
 use crate::store::history::History;
@@ -69,7 +69,7 @@ pub fn run(args: InspectArgs, session: &Session) -> Result<Outcome> {
             let answer = json!({
                 "command": "inspect",
                 "stateDir": store.to_string_lossy(),
-                "blockHeight": crate::cli::terminal::document::number(all.block_height),
+                "blockHeight": number(all.block_height),
                 "vats": document(&all.vats)?,
                 "bundles": document(&all.bundles)?,
             });

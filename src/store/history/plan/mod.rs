@@ -11,7 +11,7 @@ use super::incarnations::first_gap;
 use super::items::of_incarnation;
 use super::spans::SpanInfo;
 use crate::store::error::Result;
-use crate::store::error::history::HistoryFault;
+use crate::store::error::history::Fault;
 use crate::store::tasks::monitor::Monitor;
 
 use parts::missing_parts;
@@ -94,7 +94,7 @@ impl History {
             None => {
                 let current = all.iter().find(|span| span.is_current);
                 current
-                    .ok_or_else(|| HistoryFault::no_current(vat_id.as_bytes()))?
+                    .ok_or_else(|| Fault::no_current(vat_id.as_bytes()))?
                     .incarnation
             }
         };
