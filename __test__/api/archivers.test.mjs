@@ -1,18 +1,12 @@
 // Archive callbacks: their use of the given powers, and when the addon writes instead.
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { Writable } from 'node:stream';
 import { gunzipSync } from 'node:zlib';
 import test from 'ava';
 
 import { initSwingStore, makeArchiveSnapshot, makeArchiveTranscript, nativeArchivePowers } from '../../index.mjs';
-
-const temporaryDirectory = t => {
-  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'swing-store-archivers-'));
-  t.teardown(() => fs.rmSync(dir, { recursive: true, force: true }));
-  return dir;
-};
+import { temporaryDirectory } from '../support/common/temporary-directory.mjs';
 
 /** Powers that log what they are asked, and keep what is written as the chunks that it is written in. */
 const makePowers = ({ fails = false } = {}) => {
@@ -104,7 +98,7 @@ test('a value that is not bytes is refused after the bytes before it are written
 });
 
 test('the powers of this package write files for any caller', async t => {
-  const dir = temporaryDirectory(t);
+  const dir = temporaryDirectory(t, 'archivers');
   const to = path.join(dir, 'a', 'b');
   const archive = makeArchiveTranscript(to, nativeArchivePowers);
   await archive('name', ['one\n', 'two\n']);
@@ -140,7 +134,7 @@ const archived = async (dir, { archiveTranscript, archiveSnapshot }) => {
 };
 
 test('a vat without a span', async t => {
-  const dir = temporaryDirectory(t);
+  const dir = temporaryDirectory(t, 'archivers');
   for (const powers of [nativeArchivePowers, { ...nativeArchivePowers }]) {
     const { kernelStorage, hostStorage } = initSwingStore(null, {
       archiveTranscript: makeArchiveTranscript(dir, powers),
@@ -154,7 +148,7 @@ test('a vat without a span', async t => {
 });
 
 test.serial('a store lets the addon write only for the archivers of this package', async t => {
-  const base = temporaryDirectory(t);
+  const base = temporaryDirectory(t, 'archivers');
   const both = { 'snapshot.v1.1.gz': 'snapshot', 'transcript.v1.0.1.gz': 'zero\n' };
   const spied = () => {
     const calls = [];

@@ -110,7 +110,7 @@ test('while a batch has elements, it answers within one turn', async t => {
   const iterator = ours(source);
   t.is(iterator[Symbol.asyncIterator](), iterator);
   await iterator.next();
-  // Answered calls leave nothing behind that later ones would have to wait for.
+  // Later calls do not wait for calls that were answered.
   await null;
   await null;
   let answered;

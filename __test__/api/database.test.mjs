@@ -1,11 +1,11 @@
 // The results and errors of each method of Database, in a process without SES and better-sqlite3. Fast;
 // `parity/better-sqlite3.test.mjs` compares the two packages.
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import test from 'ava';
 
 import * as api from '../../index.mjs';
+import { temporaryDirectory } from '../support/common/temporary-directory.mjs';
 
 const { Database } = api;
 
@@ -21,14 +21,8 @@ const ROWS = [
   { a: 3, b: 'three' },
 ];
 
-const temporaryDirectory = t => {
-  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'swing-store-database-'));
-  t.teardown(() => fs.rmSync(dir, { recursive: true, force: true }));
-  return dir;
-};
-
 test('opening', t => {
-  const file = path.join(temporaryDirectory(t), 'a.sqlite');
+  const file = path.join(temporaryDirectory(t, 'database'), 'a.sqlite');
   const made = new Database(` ${file} `);
   t.is(made.name, file);
   t.deepEqual([made.memory, made.readonly, made.open, made.inTransaction], [false, false, true, false]);
@@ -57,7 +51,7 @@ test('opening', t => {
 });
 
 test('waiting for a lock', t => {
-  const file = path.join(temporaryDirectory(t), 'a.sqlite');
+  const file = path.join(temporaryDirectory(t, 'database'), 'a.sqlite');
   const [first, second] = [new Database(file), new Database(file, { timeout: 50 })];
   first.exec('CREATE TABLE t (a); BEGIN IMMEDIATE');
   const start = Date.now();
@@ -281,7 +275,7 @@ test('transactions', t => {
 });
 
 test('kinds of transactions', t => {
-  const file = path.join(temporaryDirectory(t), 'a.sqlite');
+  const file = path.join(temporaryDirectory(t, 'database'), 'a.sqlite');
   const [db, other] = [new Database(file), new Database(file, { timeout: 0 })];
   db.exec('CREATE TABLE t (a)');
   const attempt = sql => {

@@ -2,19 +2,13 @@
 // js/store; `parity/` compares the functions with the reference's.
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import test from 'ava';
 
 import { initSwingStore, isSwingStore, openSwingStore } from '../../index.mjs';
-
-const temporaryDirectory = t => {
-  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'swing-store-api-'));
-  t.teardown(() => fs.rmSync(dir, { recursive: true, force: true }));
-  return dir;
-};
+import { temporaryDirectory } from '../support/common/temporary-directory.mjs';
 
 const sha256 = data => createHash('sha256').update(data).digest('hex');
 
@@ -256,7 +250,7 @@ test('bundles', async t => {
 });
 
 test('the whole dump, with and without history', async t => {
-  const dir = path.join(temporaryDirectory(t), 'store');
+  const dir = path.join(temporaryDirectory(t, 'api'), 'store');
   const store = initSwingStore(dir, { keepSnapshots: true });
   await fill(store);
   await store.hostStorage.commit();
@@ -317,7 +311,7 @@ test('by default, items are kept and snapshots are not', async t => {
 });
 
 test('memory, files, and databases that were serialized', async t => {
-  const dir = temporaryDirectory(t);
+  const dir = temporaryDirectory(t, 'api');
   const memory = initSwingStore(null);
   await fill(memory);
   await memory.hostStorage.commit();
@@ -363,7 +357,7 @@ test('paths and callbacks of a wrong type', t => {
 });
 
 test('commits are synced, except in the fast mode', async t => {
-  const dir = temporaryDirectory(t);
+  const dir = temporaryDirectory(t, 'api');
   const levels = {};
   for (const [name, options] of Object.entries({
     usual: {},
@@ -379,7 +373,7 @@ test('commits are synced, except in the fast mode', async t => {
 
 test('a failed open leaves nothing open', t => {
   if (process.platform !== 'linux') return t.pass();
-  const dir = fs.realpathSync(temporaryDirectory(t));
+  const dir = fs.realpathSync(temporaryDirectory(t, 'api'));
   const file = path.join(dir, 'swingstore.sqlite');
   fs.writeFileSync(file, 'this is no database, however long it may be. '.repeat(100));
   t.throws(() => openSwingStore(dir), { code: 'SQLITE_NOTADB' });

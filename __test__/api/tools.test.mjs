@@ -2,36 +2,15 @@
 // locates most faults of js/tools.
 import { getEventListeners } from 'node:events';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import test from 'ava';
 
 import * as api from '../../index.mjs';
-
-const temporaryDirectory = t => {
-  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'swing-store-tools-'));
-  t.teardown(() => fs.rmSync(dir, { recursive: true, force: true }));
-  return (...parts) => path.join(dir, ...parts);
-};
+import { makeSmallStore } from '../support/api/small-store.mjs';
+import { temporaryPaths } from '../support/common/temporary-directory.mjs';
 
 /** A store whose vat has two historical spans, one historical snapshot, and one of each that is current. */
-const makeStore = async dir => {
-  const { kernelStorage, hostStorage } = api.initSwingStore(dir, { keepSnapshots: true });
-  const { kvStore, transcriptStore, snapStore } = kernelStorage;
-  kvStore.set('key', 'value');
-  kvStore.set('local.key', 'kept');
-  hostStorage.kvStore.set('host.height', '7');
-  transcriptStore.initTranscript('v1');
-  transcriptStore.addItem('v1', 'zero');
-  await snapStore.saveSnapshot('v1', 1, [Buffer.from('snapshot one')]);
-  await transcriptStore.rolloverSpan('v1');
-  transcriptStore.addItem('v1', 'one');
-  await snapStore.saveSnapshot('v1', 2, [Buffer.from('snapshot two')]);
-  await transcriptStore.rolloverIncarnation('v1');
-  transcriptStore.addItem('v1', 'two');
-  await hostStorage.commit();
-  await hostStorage.close();
-};
+const makeStore = dir => makeSmallStore(api, dir, { secondRollover: 'rolloverIncarnation' });
 
 const SPANS = ['transcript.v1.0.1', 'transcript.v1.1.2'];
 const CURRENT = 'transcript.v1.2.3';
@@ -60,7 +39,7 @@ const isHard = value =>
   Object.isFrozen(value) && Object.values(value).every(each => !(each instanceof Object) || isHard(each));
 
 test('verify', async t => {
-  const at = temporaryDirectory(t);
+  const at = temporaryPaths(t, 'tools');
   await makeStore(at('store'));
   const whole = await api.verifySwingStore(at('store'));
   t.true(isHard(whole));
@@ -96,7 +75,7 @@ test('verify', async t => {
 });
 
 test('diff', async t => {
-  const at = temporaryDirectory(t);
+  const at = temporaryPaths(t, 'tools');
   for (const name of ['a', 'b']) await makeStore(at(name));
   const same = await api.diffSwingStores(at('a'), at('b'));
   t.true(isHard(same));
@@ -117,7 +96,7 @@ test('diff', async t => {
 });
 
 test('archive, prune and repopulate', async t => {
-  const at = temporaryDirectory(t);
+  const at = temporaryPaths(t, 'tools');
   const store = at('store');
   await makeStore(store);
   const archived = await api.archiveSwingStore(store, at('archive'));
@@ -189,7 +168,7 @@ test('archive, prune and repopulate', async t => {
 });
 
 test('repopulate from an exporter', async t => {
-  const at = temporaryDirectory(t);
+  const at = temporaryPaths(t, 'tools');
   const store = at('store');
   await makeStore(at('whole'));
   const prune = async () => {
@@ -275,7 +254,7 @@ test('repopulate from an exporter', async t => {
 });
 
 test('reclaim', async t => {
-  const at = temporaryDirectory(t);
+  const at = temporaryPaths(t, 'tools');
   const store = at('store');
   await makeStore(store);
   const grow = async () => {
@@ -318,7 +297,7 @@ test('reclaim', async t => {
 });
 
 test('history', async t => {
-  const at = temporaryDirectory(t);
+  const at = temporaryPaths(t, 'tools');
   await makeStore(at('store'));
   const history = api.openSwingStoreHistory(at('store'));
   t.true(Object.isFrozen(history));
@@ -395,7 +374,7 @@ test('history', async t => {
 });
 
 test('missing items', async t => {
-  const at = temporaryDirectory(t);
+  const at = temporaryPaths(t, 'tools');
   await makeStore(at('store'));
   await change(at('store'), 'DELETE FROM transcriptItems WHERE position = 0');
   const history = api.openSwingStoreHistory(at('store'));

@@ -2,42 +2,21 @@
 // faults of js/transfer and js/tools.
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import test from 'ava';
 
 import * as api from '../../index.mjs';
+import { makeSmallStore } from '../support/api/small-store.mjs';
+import { temporaryPaths } from '../support/common/temporary-directory.mjs';
 import { useLimits } from '../support/common/small-limits.mjs';
-
-const temporaryDirectory = t => {
-  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'swing-store-transfer-'));
-  t.teardown(() => fs.rmSync(dir, { recursive: true, force: true }));
-  return (...parts) => path.join(dir, ...parts);
-};
 
 const sha256 = data => createHash('sha256').update(data).digest('hex');
 const script = { moduleFormat: 'nestedEvaluate', source: '1 + 1', sourceMap: '' };
 const scriptID = `b0-${sha256(JSON.stringify(script))}`;
 
-/** A store with two spans, two snapshots and a bundle. */
-const makeStore = async (dir, options = { keepSnapshots: true }) => {
-  const { kernelStorage, hostStorage } = api.initSwingStore(dir, options);
-  const { kvStore, transcriptStore, snapStore, bundleStore } = kernelStorage;
-  kvStore.set('key', 'value');
-  kvStore.set('local.key', 'kept');
-  hostStorage.kvStore.set('host.height', '7');
-  transcriptStore.initTranscript('v1');
-  transcriptStore.addItem('v1', 'zero');
-  await snapStore.saveSnapshot('v1', 1, [Buffer.from('snapshot one')]);
-  await transcriptStore.rolloverSpan('v1');
-  transcriptStore.addItem('v1', 'one');
-  await snapStore.saveSnapshot('v1', 2, [Buffer.from('snapshot two')]);
-  await transcriptStore.rolloverSpan('v1');
-  transcriptStore.addItem('v1', 'two');
-  bundleStore.addBundle(scriptID, script);
-  await hostStorage.commit();
-  await hostStorage.close();
-};
+/** A store with three spans, two snapshots and a bundle. */
+const makeStore = (dir, options) =>
+  makeSmallStore(api, dir, { options, more: ({ bundleStore }) => bundleStore.addBundle(scriptID, script) });
 
 const NAMES = {
   operational: ['snapshot.v1.2', 'transcript.v1.2.3', `bundle.${scriptID}`],
@@ -119,7 +98,7 @@ const dumpOf = async dir => {
 };
 
 test('an exporter', async t => {
-  const at = temporaryDirectory(t);
+  const at = temporaryPaths(t, 'transfer');
   await makeStore(at('store'));
   for (const [artifactMode, names] of Object.entries(NAMES)) {
     const exporter = api.makeSwingStoreExporter(at('store'), { artifactMode });
@@ -158,7 +137,7 @@ test('an exporter', async t => {
 });
 
 test('an import equals its export, and a commit publishes it', async t => {
-  const at = temporaryDirectory(t);
+  const at = temporaryPaths(t, 'transfer');
   await makeStore(at('store'));
   for (const [mode, expected] of Object.entries({
     operational: [['two'], 1],
@@ -209,7 +188,7 @@ test('an import equals its export, and a commit publishes it', async t => {
 });
 
 test('an import that is closed without a commit leaves the old store', async t => {
-  const at = temporaryDirectory(t);
+  const at = temporaryPaths(t, 'transfer');
   await makeStore(at('store'));
   const before = await dumpOf(at('store'));
   const files = () => fs.readdirSync(at('.'), { recursive: true }).sort();
@@ -230,7 +209,7 @@ test('an import that is closed without a commit leaves the old store', async t =
 });
 
 test('artifacts are read one after the other, and the exporter is closed at the end', async t => {
-  const at = temporaryDirectory(t);
+  const at = temporaryPaths(t, 'transfer');
   await makeStore(at('store'));
   const plain = await readExport(at('store'), 'archival');
   const log = [];
@@ -249,7 +228,7 @@ test('artifacts are read one after the other, and the exporter is closed at the 
 });
 
 test('faulty exports', async t => {
-  const at = temporaryDirectory(t);
+  const at = temporaryPaths(t, 'transfer');
   await makeStore(at('store'));
   const plain = await readExport(at('store'), 'operational');
   const attempt = async (change, message, options = {}) => {
@@ -332,7 +311,7 @@ test('faulty exports', async t => {
 });
 
 test('repeated and deleted records', async t => {
-  const at = temporaryDirectory(t);
+  const at = temporaryPaths(t, 'transfer');
   await makeStore(at('store'));
   const plain = await readExport(at('store'), 'operational');
   const records = [
@@ -405,7 +384,7 @@ test('many entries are stored in order while the next are read', async t => {
 });
 
 test('only missing records are added from an export', async t => {
-  const at = temporaryDirectory(t);
+  const at = temporaryPaths(t, 'transfer');
   await makeStore(at('store'));
   const plain = await readExport(at('store'), 'operational');
   const store = api.openSwingStore(at('store'));
@@ -446,7 +425,7 @@ test('only missing records are added from an export', async t => {
 });
 
 test('export to a directory, and import', async t => {
-  const at = temporaryDirectory(t);
+  const at = temporaryPaths(t, 'transfer');
   await makeStore(at('store'));
   await t.throwsAsync(api.exportSwingStoreToDirectory(at('store'), at('export'), { blockHeight: 8 }), {
     code: 'ERR_SWING_STORE_HEIGHT',
@@ -481,7 +460,7 @@ test('export to a directory, and import', async t => {
 });
 
 test('the place of an import', async t => {
-  const at = temporaryDirectory(t);
+  const at = temporaryPaths(t, 'transfer');
   await makeStore(at('store'));
   const makeExporter = () => api.makeSwingStoreExporter(at('store'));
   await api.exportSwingStoreToDirectory(at('store'), at('export'));
@@ -517,7 +496,7 @@ test('the place of an import', async t => {
 });
 
 test('options of exports to a directory, and of imports from one', async t => {
-  const at = temporaryDirectory(t);
+  const at = temporaryPaths(t, 'transfer');
   await makeStore(at('store'));
   const isExported = name =>
     fs

@@ -1,14 +1,12 @@
 // Strings that pass between JavaScript and a store do not retain larger strings.
 import '@endo/init/debug.js';
 
-import fs from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
 import v8 from 'node:v8';
 import vm from 'node:vm';
 import test from 'ava';
 
 import { initSwingStore, makeSwingStoreExporter, openSwingStoreHistory } from '../../index.mjs';
+import { temporaryDirectory } from '../support/common/temporary-directory.mjs';
 
 v8.setFlagsFromString('--expose-gc');
 const collectGarbage = vm.runInNewContext('gc');
@@ -39,12 +37,6 @@ const piece = (length = 64) => {
   // Made flat, as text is that was read from somewhere.
   const text = Buffer.alloc(LENGTH, `${made} is the number of this large text. `).toString('latin1');
   return text.slice(1000, 1000 + length);
-};
-
-const temporaryDirectory = t => {
-  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'swing-store-memory-'));
-  t.teardown(() => fs.rmSync(dir, { recursive: true, force: true }));
-  return dir;
 };
 
 const times = work => Array.from({ length: COUNT }, (_, i) => work(i));
@@ -94,7 +86,7 @@ const makeLargeStore = async (dir, exportCallback) => {
 
 test.serial('keys that an exportCallback gets do not retain the values', async t => {
   const keys = [];
-  const dir = temporaryDirectory(t);
+  const dir = temporaryDirectory(t, 'memory');
   const { bytes } = await growth(async () => {
     const { close } = await makeLargeStore(dir, pairs => keys.push(...pairs.map(([key]) => key)));
     await close();
@@ -104,7 +96,7 @@ test.serial('keys that an exportCallback gets do not retain the values', async t
 });
 
 test.serial('keys of export data do not retain the values, nor items each other', async t => {
-  const dir = temporaryDirectory(t);
+  const dir = temporaryDirectory(t, 'memory');
   const { close } = await makeLargeStore(dir);
   await close();
   const exporter = makeSwingStoreExporter(dir);

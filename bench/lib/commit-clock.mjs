@@ -1,4 +1,4 @@
-/** Measures the time of an implementation's commits, most of which is waiting for the disk. */
+/** Measures the time of an implementation's commits, which mostly wait for the disk. */
 
 export const makeCommitClock = hostStorage => {
   let nanoseconds = 0n;

@@ -139,7 +139,7 @@ const spoilExport = (plain, below) => {
   return spoiled;
 };
 
-/** An archive of two modules, one of which has an alias. */
+/** An archive of two modules. One of them has an alias. */
 const mapOf = () => ({
   tags: [],
   entry: { compartment: 'a', module: './i.js' },

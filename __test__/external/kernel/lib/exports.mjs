@@ -5,7 +5,7 @@ import { sides } from '../../../support/external/sides.mjs';
 
 const modes = ['operational', 'replay', 'archival', 'debug'];
 
-/** Checks that the scenario left all the data that is to be compared. */
+/** Checks that the scenario left all the data for the comparison. */
 const checkScenario = (checks, exported) => {
   const names = exported.debug.artifacts.map(([artifact]) => artifact);
   const count = type => names.filter(artifact => artifact.startsWith(`${type}.`)).length;
