@@ -306,3 +306,55 @@ test.serial('buffer: all of a stream, or somewhat more than the most', async t =
   t.deepEqual(await lengthOf(9, 5, 5, 5, 5), [10, 2]);
   t.deepEqual(await lengthOf(0, 0, 0, 1, 1), [1, 3]);
 });
+
+/** A sink that can also read from a source. */
+const makeFillingSink = log => ({
+  ...makeSink(log),
+  async fill(source) {
+    const part = await source.next();
+    log.push(`fill ${part}`);
+    return part === undefined ? undefined : true;
+  },
+});
+
+test.serial('drain: a sink reads an untouched stream of the addon directly from its source', async t => {
+  const log = [];
+  const stream = chunks(makeSource(log, ['a', 'b']));
+  await drain(stream, makeFillingSink(log), () => log.push('read'));
+  const fills = ['next a', 'fill a', 'flush', 'next b', 'fill b', 'flush', 'next undefined', 'fill undefined'];
+  t.deepEqual(
+    log.filter(entry => entry !== 'flushed'),
+    [...fills, 'close', 'read', 'finish'],
+  );
+  t.deepEqual(await stream.next(), { value: undefined, done: true });
+});
+
+test.serial('drain: a stream of the addon that was read or changed keeps its own chunks', async t => {
+  const read = chunks(makeSource([], ['a', 'b']));
+  await read.next();
+  const changed = chunks(makeSource([], ['a']));
+  changed.next = async () => ({ value: undefined, done: true });
+  const log = [];
+  await drain(read, makeFillingSink(log));
+  await drain(changed, makeFillingSink(log));
+  t.deepEqual(
+    log.filter(entry => entry !== 'flushed'),
+    ['add b', 'flush', 'finish', 'finish'],
+  );
+});
+
+test.serial('drain: a source that fails, or a store that closes meanwhile', async t => {
+  const check = noteUnhandled(t);
+  const log = [];
+  const failing = chunks(makeSource(log, [Error('lost')]));
+  await t.throwsAsync(drain(failing, makeFillingSink(log)), { message: 'lost' });
+  t.deepEqual(log.splice(0), ['next Error: lost', 'close', 'abandon', 'abandoned']);
+  const checkOpen = () => {
+    throw Error('it is closed');
+  };
+  await t.throwsAsync(drain(chunks(makeSource(log, ['a']), checkOpen), makeFillingSink(log)), {
+    message: 'it is closed',
+  });
+  t.deepEqual(log, ['next a', 'fill a', 'close', 'abandon', 'abandoned']);
+  await check();
+});

@@ -17,6 +17,49 @@ const iteratorOver = stream => {
   return Reflect.apply(makeIterator, source, []);
 };
 
+/** The native source of each stream that `chunks` has made, and whether the stream has been read from. */
+const origins = new WeakMap();
+
+/** The origin of a stream that nobody has read from or changed; otherwise `undefined`. */
+const unreadOrigin = stream => {
+  const origin = origins.get(stream);
+  return origin && !origin.isRead && Reflect.ownKeys(stream).length === 0 ? origin : undefined;
+};
+
+/**
+ * Makes a reader that passes a stream's chunks to a native sink, one for each call of `feed`. `feed` resolves to whether to
+ * flush the sink, or to `undefined` at the end. `close` ends the stream.
+ *
+ * @param {Parameters<typeof iteratorOver>[0]} stream
+ * @param {any} sink
+ */
+const makeFeeder = (stream, sink) => {
+  const iterator = iteratorOver(stream);
+  const origin = unreadOrigin(stream);
+  if (origin) {
+    // The chunks stay outside of V8, which frees large buffers late.
+    const { source, checkOpen } = origin;
+    return {
+      async feed() {
+        const isEnough = await sink.fill(source);
+        checkOpen();
+        return isEnough;
+      },
+      close() {
+        source.close();
+        return iterator.return();
+      },
+    };
+  }
+  return {
+    async feed() {
+      const { value, done } = await iterator.next();
+      return done ? undefined : sink.add(await value);
+    },
+    close: () => iterator.return?.(),
+  };
+};
+
 /**
  * Passes every chunk of a caller's stream to a native sink, which processes them on another thread. Reads the next chunks
  * meanwhile, but no faster than the sink processes them.
@@ -31,28 +74,28 @@ const iteratorOver = stream => {
  * @param {() => void} [whenRead] called once the stream was read to its end
  */
 const drain = async (stream, sink, whenRead) => {
-  let iterator;
+  let feeder;
   let flushing;
   try {
-    iterator = iteratorOver(stream);
+    feeder = makeFeeder(stream, sink);
     for (;;) {
-      const { value, done } = await iterator.next();
-      if (done) break;
-      if (sink.add(await value)) {
+      const isEnough = await feeder.feed();
+      if (isEnough === undefined) break;
+      if (isEnough) {
         await flushing;
         flushing = sink.flush();
         // Awaited later; this prevents an unhandled rejection until then.
         flushing.catch(() => {});
       }
     }
-    await iterator.return?.();
+    await feeder.close();
     whenRead?.();
     await flushing;
     await sink.finish();
   } catch (error) {
     // Not awaited: a failed stream may never answer.
-    Promise.resolve(iterator)
-      .then(failed => failed?.return?.())
+    Promise.resolve(feeder)
+      .then(failed => failed?.close())
       .catch(() => {});
     await Promise.allSettled([flushing]);
     await sink.abandon();
@@ -60,14 +103,9 @@ const drain = async (stream, sink, whenRead) => {
   }
 };
 
-/**
- * Yields the chunks that a native source reads on another thread, one chunk ahead of the consumer. Closes the source at
- * the end, and when the consumer stops early.
- *
- * @param {any} source
- * @param {() => void} [checkOpen] throws if no further chunk may be yielded
- */
-async function* chunks(source, checkOpen = () => {}) {
+async function* generateChunks(origin) {
+  const { source, checkOpen } = origin;
+  origin.isRead = true;
   try {
     let ahead = source.next();
     for (;;) {
@@ -83,6 +121,20 @@ async function* chunks(source, checkOpen = () => {}) {
     source.close();
   }
 }
+
+/**
+ * Makes an async generator of the chunks that a native source reads on another thread, one chunk ahead of the consumer. It
+ * closes the source at the end, and when the consumer stops early.
+ *
+ * @param {any} source
+ * @param {() => void} [checkOpen] throws if no further chunk may be yielded
+ */
+const chunks = (source, checkOpen = () => {}) => {
+  const origin = { source, checkOpen, isRead: false };
+  const stream = generateChunks(origin);
+  origins.set(stream, origin);
+  return stream;
+};
 
 /**
  * Collects a stream's chunks into one buffer. Stops reading once it has more than `most` bytes; what it returns is then

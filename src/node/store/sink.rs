@@ -1,6 +1,7 @@
 //! Sinks: receive the bytes of a caller's stream, and compress, check or store them on another thread.
 //!
-//! `add` copies a chunk. When it returns true, JavaScript calls `flush`, which returns a promise, and
+//! `add` copies a chunk, and `fill` reads one from a source of the addon, without making a JavaScript
+//! buffer of it: V8 frees these late. When they return true, JavaScript calls `flush`, which returns a promise, and
 //! waits for the promise of the previous flush. So at most two batches are in memory, and the stream
 //! is read no faster than it is processed. While the other thread is idle, a smaller batch is flushed.
 
@@ -9,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use napi::sys;
 
-use super::database;
+use super::{database, source};
 use crate::node::raw::{Call, Function, Reply, Value, add_functions, new_object, tie};
 use crate::store::error::{Error, Result};
 use crate::store::gzip::{Compressed, Compressor};
@@ -75,6 +76,7 @@ pub struct Sink {
 
 const METHODS: &[Function<Sink>] = &[
     ("add", add),
+    ("fill", fill),
     ("flush", flush),
     ("finish", finish),
     ("abandon", abandon),
@@ -148,6 +150,17 @@ impl Sink {
         std::mem::replace(&mut *lock(&self.pending), spare)
     }
 
+    /// Whether a batch of this size is large enough to flush.
+    fn is_enough(&self, bytes: usize) -> bool {
+        let chunk_bytes = limits().chunk_bytes;
+        let enough = if self.is_busy.load(Ordering::Acquire) {
+            chunk_bytes
+        } else {
+            chunk_bytes / 4
+        };
+        bytes >= enough
+    }
+
     /// Processes a batch.
     fn drain(&self, mut batch: Vec<u8>) -> Result<()> {
         let result = self.process(&batch);
@@ -202,13 +215,22 @@ fn add(call: &Call<'_, Sink>) -> Result<Reply> {
             .ok_or(Error::NotBytes { stream: "a stream" })?;
         pending.extend_from_slice(&crate::store::encoding::wtf8::for_hash(&text));
     }
-    let chunk_bytes = limits().chunk_bytes;
-    let enough = if call.target.is_busy.load(Ordering::Acquire) {
-        chunk_bytes
-    } else {
-        chunk_bytes / 4
-    };
-    Ok(Value::Bool(pending.len() >= enough).into())
+    Ok(Value::Bool(call.target.is_enough(pending.len())).into())
+}
+
+/// `fill(source)`: reads the next chunk of a source on another thread. Returns a promise of whether to
+/// flush; `undefined` at the end of the source.
+fn fill(call: &Call<'_, Sink>) -> Result<Reply> {
+    let source = source::argument(call, 0)?;
+    let sink = call.target.clone();
+    call.promise(move || {
+        let Some(chunk) = source.next_bytes()? else {
+            return Ok(Value::Undefined);
+        };
+        let mut pending = lock(&sink.pending);
+        pending.extend_from_slice(&chunk);
+        Ok(Value::Bool(sink.is_enough(pending.len())))
+    })
 }
 
 /// `flush()`: processes the pending bytes. Returns a promise.

@@ -3,14 +3,22 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use napi::sys;
+
 use super::packed::{Packed, packed_run};
-use crate::node::raw::{Call, Function, Reply, Value, functions};
+use crate::node::raw::{Call, Function, Reply, Value, add_functions, new_object, tie};
 use crate::store::error::{Error, Result};
 use crate::store::gzip::Decompressor;
 use crate::store::history::ItemsReader;
 use crate::store::substores::span_reader::SpanReader;
 use crate::store::tasks::lock;
 use crate::store::transfer::exporter::{Artifact, ExportRecords, Exporter};
+
+/// The type tag of JavaScript objects with a [`Source`].
+const TAG: sys::napi_type_tag = sys::napi_type_tag {
+    lower: 0x7377_696e_672d_7374,
+    upper: 0x6f72_652d_7372_6365,
+};
 
 /// Where chunks come from.
 pub enum Origin {
@@ -44,7 +52,16 @@ pub fn make<T: 'static>(call: &Call<'_, T>, origin: Origin) -> Result<Reply> {
         origin: Mutex::new(origin),
         closed: AtomicBool::new(false),
     });
-    functions(call.env(), &source, METHODS).map(Reply::Js)
+    let object = new_object(call.env())?;
+    tie(call.env(), object, &source, &TAG)?;
+    add_functions(call.env(), object, &source, METHODS)?;
+    Ok(Reply::Js(object))
+}
+
+/// The source in an argument.
+pub fn argument<T: 'static>(call: &Call<'_, T>, index: usize) -> Result<Arc<Source>> {
+    call.target_of::<Source>(index, &TAG)
+        .ok_or_else(|| Error::Internal("not a source".into()))
 }
 
 /// The next batch of export records, as alternating keys and values; `None` at the end.
@@ -68,6 +85,18 @@ pub fn pairs(records: Vec<(Vec<u8>, Vec<u8>)>) -> Value {
 }
 
 impl Source {
+    /// The next chunk of bytes; `None` at the end.
+    ///
+    /// # Errors
+    /// Those of reading; [`Error::Internal`] for a source of records or items.
+    pub fn next_bytes(&self) -> Result<Option<Vec<u8>>> {
+        match self.next()? {
+            Value::Bytes(bytes) => Ok(Some(bytes)),
+            Value::Undefined => Ok(None),
+            _ => Err(Error::Internal("the source has no bytes".into())),
+        }
+    }
+
     fn next(&self) -> Result<Value> {
         let mut origin = lock::lock_sound(&self.origin)?;
         if self.closed.load(Ordering::Acquire) {
