@@ -1,5 +1,6 @@
 /** All phases, in the order in which they run. Each is the file of its name in `../phases`. */
 export const phaseNames = [
+  'kernel-trace',
   'kv-get',
   'kv-set',
   'crank-mix',
@@ -43,6 +44,8 @@ export const phaseNames = [
  * @property {number} goal the ratio to the reference's speed that ours must reach
  * @property {Record<string, number | { fixed: number }>} sizes of the input and of the work
  * @property {string} unit the operation that is repeated
+ * @property {Record<string, number>} [parts] figures of `run`, in seconds, to compare one by one, each with its own goal;
+ *   0 for none
  * @property {boolean} [stalls] whether to measure stalls of the event loop, too
  * @property {string} [needs] a function that ours must have; without it the phase is skipped
  * @property {Input} [input]

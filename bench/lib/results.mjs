@@ -1,5 +1,5 @@
 /** Presents results as a table with notes. */
-import { both, megabytes, milliseconds, seconds, times } from './format.mjs';
+import { both, duration, megabytes, milliseconds, seconds, times } from './format.mjs';
 
 /** The longest acceptable stall of the event loop, in seconds. */
 const stallTarget = 0.05;
@@ -56,6 +56,12 @@ const compressionNotes = ({ name, figures }) =>
       );
     });
 
+const partNotes = ({ name, parts = [] }) =>
+  parts.map(({ part, goal, ours, reference, ratio }) => {
+    const toReach = goal === 0 ? '' : `, ${times(goal)} ${ratio >= goal ? 'reached' : 'missed'}`;
+    return `${name}, ${part}: ${duration(reference)} / ${duration(ours)}, ${times(ratio)}${toReach}`;
+  });
+
 const limitNote = ({ name, limit }) => {
   const { what, sha256 } = limit;
   const also =
@@ -71,6 +77,7 @@ const stallNotes = results =>
 /** Makes the notes below the table. */
 export const resultNotes = results => [
   ...results.filter(({ skipped }) => skipped).map(({ name, skipped }) => `${name} was not run: ${skipped}`),
+  ...results.flatMap(partNotes),
   ...results.flatMap(compressionNotes),
   ...stallNotes(results),
   ...results.filter(({ limit }) => limit).map(limitNote),

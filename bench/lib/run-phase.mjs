@@ -4,7 +4,7 @@ import { ours, reference } from './implementations.mjs';
 import { runLimit } from './limits.mjs';
 import { runChild } from './process.mjs';
 import { resolveSizes } from './sizes.mjs';
-import { compare, summarize, summarizeLimit } from './statistics.mjs';
+import { compare, compareParts, summarize, summarizeLimit } from './statistics.mjs';
 
 /** Throws unless all runs had the same result. */
 const insistSameWork = (name, runs) => {
@@ -111,7 +111,10 @@ export const makeRunner = (workspace, { runs, scale, implementations, real, limi
       result.figures[implementation] = done[implementation][0].more;
     }
     if (measureLimit) result.limit = summarizeLimit(phase.limit.what, limitRuns, result[ours]);
-    if (implementations.length === 2) result.comparison = compare(done[ours], done[reference]);
+    if (implementations.length === 2) {
+      result.comparison = compare(done[ours], done[reference]);
+      if (phase.parts) result.parts = compareParts(phase.parts, done[ours], done[reference]);
+    }
     return result;
   };
 };

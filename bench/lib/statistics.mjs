@@ -6,6 +6,12 @@ export const median = numbers => {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 };
 
+/** The smallest number that is not below `percent` percent of all. */
+export const percentile = (numbers, percent) => {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil((sorted.length * percent) / 100) - 1)];
+};
+
 const figureOf = (pick, runs, figure) =>
   runs.every(run => typeof run[figure] === 'number') ? pick(runs.map(run => run[figure])) : undefined;
 
@@ -28,6 +34,13 @@ export const summarize = runs => ({
     'commit',
   ),
 });
+
+/** The times of the named parts of a phase, and the ratios of the reference's to ours. A goal of 0 means none. */
+export const compareParts = (goals, ours, reference) =>
+  Object.entries(goals).map(([part, goal]) => {
+    const [our, their] = [ours, reference].map(runs => median(runs.map(({ more }) => more[part])));
+    return { part, goal, ours: our, reference: their, ratio: their / our };
+  });
 
 /** The least cost of the work, and the ratio of our time to it. */
 export const summarizeLimit = (what, runs, ours) => {

@@ -1,0 +1,108 @@
+/**
+ * Repeats the calls that a real kernel made of its store: 142 blocks with nine vats, two upgrades, one termination and 27
+ * heap snapshots. `../data/README.md` describes the recording.
+ */
+import { readFileSync } from 'node:fs';
+import { brotliDecompressSync } from 'node:zlib';
+import { makeChecksum, makeExportChecksum } from '../lib/checksum.mjs';
+import { chunksOf } from '../lib/directory.mjs';
+import { makeHeapImage } from '../lib/heap-image.mjs';
+import { percentile } from '../lib/statistics.mjs';
+
+export const name = 'kernel-trace';
+export const goal = 9;
+export const stalls = true;
+// 27 images of 10 to 13 MB at scale 1.
+export const sizes = { imagePercent: 100 };
+export const unit = 'block';
+/** Parts of the work, each with the ratio to reach. */
+export const parts = { calls: 7, images: 0, 'median block': 7, '99th percentile of blocks': 10 };
+
+const traceFile = new URL('../data/kernel-trace.jsonl.br', import.meta.url);
+
+/** @returns {[string, ...any[]][]} functions with their arguments */
+const readTrace = () =>
+  brotliDecompressSync(readFileSync(traceFile))
+    .toString()
+    .trimEnd()
+    .split('\n')
+    .map(line => JSON.parse(line));
+
+/** The first letter of a recorded function's name says where it is. */
+const makeCalls = ({ kernelStorage, hostStorage }) => {
+  const { kvStore, transcriptStore, snapStore, bundleStore } = kernelStorage;
+  const places = { h: hostStorage.kvStore, t: transcriptStore, s: snapStore, b: bundleStore, c: kernelStorage };
+  return fn => {
+    const [first, second] = fn.split('.');
+    return second === undefined ? kvStore[first] : places[first][second];
+  };
+};
+
+const isImage = fn => fn === 's.saveSnapshot';
+const seconds = nanoseconds => Number(nanoseconds) / 1e9;
+
+export const run = async ({ api, store, sizes: { imagePercent }, measure }) => {
+  const { exported, exportCallback } = makeExportChecksum();
+  const storage = api.initSwingStore(store, { exportCallback });
+  const { kernelStorage, hostStorage } = storage;
+  const callOf = makeCalls(storage);
+  const recorded = readTrace();
+  const lengths = recorded.filter(([fn]) => isImage(fn)).map(call => Math.round((call[3] * imagePercent) / 100));
+  const image = makeHeapImage(1, Math.max(...lengths));
+  const trace = recorded.map(([fn, ...args]) => {
+    // `null` stands for an absent argument.
+    const given = args.map(arg => arg ?? undefined);
+    // The recording has the length of the image instead of its stream.
+    if (isImage(fn)) given[2] = image.subarray(0, lengths.shift());
+    return [fn, fn === 'commit' ? undefined : callOf(fn), given];
+  });
+  const answers = makeChecksum();
+  const blocks = [];
+  const times = { calls: 0n, images: 0n, commits: 0n };
+  await measure(async () => {
+    // Times of consecutive calls of one kind are measured together: a clock for each call would cost as much as the call.
+    let kind = 'calls';
+    let began = process.hrtime.bigint();
+    let blockBegan = began;
+    const switchTo = next => {
+      const now = process.hrtime.bigint();
+      times[kind] += now - began;
+      [kind, began] = [next, now];
+    };
+    for (const [fn, call, args] of trace) {
+      if (fn === 'commit') {
+        switchTo('commits');
+        await hostStorage.commit();
+        switchTo('calls');
+        blocks.push(seconds(began - blockBegan));
+        blockBegan = began;
+      } else if (isImage(fn)) {
+        const [vatID, position, bytes] = args;
+        switchTo('images');
+        const { hash } = await call(vatID, position, chunksOf(bytes));
+        switchTo('calls');
+        answers.add(hash);
+      } else if (fn === 't.readSpan') {
+        for (const item of call(...args)) answers.add(item);
+      } else {
+        const answer = call(...args);
+        const value = answer instanceof Promise ? await answer : answer;
+        if (typeof value === 'string') answers.add(value);
+      }
+    }
+    switchTo('calls');
+  });
+  const activityhash = kernelStorage.getActivityhash();
+  await hostStorage.close();
+  return {
+    work: { activityhash, exported: exported.result(), answers: answers.result() },
+    units: blocks.length,
+    figures: {
+      calls: seconds(times.calls),
+      images: seconds(times.images),
+      commit: seconds(times.commits),
+      'median block': percentile(blocks, 50),
+      '99th percentile of blocks': percentile(blocks, 99),
+    },
+  };
+};
