@@ -20,7 +20,7 @@ const USAGE: &str = "Usage: limits OPERATION …
   replay DATABASE PLAN     run a plan's statements in turn, each prepared once
   open DATABASE PLAN       the same, opening and closing the database for each statement
   copy FROM TO NAMES       copy files of a directory; NAMES is a file with a name a line
-  deflate FILE…            compress with libdeflate at level 6
+  deflate FILE…            compress with libdeflate at level 1
   inflate REPEAT FILE…     decompress gzip files so many times";
 
 pub type Outcome<T> = Result<T, Box<dyn Error>>;

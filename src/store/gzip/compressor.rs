@@ -185,7 +185,7 @@ impl Line {
 
     fn compress_here(&mut self, block: &mut Vec<u8>) -> Result<()> {
         self.encoder
-            .get_or_insert_with(Encoder::new)
+            .get_or_insert_with(Encoder::for_images)
             .append(block, &mut self.file)?;
         block.clear();
         Ok(())
@@ -211,7 +211,7 @@ impl Line {
 
 /// Compresses blocks until the queue is closed.
 fn help(queue: &Queue) {
-    let mut encoder = Encoder::new();
+    let mut encoder = Encoder::for_images();
     let next = || {
         let queue = lock::lock(queue);
         queue.recv()

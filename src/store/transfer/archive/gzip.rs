@@ -19,7 +19,7 @@ impl GzipFile {
     pub(super) fn new(file: ArchiveFile) -> GzipFile {
         GzipFile {
             file,
-            encoder: Encoder::new(),
+            encoder: Encoder::for_archives(),
             block: Vec::new(),
             member: Vec::new(),
             block_bytes: limits().gzip_block_bytes.max(1),
