@@ -9,7 +9,7 @@ import { tokensOf } from './rust-text.mjs';
 /** What decides whether a store is correct, in the order in which it is worth the time. */
 export const areas = {
   buffer: ['src/store/database/write_buffer'],
-  crank: ['src/store/substores/crank.rs'],
+  crank: ['src/store/substores/crank.rs', 'src/store/substores/crank_state.rs'],
   kv: ['src/store/substores/kv.rs'],
   transcripts: ['src/store/substores/transcripts.rs'],
   prune: ['src/store/maintenance/prune.rs'],

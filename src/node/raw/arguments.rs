@@ -8,7 +8,8 @@ use std::sync::Arc;
 use napi::sys;
 use serde::de::DeserializeOwned;
 
-use super::{Call, check};
+use super::call::Call;
+use super::values::check;
 use crate::store::database::tool_statement::SqlValue;
 use crate::store::encoding::wtf8::{from_utf16, has_replacement};
 use crate::store::error::{Class, Error, Result};

@@ -10,7 +10,8 @@ use std::ptr;
 
 use napi::sys;
 
-use super::{Call, Reply, Value, property, set_property, to_js};
+use super::call::{Call, Reply};
+use super::values::{Value, check, property, set_property, to_js};
 use crate::store::error::{Class, Detail, Error, Result};
 
 thread_local! {
@@ -220,7 +221,7 @@ fn syntax_error(env: sys::napi_env, text: &[u8]) -> Option<sys::napi_value> {
 
 fn global(env: sys::napi_env) -> Result<sys::napi_value> {
     let mut global = ptr::null_mut();
-    super::check(
+    check(
         // SAFETY: a place for the result.
         unsafe { sys::napi_get_global(env, &mut global) },
         "finding the global object",
@@ -234,7 +235,7 @@ fn new_instance(
     arguments: &[sys::napi_value],
 ) -> Result<sys::napi_value> {
     let mut instance = ptr::null_mut();
-    super::check(
+    check(
         // SAFETY: values of this environment with their number, and a place for the result.
         unsafe {
             sys::napi_new_instance(

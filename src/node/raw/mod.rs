@@ -9,6 +9,7 @@
 #![allow(unsafe_code)]
 
 mod arguments;
+mod call;
 pub(crate) mod errors;
 pub(crate) mod shared;
 mod values;
@@ -23,40 +24,10 @@ use napi::{Env, JsDeferred, JsValue, sys};
 
 use crate::node::threads;
 use crate::store::error::{Error, Result};
+use call::MAX_ARGUMENTS;
+pub use call::{Body, Call, Function, Reply};
 pub(crate) use values::check;
-pub use values::{Value, array, new_object, property, set_property, text_to_js, to_js};
-
-/// The maximum number of arguments of a function.
-const MAX_ARGUMENTS: usize = 8;
-
-/// The result of a callback.
-pub enum Reply {
-    /// A value to convert.
-    Value(Value),
-    /// A JavaScript value.
-    Js(sys::napi_value),
-}
-
-impl From<Value> for Reply {
-    fn from(value: Value) -> Reply {
-        Reply::Value(value)
-    }
-}
-
-/// The body of a callback.
-pub type Body<T> = fn(&Call<'_, T>) -> Result<Reply>;
-
-/// A function of an object: its name and its body.
-pub type Function<T> = (&'static str, Body<T>);
-
-/// One call of a function that belongs to a `T`.
-pub struct Call<'a, T> {
-    env: sys::napi_env,
-    arguments: [sys::napi_value; MAX_ARGUMENTS],
-    count: usize,
-    /// The object that the function belongs to.
-    pub target: &'a Arc<T>,
-}
+pub use values::{Value, array, new_object, set_property, text_to_js, to_js};
 
 /// The data of a JavaScript function.
 struct Slot<T> {
@@ -236,11 +207,6 @@ pub fn tie<T: 'static>(
 }
 
 impl<T: 'static> Call<'_, T> {
-    /// The environment of the call.
-    pub fn env(&self) -> sys::napi_env {
-        self.env
-    }
-
     /// Makes an array of values by calling the function in an argument, which returns its arguments as
     /// an array. This one call costs less than setting each element.
     ///

@@ -15,23 +15,27 @@
 //! | `write_buffer/external_commits.rs` | noticing commits of other connections |
 //! | `write_buffer/plain_tables.rs` | whether SQLite can refuse a buffered row |
 //! | `next_key.rs` | the next key of the `kvStore` table |
-//! | `open_readers.rs` | saving items for open span readers |
-//! | `span_view.rs` | read transactions for span readers |
+//! | `open_readers.rs` | saving items for open span readers, and views for them |
 //! | `store_check.rs` | checks of tables, columns and declarations |
 //! | `staging.rs` | moving the file of an import into place |
-//! | `tool_statement.rs` | SQL of tools |
+//! | `tool_sql.rs` | SQL of tools |
 //!
-//! Each sub-store adds the queries of its tables (`substores/kv.rs` and its siblings).
+//! Each sub-store adds the queries of its tables (`substores/kv.rs` and its siblings). The types
+//! that a database consists of do not use [`Database`]: `connection.rs`, `tool_statement.rs`,
+//! `write_buffer/buffer.rs`, `reader_state.rs`, `span_view.rs` and `saved_items.rs`.
 
 pub(crate) mod cache_signal;
+pub(crate) mod connection;
 pub(crate) mod hints;
 pub(crate) mod item_changes;
+pub(crate) mod item_source;
 pub(crate) mod key_prefetch;
 pub(crate) mod locate;
 pub(crate) mod next_key;
 pub(crate) mod open_readers;
 pub(crate) mod pinned_read;
 pub(crate) mod read_view;
+pub(crate) mod reader_state;
 pub(crate) mod saved_items;
 pub(crate) mod schema;
 pub(crate) mod schema_check;
@@ -41,73 +45,31 @@ pub(crate) mod sql_text;
 pub(crate) mod staging;
 pub(crate) mod store_check;
 pub(crate) mod swap_file;
+pub(crate) mod tool_sql;
 pub(crate) mod tool_statement;
 pub(crate) mod wal_version;
 pub(crate) mod write_buffer;
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, Weak};
-use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::limits::Limit;
-use rusqlite::{CachedStatement, Connection, OpenFlags, Params};
-
-use write_buffer::Buffer;
+use rusqlite::{CachedStatement, Connection, Params};
 
 use crate::store::error::{Error, Result};
-use crate::store::fs::{open, open_files};
-use crate::store::tasks::limits::{Limits, limits};
 use crate::store::tasks::lock;
 use crate::store::tasks::lock::{Faultable, WatchedGuard};
 use cache_signal::CacheSignal;
-use open_readers::ReaderState;
+use connection::OpenConnection;
+pub use connection::{DEFAULT_BUSY_TIMEOUT, Location, OpenOptions};
 use pinned_read::PinnedRead;
-use saved_items::SavedItems;
+use reader_state::ReaderState;
+use saved_items::SharedItems;
 use schema::Part;
-use span_view::{IdleSpanView, SpanView};
-use tool_statement::Statement;
-
-/// How long a writer waits for another connection's lock. better-sqlite3 uses the same timeout.
-pub const DEFAULT_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Capacity of the statement cache. It exceeds the number of different statements that a store
-/// uses.
-const STATEMENT_CACHE: usize = 128;
-
-/// Which database to open.
-#[derive(Debug, Clone)]
-pub enum Location {
-    /// A file.
-    File(PathBuf),
-    /// A new, empty database in memory.
-    Memory,
-    /// A database in memory with the bytes that [`Database::serialize`] returned.
-    Serialized(Vec<u8>),
-}
-
-/// Options for opening a database.
-#[derive(Debug, Clone)]
-pub struct OpenOptions {
-    /// Refuse every write.
-    pub readonly: bool,
-    /// Fail if the file does not exist, instead of creating it.
-    pub must_exist: bool,
-    /// How long to wait for the lock of another connection.
-    pub busy_timeout: Duration,
-}
-
-impl Default for OpenOptions {
-    fn default() -> Self {
-        OpenOptions {
-            readonly: false,
-            must_exist: false,
-            busy_timeout: DEFAULT_BUSY_TIMEOUT,
-        }
-    }
-}
+use span_view::SpanViews;
+use tool_statement::ToolConnection;
+use write_buffer::buffer::Buffer;
 
 /// Whether the state of a database is consistent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -122,18 +84,12 @@ pub(crate) enum Trust {
     Faulted,
 }
 
-/// A database connection with its write buffer, tool statements and span readers. The module
+/// A database connection with its write buffer and span readers. The module
 /// documentation lists where its methods are.
 pub struct Database {
-    /// Statements of tools. They are dropped before their connection.
-    pub(crate) statements: HashMap<u32, Statement>,
-    pub(crate) next_statement: u32,
     pub(crate) readers: RefCell<Vec<Weak<Mutex<ReaderState>>>>,
-    /// The views of span readers; some may have ended.
-    pub(crate) views: RefCell<Vec<Weak<SpanView>>>,
-    pub(crate) idle_span_view: Arc<IdleSpanView>,
-    /// Items saved for span readers, if there are any.
-    pub(crate) saved_items: RefCell<Weak<SavedItems>>,
+    pub(crate) views: SpanViews,
+    pub(crate) saved_items: SharedItems,
     /// Whether the file is in a hidden directory, where no other connection opens it.
     pub(crate) is_staged: bool,
     pub(crate) buffer: RefCell<Buffer>,
@@ -141,7 +97,8 @@ pub struct Database {
     pub(crate) pinned_read: Cell<PinnedRead>,
     /// Whether the state in memory and the open transaction are consistent.
     pub(crate) trust: Cell<Trust>,
-    pub(crate) connection: Option<Connection>,
+    /// `None` after it was closed.
+    pub(crate) connection: Option<ToolConnection>,
     pub(crate) location: Location,
 }
 
@@ -180,67 +137,26 @@ impl SharedDatabase {
 
 impl Database {
     pub(crate) fn open(location: Location, options: &OpenOptions) -> Result<Database> {
-        let mut flags = OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        if options.readonly {
-            flags |= OpenFlags::SQLITE_OPEN_READ_ONLY;
-        } else {
-            flags |= OpenFlags::SQLITE_OPEN_READ_WRITE;
-            if !options.must_exist {
-                flags |= OpenFlags::SQLITE_OPEN_CREATE;
-            }
-        }
-        let mut connection = match &location {
-            Location::File(path) => {
-                if !parent(path).exists() {
-                    return Err(Error::NoSuchDirectory);
-                }
-                open::check_database(path)?;
-                open_files::open(path, || {
-                    Connection::open_with_flags(path, flags)
-                        .map_err(|error| open_error(error, path))
-                })?
-            }
-            Location::Memory | Location::Serialized(_) => Connection::open_in_memory()?,
+        let opened = connection::open(&location, options)?;
+        let location = match location {
+            Location::Serialized(_) => Location::Memory,
+            other => other,
         };
-        // An empty database has zero bytes, and SQLite fails to allocate a copy of them.
-        if let Location::Serialized(bytes) = &location
-            && !bytes.is_empty()
-        {
-            connection.deserialize_read_exact(
-                "main",
-                bytes.as_slice(),
-                bytes.len(),
-                options.readonly,
-            )?;
-        }
-        connection.busy_timeout(options.busy_timeout)?;
-        schema_check::guard(&connection)?;
-        Ok(Database::from_connection(
-            connection,
-            match location {
-                Location::Serialized(_) => Location::Memory,
-                other => other,
-            },
-        ))
+        Ok(Database::from_connection(opened, location))
     }
 
     /// Creates a database over an open connection.
-    pub(crate) fn from_connection(connection: Connection, location: Location) -> Database {
-        connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
-        limit_lengths(&connection);
+    pub(crate) fn from_connection(connection: OpenConnection, location: Location) -> Database {
         Database {
-            statements: HashMap::new(),
-            next_statement: 0,
             readers: RefCell::default(),
-            views: RefCell::default(),
-            idle_span_view: Arc::default(),
-            saved_items: RefCell::default(),
+            views: SpanViews::default(),
+            saved_items: SharedItems::default(),
             is_staged: false,
             buffer: RefCell::default(),
             signal: Arc::default(),
             pinned_read: Cell::default(),
             trust: Cell::default(),
-            connection: Some(connection),
+            connection: Some(ToolConnection::new(connection)),
             location,
         }
     }
@@ -251,7 +167,7 @@ impl Database {
     /// [`Error::DatabaseClosed`] after [`Database::close`]; [`Error::PinnedReadLost`];
     /// [`Error::Faulted`].
     pub fn connection(&self) -> Result<&Connection> {
-        let connection = self.connection.as_ref().ok_or(Error::DatabaseClosed)?;
+        let connection = self.connection.as_deref().ok_or(Error::DatabaseClosed)?;
         if self.trust.get() == Trust::Faulted {
             return Err(Error::Faulted);
         }
@@ -274,8 +190,9 @@ impl Database {
 
     /// Pins the connection to the commit that its open read transaction sees.
     pub(crate) fn pin_read(&self) {
-        let version = self.peek_value("PRAGMA data_version", []).ok().flatten();
-        self.pinned_read.set(PinnedRead::Fixed(version));
+        let connection = self.connection();
+        let pinned = connection.map_or(PinnedRead::Fixed(None), PinnedRead::now);
+        self.pinned_read.set(pinned);
     }
 
     /// Unpins the connection, and ends its read transaction unless SQLite already has.
@@ -284,11 +201,7 @@ impl Database {
     /// [`Error::DatabaseClosed`]; SQLite's errors.
     pub(crate) fn unpin_read(&self) -> Result<()> {
         self.pinned_read.set(PinnedRead::Any);
-        let connection = self.connection()?;
-        if connection.is_autocommit() {
-            return Ok(());
-        }
-        self.execute("ROLLBACK")
+        connection::end_transaction(self.connection()?)
     }
 
     /// Invalidates cached values if another connection may have committed since they were read.
@@ -541,7 +454,7 @@ impl Database {
     pub fn serialize(&mut self) -> Result<Vec<u8>> {
         self.flush_all()?;
         let connection = self.connection.as_mut().ok_or(Error::DatabaseClosed)?;
-        Ok(connection.serialize("main")?.to_vec())
+        connection.serialize()
     }
 
     /// Closes the database. Uncommitted writes are lost, and statements and readers fail from now
@@ -550,76 +463,6 @@ impl Database {
         self.end_readers();
         self.transaction_lost();
         self.signal.close();
-        self.statements.clear();
-        if let Some(connection) = self.connection.take() {
-            // SQLite refuses to close only while statements are open, and all are finalized. If it
-            // refuses nevertheless, dropping the connection closes it.
-            drop(connection.close());
-            self.forget_file();
-        }
-    }
-
-    /// Records that a connection to a file was closed.
-    pub(crate) fn forget_file(&self) {
-        if self.file().is_some() {
-            open_files::forget();
-        }
-    }
-}
-
-impl Drop for Database {
-    fn drop(&mut self) {
-        // Statements must be finalized before their connection closes.
-        self.statements.clear();
-        if self.connection.take().is_some() {
-            self.forget_file();
-        }
-    }
-}
-
-/// Converts an error of opening a file to SQLite's own, without the path that rusqlite appends, as
-/// the reference reports it.
-pub(crate) fn open_error(error: rusqlite::Error, path: &Path) -> Error {
-    let error = match error {
-        // The message consists of the path alone.
-        rusqlite::Error::SqliteFailure(failure, Some(message)) if Path::new(&message) == path => {
-            rusqlite::Error::SqliteFailure(failure, None)
-        }
-        other => other,
-    };
-    match Error::from(error) {
-        Error::Sqlite {
-            code,
-            message,
-            system,
-        } => {
-            let suffix = format!(": {}", path.display());
-            Error::Sqlite {
-                code,
-                system,
-                message: message.trim_end_matches(&suffix).to_owned(),
-            }
-        }
-        other => other,
-    }
-}
-
-/// Limits the lengths of strings, blobs, rows and SQL text as better-sqlite3 does: the reference
-/// cannot read longer ones.
-fn limit_lengths(connection: &Connection) {
-    let set = |limit, length: usize| {
-        let length = i32::try_from(length).unwrap_or(i32::MAX);
-        // Fails only for an unknown limit.
-        drop(connection.set_limit(limit, length));
-    };
-    set(Limit::SQLITE_LIMIT_LENGTH, limits().value_bytes);
-    set(Limit::SQLITE_LIMIT_SQL_LENGTH, Limits::DEFAULT.value_bytes);
-}
-
-/// The parent directory of a file.
-fn parent(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
+        self.connection = None;
     }
 }

@@ -18,6 +18,14 @@ pub(crate) enum PinnedRead {
     Fixed(Option<i64>),
 }
 
+impl PinnedRead {
+    /// The commit that the connection's open read transaction sees.
+    pub(crate) fn now(connection: &Connection) -> PinnedRead {
+        let version = connection.query_row("PRAGMA data_version", [], |row| row.get(0));
+        PinnedRead::Fixed(version.ok())
+    }
+}
+
 /// Makes sure that the connection is in a transaction that sees the pinned commit.
 ///
 /// # Errors

@@ -15,11 +15,12 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::connection::{OpenConnection, open_error};
 use super::hints::WithFile;
 use super::locate::{explain, find_file};
 use super::schema::Part;
 use super::wal_version::{WalVersion, is_in_wal_mode};
-use super::{DEFAULT_BUSY_TIMEOUT, Database, Location, open_error, schema_check};
+use super::{DEFAULT_BUSY_TIMEOUT, Database, Location, schema_check};
 use crate::store::error::{Error, Result};
 use crate::store::fs::sidecar::sidecar;
 use crate::store::fs::{open, open_files};
@@ -91,7 +92,10 @@ impl ReadView {
             connection.progress_handler(STEPS, Some(ended))?;
         }
         begin_at_same_commit(&mut connections, monitor)?;
-        let over = |connection| Database::from_connection(connection, Location::File(file.clone()));
+        let over = |connection| {
+            let connection = OpenConnection::new(connection, true);
+            Database::from_connection(connection, Location::File(file.clone()))
+        };
         Ok(ReadView {
             connections: connections.into_iter().map(over).collect(),
         })

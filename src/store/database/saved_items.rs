@@ -4,7 +4,8 @@
 //! in memory and the rest in an unnamed file, and reuses the space of deleted rows. All readers of
 //! a store share one such database, and items that several readers need are saved once.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::cell::RefCell;
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use rusqlite::{Connection, params};
 
@@ -14,6 +15,35 @@ use crate::store::tasks::lock;
 
 /// A temporary database of saved items.
 pub(crate) struct SavedItems(Mutex<Connection>);
+
+/// The temporary database that all readers of a store share. It exists while it has items.
+#[derive(Default)]
+pub(crate) struct SharedItems(RefCell<Weak<SavedItems>>);
+
+impl SharedItems {
+    /// The temporary database, which is created if there is none.
+    ///
+    /// # Errors
+    /// SQLite's errors.
+    pub(crate) fn get(&self) -> Result<Arc<SavedItems>> {
+        if let Some(items) = self.existing() {
+            return Ok(items);
+        }
+        let items = SavedItems::new()?;
+        self.0.replace(Arc::downgrade(&items));
+        Ok(items)
+    }
+
+    /// The temporary database, if there is one.
+    pub(crate) fn existing(&self) -> Option<Arc<SavedItems>> {
+        self.0.borrow().upgrade()
+    }
+
+    /// Uses another temporary database from now on.
+    pub(crate) fn forget(&self) {
+        self.0.replace(Weak::new());
+    }
+}
 
 /// The saved items of one range of positions. Dropping the last reference deletes them.
 pub(crate) struct SavedRange {

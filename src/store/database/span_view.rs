@@ -7,15 +7,18 @@
 //!
 //! A view keeps SQLite's log from restarting at its beginning. It ends with its last reader. If the
 //! log grows too much meanwhile, because a reader was abandoned, the database saves the readers'
-//! unread items and ends the view (see [`Database::bound_log`]).
+//! unread items and ends the view (`Database::bound_log`).
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
-use rusqlite::TransactionState;
+use rusqlite::{Connection, TransactionState};
 
+use super::connection::{self, Location, OpenConnection, OpenOptions};
+use super::item_source::{self, ItemSource};
+use super::pinned_read::{self, PinnedRead};
 use super::wal_version::{WalVersion, is_in_wal_mode};
-use super::{Database, Location, OpenOptions};
 use crate::store::error::{Error, Result};
 use crate::store::tasks::limits::page_cache_kib;
 use crate::store::tasks::lock;
@@ -25,10 +28,11 @@ const ATTEMPTS: usize = 50;
 
 /// A state of the store that does not change.
 pub(crate) struct SpanView {
-    /// `None` only during drop.
-    db: Mutex<Option<Database>>,
+    /// `None` while it is used elsewhere, and during drop.
+    connection: Mutex<Option<OpenConnection>>,
     /// The commit that it sees.
     version: WalVersion,
+    pub(super) pinned_read: PinnedRead,
     /// Length of the log when the view began, in bytes.
     log_bytes: u64,
     idle: Arc<IdleSpanView>,
@@ -37,11 +41,11 @@ pub(crate) struct SpanView {
 /// An idle connection of an ended view, kept for the next one. Opening a connection takes 0.2 ms;
 /// beginning a transaction on an open one takes 0.01 ms.
 #[derive(Default)]
-pub(crate) struct IdleSpanView(Mutex<Idle>);
+struct IdleSpanView(Mutex<Idle>);
 
 #[derive(Default)]
 struct Idle {
-    connection: Option<Database>,
+    connection: Option<OpenConnection>,
     is_closed: bool,
 }
 
@@ -49,25 +53,12 @@ impl IdleSpanView {
     fn lock(&self) -> MutexGuard<'_, Idle> {
         lock::lock(&self.0)
     }
-
-    /// Closes the idle connection.
-    pub(crate) fn clear(&self) {
-        let connection = self.lock().connection.take();
-        drop(connection);
-    }
-
-    /// Closes the idle connection, and keeps none from now on.
-    pub(crate) fn close(&self) {
-        self.lock().is_closed = true;
-        self.clear();
-    }
 }
 
 impl SpanView {
-    /// Locks the view's database for one operation.
-    pub(crate) fn with<T>(&self, ask: impl FnOnce(&Database) -> Result<T>) -> Result<T> {
-        let db = lock::lock(&self.db);
-        ask(db.as_ref().ok_or(Error::DatabaseClosed)?)
+    /// Locks the view's connection for one operation.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Option<OpenConnection>> {
+        lock::lock(&self.connection)
     }
 
     /// Growth of the log since the view began, in bytes.
@@ -76,48 +67,65 @@ impl SpanView {
     }
 }
 
+impl ItemSource for SpanView {
+    fn read_items(
+        &self,
+        vat_id: &[u8],
+        start_pos: i64,
+        end_pos: i64,
+        take: &mut dyn FnMut(i64, &[u8]) -> bool,
+    ) -> Result<bool> {
+        let connection = self.lock();
+        let connection = connection.as_ref().ok_or(Error::DatabaseClosed)?;
+        pinned_read::check(self.pinned_read, connection)?;
+        item_source::read_items(connection, vat_id, start_pos, end_pos, take)
+    }
+}
+
 impl Drop for SpanView {
     fn drop(&mut self) {
-        let db = lock::waited(self.db.get_mut());
-        let Some(db) = db.take() else {
+        let connection = lock::waited(self.connection.get_mut());
+        let Some(connection) = connection.take() else {
             return;
         };
-        let ended = db.unpin_read();
+        let ended = connection::end_transaction(&connection);
         let mut idle = self.idle.lock();
         if ended.is_ok() && !idle.is_closed && idle.connection.is_none() {
-            idle.connection = Some(db);
+            idle.connection = Some(connection);
         }
     }
 }
 
-impl Database {
-    /// A view of the last commit. `None` if none is possible or needed: in memory, without a WAL,
-    /// for a staged database, or in a transaction that may see an older commit.
-    pub(crate) fn span_view(&self) -> Option<Arc<SpanView>> {
-        if !self.is_shared_file() {
+/// The views of one store.
+#[derive(Default)]
+pub(crate) struct SpanViews {
+    /// Some may have ended.
+    views: RefCell<Vec<Weak<SpanView>>>,
+    idle: Arc<IdleSpanView>,
+}
+
+impl SpanViews {
+    /// A view of the last commit of the file that `own` has open. `None` if none is possible:
+    /// without a WAL, or in a transaction that may see an older commit.
+    pub(crate) fn last_commit(&self, own: &Connection) -> Option<Arc<SpanView>> {
+        let state = own.transaction_state(Some("main")).ok()?;
+        if state == TransactionState::Read && !own.is_autocommit() {
             return None;
         }
-        let connection = self.connection().ok()?;
-        let state = connection.transaction_state(Some("main")).ok()?;
-        if state == TransactionState::Read && self.in_transaction() {
-            return None;
-        }
-        if !is_in_wal_mode(connection) {
+        if !is_in_wal_mode(own) {
             return None;
         }
         // SQLite's absolute path, which is valid even if the process has changed its working
         // directory.
-        let path = PathBuf::from(connection.path()?);
-        // After a read, the WAL index exists.
-        self.peek_value::<i64>("SELECT 1 FROM sqlite_schema LIMIT 1", [])
-            .ok()?;
+        let path = PathBuf::from(own.path()?);
+        read_schema(own)?;
         let last = self.views.borrow().iter().rev().find_map(Weak::upgrade);
         if let Some(view) = last
-            && WalVersion::read(self.connection().ok()?) == Some(view.version)
+            && WalVersion::read(own) == Some(view.version)
         {
             return Some(view);
         }
-        let view = Arc::new(self.new_view(&path)?);
+        let view = Arc::new(self.new_view(own, &path)?);
         let mut views = self.views.borrow_mut();
         views.retain(|view| view.strong_count() > 0);
         views.push(Arc::downgrade(&view));
@@ -125,59 +133,92 @@ impl Database {
         Some(view)
     }
 
-    fn new_view(&self, path: &Path) -> Option<SpanView> {
-        let idle = self.idle_span_view.lock().connection.take();
-        let db = match idle {
-            Some(db) => db,
-            None => {
-                let options = OpenOptions {
-                    readonly: true,
-                    must_exist: true,
-                    ..OpenOptions::default()
-                };
-                let db = Database::open(Location::File(path.to_owned()), &options).ok()?;
-                db.execute(&format!("PRAGMA cache_size=-{}", page_cache_kib::SPAN_VIEW))
-                    .ok()?;
-                db
-            }
+    fn new_view(&self, own: &Connection, path: &Path) -> Option<SpanView> {
+        let idle = self.idle.lock().connection.take();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => open(path).ok()?,
         };
-        let clock = |db: &Database| WalVersion::read(db.connection().ok()?);
         for _ in 0..ATTEMPTS {
-            let before = clock(self)?;
-            db.execute("BEGIN").ok()?;
-            db.peek_value::<i64>("SELECT 1 FROM sqlite_schema LIMIT 1", [])
-                .ok()?;
-            if !is_in_wal_mode(db.connection().ok()?) {
+            let before = WalVersion::read(own)?;
+            connection.execute_batch("BEGIN").ok()?;
+            read_schema(&connection)?;
+            if !is_in_wal_mode(&connection) {
                 return None;
             }
             // Both connections see the same log, so they have the same file open, and nobody has
             // committed meanwhile.
-            if clock(&db) == Some(before) && clock(self) == Some(before) {
-                db.pin_read();
+            let is_same = |connection| WalVersion::read(connection) == Some(before);
+            if is_same(&connection) && is_same(own) {
                 return Some(SpanView {
-                    db: Mutex::new(Some(db)),
+                    pinned_read: PinnedRead::now(&connection),
+                    log_bytes: log_bytes(&connection),
+                    connection: Mutex::new(Some(connection)),
                     version: before,
-                    log_bytes: log_bytes(path),
-                    idle: self.idle_span_view.clone(),
+                    idle: self.idle.clone(),
                 });
             }
-            db.execute("ROLLBACK").ok()?;
+            connection.execute_batch("ROLLBACK").ok()?;
         }
         None
     }
 
-    /// Length of the log, in bytes.
-    pub(crate) fn log_bytes(&self) -> u64 {
-        let path = self
-            .connection()
-            .ok()
-            .and_then(|connection| connection.path());
-        path.map_or(0, |path| log_bytes(Path::new(path)))
+    /// Whether all views have ended.
+    pub(crate) fn is_empty(&self) -> bool {
+        let mut views = self.views.borrow_mut();
+        views.retain(|view| view.strong_count() > 0);
+        views.is_empty()
+    }
+
+    /// The number of views that have not ended.
+    #[cfg(test)]
+    pub(crate) fn count(&self) -> usize {
+        let views = self.views.borrow();
+        views.iter().filter(|view| view.strong_count() > 0).count()
+    }
+
+    /// Closes the idle connection.
+    pub(crate) fn close_idle(&self) {
+        let connection = self.idle.lock().connection.take();
+        drop(connection);
+    }
+
+    /// Forgets all views, which have no readers any more, and closes the idle connection.
+    pub(crate) fn clear(&self) {
+        self.views.borrow_mut().clear();
+        self.close_idle();
+    }
+
+    /// Like [`SpanViews::clear`], and keeps no connection from now on.
+    pub(crate) fn close(&self) {
+        self.idle.lock().is_closed = true;
+        self.clear();
     }
 }
 
-fn log_bytes(path: &Path) -> u64 {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    std::fs::metadata(log).map_or(0, |log| log.len())
+fn open(path: &Path) -> Result<OpenConnection> {
+    let options = OpenOptions {
+        readonly: true,
+        must_exist: true,
+        ..OpenOptions::default()
+    };
+    let connection = connection::open(&Location::File(path.to_owned()), &options)?;
+    let cache = format!("PRAGMA cache_size=-{}", page_cache_kib::SPAN_VIEW);
+    connection.execute_batch(&cache)?;
+    Ok(connection)
+}
+
+/// Reads from the file. After a read, the WAL index exists.
+fn read_schema(connection: &Connection) -> Option<()> {
+    let sql = "SELECT 1 FROM sqlite_schema LIMIT 1";
+    let mut statement = connection.prepare_cached(sql).ok()?;
+    statement.exists([]).ok().map(drop)
+}
+
+/// Length of the log, in bytes.
+pub(crate) fn log_bytes(connection: &Connection) -> u64 {
+    let Some(path) = connection.path() else {
+        return 0;
+    };
+    std::fs::metadata(format!("{path}-wal")).map_or(0, |log| log.len())
 }

@@ -11,6 +11,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use super::locate::{FILE_NAME, file_in_directory};
 use super::swap_file::swap_file;
+use super::tool_statement::ToolConnection;
 use super::{Database, Location, OpenOptions, SharedDatabase};
 use crate::store::error::{Error, Result};
 use crate::store::fs::flush::Flusher;
@@ -285,12 +286,10 @@ impl Database {
         }
         self.check_can_reopen().map_err(MoveError::Before)?;
         self.save_readers();
-        let sql = self.take_statements();
+        let closed = self.connection.take();
+        let statements = closed.as_ref().map(ToolConnection::texts);
+        drop(closed);
         let from = self.location.clone();
-        if let Some(connection) = self.connection.take() {
-            drop(connection.close());
-            self.forget_file();
-        }
         let moved = move_it();
         self.is_staged = moved.is_err();
         let location = match moved {
@@ -301,7 +300,10 @@ impl Database {
             self.connection = fresh.connection.take();
             self.location = fresh.location.clone();
             self.set_unsafe_fast_mode(fast)?;
-            self.restore_statements(sql)
+            match (statements, &mut self.connection) {
+                (Some(statements), Some(connection)) => connection.restore(statements),
+                _ => Ok(()),
+            }
         });
         match (moved, opened) {
             (Err(error), _) => Err(MoveError::Before(error)),

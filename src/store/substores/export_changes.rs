@@ -2,11 +2,24 @@
 
 use std::sync::Arc;
 
-use super::ChangeTarget;
+use serde::Deserialize;
+
 use crate::store::database::Database;
 use crate::store::error::Result;
 use crate::store::records::change::{ExportChange, Exports};
 use crate::store::records::names::RECORD_PREFIX;
+
+/// Where a store records changes of its export data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ChangeTarget {
+    /// Nowhere: changes are dropped.
+    Discard,
+    /// In the `pendingExports` table, for [`Store::end_crank`](super::Store::end_crank) and [`Store::commit`](super::Store::commit) to return.
+    PendingExports,
+    /// In a list, for [`Store::take_export_changes`](super::Store::take_export_changes).
+    List,
+}
 
 /// Records changes of the export data where [`ChangeTarget`] says.
 pub(crate) struct ExportChanges {

@@ -24,6 +24,7 @@
 
 pub(crate) mod bundles;
 pub(crate) mod crank;
+pub(crate) mod crank_state;
 pub(crate) mod delivery;
 pub(crate) mod export_changes;
 pub(crate) mod kernel_keys;
@@ -41,6 +42,7 @@ use super::database::schema::Part;
 use super::database::{Database, Location, OpenOptions, SharedDatabase};
 use super::error::{Error, Result};
 use super::tasks::lock;
+pub use export_changes::ChangeTarget;
 
 /// Who starts the transactions that a store writes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -50,18 +52,6 @@ pub enum Transactions {
     Own,
     /// The caller, who created the store over its own database.
     Callers,
-}
-
-/// Where a store records changes of its export data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum ChangeTarget {
-    /// Nowhere: changes are dropped.
-    Discard,
-    /// In the `pendingExports` table, for [`Store::end_crank`] and [`Store::commit`] to return.
-    PendingExports,
-    /// In a list, for [`Store::take_export_changes`].
-    List,
 }
 
 /// How a store behaves.
@@ -100,7 +90,7 @@ pub struct Store {
     export_changes: export_changes::ExportChanges,
     keep_snapshots: bool,
     keep_transcripts: bool,
-    crank: crank::Crank,
+    crank: crank_state::Crank,
     trace: Option<trace::Trace>,
     open: bool,
 }
@@ -134,7 +124,7 @@ impl Store {
             export_changes: export_changes::ExportChanges::new(options.change_target),
             keep_snapshots: options.keep_snapshots,
             keep_transcripts: options.keep_transcripts,
-            crank: crank::Crank::default(),
+            crank: crank_state::Crank::default(),
             trace,
             open: true,
         })

@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use crate::store::database::open_readers::{ReaderState, Saving, Source};
+use crate::store::database::reader_state::{ReaderState, Source};
 use crate::store::database::span_view::SpanView;
 use crate::store::database::{Database, SharedDatabase};
 use crate::store::error::{Error, Result};
@@ -65,8 +65,7 @@ impl SpanReader {
         match view {
             Some(view) if !state.exhausted => state.source = Source::View(view),
             None if !db.in_transaction() && db.is_shared_file() => {
-                let mut saving = Saving::new(db);
-                state.save_rest(&mut saving);
+                state.save_rest(&mut db.saving());
             }
             _ => {}
         }
@@ -193,7 +192,7 @@ impl SpanReader {
         if !state.has_items() {
             state.fetched.clear();
             state.read = 0;
-            state.fetch(&db, limits().item_batch_bytes)?;
+            state.fetch(&*db, limits().item_batch_bytes)?;
         }
         Ok(state)
     }
@@ -203,6 +202,7 @@ impl SpanReader {
 mod tests {
     use super::*;
     use crate::store::database::locate::file_in_directory;
+    use crate::store::database::span_view::log_bytes;
     use crate::store::database::{Location, OpenOptions};
     use crate::store::substores::{Store, StoreOptions};
 
@@ -243,14 +243,12 @@ mod tests {
 
     /// The number of items saved for readers; `None` if nothing is saved.
     fn saved(store: &Store) -> Option<i64> {
-        let items = store.database().lock().saved_items.borrow().upgrade()?;
+        let items = store.database().lock().saved_items.existing()?;
         Some(items.count())
     }
 
     fn views(store: &Store) -> usize {
-        let db = store.database().lock();
-        let views = db.views.borrow();
-        views.iter().filter(|view| view.strong_count() > 0).count()
+        store.database().lock().views.count()
     }
 
     fn take_back(store: &mut Store) {
@@ -375,7 +373,7 @@ mod tests {
             blocks += 1;
             assert!(blocks < 200);
         }
-        let log = store.database().lock().log_bytes();
+        let log = log_bytes(store.database().lock().connection().unwrap());
         let limit = limits().pinned_log_bytes as u64;
         assert!((limit..limit + (8 << 20)).contains(&log), "{log}");
         assert_eq!(saved(&store), Some(300));

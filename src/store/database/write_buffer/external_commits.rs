@@ -1,6 +1,6 @@
 //! Detects commits of other connections.
 
-use super::ExternalCommits;
+use super::buffer::ExternalCommits;
 use crate::store::database::Database;
 use crate::store::database::wal_version::{WalVersion, is_in_wal_mode};
 

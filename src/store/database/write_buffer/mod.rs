@@ -1,7 +1,7 @@
 //! Writes that have not reached SQLite yet.
 //!
 //! A kernel overwrites a few keys repeatedly, records every change of its export data, and sets
-//! savepoints that it rarely rolls back to. A [`Buffer`] keeps these in memory and writes the
+//! savepoints that it rarely rolls back to. A [`Buffer`](buffer::Buffer) keeps these in memory and writes the
 //! result to SQLite: at a commit, when the buffer is full, and before SQL reads the buffered
 //! tables. Savepoints, too, are created in SQL only before a write to SQLite. Until then, a
 //! rollback concerns only memory.
@@ -17,19 +17,18 @@
 //! A rollback to a savepoint undoes SQL's writes if the savepoint was created there. The undo maps
 //! restore the buffer, including entries that were buffered at the savepoint and flushed since.
 
+pub(crate) mod buffer;
 mod external_commits;
 mod pending_exports;
 mod plain_tables;
 mod savepoints;
 pub(crate) mod undo_map;
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use rusqlite::params;
 
-use super::item_changes::ItemChanges;
-use super::key_prefetch::KeyPrefetch;
 use super::sql_text::SqlText;
 use super::wal_version::WalVersion;
 use super::{Database, Trust};
@@ -37,141 +36,11 @@ use crate::store::error::{Error, Result};
 use crate::store::records::names::RECORD_PREFIX;
 use crate::store::records::span::Span;
 use crate::store::tasks::limits::limits;
-use undo_map::{Size, UndoMap};
-
-use savepoints::Savepoint;
-
-/// A value; `None` for a deletion.
-type Written = Option<Arc<[u8]>>;
-
-impl Size for Written {
-    fn bytes(&self) -> usize {
-        self.as_deref().map_or(0, <[u8]>::len)
-    }
-}
-
-/// A vat's current span, and whether it differs from SQL's row.
-#[derive(Debug, Clone)]
-pub(crate) struct BufferedSpan {
-    pub(crate) span: Span,
-    pub(crate) is_dirty: bool,
-}
-
-impl Size for BufferedSpan {
-    fn bytes(&self) -> usize {
-        self.span.hash.len()
-    }
-}
-
-/// Limit of the pending exports, as a multiple of the limit of the entries. The host receives all
-/// pending exports at the end of the crank, and they share their values with entries.
-const PENDING_SHARE: usize = 8;
-
-/// How to detect commits of other connections.
-#[derive(Debug, Clone, Copy, Default)]
-enum ExternalCommits {
-    /// Not determined yet.
-    #[default]
-    Unknown,
-    /// Other connections cannot commit.
-    None,
-    /// By the WAL index, whose last header was this.
-    Wal(WalVersion),
-    /// Commits cannot be detected.
-    Unnoticed,
-}
-
-/// The writes of a store that SQLite has not received.
-#[derive(Default)]
-pub(crate) struct Buffer {
-    /// Whether writes are buffered.
-    is_on: bool,
-    /// Whether a transaction is open according to our own calls. SQLite ends a transaction by
-    /// itself on certain failures.
-    in_transaction: bool,
-    /// Whether entries may be written later: the transaction holds the write lock, and the tables
-    /// are plain. A transaction that a tool began may not have the lock yet, and may fail to get
-    /// it.
-    may_defer: bool,
-    kv: UndoMap<Written>,
-    /// Memory limit of `kv`, and of its undo log, in bytes.
-    kv_limit: usize,
-    pending: UndoMap<Written>,
-    /// Whether the table may contain pending exports, too.
-    pending_in_table: bool,
-    /// For each batch of exports that was taken and may not have been delivered: a flag to set if
-    /// it is rolled back, and the number of savepoints at the time.
-    taken_exports: Vec<(Weak<AtomicBool>, usize)>,
-    spans: UndoMap<BufferedSpan>,
-    /// The savepoints, oldest first, and how many of them exist in SQL.
-    savepoints: Vec<Savepoint>,
-    savepoints_in_sql: usize,
-    /// Whether, since the first savepoint, something was written that the undo maps do not contain.
-    has_unlogged_writes: bool,
-    /// Whether to flush before setting the next savepoint; see [`Database::set_savepoint`].
-    flushes_before_mark: bool,
-    pub(crate) prefetch: KeyPrefetch,
-    pub(crate) item_changes: ItemChanges,
-    external_commits: ExternalCommits,
-    /// SQLite's data version when the transaction began.
-    data_version: Option<i64>,
-    /// SQLite's data version when the schema was last checked.
-    schema_version: Option<i64>,
-    /// Whether the journal mode is WAL; `None` if unknown.
-    is_wal: Option<bool>,
-    /// Whether SQLite accepts every row that is not too long; `None` if unknown.
-    has_plain_tables: Option<bool>,
-    /// Whether there is no journal, so SQL cannot roll back.
-    is_without_journal: bool,
-}
+use buffer::{BufferedSpan, ExternalCommits};
 
 const UPSERT: &str = "INSERT INTO kvStore (key, value) VALUES (?, ?)
                       ON CONFLICT DO UPDATE SET value = excluded.value";
 const DELETE: &str = "DELETE FROM kvStore WHERE key = ?";
-
-impl Buffer {
-    /// The buffered value or deletion of a key.
-    pub(crate) fn kv(&self, key: &[u8]) -> Option<Option<&[u8]>> {
-        self.kv.get(key).map(Option::as_deref)
-    }
-
-    /// The first buffered key after `previous` that has a value. `None` if more than `limit`
-    /// deleted keys precede it.
-    pub(crate) fn key_after(&self, previous: &[u8], limit: usize) -> Option<Option<Vec<u8>>> {
-        let mut keys = self.kv.after(previous);
-        for _ in 0..=limit {
-            match keys.next() {
-                Some((key, Some(_))) => return Some(Some(key.to_vec())),
-                Some((_, None)) => {}
-                None => return Some(None),
-            }
-        }
-        None
-    }
-
-    /// Revokes the exports that were taken with more than this many savepoints.
-    fn revoke_taken_exports(&mut self, savepoints: usize) {
-        self.taken_exports.retain(|(is_revoked, savepoint_count)| {
-            let is_undone = *savepoint_count > savepoints;
-            if let Some(is_revoked) = is_revoked.upgrade().filter(|_| is_undone) {
-                is_revoked.store(true, Ordering::Release);
-            }
-            !is_undone
-        });
-    }
-
-    /// Clears the buffer at the end of the transaction.
-    fn end_transaction(&mut self) {
-        self.in_transaction = false;
-        self.may_defer = false;
-        self.kv.clear();
-        self.flushes_before_mark = false;
-        self.pending.clear();
-        self.spans.clear();
-        self.item_changes.clear();
-        self.release_savepoints_from(0);
-    }
-}
 
 impl Database {
     /// Enables buffering. For a store that begins its own transactions over a writable database.
@@ -425,10 +294,15 @@ impl Database {
     pub(crate) fn checked<T>(&self, result: rusqlite::Result<T>) -> Result<T> {
         result.map_err(|error| {
             let error = Error::from(error);
-            self.notice_damage(&error);
-            self.notice_lost_transaction();
+            self.notice_failure(&error);
             error
         })
+    }
+
+    /// Checks whether SQLite has rolled the transaction back, or cannot roll it back any more.
+    pub(crate) fn notice_failure(&self, error: &Error) {
+        self.notice_damage(error);
+        self.notice_lost_transaction();
     }
 
     /// Checks whether a failure left changes that cannot be rolled back. Without a journal, not
@@ -468,7 +342,8 @@ impl Database {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::buffer::{PENDING_SHARE, Written};
+    use super::undo_map::UndoMap;
     use crate::store::substores::{Store, StoreOptions};
 
     fn changes(store: &Store) -> i64 {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::params;
 
-use super::PENDING_SHARE;
+use super::buffer::PENDING_SHARE;
 use super::plain_tables::fits;
 use crate::store::database::Database;
 use crate::store::database::sql_text::SqlText;

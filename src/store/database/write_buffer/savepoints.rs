@@ -5,7 +5,7 @@
 //! rollback to one of the crank's, that savepoint stays on the stack, as in SQL, so that a tool's
 //! `ROLLBACK TO` finds the same state. All savepoints end with the crank.
 
-use super::{Buffer, PENDING_SHARE};
+use super::buffer::{PENDING_SHARE, Savepoint};
 use crate::store::database::{Database, Trust};
 use crate::store::error::Result;
 
@@ -13,77 +13,9 @@ use crate::store::error::Result;
 /// from JavaScript's cache, takes 1 µs. For more keys, reading the needed values again is faster.
 const MAX_REPORTED_KEYS: usize = 1000;
 
-/// How many entries that were already in SQL a rollback may restore to the buffer before the next
-/// savepoint flushes them.
-const MAX_RESTORED: usize = 100;
-
 /// Number of savepoints whose statements are cached. The statements of a crank with hundreds of
 /// savepoints would evict all others.
 const MAX_CACHED: usize = 8;
-
-/// The purpose of a savepoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Savepoint {
-    /// The crank's savepoint with this ordinal.
-    Crank(usize),
-    /// A call in progress, which is rolled back if it fails.
-    Call,
-}
-
-impl Savepoint {
-    fn name(self) -> String {
-        match self {
-            Savepoint::Crank(ordinal) => format!("t{ordinal}"),
-            Savepoint::Call => "swing_store_call".into(),
-        }
-    }
-}
-
-impl Buffer {
-    fn push_savepoint(&mut self, savepoint: Savepoint) {
-        self.savepoints.push(savepoint);
-        self.kv.mark();
-        self.pending.mark();
-        self.spans.mark();
-        self.item_changes.mark();
-    }
-
-    /// The index of the crank's last savepoint with this ordinal.
-    fn place_of(&self, ordinal: usize) -> Option<usize> {
-        let wanted = Savepoint::Crank(ordinal);
-        self.savepoints.iter().rposition(|found| *found == wanted)
-    }
-
-    /// Whether the crank has savepoints.
-    pub(super) fn has_crank_savepoints(&self) -> bool {
-        matches!(self.savepoints.first(), Some(Savepoint::Crank(_)))
-    }
-
-    /// Releases the savepoint at `place` and later ones, and keeps the writes since.
-    pub(super) fn release_savepoints_from(&mut self, place: usize) {
-        self.savepoints.truncate(place);
-        self.savepoints_in_sql = self.savepoints_in_sql.min(place);
-        self.kv.release_marks_from(place);
-        self.pending.release_marks_from(place);
-        self.spans.release_marks_from(place);
-        self.item_changes.release_marks_from(place);
-        for (_, savepoint_count) in &mut self.taken_exports {
-            *savepoint_count = place.min(*savepoint_count);
-        }
-    }
-
-    /// Rolls the buffer back to the savepoint at `place`. That savepoint stays; later ones are
-    /// removed.
-    fn undo_to(&mut self, place: usize) {
-        let restored =
-            self.kv.undo_to(place) + self.pending.undo_to(place) + self.spans.undo_to(place);
-        self.flushes_before_mark |= restored > MAX_RESTORED;
-        self.item_changes.undo_to(place);
-        self.revoke_taken_exports(place);
-        self.release_savepoints_from(place + 1);
-        self.prefetch.forget();
-    }
-}
 
 impl Database {
     /// Sets the crank's savepoint with this ordinal, for [`Database::roll_back_to_savepoint`].
