@@ -8,7 +8,7 @@ import { runsFor, seed } from '../support/common/settings.mjs';
 
 const { makeBatchIterator } = internal('batch-iterator.js');
 
-/** Batches that come a turn late, or fail, and a note of when they are closed. */
+/** Batches that arrive a turn late or fail, with a log of `close`. */
 const makeSource = batches => {
   const left = [...batches];
   const source = {
@@ -51,7 +51,7 @@ const asGenerator = async function* (source) {
   }
 };
 
-/** What calls at an iterator come to, some of them before the last ones were answered. */
+/** The outcomes of calls of an iterator, some of which are made before earlier ones have settled. */
 const outcomes = async (make, batches, calls) => {
   const source = makeSource(batches);
   const iterator = make(source);
@@ -68,7 +68,7 @@ const outcomes = async (make, batches, calls) => {
         return `${error}`;
       },
     );
-  // A generator that has not begun has nothing to end.
+  // A generator that has not started has nothing to close.
   answers.push(take(iterator.next(), -1));
   for (const [at, [call, waits]] of calls.entries()) {
     if (call === 'close') {
@@ -105,12 +105,12 @@ test('it behaves like an async generator', async t => {
   );
 });
 
-test('while a batch has elements, it answers within one turn', async t => {
+test('while a batch has elements, calls settle within one turn', async t => {
   const source = makeSource([[1, 2, 3], [4]]);
   const iterator = ours(source);
   t.is(iterator[Symbol.asyncIterator](), iterator);
   await iterator.next();
-  // Later calls do not wait for calls that were answered.
+  // Later calls do not wait for settled ones.
   await null;
   await null;
   let answered;
@@ -138,7 +138,7 @@ test('after its end it fetches nothing', async t => {
     t.deepEqual(await iterator.next(), { value: undefined, done: true });
     t.is(source.fetched, 1);
   }
-  // Closed by its owner, it fails once, and then it has ended.
+  // After its owner was closed, it fails once and is then done.
   const source = makeSource([[1, 2, 3]]);
   const iterator = ours(source);
   await iterator.next();

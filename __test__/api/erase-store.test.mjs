@@ -18,7 +18,7 @@ test.after.always(() => fs.rmSync(scratch, { recursive: true, force: true }));
 let made = 0;
 const fresh = () => path.join(scratch, `${(made += 1)}`);
 
-/** A directory with a database, its log, and something else. */
+/** Makes a directory with a database, its log, and another file. */
 const makeStore = (mode = 0o750, fileMode = 0o640) => {
   const dir = fresh();
   fs.mkdirSync(dir);
@@ -31,7 +31,7 @@ const makeStore = (mode = 0o750, fileMode = 0o640) => {
 
 const modeOf = at => fs.statSync(at).mode & 0o7777;
 
-/** Does something while functions of `fs` are others. */
+/** Calls a function while functions of `fs` are replaced. */
 const withFs = (changes, act) => {
   const before = Object.fromEntries(Object.keys(changes).map(name => [name, nodeFs[name]]));
   Object.assign(nodeFs, changes);
@@ -50,7 +50,7 @@ onUnix('a directory', t => {
     eraseStore(dir, false),
   );
   t.false(fs.existsSync(dir));
-  // The database goes before its log does.
+  // The database is removed before its log.
   t.deepEqual(removed, [path.join(path.basename(dir), 'swingstore.sqlite'), path.basename(dir)]);
   t.true(old.directory.isDirectory() && old.file.isFile());
   recreateStorePath(dir, false, old);
@@ -76,7 +76,7 @@ onUnix('a directory without a database, or with something else in its place', t 
   t.is(found.file, undefined);
   t.false(fs.existsSync(strange));
 
-  // A file where the directory should be, and nothing at all.
+  // A file in place of the directory, and paths that do not exist.
   const file = fresh();
   fs.writeFileSync(file, '');
   fs.chmodSync(file, 0o604);
@@ -90,7 +90,7 @@ onUnix('a directory without a database, or with something else in its place', t 
   recreateStorePath(deep, false, {});
   t.true(fs.statSync(deep).isDirectory());
 
-  // A link is erased, and what it leads to stays.
+  // A link is erased, its target is not.
   const target = makeStore();
   const link = fresh();
   fs.symlinkSync(target, link);
@@ -111,11 +111,11 @@ onUnix('a file', t => {
   t.is(modeOf(file), 0o604);
   t.is(fs.statSync(file).size, 0);
   t.deepEqual(eraseStore(fresh(), true), { directory: undefined, file: undefined });
-  // Without anything to restore, SQLite makes the file.
+  // Without attributes to restore, SQLite creates the file.
   const none = fresh();
   recreateStorePath(none, true, {});
   t.false(fs.existsSync(none));
-  // It is not taken from somebody who was quicker.
+  // A file that another process has created meanwhile is not overwritten.
   fs.writeFileSync(none, 'theirs');
   t.throws(() => recreateStorePath(none, true, old), { code: 'EEXIST' });
 });
@@ -130,12 +130,12 @@ onUnix('what SQLite would refuse next to a file is refused before the file is er
     t.true(fs.existsSync(file));
     t.notThrows(() => eraseStore(`${file}-other`, true));
   }
-  // Nobody looks next to a directory.
+  // Files next to a directory are not checked.
   const dir = makeStore();
   fs.mkdirSync(`${dir}-wal`);
   fs.mkdirSync(path.join(dir, 'swingstore.sqlite-journal'));
   t.notThrows(() => eraseStore(dir, false));
-  // What can't be looked at counts as nothing.
+  // A file whose status is unreadable counts as missing.
   const unseen = fresh();
   fs.writeFileSync(unseen, '');
   const lstatSync = () => {
@@ -164,11 +164,11 @@ onUnix('the owner and the group, as far as this user may', t => {
   const own = fs.statSync(scratch);
   const { uid, gid } = own;
   t.deepEqual(changes({ uid, gid, mode: 0o100664 }), [0o664]);
-  // The group comes before the permissions, and the owner after them, since it takes away the right to change them.
+  // The group is set before the permissions, and the owner after them, because only the owner may change permissions.
   t.deepEqual(changes({ uid: uid + 1, gid: gid + 1, mode: 0o100664 }), [[-1, gid + 1], 0o664, [uid + 1, -1]]);
   t.deepEqual(changes({ uid: uid + 1, gid, mode: 0o104755 }), [0o755, [uid + 1, -1]]);
   t.deepEqual(changes({ uid, gid: gid + 1, mode: 0o100600 }), [[-1, gid + 1], 0o600]);
-  // A group that can't be restored does not get what another one had.
+  // If the group can't be restored, the new file's group does not get the permissions of the old group.
   t.deepEqual(changes({ uid, gid: gid + 1, mode: 0o100674 }, ['group']), [[-1, gid + 1], 0o604]);
   t.deepEqual(changes({ uid: uid + 1, gid, mode: 0o100664 }, ['owner']), [0o664, [uid + 1, -1]]);
   t.deepEqual(changes({ uid: uid + 1, gid: gid + 1, mode: 0o100664 }, ['group', 'owner']), [

@@ -26,7 +26,7 @@ const makePrunedStore = async t => {
   return dir;
 };
 
-/** How many files below a directory this process has open, where the system tells. */
+/** The number of files below a directory that this process has open, if the system reports them. */
 const openFiles = dir => {
   if (process.platform !== 'linux') return 0;
   const targets = fs.readdirSync('/proc/self/fd').map(fd => {

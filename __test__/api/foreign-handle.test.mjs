@@ -27,7 +27,7 @@ test('what can be taken over', t => {
   t.throws(() => make(begun), { code, message: /an open transaction/ });
   begun.exec('COMMIT');
   t.notThrows(() => make(begun));
-  // What only looks like a handle, or does not even do that.
+  // Objects that resemble a handle, and other values.
   const methods = {
     prepare: nothing,
     exec: nothing,
@@ -50,7 +50,7 @@ test('what can be taken over', t => {
   t.throws(() => make(closed), { message: /not open/ });
 });
 
-test('its contents move, and what was prepared before fails', t => {
+test('its contents move, and statements prepared before fail', t => {
   const db = new BetterSqlite3();
   db.exec(`CREATE TABLE bundles (bundleID TEXT PRIMARY KEY, bundle BLOB);
     INSERT INTO bundles VALUES ('b1-a', 'zip');
@@ -66,7 +66,7 @@ test('its contents move, and what was prepared before fails', t => {
   for (const statement of before) t.throws(() => statement.get(), { message: /no such table/ });
   t.is(db.prepare('SELECT a FROM seen').pluck().get(), 7);
   db.close();
-  // One without contents.
+  // An empty database.
   const empty = new BetterSqlite3();
   const kvStore = make(empty);
   kvStore.set('key', 'value');

@@ -8,7 +8,7 @@ import test from 'ava';
 
 const root = new URL('../..', import.meta.url);
 
-/** What a program says that reports an error, by the message itself and by the console. */
+/** The message of an error, and the console's output for it, from a program. */
 const report = async (lockdown, store) => {
   const program = `
     import ${JSON.stringify(lockdown)};

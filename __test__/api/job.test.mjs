@@ -6,7 +6,7 @@ import { internal } from '../support/common/internals.mjs';
 
 const { runJob } = internal('job.js');
 
-/** A job whose progress and end are set from outside. */
+/** A job whose progress and end the test sets. */
 const makeJob = () => {
   const job = {
     at: { stage: 'first', done: 0 },
@@ -25,7 +25,7 @@ const makeJob = () => {
 
 const abortError = () => Object.assign(Error('the work was ended'), { code: 'ABORT_ERR' });
 
-/** What a promise is rejected with, which may be anything. */
+/** The value that a promise is rejected with, which need not be an error. */
 const reasonOf = promise =>
   promise.then(
     value => {
@@ -34,7 +34,7 @@ const reasonOf = promise =>
     reason => reason,
   );
 
-/** Waits until something holds, which it does within a few reports. */
+/** Waits until a condition holds; fails after a few reports. */
 const until = async condition => {
   for (let left = 400; !condition(); left -= 1) {
     if (left === 0) throw Error(`it never holds: ${condition}`);
@@ -52,7 +52,7 @@ test('progress is reported when it changes, and at the end', async t => {
   const work = runJob(job, { onProgress }, job.run);
   await until(() => job.asked > 2);
   t.deepEqual(told, [{ stage: 'first', done: 0 }]);
-  // One of several numbers is enough.
+  // A change of one number is reported.
   job.at.done = 1;
   await until(() => told.length === 2);
   job.at.stage = 'second';
@@ -61,7 +61,7 @@ test('progress is reported when it changes, and at the end', async t => {
     { stage: 'first', done: 1 },
     { stage: 'second', done: 1 },
   ]);
-  // What comes between the last look and the end is told before the work has ended.
+  // Progress after the last regular report is reported before the job's promise resolves.
   job.at.done = 2;
   job.end('result');
   t.is(await work, 'result');
@@ -83,8 +83,8 @@ test('without onProgress, progress is not read', async t => {
 
 test("a callback that throws aborts the work, which rejects with the callback's error", async t => {
   for (const [what, end] of Object.entries({
-    'the job hears of it': job => job.fail(abortError()),
-    'it comes too late for the job': job => job.end('result'),
+    'the job is aborted': job => job.fail(abortError()),
+    'the job ends before the abort': job => job.end('result'),
   })) {
     const job = makeJob();
     const failure = { not: 'an error' };
@@ -98,13 +98,13 @@ test("a callback that throws aborts the work, which rejects with the callback's 
     job.at.done = 1;
     const { asked } = job;
     await sleep(120);
-    // It is not asked again, nor told again.
+    // Neither `progress` nor `onProgress` is called again.
     t.deepEqual([job.asked, job.aborted, calls], [asked, 1, 1], what);
     end(job);
     t.is(await reasonOf(work), failure, what);
     t.is(calls, 1);
   }
-  // One that throws `undefined` has failed, too; and the last report may be the one that fails.
+  // Throwing `undefined` is a failure, too; and the last report may fail.
   const job = makeJob();
   const work = runJob(
     job,
@@ -117,7 +117,7 @@ test("a callback that throws aborts the work, which rejects with the callback's 
   );
   job.end('result');
   t.is(await reasonOf(work), undefined);
-  // What the job fails with by itself counts.
+  // An error of the job itself takes precedence.
   const other = makeJob();
   const quiet = runJob(other, { onProgress: () => {} }, other.run);
   other.fail(Error('the disk is full'));
@@ -150,10 +150,10 @@ test("a signal aborts the work, which rejects with the signal's reason", async t
   job.at.done = 5;
   job.fail(abortError());
   t.is(await reasonOf(work), 'enough');
-  // What was done up to there is told.
+  // The progress until the abort is reported.
   t.deepEqual(told.at(-1), { stage: 'first', done: 5 });
 
-  // A signal alone.
+  // A signal without `onProgress`.
   const alone = makeJob();
   const second = new AbortController();
   const ended = runJob(alone, { signal: second.signal }, alone.run);
@@ -163,13 +163,13 @@ test("a signal aborts the work, which rejects with the signal's reason", async t
 });
 
 test('a signal before the start, after the end, or together with a failure', async t => {
-  // Too early: nothing is begun.
+  // Aborted before the start: the job does not start.
   const early = makeJob();
   const run = () => t.fail();
   const work = runJob(early, { signal: AbortSignal.abort('before'), onProgress: () => t.fail() }, run);
   t.is(await reasonOf(work), 'before');
 
-  // Too late: the work is whole. Later still, the job is not troubled any more.
+  // Aborted after the end: the job has succeeded, and is not aborted.
   const late = makeJob();
   const controller = new AbortController();
   const listeners = [];
@@ -188,7 +188,7 @@ test('a signal before the start, after the end, or together with a failure', asy
   t.is(late.aborted, 0);
   t.deepEqual(listeners, ['addEventListener abort true', 'removeEventListener abort']);
 
-  // The job failed by itself before it heard of the signal.
+  // The job fails with its own error after the signal was aborted.
   const failed = makeJob();
   const other = new AbortController();
   const failing = runJob(failed, { signal: other.signal }, failed.run);
@@ -196,7 +196,7 @@ test('a signal before the start, after the end, or together with a failure', asy
   failed.fail(Error('the disk is full'));
   await t.throwsAsync(failing, { message: 'the disk is full' });
 
-  // It was ended, but not by the signal.
+  // The job reports an abort that the signal did not cause.
   const strange = makeJob();
   const ended = runJob(strange, { signal: new AbortController().signal }, strange.run);
   strange.fail(abortError());

@@ -9,16 +9,16 @@ import { subjectIsReference } from '../support/common/settings.mjs';
 
 const check = subjectIsReference ? test.skip : test;
 
-/** Half of what `tiny` gives the cache: what either half of it may take. */
+/** The size of each half of the cache with the limits `tiny`, in bytes. */
 const HALF = 300;
 
-/** What an entry takes beside two bytes for each character. */
+/** The size of an entry in bytes, without the two bytes for each character. */
 const ENTRY = 96;
 
-/** A value with which a key of two characters takes this much. */
+/** A value that makes the entry of a key of two characters this many bytes long. */
 const valueOf = bytes => 'v'.repeat((bytes - ENTRY) / 2 - 2);
 
-/** A cache over values that it reads from `contents`, with lists of what it asked for. */
+/** A cache that reads values from `contents`, with a list of the keys that it read. */
 const makeCache = (contents = {}, { makeKVCache, clearCachesOf } = internal('kv-cache.js')) => {
   useLimits('tiny');
   const { GENERATION, HELD } = internal('cache-signal.js');
@@ -29,9 +29,9 @@ const makeCache = (contents = {}, { makeKVCache, clearCachesOf } = internal('kv-
   };
   const handle = {
     cacheSignal: new Int32Array(3),
-    /** As the addon says it when something else has been written. */
+    /** Signals that another writer has changed the database. */
     changeGeneration: () => (handle.cacheSignal[GENERATION] += 1),
-    /** As the addon says it when the store's own transaction begins or ends. */
+    /** Signals that the store's own transaction has begun or ended. */
     setHeld: isHeld => (handle.cacheSignal[HELD] = isHeld ? 1 : 0),
     refreshed: 0,
     refresh() {
@@ -40,7 +40,7 @@ const makeCache = (contents = {}, { makeKVCache, clearCachesOf } = internal('kv-
   };
   handle.setHeld(true);
   const cache = makeKVCache({ kvGet }, handle);
-  /** Whether a key is answered without the addon. */
+  /** Whether the cache answers for a key without the addon. */
   const knows = key => {
     const before = read.length;
     cache.get(key);
@@ -49,10 +49,10 @@ const makeCache = (contents = {}, { makeKVCache, clearCachesOf } = internal('kv-
   return { ...cache, handle, read, contents, knows, makeAnother: () => makeKVCache({ kvGet }, handle), clearCachesOf };
 };
 
-/** Two such entries fill a half. */
+/** Ten entries; two of them fill a half of the cache. */
 const PAIR = Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`k${i}`, valueOf(HALF / 2)]));
 
-/** Whether a key is still known after these were read. */
+/** Whether a key is still cached after the keys were read in order. */
 const knowsAfter = (contents, keys, key) => {
   const { get, knows } = makeCache(contents);
   for (const each of keys) get(each);
@@ -86,7 +86,7 @@ check('an entry may fill a half, and a larger one is not cached', t => {
   const contents = { k0: valueOf(HALF), k1: valueOf(HALF + 2), k2: valueOf(HALF / 2) };
   t.true(knowsAfter(contents, ['k0'], 'k0'));
   t.false(knowsAfter(contents, ['k1'], 'k1'));
-  // Nor does it push anything out.
+  // It evicts nothing.
   t.true(knowsAfter(contents, ['k2', 'k1', 'k1', 'k1'], 'k2'));
 });
 
@@ -105,7 +105,7 @@ check('a written value is cached and not read from the addon', t => {
   t.deepEqual(read, []);
 });
 
-/** The cache as it is where an old lockdown came first, which knows nothing of `isWellFormed`. */
+/** Loads the cache after an old lockdown, which has removed `isWellFormed`. */
 const withoutIsWellFormed = () => {
   const { isWellFormed } = String.prototype;
   const file = internalFile('kv-cache.js');
@@ -149,7 +149,7 @@ check('the cache is cleared when the addon reports another writer', t => {
   t.is(get('k1'), 'one');
   t.deepEqual(read, ['k0', 'k1', 'k0', 'k1']);
 
-  // A write that comes first is not forgotten with the rest.
+  // If a write notices the change first, the written value stays cached.
   handle.changeGeneration();
   contents.k1 = 'changed';
   set('k0', 'written');
@@ -170,7 +170,7 @@ check('the addon checks for other writers only outside a transaction', t => {
   get('k0');
   get('k0');
   t.is(handle.refreshed, 2);
-  // What it finds counts at once.
+  // A change that `refresh` finds takes effect in the same call.
   const found = makeCache({ k0: 'zero' });
   found.get('k0');
   found.handle.setHeld(false);
@@ -196,6 +196,6 @@ check('single keys can be dropped, and closing the database clears the cache', t
   read.length = 0;
   another.get('k1');
   t.deepEqual(read, ['k1']);
-  // A handle that has no cache is closed like any other.
+  // A handle without a cache is accepted.
   t.notThrows(() => clearCachesOf({}));
 });

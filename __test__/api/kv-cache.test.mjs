@@ -14,7 +14,7 @@ const openStore = () => {
   return { ...store.kernelStorage, ...store.kernelStorage.kvStore, hostStorage: store.hostStorage };
 };
 
-/** Reads other keys, until what was read before is in the older half of the cache. */
+/** Reads other keys, until all earlier entries are in the older half of the cache. */
 const pushOut = ({ get }, count) => {
   for (let i = 0; i < count; i += 1) get(`other.${i}`);
 };

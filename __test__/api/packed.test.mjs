@@ -11,7 +11,7 @@ const { ownCopy } = internal('own-copy.js');
 const NULL = 0xffffffff;
 const ALONE = 0xfffffffe;
 
-/** Packs strings as the addon does; those that are longer than `longest` by themselves. */
+/** Packs strings as the addon does; those longer than `longest` separately. */
 const pack = (strings, longest = 20) => {
   const isAlone = text => text !== null && text.length > longest;
   return [
@@ -51,7 +51,7 @@ test('items are unpacked with their positions', t => {
       const found = all(cut);
       t.deepEqual(found, expected);
       t.true(found.every(item => Object.isFrozen(item)));
-      // It stays at the end.
+      // Further calls return undefined, too.
       t.is(cut(), undefined);
     }),
     { seed, numRuns: runsFor(300) },

@@ -8,14 +8,14 @@ import { internal } from '../support/common/internals.mjs';
 const { buffer, chunks, drain, elements, items } = internal('streams.js');
 const { CLOSED } = internal('cache-signal.js');
 
-/** A promise that is settled from outside. */
+/** A promise with functions that settle it. */
 const makeGate = () => {
   const gate = {};
   gate.promise = new Promise((resolve, reject) => Object.assign(gate, { open: resolve, fail: reject }));
   return gate;
 };
 
-/** A sink that logs its calls; `full` says after which chunks it wants to be flushed, `flush` what a flush does. */
+/** A sink that logs its calls. `full` decides whether `add` of a chunk requests a flush; `flush` runs during a flush. */
 const makeSink = (log, { full = () => true, flush = async () => {} } = {}) => ({
   add(chunk) {
     log.push(`add ${chunk}`);
@@ -55,7 +55,7 @@ const makeStream = (log, parts, { ends = async () => {} } = {}) => {
   };
 };
 
-/** Fails if a promise is rejected while nobody looks. */
+/** Makes a function that fails the test if a rejection was unhandled. */
 const noteUnhandled = t => {
   const unhandled = [];
   const note = reason => unhandled.push(`${reason}`);
@@ -84,7 +84,7 @@ test.serial('drain: reads one chunk ahead of the sink', async t => {
   t.deepEqual(log.splice(0), ['add a', 'flush', 'add b', 'flushed', 'flush', 'add c']);
   gates[1].open();
   await turn();
-  // It has been read to its end, which is told before the rest is worked off; the sink is finished after that.
+  // `whenRead` is called at the end of the stream, before the last flush; the sink is finished after it.
   t.deepEqual(log.splice(0), ['flushed', 'flush', 'return', 'read']);
   gates[2].open();
   await work;
@@ -116,7 +116,7 @@ test.serial('drain: a sink that fails', async t => {
   };
   const work = drain(stream, makeSink(log, { flush }), () => log.push('read'));
   await check();
-  // Nobody has waited for it yet.
+  // The failed flush is not awaited yet.
   t.deepEqual(log, ['add a', 'flush']);
   gate.open();
   await t.throwsAsync(work, { message: 'the disk is full' });
@@ -128,7 +128,7 @@ test.serial('drain: a stream that fails', async t => {
   const check = noteUnhandled(t);
   const log = [];
   const gate = makeGate();
-  // It never says that it has ended.
+  // The stream's `return` never settles.
   const stream = makeStream(log, ['a', Error('lost')], { ends: () => new Promise(() => {}) });
   const work = drain(stream, makeSink(log, { flush: () => gate.promise }), () => log.push('read'));
   const failed = t.throwsAsync(work, { message: 'lost' });
@@ -136,10 +136,10 @@ test.serial('drain: a stream that fails', async t => {
   t.deepEqual(log, ['add a', 'flush', 'return']);
   gate.open();
   await failed;
-  // What the sink is at is waited for, and then taken back, before the failure is told.
+  // The flush is awaited and the sink abandoned before the failure is reported.
   t.deepEqual(log, ['add a', 'flush', 'return', 'flushed', 'abandon', 'abandoned']);
 
-  // That it fails again at its end, and the flush as well, is nobody's business.
+  // Failures of `return` and of the flush are ignored after the stream has failed.
   const ends = async () => {
     throw Error('and lost again');
   };
@@ -208,7 +208,7 @@ test.serial('chunks: reads one chunk ahead, and closes the source', async t => {
   t.deepEqual(await reader.next(), { value: undefined, done: true });
   t.deepEqual(log, ['next a', 'next b', 'next undefined', 'close']);
 
-  // One that is left early.
+  // A consumer that stops early.
   log.length = 0;
   for await (const chunk of chunks(makeSource(log, ['a', Error('lost')]))) {
     t.is(chunk, 'a');
@@ -217,7 +217,7 @@ test.serial('chunks: reads one chunk ahead, and closes the source', async t => {
   }
   t.deepEqual(log, ['next a', 'next Error: lost', 'close']);
 
-  // What failed ahead is told in its turn.
+  // A failure of the chunk read ahead is reported after the chunks before it.
   const failing = chunks(makeSource(log, ['a', Error('lost')]));
   t.is((await failing.next()).value, 'a');
   await t.throwsAsync(failing.next(), { message: 'lost' });
@@ -274,7 +274,7 @@ test.serial('elements and items: yield batch by batch, and close the reader', t 
   }
   t.deepEqual([left.calls, left.closed], [1, 1]);
 
-  // The addon is asked once the database is closed, though there are items left.
+  // Once the database is closed, the addon is called although the batch has items left.
   const signal = new Int32Array(3);
   const closed = makeReader(batches);
   const reading = items(closed, signal);
@@ -287,7 +287,7 @@ test.serial('elements and items: yield batch by batch, and close the reader', t 
   t.is(closed.closed, 1);
 });
 
-test.serial('buffer: all of a stream, or somewhat more than the most', async t => {
+test.serial('buffer: reads a whole stream, or stops after the limit', async t => {
   let read = 0;
   const parts = async function* (...sizes) {
     for (const size of sizes) {

@@ -305,7 +305,7 @@ test('history', async t => {
   t.true(isHard(vats));
   t.like(vats[0], { vatID: 'v1', incarnation: 1, items: 3, spans: 3, snapshots: 2, populatedSnapshots: 2 });
   t.deepEqual(await history.getVat('v1'), vats[0]);
-  // Sizes are measured only if they are wanted; what is known is told then.
+  // Sizes are measured only on request; known sizes are always reported.
   const added = async (ask, ...args) => {
     const fresh = api.openSwingStoreHistory(at('store'));
     const plain = JSON.stringify(await fresh[ask](...args));

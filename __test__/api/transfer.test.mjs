@@ -75,7 +75,7 @@ const exporterOf = ({ records, artifacts }, log = []) => ({
   },
 });
 
-/** How many files below a directory this process has open, where the system tells. */
+/** The number of files below a directory that this process has open, if the system reports them. */
 const openFiles = dir => {
   if (process.platform !== 'linux') return 0;
   const real = fs.realpathSync(dir);
@@ -416,7 +416,7 @@ test('only missing records are added from an export', async t => {
     await store.hostStorage.repairMetadata(exporterOf({ records: [[key, value]], artifacts: [] }, log));
   }
   t.deepEqual(log.filter(line => line === 'close').length, 1 + plain.records.length - 1);
-  // A store that lacks contents is told of.
+  // An incomplete store is reported.
   db.exec('DELETE FROM transcriptItems');
   await t.throwsAsync(store.hostStorage.repairMetadata(exporterOf({ records: [], artifacts: [] }, log)), {
     message: /incomplete/,

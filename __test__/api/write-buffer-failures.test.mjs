@@ -135,7 +135,7 @@ for (const crank of ['without a crank', 'in a crank', 'in a crank with a savepoi
       const { kvStore, startCrank, establishCrankSavepoint, endCrank } = store.kernelStorage;
       const { commit, close } = store.hostStorage;
       const db = store.debug.getDatabase();
-      // SQL of a tool resets what the store knows about the table, so there is none from here to the end.
+      // No SQL of a tool from here on: it would reset what the store knows about the table.
       db.pragma(`max_page_count = ${db.pragma('page_count', { simple: true }) + 30}`);
       kvStore.set('first', '1');
       act = () => kvStore.set('meanwhile', '1');

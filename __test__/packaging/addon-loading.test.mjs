@@ -21,7 +21,7 @@ test.after.always(() => rmSync(scratch, { recursive: true, force: true }));
 
 let count = 0;
 
-/** A directory in which the package is installed without a binary, or with these packages beside it. */
+/** Makes a directory in which the package is installed without a binary, optionally next to other packages. */
 const install = (packages = {}) => {
   count += 1;
   const directory = path.join(scratch, `${count}`);
@@ -40,7 +40,7 @@ const install = (packages = {}) => {
 
 const binaryOf = (contents, more) => ({ [own]: { main: 'it.node', files: { 'it.node': contents }, ...more } });
 
-/** What comes of loading it. */
+/** Loads the package in a directory, in a process of its own. */
 const load = (directory, { flags = [], env = {}, code = `require('${NAME}'); console.log('loaded')` } = {}) => {
   const { status, stdout, stderr } = spawnSync(process.execPath, [...flags, '--eval', code], {
     cwd: directory,
@@ -50,7 +50,7 @@ const load = (directory, { flags = [], env = {}, code = `require('${NAME}'); con
   return { status, stdout, stderr, said: /Error: (.*can't load its addon.*)/.exec(stderr)?.[1] };
 };
 
-/** One cause, its remedy, and nothing that contradicts them. */
+/** Asserts that loading failed with an error that names a cause and a remedy. */
 const failsWith = (t, { status, said, stderr }, expected, remedy) => {
   t.is(status, 1, stderr);
   t.regex(said ?? stderr, expected);
@@ -192,7 +192,7 @@ linux('the C library is detected without process.report', t => {
   t.is(load(directory, { code, env: { SWING_STORE_NATIVE_PATH: addon } }).stdout, 'loaded\n');
 });
 
-/** As a bundler makes it: all modules in one file, each in a function. */
+/** Makes a bundle as bundlers do: all modules in one file, each in a function. */
 const bundle = directory => {
   const files = [
     'index.js',
@@ -225,7 +225,7 @@ const bundle = directory => {
 
 test('in a bundle, the error says what to do, and the environment can name the binary', t => {
   const directory = mkdtempSync(path.join(scratch, 'bundle-'));
-  // The package of the application that the bundle is part of: its version has nothing to do with the addon's.
+  // The bundle is part of an application, whose version is unrelated to the addon's.
   writeFileSync(path.join(directory, 'package.json'), JSON.stringify({ name: 'application', version: '9.9.9' }));
   const dist = path.join(directory, 'dist', 'node');
   mkdirSync(dist, { recursive: true });
@@ -238,7 +238,7 @@ test('in a bundle, the error says what to do, and the environment can name the b
     /external.*set SWING_STORE_NATIVE_PATH to the path of the binary/,
   );
   t.is(load(directory, { code, env: { SWING_STORE_NATIVE_PATH: addon } }).stdout, 'loaded\n');
-  // What is installed beside it is found, too.
+  // A package that is installed next to the bundle is found, too.
   const where = path.join(directory, 'node_modules', `${NAME}-${own}`);
   mkdirSync(where, { recursive: true });
   writeFileSync(path.join(where, 'package.json'), JSON.stringify({ main: 'it.node', version }));

@@ -19,7 +19,7 @@ test.after.always(() => fs.rmSync(scratch, { recursive: true, force: true }));
 
 const onLinux = process.platform === 'linux' ? test.serial : test.serial.skip;
 
-/** Does something while properties of an object have other values. */
+/** Calls a function while properties of an object have other values. */
 const withProperties = (object, values, act) => {
   const before = Object.keys(values).map(name => [name, Object.getOwnPropertyDescriptor(object, name)]);
   for (const [name, value] of Object.entries(values)) {
@@ -51,7 +51,7 @@ const withEnvironment = (values, act) => {
 
 const MACHINES = { ia32: 3, arm: 40, x64: 62, arm64: 183, riscv64: 243 };
 
-/** A Linux library as far as its head tells: its section table begins at 64 and has two entries of 10 bytes. */
+/** The header of a Linux library whose section table begins at 64 and has two entries of 10 bytes. */
 const elf = (change = () => {}, size = 84) => {
   const bytes = Buffer.alloc(size);
   bytes.write('\x7fELF', 'latin1');
@@ -91,7 +91,7 @@ onLinux('faults of a library are found before it is loaded', t => {
       undefined,
     );
   }
-  // What can't be read, or is of another system, is left to the loader.
+  // Unreadable files and those of other systems are left to the loader.
   t.is(problemWith(path.join(scratch, 'none.node')), undefined);
   fs.writeFileSync(file, '');
   t.is(
@@ -205,7 +205,7 @@ onLinux('the platform is detected from the program and the system', t => {
   t.is(on('…/lib/ld-musl-x86_64.so.1…', gnuLib), musl);
   t.is(on('…/lib64/ld-linux-x86-64.so.2…', muslLib), gnu);
   t.is(on('…/lib/ld64.so.2…', muslLib), gnu);
-  // A program that tells nothing, or can't be read.
+  // A program without a linker's name, or an unreadable one.
   for (const contents of ['static', undefined]) {
     t.is(on(contents, muslLib), musl);
     t.is(on(contents, gnuLib), gnu);
@@ -231,7 +231,7 @@ onLinux('the platform is detected from the program and the system', t => {
   t.is(fs.readdirSync('/proc/self/fd').length, before);
 });
 
-/** Lays out a package with some binaries, and loads it: each of them says where it is. */
+/** Creates a package with binaries that export their own path, and loads it. */
 const loadFrom = (files, { environment = {}, fails = {} } = {}) => {
   const dir = fs.mkdtempSync(path.join(scratch, 'package-'));
   const own = path.join(dir, 'node_modules', NAME);
@@ -292,7 +292,7 @@ onLinux("the order is the binary built here, the platform's package, the source 
   t.deepEqual(loadFrom(everything), { loaded: built, tried: [`require ${built}`] });
   t.deepEqual(loadFrom({ ...prebuiltFiles(), ...sourceFiles() }), { loaded: prebuilt, tried: [`require ${prebuilt}`] });
   t.deepEqual(loadFrom(sourceFiles()), { loaded: source, tried: [`require ${source}`] });
-  // One that does not work is followed by the next.
+  // After a failure, the next one is tried.
   t.is(loadFrom(everything, { fails: { [built]: 'no' } }).loaded, prebuilt);
   t.is(loadFrom({ ...everything, [built]: '' }).loaded, prebuilt);
   t.deepEqual(loadFrom({ ...everything, [built]: '', [prebuilt]: '' }).tried, [`require ${source}`]);
@@ -314,18 +314,18 @@ onLinux("the order is the binary built here, the platform's package, the source 
   delete unbuilt[source];
   t.regex(failure(unbuilt).message, /npm rebuild/);
   t.is(failure({ [built]: '' }).cause.code, 'ERR_DAMAGED');
-  // The first failure is the one that is told.
+  // The error reports the first failure.
   t.regex(
     failure(everything, { fails: { [built]: 'first', [prebuilt]: 'second', [source]: 'third' } }).message,
     /: first\./,
   );
 
-  // Part of an application's bundle: its version says nothing.
+  // In an application's bundle, the version is unrelated to the addon's.
   const bundled = { ...prebuiltFiles('1.2.4'), [`${NAME}/package.json`]: { name: 'app', version: '9.0.0' } };
   t.is(loadFrom(bundled).loaded, prebuilt);
   t.is(loadFrom({ ...bundled, [`${NAME}/package.json`]: undefined }).loaded, prebuilt);
 
-  // The file that the environment names is the only one.
+  // A file that the environment names is the only one tried.
   const other = `${NAME}/other.bin`;
   const environment = { [VARIABLE]: other };
   t.deepEqual(loadFrom({ ...everything, [other]: elf() }, { environment }), {
