@@ -24,13 +24,13 @@ const program = fileURLToPath(new URL('../support/parity/programs/archive-spans.
 const powers = { fs, path, tmp };
 const check = subjectIsReference ? test.skip : test;
 
-/** Archivers; those of ours with the addon's powers, unless others are given. */
+/** Makes archivers; ours use the addon's powers by default. */
 const archivers = (api, dir, given = api.nativeArchivePowers ?? powers) => ({
   archiveSnapshot: api.makeArchiveSnapshot(dir, given),
   archiveTranscript: api.makeArchiveTranscript(dir, given),
 });
 
-/** Names, contents and permissions of an archive's files. */
+/** The names, contents and permissions of an archive's files. */
 const readArchive = dir =>
   fs
     .readdirSync(dir)
@@ -40,14 +40,14 @@ const readArchive = dir =>
       return [name, gunzipSync(fs.readFileSync(file)).toString('base64'), fs.statSync(file).mode & 0o777];
     });
 
-/** Whether the addon wrote a file: its members say how long they are. */
+/** Whether the addon wrote a file: its members contain their lengths. */
 const isNative = file =>
   fs
     .readFileSync(file)
     .subarray(10, 14)
     .equals(Buffer.from([8, 0, ...Buffer.from('IG')]));
 
-/** Does something with each implementation, in a directory of its own, and compares what comes of it. */
+/** Calls a function with each implementation, each with its own directory, and compares the results. */
 const compare = async (what, options, act) => {
   await inTempDir(async base => {
     const outcomes = [];
@@ -107,7 +107,7 @@ check('the addon writes the files if it is selected; otherwise the powers are us
       t.is(isNative(path.join(dir, 'transcript.v1.0.200.gz')), name === 'native', name);
       t.is(fs.readdirSync(dir).length, 25);
     }
-    // A module that is patched is used as it is at the moment.
+    // Patches of a module take effect at once.
     const dir = path.join(base, 'patched');
     const store = subject.api.initSwingStore(null, archivers(subject.api, dir, powers));
     const { renameSync } = fs;
@@ -123,7 +123,7 @@ check('the addon writes the files if it is selected; otherwise the powers are us
       fs.renameSync = renameSync;
     }
     t.true(patched.includes('transcript.v1.0.5.gz'));
-    // A callback around ours is called, too.
+    // A callback that wraps ours is called, too.
     const around = path.join(base, 'around');
     const { archiveTranscript } = archivers(subject.api, around, nativeArchivePowers);
     const counting = (name, entries) => {
@@ -148,7 +148,7 @@ test('rolled-back spans stay archived', async t => {
     establishCrankSavepoint('start');
     transcriptStore.addItem('v1', 'rolled back');
     const rolling = transcriptStore.rolloverSpan('v1');
-    // While it is being archived.
+    // While the span is being archived.
     rollbackCrank('start');
     endCrank();
     await rolling;
@@ -192,7 +192,7 @@ const failures = {
     for (const name of ['snapshot.v1.7', 'transcript.v1.0.3']) fs.mkdirSync(path.join(dir, `${name}.gz`));
   },
 };
-// Whoever runs the tests may write anywhere else.
+// The only directory in which root can't write.
 const readOnly = '/sys/kernel';
 needing(
   test,
@@ -230,7 +230,7 @@ for (const [name, spoil] of Object.entries(failures)) {
           codes.push(code);
         }
         await hostStorage.commit();
-        // The store did what it was asked to all the same.
+        // The store has made the change nevertheless.
         const { snapPos } = snapStore.getSnapshotInfo('v1');
         const left = fs.statSync(dir, { throwIfNoEntry: false })?.isDirectory() ? fs.readdirSync(dir).sort() : [];
         return [codes, snapPos, transcriptStore.getCurrentSpanBounds('v1'), left];
@@ -244,7 +244,7 @@ test('failures: files that must not grow', async t => {
     const seen = {};
     for (const implementation of ['ours', 'reference']) {
       const dir = path.join(base, implementation);
-      // The database is somewhat larger than a file may be, too: it is in memory.
+      // The database is also larger than the limit of files, so it is in memory.
       const command = `trap '' XFSZ; ulimit -f 8; exec "$0" "$@"`;
       const args = ['-c', command, process.execPath, program, implementation, '', dir];
       const { stdout } = await promisify(execFile)('bash', args);

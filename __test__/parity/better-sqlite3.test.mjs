@@ -17,18 +17,18 @@ import {
 } from '../../index.mjs';
 import { kept } from '../support/common/lone-surrogates.mjs';
 
-/** What came of doing something: a value, or what was thrown. */
+/** The outcome of a call: a value or an error. */
 const outcome = act => {
   try {
     return { returned: act() };
   } catch (error) {
     const { name, message } = error;
-    // Ours gives every error a code, better-sqlite3 only those of SQLite.
+    // Ours gives every error a code, better-sqlite3 only SQLite's errors.
     return { threw: name === 'SqliteError' ? { name, message, code: error.code } : { name, message } };
   }
 };
 
-/** Does each act on a database of either kind, and compares. */
+/** Performs each act on both kinds of database, and compares the outcomes. */
 const sameOutcomes = (t, acts, open = [() => new Database(), () => new BetterSqlite3()]) => {
   const [ours, theirs] = open.map(make => make());
   acts.forEach((act, index) => {
@@ -259,7 +259,7 @@ test('a serialized database', t => {
   };
   const serialized = [make(Database), make(BetterSqlite3)];
   sameOutcomes(t, acts, [() => new Database(serialized[0]), () => new BetterSqlite3(serialized[1])]);
-  // Each reads what the other wrote.
+  // Each reads the other's writes.
   sameOutcomes(t, acts, [() => new Database(serialized[1]), () => new BetterSqlite3(serialized[0])]);
 });
 
@@ -310,7 +310,7 @@ test("better-sqlite3's in-memory handle is taken over with its contents", async 
   };
   const bundleStore = makeBundleStore(db, begin, (...args) => noted.push(args));
   t.true(bundleStore.hasBundle('b1-a'));
-  // What was prepared before does not mislead.
+  // A statement that was prepared earlier fails.
   t.throws(() => before.get(), { message: /no such table: bundles/ });
   const kvStore = makeKVStore(db, begin, nothing);
   t.false(db.inTransaction);
@@ -361,7 +361,7 @@ test('methods need their Database', t => {
   t.throws(() => prepare('SELECT 1'), { instanceOf: TypeError });
 });
 
-// What tools do wrong, on a table with a CHECK and one without.
+// Mistakes of tools, on a table with a CHECK and one without.
 const MISTAKES = [
   db => db.exec('SELEC 1'),
   db => db.exec('SELECT 1; INSERT INTO'),

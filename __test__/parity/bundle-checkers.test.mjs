@@ -85,7 +85,7 @@ test('modules that are missing from a record', async t => {
   const bundle = pack(computingAttenuator);
   t.is(await checkByToday(bundle), null);
   t.is(await checkByOurs(bundle), null);
-  // A record has to say so.
+  // A file that no module of the record imports is refused.
   const { map, files } = makePolicyBundle({ attenuator: attenuators.esm });
   files['att-v1/helper.js'] = '{}';
   const extraneous = packPolicyBundle({ map, files });
@@ -106,7 +106,7 @@ test('changed attenuators', async t => {
 
 test('globals of every name', async t => {
   const names = [...Reflect.ownKeys(globalThis), ...Reflect.ownKeys(Object.prototype), 'root', '*', ''];
-  // What `@endo/init/debug.js` makes of this property, and a lockdown otherwise does not, is that it can't be assigned.
+  // After `@endo/init/debug.js`, unlike after other lockdowns, this property can't be assigned.
   const isOdd = key => typeof key !== 'string' || key === 'valueOf';
   for (const name of new Set(names.filter(key => !isOdd(key)))) {
     const globals = Object.fromEntries([[name, true]]);

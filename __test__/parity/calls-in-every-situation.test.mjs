@@ -7,13 +7,13 @@ import { shared } from '../support/common/calls/situations.mjs';
 import { tinyLimits } from '../support/common/settings.mjs';
 
 const known = {
-  // Both refuse; each in the words for another of its states.
+  // Both refuse, with messages about different states.
   'from an exportCallback that closes the store': ['commit'],
-  // The reference remembers a savepoint that it could not set, and fails over it until the crank is given up.
+  // The reference keeps a savepoint that it could not set, and fails because of it until the crank is aborted.
   'while another process writes': ['kernelStorage.rollbackCrank', 'kernelStorage.endCrank'],
 };
 
-/** With small limits ours writes in other pieces, so that other pages of the file may be in use. */
+/** With small limits, ours writes in other pieces, so other pages of the file may be in use. */
 const isLaidOut = what => tinyLimits && what === 'hostStorage.diskUsage';
 
 const isSame = (ours, theirs) =>

@@ -63,7 +63,7 @@ for (const [name, { suite, impl }] of Object.entries(faults)) {
   test.serial(`finds ${name}`, async t => {
     const { examples, check } = suites[suite];
     const property = fc.asyncProperty(examples, x => check([impl, reference], x));
-    // No shrinking: that it is found is enough.
+    // No shrinking: finding the fault is enough.
     const details = await fc.check(property, { seed, numRuns: 100, endOnFailure: true });
     t.true(details.failed);
     t.true(details.errorInstance instanceof Difference, details.errorInstance?.stack);

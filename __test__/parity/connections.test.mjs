@@ -52,7 +52,7 @@ const config = fc.record({
 });
 const examples = fc.record({ config, steps: blocksOfConnections({ minLength: 2, maxLength: 8 }) });
 
-// The shortest way there, whatever the sequences above come upon.
+// A minimal case, independent of the random sequences above.
 for (const [what, begin] of Object.entries({
   'a write': ({ kernelStorage }) => kernelStorage.kvStore.set('z', 'written'),
   'a deletion': ({ kernelStorage }) => kernelStorage.kvStore.delete('none'),
@@ -77,7 +77,7 @@ for (const [what, begin] of Object.entries({
       transcriptStore.initTranscript('v1');
       await one.hostStorage.commit();
       const other = openSwingStore(dir);
-      // What is read is remembered, absence and neighbours among it.
+      // Reads are cached, including absence and neighbours.
       const seen = () => [kvStore.get('a'), kvStore.has('b'), kvStore.getNextKey('a'), kvStore.get('c')];
       t.deepEqual(seen(), ['old', false, 'c', 'old']);
       other.kernelStorage.kvStore.set('a', 'new');

@@ -25,7 +25,7 @@ import { inTempDir } from '../support/common/world.mjs';
 
 const { exportSwingStoreToDirectory, importSwingStoreFromDirectory } = subject.api;
 
-// The reference has no such functions that could be put in both roles.
+// The reference has no functions for this, so it can't play both roles.
 const check = subjectIsReference ? test.skip : test;
 
 const makeDir = (...parts) => {
@@ -49,23 +49,23 @@ const looked = async (outcome, where) => {
   return { ...seen, files: fs.readdirSync(where).sort() };
 };
 
-/** Imports a directory by both, compares what comes of it, and returns ours. */
+/** Imports a directory with both, compares the results, and returns ours. */
 const compareImports = async (base, exportDir, options, what) => {
   const dirs = ['ours', 'theirs'].map(name => path.join(base, `${what} ${name}`));
-  // Paths stand in no message that both have.
+  // The common messages contain no paths.
   const ours = await looked(await attempt(() => importSwingStoreFromDirectory(exportDir, dirs[0], options)), dirs[0]);
   const theirs = await looked(
     await attempt(async () => reference.api.importSwingStore(await readAsCosmic(exportDir), dirs[1], options)),
     dirs[1],
   );
-  // Ours says more: what is missing, and what to do.
+  // Our message adds what is missing, and what to do.
   const { verdict } = ours;
   const message = verdict?.message?.replace(/\. Missing from the export for mode [^]*$/, '');
   assertSame(message === undefined ? ours : { ...ours, verdict: { ...verdict, message } }, theirs, what);
   return ours;
 };
 
-/** Everything that an implementation exports of what the other imported. */
+/** Everything that an implementation exports from the other's import. */
 const reexported = async (api, base, dir, name) => {
   const to = makeDir(base, name);
   await writeAsCosmic(api, dir, to, { artifactMode: 'debug', exportDataMode: 'all' });
@@ -102,7 +102,7 @@ check('import in each mode of exports in each mode', async t => {
         const what = `${exported} as ${artifactMode}`;
         const { verdict } = await compareImports(base, dir, { artifactMode }, what);
         if (verdict) {
-          // It is asked which incarnation of the terminated vat is the current one.
+          // The current incarnation of the terminated vat is requested.
           t.is(what, 'debug as replay');
           continue;
         }
@@ -141,7 +141,7 @@ check('options reach the store, and the export callback gets every change', asyn
         const seen = [journal(), readTables(db)];
         await hostStorage.commit();
         results.push([...seen, journal(), readTables(db), hostStorage.diskUsage() > 0]);
-        // A store that goes on.
+        // A store that continues.
         hostStorage.kvStore.set('host.more', '1');
         await hostStorage.commit();
         await hostStorage.close();
@@ -169,11 +169,11 @@ const without = name => manifest => ({
   ...manifest,
   artifacts: manifest.artifacts.filter(([artifact]) => !artifact.startsWith(name)),
 });
-/** The artifacts of a manifest, of which the first comes last, and by another name. */
+/** The artifacts of a manifest, with the first moved to the end and renamed. */
 const renamed = ({ artifacts: [[, file], ...others] }, name) => [...others, [name, file]];
 const record = (key, value) => JSON.stringify([key, value]);
 
-/** What may be wrong with a directory in a way that both see alike. */
+/** Faults of a directory that both report in the same way. */
 const spoilers = {
   'a changed item': spoil('transcript.v1.', bytes => bytes.toString().replace('v1', 'v9')),
   'an item too many': spoil('transcript.v2.', bytes => Buffer.concat([bytes, Buffer.from('more\n')])),
@@ -233,7 +233,7 @@ for (const [what, change] of Object.entries(spoilers)) {
       change(dir);
       const ours = await compareImports(base, dir, { artifactMode: 'archival' }, what);
       if (ours.verdict) {
-        // Nothing is left of it.
+        // It leaves nothing.
         t.deepEqual(fs.readdirSync(path.join(base, `${what} ours`)), []);
       } else {
         t.deepEqual(ours.files, ['swingstore.sqlite']);

@@ -22,7 +22,7 @@ test('a surplus item before the next span', async t => {
   const { kernelStorage, hostStorage } = initSwingStore(dir);
   const { transcriptStore } = kernelStorage;
   transcriptStore.initTranscript('v1');
-  // So long that the next span, if that is not waited for, is there long before the end of this one.
+  // Long enough that the next span, if this one were not awaited, would be stored much earlier.
   for (let i = 0; i < 2000; i += 1) transcriptStore.addItem('v1', `${i} `.padEnd(3000, '-'));
   await transcriptStore.rolloverSpan('v1');
   transcriptStore.addItem('v1', 'next');

@@ -30,8 +30,8 @@ const openBoth = dirs => {
 const closeBoth = worlds => doInBoth(worlds, world => world.close(), 'close');
 
 /**
- * Two copies of a store. In each round both implementations go on with a copy,
- * and then change copies; so each file is written by both in turn.
+ * Two copies of a store. In each round, each implementation continues with one copy; then they swap, so both write each
+ * file in turn.
  */
 const backAndForth = async (base, dirs, { rounds, blocks, vats }) => {
   let [ours, theirs] = dirs;
@@ -52,7 +52,7 @@ const backAndForth = async (base, dirs, { rounds, blocks, vats }) => {
     [ours, theirs] = [theirs, ours];
   }
 
-  // What both have written, both import, from each other's exporters.
+  // Both import the result from each other's exporters.
   for (const [i, mode] of ['operational', 'debug'].entries()) {
     const exporterOf = pair[i];
     const dir = [ours, theirs][i];
@@ -117,7 +117,7 @@ test.serial("a real kernel's store", async t => {
       blocks: 5,
       vats: { old: ['v1', 'v6', 'v8'], young: ['v20'] },
     });
-    // Its store goes on in this process without the other's.
+    // The store continues in this process without the other one.
     const world = makeWorld(subject, dirs[0], config);
     world.open();
     t.truthy(operations.get(world, 'host', 'host.height'));

@@ -29,7 +29,7 @@ const inTempDir = async use => {
   }
 };
 
-/** Runs a case of the reference in a process of its own; how did that end? */
+/** Runs a case of the reference in a separate process; returns how that ended. */
 const runReference = name =>
   new Promise(resolve => {
     const script = new URL('../support/parity/programs/bad-stream-in-reference.mjs', import.meta.url);
@@ -51,7 +51,7 @@ const messageOf = outcome => {
   return error ? error.message : `no error: ${JSON.stringify(outcome)}`;
 };
 
-/** What a store at this path says after a kernel has committed there. */
+/** Commits and closes a kernel's store, and returns the height that is then in the store at this path. */
 const heightAfterCommit = async (api, kernel, dir) => {
   kernel.hostStorage.kvStore.set('host.height', '7');
   await kernel.hostStorage.commit();
@@ -62,7 +62,7 @@ const heightAfterCommit = async (api, kernel, dir) => {
   return height;
 };
 
-/** Whether a file without a log and without incarnations is another one after it could not be opened. */
+/** Whether a file without a log and without incarnations has changed after it could not be opened. */
 const isChangedByOpening = async (api, dir) => {
   const file = path.join(dir, 'swingstore.sqlite');
   await reference.api.initSwingStore(dir).hostStorage.close();
@@ -443,7 +443,7 @@ const cases = {
             const iterator = open(exporter)[Symbol.asyncIterator]();
             if (begun) await iterator.next();
             t.deepEqual(await attempt(() => exporter.close()), { resolves: undefined });
-            // What was begun may end where it was to end anyway, no further.
+            // Work that has begun may finish its step, but no more.
             const step = await attempt(() => iterator.next());
             t.true(!!step.rejects || step.resolves.done, `${name} ${begun}`);
           }
@@ -475,7 +475,7 @@ const cases = {
         t.true(chunk.length > 0 && chunk.length < bigImage.length);
         break;
       }
-      // Never begun, and ended before it began.
+      // A stream that was never started, and one that was closed before its start.
       snapStore.loadSnapshot('v1');
       await snapStore.loadSnapshot('v1').return();
       const { bytes } = await drainBytes(snapStore.loadSnapshot('v1'));
@@ -506,7 +506,7 @@ const cases = {
       transcriptStore.initTranscript('v1');
       const outcome = await attempt(() => transcriptStore.rolloverSpan('v1'));
       t.truthy(outcome.rejects);
-      // A rejection that nobody handles would show up now, and fail this file.
+      // An unhandled rejection would appear now, and fail this file.
       await new Promise(resolve => setTimeout(resolve, 50));
       await store.hostStorage.close();
     },
@@ -800,7 +800,7 @@ const cases = {
 };
 
 /**
- * What a callback is given: it throws the first time, after `act`; then the call is made again.
+ * Calls a method whose callback throws the first time, after `act`; then calls it again.
  *
  * @param {any} api
  * @param {(store: any) => void} act
@@ -826,7 +826,7 @@ const giveTwice = async (api, method, act = () => {}) => {
   const call = method === 'commit' ? hostStorage.commit : kernelStorage.endCrank;
   const first = await attempt(call);
   const again = await attempt(call);
-  // After a commit it has no savepoints to release any more.
+  // After a commit, the reference has no savepoints to release.
   await attempt(kernelStorage.endCrank);
   await hostStorage.commit();
   await hostStorage.close();
@@ -849,13 +849,13 @@ cases.exportCallbackThrows = {
         t.deepEqual(plain.calls, [all, all]);
         t.deepEqual(plain.failures.slice(0, 1), ['the callback is unhappy']);
         t.regex(plain.failures[1], /^no error/);
-        // What is newer counts.
+        // The newer value counts.
         const newer = await give(({ kernelStorage }) => {
           kernelStorage.kvStore.set('b', 'newer');
           kernelStorage.kvStore.set('d', 'more');
         });
         t.deepEqual(newer.calls, [all, [all[0], ['kv.b', 'newer'], all[2], ['kv.d', 'more']]]);
-        // A tool that looks has what is pending written to its table.
+        // A tool's query flushes pending exports to their table.
         const looked = await give(store => {
           store.kernelStorage.kvStore.set('b', 'newer');
           store.debug.getDatabase().prepare('SELECT COUNT(*) FROM pendingExports').get();
@@ -864,13 +864,13 @@ cases.exportCallbackThrows = {
         const nested = await give(({ hostStorage }) => void hostStorage.commit());
         t.deepEqual(nested.calls, [all, all]);
       }
-      // What is undone does not come back.
+      // Reverted changes do not reappear.
       const undone = await giveTwice(subject.api, 'commit', ({ kernelStorage }) => kernelStorage.rollbackCrank('x'));
       t.deepEqual(undone.calls, [all, all.slice(0, 1)]);
     }
     useLimits('default');
 
-    // A sub-store over a caller's database reports changes one by one.
+    // A sub-store over a caller's database reports each change separately.
     const db = new subject.api.Database(':memory:');
     const reported = [];
     let unhappyAt = 'transcript.v1.current';

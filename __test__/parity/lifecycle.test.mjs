@@ -1,4 +1,4 @@
-// Opening, options, closing, files: one scenario a test.
+// Opening, options, closing, files: one scenario per test.
 import '@endo/init/debug.js';
 
 import test from 'ava';

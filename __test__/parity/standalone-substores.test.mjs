@@ -45,7 +45,7 @@ test('sub-stores over a database handle', async t => {
       keepTranscripts: fc.constantFrom(undefined, true, false),
       keepSnapshots: fc.constantFrom(undefined, true, false),
     }),
-    // Ours are made over a handle of better-sqlite3, too.
+    // Ours also accept a handle of better-sqlite3.
     foreign: fc.boolean(),
     lookOften: fc.boolean(),
     steps: sequence([one(anyStep)], { maxLength: 40, size: 'max' }),
@@ -87,7 +87,7 @@ test('wrapped sub-stores', async t => {
   await checkProperty(t, examples, check, { runs: 60 });
 });
 
-// The random sequences make the two alike.
+// In the random sequences, both have the same wrappers.
 test('for a span, ours calls the archiver before noteExport, and the reference after it', async t => {
   for (const impl of pair) {
     const world = makeStandaloneWorld(impl, { transactions: true, writing: true, archive: true });

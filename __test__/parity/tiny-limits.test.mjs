@@ -18,7 +18,7 @@ const runs = { kv: 60, hugeKv: 4, transcripts: 50, snapshots: 6, bundles: 15, wh
 
 for (const [name, count] of Object.entries(runs)) {
   const { examples, check } = suites[name];
-  // One after the other: the limits are the process's.
+  // In sequence, because the limits apply to the process.
   test.serial(`${name} with small limits`, t =>
     checkProperty(
       t,

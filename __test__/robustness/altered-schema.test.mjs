@@ -12,7 +12,7 @@ import { inTempDir } from '../support/common/world.mjs';
 
 const FILE = 'swingstore.sqlite';
 
-/** Declares a table in another way and keeps its rows. */
+/** Declares a table differently and keeps its rows. */
 const redeclare = (table, from, to) => db => {
   const { sql } = db.prepare('SELECT sql FROM sqlite_schema WHERE name = ?').get(table);
   const changed = sql.replace(from, to);
@@ -27,7 +27,7 @@ const redeclare = (table, from, to) => db => {
 
 const sql = text => db => db.exec(text);
 
-/** The schema's own table, written to. */
+/** Changes the schema's own table. */
 const tamper =
   (create, ...changes) =>
   db => {
@@ -38,7 +38,7 @@ const tamper =
 
 const rewrites = `AFTER UPDATE ON kvStore BEGIN UPDATE kvStore SET value = 'evil' WHERE key = 'runQueue'; END`;
 
-/** What changes or refuses writes. */
+/** Objects that change or refuse writes. */
 const altered = {
   'a trigger': sql(`CREATE TRIGGER t ${rewrites}`),
   'a trigger with the name of something of SQLite': tamper(
@@ -71,7 +71,7 @@ const altered = {
   'an index over some rows': sql('CREATE INDEX p ON kvStore (value) WHERE length(value) > 5'),
 };
 
-/** What has the place of a table, or computes. */
+/** Objects in place of a table, and computed columns. */
 const replaced = {
   'a view of spans': sql('DROP TABLE transcriptSpans; CREATE VIEW transcriptSpans AS SELECT 1 AS vatID'),
   'an endless view': sql(

@@ -11,7 +11,7 @@ for (const situation of [...Object.keys(own), ...Object.keys(jobs)]) {
     t.deepEqual(faultsIn(seen), []);
     t.true(seen.length > 3);
     for (const [what, outcome] of seen) {
-      // Without a turn of its own, no work was begun.
+      // Without a turn of the event loop, no work has begun.
       if (what.endsWith(', aborted before')) t.is(outcome, 'fails: Error: stop', what);
       if (what.endsWith(', thrown at')) t.regex(outcome, /^fails: Error: (thrown in|there is no throw)$/, what);
       if (what.endsWith(', two at once')) t.regex(outcome, /^yields /, what);

@@ -9,10 +9,10 @@ import test from 'ava';
 const child = path.join(import.meta.dirname, '../support/robustness/programs/bomb.mjs');
 
 /**
- * What came of a bomb.
+ * Runs a bomb in a child process.
  *
- * @param {string} kind  of the child's
- * @param {number} mib  how large it becomes
+ * @param {string} kind  the kind of bomb
+ * @param {number} mib  its decompressed size
  * @returns {Promise<{ refusal: string | null, grown: number, asked: number }>} grown, asked: MiB
  */
 const throwBomb = async (kind, mib) => {
@@ -20,7 +20,7 @@ const throwBomb = async (kind, mib) => {
   return JSON.parse(stdout);
 };
 
-/** What the error says, and the most MiB by which the process may grow. An item or a bundle is in memory as a whole. */
+/** The error's message, and the most MiB by which the process may grow. Items and bundles are held in memory. */
 const bombs = {
   'a gzip bomb as a snapshot of an archive': { mib: 320, says: /too long/, most: 120 },
   'a gzip bomb as a transcript of an archive': { mib: 160, says: /too long/, most: 480 },

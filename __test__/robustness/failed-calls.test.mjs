@@ -35,7 +35,7 @@ test.before(async () => {
   image = await makeImage();
 });
 
-/** The methods of a store, by name, with what calls them. */
+/** The methods of a store, by name, with functions that call them. */
 const methods = () => {
   const store = api.initSwingStore(null);
   const found = [];
@@ -46,7 +46,7 @@ const methods = () => {
         found.push([own, s => s[facet][name](...storeRecipes[own]({ facet }))]);
       } else if (typeof value === 'object' && value !== null) {
         for (const method of Object.keys(value)) {
-          // What the kernel has, too, is the same function, but for the kvStore's.
+          // Methods that the kernel has, too, are the same functions, except for those of the kvStore.
           if (facet === 'internal' && store.kernelStorage[name]?.[method] === value[method]) continue;
           const recipe = storeRecipes[`${name}.${method}`];
           if (recipe) found.push([`${own}.${method}`, s => s[facet][name][method](...recipe({ facet }))]);
@@ -66,7 +66,7 @@ const kvOf = ({ kernelStorage: { kvStore } }) => {
   return seen;
 };
 
-/** In the middle of a crank, with something in every buffer and copy. */
+/** A store in the middle of a crank, with entries in every buffer and cache. */
 const enterCrank = ({ kernelStorage }) => {
   const { kvStore, transcriptStore } = kernelStorage;
   kvStore.set('before', 'the crank');
@@ -79,14 +79,14 @@ const enterCrank = ({ kernelStorage }) => {
   for (const key of ['a', 'b', 'c', 'new', 'host.a', 'activityhash']) kvStore.get(key);
 };
 
-/** What a fault does and undoes, by SQL. */
+/** SQL that causes a fault and removes it. */
 const refusing = ({ table, operation }) => ({
   set: `CREATE TRIGGER refuse BEFORE ${operation} ON ${table} BEGIN SELECT RAISE(ABORT, 'refused'); END`,
   unset: 'DROP TRIGGER IF EXISTS refuse',
 });
 const readingOnly = { set: 'PRAGMA query_only=1', unset: 'PRAGMA query_only=0' };
 
-/** Which steps a call takes, as triggers see them. */
+/** The steps of a call, recorded by triggers. */
 const stepsOf = async call => {
   const store = api.initSwingStore(null, { serialized: image, exportCallback() {} });
   const db = store.debug.getDatabase();
@@ -113,7 +113,7 @@ const ends = {
   },
 };
 
-/** What came of a call under a fault, and everything that can be seen afterwards. */
+/** The outcome of a call under a fault, and the visible state afterwards. */
 const play = async (impl, fault, call, end) => {
   const exports = [];
   const exportCallback = entries => void exports.push([...entries].map(pair => [...pair]));
@@ -128,7 +128,7 @@ const play = async (impl, fault, call, end) => {
   return { outcome, seen };
 };
 
-/** Ours gives every error a code, the reference only those of SQLite. */
+/** Ours gives every error a code, the reference only SQLite's errors. */
 const comparable = outcome => {
   const error = errorOf(outcome);
   if (!error) return outcome;
@@ -143,7 +143,7 @@ ours('a call that is refused at one of its steps was never made', async t => {
   const unmade = new Map();
   for (const [name, call] of methods()) {
     const faults = (await stepsOf(call)).map(refusing);
-    // What a rollback puts back into the buffer can't go to SQL while nothing may be written there.
+    // Entries that a rollback restores in the buffer can't be flushed while writes fail.
     if (name !== 'kernelStorage.rollbackCrank') faults.push(readingOnly);
     for (const fault of faults) {
       const what = `${name} under ${fault.set}`;
@@ -161,7 +161,7 @@ ours('a call that is refused at one of its steps was never made', async t => {
       }
     }
   }
-  // That the faults reach what they are for.
+  // The faults reach the steps they are meant for.
   for (const name of [
     'kernelStorage.kvStore.set',
     'kernelStorage.kvStore.delete',
@@ -189,7 +189,7 @@ ours('a call that is refused at one of its steps was never made', async t => {
 });
 
 ours('a row that a CHECK or a temporary trigger refuses is refused at the call', async t => {
-  // A store that declares these is not opened, so a tool does it afterwards.
+  // A store with these objects can't be opened, so a tool adds them afterwards.
   for (const rule of [
     `DROP TABLE kvStore;
      CREATE TABLE kvStore (key TEXT, value TEXT CHECK (value <> 'bad'), PRIMARY KEY (key))`,
@@ -214,7 +214,7 @@ ours('a row that a CHECK or a temporary trigger refuses is refused at the call',
   }
 });
 
-/** Lowers the length of the longest value, for stores that are opened from then on. */
+/** Lowers the limit of a value's length, for stores that are opened afterwards. */
 const limitValues = bytes => {
   const { setLimits } = createRequire(import.meta.url)('../../js/addon/native.js');
   setLimits(JSON.stringify({ valueBytes: bytes }));
@@ -263,7 +263,7 @@ ours.serial('what is longer than SQLite takes is refused at the call, and was ne
   t.deepEqual([kvStore.get('k'), kvStore.getNextKey('')], [undefined, 'other']);
   t.is(transcriptStore.getCurrentSpanBounds('v1').endPos, 0);
   t.deepEqual([...store.internal.snapStore.listAllSnapshots()], []);
-  // What fits by a little is taken, and written with the rest.
+  // A value just below the limit is accepted and written.
   kvStore.set('k', 'x'.repeat(limit - 20));
   transcriptStore.addItem('v1', 'x'.repeat(limit - 20));
   const { crankhash } = kernelStorage.emitCrankHashes();
@@ -322,7 +322,7 @@ ours('where another connection writes, a call that has to wait too long was neve
   const other = new api.Database(file);
   const failed = [];
   for (const [name, call] of methods()) {
-    // These end the crank, or need none.
+    // These end the crank or need none.
     if (name === 'kernelStorage.endCrank' || name === 'kernelStorage.startCrank') continue;
     other.exec('BEGIN IMMEDIATE');
     const error = errorOf(await attempt(() => call(store)));
@@ -333,7 +333,7 @@ ours('where another connection writes, a call that has to wait too long was neve
   }
   t.true(failed.includes('kernelStorage.establishCrankSavepoint') && failed.length > 25, `${failed}`);
   other.close();
-  // No savepoint was set, so there is none to release.
+  // No savepoint was set, so none is released.
   store.kernelStorage.endCrank();
   await store.hostStorage.close();
 });

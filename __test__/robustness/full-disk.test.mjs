@@ -17,7 +17,7 @@ test.after.always(() => fs.rmSync(dir, { recursive: true, force: true }));
 const reason = whyNoDisk(dir);
 const onSmallDisk = needing(test, 'user-namespaces', !reason, reason);
 
-/** What a program of `support/robustness/disk` prints that has a small disk for itself. */
+/** Runs a program of `support/robustness/disk` with its own small disk, and returns its output. */
 const onDisk = async (t, name, ...args) => {
   t.timeout(120_000);
   const program = fileURLToPath(new URL(`../support/robustness/disk/${name}`, import.meta.url));
@@ -51,7 +51,7 @@ onSmallDisk(
     for (const [name, { reference, ours }] of Object.entries(await onDisk(t, 'kernel-on-full-disk.mjs'))) {
       t.deepEqual(ours, reference, name);
       t.regex(ours.error, /^SQLITE_FULL: /);
-      // The block that failed is lost, and so is what was left to commit of it.
+      // The failed block is lost, including what its commit had not written yet.
       t.like(ours, {
         inTransaction: false,
         full: 'no error',

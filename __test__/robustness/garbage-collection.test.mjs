@@ -23,6 +23,6 @@ test('abandoned stores, exporters and iterators are collected', async t => {
   t.is(stderr, '');
   const { early, late } = JSON.parse(stdout);
   t.log({ early, late });
-  // Some of the last rounds may not have been collected yet; a leak would be of hundreds.
+  // Objects of the last rounds may not be collected yet; a leak would leave hundreds.
   for (const [i, count] of late.entries()) t.true(count < early[i] + 60, `${late} after ${early}`);
 });

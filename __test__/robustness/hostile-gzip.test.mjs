@@ -13,7 +13,7 @@ import { inTempDir } from '../support/common/world.mjs';
 
 const sha256 = bytes => createHash('sha256').update(bytes).digest('hex');
 
-/** What Node makes of a file that is there as a whole: its contents, or null. */
+/** The contents of a complete file according to Node.js, or null. */
 const gunzip = file =>
   new Promise(resolve => {
     const chunks = [];
@@ -29,7 +29,7 @@ const good = gzipSync(image);
 const other = gzipSync('another');
 const bytes = (...values) => Buffer.from(values);
 
-/** The good file with other flags, and fields behind its header. */
+/** The valid file with other flags, and fields after its header. */
 const withFields = (flags, ...fields) => {
   const header = Buffer.from(good.subarray(0, 10));
   header[3] = flags;
@@ -84,7 +84,7 @@ const files = {
   text: Buffer.from('not gzip at all'),
 };
 
-/** A member as ours are, whose header says how long it is; or says so of other bytes. */
+/** A member in our format, whose header contains its length, optionally a wrong one. */
 const member = (contents, { hidden = Buffer.alloc(0), length, size, checksum } = {}) => {
   const plain = gzipSync(contents);
   const footer = Buffer.from(plain.subarray(-8));
@@ -99,7 +99,7 @@ const member = (contents, { hidden = Buffer.alloc(0), length, size, checksum } =
 const [first, second, third] = ['one, ', 'two, ', 'three, '].map(word => Buffer.from(word.repeat(40)));
 const footerOf = contents => gzipSync(contents).subarray(-8);
 
-/** Images of several members, as ours are, or with bytes in them that only some readers see. */
+/** Images of several members in our format, some with bytes that only some readers see. */
 const images = {
   'three members': Buffer.concat([first, second, third].map(contents => member(contents))),
   'garbage before the footer': Buffer.concat([member(first, { hidden: Buffer.from('garbage') }), member(second)]),
@@ -146,7 +146,7 @@ const compare = async (t, named) => {
       for await (const chunk of chunks) all.push(chunk);
       return Buffer.concat(all);
     };
-    // Without the hash, and with it.
+    // Without and with the hash.
     const ours = await read(internal.snapStore.exportSnapshot('snapshot.v1.1')).catch(() => null);
     const loaded = await read(snapStore.loadSnapshot('v1')).catch(() => null);
     t.deepEqual(loaded, theirs === null ? null : ours, name);
@@ -185,7 +185,7 @@ test('spoiled images of several members', async t => {
 });
 
 test('verify reads as strictly as gunzip', async t => {
-  // An "a", in a code of more lengths than zlib takes.
+  // An "a", in a code with more lengths than zlib accepts.
   const deflated = Buffer.from('f5c08100000000009056ff135204', 'hex');
   const plain = member(Buffer.from('a'));
   const file = Buffer.concat([plain.subarray(0, 20), deflated, plain.subarray(-8)]);

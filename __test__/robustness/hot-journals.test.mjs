@@ -48,7 +48,7 @@ const change = (file, position, bytes) => {
   fs.writeFileSync(file, contents);
 };
 
-/** How each is made, and the height that was committed. */
+/** How to make each store, and the block height that was committed. */
 const cases = {
   'a journal to be rolled back': { make: unfinished, height: '42' },
   'a journal of no length': {
@@ -132,7 +132,7 @@ const cases = {
   },
 };
 
-/** What plain SQLite reads: it is opened for writing, as it would be by any program. */
+/** The contents according to SQLite, which opens the file for writing, as any program would. */
 const readPlainly = file => {
   const db = sqlite3(file);
   try {
@@ -143,7 +143,7 @@ const readPlainly = file => {
   }
 };
 
-/** What our functions read; each gets files of its own. */
+/** The contents according to our functions; each gets its own files. */
 const readers = {
   exporter: async dir => {
     const exporter = api.makeSwingStoreExporter(dir, { artifactMode: 'debug' });
@@ -179,7 +179,7 @@ const readers = {
     try {
       store = api.openSwingStore(dir, { readonly: true });
     } catch (error) {
-      // It may write nothing, so SQLite refuses.
+      // SQLite refuses, because it may not write.
       return /^SQLITE_(READONLY_ROLLBACK|CANTOPEN)$/.test(error.code) ? undefined : `${error.code}`;
     }
     const height = store.hostStorage.kvStore.get('host.height');
@@ -205,12 +205,12 @@ for (const [name, { make, height }] of Object.entries(cases)) {
     const committed = kv.find(({ key }) => key === 'host.height').value;
     if (height) t.is(committed, height, 'SQLite itself');
     for (const [work, read] of Object.entries(readers)) {
-      // A process each.
+      // Each in its own process.
       if (work === 'inspect' && !name.startsWith('a journal of several')) continue;
       const found = await read(dirs[work]);
-      // Some tell a damaged store only.
+      // Some report only that the store is damaged.
       if (found !== undefined || committed !== NEVER) t.is(found ?? committed, committed, work);
-      // Now, or when somebody comes to write.
+      // Now, or at the next write.
       t.deepEqual(readPlainly(fileIn(dirs[work])), { kv, items, bundles }, `${work}: what it left`);
     }
   });

@@ -39,16 +39,16 @@ test.serial(
       leftovers += hidden(at('to')).length;
       if (fs.existsSync(path.join(at('to'), manifestName))) {
         whole += 1;
-        // Killed behind the last step, it has not cleared up yet. Those are counted above.
+        // A process killed after the last step has not removed its hidden directory; these are counted above.
         for (const name of hidden(at('to'))) fs.rmSync(path.join(at('to'), name), { recursive: true });
         const found = readFiles(at('to'));
         t.deepEqual(found, expected);
         fs.rmSync(at('to'), { recursive: true });
       }
-      // Otherwise what is there, be it files that have their names already, is not in the way of the next export.
+      // Without a manifest, existing files do not obstruct the next export.
     });
     t.log({ whole, leftovers });
-    // Of twenty moments some are before the end, and the first process of all is left alone.
+    // Some of the twenty moments are before the end. The first process is not killed.
     t.true(whole > 0 && leftovers > 0);
     await exportSwingStoreToDirectory(at('store'), at('to'), { artifactMode: 'archival' });
     t.deepEqual(readFiles(at('to')), expected);
@@ -86,7 +86,7 @@ for (const [what, from] of [
       });
       t.log(counts);
       t.true(counts.none > 0 && counts.whole > 0 && counts.leftovers > 0);
-      // What they left is cleaned up by the next, even by one that comes to nothing.
+      // The next process removes their leftovers, even if it fails.
       const { hostStorage } = await importSwingStoreFromDirectory(at('export'), at('to'));
       t.is(hidden(at('to')).length, 1);
       await hostStorage.close();
@@ -106,7 +106,7 @@ test.serial(
     const before = fs.readFileSync(file);
     const counts = { old: 0, new: 0 };
     await killAtManyMoments(['import', at('export'), at('to')], async () => {
-      // It is one or the other, at any moment.
+      // At any moment, the store is the old or the new one.
       const { kernelStorage, hostStorage, debug } = api.openSwingStore(at('to'));
       const isOld = kernelStorage.kvStore.get('old') === 'yes';
       counts[isOld ? 'old' : 'new'] += 1;

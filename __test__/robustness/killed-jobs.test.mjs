@@ -15,7 +15,7 @@ test('a killed job leaves a complete result or none, and can be repeated', async
     const figures = await crashJobs(base, { names, rounds: 3, seed, size: { items: 20, imageSize: 20_000 } });
     t.log({ seed, ...figures });
     t.deepEqual(Object.keys(figures), names);
-    // By the clock a process may have ended before; before one of its calls it is killed for certain.
+    // With a timer, a process may end before it is killed; before one of its calls, it is always killed.
     for (const [name, { killed, calls }] of Object.entries(figures)) t.true(killed > 0 || calls === 0, name);
     if (figures.exportToDirectory.calls === 0) leaveOut(t, 'compiler');
     else t.like(figures.exportToDirectory.durable, { named: 16, manifests: 1 });

@@ -27,7 +27,7 @@ const macro = fn => async t => {
   await fn(t, at);
 };
 
-/** What a store has of each span and snapshot. */
+/** The contents of each span and snapshot in a store. */
 const look = async (t, dir) => {
   const { hostStorage, debug } = openSwingStore(dir);
   const db = debug.getDatabase();
@@ -65,7 +65,7 @@ test.serial(
     await exportSwingStoreToDirectory(at('store'), at('needed'), { artifactMode: 'operational' });
     await kill(['prune', at('store')], async said => {
       const { filled, partial, gaps, snapshots } = await look(t, at('store'));
-      // The rest of each vat's history is without gaps, and at most one span lacks a part.
+      // The remaining history of each vat has no gaps, and at most one span is incomplete.
       t.deepEqual(gaps, []);
       t.true(partial.length <= 1);
       counts.partial += partial.length;

@@ -14,7 +14,7 @@ const run = (t, script, args) =>
       return t.pass();
     }
     const program = fileURLToPath(new URL(`../torture/${script}`, import.meta.url));
-    // Whatever grows is said on stderr, with a code.
+    // A leak is reported on stderr, with an exit code.
     const { stdout, stderr } = await promisify(execFile)(process.execPath, [program, ...args, '--dir', dir], {
       timeout: 120_000,
     });
@@ -52,7 +52,7 @@ test('a small leak is found, and noise is not', t => {
     ).grown.length,
     1,
   );
-  // Caches that fill at the beginning are no leak, nor is what comes and goes.
+  // Caches that fill at the beginning are no leaks, and neither are fluctuations.
   t.deepEqual(
     judge(
       series(200, i => (i < 50 ? i : 50) * MIB),

@@ -13,14 +13,14 @@ const here = name => fileURLToPath(new URL(name, import.meta.url));
 const scratch = fs.mkdtempSync(path.join(tmpdir(), 'swing-store-odd-'));
 test.after.always(() => fs.rmSync(scratch, { recursive: true, force: true }));
 
-/** The library that makes it so. */
+/** The preloaded library that limits the system. */
 const library = path.join(scratch, 'odd-system.so');
 const reason = compileLibrary(here('../support/robustness/limited-system.c'), library);
 const odd = needing(test, 'compiler', !reason, reason);
 
 let count = 0;
 
-/** Does all work on a system that lacks something. */
+/** Runs all jobs on a limited system. */
 const work = settings => {
   count += 1;
   const dir = path.join(scratch, `${count}`);
@@ -90,7 +90,7 @@ odd('however few threads there are, work is done or refused in plain words, and 
       t.regex(outcomes.get('save'), /^EAGAIN/, about);
       t.regex(outcomes.get('verify'), /^EAGAIN/, about);
     } else {
-      // One is all it takes.
+      // One thread is enough.
       t.deepEqual(
         [...outcomes],
         pieces.map(piece => [piece, 'done']),
@@ -124,7 +124,7 @@ posix('too many open files are what is said to be wrong, wherever they run out',
   const { kernelStorage, hostStorage } = createRequire(import.meta.url)('../../index.js').initSwingStore(store);
   kernelStorage.kvStore.set('key', 'value');
   return Promise.resolve(hostStorage.commit()).then(() => {
-    // The store stays open, so that there is a log.
+    // The store stays open, so it has a log.
     const { status, stdout, stderr } = spawnSync(
       'sh',
       [

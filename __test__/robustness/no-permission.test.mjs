@@ -15,10 +15,10 @@ import { subject } from '../support/common/implementations.mjs';
 import { program } from '../support/common/cli.mjs';
 import { needing } from '../support/common/requirements.mjs';
 
-// In memory, if possible: nothing in it need last.
+// In memory, if possible, because nothing has to be durable.
 const base = fs.existsSync('/dev/shm') ? '/dev/shm' : os.tmpdir();
 const dir = fs.mkdtempSync(path.join(base, 'swing-store-permissions-'));
-// For another user to get at what is in it.
+// So that another user can access the files in it.
 fs.chmodSync(dir, 0o755);
 test.after.always(() => fs.rmSync(dir, { recursive: true, force: true }));
 
@@ -35,10 +35,10 @@ if (!isUnix) console.warn('Permissions are not tried: this system has others.');
 const reason = whyNoDisk(dir);
 const onReadOnlyDisk = needing(test, 'user-namespaces', !reason, reason);
 
-/** Which codes of SQLite are one and the same to better-sqlite3, which does not know all of them. */
+/** Gives a code its name in messages of better-sqlite3, which does not know all of SQLite's. */
 const wordsOf = said => said.replace(/^UNKNOWN_SQLITE_ERROR_1544:/, 'SQLITE_READONLY_DIRECTORY:');
 
-/** What says which file it is, and more than SQLite does. */
+/** Asserts that a message names the file, and gives advice after SQLite's text. */
 const isClear = (t, said, what) => {
   t.regex(said, /DIR\/\S+/, what);
   t.notRegex(said, /^(undefined|ERR_SWING_STORE_INTERNAL)|immutable/, what);
@@ -47,10 +47,10 @@ const isClear = (t, said, what) => {
 
 const SQLITE = /^SQLITE_(CANTOPEN|READONLY|READONLY_DIRECTORY): (unable to open|attempt to write)/;
 
-/** Newer versions of Node.js name the directory that a file could not be removed from, in the place of the file. */
+/** If a file can't be removed, newer versions of Node.js name its directory instead of the file. */
 const namesDirectory = Number.parseInt(process.versions.node, 10) > 22;
 
-/** Fails unless ours says what the reference says, in the functions that it has. */
+/** Asserts that both give the same message, for functions that the reference has. */
 const isSame = (t, { reference, ours }, what) => {
   for (const [work, said] of Object.entries(reference)) {
     const mask = words => {
@@ -70,7 +70,7 @@ onUnix('what may not be read or written is said to be so, and nothing is left ha
   ]);
   t.is(code, 0, stderr);
   const outcomes = JSON.parse(stdout);
-  // The reference does away with the empty directory, and makes another one.
+  // The reference removes the empty directory and creates another.
   t.is(outcomes['place for store not writable'].reference.import, 'done');
   delete outcomes['place for store not writable'].reference;
   let failures = 0;
@@ -89,7 +89,7 @@ onUnix('what may not be read or written is said to be so, and nothing is left ha
   }
   t.log(`${failures} failures`);
   t.true(failures > 40);
-  // What needs no permission does without.
+  // Jobs that need no permission succeed.
   for (const work of ['verify', 'history', 'export', 'archive', 'diff']) {
     t.is(outcomes['directory not writable'].ours[work], 'done', work);
     t.is(outcomes['file not writable'].ours[work], 'done', work);

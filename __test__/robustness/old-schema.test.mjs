@@ -32,7 +32,7 @@ const makeOld = async (dir, columns, journalMode = 'wal') => {
   db.close();
 };
 
-/** The file, with what is in its log: a connection that only reads leaves an empty one. */
+/** The file's contents, including its log: a connection that only reads leaves an empty log. */
 const read = dir =>
   ['swingstore.sqlite', 'swingstore.sqlite-wal']
     .map(name => path.join(dir, name))
@@ -50,7 +50,7 @@ const withDatabase = (use, options) => (impl, dir) => {
 };
 const nothing = () => {};
 
-/** What opens a store in the reference, too. */
+/** Functions that open a store, and that the reference has, too. */
 const openings = {
   openSwingStore: ({ api }, dir) => api.openSwingStore(dir),
   'a file': ({ api }, dir) => api.openSwingStore(path.join(dir, 'swingstore.sqlite'), { asFile: true }),
@@ -94,7 +94,7 @@ for (const columns of COLUMNS) {
       await makeOld(old, columns);
       for (const [name, act] of Object.entries(openings)) {
         const outcomes = [subject, reference].map((impl, index) => {
-          // What the reference has failed to open stays open.
+          // After the failure, the reference's connection stays open.
           const dir = path.join(base, `${name}-${index}`);
           fs.cpSync(old, dir, { recursive: true });
           const found = outcome(act, impl, dir);
@@ -152,7 +152,7 @@ check('functions of our own explain the error, and write nothing', async t => {
         t.is(code, 'ERR_SWING_STORE_OPEN', name);
         assertSame(read(old), before, name);
       }
-      // A verification finds it, among everything else.
+      // A verification reports it with all other findings.
       const { findings } = await api.verifySwingStore(old);
       t.true(findings.some(({ kind, message }) => kind === 'schema-missing' && message.includes('incarnation')));
       assertSame(read(old), before, 'verify');

@@ -13,7 +13,7 @@ const posix = process.platform === 'win32' ? test.skip : test;
 const base = makeTempDir();
 test.after.always(() => removeDir(base));
 
-/** A copy of the package, as an installation has it. */
+/** A copy of the package, as in an installation. */
 const copy = name => {
   const dir = path.join(base, name, 'node_modules', 'swing-store-native');
   fs.mkdirSync(dir, { recursive: true });
@@ -27,7 +27,7 @@ const copy = name => {
 const second = copy('second');
 fs.symlinkSync(root, path.join(base, 'link'));
 
-/** Runs a program, which has `ours` and `other`, both CommonJS, and an empty directory; returns what it reports. */
+/** Runs a program with `ours` and `other`, both CommonJS, and an empty directory; returns its report. */
 const run = (program, { other = second, flags = [] } = {}) => {
   const dir = fs.mkdtempSync(path.join(base, 'store-'));
   const source = `
@@ -93,7 +93,7 @@ posix('two copies: the second one does not open what the first has open, and com
     }
     outcomes.init = await attempt(() => other.initSwingStore(dir));
     await commit(store, 'the last');
-    // As a killed process leaves it.
+    // As after a killed process.
     const left = path.join(dir, 'left');
     fs.mkdirSync(left);
     for (const name of fs.readdirSync(dir).filter(found => /sqlite(-wal)?$/.test(found))) {
@@ -200,7 +200,7 @@ posix('better-sqlite3, and the reference', t => {
     const { hostStorage } = reference.openSwingStore(dir);
     outcomes.reference = (await attempt(() => ours.makeSwingStoreExporter(dir))).code;
     await hostStorage.close();
-    // Somebody who reads the file, to copy it, is no library.
+    // A process that reads the file, to copy it, does not count as a library.
     const reader = fs.openSync(file, 'r');
     outcomes.reader = await attempt(() => ours.openSwingStore(dir));
     fs.closeSync(reader);

@@ -39,7 +39,7 @@ test.before(async () => {
   await api.exportSwingStoreToDirectory(at('store'), at('export'), { artifactMode: 'debug' });
 });
 
-/** A copy of the store of which others may know nothing. */
+/** A copy of the store that other users may not access. */
 const makeSecret = name => {
   const dir = at(name);
   fs.mkdirSync(dir);
@@ -208,7 +208,7 @@ asRoot('what another user plants in a shared directory is not acted on', async t
   for (const name of before) t.true(fs.existsSync(path.join(shared, name)), name);
   t.true(fs.existsSync(path.join(shared, 'page')));
 
-  // Another user's own leftovers are removed by that user.
+  // A user's leftovers are removed by that user's next process.
   const script = `process.setgroups([]); process.setgid(${OTHER}); process.setuid(${OTHER});
     process.argv.splice(1, 0, ${JSON.stringify(program)});
     require(${JSON.stringify(program)});`;

@@ -18,7 +18,7 @@ const heap = () => {
   return process.memoryUsage().heapUsed;
 };
 
-/** How much larger the heap is after some work, and while its result is kept. */
+/** The growth of the heap during some work, while its result is kept. */
 const growth = async work => {
   const before = heap();
   const kept = await work();
@@ -26,15 +26,15 @@ const growth = async work => {
   return { bytes: after - before, kept };
 };
 
-/** How many large texts there are, and how long each is. */
+/** The number of large texts, and the length of each. */
 const COUNT = 150;
 const LENGTH = 200_000;
 
 let made = 0;
-/** A part of a large text, by itself the only thing that keeps it. */
+/** A part of a large text, and the only reference to it. */
 const piece = (length = 64) => {
   made += 1;
-  // Made flat, as text is that was read from somewhere.
+  // Flattened, like text that was read from a file.
   const text = Buffer.alloc(LENGTH, `${made} is the number of this large text. `).toString('latin1');
   return text.slice(1000, 1000 + length);
 };

@@ -15,7 +15,7 @@ import { inTempDir } from '../support/common/world.mjs';
 const holder = fileURLToPath(new URL('../support/robustness/programs/hold-open.mjs', import.meta.url));
 const IN_USE = { code: 'ERR_SWING_STORE_IN_USE' };
 
-/** Runs something while another process has the store open; then that one writes, and closes it. */
+/** Calls a function while another process has the store open; then that process writes and closes it. */
 const whileHeld = async (implementation, how, dir, act) => {
   const child = fork(holder, [implementation, how, dir], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
   try {
@@ -44,7 +44,7 @@ const read = (dir, key = 'host.height') => {
   return value;
 };
 
-/** A store, and an export of an earlier block. */
+/** Makes a store, and an export of an earlier block. */
 const inPlaces = use =>
   inTempDir(async base => {
     const at = name => path.join(base, name);
@@ -54,7 +54,7 @@ const inPlaces = use =>
     await use(at);
   });
 
-/** Everything that would replace the store, and must not. */
+/** All jobs that would replace the store, and must fail. */
 const refusals = async (t, at, what) => {
   const store = at('store');
   const inode = fs.statSync(path.join(store, 'swingstore.sqlite')).ino;
@@ -74,7 +74,7 @@ const refusals = async (t, at, what) => {
   t.is(code, 3, what);
   t.regex(stderr, /^error: the store is in use: .* has .*swingstore\.sqlite open.* Close the store/, what);
   t.is(fs.statSync(path.join(store, 'swingstore.sqlite')).ino, inode, what);
-  // Nothing is left of the attempts.
+  // The attempts leave nothing.
   t.deepEqual(
     fs.readdirSync(store).filter(name => !name.startsWith('swingstore.sqlite')),
     [],
@@ -93,7 +93,7 @@ for (const implementation of ['ours', 'reference']) {
         });
         t.is(read(at('store')), '20');
         if (how === 'store' || how === 'fast') t.is(read(at('store'), 'host.holder'), implementation);
-        // Nobody has it now.
+        // No process has it open now.
         const { hostStorage } = await api.importSwingStoreFromDirectory(at('export'), at('store'));
         await hostStorage.commit();
         await hostStorage.close();
@@ -117,7 +117,7 @@ test('open in this process', async t => {
       await held.close();
     }
     t.is(read(at('store')), '20');
-    // Nor is a store that is in use replaced by a page about it.
+    // A report does not replace a store in use, either.
     const { hostStorage } = api.openSwingStore(at('store'));
     const file = path.join(at('store'), 'swingstore.sqlite');
     const { code, stderr } = await runCli(['inspect', '--state-dir', at('exported'), '--html', file, '--force']);
@@ -141,7 +141,7 @@ test('an import whose commit is refused can be committed once the store is close
     await hostStorage.commit();
     await hostStorage.close();
     t.is(read(at('store')), '10');
-    // An export of the store itself may take its place, as the exporter is closed before.
+    // An export of the store itself may replace it, because the exporter is closed first.
     const again = await api.importSwingStore(api.makeSwingStoreExporter(at('store')), at('store'));
     again.hostStorage.kvStore.set('host.height', '11');
     await again.hostStorage.commit();
@@ -164,12 +164,12 @@ test('an import names what it replaces, and an older height needs --force', asyn
     const again = await runCli(args);
     t.is(again.code, 0, again.stderr);
     t.regex(again.stdout, /^Replaced a store of block 10, .*\nImported block 10 /);
-    // A damaged store may be replaced, too.
+    // A damaged store may be replaced.
     fs.writeFileSync(path.join(at('store'), 'swingstore.sqlite'), 'no database'.repeat(100));
     const mended = await runCli(args);
     t.is(mended.code, 0, mended.stderr);
     t.regex(mended.stdout, /^Replaced a store of an unknown block, /);
-    // Where there is none, nothing is replaced.
+    // Without a store, nothing is replaced.
     fs.mkdirSync(at('new'));
     const { replaced } = await runJson(['import', '--state-dir', at('new'), '--export-dir', at('export')]);
     t.is(replaced, undefined);

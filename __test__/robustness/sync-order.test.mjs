@@ -16,7 +16,7 @@ import { inTempDir } from '../support/common/world.mjs';
 
 const program = fileURLToPath(new URL('../support/torture/programs/job.mjs', import.meta.url));
 
-/** The least that each job has to do. A job is named by its work and its number. */
+/** The steps that each job must take. A job's name is its work and a number. */
 const expected = {
   'importSwingStore.1': { named: 1 },
   'importSafely.0': { named: 1 },

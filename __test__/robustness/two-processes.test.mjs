@@ -10,10 +10,10 @@ import { makeHolder } from '../support/common/calls/kernel-process.mjs';
 import { prepare } from '../support/common/calls/valid-calls.mjs';
 import { inTempDir } from '../support/common/world.mjs';
 
-/** How long a connection waits for another's lock, in milliseconds. */
+/** The time that a connection waits for another's lock, in milliseconds. */
 const TIMEOUT = 5000;
 
-/** What SQLite says then, and the reference. */
+/** The message of SQLite and of the reference after that time. */
 const locked = { name: 'SqliteError', message: 'database is locked', code: 'SQLITE_BUSY' };
 
 const withStore = use =>
@@ -44,7 +44,7 @@ for (const [first, second] of [
       t.is(message, undefined);
       await other.tell('commit');
       t.is(await writer.tell('get'), 'tried');
-      // And the other way round.
+      // The same with exchanged roles.
       await writer.tell('write');
       await writer.tell('commit');
       await other.close();
@@ -58,7 +58,7 @@ for (const name of ['ours', 'reference']) {
   test.serial(`readers continue while ${name} writes, and see the last commit`, t =>
     withStore(async (dir, base) => {
       const writer = await makeHolder(name, dir);
-      // To open a store takes the lock for a moment, to make what tables there are not.
+      // Opening a store takes the lock briefly, to create missing tables.
       const reader = api.openSwingStore(dir);
       await writer.tell('write');
       const begun = performance.now();
@@ -75,13 +75,13 @@ for (const name of ['ours', 'reference']) {
       await writer.tell('commit');
       t.is(reader.kernelStorage.kvStore.get('block'), '1');
       t.deepEqual([...reader.kernelStorage.transcriptStore.readSpan('v1')].at(-1), 'block 1');
-      // Theirs is the state at which they began.
+      // They see the state at which they began.
       const keys = [];
       for await (const [key] of exporter.getExportData()) keys.push(key);
       t.false(keys.includes('kv.block'));
       t.is((await history.getVat('v1')).endPos, 5);
 
-      // The writer goes on while they read.
+      // The writer continues while they read.
       const blocks = writer.tell('blocks');
       let busy = true;
       blocks.then(() => (busy = false));

@@ -12,14 +12,14 @@ import test from 'ava';
 
 const execute = promisify(execFile);
 
-/** To see how the reference does, give its name. */
+/** Set this to the reference's name to test the reference. */
 const subject = process.env.SWING_STORE_UNDER_TEST ?? 'swing-store-native';
-// The reference brings SES along, which reports the error that ends a thread and then exits, as if by itself.
+// The reference loads SES, which reports the error that ends a thread and then exits normally.
 const hasSES = subject === '@agoric/swing-store';
 
 const main = fileURLToPath(new URL('../support/robustness/workers/main.mjs', import.meta.url));
 
-/** Runs threads with these endings in a process of their own, which a crash would take along. */
+/** Runs threads with these endings in a separate process, which a crash would end. */
 const run = async (t, endings) => {
   const dir = await mkdtemp(path.join(tmpdir(), 'swing-store-workers-'));
   try {

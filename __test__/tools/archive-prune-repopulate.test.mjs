@@ -26,7 +26,7 @@ const {
 
 const inDir = use => inTempDir(base => use((...names) => path.join(base, ...names)));
 
-/** How many historical spans are not there. */
+/** The number of historical spans without items. */
 const countPruned = async store => {
   const history = openSwingStoreHistory(store);
   const vats = await history.listVats();

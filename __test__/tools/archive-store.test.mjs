@@ -24,7 +24,7 @@ const readArchive = dir =>
       .map(name => [name, gunzipSync(fs.readFileSync(path.join(dir, name))).toString('base64')]),
   );
 
-/** A store of the reference's, and what its own archivers wrote. */
+/** Makes a store of the reference, and the files that the reference's archivers write. */
 const makeArchived = async at => {
   const powers = { fs, path, tmp };
   await makeStore(reference.api, at('store'), {
@@ -45,7 +45,7 @@ check('the same files as archivers write', async t => {
     t.like(archived, { written, existing: 0, replaced: 0, unnamable: 0 });
     t.like(reports.at(-1), { stage: 'done', done: written, total: written });
     t.true(Object.isFrozen(archived));
-    // What is there is left alone, unless it is not what it should be.
+    // Existing files are kept, unless their contents are wrong.
     const [first, second] = Object.keys(files);
     fs.rmSync(path.join(at('ours'), first));
     fs.writeFileSync(path.join(at('ours'), second), 'damaged');

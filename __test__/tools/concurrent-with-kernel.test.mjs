@@ -1,5 +1,5 @@
-// Pruning and repopulating a store while a kernel in another process commits blocks: neither ever fails, and the kernel never
-// waits for long.
+// Pruning and repopulating a store while a kernel in another process commits blocks: neither fails, and the kernel waits only
+// briefly.
 import '@endo/init/debug.js';
 
 import test from 'ava';
@@ -25,11 +25,11 @@ const {
 } = api;
 const kernel = fileURLToPath(new URL('../support/tools/programs/commit-blocks.mjs', import.meta.url));
 
-/** SQLite's busy timeout of a kernel is 5000 ms. */
+/** A kernel's busy timeout in SQLite is 5000 ms. */
 const LONGEST_WAIT = 2000;
 
 const inDir = async (t, use) => {
-  // On a disk, so that waiting for it takes time.
+  // On a disk, so that syncs take time.
   const base = fs.mkdtempSync(path.join(os.tmpdir(), 'swing-store-beside-'));
   t.teardown(() => fs.rmSync(base, { recursive: true, force: true }));
   const at = name => path.join(base, name);
@@ -41,7 +41,7 @@ const inDir = async (t, use) => {
 for (const [which, idle] of [
   ['reference', 3],
   ['subject', 3],
-  // As long between two blocks as a block takes, more or less.
+  // The pause between two blocks is about as long as a block.
   ['subject', 30],
 ]) {
   test.serial(`${which} as a kernel, ${idle} ms between blocks`, async t => {
@@ -69,7 +69,7 @@ for (const [which, idle] of [
             ? repopulateSwingStore(offer(artifacts), at('store'), { artifactMode: 'debug' })
             : repopulateSwingStoreFromDirectory(at('full'), at('store'), { artifactMode: 'debug' });
         const { missing, refused, locking: filling } = await fill;
-        // The kernel's own old snapshots are not among the artifacts.
+        // Old snapshots of the kernel are not among the artifacts.
         t.deepEqual(
           missing.filter(name => !name.includes('.v777.')),
           [],
@@ -116,7 +116,7 @@ test.serial('a store that is open in the same process', async t => {
     t.throws(() => [...transcriptStore.readSpan('v1', 0)], { message: /read 0 transcript entries/ });
     t.deepEqual([...transcriptStore.readSpan('v1')], ['the last', 'meanwhile']);
 
-    // Waiting can be ended.
+    // An abort ends the waiting.
     kvStore.set('key', 'again');
     const signal = AbortSignal.timeout(100);
     const repopulating = repopulateSwingStore(offer(readArtifacts(at('full'))), at('store'), { signal });

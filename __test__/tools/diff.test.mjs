@@ -14,7 +14,7 @@ import { inTempDir } from '../support/common/world.mjs';
 
 const { Database, diffSwingStores, openSwingStore, exportSwingStoreToDirectory } = subject.api;
 
-// The reference has no such function.
+// The reference has no function for this.
 const check = subjectIsReference ? test.skip : test;
 
 const inBase = fn => t => inTempDir(base => fn(t, name => path.join(base, name)));
@@ -57,7 +57,7 @@ check(
       const { artifacts: listed } = JSON.parse(fs.readFileSync(path.join(at(artifactMode), manifestName), 'utf8'));
       t.is(contents, listed.length);
     }
-    // Against a lesser export, what it lacks is not asked for, unless it is.
+    // An export of a smaller mode is compared in that mode, unless another mode is requested.
     const more = await diffSwingStores(at('operational'), at('ours'), { artifactMode: 'archival' });
     t.deepEqual([more.same, more.artifacts.onlyA, more.artifacts.onlyB], [false, 0, 15]);
     const between = await diffSwingStores(at('operational'), at('replay'));
@@ -114,7 +114,7 @@ check(
 
 const opposite = { a: 'b', b: 'a', both: 'both' };
 
-/** The report that is expected when the two are given in the other order. */
+/** The expected report when the two sides are swapped. */
 const mirrored = report => {
   const swap = counts => ({ ...counts, a: counts.b, b: counts.a, onlyA: counts.onlyB, onlyB: counts.onlyA });
   const subjects = ['records', 'localKeys', 'artifacts'].filter(name => name in report);
@@ -140,7 +140,7 @@ check(
     await exportSwingStoreToDirectory(at('plain'), at('plain export'), { artifactMode: 'debug' });
     const { bundle } = readOne(at('plain'), 'SELECT max(bundleID) AS bundle FROM bundles');
 
-    /** By name: a change of a store, and the differences that are reported when that store is the second one. */
+    /** By name: a change of a store, and the differences that are reported if that store is the second side. */
     const changes = {
       'the first key': ["INSERT INTO kvStore VALUES ('', 'new')", ['record b kv.']],
       'the last key': ["INSERT INTO kvStore VALUES ('\u{1F600}', 'new')", ['record b kv.\u{1F600}']],
@@ -178,7 +178,7 @@ check(
       if (expected) t.deepEqual(tellOf(report), expected, name);
       else t.true(report.records.onlyA > 100 && report.records.onlyB === 0, name);
       t.deepEqual(await diffSwingStores(at(name), at('plain'), options), mirrored(report), `${name}, on the left`);
-      // The same in an export, which has its records in a file.
+      // The same change in an export, whose records are in a file.
       await exportSwingStoreToDirectory(at(name), at(`${name} export`), { artifactMode: 'debug' });
       const exported = await diffSwingStores(at('plain'), at(`${name} export`), { contents });
       t.deepEqual([exported.records, exported.artifacts], [report.records, report.artifacts], name);
@@ -188,7 +188,7 @@ check(
       t.deepEqual(left, mirrored(exported), `${name}, exported, on the left`);
     }
 
-    /** By name: a change of an artifact's file, and the detail that is reported when it is the second one's. */
+    /** By name: a change of an artifact's file, and the reported detail if it belongs to the second side. */
     const file = 'transcript.v3.14.20';
     const spoilings = {
       longer: [text => `${text}x`, /^the first ends after \d+ bytes, the second continues$/],

@@ -52,7 +52,7 @@ test('an incomplete export names what is missing and a remedy, which works', asy
     t.is(code, 3);
     const [, mode, command] = stderr.replace(/^error: /, '').match(said) ?? [];
     t.false(fs.existsSync(at('to')));
-    // The reference's own function has its words.
+    // The reference's function has the reference's message.
     const exporter = makeSwingStoreExporter(at('store'), options);
     t.throws(exporter.getArtifactNames, { message: /^incomplete archival transcript: \d+ vs \d+$/ });
     await exporter.close();
@@ -63,7 +63,7 @@ test('an incomplete export names what is missing and a remedy, which works', asy
     t.is(repopulated.status, 0, repopulated.stderr);
     t.true((await exportSwingStoreToDirectory(at('store'), at('archival'), options)).artifacts > 10);
 
-    // An export that lacks what its manifest says that it has.
+    // An export that lacks an artifact of its manifest.
     const manifestFile = at('archival', manifestName);
     const manifest = JSON.parse(fs.readFileSync(manifestFile, 'utf8'));
     manifest.artifacts = manifest.artifacts.filter(([name]) => name !== 'transcript.v1.0.5');
@@ -96,7 +96,7 @@ test("an export or an archive within the store's directory is refused", async t 
       const { code: exit, stderr } = await runCli(['export', '--state-dir', at('link'), '--export-dir', at(to)]);
       t.is(exit, 3, to);
       t.regex(stderr, relation);
-      // Nothing of an archive has the name of a file of the store's.
+      // No file of an archive has the name of one of the store's files.
       if (`${relation}`.includes('/is')) {
         await t.throwsAsync(archiveSwingStore(at('link'), at(to)), { code, message: relation });
       }
@@ -122,14 +122,14 @@ privileged('a dry run needs no permission to write', async t => {
     fs.chmodSync(at('store'), 0o555);
     fs.chmodSync(at('.'), 0o755);
     const before = fs.readFileSync(file);
-    // Root may do everything, so it is done by nobody.
+    // Root has all permissions, so this runs as the user `nobody`.
     const user = process.getuid() === 0 ? { uid: 65534, gid: 65534 } : {};
     const stateDir = ['--state-dir', at('store')];
     const pruned = await runJson(['prune', ...stateDir, '--keep', 'operational', '--dry-run'], user);
     t.like(pruned, { code: 0, dryRun: true, done: false, locking: { transactions: 0 } });
     t.true(pruned.spans > 5 && pruned.items > 20 && pruned.snapshots > 5 && pruned.space.fileBytes > 0);
     t.like(await runJson(['reclaim', ...stateDir, '--dry-run'], user), { code: 0, dryRun: true });
-    // What it says is what happens.
+    // The message describes the effect.
     t.not((await runCli(['prune', ...stateDir, '--keep', 'operational'], user)).code, 0);
     t.deepEqual(fs.readFileSync(file), before);
     fs.chmodSync(at('store'), 0o755);
@@ -167,7 +167,7 @@ test('an error about a path without an option names the option', async t => {
     t.is(code, 2);
     t.regex(stderr, advice);
   }
-  // What is not a path has the usual words.
+  // A value that is not a path has the usual message.
   t.notRegex((await runCli(['verify', '--stat-dir', '/x'])).stderr, /name it by an option/);
 });
 
@@ -194,7 +194,7 @@ test('a vat is found by its name in the table', async t => {
   });
 });
 
-/** A store with a vat of so many small spans. */
+/** Makes a store with a vat of many small spans. */
 const makeLong = async (dir, spans) => {
   const { kernelStorage, hostStorage } = initSwingStore(dir);
   kernelStorage.transcriptStore.initTranscript('v1');
@@ -206,7 +206,7 @@ const makeLong = async (dir, spans) => {
   await hostStorage.close();
 };
 
-/** Starts a command, and interrupts it once the number of items is another one. */
+/** Starts a command, and interrupts it once the number of items has changed. */
 const interrupt = async (dir, args, signal) => {
   const before = count(dir, 'transcriptItems');
   const child = startCli(args);
@@ -249,7 +249,7 @@ test('interrupted work reports its progress, and continues when it is repeated',
     t.is(again.code, 0);
     t.is(again.filled.length + Number(filled?.replace(',', '')), spans);
 
-    // By a signal, the last report says how far it came.
+    // With a signal, the last report says how far the job came.
     await pruneSwingStore(at('store'), { keep: 'operational' });
     const controller = new AbortController();
     const reports = [];
@@ -299,9 +299,9 @@ onFull('what can not be written is a failure, unless nobody reads any more', asy
   });
 });
 
-/** What bash completes lines to, whose last word is being written. */
+/** The completions that bash offers for the last word of lines. */
 const completedByBash = async (script, lines, cwd) => {
-  // As bash calls it: the name, the word, and the word before it. Only bash itself can have a real `compopt`.
+  // Calls it as bash does, with the name, the word, and the word before it. The real `compopt` works only within a completion.
   const driver = `
     source "$1"
     read -r -a spec <<< "$(complete -p swing-store)"
@@ -336,7 +336,7 @@ onBash('bash completes commands, options and values', async t => {
       [['repopulate', '--repl'], ['--replace-damaged']],
       [['--json', 'ver'], ['verify']],
       [['--json', 'verify', '--no-i'], ['--no-integrity-check']],
-      // Directories are added by bash itself.
+      // bash adds the directories.
       [['verify', '--state-dir', ''], ['compopt -o plusdirs']],
       [['completions', 'z'], ['zsh']],
       [['help', 'arch'], ['archive']],
@@ -345,7 +345,7 @@ onBash('bash completes commands, options and values', async t => {
     const { code, stderr, answers } = await completedByBash(at('script'), lines, at('.'));
     t.deepEqual([code, stderr], [0, '']);
     for (const [i, [words, answer]] of expected.entries()) t.deepEqual(answers[i], answer, words.join(' '));
-    // Of each command all its options.
+    // All options of each command.
     const commands = ['export', 'import', 'transcript', 'replay-plan', 'repopulate'];
     const all = await completedByBash(
       at('script'),

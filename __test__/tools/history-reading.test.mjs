@@ -33,7 +33,7 @@ const collect = async iterable => {
   return all;
 };
 
-/** The items of a vat as the reference's transcript store gives them, with their positions and incarnations. */
+/** The items of a vat from the reference's transcript store, with their positions and incarnations. */
 const itemsInStore = async (dir, vatID) => {
   const { internal, debug, hostStorage } = reference.api.openSwingStore(dir);
   const incarnations = debug
@@ -155,7 +155,7 @@ test('reading what does not exist', async t => {
   t.throws(() => history.readSpan('v6'), { message: 'startPos must be a number' });
   t.throws(() => history.readIncarnation('v6', 1.5), { message: 'incarnation must be a whole number, not 1.5' });
   await t.throwsAsync(history.readItem('v6', '3'), { message: 'position must be a number' });
-  // A reader that has failed, or was left, is at its end.
+  // A reader is done after a failure, and after its consumer stopped early.
   const failed = history.readSpan('v6', 30);
   await t.throwsAsync(failed.next());
   t.deepEqual(await failed.next(), { value: undefined, done: true });
@@ -259,7 +259,7 @@ test('results are hardened, also with require', async t => {
   await close();
 });
 
-// Root may write everywhere, so it has to be someone else for a moment.
+// Root has all permissions, so the call runs as another user.
 const asNobody = fn => {
   const isRoot = process.getuid?.() === 0;
   if (isRoot) process.seteuid(65534);

@@ -13,7 +13,7 @@ const { openSwingStoreHistory } = api;
 
 const [lockdown, code] = [bundles.b0a.id, bundles.b1a.id];
 
-/** The history of a store that was made for it, and that SQL may have damaged. */
+/** Opens the history of a new store, optionally after damaging the store by SQL. */
 const historyOf = async (t, { sql, options } = {}) => {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'swing-store-history-'));
   t.teardown(() => fs.rmSync(dir, { recursive: true, force: true }));
@@ -192,7 +192,7 @@ test('sizes are those of the items in bytes', async t => {
   t.is(reports.at(-1).stage, 'done');
   t.is(reports.at(-1).bytes, sizes.v6);
   t.is(reports.at(-1).done, reports.at(-1).total);
-  // Of others nothing is known yet.
+  // The sizes of other vats are not known yet.
   t.deepEqual(
     (await history.listVats()).map(({ bytes }) => bytes),
     [undefined, undefined, sizes.v6, undefined, undefined],
@@ -244,7 +244,7 @@ test('a plan of each incarnation', async t => {
     learnedFrom: 'transcript',
   });
   t.deepEqual(late.snapshots, [snapshots[3]]);
-  // A vat that has no items yet is started by the kernel's notes.
+  // For a vat without items, the plan uses the kernel's keys.
   t.like(await history.replayPlan('v3', { from: 'snapshot' }), {
     start: { kind: 'initialize-worker', position: 0, bundleID: code, learnedFrom: 'kvStore' },
     startPos: 0,
@@ -273,12 +273,12 @@ test('a plan of a pruned incarnation lists what is missing', async t => {
   t.deepEqual(first.problems, [
     'the item at 0 should say what the worker is started from: it was pruned; the artifact transcript.v6.0.4 contains it',
   ]);
-  // The snapshot's record still says which one it was.
+  // The snapshot's record still has its hash.
   const late = await history.replayPlan('v6', { incarnation: 0, from: 'snapshot' });
   t.like(late.start, { kind: 'load-snapshot', position: 4, learnedFrom: 'snapshots' });
   t.deepEqual(late.missing, [{ kind: 'snapshot', artifact: 'snapshot.v6.3' }, transcript('v6.4.9')]);
   t.deepEqual(late.problems, []);
-  // As a kernel does it, nothing is missing.
+  // A replay from the last snapshot, as a kernel does it, lacks nothing.
   t.true((await history.replayPlan('v6', { from: 'snapshot' })).complete);
 });
 
@@ -342,7 +342,7 @@ test('rows that no store writes', async t => {
   t.is(there.length, 1);
   await t.throwsAsync(history.readIncarnation('v7', 0).next(), { code: 'ERR_SWING_STORE_INCOMPLETE' });
 
-  // What can't be read at all is an error, of that vat alone where only that vat is asked for.
+  // An unreadable record is an error, which affects only queries about its vat and about all vats.
   for (const [damage, ask] of [
     ["UPDATE transcriptSpans SET endPos = 'x' WHERE vatID = 'v6' AND startPos = 4", 'listSpans'],
     ["UPDATE transcriptSpans SET hash = NULL WHERE vatID = 'v6' AND startPos = 4", 'listIncarnations'],

@@ -23,7 +23,7 @@ const tablesOf = async dir => {
   return tables;
 };
 
-/** The names of the artifacts that the reference exports of a store. */
+/** The names of the artifacts that the reference exports from a store. */
 const names = async (dir, mode) =>
   Object.keys(await exportedByReference(dir, mode)).filter(name => /^(tr|sn)/.test(name));
 
@@ -50,7 +50,7 @@ for (const transcripts of modes) {
         t.is(pruned.items, before.transcriptItems.length - (await tablesOf(at('store'))).transcriptItems.length);
         t.deepEqual((await names(at('store'), 'debug')).sort(), expected);
 
-        // All but contents is as it was.
+        // Everything but contents is unchanged.
         const after = await tablesOf(at('store'));
         for (const table of ['kvStore', 'transcriptSpans', 'bundles', 'pendingExports']) {
           t.deepEqual(after[table], before[table], table);
@@ -70,7 +70,7 @@ test('a prune that stopped within a span is recognized and finished', async t =>
     await makeStore(subject.api, at('store'), {}, { items: 50, imageSize: 1000 });
     const operational = await exportedByReference(at('store'), 'operational');
     const { hostStorage, debug } = openSwingStore(at('store'));
-    // As a transaction leaves it that ended within a span.
+    // As after a transaction that ended within a span.
     debug.getDatabase().exec(`DELETE FROM transcriptItems WHERE vatID = 'v1' AND position < 70`);
     await hostStorage.close();
     const inMode = { operational: true, replay: true, archival: false };
@@ -105,7 +105,7 @@ const makeLongSpan = async (api, dir, count) => {
   return items;
 };
 
-/** Has another process prune all that is historical. */
+/** Prunes all history in another process. */
 const pruneElsewhere = async dir => {
   const { code } = await runCli(['prune', '--state-dir', dir, '--keep', 'operational']);
   if (code !== 0) throw Error(`prune ended with ${code}`);
@@ -174,7 +174,7 @@ test('an iterator pins the log only while it is open', async t => {
     t.false(await isBusy());
     t.is([...readSpan('v1', 0)].length, 3000);
     t.false(await isBusy());
-    // Neither keeps a tool from changing the journal mode.
+    // A tool can change the journal mode after both.
     t.is(debug.getDatabase().pragma('journal_mode=delete', { simple: true }), 'delete');
     t.is(debug.getDatabase().pragma('journal_mode=wal', { simple: true }), 'wal');
     await hostStorage.close();
@@ -194,7 +194,7 @@ test('limits, aborts and progress', async t => {
       told.push(progress);
       if (progress.done > 0) controller.abort();
     };
-    // Items one by one take long enough for a report.
+    // Deleting items one by one takes long enough for a report.
     const options = { keep, budget: 1, onProgress, signal: controller.signal };
     await t.throwsAsync(pruneSwingStore(at('store'), options), { name: 'AbortError' });
     t.true(told.at(-1).done < told.at(-1).total);

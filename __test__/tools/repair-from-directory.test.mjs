@@ -31,7 +31,7 @@ const tablesOf = async dir => {
   return tables;
 };
 
-/** As cosmic-swingset's program does. */
+/** Repairs a store as cosmic-swingset's program does. */
 const repairAsCosmic = async (exportDir, dir) => {
   const { hostStorage } = reference.api.openSwingStore(dir);
   try {
@@ -42,7 +42,7 @@ const repairAsCosmic = async (exportDir, dir) => {
   }
 };
 
-/** Spoils a store and its copy by SQL, and the export by `spoil`, repairs each by one implementation, and compares. */
+/** Damages a store and its copy by SQL, and the export by `spoil`, repairs each with one implementation, and compares. */
 const compare = (title, { sql = '', spoil = () => {} }, look) =>
   check(title, async t => {
     await inTempDir(async base => {
@@ -57,7 +57,7 @@ const compare = (title, { sql = '', spoil = () => {} }, look) =>
       const before = await tablesOf(at('ours'));
       const ours = await attempt(() => repairSwingStoreFromDirectory(at('export'), at('ours')));
       const theirs = await attempt(() => repairAsCosmic(at('export'), at('theirs')));
-      // Ours says after the reference's words what is missing, and what to do.
+      // Our message adds to the reference's what is missing, and what to do.
       const { message } = ours.rejects ?? {};
       const advice = message && theirs.rejects ? message.slice(theirs.rejects.message.length) : '';
       t.regex(advice, /^(|\. Missing from the store for mode [^]*)$/);
@@ -143,7 +143,7 @@ check('heights, arguments and the command line', async t => {
     t.true(repaired.added > 10);
     t.like(await runJson(command), { code: 0, added: 0 });
 
-    // Another block than the store's.
+    // An export of another block than the store's.
     const manifest = path.join(at('export'), manifestName);
     fs.writeFileSync(manifest, fs.readFileSync(manifest, 'utf8').replace('"blockHeight": 42', '"blockHeight": 43'));
     const error = await t.throwsAsync(repairSwingStoreFromDirectory(at('export'), at('store')), { code });

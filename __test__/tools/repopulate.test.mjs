@@ -21,7 +21,7 @@ const {
   repopulateSwingStoreFromDirectory,
 } = subject.api;
 
-/** Makes a store with all its history, and an export of that. */
+/** Makes a store with all its history, and an export of it. */
 const makeFull = async (at, name = 'store', size = undefined) => {
   await makeStore(subject.api, at(name), {}, size);
   await exportSwingStoreToDirectory(at(name), at(`${name} full`), { artifactMode: 'debug' });
@@ -37,7 +37,7 @@ test("a running store's archive restores what was pruned", async t => {
       ['ours', subject.api],
       ['theirs', reference.api],
     ]) {
-      // Archived by either implementation's callbacks.
+      // Artifacts from either implementation's archivers.
       const archive = at(`${name} archive`);
       const powers = { fs, path, tmp };
       await makeStore(api, at(name), {
@@ -54,7 +54,7 @@ test("a running store's archive restores what was pruned", async t => {
       const { filled, missing, refused, unwanted } = await repopulateSwingStoreFromDirectory(archive, at(name));
       t.is(filled.length, 8);
       t.deepEqual([missing, refused], [[], []]);
-      // A terminated vat's spans, and what is not in use.
+      // Spans of a terminated vat, and snapshots that are not in use.
       t.true(unwanted > 5);
       t.deepEqual(await exportedByReference(at(name), 'archival'), await exportedByReference(at('twin'), 'archival'));
       const again = await repopulateSwingStoreFromDirectory(archive, at(name), { artifactMode: 'debug' });
@@ -175,7 +175,7 @@ test('hostile artifacts are refused, one by one', async t => {
     }
     t.deepEqual(await exportedByReference(at('store'), 'debug'), empty);
 
-    // A stream without end, with and without newlines, ends all the same.
+    // Endless streams, with and without newlines, are closed.
     async function* endless(text) {
       for (let i = 0; ; i += 1) yield Buffer.from(text.repeat(1000));
     }
@@ -188,7 +188,7 @@ test('hostile artifacts are refused, one by one', async t => {
         t.regex(refused[0].reason, /too long|not complete/, `${name} ${text}`);
       }
     }
-    // None of them keeps others from being taken.
+    // Other artifacts are restored in spite of them.
     const mixed = [...artifacts].flatMap(([name, contents], i) => [
       [`${name}.${i}`, contents],
       [name, contents],
@@ -215,7 +215,7 @@ test('directories: archives, exports of other stores, and files that must not be
     write('transcript.v1.30.60.gz', 'not a gzip file');
     write('transcript.v1.60.90.gz', gzipSync(artifacts.get('transcript.v1.60.90')).subarray(0, -9));
     write('transcript.v1.90.120.gz.tmp', 'unfinished');
-    // Bombs: of one line, of many, and of an image whose size is known.
+    // Decompression bombs: one line, many lines, and an image whose size is known.
     write('transcript.v2.0.30.gz', gzipSync(Buffer.alloc(60_000_000, 'x')));
     write('transcript.v2.30.60.gz', gzipSync(Buffer.alloc(60_000_000, '\n')));
     write('snapshot.v1.30.gz', gzipSync(Buffer.alloc(60_000_000)));
@@ -230,7 +230,7 @@ test('directories: archives, exports of other stores, and files that must not be
     t.regex(reasons['snapshot.v1.30'], /too long: more than 400000 bytes/);
     t.is(refused.length, 6);
 
-    // A manifest that leads elsewhere.
+    // A manifest that names a file outside of the directory.
     fs.rmSync(dir, { recursive: true });
     fs.mkdirSync(dir);
     const list = [
@@ -240,7 +240,7 @@ test('directories: archives, exports of other stores, and files that must not be
       ['transcript.v2.0.30', 'some-name.gz'],
     ];
     write('some-name.gz', gzipSync(artifacts.get('transcript.v2.0.30')));
-    // Not listed, so not read.
+    // A file that the manifest does not list is not read.
     write('transcript.v2.30.60', artifacts.get('transcript.v2.30.60'));
     write(manifestName, JSON.stringify({ blockHeight: 7, artifacts: list }));
     const listed = await repopulate();
@@ -255,7 +255,7 @@ test('directories: archives, exports of other stores, and files that must not be
     write(manifestName, '{}');
     await t.throwsAsync(repopulate(), { code: 'ERR_SWING_STORE_MANIFEST' });
 
-    // By the command line, which says by its exit code that something is missing.
+    // The command line's exit code reports that something is missing.
     fs.rmSync(path.join(dir, manifestName));
     const args = ['repopulate', '--state-dir', at('store'), '--artifact-mode', 'debug', '--from'];
     t.like(await runJson([...args, dir]), {
@@ -267,7 +267,7 @@ test('directories: archives, exports of other stores, and files that must not be
     const { code, stdout } = await runCli([...args, dir]);
     t.is(code, 1);
     t.regex(stdout, /1 was there already[^]*Still missing for mode debug: 2\d\n {2}snapshot[^]*and \d+ more/);
-    // What upstream's import-kernel-db says is not yet supported.
+    // The mode that the message of upstream's import-kernel-db calls not yet supported.
     const skip = ['import', '--export-data-mode', 'skip', '--state-dir', at('store'), '--export-dir', at('store full')];
     t.like(await runJson([...skip, '--artifact-mode', 'archival']), {
       code: 0,
@@ -296,7 +296,7 @@ test('spans that are restored in several transactions, and incomplete spans', as
 
     const store = openSwingStore(at('store'));
     const db = store.debug.getDatabase();
-    // The beginning, the end, something in the middle; and an item that is not the one.
+    // Items are missing at the beginning, the end and in the middle; and an item differs.
     db.exec(`DELETE FROM transcriptItems WHERE vatID = 'v1' AND (position < 100 OR position BETWEEN 700 AND 900);
       DELETE FROM transcriptItems WHERE vatID = 'v2' AND position BETWEEN 490 AND 510;
       UPDATE transcriptItems SET item = 'forged' WHERE vatID = 'v2' AND position = 480`);
@@ -325,7 +325,7 @@ test('an artifact whose record changes meanwhile is refused without waiting', as
       const contents = full.get(name);
       return async function* stream() {
         yield contents.subarray(0, 1);
-        // The record was read before the first byte, and is read again after the last one.
+        // The record is read before the first byte and again after the last.
         t.is(db.prepare(sql).run().changes, 1, sql);
         parts.push(name);
         yield contents.subarray(1);
@@ -350,7 +350,7 @@ test('an artifact whose record changes meanwhile is refused without waiting', as
       WHERE vatID = 'v1' AND snapPos = ${position(snapshot)}`,
       ),
     );
-    // The other artifacts follow. A kernel commits meanwhile.
+    // The other artifacts, while a kernel commits.
     let committed = 0;
     for (const [name, contents] of full) {
       if (artifacts.has(name)) continue;
@@ -391,7 +391,7 @@ test('errors of an exporter, signals, and arguments', async t => {
     const next = await repopulateSwingStore(offer([first]), at('store'));
     t.is(next.present, 1, 'what was filled in before it failed stays');
 
-    // A stream that never answers does not keep an aborted call from ending.
+    // An aborted call ends although its stream never settles.
     const controller = new AbortController();
     const stuck = () => ({
       [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => controller.abort('enough')) }),

@@ -16,7 +16,7 @@ import { inTempDir } from '../support/common/world.mjs';
 
 const { Database, exportSwingStoreToDirectory, openSwingStore, repopulateSwingStore, verifySwingStore } = subject.api;
 
-// The reference has no such function.
+// The reference has no function for this.
 const check = subjectIsReference ? test.skip : test;
 
 const fileIn = dir => path.join(dir, 'swingstore.sqlite');
@@ -29,7 +29,7 @@ const alter = (dir, sql) => {
   db.close();
 };
 
-/** Runs a command line of a message, as a shell has it, with `DIR` for the directory. */
+/** Runs a command line of a message in a shell, with `DIR` for the directory. */
 const run = (command, directory) => {
   const words = command.replace(/^swing-store /, '').replace(/\bDIR\b/, directory);
   return outcomeOf(
@@ -37,7 +37,7 @@ const run = (command, directory) => {
   );
 };
 
-/** Where the spans of the store are: those that are in no way current, and the current one of `v1`. */
+/** Finds a historical span, and the current span of `v1`. */
 const places = dir => {
   const db = new Database(fileIn(dir), { readonly: true });
   const of = sql => db.prepare(sql).get();
@@ -59,9 +59,9 @@ const items = ({ vatID, startPos, endPos }, more = '') =>
 const item = ({ vatID, startPos }, by) => `vatID = '${vatID}' AND position = ${startPos + by}`;
 const snapshot = ({ vatID, snapPos }) => `vatID = '${vatID}' AND snapPos = ${snapPos}`;
 
-/** Changes a table behind an index's back. */
+/** Changes a table without its index. */
 const loseIndex = dir => {
-  // Ours lets no tool write to the schema's own table.
+  // Our Database rejects writes to the schema's own table.
   const db = sqlite3(fileIn(dir)).unsafeMode(true);
   const of = "WHERE name = 'currentTranscriptIndex'";
   const row = db.prepare(`SELECT type, name, tbl_name, rootpage, sql FROM sqlite_schema ${of}`).raw().get();
@@ -74,7 +74,7 @@ const loseIndex = dir => {
   again.close();
 };
 
-/** By kind, what to do to a store, and the mode in which it is found. */
+/** By kind of finding: the damage to a store, and the mode in which it is found. */
 const damages = {
   'span-gap': {
     sql: ({ old }) => `DELETE FROM transcriptSpans WHERE vatID = '${old.vatID}' AND startPos = ${old.startPos}`,
@@ -121,7 +121,7 @@ const damages = {
   'bad-value of a bundle': { sql: () => `UPDATE bundles SET bundle = CAST(bundle AS BLOB) WHERE bundleID LIKE 'b0-%'` },
 };
 
-/** A store with a current span of some length, and an export of all of it. */
+/** Makes a store with a current span of some length, and a complete export of it. */
 const makeSound = async base => {
   const sound = path.join(base, 'sound');
   await makeAsKernel(subject.api, sound, { keepSnapshots: true });
@@ -140,7 +140,7 @@ check('each finding names the command that repairs it', async t => {
     const where = places(sound);
     for (const [what, { sql, artifactMode = 'operational' }] of Object.entries(damages)) {
       const [kind] = what.split(' ');
-      // A shell has to take the name as one word.
+      // The name needs quoting in a shell.
       const dir = path.join(base, `it's ${what}`);
       fs.cpSync(sound, dir, { recursive: true });
       alter(dir, sql(where));
@@ -215,10 +215,10 @@ check('only damaged data is replaced, and only by data with its hash', async t =
     t.deepEqual(refused.refused.map(({ name }) => name).sort(), [bundle, image, span].sort());
     t.deepEqual(refused.replaced, []);
     t.deepEqual(fs.readFileSync(fileIn(dir)), damaged);
-    // Without the option it is left alone.
+    // Without the option it is not restored.
     t.deepEqual((await repopulateSwingStore(offer(artifacts), dir)).filled, []);
 
-    // In whichever mode, and each in one transaction.
+    // In any mode, and each in one transaction.
     const report = await repopulateSwingStore(offer(artifacts), dir, {
       replaceDamaged: true,
       artifactMode: 'operational',
@@ -247,7 +247,7 @@ check('a current span is repaired from a node at another block while the kernel 
     const isSound = async () => (await verifySwingStore(sound)).ok;
     const replace = (changed = artifacts) => repopulateSwingStore(offer(changed), sound, { replaceDamaged: true });
 
-    // The other node is behind.
+    // The other node has fewer items.
     await add(5);
     await add(6);
     damage();
@@ -260,7 +260,7 @@ check('a current span is repaired from a node at another block while the kernel 
     t.true(await isSound());
     t.is((await replace()).locking.transactions, 0);
 
-    // The kernel commits while the artifact is on its way.
+    // The kernel commits while the artifact is being read.
     damage();
     const growing = new Map([
       [
@@ -274,7 +274,7 @@ check('a current span is repaired from a node at another block while the kernel 
     t.deepEqual((await replace(growing)).replaced, [name]);
     t.true(await isSound());
 
-    // The other node is ahead.
+    // The other node has more items.
     const ahead = path.join(base, 'ahead');
     fs.cpSync(sound, ahead, { recursive: true });
     const other = openSwingStore(ahead);
@@ -287,7 +287,7 @@ check('a current span is repaired from a node at another block while the kernel 
     t.deepEqual(report.replaced, [`transcript.v1.${current.startPos}.${current.endPos + 5}`]);
     t.true(await isSound());
 
-    // It was ended meanwhile: the record is another one.
+    // The span was ended meanwhile, so its record differs.
     damage();
     const ended = new Map([
       [
@@ -305,7 +305,7 @@ check('a current span is repaired from a node at another block while the kernel 
     );
     t.false(await isSound());
 
-    // The kernel goes on as if nothing had been.
+    // The kernel continues as before.
     await add(8);
     t.is([...transcriptStore.readSpan('v1')].length, 1);
     await store.hostStorage.close();

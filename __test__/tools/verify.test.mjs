@@ -20,7 +20,7 @@ import { inTempDir } from '../support/common/world.mjs';
 
 const { Database, makeSwingStoreExporter, importSwingStore, verifySwingStore } = subject.api;
 
-// The reference has no such function.
+// The reference has no function for this.
 const check = subjectIsReference ? test.skip : test;
 
 const fileIn = dir => path.join(dir, 'swingstore.sqlite');
@@ -139,7 +139,7 @@ check('a mode is satisfied if and only if an export is possible', async t => {
   });
 });
 
-/** What to alter: for each row of a query, an SQL statement on that row. */
+/** The alterations: for each row of a query, an SQL statement on that row. */
 const alterations = {
   item: ['SELECT rowid, item AS value FROM transcriptItems', 'UPDATE transcriptItems SET item = ? WHERE rowid = ?'],
   hash: ['SELECT rowid, hash AS value FROM transcriptSpans', 'UPDATE transcriptSpans SET hash = ? WHERE rowid = ?'],
@@ -171,7 +171,7 @@ const alterations = {
   ],
 };
 
-/** Another value of the same type: of a text or of bytes one is changed, of a number a little. */
+/** Another value of the same type: one character or byte differs, or a number differs slightly. */
 const otherThan = (value, at, by) => {
   if (typeof value === 'number') return value + (by % 2 ? 100 : -100);
   if (typeof value === 'string') {
@@ -184,7 +184,7 @@ const otherThan = (value, at, by) => {
   return bytes;
 };
 
-/** Whether a gzip file says the same as another. Some of its bytes say nothing: when it was made, for one. */
+/** Whether two gzip files have the same meaning: some bytes, such as the time, have no effect. */
 const isSameImage = (one, other) => {
   try {
     return zlib.gunzipSync(one).equals(zlib.gunzipSync(other));
@@ -248,7 +248,7 @@ check('faults at the end of a vat are found in every vat, including the last', a
     };
     for (const [kind, [where, ...statements]] of Object.entries(damages)) {
       for (const vatID of where) {
-        // Also where it is the only vat.
+        // Also if it is the only vat.
         for (const others of ['with others', 'alone']) {
           fs.copyFileSync(fileIn(original), fileIn(dir));
           if (others === 'alone') {
@@ -333,7 +333,7 @@ check('a kernel of the reference runs in another process and is killed', async t
     t.true(sizes.size > 1);
     kernel.kill('SIGKILL');
     await closed;
-    // What it left in its log is read, and stays there.
+    // The log of the killed process is read, and remains.
     const logs = () => ['', '-wal'].map(suffix => fs.readFileSync(`${fileIn(dir)}${suffix}`).toString('base64'));
     const before = logs();
     t.true(before[1] !== '');
@@ -430,7 +430,7 @@ check("the parts of a report, and the command's output", async t => {
     t.regex(stdout, /^4 findings in the store of block 42, in mode archival/m);
     t.is((await runCli(['verify', '--state-dir', base])).code, 3);
     t.is((await runCli(['verify', '--state-dir', dir, '--limit', '0'])).code, 2);
-    // A store that can't be read to its end has a report all the same.
+    // A store that is partly unreadable has a report, too.
     const bytes = fs.readFileSync(fileIn(dir));
     fs.writeFileSync(fileIn(dir), bytes.subarray(0, bytes.length >> 1));
     const damaged = await verifySwingStore(dir);
