@@ -28,7 +28,7 @@ const tablesOf = async dir => {
   return tables;
 };
 
-/** As cosmic-swingset's program does. */
+/** Imports as cosmic-swingset's program does. */
 const importAsCosmic = async (from, to, options) => {
   const { hostStorage } = await importSwingStore(await readAsCosmic(from), to, options);
   const { blockHeight } = JSON.parse(fs.readFileSync(path.join(from, manifestName), 'utf8'));
@@ -54,7 +54,7 @@ test('every command has help, and an unknown one is refused', async t => {
   t.regex(stderr, /'exprt'[^]*'export'/);
   t.like(await runJson(['export', '--bogus']), { code: 2, error: { code: 'ERR_SWING_STORE_ARGUMENT' } });
   t.is((await runCli([])).code, 2);
-  // What older versions of cosmic-swingset took.
+  // Options of older versions of cosmic-swingset.
   for (const [args, instead] of [
     [['export', '--export-mode', 'archival'], /--artifact-mode/],
     [['export', '--include-export-data'], /--export-data-mode/],
@@ -134,7 +134,7 @@ test('directories and heights', async t => {
     await makeStore(reference.api, at('data/agoric'));
     const exported = ['export', '--export-data-mode', 'all', '--export-dir'];
     const home = ['--home', base];
-    // Where nothing is said, the environment says it, and else the home directory.
+    // Without the option, the environment or else the home directory determines the path.
     t.is((await runCli([...exported, at('1'), ...home])).code, 0);
     t.is((await runCli([...exported, at('2')], { env: { AG_CHAIN_COSMOS_HOME: base } })).code, 0);
     t.is((await runCli([...exported, at('3')], { env: { HOME: at('nowhere') } })).code, 3);
@@ -157,7 +157,7 @@ test('directories and heights', async t => {
     }
     t.like(await runJson([...exported, at('1'), ...home]), { code: 3, error: { code: 'EEXIST' } });
 
-    // An import wants the directory to be there, and has no height that does not count.
+    // An import requires the directory to exist, and refuses a height other than the export's, including 0.
     const imported = ['import', '--export-dir', at('1'), '--state-dir', at('to')];
     t.like(await runJson(imported), { code: 3, error: { code: 'ENOENT' } });
     fs.mkdirSync(at('to'));

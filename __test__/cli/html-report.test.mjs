@@ -53,7 +53,7 @@ test('a page of a store', async t => {
       ['v9', 2, 2],
     ],
   );
-  // Nothing of it is elsewhere, and its policy allows what is in it, and no more.
+  // The page is self-contained, and its policy allows exactly its own contents.
   t.notRegex(page, /(?:src|href)="(?!#)/);
   const hash = text => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
   const scripts = [...page.matchAll(/<script>([^]*?)<\/script>/g)].map(([, text]) => hash(text));

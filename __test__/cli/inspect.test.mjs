@@ -78,7 +78,7 @@ test("inspect's text output", async t => {
   t.regex(one.stdout, /transcript.v6.4.9 +0 +4 +in part +shutdown-worker/);
   t.regex(one.stdout, /transcript.v6.26.30 +2 +4 +yes +load-snapshot +\(current\)/);
   t.regex(one.stdout, /snapshot.v6.25 +yes +yes/);
-  // Nothing from a store may command a terminal.
+  // Text from a store must not control a terminal.
   for (const { stdout } of [all, one]) t.false(stdout.includes('\u001b'));
   const none = await runCli(['inspect', ...at, '--vat', 'v3', '--sizes']);
   t.is(none.code, 0);
@@ -105,7 +105,7 @@ test('transcript prints items', async t => {
     t.deepEqual(await lines('--start', '28'), all.slice(28));
     t.deepEqual(await lines('--span', '13'), all.slice(13, 19));
   });
-  // As an export has it.
+  // As in an export.
   const exporter = api.makeSwingStoreExporter(dir, { artifactMode: 'debug' });
   const artifact = await buffer(exporter.getArtifact('transcript.v6.13.19'));
   await exporter.close();

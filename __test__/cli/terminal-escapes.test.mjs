@@ -13,7 +13,7 @@ import { inTempDir } from '../support/common/world.mjs';
 
 const program = fileURLToPath(new URL('../../bin/swing-store.js', import.meta.url));
 
-/** What a terminal obeys, or what changes the order of a line. */
+/** Control characters, and characters that change the direction of text. */
 // eslint-disable-next-line no-control-regex
 const OBEYED = /[\0-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/;
 
@@ -82,7 +82,7 @@ test('no command writes terminal escapes', async t => {
     t.true(shown > 10, `${shown}`);
     const lines = run('transcript', '--state-dir', dir, '--vat', HOSTILE, '--json').stdout.trim().split('\n');
     t.is(JSON.parse(lines[0]).item, HOSTILE);
-    // What is not for a terminal is as it is.
+    // Output that does not go to a terminal is not escaped.
     t.true(run('transcript', '--state-dir', dir, '--vat', HOSTILE, '--raw').stdout.startsWith(HOSTILE));
   });
 });

@@ -16,17 +16,17 @@ import { makeSandbox } from '../support/docs/sandbox.mjs';
 import { callerOptions, compile, readConfig } from '../support/common/typescript.mjs';
 import { makeTempDir, removeDir } from '../support/common/world.mjs';
 
-// The examples are those of a validator's machine, with its paths and its tools.
+// The examples use the paths and tools of a validator's machine.
 const run = process.platform === 'linux' ? test : test.skip;
 
 const exampleDir = makeTempDir();
 test.before(() => makeExample(api, exampleDir));
 test.after.always(() => removeDir(exampleDir));
 
-/** SQL without what does not matter in it. */
+/** Normalizes SQL. */
 const plainSql = text => text.replace(/--.*$/gm, '').replace(/\s+/g, ' ').trim();
 
-/** By language: whatever can be said of a block that runs together with no other. */
+/** By language: a check of a block that does not depend on other blocks. */
 const kinds = {
   console: runSession,
   sh: runScript,
@@ -34,7 +34,7 @@ const kinds = {
     JSON.parse(text);
     return [];
   },
-  // What a store's tables are declared as, all of them.
+  // The complete declarations of a store's tables.
   sql: async ({ text }) => {
     const db = new api.Database(path.join(exampleDir, 'swingstore.sqlite'), { readonly: true });
     const declared = db.prepare('SELECT sql FROM sqlite_master WHERE sql IS NOT NULL').pluck().all();
@@ -48,14 +48,14 @@ const kinds = {
   },
   ts: async ({ where, text }, sandbox) => {
     const file = sandbox.write(`${where.replace(/\W/g, '-')}.mts`, text);
-    // That the declarations are right by themselves is for another test.
+    // Another test checks the declarations.
     const complaints = compile([file], { ...callerOptions(readConfig().options), skipLibCheck: true });
     if (complaints.length > 0) throw Error(`${where}: ${complaints.join('\n')}`);
     return [];
   },
 };
 
-/** Blocks of JavaScript that are one program are one step. */
+/** Combines the blocks of JavaScript that form one program into one step. */
 const toSteps = blocks => {
   const steps = [];
   let program;
@@ -83,7 +83,7 @@ const toSteps = blocks => {
 
 const correct = (name, corrections) => {
   const lines = readText(name).split('\n');
-  // From the end, so that the numbers of lines before stay right.
+  // From the end, so that earlier line numbers stay valid.
   for (const { line, count, lines: better } of corrections.toSorted((a, b) => b.line - a.line)) {
     lines.splice(line, count, ...better);
   }

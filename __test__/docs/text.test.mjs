@@ -61,7 +61,7 @@ test('options on the page about the command line exist', async t => {
   const known = new Set();
   for (const flags of await Promise.all(commands.map(cliFlags))) for (const flag of flags) known.add(flag);
   const named = proseOf('docs/reference/cli.md').match(/(?<=`)--[a-z][a-z-]*/g);
-  // Cargo's.
+  // Options of cargo.
   const others = ['--bin', '--features'];
   t.deepEqual(
     named.filter(flag => !known.has(flag) && !others.includes(flag)),
@@ -100,7 +100,7 @@ test('the table of the store in ARCHITECTURE.md lists all of its files', t => {
     [...row.split('|')[1].matchAll(/`([^`]+)`/g)].map(([, file]) => file.replace(/\/$/, '')),
   );
   const there = fs.readdirSync(path.join(root, 'src/store'));
-  // A module's own file, beside the directory with the rest of it.
+  // A module's file next to the directory with its submodules.
   const halves = there.filter(file => there.includes(file.replace(/\.rs$/, '')) && file.endsWith('.rs'));
   const whole = there.filter(file => !halves.some(half => half.replace(/\.rs$/, '') === file));
   t.deepEqual(

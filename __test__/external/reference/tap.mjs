@@ -1,4 +1,4 @@
-// Reads what `ava --tap` reports, of which only the result lines matter here:
+// Parses the result lines of `ava --tap`:
 // `ok 1 - file › title`, `not ok 2 - file › title`, with `# SKIP` or `# TODO`
 // at the end of those that did not run.
 
@@ -9,7 +9,7 @@ const titlePrefix = file => file.replace(/^test\//, '').replace(/\.test\.js$/, '
 
 /**
  * @param {string} tap
- * @param {string[]} files the test files that ava was to run
+ * @param {string[]} files the test files that ava was asked to run
  */
 export const readResults = (tap, files) => {
   const perFile = new Map(files.map(file => [file, 0]));

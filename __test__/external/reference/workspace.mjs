@@ -1,11 +1,11 @@
 // The directory in which the reference's tests run.
 //
-// Not a line of the tests is changed. They import `../src/NAME.js`, so the
-// folder has a `src` of shims beside their `test`; they import two packages
-// that must be something else here, so the folder has a `node_modules` of its
-// own, which Node looks in before it looks in the project's:
+// The tests are unchanged. They import `../src/NAME.js`, so the directory has a
+// `src` of shims next to `test`. They import two packages that must be replaced,
+// so the directory has its own `node_modules`, which Node.js searches before the
+// project's:
 //
-//   package.json                    what ava is to run, and how
+//   package.json                    the configuration of ava
 //   test/                           the published tests, copied
 //   src/NAME.js                     re-exports the subject's counterpart
 //   node_modules/better-sqlite3/    re-exports the subject's driver
@@ -25,9 +25,9 @@ const put = (file, text) => {
 const json = value => `${JSON.stringify(value, null, 2)}\n`;
 
 /**
- * `@agoric/internal` is published without its `tools` folder, out of which the
- * tests import one file. The links keep the rest of it the real package: Node
- * resolves them to where the files are, so no module is loaded twice.
+ * `@agoric/internal` is published without its `tools` directory, from which the
+ * tests import one file. The rest are links to the real package. Node.js
+ * resolves them to their targets, so no module is loaded twice.
  */
 const addInternalPackage = (dir, internalDir) => {
   const target = join(dir, 'node_modules', '@agoric', 'internal');
