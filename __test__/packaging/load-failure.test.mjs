@@ -257,7 +257,7 @@ const loadFrom = (files, { environment = {}, fails = {} } = {}) => {
     const name = path.relative(path.join(dir, 'node_modules'), file).split(path.sep).join('/');
     tried.push(`${how} ${name}`);
     if (fails[name]) throw Error(fails[name]);
-    made.exports = { loaded: name };
+    made.exports.loaded = name;
   };
   const named = environment[VARIABLE];
   const env = { [VARIABLE]: named && path.join(dir, 'node_modules', named) };
@@ -313,6 +313,9 @@ onLinux("the order is the binary built here, the platform's package, the source 
   const unbuilt = { ...sourceFiles() };
   delete unbuilt[source];
   t.regex(failure(unbuilt).message, /npm rebuild/);
+  const outdated = { ...sourceFiles('1.2.4') };
+  delete outdated[source];
+  t.is(failure(outdated).cause.code, 'ERR_VERSION');
   t.is(failure({ [built]: '' }).cause.code, 'ERR_DAMAGED');
   // The error reports the first failure.
   t.regex(

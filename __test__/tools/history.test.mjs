@@ -230,7 +230,10 @@ test('a plan of each incarnation', async t => {
     [lockdown, 'worker', 'bundleStore'],
     [code, 'vat', 'bundleStore'],
   ]);
-  t.deepEqual(pick(plan.spans, 'artifact'), [['transcript.v6.9.13'], ['transcript.v6.13.19']]);
+  t.deepEqual(pick(plan.spans, 'artifact', 'bytes'), [
+    ['transcript.v6.9.13', undefined],
+    ['transcript.v6.13.19', undefined],
+  ]);
   t.deepEqual(plan.checkpoints, [{ position: 12, snapshotID: snapshots[1].hash }]);
   t.deepEqual([plan.snapshots, plan.missing, plan.problems], [[], [], []]);
 

@@ -32,7 +32,6 @@ const manifestOf = directory => {
 
 /** Loads the addon from another package of this project, which must have the same version. */
 const openPackage = file => {
-  if (file.endsWith('index.js')) return requireHere(file);
   const { version: found } = manifestOf(path.dirname(file));
   const own = manifestOf(PACKAGE);
   // In a bundle, the manifest is missing or that of an application: its version says nothing about the addon.

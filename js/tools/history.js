@@ -89,7 +89,7 @@ const openSwingStoreHistory = (dirPath, ...more) => {
     async replayPlan(vatID, options) {
       checkVatID(vatID);
       const taken = takeOptions('replayPlan', options, PLAN);
-      const { incarnation, from = 'start', sizes = false } = taken;
+      const { incarnation, from, sizes = false } = taken;
       return answer(taken, history.replayPlan(vatID, sizes, incarnation, from === 'snapshot'));
     },
     async getBlockHeight(...others) {
