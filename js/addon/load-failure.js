@@ -99,7 +99,7 @@ const explain = ({ file, error }, platform) => {
       'add --allow-fs-read for it',
     ];
   }
-  const newest = [...message.matchAll(/GLIBC_(\d+\.\d+)' not found/g)].map(([, version]) => version).pop();
+  const newest = [...message.matchAll(/GLIBC_([\d.]+)' not found/g)].map(([, version]) => version).pop();
   if (newest) {
     return [
       `it needs glibc ${GLIBC} or later, but this system has an older version (${newest} is missing)`,
