@@ -105,7 +105,11 @@ pub(super) fn compare_contents(
 }
 
 /// Describes how the bytes of an artifact differ, if they do.
-fn compare_one(places: &[Operand; 2], name: &[u8], monitor: &Monitor) -> Result<Option<String>> {
+pub(super) fn compare_one(
+    places: &[Operand; 2],
+    name: &[u8],
+    monitor: &Monitor,
+) -> Result<Option<String>> {
     let [a, b] = places;
     let mut a = Reader::of(a, name);
     let mut b = Reader::of(b, name);

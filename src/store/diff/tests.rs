@@ -273,6 +273,20 @@ fn a_directory_with_neither_or_both_is_refused() {
 }
 
 #[test]
+fn an_abort_ends_the_comparison_of_a_single_artifact() {
+    let base = Base::new();
+    let store = base.store("store", |_| ());
+    let export = base.export(&store, "export", Some(ArtifactMode::Debug));
+    let places = [&store, &export].map(|at| Operand::open(at, &Monitor::default()).unwrap());
+    let compare = |monitor: &Monitor| artifacts::compare_one(&places, b"snapshot.v1.10", monitor);
+    assert_eq!(compare(&Monitor::default()).unwrap(), None);
+    let monitor = Monitor::default();
+    monitor.abort();
+    let outcome = compare(&monitor);
+    assert!(matches!(outcome, Err(Error::Aborted)), "{outcome:?}");
+}
+
+#[test]
 fn a_store_that_lacks_tables_has_no_such_records() {
     let base = Base::new();
     let complete = base.store("a", |_| ());

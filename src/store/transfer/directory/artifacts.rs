@@ -138,3 +138,32 @@ impl<R: Fn() -> Result<()> + Sync> Import<'_, R> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_abort_ends_the_reading_of_a_single_artifact() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("artifact");
+        std::fs::write(&path, b"some bytes").unwrap();
+        let store = |name: &[u8], monitor: &Monitor| {
+            let import = Import {
+                with_store: &|_| panic!("no artifact is complete"),
+                mode: ArtifactMode::Debug,
+                wait_for_records: || Err(Error::Internal("it was read to its end".into())),
+                monitor,
+            };
+            import.store(name, &path)
+        };
+        let outcome = store(b"snapshot.v1.10", &Monitor::default());
+        assert!(matches!(outcome, Err(Error::Internal(_))), "{outcome:?}");
+        let monitor = Monitor::default();
+        monitor.abort();
+        for name in [&b"snapshot.v1.10"[..], b"bundle.b1-00"] {
+            let outcome = store(name, &monitor);
+            assert!(matches!(outcome, Err(Error::Aborted)), "{outcome:?}");
+        }
+    }
+}
