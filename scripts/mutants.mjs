@@ -2,16 +2,18 @@
  * Changes the store's code in small ways, one at a time, and reports which changes no test notices.
  *
  *     npm run mutants -- [--area NAME]... [--file PATH]... [--shard K/N] [--jobs N] [--minutes N]
- *                        [--budget SECONDS] [--again] [--list-survivors] [--summary]
+ *                        [--budget SECONDS] [--rust] [--again] [--list-survivors] [--summary]
  *
  * cargo-mutants says which changes there are. Most are built at once, in a copy of the checkout under `target/mutants`,
  * and chosen by an environment variable when a test runs; the others are built one by one. A first run without any change
  * shows which tests reach which mutant, and only those are asked, the most promising first, until one fails.
  *
- * Results are kept in `target/mutants/*.jsonl`, so a run can be ended at any time, and the next one goes on. A result
- * holds until the function changes. `--again` asks about survivors once more, with the tests that there are now;
- * `--budget` says for how long tests are asked about one mutant (0: all of them); `--list-survivors` and `--summary` only
- * look at results. Survivors that make no difference are listed in `scripts/mutants/accepted.json`, with the reason.
+ * Results are kept in `target/mutants/*.jsonl`, so a run can be ended at any time, and the next one goes on. At its end, a
+ * run writes the outcomes to `scripts/mutants/results/rust`, which is committed, and where later runs on other machines
+ * find them. A result holds until the function changes. `--rust` leaves out the tests in JavaScript; `--again` asks about
+ * survivors once more, with the tests that there are now; `--budget` says for how long tests are asked about one mutant
+ * (0: all of them); `--list-survivors` and `--summary` only look at results. Survivors that make no difference are listed
+ * in `scripts/mutants/accepted.json`, with the reason.
  */
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -19,8 +21,9 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-import { MutantsError, areas, listMutants } from './mutants/list.mjs';
-import { makeAccepted, makeResults } from './mutants/results.mjs';
+import { MutantsError, areas, functionsOf, listMutants } from './mutants/list.mjs';
+import { readRecord, updateTable, writeRecord } from './mutants/record.mjs';
+import { letterOf, makeAccepted, makeResults } from './mutants/results.mjs';
 import { ask, findTests, stopAll, suitesFor, traceTests } from './mutants/suites.mjs';
 import { makeTree, stopCompiling } from './mutants/tree.mjs';
 
@@ -35,6 +38,7 @@ const { values } = parseArgs({
     jobs: { type: 'string', default: '2' },
     minutes: { type: 'string', default: 'Infinity' },
     budget: { type: 'string', default: '90' },
+    rust: { type: 'boolean', default: false },
     again: { type: 'boolean', default: false },
     'list-survivors': { type: 'boolean', default: false },
     summary: { type: 'boolean', default: false },
@@ -55,32 +59,31 @@ const placeOf = ({ file, line, functionName, name, where }) =>
 
 const listSurvivors = mutants => {
   for (const mutant of mutants) {
-    if (outcomeOf(mutant) !== 'survived' || accepted.reasonFor(mutant)) continue;
-    const { suites, left } = results.get(mutant.key);
+    if (!['survived', 'pending'].includes(outcomeOf(mutant)) || accepted.reasonFor(mutant)) continue;
+    const { suites, left, isRecorded } = results.get(mutant.key);
     console.log(placeOf(mutant));
-    console.log(
-      `    asked: ${suites.length}${suites.length === 0 ? ' (no test reaches it)' : ''}, left: ${left.length}`,
-    );
+    if (isRecorded) continue;
+    const asked = `${suites.length}${suites.length === 0 ? ' (no test reaches it)' : ''}`;
+    console.log(`    asked: ${asked}, left: ${outcomeOf(mutant) === 'pending' ? 'those in JavaScript' : left.length}`);
   }
 };
 
 const summarize = (mutants, everything) => {
   const rows = values.area.map(area => {
     const own = mutants.filter(mutant => mutant.area === area);
-    const count = wanted => own.filter(wanted).length;
-    const survived = own.filter(mutant => outcomeOf(mutant) === 'survived');
-    const fine = survived.filter(accepted.reasonFor).length;
+    const lettered = letter => own.filter(mutant => letterOf(mutant, results, accepted) === letter).length;
     const row = {
       area,
       mutants: own.length,
-      unviable: count(mutant => outcomeOf(mutant) === 'unviable'),
-      caught: count(mutant => outcomeOf(mutant) === 'caught'),
-      survived: survived.length - fine,
-      accepted: fine,
-      'not run': count(mutant => [undefined, 'pending'].includes(outcomeOf(mutant))),
+      unviable: lettered('u'),
+      caught: lettered('c'),
+      accepted: lettered('a'),
+      survived: lettered('S'),
+      'passed Rust': lettered('p'),
+      'not run': lettered('.'),
     };
-    const judged = row.caught + row.survived;
-    return { ...row, 'caught %': judged ? Math.round((1000 * row.caught) / judged) / 10 : '' };
+    const all = row.mutants - row.unviable - row.accepted;
+    return { ...row, 'caught %': all ? Math.round((1000 * row.caught) / all) / 10 : '' };
   });
   console.table(rows);
   if (everything) {
@@ -89,6 +92,22 @@ const summarize = (mutants, everything) => {
       process.exitCode = 1;
     }
   }
+};
+
+/** Writes the outcomes of areas to the repository. */
+const keepRecord = mutants => {
+  for (const area of values.area) {
+    const rows = functionsOf(mutants.filter(mutant => mutant.area === area)).map(
+      ({ hash, file, name, mutants: own }) => ({
+        hash,
+        letters: own.map(mutant => letterOf(mutant, results, accepted)).join(''),
+        file,
+        name,
+      }),
+    );
+    writeRecord('rust', area, rows);
+  }
+  updateTable('rust', Object.keys(areas));
 };
 
 /** A suite that has let so many of a file's mutants pass is not asked about others in a first round. */
@@ -226,7 +245,9 @@ const runCampaign = async mutants => {
   };
   const isWanted = mutant => {
     const outcome = outcomeOf(mutant);
-    return !outcome || outcome === 'pending' || (values.again && outcome === 'survived' && !accepted.reasonFor(mutant));
+    if (!outcome) return true;
+    if (accepted.reasonFor(mutant)) return false;
+    return outcome === 'pending' || (values.again && outcome === 'survived');
   };
   /** Asks suites about each of several mutants; returns those that survive. */
   const tryAll = async (queue, suitesOf, { before, budget, isLast }) => {
@@ -249,7 +270,7 @@ const runCampaign = async mutants => {
   };
 
   const rustSuites = await look(allTests.filter(({ file }) => !file));
-  const avaSuites = rustSuites && (await look(allTests.filter(({ file }) => file)));
+  const avaSuites = rustSuites && (await look(values.rust ? [] : allTests.filter(({ file }) => file)));
   if (!avaSuites) return;
   const bothSuites = (...of) => [...rustSuites(...of), ...avaSuites(...of)];
   for (const area of values.area) {
@@ -257,7 +278,10 @@ const runCampaign = async mutants => {
     say(area);
     const queue = switched.filter(mutant => mutant.area === area && isWanted(mutant));
     // Rust's tests are the quicker ones, and leave few mutants for those in JavaScript.
-    const left = await tryAll(queue, rustSuites, { budget: patience / 3, isLast: false });
+    const isNew = mutant => values.again || outcomeOf(mutant) !== 'pending';
+    const first = values.rust ? queue.filter(isNew) : queue;
+    const left = await tryAll(first, rustSuites, { budget: patience / 3, isLast: false });
+    if (values.rust) continue;
     await tryAll([...left.keys()], bothSuites, { before: left, isLast: true });
   }
 
@@ -274,8 +298,8 @@ const runCampaign = async mutants => {
     const keys =
       near.get(functionOf(mutant)) ?? switched.filter(({ file }) => file === mutant.file).map(({ key }) => key);
     const suites = bothSuites(mutant.file, keys);
-    const result = await judge(mutant, suites, { tree: copy.tree, programs: own, ranking });
-    if (result?.outcome === 'survived') say(`survived ${placeOf(mutant)}`);
+    const result = await judge(mutant, suites, { tree: copy.tree, programs: own, ranking, isLast: !values.rust });
+    if (result && result.outcome !== 'caught') say(`${result.outcome} ${placeOf(mutant)}`);
   }
 };
 
@@ -293,6 +317,7 @@ const isAlive = pid => {
 try {
   const all = listMutants(root, { areaNames: values.area, files: values.file });
   const everything = values.area.length === Object.keys(areas).length && values.file.length === 0;
+  results.addRecorded(all, readRecord('rust'));
   const mutants = all.filter((_, index) => index % shards === shard - 1);
   if (!values['list-survivors'] && !values.summary) {
     if (existsSync(lock) && isAlive(Number(readFileSync(lock, 'utf8')))) {
@@ -310,6 +335,7 @@ try {
     rmSync(lock, { force: true });
   }
   if (values['list-survivors']) listSurvivors(mutants);
+  else if (values.file.length === 0) keepRecord(all);
   summarize(mutants, everything && shards === 1);
 } catch (error) {
   if (!(error instanceof MutantsError)) throw error;

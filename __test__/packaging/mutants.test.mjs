@@ -1,8 +1,12 @@
 // The changes that `npm run mutants` makes to source text. The command itself needs cargo-mutants, and hours.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
-import { areas } from '../../scripts/mutants/list.mjs';
+import { areas, functionsOf } from '../../scripts/mutants/list.mjs';
+import { readRecord, tableOf, tableOnPage } from '../../scripts/mutants/record.mjs';
+import { letterOf, makeResults } from '../../scripts/mutants/results.mjs';
 import { operationAt, tokensOf } from '../../scripts/mutants/rust-text.mjs';
 import { withSwitches } from '../../scripts/mutants/switches.mjs';
 
@@ -19,6 +23,34 @@ test('accepted survivors have a reason', t => {
     t.deepEqual(Object.keys(entry), ['function', 'mutation', 'where', 'reason']);
     t.true(entry.reason.length > 10, entry.where);
   }
+});
+
+test('the results in the repository are of known areas, and the documentation shows their numbers', t => {
+  const record = readRecord('rust');
+  t.true(record.size > 0);
+  for (const [area, rows] of record) {
+    t.true(Object.hasOwn(areas, area), area);
+    t.true(rows.length > 0, area);
+  }
+  t.is(tableOnPage('rust'), tableOf('rust', Object.keys(areas)));
+});
+
+test('a result of the repository holds until the function changes', t => {
+  const mutantsOf = (...keys) => keys.map(key => ({ key, file: 'a.rs', line: 1, functionStart: 1, functionName: 'f' }));
+  const recorded = mutantsOf('1', '2-1', '3', '4', '5');
+  const [{ hash }] = functionsOf(recorded);
+  const record = new Map([['kv', [{ hash, letters: 'cauS.', file: 'moved.rs', name: 'f' }]]]);
+  const accepted = { reasonFor: ({ key }) => (key === '2' ? 'a reason' : undefined) };
+  const lettersWith = mutants => {
+    const directory = mkdtempSync(path.join(tmpdir(), 'results-'));
+    const results = makeResults(directory, 'own.jsonl');
+    results.addRecorded(mutants, record);
+    rmSync(directory, { recursive: true });
+    return mutants.map(mutant => letterOf(mutant, results, accepted)).join('');
+  };
+  t.is(lettersWith(mutantsOf('1', '2', '3', '4', '5')), 'cauS.');
+  t.is(lettersWith(mutantsOf('1', '2', '3', '4', '6')), '.....');
+  t.is(lettersWith(mutantsOf('1', '2', '3', '4')), '....');
 });
 
 /** The operation whose operator is between `«` and `»`. */

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
+import { hashOf } from './record.mjs';
 import { tokensOf } from './rust-text.mjs';
 
 /** What decides whether a store is correct, in the order in which it is worth the time. */
@@ -121,4 +122,20 @@ export const listMutants = (root, { areaNames = Object.keys(areas), files = [] }
         return { key: nth ? `${hash}-${nth}` : hash, ...mutant };
       });
   });
+};
+
+/** The functions of mutants, with the hash by which the record knows each: `{ hash, file, name, mutants }`. */
+export const functionsOf = mutants => {
+  const functions = new Map();
+  for (const mutant of mutants) {
+    const { file, line, functionStart, functionName } = mutant;
+    const id = `${file} ${functionStart ?? `line ${line}`}`;
+    if (!functions.has(id)) functions.set(id, { file, name: functionName ?? mutant.where, mutants: [] });
+    functions.get(id).mutants.push(mutant);
+  }
+  // Without the number that tells equal functions of two files apart.
+  return [...functions.values()].map(each => ({
+    hash: hashOf(each.mutants.map(({ key }) => key.replace(/-.*/, ''))),
+    ...each,
+  }));
 };

@@ -3,7 +3,19 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, readdirSync } from
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { functionsOf } from './list.mjs';
+
 const acceptedFile = fileURLToPath(new URL('accepted.json', import.meta.url));
+
+const OUTCOMES = { c: 'caught', a: 'survived', u: 'unviable', S: 'survived', p: 'pending' };
+const DECIDED = ['caught', 'unviable'];
+
+/** The letter of a mutant in the record. */
+export const letterOf = (mutant, results, accepted) => {
+  const outcome = results.get(mutant.key)?.outcome;
+  if (['survived', 'pending'].includes(outcome) && accepted.reasonFor(mutant)) return 'a';
+  return { caught: 'c', unviable: 'u', survived: 'S', pending: 'p' }[outcome] ?? '.';
+};
 
 /** The results in a directory, from any number of files, shards' too: the last of a mutant counts. */
 export const makeResults = (directory, name) => {
@@ -24,6 +36,20 @@ export const makeResults = (directory, name) => {
     add: result => {
       results.set(result.key, result);
       appendFileSync(own, `${JSON.stringify(result)}\n`);
+    },
+    /** Adds what the record of the repository says about mutants that have no result here, or survived here. */
+    addRecorded: (mutants, record) => {
+      const rows = [...record.values()].flat();
+      for (const { hash, file, mutants: all } of functionsOf(mutants)) {
+        const found = rows.filter(row => row.hash === hash && row.letters.length === all.length);
+        const { letters } = found.find(row => row.file === file) ?? found[0] ?? {};
+        for (const [index, { key }] of letters ? all.entries() : []) {
+          const outcome = OUTCOMES[letters[index]];
+          if (outcome && (!results.has(key) || DECIDED.includes(outcome))) {
+            results.set(key, { key, file, outcome, suites: [], left: [], isRecorded: true });
+          }
+        }
+      }
     },
   };
 };
