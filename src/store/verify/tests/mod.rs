@@ -120,7 +120,17 @@ impl Kernel {
     }
 
     fn verify_as(&self, options: &VerifyOptions) -> Report {
-        verify_store(self.directory.path(), options, &Monitor::default()).unwrap()
+        let monitor = Monitor::default();
+        let report = verify_store(self.directory.path(), options, &monitor).unwrap();
+        let progress = monitor.progress();
+        assert_eq!(progress.stage, Stage::Done);
+        // The number of records comes from an index, which may be damaged.
+        let damaged = [FindingKind::Unreadable, FindingKind::Integrity];
+        let is_damaged = |finding: &Finding| damaged.contains(&finding.kind);
+        if !report.findings.iter().any(is_damaged) {
+            assert_eq!(progress.done, progress.total, "{}", messages(&report));
+        }
+        report
     }
 
     fn verify(&self, mode: ArtifactMode) -> Report {
@@ -224,6 +234,31 @@ fn a_sound_store_has_no_findings() {
         assert_eq!(keys, 4);
         assert!(pending_exports > 0);
     }
+}
+
+#[test]
+fn progress_covers_all_records_and_their_bytes() {
+    let kernel = Kernel::new();
+    let connection = rusqlite::Connection::open(file_in_directory(kernel.directory.path()));
+    let bytes_of = |sql: &str| {
+        let connection = connection.as_ref().unwrap();
+        let sum: i64 = connection.query_row(sql, [], |row| row.get(0)).unwrap();
+        sum as u64
+    };
+    let items = bytes_of("SELECT SUM(length(item) + 1) FROM transcriptItems");
+    let keys = bytes_of("SELECT SUM(octet_length(key) + octet_length(value)) FROM kvStore");
+    let pending = bytes_of(
+        "SELECT SUM(octet_length(key) + ifnull(octet_length(value), 0)) FROM pendingExports",
+    );
+    drop(connection);
+    let monitor = Monitor::default();
+    let options = VerifyOptions::default();
+    verify_store(kernel.directory.path(), &options, &monitor).unwrap();
+    let progress = monitor.progress();
+    // Seven spans, three snapshots, a bundle, the kvStore and the file.
+    assert_eq!((progress.done, progress.total), (13, 13));
+    let bytes = items + keys + pending + 60_000 + BUNDLE.len() as u64;
+    assert_eq!(progress.bytes, bytes);
 }
 
 #[test]
