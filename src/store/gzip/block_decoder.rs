@@ -55,3 +55,25 @@ impl Drop for BlockDecoder {
         unsafe { libdeflate_free_decompressor(self.0.as_ptr()) };
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// The pages of private writable memory of this process.
+    fn data_pages() -> u64 {
+        let sizes = std::fs::read_to_string("/proc/self/statm").unwrap();
+        sizes.split(' ').nth(5).unwrap().parse().unwrap()
+    }
+
+    #[test]
+    fn a_decoder_is_freed() {
+        let before = data_pages();
+        for _ in 0..40_000 {
+            BlockDecoder::new().unwrap();
+        }
+        // A decoder takes more than two pages. Other tests run at the same time.
+        let more = data_pages().saturating_sub(before);
+        assert!(more < 80_000, "{more} pages more");
+    }
+}

@@ -226,7 +226,27 @@ fn help(queue: &Queue) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::*;
+
+    #[test]
+    fn helpers_compress_all_but_the_last_block() {
+        // More images than helpers, one after the other. Other tests may have all helpers for a while.
+        for _ in 0..20 {
+            let begin = Instant::now();
+            loop {
+                let mut compressor = Compressor::with_blocks_of(100);
+                compressor.add(&[b'x'; 1001]).unwrap();
+                if compressor.line.jobs.is_some() {
+                    assert!((1..=helpers::most()).contains(&compressor.line.helpers));
+                    break;
+                }
+                assert!(begin.elapsed() < Duration::from_secs(20), "no helper");
+                std::thread::yield_now();
+            }
+        }
+    }
 
     #[test]
     fn a_file_may_be_as_large_as_a_value_and_no_larger() {

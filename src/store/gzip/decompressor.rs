@@ -155,3 +155,45 @@ fn help(inflate: &mut Inflate, chunks: &SyncSender<Chunk>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::store::gzip::Compressor;
+
+    fn file() -> Vec<u8> {
+        let mut compressor = Compressor::with_blocks_of(1000);
+        compressor.add(&[b'x'; 10_000]).unwrap();
+        compressor.finish().unwrap().bytes
+    }
+
+    #[test]
+    fn a_helper_decompresses_after_the_first_chunk() {
+        // More images than helpers, one after the other. Other tests may have all helpers for a while.
+        for _ in 0..20 {
+            let begin = Instant::now();
+            loop {
+                let mut reader = Decompressor::with_chunks_of(100, file(), None);
+                reader.next_chunk().unwrap();
+                assert!(matches!(reader.chunks, Chunks::Here(_, Start::Now)));
+                reader.next_chunk().unwrap();
+                if matches!(reader.chunks, Chunks::Ahead(_)) {
+                    break;
+                }
+                assert!(begin.elapsed() < Duration::from_secs(20), "no helper");
+                std::thread::yield_now();
+            }
+        }
+    }
+
+    #[test]
+    fn a_helper_of_an_abandoned_image_ends_at_once() {
+        let mut inflate = Inflate::new(file(), 100);
+        let (sender, chunks) = sync_channel(AHEAD);
+        drop(chunks);
+        help(&mut inflate, &sender);
+        assert_eq!(inflate.next_chunk().unwrap(), Some(vec![b'x'; 100]));
+    }
+}

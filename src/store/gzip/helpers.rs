@@ -56,3 +56,31 @@ impl Helpers {
         builder.spawn(run).is_ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    #[test]
+    fn there_are_at_most_so_many_helpers_at_a_time() {
+        static OWN: Helpers = Helpers(AtomicUsize::new(0));
+        assert!((2..=MOST).contains(&most()), "{}", most());
+        for _ in 0..3 {
+            let (end, ended) = channel::<()>();
+            let ended = std::sync::Arc::new(std::sync::Mutex::new(ended));
+            for _ in 0..most() {
+                let ended = ended.clone();
+                let work = move || drop(ended.lock().map(|ended| ended.recv()));
+                assert!(OWN.start("a helper", work));
+            }
+            assert!(!OWN.start("one too many", || {}));
+            drop(end);
+            // Each frees its slot when it ends.
+            while OWN.0.load(Ordering::Acquire) > 0 {
+                thread::yield_now();
+            }
+        }
+    }
+}

@@ -71,9 +71,7 @@ impl Encoder {
     pub(crate) fn append(&mut self, block: &[u8], file: &mut Vec<u8>) -> Result<()> {
         let internal = |what: &str| Error::Internal(format!("compressing a block: {what}"));
         let bound = self.deflate.deflate_compress_bound(block.len());
-        if self.scratch.len() < bound {
-            self.scratch.resize(bound, 0);
-        }
+        self.scratch.resize(bound.max(self.scratch.len()), 0);
         let length = self
             .deflate
             .deflate_compress(block, &mut self.scratch)
