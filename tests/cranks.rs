@@ -1,6 +1,8 @@
 //! Cranks: hashes, savepoints, and the changes for the export callback.
 
-use swing_store::store::{Error, ExportChange, Sha256, Store, StoreOptions};
+use swing_store::store::{
+    ChangeTarget, Error, ExportChange, Sha256, Store, StoreOptions, key_type,
+};
 
 fn store() -> Store {
     Store::in_memory(StoreOptions::default()).expect("a store in memory")
@@ -91,6 +93,36 @@ fn keys_belong_to_the_kernel_or_to_the_host() {
     store.host_set(b"host.a", b"1").unwrap();
     store.kernel_set(b"local.a", b"1").unwrap();
     assert!(store.prepare_commit().unwrap().unwrap().is_empty());
+}
+
+#[test]
+fn the_prefix_of_a_key_determines_its_type() {
+    for (key, name) in [
+        ("local.a", "local"),
+        ("host.a", "host"),
+        ("a", "consensus"),
+        ("local", "consensus"),
+    ] {
+        assert_eq!(key_type(key.as_bytes()).name(), name);
+    }
+}
+
+#[test]
+fn a_key_has_a_value_until_it_is_deleted() {
+    let mut store = store();
+    store.kernel_set(b"a", b"").unwrap();
+    assert!(store.kv_has(b"a").unwrap());
+    assert!(!store.kv_has(b"b").unwrap());
+    store.kernel_delete(b"a").unwrap();
+    assert!(!store.kv_has(b"a").unwrap());
+    store.host_set(b"host.a", b"1").unwrap();
+    assert!(store.kv_has(b"host.a").unwrap());
+    store.host_delete(b"host.a").unwrap();
+    assert!(!store.kv_has(b"host.a").unwrap());
+    let refused = store.host_delete(b"a");
+    assert!(matches!(refused, Err(Error::HostRequiresHostKey)));
+    let refused = store.kernel_delete(b"host.a");
+    assert!(matches!(refused, Err(Error::KernelRefusesHostKey)));
 }
 
 #[test]
@@ -195,4 +227,44 @@ fn exports_of_an_earlier_crank_are_returned_again_after_a_rollback() {
     store.rollback_crank(b"a").unwrap();
     store.give_back(exports).unwrap();
     assert_eq!(keys_at_end(&mut store), ["kv.earlier"]);
+}
+
+#[test]
+fn a_crankhash_that_was_taken_can_be_restored() {
+    let mut store = store();
+    store.start_crank().unwrap();
+    store.kernel_set(b"key", b"value").unwrap();
+    let taken = store.take_crankhash();
+    assert_eq!(taken, Sha256::of(b"add\nkey\nvalue\n"));
+    assert_ne!(store.take_crankhash(), taken);
+    let mut store = self::store();
+    store.start_crank().unwrap();
+    store.kernel_set(b"key", b"value").unwrap();
+    assert_eq!(store.take_crankhash(), taken);
+    store.restore_crankhash();
+    assert_eq!(store.take_crankhash(), taken);
+}
+
+#[test]
+fn a_list_keeps_all_changes_in_their_order() {
+    let mut store = Store::in_memory(StoreOptions {
+        change_target: ChangeTarget::List,
+        ..StoreOptions::default()
+    })
+    .unwrap();
+    store.kernel_set(b"b", b"1").unwrap();
+    store.kernel_delete(b"a").unwrap();
+    store.kernel_set(b"b", b"2").unwrap();
+    store.note_activityhash("0f").unwrap();
+    let pair = |key: &str, value: &str| (key.to_owned(), Some(value.to_owned()));
+    assert_eq!(
+        texts(store.take_export_changes().changes),
+        [
+            pair("kv.b", "1"),
+            ("kv.a".to_owned(), None),
+            pair("kv.b", "2"),
+            pair("kv.activityhash", "0f"),
+        ]
+    );
+    assert!(store.take_export_changes().is_empty());
 }

@@ -295,3 +295,112 @@ pub fn require_host_key(key: &[u8]) -> Result<()> {
         _ => Err(Error::HostRequiresHostKey),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::database::{Location, OpenOptions, SharedDatabase};
+    use crate::store::encoding::hash::Sha256;
+    use crate::store::substores::{ChangeTarget, StoreOptions};
+
+    fn generation(store: &Store) -> i32 {
+        store.db.lock().signal.generation()
+    }
+
+    #[test]
+    fn only_writes_that_other_stores_may_have_cached_invalidate_caches() {
+        let directory = tempfile::tempdir().unwrap();
+        let db = SharedDatabase::open(Location::Memory, &OpenOptions::default()).unwrap();
+        Store::initialize(&db, Some(false)).unwrap();
+        for (transactions, is_shared) in [(Transactions::Callers, true), (Transactions::Own, false)]
+        {
+            for trace_file in [None, Some(directory.path().join("trace"))] {
+                let options = StoreOptions {
+                    transactions,
+                    trace_file,
+                    ..StoreOptions::default()
+                };
+                let mut store = Store::over(db.clone(), options).unwrap();
+                store.begin().unwrap();
+                for write in [
+                    Store::kv_set as fn(&mut Store, &[u8], &[u8]) -> _,
+                    Store::kernel_set,
+                ] {
+                    let before = generation(&store);
+                    write(&mut store, b"key", b"value").unwrap();
+                    assert_eq!(generation(&store) != before, is_shared);
+                }
+                let before = generation(&store);
+                store.invalidate_caches();
+                assert_ne!(generation(&store), before);
+                store.commit().unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn changes_that_the_kernel_made_elsewhere_are_hashed_and_exported() {
+        let mut store = Store::in_memory(StoreOptions {
+            change_target: ChangeTarget::List,
+            ..StoreOptions::default()
+        })
+        .unwrap();
+        store.start_crank().unwrap();
+        store
+            .note_kernel_set(KeyType::Consensus, b"a", b"1")
+            .unwrap();
+        store.note_kernel_delete(KeyType::Consensus, b"b").unwrap();
+        store
+            .note_kernel_set(KeyType::Local, b"local.a", b"1")
+            .unwrap();
+        store
+            .note_kernel_delete(KeyType::Local, b"local.b")
+            .unwrap();
+        let expected = [
+            (b"kv.a".to_vec(), Some(b"1".as_slice().into())),
+            (b"kv.b".to_vec(), None),
+        ];
+        assert_eq!(store.take_export_changes().changes, expected);
+        assert_eq!(
+            store.take_crankhash(),
+            Sha256::of(b"add\na\n1\ndelete\nb\n")
+        );
+        assert_eq!(store.kv_dump().unwrap(), []);
+    }
+
+    #[test]
+    fn a_key_whose_change_cannot_be_recorded_is_not_written() {
+        let mut store = Store::in_memory(StoreOptions::default()).unwrap();
+        let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON pendingExports
+                      WHEN new.key = 'kv.b' BEGIN SELECT RAISE(ABORT, 'refused'); END";
+        store.db.lock().execute(refuse).unwrap();
+        store.kernel_set(b"a", b"1").unwrap();
+        assert!(store.kernel_set(b"b", b"1").is_err());
+        store.kernel_set(b"local.b", b"2").unwrap();
+        store.kernel_set(b"c", b"1").unwrap();
+        store.kernel_delete(b"c").unwrap();
+        let pair = |key: &[u8], value: &[u8]| (key.to_vec(), value.to_vec());
+        assert_eq!(
+            store.kv_dump().unwrap(),
+            [pair(b"a", b"1"), pair(b"local.b", b"2")]
+        );
+    }
+
+    #[test]
+    fn every_set_and_delete_is_traced() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("trace");
+        let mut store = Store::in_memory(StoreOptions {
+            trace_file: Some(file.clone()),
+            ..StoreOptions::default()
+        })
+        .unwrap();
+        store.begin().unwrap();
+        store.kernel_set(b"a", b"1").unwrap();
+        store.host_set(b"host.a", b"2").unwrap();
+        store.kernel_delete(b"local.a").unwrap();
+        store.close().unwrap();
+        let trace = std::fs::read_to_string(file).unwrap();
+        assert_eq!(trace, "set a 1\nset host.a 2\ndel local.a\n");
+    }
+}
