@@ -34,6 +34,9 @@ pub(crate) mod span_reader;
 pub(crate) mod trace;
 pub(crate) mod transcripts;
 
+#[cfg(test)]
+mod tests;
+
 use std::path::PathBuf;
 
 use serde::Deserialize;

@@ -470,7 +470,7 @@ fn delete_snapshots(
         )
     };
     Ok(Deletion {
-        done: budget == Budget::All || snapshots.is_empty() || has_more()?.is_none(),
+        done: budget == Budget::All || has_more()?.is_none(),
         cleanups: snapshots.len(),
     })
 }
