@@ -381,3 +381,51 @@ fn snapshots_of_an_import_match_their_records() {
     let refused = store.export_snapshot(b"snapshot.v1.7").err();
     assert!(matches!(refused, Some(Error::SnapshotNotAvailable(_))));
 }
+
+#[test]
+fn what_an_export_needs_is_checked() {
+    let mut store = three_spans(true);
+    store.save_snapshot(b"v1", 3, &image("image")).unwrap();
+    let checks = |store: &Store, mode| {
+        [
+            store.check_transcripts(mode),
+            store.check_snapshots(mode),
+            store.check_bundles(mode),
+        ]
+    };
+    for mode in [
+        ArtifactMode::Operational,
+        ArtifactMode::Replay,
+        ArtifactMode::Archival,
+    ] {
+        assert!(checks(&store, mode).iter().all(Result::is_ok));
+    }
+    for outcome in checks(&store, ArtifactMode::Debug) {
+        assert!(matches!(outcome, Err(Error::NoSuchCheck("debug"))));
+    }
+    let change = "UPDATE snapshots SET compressedSnapshot = NULL;
+                  INSERT INTO bundles VALUES ('b1-0', NULL), ('b1-1', x'00'), ('b1-2', NULL)";
+    store.db.lock().execute(change).unwrap();
+    let [_, snapshots, bundles] = checks(&store, ArtifactMode::Operational);
+    match (snapshots, bundles) {
+        (Err(Error::CurrentSnapshotsPruned(vats)), Err(Error::BundlesMissing(ids))) => {
+            assert_eq!(texts(vec![vats, ids]), ["v1", "b1-0,b1-2"]);
+        }
+        outcomes => panic!("{outcomes:?}"),
+    }
+}
+
+#[test]
+fn a_deletion_that_fails_changes_nothing() {
+    let mut store = Store::in_memory(StoreOptions::default()).unwrap();
+    let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON pendingExports
+                  WHEN new.value IS NULL BEGIN SELECT RAISE(ABORT, 'refused'); END";
+    store.db.lock().execute(refuse).unwrap();
+    store.init_transcript(b"v1").unwrap();
+    store.add_item(b"v1", b"a").unwrap();
+    store.commit().unwrap();
+    for budget in [None, Some(1.0)] {
+        assert!(store.delete_vat_transcripts(b"v1", budget).is_err());
+        assert_eq!(items(&store.read_span(b"v1", None).unwrap()), ["0 a"]);
+    }
+}

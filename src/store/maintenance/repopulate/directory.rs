@@ -127,3 +127,52 @@ fn read(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    /// Fails with each of these errors, and then returns a byte.
+    struct Failing(Vec<io::Error>);
+
+    impl Read for Failing {
+        fn read(&mut self, chunk: &mut [u8]) -> io::Result<usize> {
+            match self.0.pop() {
+                Some(error) => Err(error),
+                None => {
+                    chunk[0] = b'x';
+                    Ok(1)
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_interrupted_read_is_repeated() {
+        let outcome = |errors: Vec<io::Error>, is_gzip| {
+            let mut file: Option<Box<dyn Read>> = Some(Box::new(Failing(errors)));
+            read(&mut file, Path::new("file"), is_gzip, &mut [0; 2])
+        };
+        let interrupted = || io::Error::from(io::ErrorKind::Interrupted);
+        assert_eq!(outcome(vec![], false).unwrap(), 1);
+        assert_eq!(
+            outcome(vec![interrupted(), interrupted()], false).unwrap(),
+            1
+        );
+        // An error of the system, and one of a decoder.
+        let of_system = || io::Error::from_raw_os_error(5);
+        let of_decoder = || io::Error::other("malformed");
+        for (error, is_gzip, is_about_gzip) in [
+            (of_system(), false, false),
+            (of_system(), true, false),
+            (of_decoder(), false, false),
+            (of_decoder(), true, true),
+        ] {
+            let error = outcome(vec![error], is_gzip).unwrap_err();
+            assert_eq!(matches!(error, Error::BadGzip(_)), is_about_gzip, "{error}");
+            assert_eq!(matches!(error, Error::Io { .. }), !is_about_gzip, "{error}");
+        }
+    }
+}

@@ -15,6 +15,8 @@ mod repopulation;
 mod report;
 mod spool;
 mod target;
+#[cfg(test)]
+mod tests;
 
 pub use directory::{repopulate_from_directory, repopulate_from_directory_into};
 pub use incoming::Incoming;

@@ -155,4 +155,18 @@ mod tests {
             assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
         }
     }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut spool = Spool::new(directory.path());
+        spool.limit = 0;
+        spool.add(0, b"an item").unwrap();
+        let mut reader = spool.into_reader().unwrap();
+        // A file that is open for writing only.
+        let other = File::create(directory.path().join("other")).unwrap();
+        reader.file = Some(BufReader::new(other));
+        let error = reader.next().unwrap_err();
+        assert!(matches!(error, Error::Io { .. }), "{error}");
+    }
 }
