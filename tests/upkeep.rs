@@ -169,6 +169,75 @@ fn a_dry_run_counts_what_pruning_then_deletes() {
     }
 }
 
+#[test]
+fn a_limit_ends_a_pruning_after_a_whole_span() {
+    let base = tempfile::tempdir().unwrap();
+    let monitor = Monitor::default();
+    // Twelve spans of 30 items, and twelve snapshots, two of them in use.
+    for (limit, budget, items) in [
+        (Some(0), 100, 0),
+        (Some(1), 100, 30),
+        (Some(30), 100, 30),
+        (Some(31), 100, 60),
+        (Some(10), 7, 30),
+        (Some(10), 30, 30),
+        (Some(359), 1000, 360),
+        (Some(360), 1000, 360),
+        (None, 1000, 360),
+    ] {
+        let store = base.path().join(format!("store {limit:?} {budget}"));
+        make_store(&store, 4, 30);
+        let options = PruneOptions {
+            budget,
+            limit,
+            ..pruning(ArtifactMode::Operational)
+        };
+        let pruned = prune(&store, &options, &monitor).unwrap();
+        assert_eq!(
+            (pruned.items, pruned.spans),
+            (items, items / 30),
+            "{limit:?}"
+        );
+        assert_eq!(pruned.done, items == 360);
+        assert_eq!(pruned.snapshots, 10);
+        let none = PruneOptions {
+            budget: 0,
+            ..options
+        };
+        let refused = prune(&store, &none, &monitor);
+        assert!(matches!(refused, Err(Error::BadBudget)), "{refused:?}");
+    }
+}
+
+#[test]
+fn a_dry_run_is_done_if_neither_spans_nor_snapshots_are_left() {
+    let base = tempfile::tempdir().unwrap();
+    let store = base.path().join("store");
+    make_store(&store, 1, 5);
+    let is_done = |keep_transcripts, keep_snapshots| {
+        let options = PruneOptions {
+            keep_transcripts,
+            keep_snapshots,
+            dry_run: true,
+            ..pruning(ArtifactMode::Operational)
+        };
+        prune(&store, &options, &Monitor::default()).unwrap().done
+    };
+    let (all, none) = (ArtifactMode::Debug, ArtifactMode::Operational);
+    assert!(is_done(all, all));
+    assert!(!is_done(none, all) && !is_done(all, none) && !is_done(none, none));
+    prune_to(&store, none);
+    assert!(is_done(none, none));
+}
+
+#[test]
+fn the_options_of_a_pruning_have_defaults() {
+    let json = r#"{"keepTranscripts":"replay","keepSnapshots":"replay"}"#;
+    let options: PruneOptions = serde_json::from_str(json).unwrap();
+    assert_eq!((options.budget, options.limit), (DEFAULT_BUDGET, None));
+    assert!(DEFAULT_BUDGET > 100 && !options.dry_run);
+}
+
 /// Damages a store with SQL statements that change one row each.
 fn damage(store: &Path, changes: &[&str]) {
     let connection = rusqlite::Connection::open(file_in_directory(store)).unwrap();
