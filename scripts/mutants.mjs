@@ -3,6 +3,7 @@
  *
  *     npm run mutants -- [--area NAME]... [--file PATH]... [--shard K/N] [--jobs N] [--minutes N]
  *                        [--budget SECONDS] [--rust] [--again] [--list-survivors] [--summary]
+ *                        [--record]
  *
  * cargo-mutants says which changes there are. Most are built at once, in a copy of the checkout under `target/mutants`,
  * and chosen by an environment variable when a test runs; the others are built one by one. A first run without any change
@@ -12,8 +13,8 @@
  * run writes the outcomes to `scripts/mutants/results/rust`, which is committed, and where later runs on other machines
  * find them. A result holds until the function changes. `--rust` leaves out the tests in JavaScript; `--again` asks about
  * survivors once more, with the tests that there are now; `--budget` says for how long tests are asked about one mutant
- * (0: all of them); `--list-survivors` and `--summary` only look at results. Survivors that make no difference are listed
- * in `scripts/mutants/accepted.json`, with the reason.
+ * (0: all of them); `--list-survivors`, `--summary` and `--record`, which writes the outcomes, only look at results.
+ * Survivors that make no difference are listed in `scripts/mutants/accepted.json`, with the reason.
  */
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -42,6 +43,7 @@ const { values } = parseArgs({
     again: { type: 'boolean', default: false },
     'list-survivors': { type: 'boolean', default: false },
     summary: { type: 'boolean', default: false },
+    record: { type: 'boolean', default: false },
   },
 });
 
@@ -319,7 +321,7 @@ try {
   const everything = values.area.length === Object.keys(areas).length && values.file.length === 0;
   results.addRecorded(all, readRecord('rust'));
   const mutants = all.filter((_, index) => index % shards === shard - 1);
-  if (!values['list-survivors'] && !values.summary) {
+  if (!values['list-survivors'] && !values.summary && !values.record) {
     if (existsSync(lock) && isAlive(Number(readFileSync(lock, 'utf8')))) {
       throw new MutantsError(`Another run is going on: process ${readFileSync(lock, 'utf8')}`);
     }
@@ -335,7 +337,7 @@ try {
     rmSync(lock, { force: true });
   }
   if (values['list-survivors']) listSurvivors(mutants);
-  else if (values.file.length === 0) keepRecord(all);
+  else if (!values.summary && values.file.length === 0) keepRecord(all);
   summarize(mutants, everything && shards === 1);
 } catch (error) {
   if (!(error instanceof MutantsError)) throw error;
