@@ -458,7 +458,7 @@ fn artifacts_that_do_not_match_are_refused() {
     let pruned = base.dump();
     let work = base.begin(options(Debug));
     let bundle = bundle_name();
-    let image = [&[b'y'], &base.artifact(HISTORICAL)[1..]].concat();
+    let image = [b"y", &base.artifact(HISTORICAL)[1..]].concat();
     let outcomes = [
         pass(&work, OLD, b"it0\nit1\nit3\n"),
         pass(&work, ENDED, b"it3\nit4\n"),
