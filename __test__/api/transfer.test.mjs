@@ -172,15 +172,25 @@ test('an import equals its export, and a commit publishes it', async t => {
   }
   t.deepEqual(fs.readdirSync(at('.')).sort(), ['archival', 'debug', 'operational', 'store']);
 
-  // In memory, with the fast mode unless it is not wanted.
-  for (const [options, synchronous] of [
-    [{}, 1],
-    [{ unsafeFastMode: false }, 2],
+  // In memory and on disk, in the fast mode by default. On disk, the first commit ends a mode without syncs.
+  for (const [name, options, synchronous, journal] of [
+    ['fast', {}, 1, 'off'],
+    ['safe', { unsafeFastMode: false }, 2, 'wal'],
   ]) {
     const memory = await api.importSwingStore(api.makeSwingStoreExporter(at('store')), null, options);
     t.deepEqual(memory.debug.dump().kvEntries, { key: 'value' });
     t.is(memory.debug.getDatabase().pragma('synchronous', { simple: true }), synchronous);
     await memory.hostStorage.close();
+    const { hostStorage, debug } = await api.importSwingStore(
+      api.makeSwingStoreExporter(at('store')),
+      at(name),
+      options,
+    );
+    const modes = () => ['synchronous', 'journal_mode'].map(mode => debug.getDatabase().pragma(mode, { simple: true }));
+    t.is(modes()[0], 0);
+    await hostStorage.commit();
+    t.deepEqual(modes(), [synchronous, journal]);
+    await hostStorage.close();
   }
   const unnamed = await api.importSwingStore(api.makeSwingStoreExporter(at('store')));
   t.is(unnamed.hostStorage.diskUsage(), 0);
@@ -237,7 +247,7 @@ test('faulty exports', async t => {
     await t.throwsAsync(api.importSwingStore(exporterOf({ records, artifacts }, log), at('into'), options), {
       message,
     });
-    // Nobody gets a store, nor a part of one, and the exporter is its caller's to close.
+    // The import leaves no store and no part of one, and does not close the exporter.
     t.deepEqual(
       fs.readdirSync(at('.'), { recursive: true }).filter(name => /sqlite/.test(name)),
       [path.join('store', 'swingstore.sqlite')],
@@ -254,13 +264,23 @@ test('faulty exports', async t => {
   await attempt(withRecord(['other.thing', 'value']), 'unknown export-data type "other" on import');
   await attempt(withRecord(['kv.key', 7]), /must be a string/);
   await attempt(withRecord(Error('lost')), 'lost');
-  // What came before counts.
+  // The first failure is reported.
   await attempt(withRecord(['kv.key', 7], Error('lost')), /must be a string/);
   await attempt(whole => whole, /incomplete archival/, { artifactMode: 'archival' });
   const wrapKvStore = () => {
     throw Error('no wrapper');
   };
   await attempt(whole => whole, 'no wrapper', { wrapKvStore });
+  // In memory, too: a failed import closes its store, and reports its own error if there is no store yet.
+  await t.throwsAsync(api.importSwingStore(exporterOf(plain), null, { wrapKvStore }), { message: 'no wrapper' });
+  let kvStore;
+  const keepKvStore = made => {
+    kvStore = made;
+    return made;
+  };
+  const lost = exporterOf({ ...plain, records: [Error('lost')] });
+  await t.throwsAsync(api.importSwingStore(lost, null, { wrapKvStore: keepKvStore }), { message: 'lost' });
+  t.throws(() => kvStore.get('key'), { code: 'ERR_SWING_STORE_CLOSED' });
   await attempt(
     withArtifacts(artifacts => [['other.v1', Buffer.from('x')], ...artifacts]),
     'unknown artifact type "other" on import',
@@ -289,7 +309,7 @@ test('faulty exports', async t => {
       );
     }
   }
-  // One that came before the exporter's own counts, though it comes to light after that.
+  // A failure of an earlier artifact takes precedence over the exporter's, although it is detected later.
   const [snapshot, whole] = plain.artifacts.find(([name]) => name.startsWith('snapshot'));
   const failing = {
     ...exporterOf({ ...plain, artifacts: [[snapshot, Buffer.from('spoiled')]] }),
@@ -301,7 +321,7 @@ test('faulty exports', async t => {
   await t.throwsAsync(api.importSwingStore(failing, at('into')), { message: /hash/ });
   failing.getArtifact = () => [whole];
   await t.throwsAsync(api.importSwingStore(failing, at('into')), { message: 'the exporter failed' });
-  // The first failure counts: that of a snapshot, which comes to light after its stream has been read to its end.
+  // The first failure is that of a snapshot, which is detected at the end of its stream.
   const spoilFirst = artifacts =>
     artifacts.map(([name, data], i) => [
       name,
