@@ -1,21 +1,27 @@
-// Mutation tests of js/: plants one fault at a time, and runs the tests that reach it until one fails.
+// Mutation tests of js/: changes the code in one place at a time, and runs the tests that reach it until one fails.
 //
-//   npm run mutants:js -- [--file NAME]... [--shard K/N] [--budget SECONDS] [--workers N] [--again] [--list] [--results DIR]
+//   npm run mutants:js -- [--file NAME]... [--shard K/N] [--budget SECONDS] [--workers N] [--again] [--all] [--list]
+//                         [--record] [--coverage] [--results DIR]
 //
-// Results are kept in .cache/mutants/js, so a run goes on where the last one ended; only what changed is run again.
+// Results are in .cache/mutants/js, and at the end of each run also in scripts/mutants/results/js and in the table in
+// docs/project/fault-tests.md, so a run continues where the last one ended, on another machine, too. Only mutants of
+// functions that changed run again.
 //
-//   --file     only mutants of this file of js/; may be given more than once, and then in this order
-//   --shard    only the Kth of N parts, for several machines: put the lines of their results.jsonl together afterwards
-//   --budget   how long the tests of one mutant may take together, 60 seconds if not given; a survivor of a small budget
-//              meets the other tests when a later run has a larger one
-//   --workers  how many test files run at a time
+//   --file     only mutants of this file of js/; may be repeated, and then also sets the order
+//   --shard    only the Kth of N parts, for several machines: concatenate their results.jsonl afterwards
+//   --budget   seconds that the tests of one mutant may take together, 60 by default; a later run with a larger budget
+//              runs the remaining tests on survivors
+//   --workers  the number of test files that run at a time
 //   --again    only survivors of earlier runs, after tests were added
-//   --list     runs nothing; says how many were killed in each file, and which survived
+//   --all      also mutants whose results are in the repository
+//   --list     runs nothing; prints the counts for each file, and the survivors
+//   --record   runs nothing; writes the results to the repository, and prints the same
 //   --coverage measures again which mutants the changed test files reach
 //   --results  another directory for results
 //
-// A mutant that makes tests hang counts as killed. Survivors that make no difference are in scripts/mutants/accepted-js.json
-// with the reason. The exit code is 1 if others survived, or an accepted one is no longer a mutant or was killed.
+// A mutant that makes a test hang twice counts as killed. Survivors that make no difference are in
+// scripts/mutants/accepted-js.json with the reason. The exit code is 1 if others survived, or if an accepted one is no
+// longer a mutant or was killed.
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
@@ -26,6 +32,7 @@ import { makeCopy } from './js/copy.mjs';
 import { measureCoverage } from './js/coverage.mjs';
 import { makeMutants } from './js/mutants.mjs';
 import { makeRecord, planFor } from './js/plan.mjs';
+import { readLetters, writeLetters } from './js/record.mjs';
 import { openResults } from './js/results.mjs';
 import { loadTool } from './js/tool.mjs';
 
@@ -39,7 +46,9 @@ const { values } = parseArgs({
     budget: { type: 'string', default: '60' },
     workers: { type: 'string', default: '1' },
     again: { type: 'boolean', default: false },
+    all: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
+    record: { type: 'boolean', default: false },
     coverage: { type: 'boolean', default: false },
     results: { type: 'string', default: path.join(root, '.cache', 'mutants', 'js') },
   },
@@ -79,13 +88,14 @@ const mutants = made.mutants
   .sort((a, b) => rank(a) - rank(b));
 
 mkdirSync(values.results, { recursive: true });
-const results = openResults(path.join(values.results, 'results.jsonl'));
+const recorded = values.all ? new Map() : readLetters(made.mutants);
+const results = openResults(path.join(values.results, 'results.jsonl'), recorded);
 /** @type {Record<string, string>} */
 const accepted = JSON.parse(readFileSync(acceptedFile, 'utf8'));
 
-// --- What came out ---------------------------------------------------------------------------------------------------
+// --- The report ------------------------------------------------------------------------------------------------------
 
-/** Prints the table and the survivors; returns how many things are not as they should be. */
+/** Prints the table and the survivors. Returns the number of survivors and of accepted mutants that should not be. */
 const report = () => {
   const rows = new Map();
   const survivors = [];
@@ -98,7 +108,7 @@ const report = () => {
     row.mutants += 1;
     if (status === 'killed' || status === 'timeout') {
       row.killed += 1;
-      if (isAccepted) surprising.push(`accepted, and yet killed by ${results.of(mutant).by}: ${mutant.name}`);
+      if (isAccepted) surprising.push(`accepted, but killed by ${results.of(mutant).by}: ${mutant.name}`);
     } else if (isAccepted) row.accepted += 1;
     else if (status === undefined) row['not run'] += 1;
     else {
@@ -108,7 +118,7 @@ const report = () => {
   }
   const names = new Set(made.mutants.map(({ name }) => name));
   for (const name of Object.keys(accepted)) {
-    if (!names.has(name)) surprising.push(`accepted, but there is no such mutant any more: ${name}`);
+    if (!names.has(name)) surprising.push(`accepted, but no longer a mutant: ${name}`);
   }
   console.table(Object.fromEntries(rows));
   const sum = name => [...rows.values()].reduce((total, row) => total + row[name], 0);
@@ -125,20 +135,26 @@ const report = () => {
 
 // --- The campaign ----------------------------------------------------------------------------------------------------
 
-/** How long a test may take with a mutant, by how long it takes without: the machine may be busy. */
+/** The longest duration of a test with a mutant, from its duration without. Generous, because the machine may be busy. */
 const limitOf = ms => 4 * ms + 20_000;
 
-/** Tests that compute longer may depend on the machine: a failure of theirs has to come twice. */
+/** Tests that compute longer may depend on the machine: a failure of theirs must come twice. */
 const QUICK_MS = 2000;
 
-const outcomeOf = async ({ file, ms, cpu }, { id }, copy) => {
-  if (cpu <= QUICK_MS) {
-    const found = await copy.runHot(file, id);
+const isQuick = ({ cpu }) => cpu <= QUICK_MS;
+
+const outcomeOf = async (test, { id }, copy, all) => {
+  const { file, ms } = test;
+  // A timeout must come twice, too: other work on the machine may have caused it.
+  if (isQuick(test)) {
+    const first = await copy.runHot(file, id, all);
+    const found = first?.outcome === 'timeout' ? await copy.runHot(file, id, all) : first;
     if (found) return found.outcome;
   }
   const run = () => copy.run(file, { mutant: id, limit: limitOf(ms) });
   const { outcome } = await run();
-  return outcome === 'failed' && cpu > QUICK_MS ? (await run()).outcome : outcome;
+  const isSure = outcome === 'passed' || (outcome === 'failed' && isQuick(test));
+  return isSure ? outcome : (await run()).outcome;
 };
 
 const runMutant = async (mutant, copy, tests, record) => {
@@ -149,8 +165,14 @@ const runMutant = async (mutant, copy, tests, record) => {
   const ran = {};
   let status = 'survived';
   let by;
-  for (const test of plan) {
-    const outcome = await outcomeOf(test, mutant, copy);
+  // A quick file first runs only the tests that are known to reach the mutant. Others may reach it in another realm or
+  // process.
+  const rounds = [
+    ...plan.map(test => ({ test, all: false })),
+    ...plan.filter(isQuick).map(test => ({ test, all: true })),
+  ];
+  for (const { test, all } of rounds) {
+    const outcome = await outcomeOf(test, mutant, copy, all);
     record.add(mutant.file, test.name, outcome !== 'passed');
     if (outcome === 'passed') {
       ran[test.name] = test.version;
@@ -161,10 +183,21 @@ const runMutant = async (mutant, copy, tests, record) => {
     break;
   }
   const ms = Math.round(performance.now() - start);
-  results.add({ name: mutant.name, version: mutant.version, status, by, ran, ms });
+  const all = planFor(mutant, tests, { record, ran: { ...before?.ran, ...ran }, budget: Infinity });
+  results.add({ name: mutant.name, version: mutant.version, status, by, ran, ms, hasMetAll: all.length === 0 });
   const how = by ? ` by ${by}` : ` ${Object.keys(ran).length} test files`;
   console.log(`${status}${how} in ${(ms / 1000).toFixed(1)} s: ${mutant.place}  ${mutant.name}`);
 };
+
+/** Writes the results to the repository. */
+const writeResults = () =>
+  writeLetters(made.mutants, mutant => {
+    const result = results.of(mutant);
+    if (result && result.status !== 'survived') return 'c';
+    if (Object.hasOwn(accepted, mutant.name)) return 'a';
+    if (!result) return '.';
+    return result.isRecorded || result.hasMetAll ? 'S' : 'p';
+  });
 
 const campaign = async () => {
   const copy = makeCopy(root, made.files);
@@ -187,16 +220,23 @@ const campaign = async () => {
     if (by) record.add(source, by, true);
   }
   const isOpen = mutant => !['killed', 'timeout'].includes(results.of(mutant)?.status);
-  const isWanted = mutant => isOpen(mutant) && (!values.again || results.of(mutant) !== undefined);
+  const isWanted = mutant => {
+    const before = results.of(mutant);
+    // A survivor in the repository has met all tests.
+    return isOpen(mutant) && (values.again ? before !== undefined : !before?.isRecorded);
+  };
   const todo = mutants.filter(mutant => isWanted(mutant) && !Object.hasOwn(accepted, mutant.name));
-  // Survivors of earlier runs come last, and before them those that are seldom alone in what they show.
+  // Survivors of earlier runs come last; before them, mutants that seldom survive alone.
   const rankOf = mutant => (results.of(mutant) ? 2 : Number(mutant.isWeak));
   todo.sort((a, b) => rankOf(a) - rankOf(b));
   const work = async () => {
     for (let next = todo.shift(); next; next = todo.shift()) await runMutant(next, copy, tests, record);
   };
+  // Also after Ctrl-C.
+  process.once('exit', writeResults);
   await Promise.all(Array.from({ length: workers }, work));
 };
 
-if (!values.list) await campaign();
+if (values.record) writeResults();
+else if (!values.list) await campaign();
 if (report() > 0) process.exitCode = 1;

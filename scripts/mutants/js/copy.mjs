@@ -17,7 +17,7 @@ import path from 'node:path';
 import { makePool } from './hot/pool.mjs';
 import { endTests, runTest } from './run-test.mjs';
 
-/** Everything that git knows or would add, and the built addon. */
+/** All files that git tracks or would add, and the built addon. */
 const filesOf = root => {
   const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
     cwd: root,
@@ -56,7 +56,7 @@ export const makeCopy = (root, instrumented) => {
    *
    * @param {string} file
    * @param {{ mutant?: string, coverage?: string, limit: number }} options  `mutant`: the number of the active one;
-   *   `coverage`: a directory for what `report-coverage.cjs` writes
+   *   `coverage`: a directory for the files of `report-coverage.cjs`
    */
   const run = async (file, { mutant, coverage, limit }) => {
     const own = mkdtempSync(path.join(scratch, 'run-'));

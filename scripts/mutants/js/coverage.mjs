@@ -1,14 +1,14 @@
-/** Which test files reach which mutants, and how long each file takes. Measured once and kept. */
+/** Measures which test files reach which mutants and how long each file takes, once, and keeps the results. */
 import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
-/** A test file that takes longer is not run against mutants. */
+/** A test file that takes longer does not run with mutants. */
 const LONGEST_MS = 5 * 60_000;
 
 /**
- * Test files that say nothing about `js/`, or whose outcome depends on the machine: torture, documentation, packages,
+ * Test files that do not test `js/`, or whose outcome depends on the machine: torture, documentation, packages,
  * measurements.
  */
 const LEFT_OUT = [
@@ -29,7 +29,7 @@ export const testFiles = tree =>
     .filter(name => name.endsWith('.test.mjs') && !LEFT_OUT.some(pattern => pattern.test(name)))
     .sort();
 
-/** Changes with a test file, except when it only imports from other places. */
+/** A hash of a test file that does not depend on the paths of its imports. */
 export const versionOf = text =>
   createHash('sha256')
     .update(text.replace(/(from|import|import\() *'[^']*'/g, '').replace(/new URL\('[^']*'/g, ''))
@@ -48,18 +48,18 @@ const readCoverage = (directory, mutants) => {
 /**
  * @typedef {object} TestFile
  * @property {string} file
- * @property {string} version  changes with its contents
- * @property {number} ms  how long it took
- * @property {number} cpu  how many milliseconds of that it computed, which depends less on what else the machine does
- * @property {(source: string) => number} shareOf  how much of a source file's mutants it reaches
+ * @property {string} version  a hash of its contents
+ * @property {number} ms  its duration
+ * @property {number} cpu  its computing time in milliseconds, which depends less on the machine's load
+ * @property {(source: string) => number} shareOf  the part of a source file's mutants that it reaches
  * @property {(mutant: import('./mutants.mjs').Mutant) => boolean} reaches
  */
 
 /**
  * @param {ReturnType<typeof import('./copy.mjs').makeCopy>} copy
  * @param {import('./mutants.mjs').Mutant[]} mutants
- * @param {{ store: string, workers: number, again: boolean }} options  `store`: the file that keeps what was
- *   measured; `again`: whether to measure changed test files again
+ * @param {{ store: string, workers: number, again: boolean }} options  `store`: the file with the
+ *   measurements; `again`: whether to measure changed test files again
  * @returns {Promise<TestFile[]>}
  */
 export const measureCoverage = async (copy, mutants, { store, workers, again }) => {
@@ -83,7 +83,7 @@ export const measureCoverage = async (copy, mutants, { store, workers, again }) 
   };
   await Promise.all(Array.from({ length: workers }, measure));
 
-  // Mutants that were not there when it was measured: of a function, or a file, that was.
+  // A mutant that is newer than the measurement counts as reached like its function or, if that is newer, like its file.
   const countByFile = names => {
     const counts = new Map();
     for (const name of names) {

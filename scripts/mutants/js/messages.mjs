@@ -1,6 +1,6 @@
-/** Finds the strings that only make up the text of a message. A mutant of one changes nothing that a program can depend on. */
+/** Finds strings that are only parts of messages. Their mutants change nothing that a program can depend on. */
 
-/** The functions that take texts or names for messages, and which of their arguments those are. */
+/** The functions that take texts or names for messages, and the indices of those arguments. */
 const WORDED = {
   Error: [0],
   TypeError: [0],
@@ -17,10 +17,10 @@ const WORDED = {
   unavailable: [0],
 };
 
-/** Files whose strings are words of messages, if they have a space. */
+/** Files in which every string that contains a space is part of a message. */
 const WORDED_FILES = ['load-failure.js'];
 
-/** Variables that hold a part of a message. */
+/** Variables that contain part of a message. */
 const WORDED_VARIABLES = ['REPLACEMENT', 'advice', 'list', 'where', 'fromSource'];
 
 const isPart = ({ node, parent, listKey, key }) =>
@@ -44,7 +44,7 @@ const isWord = (path, file) => {
   return parent.type === 'VariableDeclarator' && WORDED_VARIABLES.includes(parent.id.name);
 };
 
-/** Makes what tells the instrumenter to leave these strings out; `enter` says which file it looks at. */
+/** Makes an `ignorer` of these strings for the instrumenter; `enter` sets the current file. */
 export const leaveOutMessages = () => {
   let file = '';
   return {

@@ -4,18 +4,18 @@ import path from 'node:path';
 
 import { leaveOutMessages } from './messages.mjs';
 
-/** How many characters of an expression a name has. */
+/** The number of characters of an expression in a mutant's name. */
 const SHOWN = 90;
 
 const hash = text => createHash('sha256').update(text).digest('hex');
 
-/** Code without the words of its messages, which may change while it stays the same. */
+/** Removes the texts of messages from code, because they may change without a change of behaviour. */
 const withoutWords = code =>
   code.replace(/(['"`])((?:(?!\1)[^\\]|\\.)*)\1/g, (whole, quote, text) =>
     text.includes(' ') ? `${quote}…${quote}` : whole,
   );
 
-/** A text in one line; a long one is cut, with a hash that stands for all of it. */
+/** Puts a text on one line, and replaces the end of a long one by a hash of it all. */
 const short = text => {
   const line = withoutWords(text).replace(/\s+/g, ' ').trim();
   return line.length <= SHOWN ? line : `${line.slice(0, SHOWN)}… ${hash(line).slice(0, 6)}`;
@@ -23,7 +23,7 @@ const short = text => {
 
 const nameOf = key => key.name ?? key.id?.name ?? String(key.value ?? 'computed');
 
-/** The name that a node gives to what is in it. */
+/** The name that a node gives to the code in it. */
 const givenName = ({ node, parent, scope }) => {
   switch (node.type) {
     case 'FunctionDeclaration':
@@ -81,13 +81,13 @@ const lineStarts = content => {
  * @property {string} name  names it in results and in the list of accepted ones
  * @property {string} file  the file's name without its directory
  * @property {string} place  `file:line`
- * @property {string} within  the function that it is in
- * @property {string} version  changes with the code of that function
- * @property {boolean} isWeak  a test that kills the others of its expression most likely kills it, too
+ * @property {string} within  the function that contains it
+ * @property {string} version  a hash of that function's code
+ * @property {boolean} isWeak  whether a test that kills the other mutants of its expression probably kills it, too
  */
 
 /**
- * Instruments files: each has all of its mutants then, and the environment says which one is active.
+ * Instruments files: each then contains all of its mutants, and an environment variable selects the active one.
  *
  * @param {{ Instrumenter: any, babel: any }} tool
  * @param {{ name: string, content: string }[]} files
@@ -97,7 +97,7 @@ export const makeMutants = async ({ Instrumenter, babel }, files) => {
   const quiet = () => {};
   const logger = { debug: quiet, info: quiet, warn: console.warn, isDebugEnabled: () => false };
   const { enter, ignorer } = leaveOutMessages();
-  // It takes one file after the other.
+  // The instrumenter requests one file after the other.
   const inTurn = function* () {
     for (const file of files) {
       enter(file.name);
@@ -131,7 +131,7 @@ export const makeMutants = async ({ Instrumenter, babel }, files) => {
       file,
       place: `${fileName}:${location.start.line + 1}`,
       within,
-      // A module's own code is short pieces: each of them stands for itself.
+      // The code of a module consists of short pieces, so each piece has its own hash.
       version: hash(
         withoutWords(around.length ? code(inner.start, inner.end) : code(from, to)).replace(/\s+/g, ' '),
       ).slice(0, 12),

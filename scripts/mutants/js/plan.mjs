@@ -1,6 +1,6 @@
-/** Chooses the test files that a mutant meets, and their order. */
+/** Chooses the test files to run for a mutant, and their order. */
 
-/** How often each test file killed a mutant of a source file, of those it met. */
+/** Records how many mutants of a source file each test file killed, of how many that it ran with. */
 export const makeRecord = () => {
   const met = new Map();
   const key = (source, test) => `${source} ${test}`;
@@ -11,7 +11,7 @@ export const makeRecord = () => {
       if (killed) counts.killed += 1;
       met.set(key(source, test), counts);
     },
-    /** How likely a test is to kill a mutant of a source file; `share` is how much of that file it reaches. */
+    /** Estimates the chance that a test kills a mutant of a source file; `share` is the part of its mutants that it reaches. */
     chance(source, test, share) {
       const { killed, of } = met.get(key(source, test)) ?? { killed: 0, of: 0 };
       return (killed + share / 2) / (of + 1);
@@ -19,17 +19,17 @@ export const makeRecord = () => {
   };
 };
 
-/** What a test costs, in milliseconds: what it computes, and a part of what it waits, since others go on meanwhile. */
+/** The cost of a test in milliseconds: its computing time, or a quarter of its duration, since other tests run while it waits. */
 const costOf = ({ ms, cpu }) => Math.max(cpu, ms / 4);
 
 /**
- * The test files for a mutant, the best first: those that are quick for how likely they are to kill it. Of those that it
- * has passed before none is run again.
+ * Selects the test files for a mutant, in descending order of their chance to kill it for each millisecond. Leaves out
+ * those that passed before.
  *
  * @param {import('./mutants.mjs').Mutant} mutant
  * @param {import('./coverage.mjs').TestFile[]} tests
- * @param {{ record: ReturnType<typeof makeRecord>, ran: Record<string, string>, budget: number }} options  `budget`: how
- *   much they may cost together
+ * @param {{ record: ReturnType<typeof makeRecord>, ran: Record<string, string>, budget: number }} options  `budget`: their
+ *   total cost, at most
  */
 export const planFor = (mutant, tests, { record, ran, budget }) => {
   const value = test => record.chance(mutant.file, test.name, test.shareOf(mutant.file)) / costOf(test);
@@ -37,7 +37,7 @@ export const planFor = (mutant, tests, { record, ran, budget }) => {
   let left = budget;
   const affordable = [];
   for (const test of ordered) {
-    // One at least.
+    // At least one.
     if (left < costOf(test) && affordable.length > 0) continue;
     left -= costOf(test);
     affordable.push(test);

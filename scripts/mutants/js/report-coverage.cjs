@@ -1,6 +1,6 @@
 'use strict';
 
-// Writes down, when a process ends, which mutants it reached, and how long it computed.
+// When a process ends, writes a file with the mutants that it reached and its computing time.
 const fs = require('node:fs');
 const path = require('node:path');
 const { threadId } = require('node:worker_threads');
@@ -12,7 +12,7 @@ if (directory) {
     const reached = Object.keys(globalThis.__stryker__?.mutantCoverage?.static ?? {});
     const { user, system } = process.cpuUsage();
     const file = path.join(directory, `${process.pid}-${threadId}-${process.hrtime.bigint()}`);
-    // Of threads the time is that of the whole process.
+    // In a thread, `cpuUsage` is that of the whole process.
     fs.writeFileSync(file, JSON.stringify({ reached, cpu: threadId === 0 ? (user + system) / 1000 : 0 }));
   });
 }

@@ -1,4 +1,4 @@
-/** What became of each mutant: one line of JSON each in a file that grows, so that a campaign goes on where it was ended. */
+/** The result of each mutant: one line of JSON each, appended to a file, so that a campaign continues where it ended. */
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 
 /**
@@ -8,11 +8,22 @@ import { appendFileSync, existsSync, readFileSync } from 'node:fs';
  * @property {'killed' | 'timeout' | 'survived'} status
  * @property {string} [by]  the test file that it failed
  * @property {Record<string, string>} ran  the versions of the test files that it passed
+ * @property {boolean} [hasMetAll]  of a survivor: whether it has met all tests that reach it
+ * @property {boolean} [isRecorded]  whether it comes from the repository
  * @property {number} ms
  */
 
-/** @param {string} file */
-export const openResults = file => {
+/** The results that a letter in the repository stands for. */
+const RECORDED = {
+  c: { status: 'killed', by: 'an earlier run', ran: {}, ms: 0, isRecorded: true },
+  S: { status: 'survived', ran: {}, ms: 0, isRecorded: true },
+};
+
+/**
+ * @param {string} file
+ * @param {Map<string, string>} letters  the results in the repository, by the mutants' names
+ */
+export const openResults = (file, letters) => {
   /** @type {Map<string, Result>} */
   const byName = new Map();
   const take = result => {
@@ -30,7 +41,11 @@ export const openResults = file => {
     /** @param {import('./mutants.mjs').Mutant} mutant */
     of({ name, version }) {
       const found = byName.get(name);
-      return found?.version === version ? found : undefined;
+      const own = found?.version === version ? found : undefined;
+      const recorded = RECORDED[letters.get(name)];
+      return own && (own.status !== 'survived' || recorded?.status !== 'killed')
+        ? own
+        : recorded && { ...recorded, name, version };
     },
     /** @param {Result} result */
     add(result) {

@@ -1,8 +1,8 @@
-/** Runs one test file in a worker of ava's, without ava's command line, which takes longer to start than most tests run. */
+/** Runs one test file in a worker of ava, without ava's command line, which starts more slowly than most tests run. */
 import { fork } from 'node:child_process';
 import path from 'node:path';
 
-/** What a worker tells of that ava counts as a failure. */
+/** The events of a worker that ava counts as a failure. */
 const FAILURES = new Set([
   'hook-failed',
   'internal-error',
@@ -35,7 +35,7 @@ const optionsFor = (tree, file) => ({
   workerThreads: false,
 });
 
-/** What a failure says of itself. */
+/** Describes a failure. */
 const sayWhy = ({ title = '', err, stack = '' }) =>
   [
     title,
@@ -46,7 +46,7 @@ const sayWhy = ({ title = '', err, stack = '' }) =>
     .filter(text => text)
     .join('\n');
 
-/** The processes that run now, which must not outlive this one. */
+/** Functions that end the processes that run now; they must not outlive this one. */
 const running = new Set();
 
 export const endTests = () => {
@@ -66,7 +66,7 @@ export const runTest = (tree, file, { env, limit }) =>
       cwd: tree,
       env: { NODE_ENV: 'test', ...env },
       execArgv: ['--enable-source-maps'],
-      // A group of its own, so that processes of a test that hangs or fails end with it.
+      // In its own process group, so that the processes of a test that hangs or fails end with it.
       detached: true,
       silent: true,
     });

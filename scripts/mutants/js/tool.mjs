@@ -1,4 +1,4 @@
-/** Stryker's instrumenter, installed the first time that it is used: nothing else needs its 67 packages. */
+/** Stryker's instrumenter, which is installed when it is first used, because nothing else needs its 67 packages. */
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -9,13 +9,13 @@ import { npm } from '../../npm.mjs';
 const pinned = path.join(import.meta.dirname, '../tool');
 const FILES = ['package.json', 'package-lock.json'];
 
-/** Whether the tool in a directory is the one that is pinned. npm writes the last of these files at the end. */
+/** Whether a directory contains the pinned version of the tool. npm writes `.package-lock.json` last. */
 const isInstalled = dir =>
   existsSync(path.join(dir, 'node_modules', '.package-lock.json')) &&
   FILES.every(file => readFileSync(path.join(dir, file)).equals(readFileSync(path.join(pinned, file))));
 
 /**
- * Installs the tool into a directory unless it is there, and loads it.
+ * Installs the tool into a directory if necessary, and loads it.
  *
  * @param {string} dir
  * @returns {Promise<{ Instrumenter: any, babel: any }>}

@@ -1,4 +1,4 @@
-/** Gives test files the stand-in for ava, whose tests go to the run that is under way. */
+/** Replaces `ava` in test files by `ava.mjs`, which passes tests to the current run. */
 const standIn = new URL('ava.mjs', import.meta.url).href;
 
 export const resolve = async (specifier, context, next) =>

@@ -1,4 +1,4 @@
-/** What a test file gets for `ava` in a process that runs it again and again: the `test` of the run that is under way. */
+/** Replaces `ava` in a process that runs a test file repeatedly: the `test` of the current run. */
 const test = new Proxy(() => {}, {
   get: (_, name) => globalThis.avaChain[name],
   apply: (_, self, args) => globalThis.avaChain(...args),

@@ -1,24 +1,24 @@
-/** Keeps processes that run test files again and again. One that a mutant has left in disorder is replaced. */
+/** Keeps processes that run a test file repeatedly. Replaces a process whose state a mutant has damaged. */
 import { fork } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import path from 'node:path';
 
-/** What ends each process that there is. */
+/** Functions that end the processes. */
 const running = new Set();
 
-/** After so many runs a process is replaced, since each leaves modules behind. */
-const MOST_RUNS = 60;
+/** The number of runs after which a process is replaced, since the modules of each run stay in memory. */
+const MOST_RUNS = 150;
 
-/** How many processes are kept. */
+/** The largest number of idle processes. */
 const MOST_PROCESSES = 8;
 
-/** How long a run may take, by how long it takes without a mutant, in milliseconds. */
+/** The longest duration of a run, from its duration without a mutant, both in milliseconds. */
 const limitOf = ms => 5 * ms + 6_000;
 
 const END = { outcome: 'failed', why: 'the process has ended' };
 
 /**
- * Starts a process for one test file; resolves to `undefined` if that file can't run in this way.
+ * Starts a process for one test file. Resolves to `undefined` if the file can't run repeatedly.
  *
  * @param {string} tree
  * @param {string} scratch
@@ -42,12 +42,12 @@ const start = async (tree, scratch, file) => {
     try {
       process.kill(-child.pid, 'SIGKILL');
     } catch {
-      // They have all ended.
+      // All have ended.
     }
     rmSync(own, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   };
   running.add(end);
-  /** Waits for an answer, but not longer than `limit`. */
+  /** Sends a message and waits for the answer, at most `limit` milliseconds. */
   const ask = (message, limit) =>
     new Promise(resolve => {
       const timer = setTimeout(() => resolve({ outcome: 'timeout', why: 'it took too long' }), limit);
@@ -62,14 +62,14 @@ const start = async (tree, scratch, file) => {
   const { loaded } = await ask(undefined, 60_000);
   let ms = 0;
   let runs = 0;
-  const run = async mutant => {
+  const run = async (mutant, { isActive = true, all = false } = {}) => {
     runs += 1;
     const begun = performance.now();
-    const found = await ask({ mutant }, mutant === undefined ? 60_000 : limitOf(ms));
+    const found = await ask({ mutant, isActive, all }, mutant === undefined ? 60_000 : limitOf(ms));
     if (mutant === undefined) ms = Math.max(ms, performance.now() - begun);
     return found;
   };
-  // Twice, for the first time leaves behind what the second one finds.
+  // Twice, because the second run may fail on files or state of the first.
   for (let i = 0; loaded && i < 2; i += 1) {
     if ((await run(undefined)).outcome !== 'passed') {
       end();
@@ -85,27 +85,29 @@ const start = async (tree, scratch, file) => {
     end,
     loaded: new Set(loaded),
     run,
-    /** Whether it still runs without a mutant. */
-    isInOrder: async () => runs < MOST_RUNS && (await run(undefined)).outcome === 'passed',
+    hasRunsLeft: () => runs < MOST_RUNS,
+    /** Whether the same tests still pass without the mutant. */
+    isInOrder: async (mutant, all) => (await run(mutant, { isActive: false, all })).outcome === 'passed',
   };
 };
 
 /**
  * @param {string} tree
- * @param {string} scratch a directory for what tests leave behind
+ * @param {string} scratch a directory for the tests' temporary files
  */
 export const makePool = (tree, scratch) => {
-  /** Those that are free, the one that was used last at the end. */
+  /** Idle processes, the last used at the end. */
   const free = [];
   const unfit = new Set();
 
   /**
-   * Runs a test file with a mutant; resolves to `undefined` if that needs a process of its own.
+   * Runs a test file with a mutant. Resolves to `undefined` if that needs a new process.
    *
    * @param {string} file
    * @param {string} mutant
+   * @param {boolean} [all]  whether to run all tests instead of those that are known to reach the mutant
    */
-  const run = async (file, mutant) => {
+  const run = async (file, mutant, all) => {
     if (unfit.has(file)) return undefined;
     const at = free.findIndex(worker => worker.file === file);
     const worker = at >= 0 ? free.splice(at, 1)[0] : await start(tree, scratch, file);
@@ -114,14 +116,17 @@ export const makePool = (tree, scratch) => {
       return undefined;
     }
     const needsOwn = worker.loaded.has(mutant);
-    const found = needsOwn ? undefined : await worker.run(mutant);
-    if (needsOwn || found.outcome === 'passed' || (found.outcome === 'failed' && (await worker.isInOrder()))) {
+    const found = needsOwn ? undefined : await worker.run(mutant, { all });
+    const isSound =
+      needsOwn || found.outcome === 'passed' || (found.outcome === 'failed' && (await worker.isInOrder(mutant, all)));
+    if (isSound && worker.hasRunsLeft()) {
       free.push(worker);
       if (free.length > MOST_PROCESSES) free.shift().end();
     } else {
       worker.end();
     }
-    return found;
+    // An earlier mutant may have caused the failure, or the tests may depend on others: a new process decides.
+    return isSound || found.outcome === 'timeout' ? found : undefined;
   };
   return {
     run,

@@ -1,8 +1,10 @@
 /**
- * Runs one test file again and again in one process, each time with another mutant: most tests take less time than a process
- * and ava's worker take to start. Its tests run in ava's own runner.
+ * Runs one test file repeatedly in one process, each time with another mutant, because most tests take less time than the
+ * start of a process and of ava's worker. The tests run in ava's own runner, one after the other, and only those that
+ * reach the mutant.
  *
- * It is told `{ mutant }`, and answers with `{ outcome, why }`.
+ * Receives `{ mutant, isActive, all }` and answers with `{ outcome, why }`. Without a mutant, or with `all`, runs all tests;
+ * with an inactive mutant, the tests that reach it.
  */
 import { readdirSync } from 'node:fs';
 import { createRequire, register } from 'node:module';
@@ -18,24 +20,41 @@ const { set: setChalk } = await fromAva('chalk.js');
 setChalk({ level: 0 });
 const { default: Runner } = await fromAva('runner.js');
 
-// What runs while files are loaded is not run again.
+// Code that runs while files are loaded does not run again, so its mutants need a new process.
 const sources = readdirSync(path.join(tree, 'js'), { recursive: true }).filter(name => name.endsWith('.js'));
 const require = createRequire(path.join(tree, 'package.json'));
 for (const name of ['index.js', ...sources.map(source => path.join('js', source))]) require(path.join(tree, name));
 const stryker = (globalThis.__stryker__ ??= {});
 const loaded = Object.keys(stryker.mutantCoverage?.static ?? {});
 
+/** Activates a mutant in this process and in its children. */
+const select = mutant => {
+  stryker.activeMutant = mutant;
+  if (mutant === undefined) delete process.env.__STRYKER_ACTIVE_MUTANT__;
+  else process.env.__STRYKER_ACTIVE_MUTANT__ = mutant;
+};
+
 let fail = () => {};
 for (const name of ['uncaughtException', 'unhandledRejection']) process.on(name, reason => fail(`${name}: ${reason}`));
 
+/** The mutants that each test reaches while none is active. */
+const reached = new Map();
+
+/** The titles of the tests that reach a mutant; all titles if no test does. */
+const titlesFor = mutant => {
+  const titles = [...reached].filter(([, mutants]) => mutants.has(mutant)).map(([title]) => title);
+  return titles.length > 0 ? titles : [...reached.keys()];
+};
+
 let runs = 0;
-const run = mutant =>
+const run = ({ mutant, isActive, all }) =>
   new Promise(resolve => {
     runs += 1;
     const runner = new Runner({
       failFast: true,
       file: absolute,
       projectDir: tree,
+      serial: true,
       snapshotDir: null,
     });
     let why;
@@ -50,16 +69,28 @@ const run = mutant =>
       if (type === 'test-failed' || type === 'hook-failed') why ??= `${title}: ${err?.message ?? err?.summary}`;
     });
     runner.on('error', fail);
-    // After what the tests have left behind.
+    const titles = mutant === undefined || all ? undefined : titlesFor(mutant);
+    const runTest = runner.runTest.bind(runner);
+    runner.runTest = (task, context) => {
+      if (titles && !titles.includes(task.title)) return true;
+      stryker.currentTestId = task.title;
+      return runTest(task, context);
+    };
+    // After the callbacks that the tests have scheduled.
     runner.on('finish', () => setImmediate(() => setImmediate(end)));
     globalThis.avaChain = runner.chain;
-    stryker.activeMutant = mutant;
+    select(isActive ? mutant : undefined);
     import(`${pathToFileURL(absolute).href}?run=${runs}`).catch(fail);
   }).finally(() => {
-    stryker.activeMutant = undefined;
+    select(undefined);
     fail = () => {};
+    stryker.currentTestId = undefined;
+    if (mutant !== undefined) return;
+    for (const [title, counts] of Object.entries(stryker.mutantCoverage?.perTest ?? {})) {
+      reached.set(title, new Set([...(reached.get(title) ?? []), ...Object.keys(counts)]));
+    }
   });
 
 process.on('disconnect', () => process.exit());
-process.on('message', async ({ mutant }) => process.send(await run(mutant)));
+process.on('message', async message => process.send(await run(message)));
 process.send({ loaded });
