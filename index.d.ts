@@ -930,16 +930,57 @@ export interface ExportToDirectoryOptions extends WorkOptions {
 
   /** The required value of `host.height` in the store. Default: any. */
   blockHeight?: number | undefined;
+
+  /**
+   * Whether to write each artifact as a gzip file `NAME.gz`. The manifest then has `"compressed": true`. The functions
+   * of this package read such an export; `cosmic-swingset`'s programs do not. Heap images are written as the store has
+   * them, without decompressing them: {@link verifySwingStore} finds a damaged one, and so does an import. Not
+   * possible with the artifact mode `none`. Default: `false`.
+   */
+  compress?: boolean | undefined;
+
+  /**
+   * The directory of a previous export, with export data. Artifacts with the same name and the same export record,
+   * hence the same hash, are not written again: they become hard links to its files, or clones, or copies, in this
+   * order. Both exports must be compressed, or both not; otherwise nothing is reused. **Do not modify the files of an
+   * export that another one shares**; deleting them is safe. A file that belongs to another user, or that everybody may
+   * write to, is copied. Not possible with the artifact mode `none`. Default: no reuse.
+   */
+  reuse?: string | undefined;
+
+  /**
+   * Whether to read the files to reuse and check their hashes. Artifacts with a damaged file are written from the
+   * store. Only possible with `reuse`. Default: `false`.
+   */
+  verifyReused?: boolean | undefined;
+}
+
+/** What {@link exportSwingStoreToDirectory} reused of a previous export. */
+export interface ReusedArtifacts {
+  /** The number of artifacts whose files were reused. */
+  readonly artifacts: number;
+  /** The size of these files in bytes. */
+  readonly bytes: number;
+  /** The number of files that are hard links: the same files as in the previous export. */
+  readonly linked: number;
+  /** The number of files that are clones, which share their blocks on the disk with the previous export. */
+  readonly cloned: number;
+  /** The number of files that are copies. */
+  readonly copied: number;
+  /** The number of files that were damaged, and were written from the store. */
+  readonly damaged: number;
 }
 
 /** The result of {@link exportSwingStoreToDirectory}. */
 export interface ExportedDirectory {
   /** The block height, from the host's key `host.height`; 0 if it is not set. The manifest contains it, too. */
   readonly blockHeight: number;
-  /** The number of artifacts that were written. */
+  /** The number of artifacts in the export. */
   readonly artifacts: number;
-  /** The size of the artifacts and the export data in bytes. */
+  /** The size of the artifacts' files and the export data in bytes, with what was reused. */
   readonly bytes: number;
+  /** What was reused of a previous export; `undefined` without `reuse`. */
+  readonly reused?: ReusedArtifacts;
 }
 
 /**
@@ -956,7 +997,8 @@ export interface ExportedDirectory {
  *   store's directory.
  * @throws (rejects) if `exportDir` contains a manifest, or another file with the same name (`code` `EEXIST`); if the
  *   store lacks something that the mode includes (the message says what, and what to do); if the store is at another
- *   block; if an option has the wrong type.
+ *   block; if the directory to reuse is not an export with export data (`code` `ERR_SWING_STORE_REUSE`); if an option
+ *   has the wrong type, or options contradict each other.
  */
 export function exportSwingStoreToDirectory(
   dirPath: string,
@@ -993,8 +1035,8 @@ export interface ImportedDirectory extends Pick<SwingStore, 'hostStorage' | 'deb
 }
 
 /**
- * Creates a store from a directory that {@link exportSwingStoreToDirectory} or `cosmic-swingset` wrote, and validates
- * every artifact as {@link importSwingStore} does. Only `onProgress` runs on JavaScript's thread.
+ * Creates a store from a directory that {@link exportSwingStoreToDirectory} (compressed or not) or `cosmic-swingset`
+ * wrote, and validates every artifact as {@link importSwingStore} does. Only `onProgress` runs on JavaScript's thread.
  *
  * **The new store is discarded unless the caller commits.** It is built in a hidden directory, and the previous store
  * stays in place until the first commit. An import that fails, is aborted or is killed leaves nothing that opens as a

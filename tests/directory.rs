@@ -60,6 +60,7 @@ fn archival() -> ExportOptions {
         mode: Some(ArtifactMode::Archival),
         with_data: true,
         block_height: None,
+        ..ExportOptions::default()
     }
 }
 
@@ -115,6 +116,57 @@ fn an_export_is_imported_completely() {
         if name != MANIFEST_NAME {
             let read = |directory: &Path| fs::read(directory.join(&name)).unwrap();
             assert_eq!(read(&again), read(&export), "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_compressed_export_is_imported_completely_and_reused() {
+    let base = tempfile::tempdir().unwrap();
+    let [store, plain, small, again, to] =
+        ["store", "plain", "small", "again", "to"].map(|name| base.path().join(name));
+    fs::create_dir(&store).unwrap();
+    // Three blocks of the compressor.
+    make_store(&store, 5, 4_000_000);
+    let export = |to: &Path, options: ExportOptions| {
+        let monitor = Monitor::default();
+        let exported = export_to_directory(&store, to, &options, &monitor).unwrap();
+        assert_eq!(monitor.progress().bytes, exported.bytes);
+        assert_eq!(monitor.progress().done, 8);
+        exported
+    };
+    let exported = export(&plain, archival());
+    assert_eq!(exported.reused, None);
+    let compressed = ExportOptions {
+        compress: true,
+        ..archival()
+    };
+    assert!(export(&small, compressed.clone()).bytes < exported.bytes);
+    let read = |directory: &Path, name: &str| fs::read(directory.join(name)).unwrap();
+    for verify_reused in [false, true] {
+        let options = ExportOptions {
+            reuse: Some(small.clone()),
+            verify_reused,
+            ..compressed.clone()
+        };
+        let reused = export(&again, options).reused.unwrap();
+        assert_eq!((reused.artifacts, reused.linked, reused.damaged), (7, 7, 0));
+        assert_eq!(names_in(&again), names_in(&small));
+        for name in names_in(&small) {
+            assert_eq!(read(&again, &name), read(&small, &name), "{name}");
+        }
+        fs::remove_dir_all(&again).unwrap();
+    }
+
+    let staged = import(&small, &to, &Monitor::default()).unwrap();
+    staged.publish(false).unwrap();
+    staged.discard();
+    staged.database().lock().close();
+    let monitor = Monitor::default();
+    export_to_directory(&to, &again, &archival(), &monitor).unwrap();
+    for name in names_in(&plain) {
+        if name != MANIFEST_NAME {
+            assert_eq!(read(&again, &name), read(&plain, &name), "{name}");
         }
     }
 }

@@ -150,6 +150,7 @@ fn a_fifo_in_the_place_of_a_database_or_its_log_is_refused() {
                 mode: Some(ArtifactMode::Debug),
                 with_data: true,
                 block_height: None,
+                ..ExportOptions::default()
             };
             let history = History::open(&store).map(drop);
             let exporter = Exporter::open(&store, ArtifactMode::Debug).map(drop);

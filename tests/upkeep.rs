@@ -88,6 +88,7 @@ fn export(store: &Path, to: &Path) -> Vec<(String, Vec<u8>)> {
         mode: Some(ArtifactMode::Debug),
         with_data: true,
         block_height: None,
+        ..ExportOptions::default()
     };
     export_to_directory(store, to, &options, &Monitor::default()).unwrap();
     let mut files: Vec<(String, Vec<u8>)> = fs::read_dir(to)

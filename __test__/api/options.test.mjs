@@ -57,7 +57,7 @@ const functions = ({ dir, at }, opened) => {
     ],
     exportSwingStoreToDirectory: [
       o => api.exportSwingStoreToDirectory(dir, at('export'), o),
-      ['artifactMode', 'exportDataMode', 'blockHeight', ...work],
+      ['artifactMode', 'exportDataMode', 'blockHeight', 'compress', 'reuse', 'verifyReused', ...work],
     ],
     importSwingStoreFromDirectory: [
       o => api.importSwingStoreFromDirectory(at('export'), at('imported'), o),

@@ -8,6 +8,7 @@ import { execFile } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { gunzipSync } from 'node:zlib';
 import { assertSame } from '../support/common/compare.mjs';
 import {
   makeStore,
@@ -86,6 +87,49 @@ for (const artifactMode of [...modes, 'none', undefined]) {
         const { artifacts } = JSON.parse(fs.readFileSync(path.join(theirs, manifestName), 'utf8'));
         t.is(exported.artifacts, artifacts.length);
         t.is(exported.blockHeight, 42);
+      }
+    });
+  });
+}
+
+for (const artifactMode of modes) {
+  check(`compressed export, artifactMode ${artifactMode}`, async t => {
+    await inTempDir(async base => {
+      // Images of either implementation's compressor.
+      for (const [maker, { api }] of Object.entries({ reference, subject })) {
+        const at = name => path.join(base, `${maker} ${name}`);
+        const size = { items: 5, imageSize: 10_000 };
+        await makeStore(api, at('store'), {}, size);
+        await exportSwingStoreToDirectory(at('store'), at('ours'), { artifactMode, compress: true });
+        await writeAsCosmic(reference.api, at('store'), makeDir(at('theirs')), { artifactMode, exportDataMode: 'all' });
+        const expected = readFiles(at('theirs'));
+        const found = Object.entries(readFiles(at('ours'))).map(([name, bytes]) =>
+          name.endsWith('.gz')
+            ? [name.slice(0, -3), gunzipSync(Buffer.from(bytes, 'base64')).toString('base64')]
+            : [name, bytes],
+        );
+        const { [manifestName]: manifest, ...files } = Object.fromEntries(found);
+        const { [manifestName]: theirManifest, ...theirs } = expected;
+        assertSame(files, theirs, maker);
+        const parse = text => JSON.parse(Buffer.from(text, 'base64').toString());
+        const { artifacts, ...fields } = parse(theirManifest);
+        const compressed = artifacts.map(([name, file]) => [name, `${file}.gz`]);
+        t.deepEqual(parse(manifest), { ...fields, compressed: true, artifacts: compressed });
+        // The same store as from a plain export, in which the reference sees the same.
+        const tables = [];
+        for (const dir of ['ours', 'theirs']) {
+          const into = at(`from ${dir}`);
+          const { hostStorage, debug } = await importSwingStoreFromDirectory(at(dir), into);
+          tables.push(readTables(debug.getDatabase()));
+          await hostStorage.commit();
+          await hostStorage.close();
+        }
+        assertSame(tables[0], tables[1], `${maker}'s store, imported`);
+        assertSame(
+          await reexported(reference.api, base, at('from ours'), `${maker} ours again`),
+          await reexported(reference.api, base, at('from theirs'), `${maker} theirs again`),
+          `${maker}'s store, exported again`,
+        );
       }
     });
   });

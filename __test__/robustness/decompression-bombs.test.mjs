@@ -24,6 +24,8 @@ const throwBomb = async (kind, mib) => {
 const bombs = {
   'a gzip bomb as a snapshot of an archive': { mib: 320, says: /too long/, most: 120 },
   'a gzip bomb as a transcript of an archive': { mib: 160, says: /too long/, most: 480 },
+  'a gzip bomb as a snapshot of an export': { mib: 320, says: /hash/, most: 120 },
+  'a gzip bomb as a transcript of an export': { mib: 160, says: /transcript/, most: 900 },
   'a gzip bomb in the database': { mib: 320, says: /hash/, most: 120 },
   'an overlapping zip': { mib: 2000, says: /members overlap/, most: 80 },
   'a transcript without a newline': { mib: 160, says: /transcript/, most: 900 },

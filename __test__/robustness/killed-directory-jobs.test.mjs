@@ -29,13 +29,29 @@ const macro = fn => async t => {
   await fn(t, at);
 };
 
-test.serial(
-  'exports',
-  macro(async (t, at) => {
-    const expected = readFiles(at('export'));
+/** Adds an item to a span, so that an export has something to write that the previous one does not have. */
+const addItem = async dir => {
+  const { kernelStorage, hostStorage } = api.openSwingStore(dir);
+  kernelStorage.transcriptStore.addItem('v1', 'one more');
+  await hostStorage.commit();
+  await hostStorage.close();
+};
+
+for (const [what, compress] of [
+  ['export', false],
+  ['compress', true],
+  ['reuse', false],
+]) {
+  const title = `exports: ${what}`;
+  const body = async (t, at) => {
+    const options = { artifactMode: 'archival', compress };
+    await addItem(at('store'));
+    await exportSwingStoreToDirectory(at('store'), at('expected'), options);
+    const expected = readFiles(at('expected'));
+    const previous = readFiles(at('export'));
     let whole = 0;
     let leftovers = 0;
-    await killAtManyMoments(['export', at('store'), at('to')], async () => {
+    await killAtManyMoments([what, at('store'), at('to'), at('export')], async () => {
       leftovers += hidden(at('to')).length;
       if (fs.existsSync(path.join(at('to'), manifestName))) {
         whole += 1;
@@ -50,10 +66,13 @@ test.serial(
     t.log({ whole, leftovers });
     // Some of the twenty moments are before the end. The first process is not killed.
     t.true(whole > 0 && leftovers > 0);
-    await exportSwingStoreToDirectory(at('store'), at('to'), { artifactMode: 'archival' });
+    await exportSwingStoreToDirectory(at('store'), at('to'), options);
     t.deepEqual(readFiles(at('to')), expected);
-  }),
-);
+    // The files that were linked, and removed again, are still those of the previous export.
+    t.deepEqual(readFiles(at('export')), previous);
+  };
+  test.serial(title, macro(body));
+}
 
 for (const [what, from] of [
   ['import', 'export'],

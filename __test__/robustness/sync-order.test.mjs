@@ -22,6 +22,8 @@ const expected = {
   'importSafely.0': { named: 1 },
   'importFromDirectory.1': { named: 1 },
   'exportToDirectory.0': { named: 16, manifests: 1 },
+  'exportCompressed.0': { named: 16, manifests: 1 },
+  'exportReusing.0': { named: 16, manifests: 1 },
   'archive.0': { named: 20 },
   'reportByCli.0': { named: 1 },
   'repair.0': { commits: 1 },

@@ -6,7 +6,7 @@ const native = require('../addon/native.js');
 const { check, checkPath, checkString, followTaming, quote } = require('../common/errors.js');
 const { harden } = require('../common/harden.js');
 const { runJob, runReportingJob } = require('../common/job.js');
-const { WORK, aHeight, aMode, takeOptions } = require('../common/options.js');
+const { WORK, aBoolean, aHeight, aMode, aString, takeOptions } = require('../common/options.js');
 const { STORE_OPTIONS, checkOptions, makeSwingStore } = require('../store/swing-store.js');
 const { makeStaging } = require('./staging.js');
 
@@ -16,6 +16,9 @@ const EXPORT = {
   artifactMode: (name, mode) => mode === 'none' || aMode(name, mode),
   exportDataMode: (name, mode) =>
     check(mode === 'all' || mode === 'skip', `invalid exportDataMode ${quote(mode)}: an export takes "all" or "skip"`),
+  compress: aBoolean,
+  reuse: aString,
+  verifyReused: aBoolean,
   ...REPAIR,
 };
 
@@ -48,11 +51,14 @@ const exportSwingStoreToDirectory = async (dirPath, exportDir, options) => {
   checkString('exportDir', exportDir);
   followTaming();
   const taken = takeOptions('exportSwingStoreToDirectory', options, EXPORT);
-  const { artifactMode = 'operational', exportDataMode = 'all', blockHeight } = taken;
+  const { artifactMode = 'operational', exportDataMode = 'all', blockHeight, compress, reuse, verifyReused } = taken;
   const jobOptions = JSON.stringify({
     artifactMode: artifactMode === 'none' ? undefined : artifactMode,
     withData: exportDataMode === 'all',
     blockHeight,
+    compress,
+    reuse: reuse === undefined ? undefined : path.resolve(reuse),
+    verifyReused,
   });
   return runReportingJob(native.makeDirectoryExport(path.resolve(dirPath), path.resolve(exportDir), jobOptions), taken);
 };

@@ -121,6 +121,7 @@ fn export(store: &Path, to: &Path) -> Result<()> {
         mode: Some(ArtifactMode::Debug),
         with_data: true,
         block_height: None,
+        ..ExportOptions::default()
     };
     export_to_directory(store, to, &options, &Monitor::default()).map(drop)
 }

@@ -14,12 +14,18 @@ const FOREIGN = 'notes.txt';
 
 /**
  * Makes the inputs of the jobs in a directory:
- *   full: a store with all history; export, everything: exports of it in the modes archival and debug;
+ *   full: a store with all history; export, everything: exports of it in the modes archival and debug; previous: an export
+ *     of an earlier block of it;
  *   old: another store, with its log, as a killed kernel leaves it;
  *   pruned, forgetful: the first store without its history, and also without the records of its history.
  */
 export const makeMaterial = async (api, at, size) => {
   await makeStore(api, at('full'), {}, size);
+  await api.exportSwingStoreToDirectory(at('full'), at('previous'), { artifactMode: 'archival' });
+  const full = api.openSwingStore(at('full'));
+  full.kernelStorage.transcriptStore.addItem('v1', 'one more');
+  await full.hostStorage.commit();
+  await full.hostStorage.close();
   await api.exportSwingStoreToDirectory(at('full'), at('export'), { artifactMode: 'archival' });
   await api.exportSwingStoreToDirectory(at('full'), at('everything'), { artifactMode: 'debug' });
 
@@ -187,6 +193,8 @@ export const jobs = {
   importSafely: [replacing(undefined), replacing('old')],
   importByCli: [replacing('old')],
   exportToDirectory: [exporting],
+  exportCompressed: [exporting],
+  exportReusing: [exporting],
   exportByCli: [exporting],
   repair: [changing('forgetful', { stepwise: false, known: ['span-gap'] })],
   repairByCli: [changing('forgetful', { stepwise: false, known: ['span-gap'] })],

@@ -45,6 +45,12 @@ export const works = {
   importByCli: at => cli('import', '--state-dir', at('to'), '--export-dir', at('export')),
 
   exportToDirectory: at => api.exportSwingStoreToDirectory(at('full'), at('to'), archival),
+  exportCompressed: at => api.exportSwingStoreToDirectory(at('full'), at('to'), { ...archival, compress: true }),
+  async exportReusing(at) {
+    const options = { ...archival, reuse: at('previous') };
+    const { reused } = await api.exportSwingStoreToDirectory(at('full'), at('to'), options);
+    if (!reused?.linked) throw Error('nothing was reused');
+  },
   exportByCli: at =>
     cli(
       'export',

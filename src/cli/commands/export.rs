@@ -1,6 +1,7 @@
 //! `export`: writes a store to a directory.
 
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::ValueEnum;
@@ -10,10 +11,11 @@ use serde_json::json;
 use crate::cli::arguments::artifact_mode::Mode;
 use crate::cli::arguments::state_dir::StateDirArgs;
 use crate::cli::terminal::document;
-use crate::cli::terminal::exit::{Outcome, Result};
+use crate::cli::terminal::exit::{Failure, Outcome, Result};
 use crate::cli::terminal::session::Session;
-use crate::store::encoding::plural::plural;
-use crate::store::transfer::directory::{ExportOptions, export_to_directory};
+use crate::store::encoding::plural::{grouped, plural};
+use crate::store::encoding::printable::printable;
+use crate::store::transfer::directory::{ExportOptions, Reused, export_to_directory};
 
 /// Whether to write the export data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -27,7 +29,7 @@ enum ExportDataMode {
 /// Write a store's last commit to a directory, for state-sync, a backup or a debugger.
 ///
 /// A kernel can use the store meanwhile. Options, defaults and files are those of cosmic-swingset's
-/// export-kernel-db, and its import-kernel-db reads them, too.
+/// export-kernel-db, and its import-kernel-db reads them, too, except for those of --compress.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -35,7 +37,10 @@ Examples:
       what a new node needs, from ~/.agoric/data/agoric
   swing-store export --home /var/lib/agoric --export-dir /backup/full --export-data-mode all \\
       --artifact-mode archival --check-block-height 17000000
-      all history, if the store is at that block")]
+      all history, if the store is at that block
+  swing-store export --export-dir /backup/tuesday --export-data-mode all --compress \\
+      --reuse /backup/monday
+      a compressed export, with the files of the previous one where nothing has changed")]
 pub struct ExportArgs {
     #[command(flatten)]
     store: StateDirArgs,
@@ -61,6 +66,20 @@ pub struct ExportArgs {
     #[arg(value_parser = crate::cli::arguments::block_height())]
     check_block_height: Option<u64>,
 
+    /// Write each artifact as a gzip file, NAME.gz. This package's commands and functions read such
+    /// an export; cosmic-swingset's import-kernel-db does not.
+    #[arg(long)]
+    compress: bool,
+
+    /// A previous export with export data. Artifacts that have not changed since become hard links
+    /// to its files, or copies if that is not possible. Do not modify these files afterwards.
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    reuse: Option<PathBuf>,
+
+    /// Check the hashes of the files to reuse, and write damaged ones from the store.
+    #[arg(long, requires = "reuse")]
+    verify_reused: bool,
+
     /// Name each file on stderr as it is written.
     #[arg(long)]
     verbose: bool,
@@ -73,6 +92,13 @@ pub struct ExportArgs {
 pub fn run(args: ExportArgs, session: &Session) -> Result<Outcome> {
     let store = args.store.store()?;
     let with_data = args.export_data_mode == ExportDataMode::All;
+    if args.artifact_mode.artifacts().is_none() && (args.compress || args.reuse.is_some()) {
+        return Err(Failure::Usage(
+            "an export without artifacts has nothing to compress or to reuse: leave out --compress \
+             and --reuse, or give another --artifact-mode than none"
+                .into(),
+        ));
+    }
     let options = ExportOptions {
         mode: args.artifact_mode.artifacts(),
         with_data,
@@ -81,6 +107,9 @@ pub fn run(args: ExportArgs, session: &Session) -> Result<Outcome> {
             .check_block_height
             .filter(|height| *height > 0)
             .map(|height| height as f64),
+        compress: args.compress,
+        reuse: args.reuse.clone(),
+        verify_reused: args.verify_reused,
     };
     let monitor = session.telling_monitor(args.verbose);
     let begin = Instant::now();
@@ -89,19 +118,24 @@ pub fn run(args: ExportArgs, session: &Session) -> Result<Outcome> {
     })?;
     let seconds = begin.elapsed().as_secs_f64();
     let mode = args.artifact_mode.name();
-    let arguments = json!({
+    let mut arguments = json!({
         "stateDir": store.to_string_lossy(),
         "exportDir": args.export_dir.to_string_lossy(),
         "artifactMode": mode,
         "exportDataMode": if with_data { "all" } else { "skip" },
+        "compress": args.compress,
     });
+    if let Some(reuse) = &args.reuse {
+        arguments["reuse"] = json!(reuse.to_string_lossy());
+        arguments["verifyReused"] = json!(args.verify_reused);
+    }
     let document = document::of_report("export", arguments, &exported, Some(seconds))?;
     session.answer(&document, |out| {
         writeln!(
             out,
             "Exported block {} in mode {mode} to {}: {}{}, {} in {seconds:.1} s",
             exported.block_height,
-            crate::store::encoding::printable::printable(&args.export_dir.to_string_lossy()),
+            printable(&args.export_dir.to_string_lossy()),
             plural(exported.artifacts, "artifact"),
             if with_data {
                 " and the export data"
@@ -109,7 +143,11 @@ pub fn run(args: ExportArgs, session: &Session) -> Result<Outcome> {
                 ""
             },
             HumanBytes(exported.bytes),
-        )
+        )?;
+        match (exported.reused, &args.reuse) {
+            (Some(reused), Some(previous)) => describe_reused(out, &reused, previous),
+            _ => Ok(()),
+        }
     })?;
     if !with_data {
         session.note(
@@ -118,4 +156,35 @@ pub fn run(args: ExportArgs, session: &Session) -> Result<Outcome> {
         );
     }
     Ok(Outcome::Success)
+}
+
+/// Prints what was reused of the previous export.
+fn describe_reused(out: &mut dyn Write, reused: &Reused, previous: &Path) -> io::Result<()> {
+    let kinds = [
+        (reused.linked, "linked"),
+        (reused.cloned, "cloned"),
+        (reused.copied, "copied"),
+    ];
+    let kinds: Vec<String> = kinds
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, kind)| format!("{} {kind}", grouped(count)))
+        .collect();
+    writeln!(
+        out,
+        "Reused {} of {}, {}{}",
+        plural(reused.artifacts, "artifact"),
+        printable(&previous.to_string_lossy()),
+        HumanBytes(reused.bytes),
+        if kinds.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", kinds.join(", "))
+        },
+    )?;
+    if reused.damaged > 0 {
+        let files = plural(reused.damaged, "damaged file");
+        writeln!(out, "Wrote {files} of it from the store")?;
+    }
+    Ok(())
 }

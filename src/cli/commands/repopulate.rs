@@ -41,7 +41,7 @@ pub struct RepopulateArgs {
     #[command(flatten)]
     store: StateDirArgs,
 
-    /// The directory with the artifacts: an export with a manifest, an archive, or files with the
+    /// The directory with the artifacts: an export, compressed or not, an archive, or files with the
     /// names of artifacts.
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     from: PathBuf,

@@ -1,17 +1,14 @@
 //! The bytes of an artifact, from a store or a file.
 
-use std::fs::File;
-use std::io::Read;
-use std::path::PathBuf;
-
-use crate::store::error::{Error, Result};
+use crate::store::error::Result;
 use crate::store::tasks::limits::limits;
+use crate::store::transfer::directory::ArtifactReader;
 use crate::store::transfer::exporter::Artifact;
 
 /// An artifact that is read in chunks.
 pub(super) enum ArtifactBytes {
     Store(Artifact),
-    File(File, PathBuf),
+    File(ArtifactReader),
 }
 
 impl ArtifactBytes {
@@ -24,11 +21,9 @@ impl ArtifactBytes {
                 let bytes = std::mem::take(bytes);
                 Ok((!bytes.is_empty()).then_some(bytes))
             }
-            ArtifactBytes::File(file, path) => {
+            ArtifactBytes::File(file) => {
                 let mut chunk = vec![0; limits().chunk_bytes.max(1)];
-                let length = file
-                    .read(&mut chunk)
-                    .map_err(|error| Error::io(format!("reading {}", path.display()), &error))?;
+                let length = file.read(&mut chunk)?;
                 chunk.truncate(length);
                 Ok((length > 0).then_some(chunk))
             }

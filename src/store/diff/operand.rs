@@ -1,7 +1,7 @@
 //! One side of a comparison: a store, or an export in a directory.
 
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::artifact_bytes::ArtifactBytes;
 use super::keys::{EmptyCursor, Keys, KeysOf};
@@ -11,11 +11,12 @@ use crate::store::database::read_view::ReadView;
 use crate::store::database::{Database, SharedDatabase};
 use crate::store::encoding::wtf8;
 use crate::store::error::{Error, Result};
-use crate::store::fs::open;
 use crate::store::records::mode::ArtifactMode;
 use crate::store::records::names::{RECORD_PREFIX, bundle_name, kind};
 use crate::store::tasks::monitor::Monitor;
-use crate::store::transfer::directory::{Contents, HEIGHT_KEY, MANIFEST_NAME, parse_height};
+use crate::store::transfer::directory::{
+    ArtifactFile, Contents, HEIGHT_KEY, MANIFEST_NAME, parse_height,
+};
 use crate::store::transfer::exporter::Exporter;
 
 /// A store or an export.
@@ -30,7 +31,7 @@ pub(super) enum Operand {
     },
     Export {
         contents: Contents,
-        files: HashMap<Vec<u8>, PathBuf>,
+        files: HashMap<Vec<u8>, ArtifactFile>,
     },
 }
 
@@ -207,12 +208,10 @@ impl Operand {
         match self {
             Operand::Store { exporter, .. } => exporter.artifact(name).map(ArtifactBytes::Store),
             Operand::Export { files, .. } => {
-                let path = files.get(name).ok_or_else(|| {
+                let file = files.get(name).ok_or_else(|| {
                     Error::Internal("an artifact is missing from the list".into())
                 })?;
-                let file = open::open(path)
-                    .map_err(|error| Error::io(format!("opening {}", path.display()), &error))?;
-                Ok(ArtifactBytes::File(file, path.clone()))
+                file.open().map(ArtifactBytes::File)
             }
         }
     }

@@ -65,6 +65,7 @@ impl Base {
             mode,
             with_data: true,
             block_height: None,
+            ..ExportOptions::default()
         };
         export_to_directory(store, &directory, &options, &Monitor::default()).unwrap();
         directory

@@ -38,6 +38,18 @@ impl Fault {
         )
     }
 
+    /// The directory to reuse files of has no export, or one that says nothing about its artifacts.
+    pub(crate) fn not_reusable(directory: &Path, problem: &str) -> Error {
+        fault(
+            "ERR_SWING_STORE_REUSE",
+            format!(
+                "nothing of {} can be reused: {problem}. Name the directory of a complete export \
+                 with export data, or export without reusing one",
+                simplified(directory).display()
+            ),
+        )
+    }
+
     /// The directory contains no artifacts.
     pub(crate) fn no_artifacts(directory: &Path) -> Error {
         fault(

@@ -8,5 +8,6 @@ pub(crate) mod open_files;
 pub(crate) mod ownership;
 pub(crate) mod rename;
 pub(crate) mod scratch;
+pub(crate) mod share;
 pub(crate) mod sidecar;
 pub(crate) mod writeback;

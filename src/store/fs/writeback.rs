@@ -91,9 +91,10 @@ impl Disk {
     /// Syncs each file, on systems that cannot sync a file system.
     fn sync_one_by_one<'a>(&self, files: impl Iterator<Item = &'a str>) -> Result<()> {
         for name in files {
-            File::options()
-                .write(true)
-                .open(self.path.join(name))
+            let path = self.path.join(name);
+            let file = File::options().write(true).open(&path);
+            // A file that was linked may be one that may only be read.
+            file.or_else(|_| File::open(&path))
                 .and_then(|file| file.sync_all())
                 .map_err(|error| sync_error(&self.path, &error))?;
         }

@@ -14,7 +14,7 @@ use crate::store::tasks::lock;
 
 /// Images up to this size (those of tests) become the same files as with other gzip programs,
 /// because callers depend on the length.
-const SMALL_IMAGE_BYTES: usize = 4096;
+pub(super) const SMALL_IMAGE_BYTES: usize = 4096;
 
 /// Fails if SQLite would refuse a file of this size, before more of it is in memory.
 fn check_size(file_bytes: usize) -> Result<()> {

@@ -28,19 +28,24 @@ const FOOTER_BYTES: usize = 8;
 /// Maximum length of a block, in bytes.
 pub(super) const MAX_BLOCK_BYTES: usize = 16 << 20;
 
+/// The encoder stores data that it can't compress, in blocks of at least this many bytes with this
+/// overhead each.
+const STORED_BLOCK_BYTES: usize = 5000;
+const STORED_OVERHEAD_BYTES: usize = 5;
+
 /// libdeflate's level for the images in a store. Of each vat, the store usually keeps one, so time
 /// matters more than size: on real heap images, level 1 takes a quarter to a half of level 6's time
 /// and makes files that are 14 % larger than zlib's at level 6. It saves a third of the time of the
 /// benchmark's `kernel-trace`.
 const IMAGE_LEVEL: i32 = 1;
 
-/// The level for files that are kept, in archives. On heap images and transcripts, it comes within two
-/// per cent of the size of zlib's level 6 in half the time. Level 7 is smaller than zlib's, but takes
-/// half as much time again.
+/// The level for files that are kept, in archives and exports. On heap images and transcripts, it
+/// comes within two per cent of the size of zlib's level 6 in half the time. Level 7 is smaller than
+/// zlib's, but takes half as much time again.
 const ARCHIVE_LEVEL: i32 = 6;
 
 /// Compresses blocks. It takes about a megabyte of memory, so it is reused.
-pub(crate) struct Encoder {
+pub(super) struct Encoder {
     deflate: libdeflater::Compressor,
     scratch: Vec<u8>,
 }
@@ -51,8 +56,8 @@ impl Encoder {
         Encoder::at_level(IMAGE_LEVEL)
     }
 
-    /// An encoder for the files of archives.
-    pub(crate) fn for_archives() -> Encoder {
+    /// An encoder for the files of archives and exports.
+    pub(super) fn for_archives() -> Encoder {
         Encoder::at_level(ARCHIVE_LEVEL)
     }
 
@@ -68,7 +73,7 @@ impl Encoder {
     ///
     /// # Errors
     /// [`Error::Internal`] if the encoder fails, which is not expected.
-    pub(crate) fn append(&mut self, block: &[u8], file: &mut Vec<u8>) -> Result<()> {
+    pub(super) fn append(&mut self, block: &[u8], file: &mut Vec<u8>) -> Result<()> {
         let internal = |what: &str| Error::Internal(format!("compressing a block: {what}"));
         let bound = self.deflate.deflate_compress_bound(block.len());
         self.scratch.resize(bound.max(self.scratch.len()), 0);
@@ -113,12 +118,39 @@ fn crc(bytes: &[u8]) -> u32 {
 pub(super) struct Member<'a> {
     /// Length of the whole member.
     pub(super) length: usize,
-    deflated: &'a [u8],
+    /// The compressed data.
+    pub(super) deflated: &'a [u8],
     crc: u32,
-    block_bytes: usize,
+    /// Length of the block.
+    pub(super) block_bytes: usize,
 }
 
 impl<'a> Member<'a> {
+    /// Whether a file starts as one that an [`Encoder`] of this version has written.
+    pub(super) fn starts(file: &[u8]) -> bool {
+        file.starts_with(&HEADER)
+    }
+
+    /// Like [`Member::at_start_of`], but only for members of this version.
+    pub(super) fn of_this_version(file: &'a [u8]) -> Option<Member<'a>> {
+        if Member::starts(file) {
+            Member::at_start_of(file)
+        } else {
+            None
+        }
+    }
+
+    /// Whether the compressed data is not larger than that of an [`Encoder`] can be.
+    pub(super) fn is_compact(&self) -> bool {
+        let blocks = self.block_bytes.div_ceil(STORED_BLOCK_BYTES).max(1);
+        self.deflated.len() <= self.block_bytes + blocks * STORED_OVERHEAD_BYTES + 1
+    }
+
+    /// Whether the block has the checksum in the footer.
+    pub(super) fn has_crc_of(&self, block: &[u8]) -> bool {
+        crc(block) == self.crc
+    }
+
     /// Parses the member at the start of `file`; `None` if it is not one of ours, is truncated, or
     /// is longer than ours are.
     pub(super) fn at_start_of(file: &'a [u8]) -> Option<Member<'a>> {
@@ -147,6 +179,6 @@ impl<'a> Member<'a> {
     /// member where its data ends, and look for a footer and another member there.
     pub(super) fn decode(&self, decoder: &mut BlockDecoder, block: &mut Vec<u8>) -> bool {
         block.resize(self.block_bytes, 0);
-        decoder.decode(self.deflated, block) && crc(block) == self.crc
+        decoder.decode(self.deflated, block) && self.has_crc_of(block)
     }
 }

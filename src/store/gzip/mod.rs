@@ -11,16 +11,21 @@
 //! Threads of the [`helpers`] module take part in both directions. If none are available, the
 //! caller does the work itself.
 
+mod adopt;
 mod block_decoder;
+mod block_writer;
 mod compressor;
 mod decompressor;
 mod helpers;
 mod inflate;
 mod member;
+mod reader;
 
+pub(crate) use adopt::{Adopted, adopt, may_be_own};
+pub(crate) use block_writer::BlockWriter;
 pub use compressor::{Compressed, Compressor};
 pub use decompressor::Decompressor;
-pub(crate) use member::Encoder;
+pub(crate) use reader::GzipReader;
 
 #[cfg(test)]
 mod tests;

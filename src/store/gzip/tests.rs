@@ -327,7 +327,7 @@ fn the_length_in_a_footer_is_checked() {
 fn a_wrong_length_in_a_footer_does_not_expose_old_memory() {
     // The second member says that it is as long as the first, and its sum is that of its own
     // byte and the rest of the first one's, which is in memory still.
-    let mut encoder = super::Encoder::for_images();
+    let mut encoder = super::member::Encoder::for_images();
     let mut file = Vec::new();
     encoder.append(&[b'x'; BLOCK], &mut file).unwrap();
     let second = file.len();

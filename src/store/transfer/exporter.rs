@@ -111,7 +111,6 @@ impl Exporter {
     }
 
     /// The exporter's database.
-    #[cfg(test)]
     pub(crate) fn database(&self) -> &SharedDatabase {
         &self.db
     }

@@ -239,6 +239,7 @@ fn exercise(what: u8, base: &Path, store: &Path) {
                 mode: Some(mode_of(what / WORK)),
                 with_data: true,
                 block_height: None,
+                ..ExportOptions::default()
             };
             let outcome = export_to_directory(store, &path("export"), &options, &monitor);
             if allowed(outcome).is_none() {

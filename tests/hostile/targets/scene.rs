@@ -147,6 +147,7 @@ fn make() -> Scene {
         mode: Some(ArtifactMode::Debug),
         with_data: true,
         block_height: None,
+        ..ExportOptions::default()
     };
     export_to_directory(&directory, &export, &options, &Monitor::default()).expect("an export");
     let mut files: Vec<(String, Vec<u8>)> = fs::read_dir(&export)

@@ -10,7 +10,9 @@ import path from 'node:path';
 import process from 'node:process';
 import { crc32, gzipSync } from 'node:zlib';
 import {
+  exportSwingStoreToDirectory,
   importSwingStore,
+  importSwingStoreFromDirectory,
   initSwingStore,
   makeSwingStoreExporter,
   openSwingStore,
@@ -116,7 +118,17 @@ const repopulateFrom = async file => {
   if (refusedCount) throw Error(refused[0].reason);
 };
 
+/** Imports a compressed export with a file that decompresses to more than its record says. */
+const importBomb = async name => {
+  await exportSwingStoreToDirectory(source, archive, { artifactMode: 'debug', compress: true });
+  writeFileSync(path.join(archive, `${name}.gz`), gzipOfZeros(size));
+  const { hostStorage } = await importSwingStoreFromDirectory(archive, path.join(base, 'imported'));
+  await hostStorage.close();
+};
+
 const kinds = {
+  'a gzip bomb as a snapshot of an export': () => importBomb('snapshot.v1.1'),
+  'a gzip bomb as a transcript of an export': () => importBomb('transcript.v1.0.1'),
   'a gzip bomb as a snapshot of an archive': () => repopulateFrom('snapshot.v1.1.gz'),
   'a gzip bomb as a transcript of an archive': () => repopulateFrom('transcript.v1.0.1.gz'),
   'an overlapping zip': () => {

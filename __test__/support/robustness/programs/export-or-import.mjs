@@ -6,7 +6,7 @@ import {
   makeSwingStoreExporter,
 } from '../../../../index.mjs';
 
-const [, , what, from, to] = process.argv;
+const [, , what, from, to, previous] = process.argv;
 
 const commitAndClose = async ({ hostStorage }) => {
   await hostStorage.commit();
@@ -16,6 +16,8 @@ const commitAndClose = async ({ hostStorage }) => {
 
 const works = {
   export: () => exportSwingStoreToDirectory(from, to, { artifactMode: 'archival' }),
+  compress: () => exportSwingStoreToDirectory(from, to, { artifactMode: 'archival', compress: true }),
+  reuse: () => exportSwingStoreToDirectory(from, to, { artifactMode: 'archival', reuse: previous, verifyReused: true }),
   import: async () => commitAndClose(await importSwingStoreFromDirectory(from, to)),
   safeImport: async () => commitAndClose(await importSwingStoreFromDirectory(from, to, { unsafeFastMode: false })),
   importSwingStore: async () => {

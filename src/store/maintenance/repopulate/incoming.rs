@@ -36,6 +36,8 @@ enum Work {
     Span(Box<SpanLines>, Spool),
     /// Compresses and hashes an image.
     Snapshot(Box<Compressor>),
+    /// An image that is compressed and hashed already.
+    Image(Compressed),
     /// Collects a bundle.
     Bundle(Vec<u8>),
 }
@@ -80,6 +82,18 @@ impl Incoming {
         &self.name
     }
 
+    /// The largest image to take, in bytes, if the artifact is a snapshot: the caller may pass the
+    /// compressed image, instead of its bytes.
+    pub(super) fn max_image_bytes(&self) -> Option<u64> {
+        matches!(self.work, Work::Snapshot(_)).then_some(self.limit)
+    }
+
+    /// Takes an image that is compressed already.
+    pub(super) fn set_image(&mut self, image: Compressed) {
+        self.bytes = image.uncompressed_size;
+        self.work = Work::Image(image);
+    }
+
     /// Adds the next bytes.
     ///
     /// # Errors
@@ -98,6 +112,9 @@ impl Incoming {
                 lines.add(bytes, |position, item| spool.add(position, item))
             }
             Work::Snapshot(compressor) => compressor.add(bytes),
+            Work::Image(_) => Err(Error::Internal(
+                "an artifact continues after its end".into(),
+            )),
             Work::Bundle(data) => {
                 data.extend_from_slice(bytes);
                 Ok(())
@@ -121,15 +138,10 @@ impl Incoming {
                 }))
             }
             (Work::Snapshot(compressor), Target::Snapshot { hash, .. }) => {
-                let image = compressor.finish()?;
-                if image.hash.as_bytes() != hash {
-                    return Err(Error::SnapshotHashMismatch {
-                        name: self.name,
-                        actual: image.hash,
-                        expected: hash.clone(),
-                    });
-                }
-                Contents::Snapshot(image)
+                Contents::Snapshot(with_hash(compressor.finish()?, self.name.clone(), hash)?)
+            }
+            (Work::Image(image), Target::Snapshot { hash, .. }) => {
+                Contents::Snapshot(with_hash(image, self.name.clone(), hash)?)
             }
             (Work::Bundle(data), Target::Bundle(_)) => {
                 Contents::Bundle(check_bundle_artifact(&self.name, data)?)
@@ -144,6 +156,18 @@ impl Incoming {
             contents,
         })
     }
+}
+
+/// Fails unless an image has the hash of its record.
+fn with_hash(image: Compressed, name: Vec<u8>, expected: &[u8]) -> Result<Compressed> {
+    if image.hash.as_bytes() == expected {
+        return Ok(image);
+    }
+    Err(Error::SnapshotHashMismatch {
+        name,
+        actual: image.hash,
+        expected: expected.to_vec(),
+    })
 }
 
 /// An artifact that matches its hash.

@@ -722,7 +722,7 @@ fn files_that_cannot_be_read_are_refused() {
         .iter()
         .map(|refused| {
             let name = String::from_utf8(refused.name.clone()).unwrap();
-            (name, refused.reason.contains("is not a gzip file"))
+            (name, refused.reason.contains("is not an intact gzip file"))
         })
         .collect();
     let mut expected = vec![(OLD.to_owned(), true)];

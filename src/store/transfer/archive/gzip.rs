@@ -2,16 +2,12 @@
 
 use super::file::ArchiveFile;
 use crate::store::error::Result;
-use crate::store::gzip::Encoder;
-use crate::store::tasks::limits::limits;
+use crate::store::gzip::BlockWriter;
 
 /// Compresses a stream into a file, block by block.
 pub(super) struct GzipFile {
     file: ArchiveFile,
-    encoder: Encoder,
-    block: Vec<u8>,
-    member: Vec<u8>,
-    block_bytes: usize,
+    writer: BlockWriter,
     written: u64,
 }
 
@@ -19,10 +15,7 @@ impl GzipFile {
     pub(super) fn new(file: ArchiveFile) -> GzipFile {
         GzipFile {
             file,
-            encoder: Encoder::for_archives(),
-            block: Vec::new(),
-            member: Vec::new(),
-            block_bytes: limits().gzip_block_bytes.max(1),
+            writer: BlockWriter::default(),
             written: 0,
         }
     }
@@ -32,37 +25,31 @@ impl GzipFile {
     /// # Errors
     /// [`Error::Io`](crate::store::error::Error::Io).
     pub(super) fn add(&mut self, bytes: &[u8]) -> Result<()> {
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            // A full block is written when the next byte arrives, so that the last block is not
-            // empty.
-            if self.block.len() == self.block_bytes {
-                self.write_block()?;
-            }
-            let room = self.block_bytes - self.block.len();
-            let (now, later) = rest.split_at(rest.len().min(room));
-            self.block.extend_from_slice(now);
-            rest = later;
-        }
-        Ok(())
-    }
-
-    fn write_block(&mut self) -> Result<()> {
-        self.member.clear();
-        self.encoder.append(&self.block, &mut self.member)?;
-        self.block.clear();
-        self.written += self.member.len() as u64;
-        self.file.write(&self.member)
+        let GzipFile {
+            file,
+            writer,
+            written,
+        } = self;
+        writer.add(bytes, |member| write(file, written, member))
     }
 
     /// Writes the last block and publishes the file; returns its size.
     ///
     /// # Errors
     /// [`Error::Io`](crate::store::error::Error::Io).
-    pub(super) fn publish(mut self) -> Result<u64> {
-        // An empty stream becomes one empty member.
-        self.write_block()?;
-        self.file.publish()?;
-        Ok(self.written)
+    pub(super) fn publish(self) -> Result<u64> {
+        let GzipFile {
+            mut file,
+            writer,
+            mut written,
+        } = self;
+        writer.finish(|member| write(&mut file, &mut written, member))?;
+        file.publish()?;
+        Ok(written)
     }
+}
+
+fn write(file: &mut ArchiveFile, written: &mut u64, member: &[u8]) -> Result<()> {
+    *written += member.len() as u64;
+    file.write(member)
 }

@@ -1,22 +1,27 @@
 //! Writes artifacts to files, and imports them from files.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::Path;
 
+use super::artifact_file::ArtifactFile;
 use crate::store::error::{Error, Result};
-use crate::store::fs::open;
-use crate::store::gzip::Compressor;
+use crate::store::gzip::BlockWriter;
 use crate::store::records::mode::ArtifactMode;
 use crate::store::records::names;
 use crate::store::records::names::bundle_id_from_name;
 use crate::store::substores::Store;
 use crate::store::substores::bundles::{check_bundle_artifact, gather_bundle};
-use crate::store::tasks::limits::limits;
 use crate::store::tasks::monitor::Monitor;
 use crate::store::transfer::exporter::{Artifact, Exporter};
+use crate::store::transfer::span_import::SpanImport;
 
-/// Writes an artifact to a new file; returns the file.
+/// The largest heap image that is taken from a compressed file, in bytes. An XS heap has at most half
+/// of it.
+const MAX_IMAGE_BYTES: u64 = 4 << 30;
+
+/// Writes an artifact to a new file, with `compress` as a gzip file; returns the file. An image is
+/// written as the store has it, which is compressed, without reading into it.
 ///
 /// # Errors
 /// As [`Exporter::artifact`]; [`Error::Io`]; [`Error::Aborted`].
@@ -24,6 +29,7 @@ pub(super) fn write(
     exporter: &Exporter,
     name: &[u8],
     path: &Path,
+    compress: bool,
     monitor: &Monitor,
 ) -> Result<File> {
     let io = |error| Error::io(format!("writing {}", path.display()), &error);
@@ -32,6 +38,10 @@ pub(super) fn write(
         file.write_all(chunk).map_err(io)?;
         monitor.count(chunk.len())
     };
+    if compress {
+        write_compressed(exporter, name, write)?;
+        return Ok(file);
+    }
     match exporter.artifact(name)? {
         Artifact::Snapshot(mut image) => {
             while let Some(chunk) = image.next_chunk()? {
@@ -46,6 +56,27 @@ pub(super) fn write(
         Artifact::Bundle(bytes) => write(&bytes)?,
     }
     Ok(file)
+}
+
+fn write_compressed(
+    exporter: &Exporter,
+    name: &[u8],
+    mut write: impl FnMut(&[u8]) -> Result<()>,
+) -> Result<()> {
+    if names::kind(name) == b"snapshot" {
+        return write(&exporter.compressed_snapshot(name)?);
+    }
+    let mut compressed = BlockWriter::default();
+    match exporter.artifact(name)? {
+        Artifact::Span(reader) => {
+            while let Some(chunk) = reader.next_chunk()? {
+                compressed.add(&chunk, &mut write)?;
+            }
+        }
+        Artifact::Bundle(bytes) => compressed.add(&bytes, &mut write)?,
+        Artifact::Snapshot(_) => return Err(Error::InvalidArtifactType(name.to_vec())),
+    }
+    compressed.finish(write)
 }
 
 /// Imports artifacts into a store.
@@ -71,11 +102,11 @@ impl<R: Fn() -> Result<()> + Sync> Import<'_, R> {
     /// # Errors
     /// As [`Store`]'s methods that import such an artifact; [`Error::UnknownOnImport`];
     /// [`Error::Io`]; [`Error::Aborted`].
-    pub(super) fn store(&self, name: &[u8], path: &Path) -> Result<()> {
+    pub(super) fn store(&self, name: &[u8], file: &ArtifactFile) -> Result<()> {
         match names::kind(name) {
-            b"snapshot" => self.snapshot(name, path),
-            b"transcript" => self.span(name, path),
-            b"bundle" => self.bundle(name, path),
+            b"snapshot" => self.snapshot(name, file),
+            b"transcript" => self.span(name, file),
+            b"bundle" => self.bundle(name, file),
             _ => Err(Error::unknown_artifact(name)),
         }
     }
@@ -89,10 +120,14 @@ impl<R: Fn() -> Result<()> + Sync> Import<'_, R> {
         outcome.ok_or_else(|| Error::Internal("the store did not run a step".into()))
     }
 
-    fn snapshot(&self, name: &[u8], path: &Path) -> Result<()> {
-        let mut compressor = Compressor::default();
-        self.read(path, |chunk| compressor.add(chunk))?;
-        let image = compressor.finish()?;
+    fn snapshot(&self, name: &[u8], file: &ArtifactFile) -> Result<()> {
+        // A plain file has its size on the disk, and cannot expand.
+        let max_bytes = if file.is_gzip {
+            MAX_IMAGE_BYTES
+        } else {
+            u64::MAX
+        };
+        let image = file.image(name, max_bytes, self.monitor)?;
         (self.wait_for_records)()?;
         self.step(|store| match store.import_snapshot(name, self.mode)? {
             Some(import) => store.populate_snapshot(import, &image),
@@ -100,12 +135,16 @@ impl<R: Fn() -> Result<()> + Sync> Import<'_, R> {
         })
     }
 
-    fn span(&self, name: &[u8], path: &Path) -> Result<()> {
+    fn span(&self, name: &[u8], file: &ArtifactFile) -> Result<()> {
         (self.wait_for_records)()?;
         let Some(mut import) = self.step(|store| store.import_span(name, self.mode))? else {
             return Ok(());
         };
-        match self.read(path, |chunk| import.add(chunk)) {
+        let read = |import: &mut SpanImport| {
+            let mut reader = file.open()?;
+            reader.read_all(self.monitor, |chunk| import.add(chunk))
+        };
+        match read(&mut import) {
             Ok(()) => import.finish(),
             Err(error) => {
                 import.abandon()?;
@@ -114,28 +153,14 @@ impl<R: Fn() -> Result<()> + Sync> Import<'_, R> {
         }
     }
 
-    fn bundle(&self, name: &[u8], path: &Path) -> Result<()> {
+    fn bundle(&self, name: &[u8], file: &ArtifactFile) -> Result<()> {
         let bundle_id = bundle_id_from_name(name)?;
         let mut data = Vec::new();
-        self.read(path, |chunk| gather_bundle(name, &mut data, chunk))?;
+        file.open()?
+            .read_all(self.monitor, |chunk| gather_bundle(name, &mut data, chunk))?;
         let contents = check_bundle_artifact(name, data)?;
         (self.wait_for_records)()?;
         self.step(|store| store.populate_bundle(bundle_id, &contents))
-    }
-
-    /// Calls `take` with each chunk of a file.
-    fn read(&self, path: &Path, mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
-        let io = |error| Error::io(format!("reading {}", path.display()), &error);
-        let mut file = open::open(path).map_err(io)?;
-        let mut chunk = vec![0; limits().chunk_bytes.max(1)];
-        loop {
-            let length = file.read(&mut chunk).map_err(io)?;
-            if length == 0 {
-                return Ok(());
-            }
-            take(&chunk[..length])?;
-            self.monitor.count(length)?;
-        }
     }
 }
 
@@ -147,7 +172,25 @@ mod tests {
     fn an_abort_ends_the_reading_of_a_single_artifact() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("artifact");
-        std::fs::write(&path, b"some bytes").unwrap();
+        let mut zipped = Vec::new();
+        let mut write = |member: &[u8]| {
+            zipped.extend_from_slice(member);
+            Ok(())
+        };
+        let mut writer = BlockWriter::default();
+        writer.add(b"some bytes", &mut write).unwrap();
+        writer.finish(&mut write).unwrap();
+        for (bytes, is_gzip) in [(&b"some bytes"[..], false), (&zipped, true)] {
+            std::fs::write(&path, bytes).unwrap();
+            let file = ArtifactFile {
+                path: path.clone(),
+                is_gzip,
+            };
+            check_abort(&file);
+        }
+    }
+
+    fn check_abort(file: &ArtifactFile) {
         let store = |name: &[u8], monitor: &Monitor| {
             let import = Import {
                 with_store: &|_| panic!("no artifact is complete"),
@@ -155,7 +198,7 @@ mod tests {
                 wait_for_records: || Err(Error::Internal("it was read to its end".into())),
                 monitor,
             };
-            import.store(name, &path)
+            import.store(name, file)
         };
         let outcome = store(b"snapshot.v1.10", &Monitor::default());
         assert!(matches!(outcome, Err(Error::Internal(_))), "{outcome:?}");

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use super::artifact_file::ArtifactFile;
+use super::data;
 use super::data::Entry;
 use super::export_files::ExportFiles;
 use super::layout::MANIFEST_NAME;
-use super::{data, paths};
 use crate::store::error::Result;
 use crate::store::records::mode::ArtifactMode;
 use crate::store::tasks::monitor::Monitor;
@@ -19,7 +20,7 @@ pub(crate) struct Contents {
     /// The file with the export data, if any.
     data: Option<PathBuf>,
     /// The artifacts' names and files.
-    pub artifacts: Vec<(Vec<u8>, PathBuf)>,
+    pub artifacts: Vec<(Vec<u8>, ArtifactFile)>,
 }
 
 impl Contents {
@@ -39,17 +40,10 @@ impl Contents {
             Some(_) => Some(found.data()?),
             None => None,
         };
-        let ExportFiles {
-            directory,
-            manifest,
-        } = found;
-        let mode = manifest.artifact_mode.as_deref();
-        let files = manifest.artifacts.into_iter();
-        let artifacts = files
-            .map(|(name, file)| Ok((name, paths::find(&directory, &file)?)))
-            .collect::<Result<_>>()?;
+        let artifacts = found.artifacts()?;
+        let mode = found.manifest.artifact_mode.as_deref();
         Ok(Contents {
-            block_height: manifest.block_height,
+            block_height: found.manifest.block_height,
             mode: mode.and_then(|mode| ArtifactMode::parse(mode.as_bytes(), b"").ok()),
             data,
             artifacts,

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
+use super::records::is_kv;
 use crate::store::encoding::json::{Json, append_quoted};
 use crate::store::encoding::{json, wtf8};
 use crate::store::error::directory::Fault;
@@ -16,39 +17,67 @@ use crate::store::error::{Error, Result};
 use crate::store::fs::open;
 use crate::store::tasks::limits::limits;
 use crate::store::tasks::monitor::Monitor;
-use crate::store::transfer::exporter::Exporter;
+use crate::store::transfer::exporter::{Exporter, Record};
 
 /// The longest line that is read, in bytes. SQLite does not store longer values.
 const MAX_LINE_BYTES: u64 = 1_000_000_000;
 
-/// The number of parsed batches that wait to be stored.
+/// How many lines are skipped or parsed between two checks for an abort.
+const LINES_PER_CHECK: u64 = 4096;
+
+/// The number of batches that wait to be stored or written.
 const AHEAD: usize = 4;
 
 /// A key, and its value or `None` for a deletion.
 pub(crate) type Entry = (Vec<u8>, Option<Vec<u8>>);
 
-/// Writes all export records of a store to a new file.
+/// Writes all export records of a store to a new file. A second thread reads ahead.
 ///
 /// # Errors
 /// [`Error::Io`]; [`Error::Aborted`]; SQLite's errors.
 pub(super) fn write(exporter: &Exporter, path: &Path, monitor: &Monitor) -> Result<()> {
     let io = |error| Error::io(format!("writing {}", path.display()), &error);
     let mut file = File::create_new(path).map_err(io)?;
-    let records = exporter.export_data();
     let mut lines = Vec::new();
-    while let Some(batch) = records.next_batch()? {
+    let mut write = |batch: Vec<Record>| {
         lines.clear();
-        for (key, value) in batch {
+        for (key, value) in &batch {
             lines.push(b'[');
-            append_quoted(&wtf8::as_read(&key), &mut lines);
+            append_quoted(&wtf8::as_read(key), &mut lines);
             lines.push(b',');
-            append_quoted(&wtf8::as_read(&value), &mut lines);
+            append_quoted(&wtf8::as_read(value), &mut lines);
             lines.extend_from_slice(b"]\n");
         }
         file.write_all(&lines).map_err(io)?;
-        monitor.count(lines.len())?;
-    }
-    Ok(())
+        monitor.count(lines.len())
+    };
+    let records = &exporter.export_data();
+    let (sender, receiver) = sync_channel(AHEAD);
+    thread::scope(|scope| {
+        let read = move || {
+            while let Some(batch) = records.next_batch()? {
+                // If the receiver is gone, it reports its own error.
+                if sender.send(batch).is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        let thread = thread::Builder::new().name("swing-store".into());
+        let Ok(reader) = thread.spawn_scoped(scope, read) else {
+            // Without a second thread, read and write by turns.
+            while let Some(batch) = records.next_batch()? {
+                write(batch)?;
+            }
+            return Ok(());
+        };
+        // `into_iter` drops the receiver, which stops the reader after an error.
+        let written = receiver.into_iter().try_for_each(&mut write);
+        let read = reader
+            .join()
+            .map_err(|_| Error::Internal("the reader of the export data panicked".into()))?;
+        written.and(read)
+    })
 }
 
 /// Reads all records and calls `take` with each batch. A second thread reads and parses ahead.
@@ -77,6 +106,32 @@ pub(super) fn read(
             .map_err(|_| Error::Internal("the reader of the export data panicked".into()))?;
         taken.and(parsed)
     })
+}
+
+/// Reads all records but those of the key-value store, and calls `take` with each.
+///
+/// # Errors
+/// As [`read`].
+pub(super) fn read_without_kv(
+    path: &Path,
+    monitor: &Monitor,
+    mut take: impl FnMut(Entry),
+) -> Result<()> {
+    let mut lines = Lines::open(path, limits().chunk_bytes.max(1))?;
+    while let Some(line) = lines.next()? {
+        // Most lines are of this kind, and in this form.
+        let is_kv_line = line.starts_with(b"[\"kv.");
+        if !is_kv_line {
+            let entry = parse_entry(line).map_err(|problem| lines.fault(problem))?;
+            if !is_kv(&entry.0) {
+                take(entry);
+            }
+        }
+        if lines.number % LINES_PER_CHECK == 0 {
+            monitor.check()?;
+        }
+    }
+    Ok(())
 }
 
 fn take_all(

@@ -2,13 +2,14 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::layout::{DATA_NAME, HEIGHT_KEY, MANIFEST_NAME, height_or_zero};
+use super::layout::{DATA_NAME, GZIP, HEIGHT_KEY, MANIFEST_NAME, height_or_zero};
 use super::manifest::Manifest;
 use super::paths::FileNames;
+use super::reuse::{Previous, Reuse, Reused};
 use super::unfinished::{PREFIX, PublishedFile, publish_file, publish_manifest, remove_unfinished};
 use super::{artifacts, data};
 use crate::store::database::hints::WithFile;
@@ -24,7 +25,7 @@ use crate::store::transfer::destination::check_destination;
 use crate::store::transfer::exporter::Exporter;
 
 /// How to export.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ExportOptions {
     /// The artifact mode; `None` for an export without artifacts.
@@ -35,6 +36,17 @@ pub struct ExportOptions {
     /// The block height that the store must have.
     #[serde(default)]
     pub block_height: Option<f64>,
+    /// Whether to write each artifact as a gzip file, `NAME.gz`.
+    #[serde(default)]
+    pub compress: bool,
+    /// The directory of a previous export, whose files are reused for artifacts with the same name
+    /// and the same record.
+    #[serde(default)]
+    pub reuse: Option<PathBuf>,
+    /// Whether to check the contents of reused files against their hashes. Artifacts whose files are
+    /// damaged are written from the store.
+    #[serde(default)]
+    pub verify_reused: bool,
 }
 
 /// The result of [`export_to_directory`].
@@ -46,8 +58,11 @@ pub struct Exported {
     pub block_height: f64,
     /// The number of artifacts.
     pub artifacts: usize,
-    /// The size of the artifacts and the export data, in bytes.
+    /// The size of the artifacts' files and the export data, in bytes.
     pub bytes: u64,
+    /// What was reused of a previous export, if one was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reused: Option<Reused>,
 }
 
 /// Exports the last commit of the store in `store` to `directory`, which is created if it does not
@@ -57,9 +72,13 @@ pub struct Exported {
 /// export never replaces a file: it fails if one has a name that it needs. It removes the files of
 /// killed exports.
 ///
+/// A reused file of a previous export is the same file as before if it can be linked, so a change of
+/// one changes both.
+///
 /// # Errors
-/// [`Error::Directory`] if there is an export or a file with a name that the export needs, or the
-/// store is of another block; [`Error::BadArgument`] if the directory is in the store's;
+/// [`Error::Directory`] if there is an export or a file with a name that the export needs, the store
+/// is of another block, or the directory to reuse files of has no export with export data;
+/// [`Error::BadArgument`] if the directory is in the store's, or the options contradict each other;
 /// [`Error::Aborted`]; [`Error::Io`]; as [`Exporter`] for an incomplete store.
 pub fn export_to_directory(
     store: &Path,
@@ -82,6 +101,7 @@ fn export(
     monitor: &Monitor,
 ) -> Result<Exported> {
     monitor.check()?;
+    check_options(options)?;
     check_destination(store, directory, true, "an export")?;
     remove_unfinished(directory);
     let plan = Plan::new(store, directory, options, monitor)?;
@@ -101,7 +121,30 @@ fn export(
         block_height: plan.block_height,
         artifacts: plan.artifacts.len(),
         bytes: monitor.progress().bytes,
+        reused: plan.reuse.as_ref().map(Reuse::report),
     })
+}
+
+fn check_options(options: &ExportOptions) -> Result<()> {
+    let problem = match options {
+        ExportOptions {
+            verify_reused: true,
+            reuse: None,
+            ..
+        } => "reused files can only be verified in an export that reuses a previous one",
+        ExportOptions {
+            mode: None,
+            compress: true,
+            ..
+        } => "an export without artifacts has nothing to compress",
+        ExportOptions {
+            mode: None,
+            reuse: Some(_),
+            ..
+        } => "an export without artifacts has nothing to reuse",
+        _ => return Ok(()),
+    };
+    Err(Error::BadArgument(problem.into()))
 }
 
 /// The contents of the export.
@@ -112,6 +155,8 @@ struct Plan {
     artifacts: Vec<(Vec<u8>, String)>,
     mode: &'static str,
     with_data: bool,
+    compress: bool,
+    reuse: Option<Reuse>,
 }
 
 impl Plan {
@@ -125,6 +170,7 @@ impl Plan {
         if fs::symlink_metadata(&manifest).is_ok() {
             return Err(Fault::exists(&manifest));
         }
+        let previous = options.reuse.as_deref().map(Previous::open).transpose()?;
         let mode = options.mode.unwrap_or(ArtifactMode::Operational);
         let exporter = Exporter::open_to_read(store, mode, monitor)?;
         let block_height = height_or_zero(exporter.get_host_kv(HEIGHT_KEY)?.as_deref());
@@ -141,9 +187,13 @@ impl Plan {
             }
         };
         let mut files = FileNames::new();
+        let extension = if options.compress { GZIP } else { "" };
         let artifacts: Vec<(Vec<u8>, String)> = names
             .into_iter()
-            .map(|name| (wtf8::as_read(&name).into_owned(), files.name_for(&name)))
+            .map(|name| {
+                let file = files.name_for(&name, extension);
+                (wtf8::as_read(&name).into_owned(), file)
+            })
             .collect();
         let plan = Plan {
             exporter,
@@ -151,6 +201,8 @@ impl Plan {
             artifacts,
             mode: options.mode.map_or("none", ArtifactMode::name),
             with_data: options.with_data,
+            compress: options.compress,
+            reuse: None,
         };
         for name in plan.files() {
             let file = directory.join(name);
@@ -158,7 +210,15 @@ impl Plan {
                 return Err(Fault::exists(&file));
             }
         }
-        Ok(plan)
+        let Some(previous) = previous else {
+            return Ok(plan);
+        };
+        let names: Vec<&[u8]> = plan.artifacts.iter().map(|(name, _)| &**name).collect();
+        let reuse = previous.find(&plan.exporter, &names, options, monitor)?;
+        Ok(Plan {
+            reuse: Some(reuse),
+            ..plan
+        })
     }
 
     /// The names of all files except the manifest.
@@ -173,6 +233,7 @@ impl Plan {
         Manifest {
             block_height: self.block_height,
             artifact_mode: Some(self.mode.to_owned()),
+            compressed: self.compress.then_some(true),
             data: self.with_data.then(|| DATA_NAME.into()),
             artifacts: self.artifacts.iter().map(pair).collect(),
         }
@@ -213,8 +274,27 @@ impl Plan {
         let artifact = |index: usize| {
             let (name, file) = &self.artifacts[index];
             let path = scratch.path().join(file);
-            monitor.tell(|| format!("writing {file}"));
-            writeback.add(artifacts::write(&self.exporter, name, &path, monitor)?);
+            let reused = match &self.reuse {
+                Some(reuse) => reuse.take(index, &self.exporter, name, &path, monitor)?,
+                None => None,
+            };
+            let written = match reused {
+                Some(file) => file,
+                None => {
+                    monitor.tell(|| format!("writing {file}"));
+                    let compress = self.compress;
+                    Some(artifacts::write(
+                        &self.exporter,
+                        name,
+                        &path,
+                        compress,
+                        monitor,
+                    )?)
+                }
+            };
+            if let Some(written) = written {
+                writeback.add(written);
+            }
             monitor.finish_piece();
             Ok(())
         };

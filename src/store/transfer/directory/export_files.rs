@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use dunce::simplified;
 
+use super::artifact_file::ArtifactFile;
 use super::layout::MANIFEST_NAME;
 use super::manifest::Manifest;
 use super::paths;
@@ -72,6 +73,21 @@ impl ExportFiles {
                 "it names no export data, which an import needs. Export again with export data",
             )
         })
+    }
+
+    /// The names and files of the artifacts, in the manifest's order.
+    ///
+    /// # Errors
+    /// [`Error::Directory`] if a file must not be read; [`Error::Io`].
+    pub(super) fn artifacts(&self) -> Result<Vec<(Vec<u8>, ArtifactFile)>> {
+        let files = self.manifest.artifacts.iter();
+        files
+            .map(|(name, file)| {
+                let path = paths::find(&self.directory, file)?;
+                let is_gzip = self.manifest.is_gzip(name, file);
+                Ok((name.clone(), ArtifactFile { path, is_gzip }))
+            })
+            .collect()
     }
 
     /// The file with the export data.

@@ -5,13 +5,14 @@ use std::sync::Mutex;
 
 use serde::Deserialize;
 
+use super::artifact_file::ArtifactFile;
 use super::artifacts::{Import, StoreStep};
+use super::data;
 use super::data::Entry;
 use super::export_files::ExportFiles;
 use super::gate::Gate;
 use super::manifest::Manifest;
 use super::records::{LatestRecords, is_kv};
-use super::{data, paths};
 use crate::store::database::hints::WithFile;
 use crate::store::database::staging::Staged;
 use crate::store::database::{Database, SharedDatabase};
@@ -51,7 +52,7 @@ pub struct ExportDirectory {
     mode: ArtifactMode,
     data: PathBuf,
     /// The names and files of the artifacts, in the manifest's order.
-    artifacts: Vec<(Vec<u8>, PathBuf)>,
+    artifacts: Vec<(Vec<u8>, ArtifactFile)>,
     record_exports: bool,
 }
 
@@ -78,15 +79,9 @@ impl ExportDirectory {
         found.check_data()?;
         let mode = choose_mode(&found.manifest, options.mode)?;
         let data = found.data()?;
-        let ExportFiles {
-            directory,
-            manifest,
-        } = found;
-        let mut manifest = manifest;
-        let artifacts = std::mem::take(&mut manifest.artifacts).into_iter();
-        let artifacts = artifacts
-            .map(|(name, file)| Ok((name, paths::find(&directory, &file)?)))
-            .collect::<Result<_>>()?;
+        let artifacts = found.artifacts()?;
+        let mut manifest = found.manifest;
+        manifest.artifacts = Vec::new();
         Ok(ExportDirectory {
             manifest,
             mode,
@@ -164,9 +159,9 @@ impl ExportDirectory {
         };
         let artifact = |index: usize| {
             monitor.check()?;
-            let (name, path) = &self.artifacts[index];
+            let (name, file) = &self.artifacts[index];
             monitor.tell(|| format!("importing {}", String::from_utf8_lossy(name)));
-            import.store(name, path)?;
+            import.store(name, file)?;
             monitor.finish_piece();
             Ok(())
         };

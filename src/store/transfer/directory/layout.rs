@@ -9,6 +9,9 @@ pub const MANIFEST_NAME: &str = "export-manifest.json";
 /// The name of the file with the export data.
 pub const DATA_NAME: &str = "export-data.jsonl";
 
+/// The extension of compressed artifacts, in exports and in archives.
+pub(in crate::store::transfer) const GZIP: &str = ".gz";
+
 /// The key in which the host keeps the height of the last committed block.
 pub(crate) const HEIGHT_KEY: &[u8] = b"host.height";
 

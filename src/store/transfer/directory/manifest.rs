@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::io::Read;
 use std::path::Path;
 
-use super::layout::{MAX_HEIGHT, is_height};
+use super::layout::{GZIP, MAX_HEIGHT, is_height};
 use crate::store::encoding::json;
 use crate::store::encoding::json::{Json, number_to_string};
 use crate::store::error::directory::Fault;
@@ -22,6 +22,9 @@ pub(super) struct Manifest {
     pub block_height: f64,
     /// The artifact mode, or `none`.
     pub artifact_mode: Option<String>,
+    /// Whether all artifacts are gzip files. `None` if the manifest does not say it: an export
+    /// without compression.
+    pub compressed: Option<bool>,
     /// The name of the file with the export data, if any.
     pub data: Option<Vec<u8>>,
     /// The names and file names of the artifacts.
@@ -41,6 +44,9 @@ impl Manifest {
                 ]
                 .concat(),
             );
+        }
+        if let Some(compressed) = self.compressed {
+            fields.push(format!("\"compressed\": {compressed}").into_bytes());
         }
         let pairs: Vec<Vec<u8>> = self
             .artifacts
@@ -69,6 +75,13 @@ impl Manifest {
             fields.push([b"\"data\": ".as_slice(), &json::quote(data)].concat());
         }
         [b"{\n  ".as_slice(), &fields.join(&b",\n  "[..]), b"\n}"].concat()
+    }
+
+    /// Whether the file of an artifact is a gzip file. If the manifest does not say it, the file is
+    /// one if its name has the extension of archives, and the artifact's name does not have it.
+    pub(super) fn is_gzip(&self, name: &[u8], file: &[u8]) -> bool {
+        self.compressed
+            .unwrap_or_else(|| has_gzip_extension(file) && !has_gzip_extension(name))
     }
 
     /// Reads a manifest.
@@ -111,6 +124,16 @@ impl Manifest {
             Some(Ok(mode)) => Some(known_mode(&mode)?),
             Some(Err(_)) => return Err("its artifactMode is not a string".into()),
         };
+        let compressed = match object.take("compressed") {
+            None => None,
+            Some(Json::Bool(compressed)) => Some(compressed),
+            Some(other) => {
+                return Err(format!(
+                    "its compressed is of type {}, and must be true or false",
+                    other.type_of()
+                ));
+            }
+        };
         let data = match object.take("data").map(Json::into_string) {
             None => None,
             Some(Ok(name)) => Some(name),
@@ -143,10 +166,15 @@ impl Manifest {
         Ok(Manifest {
             block_height,
             artifact_mode,
+            compressed,
             data,
             artifacts,
         })
     }
+}
+
+fn has_gzip_extension(name: &[u8]) -> bool {
+    name.ends_with(GZIP.as_bytes())
 }
 
 /// An artifact's name and file name.
@@ -183,6 +211,7 @@ mod tests {
         let manifest = Manifest {
             block_height: 17.0,
             artifact_mode: Some("replay".into()),
+            compressed: None,
             data: Some(b"export-data.jsonl".to_vec()),
             artifacts: vec![
                 (b"bundle.b0-00".to_vec(), b"bundle.b0-00".to_vec()),
@@ -196,12 +225,40 @@ mod tests {
              \"data\": \"export-data.jsonl\"\n}";
         assert_eq!(String::from_utf8_lossy(&text), expected);
         assert_eq!(Manifest::parse(&text).unwrap(), manifest);
+        let compressed = Manifest {
+            compressed: Some(true),
+            ..manifest.clone()
+        };
+        let text = compressed.to_json();
+        let expected = expected.replace("\"replay\",\n", "\"replay\",\n  \"compressed\": true,\n");
+        assert_eq!(String::from_utf8_lossy(&text), expected);
+        assert_eq!(Manifest::parse(&text).unwrap(), compressed);
         let empty = Manifest {
             artifacts: Vec::new(),
             data: None,
             ..manifest
         };
         assert_eq!(Manifest::parse(&empty.to_json()).unwrap(), empty);
+    }
+
+    #[test]
+    fn the_manifest_says_which_files_are_compressed() {
+        let parsed = |field: &str| {
+            let text = format!("{{\"blockHeight\":1{field},\"artifacts\":[]}}");
+            Manifest::parse(text.as_bytes()).unwrap()
+        };
+        // An artifact, its file, and whether that is gzip if the manifest does not say it.
+        for (name, file, is_gzip) in [
+            ("transcript.v1.0.5", "transcript.v1.0.5", false),
+            ("transcript.v1.0.5", "transcript.v1.0.5.gz", true),
+            ("transcript.v1.0.5", "artifact-2.gz", true),
+            ("bundle.b0-00.gz", "bundle.b0-00.gz", false),
+        ] {
+            let says = |field| parsed(field).is_gzip(name.as_bytes(), file.as_bytes());
+            assert_eq!(says(""), is_gzip, "{name} {file}");
+            assert!(says(",\"compressed\":true"), "{name} {file}");
+            assert!(!says(",\"compressed\":false"), "{name} {file}");
+        }
     }
 
     #[test]
@@ -219,6 +276,14 @@ mod tests {
                 "unknown artifactMode \"all\"",
             ),
             ("{\"blockHeight\":1,\"data\":7}", "name of a file"),
+            (
+                "{\"blockHeight\":1,\"compressed\":\"gzip\"}",
+                "compressed is of type string",
+            ),
+            (
+                "{\"blockHeight\":1,\"compressed\":null}",
+                "must be true or false",
+            ),
             ("{\"blockHeight\":1,\"artifacts\":{}}", "not an array"),
             (
                 "{\"blockHeight\":1,\"artifacts\":[[\"a\"]]}",

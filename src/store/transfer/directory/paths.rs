@@ -74,17 +74,17 @@ impl FileNames {
         }
     }
 
-    /// The name of an artifact's file.
-    pub(super) fn name_for(&mut self, artifact: &[u8]) -> String {
-        if let Ok(name) = std::str::from_utf8(artifact)
-            && file_name_problem(name).is_none()
-            && self.taken.insert(name.to_lowercase())
-        {
-            return name.to_owned();
+    /// The name of an artifact's file, with this extension.
+    pub(super) fn name_for(&mut self, artifact: &[u8], extension: &str) -> String {
+        if let Ok(name) = std::str::from_utf8(artifact) {
+            let name = format!("{name}{extension}");
+            if file_name_problem(&name).is_none() && self.taken.insert(name.to_lowercase()) {
+                return name;
+            }
         }
         let mut number = self.taken.len();
         loop {
-            let name = format!("artifact-{number}");
+            let name = format!("artifact-{number}{extension}");
             if self.taken.insert(name.clone()) {
                 return name;
             }
@@ -180,7 +180,10 @@ mod tests {
     #[test]
     fn each_artifact_gets_a_file_of_its_own() {
         let mut names = FileNames::new();
-        assert_eq!(names.name_for(b"transcript.v1.0.1"), "transcript.v1.0.1");
+        assert_eq!(
+            names.name_for(b"transcript.v1.0.1", ""),
+            "transcript.v1.0.1"
+        );
         let odd: [&[u8]; 5] = [
             b"transcript.V1.0.1",
             b"transcript.a/b.0.1",
@@ -188,8 +191,17 @@ mod tests {
             b"transcript.\xED\xA0\x80.0.1",
             b"export-manifest.json",
         ];
-        let files: HashSet<String> = odd.iter().map(|name| names.name_for(name)).collect();
+        let mut files_of = |extension| -> HashSet<String> {
+            let names = odd.iter().map(|name| names.name_for(name, extension));
+            names.collect()
+        };
+        let files = files_of("");
         assert_eq!(files.len(), odd.len());
         assert!(files.iter().all(|name| name.starts_with("artifact-")));
+        let files = files_of(".gz");
+        assert_eq!(files.len(), odd.len());
+        assert!(files.contains("transcript.V1.0.1.gz"));
+        assert!(files.contains("export-manifest.json.gz"));
+        assert!(files.iter().all(|name| name.ends_with(".gz")));
     }
 }

@@ -1,34 +1,30 @@
 //! Lists the artifacts in a directory: an export or an archive.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::layout::MANIFEST_NAME;
+use super::artifact_file::ArtifactFile;
+use super::layout::{GZIP, MANIFEST_NAME};
 use super::manifest::Manifest;
 use super::paths;
 use crate::store::error::directory::Fault;
 use crate::store::error::{Error, Result};
 use crate::store::records::names;
 
-/// The extension that archives add to artifact names.
-const GZIP: &str = ".gz";
-
 /// An artifact in a directory.
 pub(crate) struct ArtifactSource {
     /// Its name.
     pub name: Vec<u8>,
     /// Its file, or the error if the file must not be read.
-    pub file: Result<PathBuf>,
-    /// Whether the file is compressed.
-    pub is_gzip: bool,
+    pub file: Result<ArtifactFile>,
 }
 
 impl ArtifactSource {
-    fn new(directory: &Path, name: &[u8], file: &[u8]) -> ArtifactSource {
+    fn new(directory: &Path, name: &[u8], file: &[u8], is_gzip: bool) -> ArtifactSource {
+        let path = paths::find(directory, file);
         ArtifactSource {
             name: name.to_vec(),
-            file: paths::find(directory, file),
-            is_gzip: file.ends_with(GZIP.as_bytes()) && !name.ends_with(GZIP.as_bytes()),
+            file: path.map(|path| ArtifactFile { path, is_gzip }),
         }
     }
 }
@@ -47,7 +43,10 @@ pub(crate) fn sources(directory: &Path) -> Result<Vec<ArtifactSource>> {
         let manifest = Manifest::read(&paths::find(&directory, MANIFEST_NAME.as_bytes())?)?;
         let pairs = manifest.artifacts.iter();
         pairs
-            .map(|(name, file)| ArtifactSource::new(&directory, name, file))
+            .map(|(name, file)| {
+                let is_gzip = manifest.is_gzip(name, file);
+                ArtifactSource::new(&directory, name, file, is_gzip)
+            })
             .collect()
     } else {
         list(&directory).map_err(|error| Error::io(doing(), &error))?
@@ -67,11 +66,17 @@ fn list(directory: &Path) -> std::io::Result<Vec<ArtifactSource>> {
         let Some(file) = file.to_str() else {
             continue;
         };
-        let name = file.strip_suffix(GZIP).unwrap_or(file).as_bytes();
+        let unzipped = file.strip_suffix(GZIP);
+        let name = unzipped.unwrap_or(file).as_bytes();
         let is_artifact = matches!(names::kind(name), b"transcript" | b"snapshot" | b"bundle");
         // Unfinished files end in `.tmp`.
         if is_artifact && !file.ends_with(".tmp") && !entry.file_type()?.is_dir() {
-            found.push(ArtifactSource::new(directory, name, file.as_bytes()));
+            found.push(ArtifactSource::new(
+                directory,
+                name,
+                file.as_bytes(),
+                unzipped.is_some(),
+            ));
         }
     }
     found.sort_by(|a, b| a.name.cmp(&b.name));

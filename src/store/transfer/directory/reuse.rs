@@ -1,0 +1,356 @@
+//! Reuses the files of a previous export.
+//!
+//! An artifact with the same name and the same export record has the same contents, because the
+//! record has their hash. The record of a current span changes when the span grows or ends, so its
+//! file is written again.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::fs::remove_file;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::Serialize;
+
+use super::artifact_file::ArtifactFile;
+use super::data;
+use super::export::ExportOptions;
+use super::export_files::ExportFiles;
+use super::layout::MANIFEST_NAME;
+use super::paths::file_name_problem;
+use crate::store::encoding::hash::Sha256;
+use crate::store::encoding::number::to_number;
+use crate::store::encoding::wtf8;
+use crate::store::error::directory::Fault;
+use crate::store::error::{Error, Result};
+use crate::store::fs::share::{Shared, share};
+use crate::store::records::names;
+use crate::store::substores::bundles::{check_bundle_artifact, gather_bundle};
+use crate::store::substores::snapshots::find_record;
+use crate::store::tasks::limits::limits;
+use crate::store::tasks::monitor::Monitor;
+use crate::store::transfer::exporter::Exporter;
+use crate::store::transfer::span_lines::SpanLines;
+
+/// The size of the smallest gzip file, in bytes.
+const MIN_GZIP_BYTES: u64 = 18;
+
+/// What an export reused of a previous one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Reused {
+    /// The number of artifacts whose files were reused.
+    pub artifacts: u64,
+    /// The size of these files, in bytes.
+    pub bytes: u64,
+    /// How many of them are hard links: names of the previous export's files.
+    pub linked: u64,
+    /// How many are clones, which share their blocks on the disk with the previous export.
+    pub cloned: u64,
+    /// How many are copies.
+    pub copied: u64,
+    /// How many files did not match their hash, and were written from the store.
+    pub damaged: u64,
+}
+
+/// The export whose files may be reused.
+pub(super) struct Previous {
+    found: ExportFiles,
+    data: PathBuf,
+}
+
+/// The files to reuse, and what was reused of them.
+pub(super) struct Reuse {
+    /// The file of each artifact of the new export; `None` if there is none to reuse.
+    files: Vec<Option<PathBuf>>,
+    is_gzip: bool,
+    verify: bool,
+    counts: ReuseCounts,
+}
+
+/// The counts of [`Reused`], updated by several threads.
+#[derive(Default)]
+struct ReuseCounts {
+    bytes: AtomicU64,
+    linked: AtomicU64,
+    cloned: AtomicU64,
+    copied: AtomicU64,
+    damaged: AtomicU64,
+}
+
+impl Previous {
+    /// Reads the manifest of a previous export.
+    ///
+    /// # Errors
+    /// [`Error::Directory`] if there is none, it is malformed, or it names no export data;
+    /// [`Error::Io`].
+    pub(super) fn open(directory: &Path) -> Result<Previous> {
+        let found = ExportFiles::open(directory).map_err(|error| match error {
+            Error::Io { ref code, .. } if code == "ENOENT" => {
+                let problem = format!("there is no {MANIFEST_NAME}");
+                Fault::not_reusable(directory, &problem)
+            }
+            error => error,
+        })?;
+        if found.manifest.data.is_none() {
+            let problem = "its manifest names no export data, which has the artifacts' hashes";
+            return Err(Fault::not_reusable(directory, problem));
+        }
+        let data = found.data()?;
+        Ok(Previous { found, data })
+    }
+
+    /// Finds the files of artifacts with the same name and record, for the artifacts `names` of the
+    /// new export.
+    ///
+    /// # Errors
+    /// [`Error::Directory`] if the export data is malformed; [`Error::Io`]; [`Error::Aborted`];
+    /// SQLite's errors.
+    pub(super) fn find(
+        &self,
+        exporter: &Exporter,
+        names: &[&[u8]],
+        options: &ExportOptions,
+        monitor: &Monitor,
+    ) -> Result<Reuse> {
+        let mut files = self.files_of(names, options.compress);
+        if files.iter().any(Option::is_some) {
+            let same = self.same_records(exporter, names, monitor)?;
+            for (file, is_same) in files.iter_mut().zip(same) {
+                if !is_same {
+                    *file = None;
+                }
+            }
+        } else {
+            monitor.tell(|| {
+                let directory = self.found.directory.display();
+                format!("nothing of {directory} can be reused: it has no such file")
+            });
+        }
+        Ok(Reuse {
+            files,
+            is_gzip: options.compress,
+            verify: options.verify_reused,
+            counts: ReuseCounts::default(),
+        })
+    }
+
+    /// The files of these artifacts that are gzip files, or are not.
+    fn files_of(&self, names: &[&[u8]], is_gzip: bool) -> Vec<Option<PathBuf>> {
+        let ExportFiles {
+            directory,
+            manifest,
+        } = &self.found;
+        let files: HashMap<&[u8], &[u8]> = manifest
+            .artifacts
+            .iter()
+            .filter(|(name, file)| manifest.is_gzip(name, file) == is_gzip)
+            .map(|(name, file)| (&**name, &**file))
+            .collect();
+        let path = |name: &&[u8]| {
+            let file = std::str::from_utf8(files.get(name)?).ok()?;
+            file_name_problem(file)
+                .is_none()
+                .then(|| directory.join(file))
+        };
+        names.iter().map(path).collect()
+    }
+
+    /// Which of these artifacts have the same record in the store and in the previous export.
+    fn same_records(
+        &self,
+        exporter: &Exporter,
+        names: &[&[u8]],
+        monitor: &Monitor,
+    ) -> Result<Vec<bool>> {
+        let current = exporter.current_span_names()?;
+        let current: Vec<_> = current.iter().map(|name| wtf8::as_read(name)).collect();
+        let current: std::collections::HashSet<&[u8]> =
+            current.iter().map(|name| &**name).collect();
+        let indices: HashMap<Vec<u8>, usize> = names
+            .iter()
+            .enumerate()
+            .map(|(index, name)| (record_key(name, current.contains(name)), index))
+            .collect();
+        // The digests of the records, to hold little of each.
+        let mut wanted: Vec<Option<String>> = vec![None; names.len()];
+        let records = exporter.export_data_without_kv();
+        while let Some(batch) = records.next_batch()? {
+            monitor.check()?;
+            for (key, value) in &batch {
+                if let Some(index) = indices.get(&*wtf8::as_read(key)) {
+                    wanted[*index] = Some(digest(&wtf8::as_read(value)));
+                }
+            }
+        }
+        let mut same = vec![false; names.len()];
+        data::read_without_kv(&self.data, monitor, |(key, value)| {
+            // A later record replaces an earlier one of the same key.
+            if let Some(index) = indices.get(&key) {
+                let found = value.as_deref().map(digest);
+                same[*index] = found.is_some() && found == wanted[*index];
+            }
+        })?;
+        Ok(same)
+    }
+}
+
+/// The key of an artifact's export record.
+fn record_key(name: &[u8], is_current: bool) -> Vec<u8> {
+    match names::parse_span_name(name) {
+        Some((vat_id, _, _)) if is_current => names::span_key(vat_id, 0, true),
+        Some((vat_id, start_pos, _)) => [b"transcript", vat_id, start_pos].join(&b'.'),
+        None => name.to_vec(),
+    }
+}
+
+fn digest(bytes: &[u8]) -> String {
+    let mut hash = Sha256::new();
+    hash.add(bytes);
+    hash.finish()
+}
+
+impl Reuse {
+    /// Reuses the file of the artifact with this index for the new file `to`. Returns `None` if
+    /// there is nothing to reuse; otherwise the new file, if it has to be synced.
+    ///
+    /// # Errors
+    /// [`Error::Aborted`]; SQLite's errors; [`Error::Io`] if a damaged file cannot be removed.
+    pub(super) fn take(
+        &self,
+        index: usize,
+        exporter: &Exporter,
+        name: &[u8],
+        to: &Path,
+        monitor: &Monitor,
+    ) -> Result<Option<Option<File>>> {
+        let Some(from) = self.files.get(index).and_then(Option::as_ref) else {
+            return Ok(None);
+        };
+        let Some((shared, bytes)) = share(from, to, monitor)? else {
+            return Ok(None);
+        };
+        let is_intact = (!self.is_gzip || bytes >= MIN_GZIP_BYTES)
+            && (!self.verify || self.is_intact(exporter, name, to, monitor)?);
+        if !is_intact {
+            drop(shared);
+            self.counts.damaged.fetch_add(1, Ordering::Relaxed);
+            monitor.tell(|| format!("{} is damaged", from.display()));
+            return match remove_file(to) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    Err(Error::io(format!("removing {}", to.display()), &error))
+                }
+                _ => Ok(None),
+            };
+        }
+        monitor.tell(|| format!("reusing {}", from.display()));
+        monitor.count(usize::try_from(bytes).unwrap_or(usize::MAX))?;
+        let (count, file) = match shared {
+            Shared::Linked => (&self.counts.linked, None),
+            Shared::Cloned(file) => (&self.counts.cloned, Some(file)),
+            Shared::Copied(file) => (&self.counts.copied, Some(file)),
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        self.counts.bytes.fetch_add(bytes, Ordering::Relaxed);
+        Ok(Some(file))
+    }
+
+    /// Whether a file contains the artifact.
+    fn is_intact(
+        &self,
+        exporter: &Exporter,
+        name: &[u8],
+        path: &Path,
+        monitor: &Monitor,
+    ) -> Result<bool> {
+        let file = ArtifactFile {
+            path: path.to_owned(),
+            is_gzip: self.is_gzip,
+        };
+        match check_contents(exporter, name, &file, monitor) {
+            Ok(()) => Ok(true),
+            Err(error @ (Error::Aborted | Error::Sqlite { .. })) => Err(error),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// What was reused so far.
+    pub(super) fn report(&self) -> Reused {
+        let get = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let ReuseCounts {
+            bytes,
+            linked,
+            cloned,
+            copied,
+            damaged,
+        } = &self.counts;
+        Reused {
+            artifacts: get(linked) + get(cloned) + get(copied),
+            bytes: get(bytes),
+            linked: get(linked),
+            cloned: get(cloned),
+            copied: get(copied),
+            damaged: get(damaged),
+        }
+    }
+}
+
+/// Fails unless a file contains the artifact that the store's record describes.
+fn check_contents(
+    exporter: &Exporter,
+    name: &[u8],
+    file: &ArtifactFile,
+    monitor: &Monitor,
+) -> Result<()> {
+    let missing = || Error::NoMetadata {
+        kind: "artifact",
+        name: name.to_vec(),
+    };
+    let mut reader = file.open()?;
+    let mut chunk = vec![0; limits().chunk_bytes.max(1)];
+    let mut read_all = |take: &mut dyn FnMut(&[u8]) -> Result<()>| -> Result<()> {
+        loop {
+            // The bytes of the new file are counted once it is complete.
+            monitor.check()?;
+            let length = reader.read(&mut chunk)?;
+            if length == 0 {
+                return Ok(());
+            }
+            take(&chunk[..length])?;
+        }
+    };
+    if let Some((vat_id, start_pos, _)) = names::parse_span_name(name) {
+        let record = exporter
+            .database()
+            .lock()
+            .span_at(vat_id, to_number(start_pos))?
+            .ok_or_else(missing)?;
+        let mut lines = SpanLines::new(name, &record, limits().value_bytes);
+        read_all(&mut |chunk| lines.add(chunk, |_, _| Ok(())))?;
+        return lines.finish(|_, _| Ok(()));
+    }
+    if let Some((vat_id, snap_pos)) = names::parse_snapshot_name(name) {
+        let db = exporter.database().lock();
+        let record = find_record(&db, vat_id, to_number(snap_pos))?;
+        drop(db);
+        let (expected, _) = record.ok_or_else(missing)?;
+        let mut hash = Sha256::new();
+        read_all(&mut |chunk| {
+            hash.add(chunk);
+            Ok(())
+        })?;
+        let actual = hash.finish();
+        if actual.as_bytes() == expected {
+            return Ok(());
+        }
+        let name = name.to_vec();
+        return Err(Error::SnapshotHashMismatch {
+            name,
+            actual,
+            expected,
+        });
+    }
+    let mut data = Vec::new();
+    read_all(&mut |chunk| gather_bundle(name, &mut data, chunk))?;
+    check_bundle_artifact(name, data).map(drop)
+}
