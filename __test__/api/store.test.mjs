@@ -441,6 +441,24 @@ test('a wrapped kvStore that fails leaves the crank as it was', async t => {
   for (const { hostStorage } of [plain, wrapped]) await hostStorage.close();
 });
 
+test('a wrapper that fails leaves the file closed', async t => {
+  const dir = temporaryDirectory(t, 'store');
+  const fail = () => {
+    throw Error('no wrapper');
+  };
+  const lacking = { message: /^specimen is missing path/ };
+  for (const [name, wrap, expected] of [
+    ['wrapKvStore', fail, { message: 'no wrapper' }],
+    ['wrapTranscriptStore', () => undefined, { instanceOf: TypeError }],
+    ['wrapSnapStore', () => ({}), lacking],
+    ['wrapBundleStore', () => ({}), lacking],
+  ]) {
+    t.throws(() => openSwingStore(dir, { [name]: wrap }), expected, name);
+    // Refused if the file is still open.
+    await initSwingStore(dir).hostStorage.close();
+  }
+});
+
 test('savepoints and rollbacks', async t => {
   const { kernelStorage, hostStorage } = initSwingStore(null);
   const { kvStore, startCrank, establishCrankSavepoint, rollbackCrank, endCrank } = kernelStorage;

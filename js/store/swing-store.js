@@ -147,7 +147,7 @@ const makeSwingStore = (storePath, forceReset, options, staging) => {
   const db = staging ? staging.db : new Database(serialized || filePath, { readonly: !!readonly });
   let isOpen = true;
 
-  const start = () => {
+  const open = () => {
     const handle = handleOf(db);
     native.initializeStore(handle, !!readonly, !!unsafeFastMode);
     if (staging) staging.relax();
@@ -158,135 +158,137 @@ const makeSwingStore = (storePath, forceReset, options, staging) => {
       keepTranscripts: !!keepTranscripts,
     };
     const tracePath = traceFile ? path.resolve(traceFile) : undefined;
-    return storeFunctions(native.makeStore(handle, JSON.stringify(nativeOptions), tracePath));
+    const fns = storeFunctions(native.makeStore(handle, JSON.stringify(nativeOptions), tracePath));
+
+    const powers = ownPowers(fns, handle);
+    const isWrapped = wrapKvStore !== undefined;
+    const cache = makeKVCache(fns, handle);
+    const base = baseKVStore(fns, cache);
+    const kvStore = isWrapped ? wrapKvStore(base) : base;
+    const { dumpTranscripts, ...transcriptStore } = wrapTranscriptStore(
+      transcriptStoreOver(powers, { archiveTranscript }),
+    );
+    const { dumpSnapshots, ...snapStore } = wrapSnapStore(
+      snapStoreOver(powers, makeSnapStoreIO(), { archiveSnapshot }),
+    );
+    const { dumpBundles, ...bundleStore } = wrapBundleStore(bundleStoreOver(powers));
+
+    /** The addon writes the activityhash without the kvStore. */
+    const emitCrankHashes = () => {
+      const hashes = fns.emitCrankHashes();
+      cache.note('activityhash', hashes.activityhash);
+      return hashes;
+    };
+
+    /** The activityhash is a key of the kvStore, so that a wrapped kvStore sees it, too. */
+    const emitCrankHashesWrapped = () => {
+      const crankhash = fns.takeCrankhash();
+      try {
+        const old = kvStore.get('activityhash');
+        const activityhash = fns.nextActivityhash(old === undefined ? '' : old, crankhash);
+        kvStore.set('activityhash', activityhash);
+        fns.noteActivityhash(activityhash);
+        return harden({ crankhash, activityhash });
+      } catch (error) {
+        fns.restoreCrankhash();
+        throw error;
+      }
+    };
+
+    const close = async () => {
+      fns.close();
+      clearCachesOf(handle);
+      isOpen = false;
+      if (staging) await staging.discard();
+    };
+
+    const internal = harden({
+      dirPath: asFile ? null : storePath,
+      asFile,
+      db,
+      kvStore,
+      snapStore,
+      transcriptStore,
+      bundleStore,
+    });
+
+    /** Passes changes of the export data to the callback. If it throws, the next call passes them again. */
+    const deliver = exports => {
+      try {
+        exportCallback(unpackPairs(exports));
+      } catch (error) {
+        fns.exportsFailed(0);
+        throw error;
+      }
+    };
+
+    const kernelStorage = {
+      kvStore: kernelKVStore(fns, cache, kvStore, isWrapped),
+      transcriptStore: pick(transcriptStore, KERNEL_FACING.transcriptStore),
+      snapStore: pick(snapStore, KERNEL_FACING.snapStore),
+      bundleStore: pick(bundleStore, KERNEL_FACING.bundleStore),
+      startCrank: fns.startCrank,
+      establishCrankSavepoint: fns.establishCrankSavepoint,
+      rollbackCrank: savepoint => cache.forget(fns.rollbackCrank(savepoint)),
+      emitCrankHashes: isWrapped ? emitCrankHashesWrapped : emitCrankHashes,
+      endCrank() {
+        // The callback may use the store, and may throw: the crank ends after it.
+        const exports = fns.endCrank();
+        if (!exports) return;
+        deliver(exports);
+        fns.finishCrank();
+      },
+      getActivityhash: () => kvStore.get('activityhash') || '',
+    };
+
+    const hostStorage = {
+      kvStore: hostKVStore(fns, cache, kvStore, isWrapped),
+      async commit() {
+        const exports = fns.prepareCommit();
+        if (exports) {
+          deliver(exports);
+          fns.exportsArrived();
+        }
+        fns.commit();
+        if (staging) await staging.publish(!!unsafeFastMode);
+      },
+      close,
+      diskUsage() {
+        if (filePath === MEMORY) return 0;
+        return fs.statSync(staging ? staging.currentFile() : filePath).size;
+      },
+      repairMetadata: async exporter => repairMetadata(internal, exporter, assertComplete),
+    };
+
+    const debug = {
+      serialize() {
+        if (filePath !== MEMORY) {
+          throw Error('on-disk DBs with WAL mode enabled do not serialize well');
+        }
+        return db.serialize();
+      },
+      dump: (includeHistorical = true) =>
+        harden({
+          kvEntries: Object.fromEntries(fns.kvDump()),
+          transcripts: dumpTranscripts(includeHistorical),
+          snapshots: dumpSnapshots(includeHistorical),
+          bundles: dumpBundles(),
+        }),
+      getDatabase: () => (isOpen ? db : null),
+    };
+
+    const store = harden({ kernelStorage, hostStorage, debug, internal });
+    // A wrapped kvStore must see what is set.
+    const setMany = isWrapped ? undefined : fns.kernelSetMany;
+    return { store, begin: fns.ensureTxn, setMany };
   };
-  let fns;
   try {
-    fns = start();
+    return open();
   } catch (error) {
+    // A wrapper that throws, for example, must not leave the file open.
     db.close();
     throw error;
   }
-
-  const powers = ownPowers(fns, handleOf(db));
-  const isWrapped = wrapKvStore !== undefined;
-  const cache = makeKVCache(fns, handleOf(db));
-  const base = baseKVStore(fns, cache);
-  const kvStore = isWrapped ? wrapKvStore(base) : base;
-  const { dumpTranscripts, ...transcriptStore } = wrapTranscriptStore(
-    transcriptStoreOver(powers, { archiveTranscript }),
-  );
-  const { dumpSnapshots, ...snapStore } = wrapSnapStore(snapStoreOver(powers, makeSnapStoreIO(), { archiveSnapshot }));
-  const { dumpBundles, ...bundleStore } = wrapBundleStore(bundleStoreOver(powers));
-
-  /** The addon writes the activityhash without the kvStore. */
-  const emitCrankHashes = () => {
-    const hashes = fns.emitCrankHashes();
-    cache.note('activityhash', hashes.activityhash);
-    return hashes;
-  };
-
-  /** The activityhash is a key of the kvStore, so that a wrapped kvStore sees it, too. */
-  const emitCrankHashesWrapped = () => {
-    const crankhash = fns.takeCrankhash();
-    try {
-      const old = kvStore.get('activityhash');
-      const activityhash = fns.nextActivityhash(old === undefined ? '' : old, crankhash);
-      kvStore.set('activityhash', activityhash);
-      fns.noteActivityhash(activityhash);
-      return harden({ crankhash, activityhash });
-    } catch (error) {
-      fns.restoreCrankhash();
-      throw error;
-    }
-  };
-
-  const close = async () => {
-    fns.close();
-    clearCachesOf(handleOf(db));
-    isOpen = false;
-    if (staging) await staging.discard();
-  };
-
-  const internal = harden({
-    dirPath: asFile ? null : storePath,
-    asFile,
-    db,
-    kvStore,
-    snapStore,
-    transcriptStore,
-    bundleStore,
-  });
-
-  /** Passes changes of the export data to the callback. If it throws, the next call passes them again. */
-  const deliver = exports => {
-    try {
-      exportCallback(unpackPairs(exports));
-    } catch (error) {
-      fns.exportsFailed(0);
-      throw error;
-    }
-  };
-
-  const kernelStorage = {
-    kvStore: kernelKVStore(fns, cache, kvStore, isWrapped),
-    transcriptStore: pick(transcriptStore, KERNEL_FACING.transcriptStore),
-    snapStore: pick(snapStore, KERNEL_FACING.snapStore),
-    bundleStore: pick(bundleStore, KERNEL_FACING.bundleStore),
-    startCrank: fns.startCrank,
-    establishCrankSavepoint: fns.establishCrankSavepoint,
-    rollbackCrank: savepoint => cache.forget(fns.rollbackCrank(savepoint)),
-    emitCrankHashes: isWrapped ? emitCrankHashesWrapped : emitCrankHashes,
-    endCrank() {
-      // The callback may use the store, and may throw: the crank ends after it.
-      const exports = fns.endCrank();
-      if (!exports) return;
-      deliver(exports);
-      fns.finishCrank();
-    },
-    getActivityhash: () => kvStore.get('activityhash') || '',
-  };
-
-  const hostStorage = {
-    kvStore: hostKVStore(fns, cache, kvStore, isWrapped),
-    async commit() {
-      const exports = fns.prepareCommit();
-      if (exports) {
-        deliver(exports);
-        fns.exportsArrived();
-      }
-      fns.commit();
-      if (staging) await staging.publish(!!unsafeFastMode);
-    },
-    close,
-    diskUsage() {
-      if (filePath === MEMORY) return 0;
-      return fs.statSync(staging ? staging.currentFile() : filePath).size;
-    },
-    repairMetadata: async exporter => repairMetadata(internal, exporter, assertComplete),
-  };
-
-  const debug = {
-    serialize() {
-      if (filePath !== MEMORY) {
-        throw Error('on-disk DBs with WAL mode enabled do not serialize well');
-      }
-      return db.serialize();
-    },
-    dump: (includeHistorical = true) =>
-      harden({
-        kvEntries: Object.fromEntries(fns.kvDump()),
-        transcripts: dumpTranscripts(includeHistorical),
-        snapshots: dumpSnapshots(includeHistorical),
-        bundles: dumpBundles(),
-      }),
-    getDatabase: () => (isOpen ? db : null),
-  };
-
-  const store = harden({ kernelStorage, hostStorage, debug, internal });
-  // A wrapped kvStore must see what is set.
-  const setMany = isWrapped ? undefined : fns.kernelSetMany;
-  return { store, begin: fns.ensureTxn, setMany };
 };
 
 /**
