@@ -103,13 +103,18 @@ const takeNothingElse = (owner, others) =>
   );
 
 const aBoolean = (name, value) => check(typeof value === 'boolean', `${name} must be a boolean`);
-const aNumber = (name, value) => check(Number.isFinite(value), `${name} must be a number`);
 
 /** Checks the height of a block. */
 const aHeight = (name, value) => {
   check(typeof value === 'number', `${name} must be a number`);
   const isHeight = Number.isSafeInteger(value) && value >= 0;
   check(isHeight, `${name} must be a whole number from 0 to ${Number.MAX_SAFE_INTEGER}, got ${value}`);
+};
+
+/** Checks a position in a transcript, or the number of an incarnation. */
+const aPosition = (name, value) => {
+  check(typeof value === 'number', `${name} must be a number`);
+  check(Number.isSafeInteger(value), `${name} must be a whole number, not ${value}`);
 };
 const aString = (name, value) => check(typeof value === 'string', `${name} must be a string`);
 const aMode = (name, value) => validateArtifactMode(value);
@@ -129,7 +134,7 @@ module.exports = {
   aFunction,
   aMode,
   aHeight,
-  aNumber,
+  aPosition,
   aPositive: checkPositive,
   aString,
   anything,

@@ -15,6 +15,9 @@ const { borrowedPowers } = require('./substore-powers.js');
  */
 const bundleIDFromName = name => native.bundleIDFromName(name);
 
+/** The value if it is a string of well-formed Unicode, which JSON text from here to the addon consists of. */
+const wellFormed = value => (typeof value === 'string' && value.isWellFormed() ? value : undefined);
+
 /**
  * Makes the functions of a bundleStore.
  *
@@ -51,9 +54,14 @@ const bundleStoreOver = ({ fns, writes }) => {
 
     addBundle(bundleID, bundle) {
       const { moduleFormat, endoZipBase64, endoZipBase64Sha512 } = bundle;
+      const description = {
+        moduleFormat: wellFormed(moduleFormat),
+        quotedFormat: quote(moduleFormat),
+        endoZipBase64Sha512: wellFormed(endoZipBase64Sha512),
+      };
       // The ID of a script is the hash of its JSON text. The text of an archive is large and not needed.
-      const json = moduleFormat === 'nestedEvaluate' ? JSON.stringify(bundle) : undefined;
-      add(bundleID, moduleFormat, quote(moduleFormat), json, endoZipBase64, endoZipBase64Sha512);
+      const contents = moduleFormat === 'nestedEvaluate' ? JSON.stringify(bundle) : endoZipBase64;
+      add(bundleID, JSON.stringify(description), contents);
     },
     hasBundle: fns.hasBundle,
     getBundle(bundleID) {

@@ -288,9 +288,7 @@ function Database(filename = '', options = undefined) {
   const handle = native.openDatabase(
     memory ? null : name,
     isSerialized ? filename : undefined,
-    readonly,
-    fileMustExist,
-    timeout,
+    JSON.stringify({ readonly, mustExist: fileMustExist, timeout }),
   );
   secrets.set(this, { handle, name, memory, readonly });
   return this;

@@ -87,7 +87,7 @@ const assertComplete = ({ bundleStore, transcriptStore, snapStore }, checkMode) 
  */
 const prepareFile = (storePath, forceReset, asFile) => {
   if (!storePath) return MEMORY;
-  if (forceReset) native.checkUnused(path.resolve(storePath), !!asFile);
+  if (forceReset) native.checkUnused(path.resolve(storePath), JSON.stringify({ asFile: !!asFile }));
   const old = forceReset ? eraseStore(storePath, asFile) : {};
   recreateStorePath(storePath, asFile, old);
   return asFile ? storePath : dbFileInDirectory(storePath);
@@ -149,7 +149,7 @@ const makeSwingStore = (storePath, forceReset, options, staging) => {
 
   const open = () => {
     const handle = handleOf(db);
-    native.initializeStore(handle, !!readonly, !!unsafeFastMode);
+    native.initializeStore(handle, JSON.stringify({ readonly: !!readonly, unsafeFastMode: !!unsafeFastMode }));
     if (staging) staging.relax();
     const nativeOptions = {
       transactions: 'own',

@@ -5,7 +5,7 @@ const { makeBatchIterator } = require('../common/batch-iterator.js');
 const { check, checkString, followTaming, quote } = require('../common/errors.js');
 const { harden } = require('../common/harden.js');
 const { runJob } = require('../common/job.js');
-const { WORK, aBoolean, aNumber, takeNothingElse, takeOptions } = require('../common/options.js');
+const { WORK, aBoolean, aPosition, takeNothingElse, takeOptions } = require('../common/options.js');
 const { itemCutter } = require('../common/packed.js');
 const { chunks } = require('../common/streams.js');
 
@@ -14,9 +14,9 @@ const checkVatID = vatID => checkString('vatID', vatID);
 
 const SIZES = { sizes: aBoolean, ...WORK };
 const ITEMS = { skipMissing: aBoolean };
-const RANGE = { start: aNumber, end: aNumber, ...ITEMS };
+const RANGE = { start: aPosition, end: aPosition, ...ITEMS };
 const PLAN = {
-  incarnation: aNumber,
+  incarnation: aPosition,
   from: (name, from) =>
     check(
       from === 'start' || from === 'snapshot',
@@ -53,13 +53,14 @@ const openSwingStoreHistory = (dirPath, ...more) => {
     async (vatID, options) => {
       checkVatID(vatID);
       const taken = takeOptions(name, options, known);
-      return answer(taken, ask(vatID, !!taken.sizes));
+      const { onProgress, signal, ...queryOptions } = taken;
+      return answer(taken, ask(vatID, JSON.stringify(queryOptions)));
     };
 
   /** Makes an async iterator over a selection of a vat's items. */
-  const items = (vatID, { skipMissing = false }, ...selection) => {
+  const items = (vatID, { skipMissing = false }, selection) => {
     checkVatID(vatID);
-    const source = history.items(vatID, skipMissing, ...selection);
+    const source = history.items(vatID, JSON.stringify({ skipMissing, selection }));
     const batches = chunks(source, checkOpen);
     const nextBatch = async () => {
       const { value, done } = await batches.next();
@@ -71,7 +72,7 @@ const openSwingStoreHistory = (dirPath, ...more) => {
   return harden({
     async listVats(options) {
       const taken = takeOptions('listVats', options, SIZES);
-      return answer(taken, history.vats(undefined, !!taken.sizes));
+      return answer(taken, history.vats(undefined, JSON.stringify({ sizes: taken.sizes })));
     },
     getVat: answerOfVat('getVat', history.vat),
     listIncarnations: answerOfVat('listIncarnations', history.incarnations),
@@ -86,31 +87,33 @@ const openSwingStoreHistory = (dirPath, ...more) => {
       takeNothingElse('listBundles', others);
       return answer({}, history.bundles());
     },
-    async replayPlan(vatID, options) {
-      checkVatID(vatID);
-      const taken = takeOptions('replayPlan', options, PLAN);
-      const { incarnation, from, sizes = false } = taken;
-      return answer(taken, history.replayPlan(vatID, sizes, incarnation, from === 'snapshot'));
-    },
+    replayPlan: answerOfVat('replayPlan', history.replayPlan, PLAN),
     async getBlockHeight(...others) {
       takeNothingElse('getBlockHeight', others);
       return answer({}, history.blockHeight());
     },
     async readItem(vatID, position, ...others) {
-      check(typeof position === 'number', 'position must be a number');
+      aPosition('position', position);
       takeNothingElse('readItem', others);
-      const reader = items(vatID, {}, 'range', position, position + 1);
+      const reader = items(vatID, {}, { range: { start: position, end: position + 1 } });
       const { value } = await reader.next();
       await reader.return();
       return value;
     },
     readItems(vatID, options) {
       const taken = takeOptions('readItems', options, RANGE);
-      return items(vatID, taken, 'range', taken.start, taken.end);
+      return items(vatID, taken, { range: { start: taken.start, end: taken.end } });
     },
-    readSpan: (vatID, startPos, options) => items(vatID, takeOptions('readSpan', options, ITEMS), 'span', startPos),
-    readIncarnation: (vatID, incarnation, options) =>
-      items(vatID, takeOptions('readIncarnation', options, ITEMS), 'incarnation', incarnation),
+    readSpan(vatID, startPos, options) {
+      const taken = takeOptions('readSpan', options, ITEMS);
+      aPosition('startPos', startPos);
+      return items(vatID, taken, { span: startPos });
+    },
+    readIncarnation(vatID, incarnation, options) {
+      const taken = takeOptions('readIncarnation', options, ITEMS);
+      aPosition('incarnation', incarnation);
+      return items(vatID, taken, { incarnation });
+    },
     async close() {
       isOpen = false;
       await history.close();

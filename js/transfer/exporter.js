@@ -1,7 +1,7 @@
 'use strict';
 
 const native = require('../addon/native.js');
-const { modeArguments } = require('../common/artifact-mode.js');
+const { validateArtifactMode } = require('../common/artifact-mode.js');
 const { makeBatchIterator } = require('../common/batch-iterator.js');
 const { check, checkString, followTaming } = require('../common/errors.js');
 const { harden } = require('../common/harden.js');
@@ -20,7 +20,8 @@ const makeSwingStoreExporter = (dirPath, options = {}) => {
   const { artifactMode = 'operational', checkComplete = false } = options;
   // The other options are not checked: the reference accepts unknown ones.
   check(typeof checkComplete === 'boolean', 'checkComplete must be a boolean');
-  const exporter = native.makeExporter(dirPath, ...modeArguments(artifactMode));
+  validateArtifactMode(artifactMode);
+  const exporter = native.makeExporter(dirPath, JSON.stringify({ artifactMode }));
   if (checkComplete) {
     try {
       exporter.checkComplete();

@@ -18,8 +18,8 @@ const { databaseOver } = require('../store/database.js');
  */
 const makeStaging = async (storePath, { asFile = false, readonly = false }, mayCloseIt) => {
   const resolved = path.resolve(storePath);
-  await native.clearStaging(resolved, !!asFile, !mayCloseIt);
-  const staged = native.makeStaging(resolved, !!asFile, !!readonly);
+  await native.clearStaging(resolved, JSON.stringify({ asFile: !!asFile, unusedEntirely: !mayCloseIt }));
+  const staged = native.makeStaging(resolved, JSON.stringify({ asFile: !!asFile, readonly: !!readonly }));
   const filePath = asFile ? storePath : dbFileInDirectory(storePath);
   /** @type {Promise<void> | undefined} */
   let publishing;

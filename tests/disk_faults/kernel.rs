@@ -41,7 +41,7 @@ fn bundle(height: u64) -> (Vec<u8>, NewBundle) {
     );
     let id = format!("b0-{}", Sha256::of(json.as_bytes()));
     let bundle = NewBundle {
-        module_format: Some(b"nestedEvaluate".to_vec()),
+        module_format: Some("nestedEvaluate".into()),
         quoted_format: "\"nestedEvaluate\"".into(),
         json: json.into_bytes(),
         ..NewBundle::default()

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use serde::Deserialize;
+
 use super::job;
 use crate::node::raw::{Call, Function, Reply, Value, functions};
 use crate::node::store::source;
 use crate::node::store::source::Origin;
-use crate::store::error::{Error, Result};
+use crate::store::error::Result;
 use crate::store::history::{History, ReplayFrom, Selection};
 use crate::store::tasks::monitor::{Monitor, Stage};
 
@@ -27,7 +29,7 @@ const METHODS: &[Function<History>] = &[
         ask(call, About::Snapshots(vat_id))
     }),
     ("bundles", |call| ask(call, About::Bundles)),
-    ("replayPlan", replay_plan),
+    ("replayPlan", |call| ask_of_vat(call, About::Plan)),
     ("blockHeight", |call| ask(call, About::BlockHeight)),
     ("items", items),
     ("checkOpen", |call| {
@@ -53,7 +55,7 @@ enum About {
     PseudoDeliveries(String),
     Snapshots(Option<String>),
     Bundles,
-    Plan(String, Option<i64>, ReplayFrom),
+    Plan(String),
     BlockHeight,
 }
 
@@ -61,14 +63,35 @@ enum About {
 struct Question {
     history: Arc<History>,
     about: About,
+    options: QueryOptions,
+}
+
+/// The options of a query, as JSON text.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct QueryOptions {
     /// Whether to include sizes.
     sizes: bool,
+    /// Which incarnation a plan is for; by default the current one.
+    incarnation: Option<i64>,
+    /// Where the replay starts.
+    from: ReplayFrom,
+}
+
+/// Which items to read, as JSON text.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct ItemsOptions {
+    skip_missing: bool,
+    selection: Selection,
 }
 
 impl Question {
     fn answer(&self, monitor: &Monitor) -> Result<Value> {
-        let Question { history, .. } = self;
-        if self.sizes {
+        let Question {
+            history, options, ..
+        } = self;
+        if options.sizes {
             history.measure(self.about.vat_id(), monitor)?;
         }
         let answer = match &self.about {
@@ -81,8 +104,9 @@ impl Question {
             }
             About::Snapshots(vat_id) => job::json(&history.snapshots(vat_id.as_deref())?),
             About::Bundles => job::json(&history.bundles()?),
-            About::Plan(vat_id, incarnation, from) => {
-                job::json(&history.replay_plan(vat_id, *incarnation, *from, monitor)?)
+            About::Plan(vat_id) => {
+                let (incarnation, from) = (options.incarnation, options.from);
+                job::json(&history.replay_plan(vat_id, incarnation, from, monitor)?)
             }
             About::BlockHeight => job::json(&history.block_height()?),
         }?;
@@ -99,7 +123,7 @@ impl About {
             | About::Incarnations(vat_id)
             | About::Spans(vat_id)
             | About::PseudoDeliveries(vat_id)
-            | About::Plan(vat_id, ..) => Some(vat_id),
+            | About::Plan(vat_id) => Some(vat_id),
             About::Vats | About::Snapshots(_) | About::Bundles | About::BlockHeight => None,
         }
     }
@@ -118,13 +142,18 @@ fn vat_id(call: &Call<'_, History>) -> Result<String> {
     Ok(String::from_utf8_lossy(&vat_id).into_owned())
 }
 
-/// Makes the job of a query. The second argument says whether to include sizes.
+/// Makes the job of a query. The second argument has its options, if any.
 fn ask(call: &Call<'_, History>, about: About) -> Result<Reply> {
     call.target.check_open()?;
+    let options = if call.is_text(1) {
+        call.options(1)?
+    } else {
+        QueryOptions::default()
+    };
     let question = Question {
         history: call.target.clone(),
         about,
-        sizes: call.is_true(1),
+        options,
     };
     job::make(call, move |monitor| question.answer(monitor))
 }
@@ -133,44 +162,12 @@ fn ask_of_vat(call: &Call<'_, History>, about: fn(String) -> About) -> Result<Re
     ask(call, about(vat_id(call)?))
 }
 
-fn optional_whole_number(
-    call: &Call<'_, History>,
-    index: usize,
-    what: &'static str,
-) -> Result<Option<i64>> {
-    match call.number(index) {
-        Some(_) => call.whole_number(index, what).map(Some),
-        None => Ok(None),
-    }
-}
-
-/// `replayPlan(vatID, sizes, incarnation, fromSnapshot)`. The default incarnation is the current one.
-fn replay_plan(call: &Call<'_, History>) -> Result<Reply> {
-    let incarnation = optional_whole_number(call, 2, "incarnation")?;
-    let from = if call.is_true(3) {
-        ReplayFrom::Snapshot
-    } else {
-        ReplayFrom::Start
-    };
-    ask(call, About::Plan(vat_id(call)?, incarnation, from))
-}
-
-/// `items(vatID, skipMissing, 'range', start, end)`, where both positions are optional;
-/// `items(vatID, skipMissing, 'span', startPos)`; `items(vatID, skipMissing, 'incarnation', n)`: a
-/// source of packed runs.
+/// `items(vatID, options)`: a source of packed runs.
 fn items(call: &Call<'_, History>) -> Result<Reply> {
     let history = call.target;
     history.check_open()?;
     let vat_id = vat_id(call)?;
-    let selection = match call.optional_text(2).as_deref() {
-        Some(b"range") => Selection::Range {
-            start: optional_whole_number(call, 3, "start")?,
-            end: optional_whole_number(call, 4, "end")?,
-        },
-        Some(b"span") => Selection::Span(call.whole_number(3, "startPos")?),
-        Some(b"incarnation") => Selection::Incarnation(call.whole_number(3, "incarnation")?),
-        _ => return Err(Error::Internal("an unknown selection of items".into())),
-    };
-    let reader = history.read_items(&vat_id, selection, call.is_true(1));
+    let options: ItemsOptions = call.options(1)?;
+    let reader = history.read_items(&vat_id, options.selection, options.skip_missing);
     source::make(call, Origin::Items(Box::new(reader)))
 }

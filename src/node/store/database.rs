@@ -2,16 +2,13 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use napi::sys;
 
 use crate::node::raw::shared::add_signal;
 use crate::node::raw::{Call, Function, Reply, Value, add_functions, functions, tie};
 use crate::store::database::tool_statement::{Bindings, SqlValue};
-use crate::store::database::{
-    DEFAULT_BUSY_TIMEOUT, Database, Location, OpenOptions, SharedDatabase,
-};
+use crate::store::database::{Database, Location, OpenOptions, SharedDatabase};
 use crate::store::error::{Error, Result};
 
 /// The type tag of JavaScript objects with a [`SharedDatabase`].
@@ -72,21 +69,15 @@ fn flag(value: bool) -> Result<Reply> {
     Ok(Value::Bool(value).into())
 }
 
-/// `openDatabase(filename | null, serialized | undefined, readonly, mustExist, timeout)`: opens the
-/// file, the serialized bytes, or a new database in memory. The timeout is in milliseconds.
+/// `openDatabase(filename | null, serialized | undefined, options)`: opens the file, the serialized
+/// bytes, or a new database in memory. The options are [`OpenOptions`] as JSON text.
 pub fn open(call: &Call<'_, ()>) -> Result<Reply> {
     let location = match (call.optional_text(0), call.bytes(1)) {
         (_, Some(bytes)) => Location::Serialized(bytes),
         (Some(path), None) => Location::File(path_from(path)?),
         (None, None) => Location::Memory,
     };
-    let options = OpenOptions {
-        readonly: call.is_true(2),
-        must_exist: call.is_true(3),
-        busy_timeout: call.number(4).map_or(DEFAULT_BUSY_TIMEOUT, |timeout| {
-            Duration::from_millis(timeout.clamp(0.0, f64::from(i32::MAX)) as u64)
-        }),
-    };
+    let options: OpenOptions = call.options(2)?;
     handle(call.env(), SharedDatabase::open(location, &options)?)
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::Deserialize;
+
 use super::source;
 use super::source::Origin;
 use crate::node::raw::{Call, Function, Reply, Value, functions};
@@ -30,11 +32,18 @@ const METHODS: &[Function<Exporter>] = &[
     }),
 ];
 
-/// `makeExporter(dirPath, artifactMode, quotedMode)`.
+/// The options of an exporter, as JSON text.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct ExporterOptions {
+    artifact_mode: ArtifactMode,
+}
+
+/// `makeExporter(dirPath, options)`.
 pub fn make(call: &Call<'_, ()>) -> Result<Reply> {
     let directory = super::database::path_from(call.text(0, "dirPath")?)?;
-    let mode = artifact_mode(call, 1)?;
-    let exporter = Arc::new(Exporter::open(&directory, mode)?);
+    let options: ExporterOptions = call.options(1)?;
+    let exporter = Arc::new(Exporter::open(&directory, options.artifact_mode)?);
     functions(call.env(), &exporter, METHODS).map(Reply::Js)
 }
 

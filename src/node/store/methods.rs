@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use napi::sys;
+use serde::Deserialize;
 
 use super::exporter::artifact_mode;
 use super::packed::{PackedPairs, pieces};
@@ -309,10 +310,20 @@ const VAT_ID: &str = "vatID";
 const BUNDLE_ID: &str = "bundleID";
 const ARTIFACT_NAME: &str = "artifact name";
 
-/// `initializeStore(database, readonly, unsafeFastMode)`: sets the journal mode, and creates the tables.
+/// The options of `initializeStore`, as JSON text.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct InitializeOptions {
+    readonly: bool,
+    unsafe_fast_mode: bool,
+}
+
+/// `initializeStore(database, options)`: sets the journal mode and creates the tables, unless the
+/// database is read-only.
 pub fn initialize(call: &Call<'_, ()>) -> Result<Reply> {
     let db = database::argument(call, 0)?;
-    let unsafe_fast_mode = (!call.is_true(1)).then(|| call.is_true(2));
+    let options: InitializeOptions = call.options(1)?;
+    let unsafe_fast_mode = (!options.readonly).then_some(options.unsafe_fast_mode);
     Store::initialize(&db, unsafe_fast_mode).and_then(done)
 }
 
@@ -757,17 +768,17 @@ fn dump_snapshots(call: &StoreCall<'_>) -> Result<Reply> {
     .into())
 }
 
-/// `addBundle(bundleID, moduleFormat, quotedFormat, json, endoZipBase64, endoZipBase64Sha512)`.
+/// `addBundle(bundleID, description, contents)`. The description is [`NewBundle`] as JSON text. The
+/// contents are the bundle's JSON text if its format is `nestedEvaluate`, else its `endoZipBase64`.
 fn add_bundle(call: &StoreCall<'_>) -> Result<Reply> {
     let bundle_id = call.text(0, BUNDLE_ID)?;
-    let bundle = NewBundle {
-        module_format: call.optional_text(1),
-        quoted_format: String::from_utf8_lossy(&call.optional_text(2).unwrap_or_default())
-            .into_owned(),
-        json: call.optional_text(3).unwrap_or_default(),
-        archive: call.optional_text(4),
-        archive_hash: call.optional_text(5),
-    };
+    let mut bundle: NewBundle = call.options(1)?;
+    let contents = call.optional_text(2);
+    if bundle.module_format.as_deref() == Some("nestedEvaluate") {
+        bundle.json = contents.unwrap_or_default();
+    } else {
+        bundle.archive = contents;
+    }
     let mut store = call.target.lock();
     store.add_bundle(&bundle_id, &bundle).and_then(done)
 }

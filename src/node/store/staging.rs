@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use napi::sys;
+use serde::Deserialize;
 
 use super::database;
 use crate::node::raw::{Call, Function, Reply, Value, add_functions, new_object, tie};
@@ -31,48 +32,64 @@ const METHODS: &[Function<Staged>] = &[
     ("discard", discard),
 ];
 
-/// The directory or the file of a store.
-fn place(call: &Call<'_, ()>) -> Result<StoreLocation> {
-    let path = database::path_from(call.text(0, "path")?)?;
-    Ok(if call.is_true(1) {
-        StoreLocation::File(path)
-    } else {
-        StoreLocation::Directory(path)
-    })
+/// The options of the functions below, as JSON text.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+struct StagingOptions {
+    /// Whether the path is that of the database file. Otherwise it is the store's directory.
+    as_file: bool,
+    /// Whether the database is opened read-only.
+    readonly: bool,
+    /// Whether this process, too, must not have the existing store open.
+    unused_entirely: bool,
 }
 
-/// `clearStaging(path, asFile, entirely)`: removes the remains of killed imports to a path. Returns a
-/// promise, which rejects if another process has the existing store open, or with `entirely` if this
-/// process has.
+impl StagingOptions {
+    /// The store at a path.
+    fn location(&self, path: Vec<u8>) -> Result<StoreLocation> {
+        let path = database::path_from(path)?;
+        Ok(if self.as_file {
+            StoreLocation::File(path)
+        } else {
+            StoreLocation::Directory(path)
+        })
+    }
+}
+
+/// `clearStaging(path, options)`: removes the remains of killed imports to a path. Returns a promise,
+/// which rejects if another process has the existing store open.
 pub fn clear(call: &Call<'_, ()>) -> Result<Reply> {
-    let place = place(call)?;
-    let how = if call.is_true(2) {
+    let options: StagingOptions = call.options(1)?;
+    let location = options.location(call.text(0, "path")?)?;
+    let how = if options.unused_entirely {
         Unused::Entirely
     } else {
         Unused::ByOthers
     };
     call.promise(move || {
-        place.check_unused(how)?;
-        place.remove_leftovers();
+        location.check_unused(how)?;
+        location.remove_leftovers();
         Ok(Value::Undefined)
     })
 }
 
-/// `checkUnused(path, asFile)`: throws if the existing store is open in any process.
+/// `checkUnused(path, options)`: throws if the existing store is open in any process.
 pub fn check_unused(call: &Call<'_, ()>) -> Result<Reply> {
-    place(call)?.check_unused(Unused::Entirely)?;
+    let options: StagingOptions = call.options(1)?;
+    let location = options.location(call.text(0, "path")?)?;
+    location.check_unused(Unused::Entirely)?;
     Ok(Value::Undefined.into())
 }
 
-/// `makeStaging(path, asFile, readonly)`: an empty staged database for a store in the directory or the
-/// file `path`.
+/// `makeStaging(path, options)`: an empty staged database for the store at a path.
 pub fn make(call: &Call<'_, ()>) -> Result<Reply> {
-    let place = place(call)?;
+    let options: StagingOptions = call.options(1)?;
+    let location = options.location(call.text(0, "path")?)?;
     let options = OpenOptions {
-        readonly: call.is_true(2),
+        readonly: options.readonly,
         ..OpenOptions::default()
     };
-    let staged = Arc::new(Staged::new(&place, &options)?);
+    let staged = Arc::new(Staged::new(&location, &options)?);
     let object = new_object(call.env())?;
     tie(call.env(), object, &staged, &TAG)?;
     add_functions(call.env(), object, &staged, METHODS)?;

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags};
+use serde::Deserialize;
 
 use super::schema_check;
+use crate::store::encoding::fields;
 use crate::store::error::{Error, Result};
 use crate::store::fs::{open, open_files};
 use crate::store::tasks::limits::{Limits, limits};
@@ -31,13 +33,15 @@ pub enum Location {
 }
 
 /// Options for opening a database.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct OpenOptions {
     /// Refuse every write.
     pub readonly: bool,
     /// Fail if the file does not exist, instead of creating it.
     pub must_exist: bool,
-    /// How long to wait for the lock of another connection.
+    /// How long to wait for the lock of another connection. In JSON, `timeout`, in milliseconds.
+    #[serde(rename = "timeout", deserialize_with = "fields::from_milliseconds")]
     pub busy_timeout: Duration,
 }
 

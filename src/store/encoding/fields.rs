@@ -104,6 +104,13 @@ pub(crate) fn optional_count<'de, D: Deserializer<'de>, N: TryFrom<u64>>(
     count(deserializer).map(Some)
 }
 
+/// A duration, from a whole number of milliseconds.
+pub(crate) fn from_milliseconds<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Duration, D::Error> {
+    count(deserializer).map(Duration::from_millis)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

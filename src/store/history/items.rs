@@ -6,6 +6,8 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
+use serde::Deserialize;
+
 use super::handle::History;
 use super::incarnations::first_gap;
 use super::spans::{Populated, SpanInfo};
@@ -17,7 +19,8 @@ use crate::store::tasks::lock;
 use crate::store::tasks::monitor::Monitor;
 
 /// Which items of a vat to read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Selection {
     /// A range of positions.
     Range {

@@ -2,6 +2,7 @@
 
 use rusqlite::params;
 use rusqlite::types::ValueRef;
+use serde::Deserialize;
 
 use super::Store;
 use crate::store::bundle_check::{Checked, decode_base64};
@@ -50,18 +51,22 @@ impl BundleContents {
 }
 
 /// The parts of a new bundle that [`Store::add_bundle`] checks and stores.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct NewBundle {
     /// its `moduleFormat`, if that is a string
-    pub module_format: Option<Vec<u8>>,
+    pub module_format: Option<String>,
     /// its `moduleFormat` as JSON text, for messages
     pub quoted_format: String,
     /// the whole bundle as JSON text
+    #[serde(skip)]
     pub json: Vec<u8>,
     /// its `endoZipBase64`
+    #[serde(skip)]
     pub archive: Option<Vec<u8>>,
     /// its `endoZipBase64Sha512`
-    pub archive_hash: Option<Vec<u8>>,
+    #[serde(rename = "endoZipBase64Sha512")]
+    pub archive_hash: Option<String>,
 }
 
 impl Database {
@@ -301,7 +306,7 @@ fn record_bundle_id<'k>(key: &'k [u8], value: &[u8]) -> Result<&'k [u8]> {
 
 /// Checks a new bundle against its ID; returns the contents to store.
 fn checked_contents(bundle_id: &[u8], bundle: &NewBundle) -> Result<BundleContents> {
-    let require_format = |version, format: &[u8]| match &bundle.module_format {
+    let require_format = |version, format: &str| match &bundle.module_format {
         Some(found) if found == format => Ok(()),
         _ => Err(Error::UnsupportedBundleFormat {
             version,
@@ -313,14 +318,14 @@ fn checked_contents(bundle_id: &[u8], bundle: &NewBundle) -> Result<BundleConten
         artifact: false,
     };
     if let Some(hash) = bundle_id.strip_prefix(b"b0-") {
-        require_format("b0", b"nestedEvaluate")?;
+        require_format("b0", "nestedEvaluate")?;
         if Sha256::of(&bundle.json).as_bytes() != hash {
             return Err(mismatch());
         }
         Ok(BundleContents::Script(bundle.json.clone()))
     } else if let Some(hash) = bundle_id.strip_prefix(b"b1-") {
-        require_format("b1", b"endoZipBase64")?;
-        if bundle.archive_hash.as_deref() != Some(hash) {
+        require_format("b1", "endoZipBase64")?;
+        if bundle.archive_hash.as_deref().map(str::as_bytes) != Some(hash) {
             return Err(mismatch());
         }
         let Some(archive) = &bundle.archive else {

@@ -221,16 +221,16 @@ fn fill(store: &mut Store) -> swing_store::store::Result<()> {
     store.add_bundle(
         id.as_bytes(),
         &NewBundle {
-            module_format: Some(b"endoZipBase64".to_vec()),
+            module_format: Some("endoZipBase64".into()),
             archive: Some(encode_base64(&archive).into_bytes()),
-            archive_hash: Some(id.as_bytes()[3..].to_vec()),
+            archive_hash: Some(id[3..].to_owned()),
             ..NewBundle::default()
         },
     )?;
     store.add_bundle(
         b0_id(SCRIPT.as_bytes()).as_bytes(),
         &NewBundle {
-            module_format: Some(b"nestedEvaluate".to_vec()),
+            module_format: Some("nestedEvaluate".into()),
             json: SCRIPT.as_bytes().to_vec(),
             ..NewBundle::default()
         },

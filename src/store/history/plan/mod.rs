@@ -3,7 +3,7 @@
 mod parts;
 mod start;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::contents::SnapshotSummary;
 use super::handle::History;
@@ -19,7 +19,7 @@ pub use parts::{MissingPart, PlanBundle};
 pub use start::{LearnedFrom, ReplayStart};
 
 /// Where a replay starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ReplayFrom {
     /// At the start of the incarnation, from bundles.
