@@ -1077,7 +1077,7 @@ export interface RepairedDirectory {
 /**
  * Adds missing records of spans and snapshots to a store, from an export of the same block, and commits: like
  * `hostStorage.repairMetadata`, without an exporter. It reads neither key-value entries nor artifacts. A span or
- * snapshot that has a record can be filled in later.
+ * snapshot that has a record can be restored later.
  *
  * It is one transaction: if anything fails, nothing changes. No kernel may use the store meanwhile. Progress counts
  * records instead of files.

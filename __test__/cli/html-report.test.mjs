@@ -107,7 +107,7 @@ test('an existing file is kept unless --force is given', async t => {
   fs.writeFileSync(file, 'mine');
   const refused = await runCli(args);
   t.is(refused.code, 2);
-  t.regex(refused.stderr, /report\.html is there already: name another file, or give --force/);
+  t.regex(refused.stderr, /report\.html exists: name another file, or give --force/);
   t.is(read(file), 'mine');
   t.is((await runCli([...args, '--force', '--no-verify'])).code, 0);
   t.regex(read(file), /^<!DOCTYPE html>/);

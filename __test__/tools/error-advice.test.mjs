@@ -242,7 +242,7 @@ test('interrupted work reports its progress, and continues when it is repeated',
     const { error } = JSON.parse(filling.stdout);
     t.is(error.code, 'ABORT_ERR');
     const [, filled] =
-      error.message.match(/^interrupted\. Until then it has filled in ([\d,]+) artifacts?, .* goes on from there$/) ??
+      error.message.match(/^interrupted\. Until then it has restored ([\d,]+) artifacts?, .* goes on from there$/) ??
       [];
     t.is(Number(filled?.replace(',', '')), count(at('store'), 'transcriptItems'), error.message);
     const again = await runJson(repopulate);

@@ -266,7 +266,7 @@ test('directories: archives, exports of other stores, and files that must not be
     });
     const { code, stdout } = await runCli([...args, dir]);
     t.is(code, 1);
-    t.regex(stdout, /1 was there already[^]*Still missing for mode debug: 2\d\n {2}snapshot[^]*and \d+ more/);
+    t.regex(stdout, /1 was already present[^]*Still missing for mode debug: 2\d\n {2}snapshot[^]*and \d+ more/);
     // The mode that the message of upstream's import-kernel-db calls not yet supported.
     const skip = ['import', '--export-data-mode', 'skip', '--state-dir', at('store'), '--export-dir', at('store full')];
     t.like(await runJson([...skip, '--artifact-mode', 'archival']), {
@@ -389,7 +389,7 @@ test('errors of an exporter, signals, and arguments', async t => {
     await t.throwsAsync(repopulateSwingStore(failing, at('store')), { message: 'no more names' });
     t.is(failing.closed, 0);
     const next = await repopulateSwingStore(offer([first]), at('store'));
-    t.is(next.present, 1, 'what was filled in before it failed stays');
+    t.is(next.present, 1, 'what was restored before it failed stays');
 
     // An aborted call ends although its stream never settles.
     const controller = new AbortController();

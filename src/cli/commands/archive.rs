@@ -120,7 +120,7 @@ pub fn run(args: ArchiveArgs, session: &Session) -> Result<Outcome> {
         if archived.existing > 0 {
             write!(
                 out,
-                "; {} {} there already",
+                "; {} {} already present",
                 grouped(archived.existing),
                 agree(archived.existing, "was", "were"),
             )?;

@@ -90,7 +90,7 @@ pub(crate) fn options(mode: Option<Mode>) -> Result<RepopulateOptions> {
     match mode.unwrap_or(Mode::Archival).artifacts() {
         Some(mode) => Ok(RepopulateOptions::new(mode)),
         None => Err(Failure::Usage(
-            "without artifacts there is nothing to fill in: give another --artifact-mode than none"
+            "without artifacts there is nothing to restore: give another --artifact-mode than none"
                 .into(),
         )),
     }
@@ -134,7 +134,7 @@ pub(crate) fn fill(
     session.answer(&document, |out| {
         writeln!(
             out,
-            "Filled in {}, {} in {seconds:.1} s; {} {} there already, {} {} not asked for in mode {}",
+            "Restored {}, {} in {seconds:.1} s; {} {} already present, {} {} not needed in mode {}",
             plural(done.filled.len(), "artifact"),
             HumanBytes(done.bytes),
             grouped(done.present),
@@ -183,9 +183,9 @@ fn what(done: &Repopulated) -> String {
     let filled = plural(done.filled.len(), "artifact");
     let bytes = HumanBytes(done.bytes);
     match done.replaced.len() as u64 {
-        0 => format!("filled in {filled}, {bytes}"),
+        0 => format!("restored {filled}, {bytes}"),
         replaced => format!(
-            "filled in {filled}, and replaced {} that {} damaged, {bytes}",
+            "restored {filled}, and replaced {} that {} damaged, {bytes}",
             grouped(replaced),
             agree(replaced, "was", "were"),
         ),

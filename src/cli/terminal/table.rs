@@ -13,8 +13,16 @@ const SHORT: usize = 15;
 /// A table.
 pub(crate) struct Table {
     layout: Layout,
-    /// For each column, whether it has a known value.
-    known: Vec<bool>,
+    columns: Vec<Column>,
+}
+
+/// What the fields of a column are, so far.
+#[derive(Clone, Copy, Default)]
+struct Column {
+    /// Whether it has a known value.
+    is_known: bool,
+    /// Whether it has a number. Its title is then aligned to the right, like the numbers.
+    is_numeric: bool,
 }
 
 /// A field of a row.
@@ -64,22 +72,21 @@ impl Table {
         layout.set_header(titles);
         Table {
             layout,
-            known: vec![false; titles.len()],
+            columns: vec![Column::default(); titles.len()],
         }
     }
 
     /// Adds a row.
     pub(crate) fn add(&mut self, fields: impl IntoIterator<Item = Field>) {
-        let mut column = 0;
+        let mut columns = self.columns.iter_mut();
         let cells = fields.into_iter().map(|field| {
-            if !matches!(field, Field::Unknown)
-                && let Some(known) = self.known.get_mut(column)
-            {
-                *known = true;
+            if let Some(column) = columns.next() {
+                column.is_known |= !matches!(field, Field::Unknown);
+                column.is_numeric |=
+                    matches!(field, Field::Number(_) | Field::Count(_) | Field::Bytes(_));
             }
-            column += 1;
             match field {
-                Field::Text(text) => Cell::new(text),
+                Field::Text(text) => Cell::new(text).set_alignment(CellAlignment::Left),
                 Field::Number(number) => right(number.to_string()),
                 Field::Count(count) => right(grouped(count)),
                 Field::Bytes(bytes) => right(human_bytes(bytes)),
@@ -94,9 +101,15 @@ impl Table {
         if self.layout.is_empty() {
             return Ok(());
         }
-        for (column, known) in self.known.iter().enumerate() {
-            if let Some(column) = self.layout.column_mut(column).filter(|_| !known) {
-                column.set_constraint(ColumnConstraint::Hidden);
+        for (index, column) in self.columns.iter().enumerate() {
+            let Some(layout) = self.layout.column_mut(index) else {
+                continue;
+            };
+            if !column.is_known {
+                layout.set_constraint(ColumnConstraint::Hidden);
+            }
+            if column.is_numeric {
+                layout.set_cell_alignment(CellAlignment::Right);
             }
         }
         for line in self.layout.lines() {
@@ -149,7 +162,7 @@ mod tests {
         let text = String::from_utf8(out).unwrap();
         assert_eq!(
             text,
-            "VAT           ITEMS   SIZE\n\
+            "VAT            ITEMS      SIZE\n\
              v1\\u{1b}[31m       7  2.00 KiB\n\
              v2            12,345\n"
         );

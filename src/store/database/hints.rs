@@ -50,7 +50,7 @@ const HINTS: [(&str, &str); 11] = [
     (
         "SQLITE_CORRUPT",
         "The file is damaged. A verification of the store lists the damage. Restore the store from a \
-         backup or by state-sync",
+         backup or with state-sync",
     ),
     (
         "SQLITE_BUSY",

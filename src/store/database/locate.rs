@@ -62,7 +62,7 @@ pub(crate) fn explain(error: Error, directory: &Path) -> Error {
             directory,
             format!(
                 "its {FILE_NAME} is damaged at the beginning, or not a database ({message}). Restore \
-                 it from a backup or by state-sync"
+                 the store from a backup or with state-sync"
             ),
         ),
         other => other,
@@ -75,7 +75,7 @@ pub(crate) fn other_database(directory: &Path, lacking: &str) -> Error {
         directory,
         format!(
             "its {FILE_NAME} is an SQLite database without {lacking}. Name the directory of a \
-             store, or restore this one from a backup or by state-sync"
+             store, or restore the store from a backup or with state-sync"
         ),
     )
 }

@@ -145,6 +145,12 @@ mod tests {
     use crate::store::database::{Database, Location, OpenOptions};
 
     #[test]
+    fn white_space_and_comments_do_not_matter() {
+        let sql = "CREATE TABLE t ( -- it's a table\n  a INTEGER CHECK (a = 1)\n)";
+        assert_eq!(normalize_sql(sql), "createtablet(aintegercheck(a=1))");
+    }
+
+    #[test]
     fn every_missing_column_is_noticed() {
         let mut tried = 0;
         for part in Part::ALL {

@@ -296,7 +296,7 @@ fn rows(connection: &Connection) -> Result<Vec<Row>> {
     Ok(found)
 }
 
-/// The accepted declarations of a store's objects. Opening a store compares with them twice.
+/// The accepted declarations of a store's objects.
 static ACCEPTED: LazyLock<Vec<Declaration>> = LazyLock::new(accepted);
 
 fn accepted() -> Vec<Declaration> {

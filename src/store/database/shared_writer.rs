@@ -129,9 +129,7 @@ impl SharedWriter {
         schema_check::distrust(writer.db.connection()?)?;
         writer.read(monitor, |db| {
             db.check_is_store(directory)?;
-            db.check_tables()?;
-            db.check_columns_of(directory, &Part::ALL)?;
-            db.check_declared()
+            db.check_writable(|db| db.check_columns_of(directory, &Part::ALL))
         })?;
         writer.prepare(monitor).with_store(directory)?;
         Ok(writer)

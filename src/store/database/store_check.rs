@@ -5,7 +5,7 @@ use std::path::Path;
 use super::Database;
 use super::locate::{FILE_NAME, explain, no_store, other_database};
 use super::schema::Part;
-use super::schema_check::{Harm, differences};
+use super::schema_check::{Harm, SchemaDifference, differences};
 use crate::store::error::{Error, Result};
 
 impl Database {
@@ -62,7 +62,7 @@ impl Database {
                 format!(
                     "its {} has tables of another version ({message}), which @agoric/swing-store \
                      cannot open either. Nothing was changed. Restore the store from a more recent \
-                     backup or by state-sync",
+                     backup or with state-sync",
                     FILE_NAME
                 ),
             ),
@@ -70,12 +70,20 @@ impl Database {
         })
     }
 
-    /// Fails if the schema may change or refuse a store's writes.
+    /// Fails if one of a store's tables is a view or has generated columns, or if the schema may
+    /// change or refuse a store's writes. `check_columns` runs before the second check, so its
+    /// error, which may be the reference's, takes precedence.
     ///
     /// # Errors
-    /// [`Error::Schema`]; SQLite's errors.
-    pub(crate) fn check_declared(&self) -> Result<()> {
-        self.refuse(Harm::Writes)
+    /// [`Error::Schema`]; those of `check_columns`; SQLite's errors.
+    pub(crate) fn check_writable(
+        &self,
+        check_columns: impl FnOnce(&Database) -> Result<()>,
+    ) -> Result<()> {
+        let differences = differences(self.connection()?)?;
+        self.refuse(&differences, Harm::Reads)?;
+        check_columns(self)?;
+        self.refuse(&differences, Harm::Writes)
     }
 
     /// Fails if one of a store's tables is a view or has generated columns.
@@ -83,16 +91,15 @@ impl Database {
     /// # Errors
     /// [`Error::Schema`]; SQLite's errors.
     pub(crate) fn check_tables(&self) -> Result<()> {
-        self.refuse(Harm::Reads)
+        self.refuse(&differences(self.connection()?)?, Harm::Reads)
     }
 
-    fn refuse(&self, least: Harm) -> Result<()> {
-        let found = differences(self.connection()?)?;
-        match found.into_iter().find(|found| found.harm >= least) {
+    fn refuse(&self, differences: &[SchemaDifference], least: Harm) -> Result<()> {
+        match differences.iter().find(|found| found.harm >= least) {
             None => Ok(()),
             Some(found) => Err(Error::Schema {
                 file: self.file().map(Path::to_owned),
-                problem: found.message,
+                problem: found.message.clone(),
             }),
         }
     }

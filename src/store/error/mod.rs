@@ -554,8 +554,8 @@ impl Error {
             ),
             Error::Schema { file, problem } => format!(
                 "the schema of {} is not that of a swing-store: {problem}. Nothing was written. \
-                 `swing-store verify` lists all such differences. Restore the store from a backup or by \
-                 state-sync",
+                 `swing-store verify` lists all such differences. Restore the store from a backup or \
+                 with state-sync",
                 match file {
                     Some(file) => file.display().to_string(),
                     None => "the database".into(),

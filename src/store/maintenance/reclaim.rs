@@ -132,9 +132,7 @@ fn open_alone(directory: &Path, monitor: &Monitor) -> Result<Database> {
     let until = Instant::now() + PATIENCE;
     let take = || {
         db.check_is_store(directory)?;
-        db.check_tables()?;
-        db.check_columns_of(directory, &Part::ALL)?;
-        db.check_declared()?;
+        db.check_writable(|db| db.check_columns_of(directory, &Part::ALL))?;
         db.set_unsafe_fast_mode(false)?;
         // Only a write takes the lock in every journal mode.
         db.begin()?;

@@ -157,9 +157,7 @@ impl Store {
     /// As [`Store::open`].
     pub fn initialize(shared: &SharedDatabase, unsafe_fast_mode: Option<bool>) -> Result<()> {
         let db = shared.lock();
-        db.check_tables()?;
-        db.check_columns(&Part::ALL)?;
-        db.check_declared()?;
+        db.check_writable(|db| db.check_columns(&Part::ALL))?;
         if let Some(fast) = unsafe_fast_mode {
             db.set_unsafe_fast_mode(fast)?;
         }

@@ -7,8 +7,8 @@ use crate::store::records::mode::ArtifactMode;
 use crate::store::transfer::incomplete::repopulate_command;
 
 /// The advice when the store has no record of what is right.
-pub(super) const RESTORE: &str = "Only another copy can repair this: restore the store from a \
-                                  backup, by state-sync, or by importing another node's export";
+pub(super) const RESTORE: &str = "No command can repair this: restore the store from a backup, with \
+                                  state-sync, or from another node's export";
 
 /// Commands for one store. In each, `DIR` stands for a directory that the operator supplies.
 pub(super) struct Remedies {
@@ -32,7 +32,7 @@ impl Remedies {
     /// For missing contents.
     pub(super) fn fill(&self) -> String {
         format!(
-            "Fill it in: run `{}`, where DIR is an export or archive of any node that has it",
+            "To restore the content, run `{}`, where DIR is an export or archive of any node that has it",
             repopulate_command(&self.store, self.mode)
         )
     }
@@ -40,7 +40,7 @@ impl Remedies {
     /// For contents that do not match their record.
     pub(super) fn replace(&self) -> String {
         format!(
-            "Replace it: run `{} --replace-damaged`, where DIR is an export or archive of any node \
+            "To replace the content, run `{} --replace-damaged`, where DIR is an export or archive of any node \
              that has it. If the command rejects the artifact, the record is wrong: restore the \
              store",
             repopulate_command(&self.store, self.mode)
@@ -60,9 +60,9 @@ impl Remedies {
     /// For a missing record.
     pub(super) fn add_record(&self) -> String {
         format!(
-            "Add it: with the kernel stopped, run `swing-store import --state-dir {} --export-dir \
+            "To add the record, stop the kernel and run `swing-store import --state-dir {} --export-dir \
              DIR --export-data-mode repair-metadata --artifact-mode none`, where DIR is another \
-             node's export of the same block, and then fill in the contents with repopulate. \
+             node's export of the same block, and then restore the content with repopulate. \
              Without such an export, restore the store",
             self.store
         )

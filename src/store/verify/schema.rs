@@ -7,20 +7,18 @@ use rusqlite::Connection;
 
 use super::check::Check;
 use super::finding::{Finding, FindingKind, StoreTable};
+use super::remedy::RESTORE;
 use crate::store::database::locate::other_database;
-use crate::store::database::schema::{Part, normalize_sql};
+use crate::store::database::schema::Part;
 use crate::store::database::schema_check::{Harm, SchemaDifference};
 use crate::store::database::{Database, schema_check};
 use crate::store::error::Result;
 
-/// The parts of a database's schema that are compared.
+/// The parts of a database's schema that are compared here. [`schema_check`] compares types and
+/// constraints.
 struct Schema {
-    /// The columns of each table, each with its type and its place in the primary key.
-    columns: BTreeMap<String, Vec<(String, String)>>,
-    /// The columns of each unique index, as `table(column, …)`.
-    unique: BTreeSet<String>,
-    /// The SQL of each table, in lower case and without white space.
-    checks: BTreeMap<String, String>,
+    /// The columns of each table.
+    columns: BTreeMap<String, Vec<String>>,
     /// The names of the indexes.
     indexes: BTreeSet<String>,
 }
@@ -30,50 +28,26 @@ impl Schema {
     fn read(connection: &Connection, tables: &[StoreTable]) -> Result<Schema> {
         let mut schema = Schema {
             columns: BTreeMap::new(),
-            unique: BTreeSet::new(),
-            checks: BTreeMap::new(),
             indexes: BTreeSet::new(),
         };
         let mut statement = connection.prepare(
-            "SELECT type, name, coalesce(sql, '') FROM sqlite_schema
-             WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+            "SELECT name FROM sqlite_schema
+             WHERE type = 'index' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
         )?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let text = |column| -> Result<String> {
-                let bytes = row.get_ref(column)?.as_bytes()?;
-                Ok(String::from_utf8_lossy(bytes).into_owned())
-            };
-            let (kind, name) = (text(0)?, text(1)?);
-            if kind == "table" {
-                schema.checks.insert(name.clone(), normalize_sql(&text(2)?));
-            }
-            if kind == "index" {
-                schema.indexes.insert(name);
-            }
+            let name = row.get_ref(0)?.as_bytes()?;
+            schema
+                .indexes
+                .insert(String::from_utf8_lossy(name).into_owned());
         }
         for table in tables.iter().filter_map(|table| table.name()) {
-            let mut statement =
-                connection.prepare("SELECT name, upper(type), pk FROM pragma_table_xinfo(?)")?;
+            let mut statement = connection.prepare("SELECT name FROM pragma_table_xinfo(?)")?;
             let columns = statement
-                .query_map([table], |row| {
-                    let (kind, key): (String, i64) = (row.get(1)?, row.get(2)?);
-                    Ok((row.get(0)?, format!("{kind}, key {key}")))
-                })?
+                .query_map([table], |row| row.get(0))?
                 .collect::<rusqlite::Result<Vec<_>>>()?;
             if !columns.is_empty() {
                 schema.columns.insert(table.to_owned(), columns);
-            }
-            let mut statement = connection.prepare(
-                "SELECT (SELECT group_concat(name, ', ') FROM (
-                   SELECT name FROM pragma_index_info(i.name) ORDER BY seqno))
-                 FROM pragma_index_list(?) i WHERE i.\"unique\" = 1 AND i.partial = 0",
-            )?;
-            let mut rows = statement.query([table])?;
-            while let Some(row) = rows.next()? {
-                let columns: Option<String> = row.get(0)?;
-                let columns = columns.unwrap_or_default();
-                schema.unique.insert(format!("{table}({columns})"));
             }
         }
         Ok(schema)
@@ -157,7 +131,6 @@ fn compare(
         if compare_columns(check, expected, found, (*table, name)) {
             readable.insert(*table);
         }
-        compare_constraints(check, expected, found, (*table, name));
     }
     for difference in differences {
         let of =
@@ -169,10 +142,7 @@ fn compare(
         };
         let table = table.unwrap_or(StoreTable::Database);
         let message = match kind {
-            FindingKind::SchemaAltered => format!(
-                "{}. No command repairs this: restore the store from a backup, or by state-sync",
-                difference.message
-            ),
+            FindingKind::SchemaAltered => format!("{}. {RESTORE}", difference.message),
             _ => difference.message,
         };
         check.add(Finding::new(kind, table, message));
@@ -210,29 +180,19 @@ fn compare_columns(
     };
     let wanted = expected.columns.get(name).map_or(&[][..], Vec::as_slice);
     let mut complete = true;
-    for (column, kind) in wanted {
-        match columns.iter().find(|(other, _)| other == column) {
-            None => {
-                complete = false;
-                missing(
-                    check,
-                    table,
-                    format!(
-                        "the table {name} has no column {column}, so none of its rows were checked. \
-                         Did another version of swing-store create it?"
-                    ),
-                );
-            }
-            Some((_, other)) if other != kind => differs(
-                check,
-                table,
-                format!("the column {column} of {name} is {other}, and should be {kind}"),
+    for column in wanted.iter().filter(|column| !columns.contains(column)) {
+        complete = false;
+        missing(
+            check,
+            table,
+            format!(
+                "the table {name} has no column {column}, so none of its rows were checked. Did \
+                 another version of swing-store create it?"
             ),
-            Some(_) => {}
-        }
+        );
     }
-    for (column, _) in columns {
-        if !wanted.iter().any(|(other, _)| other == column) {
+    for column in columns {
+        if !wanted.contains(column) {
             differs(
                 check,
                 table,
@@ -243,56 +203,4 @@ fn compare_columns(
         }
     }
     complete
-}
-
-/// Checks that a table has the constraints of a new store's table.
-fn compare_constraints(
-    check: &Check<'_>,
-    expected: &Schema,
-    found: &Schema,
-    (table, name): (StoreTable, &str),
-) {
-    if !found.columns.contains_key(name) {
-        return;
-    }
-    for mark in ["check(iscurrent=1)", "check(inuse=1)"] {
-        let has = |schema: &Schema| {
-            let sql = schema.checks.get(name);
-            sql.is_some_and(|sql| sql.contains(mark))
-        };
-        if has(expected) && !has(found) {
-            differs(
-                check,
-                table,
-                format!(
-                    "the table {name} lacks the constraint {mark}, so it may hold values that no \
-                     store has"
-                ),
-            );
-        }
-    }
-    let of_table = format!("{name}(");
-    for index in expected.unique.difference(&found.unique) {
-        if index.starts_with(&of_table) {
-            differs(
-                check,
-                table,
-                format!(
-                    "no constraint makes {index} unique, so the table may hold contradicting \
-                     records"
-                ),
-            );
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn white_space_and_comments_do_not_matter() {
-        let sql = "CREATE TABLE t ( -- it's a table\n  a INTEGER CHECK (a = 1)\n)";
-        assert_eq!(normalize_sql(sql), "createtablet(aintegercheck(a=1))");
-    }
 }

@@ -91,7 +91,7 @@ fn run(input: &[u8]) {
     // The two empty spans are present without items.
     assert!(
         checked <= filled + 2,
-        "{checked} are present, and {filled} were filled in"
+        "{checked} are present, and {filled} were restored"
     );
     for finding in &verified.findings {
         let message = &finding.message;

@@ -133,7 +133,7 @@ pub(crate) fn run(
 
 fn is_there(file: &Path) -> Failure {
     Failure::Usage(format!(
-        "{} is there already: name another file, or give --force to replace it",
+        "{} exists: name another file, or give --force to replace it",
         file.display()
     ))
 }

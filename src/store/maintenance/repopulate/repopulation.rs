@@ -130,7 +130,7 @@ impl Repopulation {
         });
         match outcome {
             Ok((RepopulateOutcome::Filled, bytes)) => {
-                monitor.tell(|| format!("filled in {}", show(&name)));
+                monitor.tell(|| format!("restored {}", show(&name)));
                 let mut report = self.report();
                 report.filled.push(name);
                 report.bytes += bytes;
