@@ -140,8 +140,9 @@ impl Database {
 
     /// Stores the new end position and hash of a current span.
     fn extend_current_span(&self, record: &SpanRecord) -> Result<()> {
-        if !self.is_buffering(&record.vat_id) {
-            return self.update_current_span(&record.vat_id, record.end_pos, &record.hash);
+        let is_buffering = self.is_buffering(&record.vat_id);
+        if !is_buffering {
+            self.update_current_span(&record.vat_id, record.end_pos, &record.hash)?;
         }
         let span = Span {
             start_pos: record.start_pos,
@@ -149,7 +150,8 @@ impl Database {
             hash: record.hash.clone(),
             incarnation: record.incarnation,
         };
-        self.buffer_span(&record.vat_id, &span, true);
+        // Even if SQL has it, since the buffer may have the span as it was.
+        self.buffer_span(&record.vat_id, &span, is_buffering);
         Ok(())
     }
 
