@@ -128,7 +128,8 @@ const makeRanking = () => {
     found.asked += 1;
     found.caught += Number(caught);
   };
-  for (const { file, by, suites = [] } of results.all()) {
+  // With `--again`, tests have changed since.
+  for (const { file, by, suites = [] } of values.again ? [] : results.all()) {
     for (const id of suites) note(file, id, id === by);
   }
   const worth = (file, { id, ms, isOwn }) => {
@@ -138,7 +139,7 @@ const makeRanking = () => {
   /** Those worth asking first, in their order; in a first round only what has ever caught a mutant of the file, or may. */
   const sort = (file, suites, isLast) =>
     suites
-      .filter(({ id }) => isLast || countsOf(file, id).caught > 0 || countsOf(file, id).asked < HOPELESS)
+      .filter(({ id }) => isLast || values.rust || countsOf(file, id).caught > 0 || countsOf(file, id).asked < HOPELESS)
       .sort((a, b) => worth(file, b) - worth(file, a));
   return { note, sort };
 };

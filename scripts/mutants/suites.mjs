@@ -11,7 +11,7 @@ import { TRACE_VARIABLE, VARIABLE } from './switches.mjs';
 const LEFT_OUT = ['docs/', 'external/', 'packaging/', 'parity/comparison-finds-faults', 'api/types'];
 
 /** A test of a Rust program that takes longer than this is asked by itself. */
-const SLOW_MS = 1500;
+const SLOW_MS = 300;
 /** A mutant that takes all memory, or fills the disk, must not take the machine along. */
 const LEAST_FREE_BYTES = 1.5 * 2 ** 30;
 const isNearlyFull = () => {

@@ -5,14 +5,16 @@
 mod model;
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 
 use model::{KEYS, Random, SPAN_KEY, State};
 use swing_store::store::{
-    Bindings, FILE_NAME, Limits, Location, OpenOptions, SharedDatabase, SqlValue, Store,
-    StoreOptions, set_limits,
+    Bindings, CacheSignalReadout, CacheState, FILE_NAME, Limits, Location, OpenOptions,
+    SharedDatabase, SqlValue, Store, StoreOptions, set_limits,
 };
 
 /// The longest sequence.
@@ -63,6 +65,25 @@ fn open(directory: Option<&Path>) -> Store {
     };
     let options = StoreOptions::default();
     Store::open(location, &OpenOptions::default(), false, options).unwrap()
+}
+
+/// Shows the generation of a store's cached values.
+#[derive(Default)]
+struct Generation(AtomicI32);
+
+impl CacheSignalReadout for Generation {
+    fn show(&self, state: CacheState) {
+        self.0.store(state.generation, Ordering::Relaxed);
+    }
+}
+
+fn generation(store: &Store) -> i32 {
+    let shown = Arc::new(Generation::default());
+    let readout: Arc<dyn CacheSignalReadout> = shown.clone();
+    let signal = store.database().lock().signal();
+    signal.add_readout(readout.clone());
+    signal.remove_readout(&readout);
+    shown.0.load(Ordering::Relaxed)
 }
 
 /// A store and its model.
@@ -163,7 +184,16 @@ impl Pair<'_> {
                 let ordinal = random.below(self.savepoints.len());
                 self.savepoints.truncate(ordinal + 1);
                 let (name, state) = self.savepoints.pop().unwrap();
-                self.store.rollback_crank(&name).unwrap();
+                let values = |store: &Store| KEYS.map(|key| store.kv_get(key).unwrap());
+                let before = values(&self.store);
+                let shown = generation(&self.store);
+                let undone = self.store.rollback_crank(&name).unwrap();
+                // A cache drops the keys that the rollback reports, and otherwise everything.
+                let is_known = |key: &[u8]| undone.iter().any(|other| other.as_bytes() == key);
+                let is_valid = shown == generation(&self.store);
+                for ((key, old), new) in KEYS.iter().zip(before).zip(values(&self.store)) {
+                    assert!(!is_valid || old == new || is_known(key), "{what}, {key:?}");
+                }
                 self.now = state;
             }
             _ => {

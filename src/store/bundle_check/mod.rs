@@ -36,7 +36,7 @@ mod policy;
 mod record;
 mod specifier;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod zip;
 
 use crate::store::encoding::quote;

@@ -101,6 +101,16 @@ fn lengths(fields: &[&Vec<u8>], bytes: &mut Vec<u8>) {
     }
 }
 
+/// A valid archive, and the ID of its bundle.
+pub(crate) fn archive() -> (String, Vec<u8>) {
+    let map = map_of(r#"{"./i.js":{"location":"i.js","parser":"text"}}"#);
+    let members = [
+        Member::new("compartment-map.json", &map),
+        Member::new("a/i.js", "a text"),
+    ];
+    (id_of(&map), zip(&members))
+}
+
 /// The ID of the bundle with this compartment map.
 pub(super) fn id_of(map: &str) -> String {
     format!("b1-{}", sha512(map.as_bytes()))

@@ -392,7 +392,9 @@ fn delete_items(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::database::locate::file_in_directory;
     use crate::store::database::{Location, OpenOptions};
+    use crate::store::gzip::Compressor;
     use crate::store::substores::{Store, StoreOptions};
 
     fn span(vat_id: &str, start_pos: i64, first_row: i64) -> OldSpan {
@@ -506,6 +508,46 @@ mod tests {
         let step = delete_some(&mut db, &spans, None, 100, 100, in_time()).unwrap();
         assert_eq!((step.spans, step.items), (1, 0));
         assert_eq!(db.count_items(b"v1", 0, 10).unwrap(), 10);
+    }
+
+    #[test]
+    fn only_snapshots_that_still_have_contents_count() {
+        let directory = tempfile::tempdir().unwrap();
+        let location = Location::File(file_in_directory(directory.path()));
+        let options = (OpenOptions::default(), StoreOptions::default());
+        let mut store = Store::open(location, &options.0, false, options.1).unwrap();
+        for snap_pos in [1, 2] {
+            let image = Compressor::default().finish().unwrap();
+            store.save_snapshot(b"v1", snap_pos, &image).unwrap();
+        }
+        store.commit().unwrap();
+        store.close().unwrap();
+        let monitor = Monitor::default();
+        let keep = ArtifactMode::Debug;
+        let mut pruning = Pruning {
+            writer: SharedWriter::open(directory.path(), &monitor).unwrap(),
+            options: &PruneOptions {
+                keep_transcripts: keep,
+                keep_snapshots: keep,
+                budget: 1,
+                limit: None,
+                dry_run: false,
+            },
+            monitor: &monitor,
+            pruned: &mut Pruned::default(),
+        };
+        // The first was pruned when the second was saved, which is in use.
+        let found = [1, 2].map(|snap_pos| OldSnapshot {
+            vat_id: b"v1".to_vec(),
+            snap_pos,
+            bytes: 7,
+        });
+        pruning.snapshots(&found).unwrap();
+        assert_eq!(
+            (pruning.pruned.snapshots, pruning.pruned.snapshot_bytes),
+            (0, 0)
+        );
+        assert_eq!(monitor.progress().done, 2);
     }
 
     #[test]

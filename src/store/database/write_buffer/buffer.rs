@@ -54,8 +54,8 @@ pub(super) enum ExternalCommits {
 pub(crate) struct Buffer {
     /// Whether writes are buffered.
     pub(super) is_on: bool,
-    /// Whether a transaction is open according to our own calls. SQLite ends a transaction by
-    /// itself on certain failures.
+    /// Whether buffering is enabled and a transaction is open according to our own calls. SQLite
+    /// ends a transaction by itself on certain failures.
     pub(super) in_transaction: bool,
     /// Whether entries may be written later: the transaction holds the write lock, and the tables
     /// are plain. A transaction that a tool began may not have the lock yet, and may fail to get

@@ -22,6 +22,8 @@ mod external_commits;
 mod pending_exports;
 mod plain_tables;
 mod savepoints;
+#[cfg(test)]
+mod tests;
 pub(crate) mod undo_map;
 
 use std::sync::Arc;
@@ -33,7 +35,6 @@ use super::sql_text::SqlText;
 use super::wal_version::WalVersion;
 use super::{Database, Trust};
 use crate::store::error::{Error, Result};
-use crate::store::records::names::RECORD_PREFIX;
 use crate::store::records::span::Span;
 use crate::store::tasks::limits::limits;
 use buffer::{BufferedSpan, ExternalCommits};
@@ -58,12 +59,8 @@ impl Database {
 
     /// Whether a write of a vat's current span is buffered now. It requires an open transaction.
     pub(crate) fn is_buffering(&self, vat_id: &[u8]) -> bool {
-        let buffer = self.buffer.borrow();
-        let can_defer = buffer.is_on && buffer.in_transaction;
-        drop(buffer);
-        // The span's record contains the vat's ID, up to six times as long when escaped, and a
-        // hash.
-        can_defer && plain_tables::fits(6 * vat_id.len() + 400) && self.has_plain_tables()
+        let can_defer = self.buffer.borrow().in_transaction;
+        can_defer && plain_tables::span_fits(vat_id.len()) && self.has_plain_tables()
     }
 
     /// Whether an entry, and its change of the export data, can be written later because SQLite
@@ -71,11 +68,10 @@ impl Database {
     pub(crate) fn can_defer(&self, key: &[u8], value: Option<&Arc<[u8]>>) -> bool {
         let bytes = key.len() + value.map_or(0, |value| value.len());
         let buffer = self.buffer.borrow();
-        buffer.is_on
-            && buffer.in_transaction
+        buffer.in_transaction
             && buffer.may_defer
             && bytes <= buffer.kv_limit
-            && plain_tables::fits(bytes + RECORD_PREFIX.len())
+            && plain_tables::entry_fits(bytes)
     }
 
     /// Sets or deletes a key. If that fails, nothing has changed.
@@ -119,7 +115,7 @@ impl Database {
     /// span.
     pub(crate) fn buffer_span(&self, vat_id: &[u8], span: &Span, is_dirty: bool) {
         let mut buffer = self.buffer.borrow_mut();
-        if buffer.is_on && buffer.in_transaction {
+        if buffer.in_transaction {
             let span = span.clone();
             buffer.spans.set(vat_id, BufferedSpan { span, is_dirty });
         }
@@ -336,163 +332,6 @@ impl Database {
                 self.trust.set(Trust::Torn);
             }
             self.transaction_lost();
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::buffer::{PENDING_SHARE, Written};
-    use super::undo_map::UndoMap;
-    use crate::store::substores::{Store, StoreOptions};
-
-    fn changes(store: &Store) -> i64 {
-        let db = store.database().lock();
-        db.peek_value("SELECT total_changes()", [])
-            .unwrap()
-            .unwrap_or(0)
-    }
-
-    fn value(store: &Store, key: &[u8]) -> Option<Vec<u8>> {
-        store.kv_get(key).unwrap()
-    }
-
-    #[test]
-    fn a_crank_that_keeps_adding_keys_uses_bounded_memory() {
-        let mut store = Store::in_memory(StoreOptions::default()).unwrap();
-        store.kernel_set(b"first", b"before").unwrap();
-        store.start_crank().unwrap();
-        store.establish_crank_savepoint(b"s").unwrap();
-        store.kernel_set(b"first", b"after").unwrap();
-        let key = |n: u32| format!("k{n}").into_bytes();
-        for n in 0..60_000 {
-            store.kernel_set(&key(n), b"v").unwrap();
-            let db = store.database().lock();
-            let buffer = db.buffer.borrow();
-            let bytes = buffer.kv.bytes() + buffer.kv.undo_bytes();
-            assert!(bytes < 3 * buffer.kv_limit, "{bytes} bytes");
-            let bytes = buffer.pending.bytes() + buffer.pending.undo_bytes();
-            assert!(
-                bytes < (PENDING_SHARE + 1) * buffer.kv_limit,
-                "{bytes} bytes"
-            );
-        }
-        let generation = store.database().lock().signal.generation();
-        let reported = store.rollback_crank(b"s").unwrap();
-        assert!(reported.is_empty());
-        assert_ne!(store.database().lock().signal.generation(), generation);
-        assert_eq!(value(&store, b"first").unwrap(), b"before");
-        assert_eq!(value(&store, &key(0)), None);
-        assert_eq!(value(&store, &key(59_999)), None);
-        let exports = store.end_crank().unwrap().changes;
-        assert_eq!(exports.len(), 1);
-        assert_eq!(exports[0].0, b"kv.first");
-    }
-
-    #[test]
-    fn large_values_are_not_all_held() {
-        let mut store = Store::in_memory(StoreOptions::default()).unwrap();
-        store.begin().unwrap();
-        let limit = store.database().lock().buffer.borrow().kv_limit;
-        let held = |entries: &UndoMap<Written>| -> usize {
-            let values = entries.iter().map(|(_, value)| value.as_deref());
-            values.map(|value| value.map_or(0, <[u8]>::len)).sum()
-        };
-        for n in 0..50 {
-            let value = vec![b'x'; limit / 4];
-            store
-                .kernel_set(format!("k{n}").as_bytes(), &value)
-                .unwrap();
-            let db = store.database().lock();
-            let buffer = db.buffer.borrow();
-            let [kv, pending] = [&buffer.kv, &buffer.pending].map(held);
-            assert!(kv < 2 * limit, "{kv} bytes");
-            assert!(pending < (PENDING_SHARE + 1) * limit, "{pending} bytes");
-        }
-    }
-
-    #[test]
-    fn looking_for_the_next_key_writes_only_past_many_deleted_ones() {
-        let mut store = Store::in_memory(StoreOptions::default()).unwrap();
-        let key = |n: u32| format!("{n:03}").into_bytes();
-        for n in 0..200 {
-            store.kv_set(&key(n), b"v").unwrap();
-        }
-        store.commit().unwrap();
-        store.kv_set(b"050x", b"v").unwrap();
-        store.kv_delete(&key(52)).unwrap();
-        let before = changes(&store);
-        let next = |store: &Store, key: &[u8]| store.kv_get_next_key(key).unwrap();
-        assert_eq!(next(&store, b"050").unwrap(), b"050x");
-        assert_eq!(next(&store, b"050x").unwrap(), b"051");
-        assert_eq!(next(&store, b"051").unwrap(), b"053");
-        for n in 100..164 {
-            store.kv_delete(&key(n)).unwrap();
-        }
-        assert_eq!(next(&store, b"099"), Some(key(164)));
-        assert_eq!(changes(&store), before);
-        store.kv_delete(&key(164)).unwrap();
-        assert_eq!(next(&store, b"099"), Some(key(165)));
-        assert!(changes(&store) > before);
-    }
-
-    #[test]
-    fn cranks_that_are_rolled_back_do_not_rewrite_the_block() {
-        const KEYS: i64 = 3000;
-        let mut store = Store::in_memory(StoreOptions::default()).unwrap();
-        store.commit().unwrap();
-        for n in 0..KEYS {
-            store
-                .host_set(format!("host.{n}").as_bytes(), b"v")
-                .unwrap();
-        }
-        let before = changes(&store);
-        for crank in 0..20 {
-            store.start_crank().unwrap();
-            store.establish_crank_savepoint(b"s").unwrap();
-            // Creates the savepoint in SQL before the entries are written.
-            store.database().lock().create_savepoints().unwrap();
-            store
-                .init_transcript(format!("v{crank}").as_bytes())
-                .unwrap();
-            store.rollback_crank(b"s").unwrap();
-            store.end_crank().unwrap();
-            store.finish_crank();
-        }
-        let written = changes(&store) - before;
-        assert!(written < 3 * KEYS, "{written} rows");
-        assert_eq!(value(&store, b"host.7").unwrap(), b"v");
-        store.commit().unwrap();
-        assert_eq!(store.kv_dump().unwrap().len() as i64, KEYS);
-    }
-
-    #[test]
-    fn overwriting_does_not_fill_the_buffer() {
-        let mut store = Store::in_memory(StoreOptions::default()).unwrap();
-        store.commit().unwrap();
-        store.begin().unwrap();
-        let before = changes(&store);
-        for n in 0..50_000 {
-            let value = format!("{n} {}", "x".repeat(100));
-            store.host_set(b"host.key", value.as_bytes()).unwrap();
-        }
-        assert_eq!(changes(&store), before);
-    }
-
-    #[test]
-    fn a_rollback_reports_few_keys_and_invalidates_everything_for_many() {
-        for (keys, reports) in [(10, true), (5000, false)] {
-            let mut store = Store::in_memory(StoreOptions::default()).unwrap();
-            store.start_crank().unwrap();
-            store.establish_crank_savepoint(b"s").unwrap();
-            for n in 0..keys {
-                store.kernel_set(format!("k{n}").as_bytes(), b"v").unwrap();
-            }
-            let generation = store.database().lock().signal.generation();
-            let reported = store.rollback_crank(b"s").unwrap();
-            assert_eq!(reported.len(), if reports { keys } else { 0 });
-            let is_invalidated = store.database().lock().signal.generation() != generation;
-            assert_eq!(is_invalidated, !reports);
         }
     }
 }

@@ -8,6 +8,7 @@
 use crate::store::database::Database;
 use crate::store::database::schema::{Part, normalize_sql};
 use crate::store::error::Result;
+use crate::store::records::names::RECORD_PREFIX;
 use crate::store::tasks::limits::value_bytes;
 
 /// The buffered tables.
@@ -19,6 +20,18 @@ const ROW_BYTES: usize = 64;
 /// Whether a row of this many bytes is short enough for SQLite.
 pub(super) fn fits(bytes: usize) -> bool {
     bytes.saturating_add(ROW_BYTES) <= value_bytes()
+}
+
+/// Whether an entry whose key and value have this many bytes, and its change of the export data, are
+/// short enough.
+pub(super) fn entry_fits(bytes: usize) -> bool {
+    fits(bytes.saturating_add(RECORD_PREFIX.len()))
+}
+
+/// Whether the span of a vat whose ID has this many bytes, and its change of the export data, are
+/// short enough. The record contains the ID, up to six times as long when escaped, and a hash.
+pub(super) fn span_fits(vat_id_bytes: usize) -> bool {
+    fits(vat_id_bytes.saturating_mul(6).saturating_add(400))
 }
 
 impl Database {
@@ -50,5 +63,22 @@ impl Database {
             let is_ours = TABLES.iter().any(|name| name.eq_ignore_ascii_case(table));
             kind != "trigger" && (!is_ours || own.contains(&(normalize_sql(sql) + ";")))
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_fit_up_to_the_length_of_a_value() {
+        let most = value_bytes() - ROW_BYTES;
+        assert!(fits(0) && fits(most));
+        assert!(!fits(most + 1) && !fits(usize::MAX));
+        assert!(entry_fits(most - 3) && !entry_fits(most - 2));
+        assert!(!entry_fits(usize::MAX));
+        let longest_id = (most - 400) / 6;
+        assert!(span_fits(longest_id) && !span_fits(longest_id + 1));
+        assert!(!span_fits(usize::MAX));
     }
 }

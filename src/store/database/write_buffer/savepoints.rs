@@ -31,7 +31,7 @@ impl Database {
         let buffer = self.buffer.borrow();
         let is_large = buffer.kv.undo_bytes() > buffer.kv_limit
             || buffer.pending.undo_bytes() > buffer.kv_limit.saturating_mul(PENDING_SHARE);
-        let flushes = buffer.is_on && (buffer.flushes_before_mark || is_large);
+        let flushes = buffer.flushes_before_mark || is_large;
         drop(buffer);
         if flushes {
             self.flush()?;

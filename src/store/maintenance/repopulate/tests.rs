@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::target::{ArtifactState, Target, find};
 use super::*;
+use crate::store::bundle_check::testing;
 use crate::store::database::locate::file_in_directory;
 use crate::store::database::{Location, OpenOptions};
 use crate::store::encoding::hash::Sha256;
@@ -449,6 +450,36 @@ fn damaged_contents_of_each_kind_are_replaced() {
     }
     let report = work.finish(&Monitor::default()).unwrap();
     assert_eq!((report.present, report.replaced.len()), (7, 0));
+}
+
+#[test]
+fn an_archive_that_became_text_is_replaced() {
+    let base = Base::new();
+    let (id, contents) = testing::archive();
+    let name = format!("bundle.{id}");
+    let mut store = open(base.directory.path());
+    store
+        .import_bundle_record(name.as_bytes(), id.as_bytes())
+        .unwrap();
+    let archive = BundleContents::Archive(contents.clone());
+    store.populate_bundle(id.as_bytes(), &archive).unwrap();
+    store.commit().unwrap();
+    store.close().unwrap();
+    let before = base.dump();
+    for damage in [
+        "UPDATE bundles SET bundle = CAST(bundle AS TEXT) WHERE bundleID GLOB 'b1-*'",
+        "UPDATE bundles SET bundle = x'00' WHERE bundleID GLOB 'b1-*'",
+        "SELECT 1",
+    ] {
+        base.sql(damage);
+        let is_damaged = base.dump() != before;
+        let work = base.begin(replacing());
+        pass(&work, &name, &contents).unwrap();
+        let report = work.finish(&Monitor::default()).unwrap();
+        assert_eq!(report.replaced.len(), usize::from(is_damaged), "{damage}");
+        assert_eq!(report.present, u64::from(!is_damaged), "{damage}");
+        assert_eq!(base.dump(), before, "{damage}");
+    }
 }
 
 #[test]
