@@ -168,6 +168,16 @@ export function subStores(db: Database) {
 export const powers: Omit<ArchivePowers, 'tmp'> = { fs: { mkdirSync, createWriteStream, renameSync }, path };
 export const memoryStore = (serialized: Buffer): SwingStore => initSwingStore(null, { serialized });
 
+/** A compressed export that shares files with the previous one. */
+export const backUp = async (from: string, previous: string, to: string): Promise<number> => {
+  const { bytes, reused } = await exportSwingStoreToDirectory(from, to, {
+    compress: true,
+    reuse: previous,
+    verifyReused: true,
+  });
+  return bytes - (reused?.bytes ?? 0);
+};
+
 /** An export as a directory, and back. */
 export const passOn = async (from: string, by: string, to: string, signal: AbortSignal): Promise<number> => {
   const { artifacts } = await exportSwingStoreToDirectory(from, by, {

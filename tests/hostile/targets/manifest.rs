@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use swing_store::store::directory::{
-    ImportOptions, MANIFEST_NAME, RepairOptions, import_from_directory, repair_metadata,
+    ExportOptions, ImportOptions, MANIFEST_NAME, RepairOptions, export_to_directory,
+    import_from_directory, repair_metadata,
 };
 use swing_store::store::repopulate::{RepopulateOptions, repopulate_from_directory};
 use swing_store::store::{ArtifactMode, History, Monitor, diff_stores};
@@ -48,6 +49,9 @@ pub const TARGET: Target = Target {
         b"[",
         b"]",
         b",",
+        b"\"compressed\": true,",
+        b"\"compressed\": false,",
+        b".gz",
         b"\"artifacts\"",
         b"\"blockHeight\"",
         b"C:",
@@ -78,6 +82,18 @@ fn seeds() -> Vec<Vec<u8>> {
             .iter()
             .map(|name| manifest.replace("export-data.jsonl", name).into_bytes()),
     );
+    let compressed = "\"compressed\": true,\n  \"artifacts\"";
+    seeds.push(manifest.replace("\"artifacts\"", compressed).into_bytes());
+    seeds.push(file(&format!("{span}.gz")).into_bytes());
+    // Each of two artifacts has the other one's file.
+    let (other, _) = scene().first_of("snapshot.");
+    let line = |name: &str| format!("      \"{name}\"\n    ]");
+    let swapped = manifest
+        .replace(&line(span), "FILE")
+        .replace(&line(other), &line(span))
+        .replace("FILE", &line(other));
+    assert_ne!(swapped, manifest, "the files were not found");
+    seeds.push(swapped.into_bytes());
     seeds.push(manifest.into_bytes());
     seeds
 }
@@ -97,6 +113,9 @@ impl Trap {
         fs::create_dir(export.join("folder")).expect("a folder");
         fs::write(base.path().join("secret"), "[\"kv.secret\",\"told\"]\n")
             .expect("a file outside");
+        let (span, bytes) = scene().first_of("transcript.v1.");
+        fs::write(export.join(format!("{span}.gz")), bytes).expect("a file that is not gzip");
+        scene().put_store(&base.path().join("source"));
         #[cfg(target_os = "linux")]
         {
             use rustix::fs::{CWD, FileType, Mode, mknodat};
@@ -150,12 +169,35 @@ fn run(manifest: &[u8]) {
             &monitor,
         ));
         allowed(diff_stores(&export, &other, &Default::default(), &monitor));
+        reuse(&export, &path("source"), &path("reused"));
         assert_eq!(
             names(trap.base.path()).len(),
-            4,
+            5,
             "something was made outside"
         );
     });
+}
+
+/// Exports the store `source`, and reuses files of the export. Asserts that the new export has the
+/// artifacts of the store, whatever the manifest says.
+fn reuse(export: &Path, source: &Path, to: &Path) {
+    let options = ExportOptions {
+        mode: Some(ArtifactMode::Debug),
+        with_data: true,
+        reuse: Some(export.to_owned()),
+        verify_reused: true,
+        ..ExportOptions::default()
+    };
+    let exported = export_to_directory(source, to, &options, &Monitor::default());
+    if allowed(exported).is_none() {
+        assert!(!to.exists(), "a failed export left something");
+        return;
+    }
+    for (name, expected) in &scene().export {
+        let found = fs::read(to.join(name)).expect("a file of the export");
+        assert!(found == *expected, "{name} differs");
+    }
+    fs::remove_dir_all(to).expect("an export to be removed");
 }
 
 fn names(directory: &Path) -> Vec<String> {
