@@ -52,7 +52,7 @@ pub use fs::atomic_file::AtomicFile;
 pub use fs::open_files::Unused;
 pub use gzip::{Compressed, Compressor, Decompressor};
 pub use history::History;
-pub use maintenance::{prune, reclaim, repopulate};
+pub use maintenance::{compact, expand, prune, reclaim, repopulate};
 pub use records::change::{ExportChange, Exports};
 pub use records::item_batch::ItemBatch;
 pub use records::mode::ArtifactMode;

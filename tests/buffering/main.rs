@@ -26,6 +26,7 @@ const TINY: Limits = Limits {
     kv_cache_bytes: 120,
     kv_buffer_bytes: 400,
     item_batch_bytes: 40,
+    frame_bytes: 100,
     record_batch_bytes: 50,
     chunk_bytes: 7,
     gzip_block_bytes: 600,

@@ -1,48 +1,193 @@
-//! Reads transcript items for span readers.
+//! Reads transcript items, wherever they are: rows of `transcriptItems`, and compressed frames.
 
-use rusqlite::{Connection, params};
+use std::cmp::Ordering;
+use std::ops::Range;
 
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row, params};
+
+use super::compressed_items::frames;
+use super::compressed_items::frames::FramePlace;
 use super::sql_text::SqlText;
-use crate::store::error::Result;
+use crate::store::error::{Error, Result};
 
 /// A database that span readers read items from.
 pub(crate) trait ItemSource {
     /// Passes the items of a vat from `start_pos` to `end_pos` (exclusive) to `take`, in order,
-    /// until it returns false. Returns whether all were passed.
+    /// until it returns false. Returns whether all were passed. `take` also receives whether more
+    /// items of the same frame follow, which are in memory already.
     ///
     /// # Errors
-    /// SQLite's errors.
+    /// [`Error::BadFrame`]; SQLite's errors.
     fn read_items(
         &self,
         vat_id: &[u8],
         start_pos: i64,
         end_pos: i64,
-        take: &mut dyn FnMut(i64, &[u8]) -> bool,
+        take: &mut dyn FnMut(i64, &[u8], bool) -> bool,
     ) -> Result<bool>;
+}
+
+/// An item of a transcript, as it is stored.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StoredItem<'a> {
+    pub(crate) position: ValueRef<'a>,
+    pub(crate) item: ValueRef<'a>,
+    pub(crate) incarnation: ValueRef<'a>,
+    /// For an item of a frame, the number of items of the frame after this one.
+    pub(crate) left_in_frame: Option<usize>,
+}
+
+impl StoredItem<'_> {
+    /// Whether it is more efficient to continue than to stop at this item.
+    pub(crate) fn is_within_frame(&self) -> bool {
+        self.left_in_frame.is_some_and(|left| left > 0)
+    }
+}
+
+/// Receives items.
+pub(crate) trait ItemVisitor {
+    /// Receives the next item, and returns whether to continue.
+    ///
+    /// # Errors
+    /// Any error ends the visit.
+    fn visit(&mut self, item: StoredItem<'_>) -> Result<bool>;
+
+    /// Called instead for a frame that cannot be read.
+    ///
+    /// # Errors
+    /// The error, unless the visit can continue without these items.
+    fn skip_frame(&mut self, place: &FramePlace, error: Error) -> Result<()> {
+        let _ = place;
+        Err(error)
+    }
+}
+
+impl<F: FnMut(StoredItem<'_>) -> Result<bool>> ItemVisitor for F {
+    fn visit(&mut self, item: StoredItem<'_>) -> Result<bool> {
+        self(item)
+    }
+}
+
+/// How a row's position compares with a position.
+fn compare(position: ValueRef<'_>, other: i64) -> Ordering {
+    match position {
+        ValueRef::Integer(position) => position.cmp(&other),
+        ValueRef::Real(position) => position
+            .partial_cmp(&(other as f64))
+            .unwrap_or(Ordering::Less),
+        // Sorts before numbers; text and blobs sort after them.
+        ValueRef::Null => Ordering::Less,
+        ValueRef::Text(_) | ValueRef::Blob(_) => Ordering::Greater,
+    }
+}
+
+/// Passes the items from `range.start` to `range.end` (exclusive) to `visitor`, in order, until
+/// it returns false. Returns whether all were passed.
+///
+/// # Errors
+/// Those of the visitor; [`Error::BadFrame`]; SQLite's errors.
+pub(crate) fn visit_items(
+    connection: &Connection,
+    vat_id: &[u8],
+    range: Range<i64>,
+    visitor: &mut impl ItemVisitor,
+) -> Result<bool> {
+    let frames = frames::find(connection, vat_id, range.clone())?;
+    let mut statement = connection.prepare_cached(
+        "SELECT position, item, incarnation FROM transcriptItems
+         WHERE vatID = ? AND position >= ? AND position < ? ORDER BY position",
+    )?;
+    let mut rows = statement.query(params![SqlText(vat_id), range.start, range.end])?;
+    let mut row = rows.next()?;
+    let mut next = range.start;
+    for place in &frames {
+        let (from, to) = (place.start_pos.max(next), place.end_pos.min(range.end));
+        if from >= to {
+            continue;
+        }
+        next = to;
+        let mut frame = None;
+        let mut position = from;
+        loop {
+            // Rows up to the next position of the frame.
+            while let Some(found) = row {
+                let order = compare(found.get_ref(0)?, position);
+                if order == Ordering::Greater || position >= to {
+                    break;
+                }
+                if !visitor.visit(row_item(found)?)? {
+                    return Ok(false);
+                }
+                row = rows.next()?;
+                if order == Ordering::Equal {
+                    position += 1;
+                }
+            }
+            if position >= to {
+                break;
+            }
+            if frame.is_none() {
+                match frames::read(connection, vat_id, place) {
+                    Ok(read) => frame = Some(read),
+                    Err(error @ Error::BadFrame { .. }) => {
+                        visitor.skip_frame(place, error)?;
+                        break;
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            let Some(frame) = &frame else { break };
+            let index = usize::try_from(position.abs_diff(place.start_pos)).unwrap_or(0);
+            let item = StoredItem {
+                position: ValueRef::Integer(position),
+                item: ValueRef::Text(frame.item(index).unwrap_or_default()),
+                incarnation: place.incarnation.map_or(ValueRef::Null, ValueRef::Integer),
+                left_in_frame: Some(frame.len().saturating_sub(index + 1)),
+            };
+            if !visitor.visit(item)? {
+                return Ok(false);
+            }
+            position += 1;
+        }
+    }
+    while let Some(found) = row {
+        if !visitor.visit(row_item(found)?)? {
+            return Ok(false);
+        }
+        row = rows.next()?;
+    }
+    Ok(true)
 }
 
 /// Like [`ItemSource::read_items`], from a connection.
 ///
 /// # Errors
-/// SQLite's errors.
+/// [`Error::BadFrame`]; SQLite's errors.
 pub(crate) fn read_items(
     connection: &Connection,
     vat_id: &[u8],
-    start_pos: i64,
-    end_pos: i64,
-    take: &mut dyn FnMut(i64, &[u8]) -> bool,
+    range: Range<i64>,
+    take: &mut dyn FnMut(i64, &[u8], bool) -> bool,
 ) -> Result<bool> {
-    let mut statement = connection.prepare_cached(
-        "SELECT position, item FROM transcriptItems
-         WHERE vatID = ? AND ? <= position AND position < ?
-         ORDER BY position",
-    )?;
-    let mut rows = statement.query(params![SqlText(vat_id), start_pos, end_pos])?;
-    while let Some(row) = rows.next()? {
-        let position = row.get(0)?;
-        if !take(position, row.get_ref(1)?.as_bytes()?) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    visit_items(connection, vat_id, range, &mut |item: StoredItem<'_>| {
+        let ValueRef::Integer(position) = item.position else {
+            let found = item.position.data_type();
+            return Err(rusqlite::Error::InvalidColumnType(0, "position".into(), found).into());
+        };
+        Ok(take(
+            position,
+            item.item.as_bytes()?,
+            item.is_within_frame(),
+        ))
+    })
+}
+
+fn row_item<'a>(row: &'a Row<'_>) -> Result<StoredItem<'a>> {
+    Ok(StoredItem {
+        position: row.get_ref(0)?,
+        item: row.get_ref(1)?,
+        incarnation: row.get_ref(2)?,
+        left_in_frame: None,
+    })
 }

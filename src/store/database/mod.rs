@@ -15,6 +15,9 @@
 //! | `write_buffer/external_commits.rs` | noticing commits of other connections |
 //! | `write_buffer/plain_tables.rs` | whether SQLite can refuse a buffered row |
 //! | `next_key.rs` | the next key of the `kvStore` table |
+//! | `transcript_items.rs` | reading and deleting transcript items |
+//! | `compressed_items/mod.rs` | storing and expanding compressed items |
+//! | `compressed_items/compaction.rs` | compressing items |
 //! | `open_readers.rs` | saving items for open span readers, and views for them |
 //! | `store_check.rs` | checks of tables, columns and declarations |
 //! | `staging.rs` | moving the file of an import into place |
@@ -25,6 +28,7 @@
 //! `write_buffer/buffer.rs`, `reader_state.rs`, `span_view.rs` and `saved_items.rs`.
 
 pub(crate) mod cache_signal;
+pub(crate) mod compressed_items;
 pub(crate) mod connection;
 pub(crate) mod hints;
 pub(crate) mod item_changes;
@@ -47,6 +51,7 @@ pub(crate) mod store_check;
 pub(crate) mod swap_file;
 pub(crate) mod tool_sql;
 pub(crate) mod tool_statement;
+pub(crate) mod transcript_items;
 pub(crate) mod wal_version;
 pub(crate) mod write_buffer;
 

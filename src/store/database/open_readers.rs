@@ -24,9 +24,9 @@ impl ItemSource for Database {
         vat_id: &[u8],
         start_pos: i64,
         end_pos: i64,
-        take: &mut dyn FnMut(i64, &[u8]) -> bool,
+        take: &mut dyn FnMut(i64, &[u8], bool) -> bool,
     ) -> Result<bool> {
-        item_source::read_items(self.connection()?, vat_id, start_pos, end_pos, take)
+        item_source::read_items(self.connection()?, vat_id, start_pos..end_pos, take)
             .inspect_err(|error| self.notice_failure(error))
     }
 }

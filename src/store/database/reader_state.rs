@@ -85,17 +85,23 @@ impl ReaderState {
             let (vat_id, start_pos) = (&self.vat_id, self.next_pos);
             let (fetched, found, next_pos) =
                 (&mut self.fetched, &mut self.found, &mut self.next_pos);
-            let mut take = |position: i64, item: &[u8]| {
+            let mut take = |position: i64, item: &[u8], is_within_frame: bool| {
                 bytes += item.len() + ITEM_BYTES;
                 fetched.add(position, item);
                 *found += 1;
                 *next_pos = position.saturating_add(1);
-                bytes <= limit
+                // The rest of a frame would have to be decompressed again.
+                bytes <= limit || is_within_frame
             };
             let saved = self.saved.first();
             let (end_pos, has_all) = match saved.filter(|saved| saved.start_pos <= start_pos) {
                 Some(saved) => {
-                    let has_all = saved.range.read(start_pos, saved.end_pos, take)?;
+                    let has_all =
+                        saved
+                            .range
+                            .read(start_pos, saved.end_pos, |position, item| {
+                                take(position, item, false)
+                            })?;
                     (saved.end_pos, has_all)
                 }
                 None => {
@@ -243,7 +249,7 @@ impl<'a> Saving<'a> {
         let items = self.items.get()?;
         let copied = SavedRange::new(&items, |add| {
             let mut outcome = Ok(());
-            let mut take = |position: i64, item: &[u8]| {
+            let mut take = |position: i64, item: &[u8], _: bool| {
                 outcome = add(position, item);
                 outcome.is_ok()
             };

@@ -1,4 +1,5 @@
-//! The file format: six tables and an index, declared as in the reference.
+//! The file format: six tables and an index, declared as in the reference, and a seventh table in
+//! stores with compressed history.
 //!
 //! There are two versions of the `snapshots` table. The older one has the extra constraint
 //! `CHECK(compressedSnapshot is not null or inUse is null)`. Tables are created only if they do not
@@ -13,6 +14,20 @@
 /// The extra constraint of the older `snapshots` table.
 pub(crate) const OLDER_SNAPSHOTS_CONSTRAINT: &str =
     "CHECK(compressedSnapshot is not null or inUse is null)";
+
+/// The table of compressed items, which the reference does not have. It is created when something is
+/// compressed first. All columns except the last two are in its key, so queries about frames read
+/// only the index.
+pub(crate) const COMPRESSED_ITEMS: &str = "CREATE TABLE IF NOT EXISTS compressedItems (
+   vatID TEXT,
+   startPos INTEGER, -- the first position of the frame
+   endPos INTEGER, -- the end position, exclusive
+   spanStart INTEGER, -- the first position of its span
+   spanHash BLOB, -- the hash of its span, 32 bytes
+   itemBytes INTEGER, -- the size of its items
+   frame BLOB, -- the items, compressed
+   PRIMARY KEY (vatID, startPos, endPos, spanStart, spanHash)
+ )";
 
 /// The part of the schema that belongs to a sub-store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

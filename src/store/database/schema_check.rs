@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
-use super::schema::{OLDER_SNAPSHOTS_CONSTRAINT, Part};
+use super::schema::{COMPRESSED_ITEMS, OLDER_SNAPSHOTS_CONSTRAINT, Part};
 use crate::store::error::{Result, show};
 
 /// Maximum length of the SQL of an object that is compared, in bytes. A store's own SQL is far
@@ -43,13 +43,14 @@ pub(crate) struct SchemaDifference {
 }
 
 /// The tables of a store. SQLite ignores the case of names.
-const TABLES: [&str; 6] = [
+const TABLES: [&str; 7] = [
     "kvStore",
     "transcriptItems",
     "transcriptSpans",
     "snapshots",
     "bundles",
     "pendingExports",
+    "compressedItems",
 ];
 
 /// The store's table with a name.
@@ -306,6 +307,7 @@ fn accepted() -> Vec<Declaration> {
             accepted.extend(Declaration::parse(statement));
         }
     }
+    accepted.extend(Declaration::parse(&tokens(COMPRESSED_ITEMS)));
     // Stores of an older version of the reference have an additional constraint.
     let older = tokens(&Part::Snapshots.sql().replace(
         "UNIQUE (vatID, inUse)",

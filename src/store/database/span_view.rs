@@ -73,12 +73,12 @@ impl ItemSource for SpanView {
         vat_id: &[u8],
         start_pos: i64,
         end_pos: i64,
-        take: &mut dyn FnMut(i64, &[u8]) -> bool,
+        take: &mut dyn FnMut(i64, &[u8], bool) -> bool,
     ) -> Result<bool> {
         let connection = self.lock();
         let connection = connection.as_ref().ok_or(Error::DatabaseClosed)?;
         pinned_read::check(self.pinned_read, connection)?;
-        item_source::read_items(connection, vat_id, start_pos, end_pos, take)
+        item_source::read_items(connection, vat_id, start_pos..end_pos, take)
     }
 }
 

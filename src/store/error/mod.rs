@@ -137,6 +137,17 @@ pub enum Error {
         /// how many were expected
         expected: i64,
     },
+    /// Compressed items that cannot be read.
+    BadFrame {
+        /// the vat
+        vat_id: Vec<u8>,
+        /// the first position
+        start_pos: i64,
+        /// the end position, exclusive
+        end_pos: i64,
+        /// what is wrong with them
+        problem: String,
+    },
     /// A name that is not that of a transcript artifact.
     NotTranscriptName {
         /// the name
@@ -737,6 +748,17 @@ impl Error {
                 format!("actual hash \"{actual}\" !== expected {}", show(expected))
             }
             Error::BadGzip(message) => message.clone(),
+            Error::BadFrame {
+                vat_id,
+                start_pos,
+                end_pos,
+                problem,
+            } => format!(
+                "the compressed items {start_pos} to {} of vat {} cannot be read: {problem}. Run \
+                 swing-store verify, and repopulate --replace-damaged to replace them",
+                end_pos.saturating_sub(1),
+                string(vat_id)
+            ),
             Error::IncompleteCurrentSpan { count, span } => format!(
                 "incomplete current transcript span: {} items, {}",
                 number(*count),

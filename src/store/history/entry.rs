@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use super::handle::{History, readable};
 use super::spans::SpanInfo;
 use crate::store::database::Database;
+use crate::store::database::item_source::ItemSource;
 use crate::store::database::sql_text::SqlText;
 use crate::store::encoding::json::Json;
 use crate::store::error::Result;
@@ -127,9 +128,15 @@ impl Entry {
         }
     }
 
+    fn too_long(bytes: i64) -> Entry {
+        Entry::Unknown {
+            problem: format!("it has {bytes} bytes, which is too long to parse"),
+        }
+    }
+
     /// Reads and parses the item at a position of a span.
     pub(super) fn read(db: &Database, span: &SpanInfo, position: i64) -> Result<Entry> {
-        let found = db.peek_row(
+        let row = db.peek_row(
             "SELECT octet_length(item), CASE WHEN octet_length(item) <= ?3 THEN item END
              FROM transcriptItems WHERE vatID = ?1 AND position = ?2",
             params![SqlText(span.vat_id.as_bytes()), position, MAX_BYTES],
@@ -138,15 +145,27 @@ impl Entry {
                 let item = row.get_ref(1)?.as_bytes_or_null()?;
                 Ok(match (item, bytes) {
                     (Some(item), _) => Entry::parse(item),
-                    (None, Some(bytes)) => Entry::Unknown {
-                        problem: format!("it has {bytes} bytes, which is too long to parse"),
-                    },
+                    (None, Some(bytes)) => Entry::too_long(bytes),
                     (None, None) => Entry::Unknown {
                         problem: "it has no text".into(),
                     },
                 })
             },
         )?;
+        if let Some(entry) = row {
+            return Ok(entry);
+        }
+        let mut found = None;
+        let end = position.saturating_add(1);
+        db.read_items(span.vat_id.as_bytes(), position, end, &mut |_, item, _| {
+            let bytes = i64::try_from(item.len()).unwrap_or(i64::MAX);
+            found = Some(if bytes <= MAX_BYTES {
+                Entry::parse(item)
+            } else {
+                Entry::too_long(bytes)
+            });
+            true
+        })?;
         Ok(found.unwrap_or_else(|| Entry::Pruned {
             artifact: span.artifact.clone(),
         }))

@@ -1,6 +1,7 @@
 //! Measures transcripts.
 //!
-//! Every row has to be visited, but not its text: SQLite stores an item's length at the start of
+//! The row of a frame of compressed items says how large its items are. Every other row has to be
+//! visited, but not its text: SQLite stores an item's length at the start of
 //! the row. One pass over the whole table in file order is much faster than one pass per vat, whose
 //! rows are spread over the file. A history never changes, so a measurement stays valid.
 
@@ -131,10 +132,24 @@ impl History {
                 break;
             }
         }
+        for span in spans.iter().filter(|span| !span.is_current) {
+            self.check(monitor)?;
+            let bytes = self.compressed_bytes(span)?;
+            if let Some(tally) = tallies.get_mut(span.vat_id.as_bytes()) {
+                tally.add(span.start_pos, bytes);
+            }
+            monitor.count(usize::try_from(bytes).unwrap_or(usize::MAX))?;
+        }
         let sizes = |(vat_id, tally): (Vec<u8>, Tally)| (readable(&vat_id), tally.into_sizes());
         self.sizes()
             .set_all(tallies.into_iter().map(sizes).collect());
         Ok(())
+    }
+
+    /// The size of the compressed items of a span, uncompressed.
+    fn compressed_bytes(&self, span: &SpanInfo) -> Result<u64> {
+        let range = span.start_pos..span.end_pos;
+        self.ask(|db| db.bytes_in_frames(span.vat_id.as_bytes(), range))
     }
 
     fn measure_vat(&self, vat_id: &str, monitor: &Monitor) -> Result<()> {
@@ -153,6 +168,7 @@ impl History {
                 Ok(sum.flatten())
             })?;
             let bytes = u64::try_from(bytes.unwrap_or(0)).unwrap_or(0);
+            let bytes = bytes.saturating_add(self.compressed_bytes(span)?);
             sizes.insert(span.start_pos, bytes);
             monitor.finish_piece();
             monitor.count(usize::try_from(bytes).unwrap_or(usize::MAX))?;

@@ -1,6 +1,8 @@
-//! Changes a store while a kernel may be running: prunes history, reclaims disk space, and restores
-//! pruned history.
+//! Changes a store while a kernel may be running: compresses and prunes history, reclaims disk space,
+//! and restores pruned history.
 
+pub mod compact;
+pub mod expand;
 pub mod prune;
 pub mod reclaim;
 pub mod repopulate;

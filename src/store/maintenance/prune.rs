@@ -173,8 +173,8 @@ struct OldSpan {
     vat_id: Vec<u8>,
     start_pos: i64,
     end_pos: i64,
-    /// The rowid of its first item. Rowids grow in the order of insertion.
-    first_row: i64,
+    /// When its first items were inserted, as [`Database::age_of_items`] orders them.
+    age: i64,
 }
 
 /// A historical snapshot with contents.
@@ -192,12 +192,7 @@ fn prunable_spans(db: &Database, keep: ArtifactMode, monitor: &Monitor) -> Resul
         ArtifactMode::Debug => return Ok(Vec::new()),
     };
     let mut statement = db.prepare_directly(&format!(
-        "SELECT s.vatID, s.startPos, s.endPos, (
-           SELECT i.rowid FROM transcriptItems i
-           WHERE i.vatID = s.vatID AND s.startPos <= i.position AND i.position < s.endPos
-           ORDER BY i.position LIMIT 1
-         )
-         FROM transcriptSpans s
+        "SELECT s.vatID, s.startPos, s.endPos FROM transcriptSpans s
          LEFT JOIN transcriptSpans c ON c.vatID = s.vatID AND c.isCurrent = 1
          WHERE s.isCurrent IS NULL {condition}
          ORDER BY s.vatID, s.startPos"
@@ -206,14 +201,16 @@ fn prunable_spans(db: &Database, keep: ArtifactMode, monitor: &Monitor) -> Resul
     let mut spans = Vec::new();
     while let Some(row) = rows.next()? {
         monitor.check()?;
-        let Some(first_row) = row.get(3)? else {
+        let vat_id = row.get_ref(0)?.as_bytes()?.to_vec();
+        let (start_pos, end_pos) = (row.get(1)?, row.get(2)?);
+        let Some(age) = db.age_of_items(&vat_id, start_pos..end_pos)? else {
             continue;
         };
         spans.push(OldSpan {
-            vat_id: row.get_ref(0)?.as_bytes()?.to_vec(),
-            start_pos: row.get(1)?,
-            end_pos: row.get(2)?,
-            first_row,
+            vat_id,
+            start_pos,
+            end_pos,
+            age,
         });
     }
     Ok(spans)
@@ -242,10 +239,10 @@ fn prunable_snapshots(db: &Database, keep: ArtifactMode) -> Result<Vec<OldSnapsh
 fn oldest_first(mut spans: Vec<OldSpan>) -> Vec<OldSpan> {
     for at in (1..spans.len()).rev() {
         if spans[at - 1].vat_id == spans[at].vat_id {
-            spans[at - 1].first_row = spans[at - 1].first_row.min(spans[at].first_row);
+            spans[at - 1].age = spans[at - 1].age.min(spans[at].age);
         }
     }
-    spans.sort_by_key(|span| span.first_row);
+    spans.sort_by_key(|span| span.age);
     spans
 }
 
@@ -369,20 +366,14 @@ fn delete_items(
     let mut room = i64::try_from(room).unwrap_or(i64::MAX);
     loop {
         let step = STEP.min(room);
-        // Positions of a span with missing items are not contiguous, so items are counted.
-        let end: Option<i64> = db.peek_value(
-            "SELECT position FROM transcriptItems
-             WHERE vatID = ? AND position >= ? AND position < ?
-             ORDER BY position LIMIT 1 OFFSET ?",
-            params![SqlText(&span.vat_id), next_pos, span.end_pos, step],
-        )?;
+        let end = db.step_of_items(&span.vat_id, next_pos..span.end_pos, step)?;
         let deleted = db.delete_items(&span.vat_id, next_pos, end.unwrap_or(span.end_pos))?;
         *count += deleted as u64;
         let Some(end) = end else {
             return Ok(None);
         };
         next_pos = end;
-        room -= step;
+        room -= i64::try_from(deleted).unwrap_or(room);
         if room <= 0 || start.elapsed() >= HARD_LIMIT {
             return Ok(Some(next_pos));
         }
@@ -397,12 +388,12 @@ mod tests {
     use crate::store::gzip::Compressor;
     use crate::store::substores::{Store, StoreOptions};
 
-    fn span(vat_id: &str, start_pos: i64, first_row: i64) -> OldSpan {
+    fn span(vat_id: &str, start_pos: i64, age: i64) -> OldSpan {
         OldSpan {
             vat_id: vat_id.into(),
             start_pos,
             end_pos: start_pos + 10,
-            first_row,
+            age,
         }
     }
 
@@ -421,7 +412,7 @@ mod tests {
             vat_id: b"v1".to_vec(),
             start_pos: 0,
             end_pos: items,
-            first_row: 1,
+            age: 1,
         }];
         let mut db = store.database().lock();
         let mut from = None;
@@ -454,7 +445,7 @@ mod tests {
                 vat_id: b"v1".to_vec(),
                 start_pos,
                 end_pos,
-                first_row: start_pos,
+                age: start_pos,
             });
             start_pos = end_pos;
         }

@@ -151,7 +151,7 @@ impl Store {
     }
 
     /// Prepares a database for a store: checks the existing tables, sets the journal mode (`None`
-    /// leaves it unchanged) and creates the missing tables.
+    /// leaves it unchanged), creates the missing tables, and deletes stale compressed items.
     ///
     /// # Errors
     /// As [`Store::open`].
@@ -165,6 +165,7 @@ impl Store {
         for part in Part::ALL {
             db.create(part)?;
         }
+        db.drop_stale_frames()?;
         db.commit()
     }
 

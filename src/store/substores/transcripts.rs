@@ -10,6 +10,7 @@ use super::Store;
 use super::export_changes::ExportChanges;
 use super::span_reader::SpanReader;
 use crate::store::database::Database;
+use crate::store::database::item_source::ItemSource;
 use crate::store::database::sql_text::SqlText;
 use crate::store::encoding::hash::{extend_span_hash, initial_span_hash};
 use crate::store::encoding::wtf8;
@@ -51,18 +52,6 @@ impl Budget {
 }
 
 impl SpanRecord {
-    /// Reads a row of `vatID, startPos, endPos, hash, isCurrent, incarnation`.
-    pub(crate) fn from_row(row: &Row<'_>) -> rusqlite::Result<SpanRecord> {
-        Ok(SpanRecord {
-            vat_id: wtf8::as_read(row.get_ref(0)?.as_bytes()?).into_owned(),
-            start_pos: row.get(1)?,
-            end_pos: row.get(2)?,
-            hash: wtf8::as_read(row.get_ref(3)?.as_bytes()?).into_owned(),
-            is_current: row.get::<_, Option<i64>>(4)?.unwrap_or(0) != 0,
-            incarnation: row.get(5)?,
-        })
-    }
-
     /// The key of its export record.
     pub(crate) fn key(&self) -> Vec<u8> {
         names::span_key(&self.vat_id, self.start_pos, self.is_current)
@@ -172,64 +161,8 @@ impl Database {
         Ok(())
     }
 
-    /// Adds an item's row.
-    pub(crate) fn insert_item(
-        &self,
-        vat_id: &[u8],
-        position: i64,
-        item: &[u8],
-        incarnation: i64,
-    ) -> Result<()> {
-        self.before_change(vat_id, position, position.saturating_add(1));
-        self.run_unbuffered(
-            "INSERT INTO transcriptItems (vatID, item, position, incarnation)
-             VALUES (?, ?, ?, ?)",
-            params![SqlText(vat_id), SqlText(item), position, incarnation],
-        )?;
-        Ok(())
-    }
-
-    /// Deletes the items from `start_pos` to `end_pos`, exclusive; returns their number.
-    pub(crate) fn delete_items(
-        &self,
-        vat_id: &[u8],
-        start_pos: i64,
-        end_pos: i64,
-    ) -> Result<usize> {
-        self.before_change(vat_id, start_pos, end_pos);
-        self.run_unbuffered(
-            "DELETE FROM transcriptItems WHERE vatID = ? AND position >= ? AND position < ?",
-            params![SqlText(vat_id), start_pos, end_pos],
-        )
-    }
-
-    /// The number of items from `start_pos` to `end_pos`, exclusive.
-    pub(crate) fn count_items(&self, vat_id: &[u8], start_pos: i64, end_pos: i64) -> Result<i64> {
-        Ok(self
-            .peek_value(
-                "SELECT COUNT(*) FROM transcriptItems
-                 WHERE vatID = ? AND position >= ? AND position < ?",
-                params![SqlText(vat_id), start_pos, end_pos],
-            )?
-            .unwrap_or(0))
-    }
-
-    /// Checks that no item from `start_pos` to `end_pos`, exclusive, is missing.
-    ///
-    /// # Errors
-    /// [`Error::MissingTranscriptItems`].
-    pub(crate) fn require_items(&self, vat_id: &[u8], start_pos: i64, end_pos: i64) -> Result<()> {
-        let found = self.count_items(vat_id, start_pos, end_pos)?;
-        let expected = end_pos.saturating_sub(start_pos);
-        if found == expected {
-            Ok(())
-        } else {
-            Err(Error::MissingTranscriptItems { found, expected })
-        }
-    }
-
     /// Whether a vat has any spans.
-    fn has_spans(&self, vat_id: &[u8]) -> Result<bool> {
+    pub(crate) fn has_spans(&self, vat_id: &[u8]) -> Result<bool> {
         Ok(self
             .value::<i64>(
                 "SELECT 1 FROM transcriptSpans WHERE vatID = ? LIMIT 1",
@@ -474,21 +407,24 @@ impl Store {
 
     /// The items of all spans, or of the current spans only.
     pub fn dump_transcripts(&self, include_historical: bool) -> Result<Vec<ItemRow>> {
-        self.db.lock().rows(
-            "SELECT i.vatID, i.position, i.item FROM transcriptSpans s
-             JOIN transcriptItems i ON i.vatID = s.vatID
-               AND s.startPos <= i.position AND i.position < s.endPos
-             WHERE ? OR s.isCurrent = 1
-             ORDER BY s.vatID, s.startPos, i.position",
+        let db = self.db.lock();
+        let spans = db.rows(
+            "SELECT vatID, startPos, endPos FROM transcriptSpans
+             WHERE ? OR isCurrent = 1 ORDER BY vatID, startPos",
             params![include_historical],
             |row| {
-                Ok((
-                    row.get_ref(0)?.as_bytes()?.to_vec(),
-                    row.get(1)?,
-                    row.get_ref(2)?.as_bytes()?.to_vec(),
-                ))
+                let vat_id = row.get_ref(0)?.as_bytes()?.to_vec();
+                Ok((vat_id, row.get(1)?, row.get(2)?))
             },
-        )
+        )?;
+        let mut items = Vec::new();
+        for (vat_id, start_pos, end_pos) in spans {
+            db.read_items(&vat_id, start_pos, end_pos, &mut |position, item, _| {
+                items.push((vat_id.clone(), position, item.to_vec()));
+                true
+            })?;
+        }
+        Ok(items)
     }
 
     /// Whether any vat has a current span.
@@ -570,6 +506,7 @@ fn delete_spans(
     };
     if budget == Budget::All {
         db.before_change(vat_id, i64::MIN, i64::MAX);
+        db.delete_frames_of(vat_id)?;
         for table in ["transcriptItems", "transcriptSpans"] {
             db.run(
                 &format!("DELETE FROM {table} WHERE vatID = ?"),
@@ -580,11 +517,13 @@ fn delete_spans(
     for (start_pos, end_pos, current) in &spans {
         changes.delete(db, &names::span_key(vat_id, *start_pos, *current))?;
         if budget != Budget::All {
+            // The items first: compressed items count only as long as their span has a record, and
+            // open readers may need them.
+            db.delete_items(vat_id, *start_pos, *end_pos)?;
             db.run(
                 "DELETE FROM transcriptSpans WHERE vatID = ? AND startPos = ?",
                 params![SqlText(vat_id), start_pos],
             )?;
-            db.delete_items(vat_id, *start_pos, *end_pos)?;
         }
     }
     Ok(Deletion {

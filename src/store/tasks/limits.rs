@@ -24,6 +24,9 @@ pub struct Limits {
     /// Transcript items read or written at a time.
     #[serde(deserialize_with = "fields::count")]
     pub item_batch_bytes: usize,
+    /// Transcript items compressed together.
+    #[serde(deserialize_with = "fields::count")]
+    pub frame_bytes: usize,
     /// Export records read at a time.
     #[serde(deserialize_with = "fields::count")]
     pub record_batch_bytes: usize,
@@ -53,6 +56,7 @@ impl Limits {
         kv_cache_bytes: 48 << 20,
         kv_buffer_bytes: 2 << 20,
         item_batch_bytes: 256 << 10,
+        frame_bytes: 384 << 10,
         record_batch_bytes: 48 << 10,
         chunk_bytes: 256 << 10,
         gzip_block_bytes: 3 << 19,

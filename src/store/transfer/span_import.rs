@@ -47,6 +47,10 @@ impl Store {
             }
             ArtifactMode::Archival | ArtifactMode::Debug => true,
         };
+        if wanted {
+            // Items that the span has already are in the way, as rows are.
+            db.expand_items(vat_id, span.start_pos..span.end_pos)?;
+        }
         Ok(wanted.then(|| SpanImport {
             lines: SpanLines::new(name, &span, limits().value_bytes),
             items: Items {

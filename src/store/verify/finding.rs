@@ -175,6 +175,21 @@ kinds! {
         "Run `repopulate --replace-damaged`. If it rejects the artifacts of other nodes, the \
          record is wrong: restore the store.",
     }
+    FrameUnreadable "frame-unreadable" Error {
+        "Compressed items cannot be read: their format is wrong, or their checksum.",
+        "Run `repopulate --replace-damaged`. If the format is of a newer version, use that version.",
+    }
+    FrameOverlap "frame-overlap" Warning {
+        "Positions have compressed items twice, or both compressed items and rows. The rows count, \
+         then the first compressed items.",
+        "Run `expand`, which keeps one of them, and then `compact`.",
+    }
+    FrameStale "frame-stale" Warning {
+        "Compressed items belong to no historical span of their hash: the span was deleted or \
+         changed by a program that does not know compressed items, such as \
+         `@agoric/swing-store`. They are never read.",
+        "Nothing. Opening the store for writing deletes them.",
+    }
     StrayItem "stray-item" Error {
         "Items belong to no span. Exports omit them, and a span that reaches their positions \
          cannot be written.",
@@ -249,6 +264,8 @@ pub enum StoreTable {
     Spans,
     /// `transcriptItems`
     Items,
+    /// `compressedItems`, which a store has only if something was compressed
+    CompressedItems,
     /// `snapshots`
     Snapshots,
     /// `bundles`
@@ -257,11 +274,12 @@ pub enum StoreTable {
 
 impl StoreTable {
     /// All tables of a store.
-    pub(super) const STORES: [StoreTable; 6] = [
+    pub(super) const STORES: [StoreTable; 7] = [
         StoreTable::Kv,
         StoreTable::PendingExports,
         StoreTable::Spans,
         StoreTable::Items,
+        StoreTable::CompressedItems,
         StoreTable::Snapshots,
         StoreTable::Bundles,
     ];
@@ -274,6 +292,7 @@ impl StoreTable {
             StoreTable::PendingExports => Some("pendingExports"),
             StoreTable::Spans => Some("transcriptSpans"),
             StoreTable::Items => Some("transcriptItems"),
+            StoreTable::CompressedItems => Some("compressedItems"),
             StoreTable::Snapshots => Some("snapshots"),
             StoreTable::Bundles => Some("bundles"),
         }

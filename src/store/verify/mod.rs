@@ -13,6 +13,7 @@ mod bundles;
 mod check;
 mod finding;
 mod findings;
+mod frames;
 mod integrity;
 mod jobs;
 mod kernel_vats;

@@ -57,6 +57,15 @@ impl Remedies {
         )
     }
 
+    /// For items that are stored twice.
+    pub(super) fn expand(&self) -> String {
+        format!(
+            "To keep one of them, run `swing-store expand --state-dir {}`, which turns compressed \
+             items back into rows",
+            self.store
+        )
+    }
+
     /// For a missing record.
     pub(super) fn add_record(&self) -> String {
         format!(

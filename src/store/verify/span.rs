@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use rusqlite::params;
 use rusqlite::types::ValueRef;
 
 use super::check::{Check, integer, is_hash};
@@ -11,10 +10,11 @@ use super::links::{self, LinkEntry};
 use super::remedy::RESTORE;
 use super::span_job::{SpanJob, place};
 use crate::store::database::Database;
-use crate::store::database::sql_text::SqlText;
+use crate::store::database::compressed_items::frames::FramePlace;
+use crate::store::database::item_source::{ItemVisitor, StoredItem};
 use crate::store::encoding::hash::{Sha256, SpanHash};
 use crate::store::encoding::wtf8;
-use crate::store::error::Result;
+use crate::store::error::{Error, Result};
 
 /// How many bytes are hashed between two checks for an abort.
 const STEP_BYTES: usize = 256 << 10;
@@ -212,40 +212,63 @@ fn read(check: &Check<'_>, db: &Database, span: &SpanJob) -> Result<Items> {
         incarnation: Run::default(),
         not_unicode: Run::default(),
     };
-    let mut statement = db.prepare_directly(
-        "SELECT position, item, incarnation FROM transcriptItems
-         WHERE vatID = ? AND position >= ? AND position < ? ORDER BY position",
-    )?;
-    let range = params![SqlText(&span.vat_id), span.start_pos, span.end_pos];
-    let mut rows = statement.query(range)?;
-    let mut next = span.start_pos;
-    let mut uncounted = 0;
-    while let Some(row) = rows.next()? {
-        let found = row.get_ref(0)?;
-        let Some(position) = integer(found) else {
+    let mut reading = Reading {
+        check,
+        span,
+        items: &mut items,
+        next: span.start_pos,
+        uncounted: 0,
+    };
+    db.visit_items(&span.vat_id, span.start_pos..span.end_pos, &mut reading)?;
+    let Reading {
+        next, uncounted, ..
+    } = reading;
+    check.monitor.count(uncounted)?;
+    if next < span.end_pos {
+        items.missing.get_or_insert(next);
+        items.gaps += 1;
+    }
+    Ok(items)
+}
+
+/// The state of reading a span's items.
+struct Reading<'a> {
+    check: &'a Check<'a>,
+    span: &'a SpanJob,
+    items: &'a mut Items,
+    /// The position after the last item.
+    next: i64,
+    uncounted: usize,
+}
+
+impl ItemVisitor for Reading<'_> {
+    fn visit(&mut self, found: StoredItem<'_>) -> Result<bool> {
+        let (check, span) = (self.check, self.span);
+        let at_span = |finding| place(finding, &span.vat_id, span.start_pos, span.end_pos);
+        let Some(position) = integer(found.position) else {
             check.bad_contents(
                 StoreTable::Items,
                 "position",
-                found,
+                found.position,
                 "a whole number",
                 &check.remedies.replace(),
-                |finding| place(finding, &span.vat_id, span.start_pos, span.end_pos),
+                at_span,
             );
-            continue;
+            return Ok(true);
         };
-        if position != next {
-            items.missing.get_or_insert(next);
-            items.gaps += 1;
+        if position != self.next {
+            self.items.missing.get_or_insert(self.next);
+            self.items.gaps += 1;
         }
-        next = position.saturating_add(1);
-        items.found += 1;
-        if integer(row.get_ref(2)?) != Some(span.incarnation) {
-            items.incarnation.add(position);
+        self.next = position.saturating_add(1);
+        self.items.found += 1;
+        if integer(found.incarnation) != Some(span.incarnation) {
+            self.items.incarnation.add(position);
         }
-        let item = match row.get_ref(1)? {
+        let item = match found.item {
             ValueRef::Text(item) => item,
             other => {
-                items.are_texts = false;
+                self.items.are_texts = false;
                 let column = format!("the item at {position}");
                 let wanted = "a text, without which its span has no hash";
                 let remedy = check.remedies.replace();
@@ -255,30 +278,41 @@ fn read(check: &Check<'_>, db: &Database, span: &SpanJob) -> Result<Items> {
                     other,
                     wanted,
                     &remedy,
-                    |finding| {
-                        place(finding, &span.vat_id, span.start_pos, span.end_pos).at(position)
-                    },
+                    |finding| at_span(finding).at(position),
                 );
-                continue;
+                return Ok(true);
             }
         };
         if position == span.start_pos {
-            items.first = LinkEntry::of(item);
+            self.items.first = LinkEntry::of(item);
         }
-        items.add(check, position, item)?;
-        uncounted += item.len() + 1;
-        if uncounted >= STEP_BYTES {
-            check.monitor.count(uncounted)?;
+        self.items.add(check, position, item)?;
+        self.uncounted += item.len() + 1;
+        if self.uncounted >= STEP_BYTES {
+            check.monitor.count(self.uncounted)?;
             check.go_on()?;
-            uncounted = 0;
+            self.uncounted = 0;
         }
+        Ok(true)
     }
-    check.monitor.count(uncounted)?;
-    if next < span.end_pos {
-        items.missing.get_or_insert(next);
-        items.gaps += 1;
+
+    fn skip_frame(&mut self, frame: &FramePlace, error: Error) -> Result<()> {
+        let span = self.span;
+        let Error::BadFrame { problem, .. } = &error else {
+            return Err(error);
+        };
+        let message = format!(
+            "the compressed items {} to {} cannot be read: {problem}. {}",
+            frame.start_pos,
+            frame.end_pos.saturating_sub(1),
+            self.check.remedies.replace()
+        );
+        let kind = FindingKind::FrameUnreadable;
+        let finding = Finding::new(kind, StoreTable::CompressedItems, message);
+        let finding = place(finding, &span.vat_id, span.start_pos, span.end_pos);
+        self.check.add(finding.at(frame.start_pos));
+        Ok(())
     }
-    Ok(items)
 }
 
 impl Items {

@@ -7,6 +7,7 @@ use rusqlite::params;
 
 use super::check::{Check, MAX_POSITION, bad_mark, check_id, integer, mark, text};
 use super::finding::{Finding, FindingKind, StoreTable, brief};
+use super::frames;
 use super::kernel_vats::KernelVats;
 use super::span_job::{SpanJob, place};
 use super::stray::{report_strays, report_vats_without_spans};
@@ -43,6 +44,10 @@ pub(super) fn walk(
     if check.has(StoreTable::Items) {
         let outcome = report_vats_without_spans(check, db);
         check.tolerate(outcome, |finding| finding, StoreTable::Items)?;
+    }
+    if check.has(StoreTable::CompressedItems) && check.has(StoreTable::Items) {
+        let outcome = frames::walk(check, db);
+        check.tolerate(outcome, |finding| finding, StoreTable::CompressedItems)?;
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use rusqlite::types::ValueRef;
 
 use super::target::Target;
 use crate::store::database::Database;
+use crate::store::database::item_source::StoredItem;
 use crate::store::database::shared_writer::SharedWriter;
 use crate::store::database::sql_text::SqlText;
 use crate::store::encoding::hash::{Sha256, SpanHash};
@@ -137,21 +138,17 @@ fn extend(
     hash: &mut SpanHash,
     monitor: Option<&Monitor>,
 ) -> Result<bool> {
-    let mut statement = db.prepare_directly(
-        "SELECT position, incarnation, item FROM transcriptItems
-         WHERE vatID = ? AND position >= ? AND position < ? ORDER BY position",
-    )?;
-    let mut rows = statement.query(params![SqlText(&span.vat_id), from, span.end_pos])?;
     let mut next = from;
-    while let Some(row) = rows.next()? {
+    let range = from..span.end_pos;
+    let visited = db.visit_items(&span.vat_id, range, &mut |found: StoredItem<'_>| {
         if let Some(monitor) = monitor {
             monitor.check()?;
         }
-        let place = (row.get_ref(0)?, row.get_ref(1)?);
+        let place = (found.position, found.incarnation);
         if place != (ValueRef::Integer(next), ValueRef::Integer(span.incarnation)) {
             return Ok(false);
         }
-        let ValueRef::Text(item) = row.get_ref(2)? else {
+        let ValueRef::Text(item) = found.item else {
             return Ok(false);
         };
         match std::str::from_utf8(item) {
@@ -159,6 +156,11 @@ fn extend(
             Err(_) => hash.extend(&wtf8::for_hash(item)),
         }
         next += 1;
+        Ok(true)
+    });
+    match visited {
+        Ok(all) => Ok(all && next == span.end_pos),
+        Err(Error::BadFrame { .. }) => Ok(false),
+        Err(error) => Err(error),
     }
-    Ok(next == span.end_pos)
 }

@@ -141,11 +141,7 @@ pub(super) fn has_all_items(db: &Database, span: &SpanRecord) -> Result<bool> {
 
 /// Whether the `count` items of a span are its last ones, because a pruning was interrupted.
 fn is_tail(db: &Database, span: &SpanRecord, count: i64) -> Result<bool> {
-    let first: Option<i64> = db.peek_value(
-        "SELECT MIN(position) FROM transcriptItems
-         WHERE vatID = ? AND position >= ? AND position < ?",
-        params![SqlText(&span.vat_id), span.start_pos, span.end_pos],
-    )?;
+    let first = db.first_item(&span.vat_id, span.start_pos..span.end_pos)?;
     Ok(!span.is_current && first == span.end_pos.checked_sub(count))
 }
 

@@ -1,0 +1,391 @@
+//! Compacts history: replaces the rows of historical items by compressed frames.
+//!
+//! Several threads read spans, check them against their hashes and compress them, without a lock.
+//! Small transactions then replace the rows, if the span's record and the rows are still the same,
+//! so a kernel can write in between. Each transaction leaves every item in the store, so the work
+//! may end at any point, and another call continues from there.
+
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::store::database::Database;
+use crate::store::database::compressed_items::NewFrame;
+use crate::store::database::compressed_items::compaction::{CheckedSpan, FrameBuilder, SpanState};
+use crate::store::database::hints::WithFile;
+use crate::store::database::read_view::ReadView;
+use crate::store::database::shared_writer::{SharedWriter, Space, TransactionStats};
+use crate::store::encoding::fields;
+use crate::store::error::history::Fault;
+use crate::store::error::{Error, Result};
+use crate::store::records::record::SpanRecord;
+use crate::store::tasks::monitor::{Monitor, Stage};
+use crate::store::tasks::{lock, parallel};
+
+/// The duration after which a transaction replaces no further frame.
+pub(super) const SOFT_LIMIT: Duration = Duration::from_millis(4);
+
+/// How many items the spans have that one thread reads before it writes.
+const ITEMS_AT_A_TIME: u64 = 1000;
+
+/// How many bytes of frames are compressed before they are written, of a span whose frames do not
+/// fit into memory.
+const FRAMES_AT_A_TIME: usize = 1 << 20;
+
+/// How many damaged spans the report lists.
+pub(super) const MAX_LISTED: usize = 1000;
+
+/// Options of [`compact`] and [`expand`](super::expand::expand).
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct CompactOptions {
+    /// The vat whose history is compacted; by default, all vats.
+    #[serde(rename = "vatID")]
+    pub vat_id: Option<String>,
+    /// The maximum number of items to compact, rounded up to a whole span.
+    #[serde(deserialize_with = "fields::optional_count")]
+    pub limit: Option<u64>,
+    /// Only count what would be compacted.
+    pub dry_run: bool,
+}
+
+/// What was compacted or expanded or, with `dry_run`, would be.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Compacted {
+    /// Spans of which nothing is left to do.
+    pub spans: u64,
+    /// Items.
+    pub items: u64,
+    /// The size of these items in bytes. 0 with `dry_run`.
+    pub item_bytes: u64,
+    /// The size of their compressed frames in bytes. 0 with `dry_run`.
+    pub compressed_bytes: u64,
+    /// Spans that lack items, which were left as they are: pruned in part.
+    pub incomplete: u64,
+    /// The number of spans that do not match their hash, or whose frames cannot be read. They were
+    /// left as they are.
+    pub damaged_count: u64,
+    /// The artifact names of the first thousand of these spans.
+    #[serde(serialize_with = "fields::texts")]
+    pub damaged: Vec<Vec<u8>>,
+    /// Whether nothing is left to do, except for incomplete and damaged spans.
+    pub done: bool,
+    /// Statistics of the transactions.
+    #[serde(rename = "locking")]
+    pub transaction_stats: TransactionStats,
+    /// The size of the file afterwards.
+    pub space: Space,
+}
+
+impl Compacted {
+    pub(super) fn add_damaged(&mut self, span: &SpanRecord) {
+        self.damaged_count += 1;
+        if self.damaged.len() < MAX_LISTED {
+            self.damaged.push(span.artifact_name());
+        }
+    }
+}
+
+/// Compresses the historical items of the store in `directory`.
+///
+/// # Errors
+/// [`Error::NoStore`]; [`Error::StoreInUse`] while a kernel runs in unsafe fast mode;
+/// [`Error::Aborted`]; SQLite's errors. What was compacted until then stays so; another call
+/// continues from there.
+pub fn compact(directory: &Path, options: &CompactOptions, monitor: &Monitor) -> Result<Compacted> {
+    let mut compacted = Compacted::default();
+    compact_into(directory, options, monitor, &mut compacted)?;
+    Ok(compacted)
+}
+
+/// Like [`compact`], but also reports what was compacted before an error, in `compacted`.
+///
+/// # Errors
+/// The errors of [`compact`].
+pub fn compact_into(
+    directory: &Path,
+    options: &CompactOptions,
+    monitor: &Monitor,
+    compacted: &mut Compacted,
+) -> Result<()> {
+    if options.dry_run {
+        *compacted = dry_run(directory, options, monitor, Database::compressible_spans)?;
+        return Ok(());
+    }
+    let mut writer = SharedWriter::open(directory, monitor)?;
+    if writer.read(monitor, Database::has_stale_frames)? {
+        writer.write(monitor, |db| db.drop_stale_frames())?;
+    }
+    let spans = writer.read(monitor, |db| {
+        find_spans(db, options, monitor, Database::compressible_spans)
+    })?;
+    let (spans, is_all) = within(spans, options.limit);
+    monitor.set_total(spans.len());
+    monitor.begin(Stage::Working);
+    let groups = groups(&spans);
+    let work = Compaction {
+        directory,
+        monitor,
+        readers: Mutex::default(),
+        writer: Mutex::new((writer, std::mem::take(compacted))),
+    };
+    let outcome = parallel::run(groups.len(), |index| work.compact(groups[index]), || Ok(()));
+    let (mut writer, found) = lock::unlocked(work.writer);
+    *compacted = found;
+    compacted.damaged.sort();
+    outcome?;
+    monitor.begin(Stage::Finishing);
+    compacted.done = is_all;
+    compacted.transaction_stats = writer.finish()?;
+    compacted.space = writer.space(monitor)?;
+    monitor.begin(Stage::Done);
+    Ok(())
+}
+
+/// Finds the spans to work on: [`Database::compressible_spans`] or its counterpart.
+pub(super) type FindSpans =
+    fn(&Database, Option<&[u8]>, &Monitor) -> Result<Vec<(SpanRecord, u64)>>;
+
+/// Finds the spans to work on.
+///
+/// # Errors
+/// [`Error::History`] if there is no such vat; those of `find`.
+pub(super) fn find_spans(
+    db: &Database,
+    options: &CompactOptions,
+    monitor: &Monitor,
+    find: FindSpans,
+) -> Result<Vec<(SpanRecord, u64)>> {
+    let vat_id = options.vat_id.as_deref().map(str::as_bytes);
+    if let Some(vat_id) = vat_id
+        && !db.has_spans(vat_id)?
+    {
+        return Err(Fault::no_vat(vat_id));
+    }
+    find(db, vat_id, monitor)
+}
+
+/// Counts what would be done, in one read transaction. Needs no permission to write.
+pub(super) fn dry_run(
+    directory: &Path,
+    options: &CompactOptions,
+    monitor: &Monitor,
+    find: FindSpans,
+) -> Result<Compacted> {
+    let counted = count(directory, options, monitor, find);
+    // An interrupted SQLite call returns its own error; the reason is the abort.
+    monitor.check()?;
+    counted.with_store(directory)
+}
+
+fn count(
+    directory: &Path,
+    options: &CompactOptions,
+    monitor: &Monitor,
+    find: FindSpans,
+) -> Result<Compacted> {
+    let db = ReadView::open_one(directory, monitor)?;
+    let found = find_spans(&db, options, monitor, find)?;
+    let (spans, is_all) = within(found, options.limit);
+    let compacted = Compacted {
+        spans: spans.len() as u64,
+        items: spans.iter().map(|(_, items)| items).sum(),
+        done: is_all && spans.is_empty(),
+        space: Space::of(&db)?,
+        ..Compacted::default()
+    };
+    monitor.begin(Stage::Done);
+    Ok(compacted)
+}
+
+/// The first spans, up to the limit of items, and whether these are all.
+pub(super) fn within(
+    mut spans: Vec<(SpanRecord, u64)>,
+    limit: Option<u64>,
+) -> (Vec<(SpanRecord, u64)>, bool) {
+    let total = spans.len();
+    if let Some(limit) = limit {
+        let mut items = 0;
+        let taken = spans.iter().take_while(|(_, of_span)| {
+            let is_wanted = items < limit;
+            items += of_span;
+            is_wanted
+        });
+        let taken = taken.count();
+        spans.truncate(taken);
+    }
+    let is_all = spans.len() == total;
+    (spans, is_all)
+}
+
+/// Divides spans into groups that have about [`ITEMS_AT_A_TIME`] items each.
+fn groups(spans: &[(SpanRecord, u64)]) -> Vec<&[(SpanRecord, u64)]> {
+    let mut groups = Vec::new();
+    let mut rest = spans;
+    while !rest.is_empty() {
+        let mut items = 0;
+        let wanted = rest.iter().take_while(|(_, of_span)| {
+            items += of_span;
+            items <= ITEMS_AT_A_TIME
+        });
+        let (group, after) = rest.split_at(wanted.count().max(1));
+        groups.push(group);
+        rest = after;
+    }
+    groups
+}
+
+struct Compaction<'a> {
+    directory: &'a Path,
+    monitor: &'a Monitor,
+    /// Idle connections that read, each with its builder.
+    readers: Mutex<Vec<(Database, FrameBuilder)>>,
+    writer: Mutex<(SharedWriter, Compacted)>,
+}
+
+impl Compaction<'_> {
+    fn compact(&self, spans: &[(SpanRecord, u64)]) -> Result<()> {
+        self.monitor.check()?;
+        let idle = lock::lock(&self.readers).pop();
+        let (db, mut builder) = match idle {
+            Some(reader) => reader,
+            None => {
+                let db = ReadView::open_one(self.directory, self.monitor)?;
+                db.unpin_read()?;
+                (db, FrameBuilder::new()?)
+            }
+        };
+        let outcome = self.compact_with(&db, &mut builder, spans);
+        // An interrupted SQLite call returns its own error; the reason is the abort.
+        self.monitor.check()?;
+        outcome?;
+        lock::lock(&self.readers).push((db, builder));
+        Ok(())
+    }
+
+    /// Compacts spans, with one read transaction, so that the log is not kept for long.
+    fn compact_with(
+        &self,
+        db: &Database,
+        builder: &mut FrameBuilder,
+        spans: &[(SpanRecord, u64)],
+    ) -> Result<()> {
+        let mut checked = Vec::new();
+        let mut large = Vec::new();
+        db.execute("BEGIN")?;
+        for (span, _) in spans {
+            let tell = || {
+                format!(
+                    "compacting {}",
+                    String::from_utf8_lossy(&span.artifact_name())
+                )
+            };
+            self.monitor.tell(tell);
+            let CheckedSpan { state, frames } = db.compress_span(span, builder, self.monitor)?;
+            match (state, frames) {
+                (SpanState::Sound, Some(frames)) => checked.push((span, frames)),
+                (SpanState::Sound, None) => large.push(span),
+                (SpanState::Incomplete, _) => {
+                    self.writer().1.incomplete += 1;
+                    self.monitor.finish_piece();
+                }
+                (SpanState::Damaged, _) => {
+                    self.writer().1.add_damaged(span);
+                    self.monitor.finish_piece();
+                }
+            }
+        }
+        for span in large {
+            self.compact_large(db, builder, span)?;
+        }
+        db.unpin_read()?;
+        self.store(&checked)?;
+        for _ in &checked {
+            self.monitor.finish_piece();
+        }
+        let mut writer = self.writer();
+        writer.1.spans += checked.len() as u64;
+        Ok(())
+    }
+
+    fn writer(&self) -> MutexGuard<'_, (SharedWriter, Compacted)> {
+        lock::lock(&self.writer)
+    }
+
+    /// Compacts a span, which was checked in this read transaction, a few frames at a time.
+    fn compact_large(
+        &self,
+        db: &Database,
+        builder: &mut FrameBuilder,
+        span: &SpanRecord,
+    ) -> Result<()> {
+        let mut next = span.start_pos;
+        loop {
+            let mut frames = Vec::new();
+            let mut bytes = 0;
+            while bytes < FRAMES_AT_A_TIME {
+                self.monitor.check()?;
+                let Some(frame) = db.next_frame(span, next..span.end_pos, builder)? else {
+                    break;
+                };
+                next = frame.end_pos;
+                bytes += frame.frame.len();
+                frames.push(frame);
+            }
+            if frames.is_empty() {
+                break;
+            }
+            self.store(&[(span, frames)])?;
+        }
+        self.monitor.finish_piece();
+        self.writer().1.spans += 1;
+        Ok(())
+    }
+
+    /// Stores frames, as many in each transaction as its time allows.
+    fn store(&self, spans: &[(&SpanRecord, Vec<NewFrame>)]) -> Result<()> {
+        let frames: Vec<(&SpanRecord, &NewFrame)> = spans
+            .iter()
+            .flat_map(|(span, frames)| frames.iter().map(|frame| (*span, frame)))
+            .collect();
+        let mut rest = &frames[..];
+        let mut guard = self.writer();
+        let (writer, compacted) = &mut *guard;
+        while !rest.is_empty() {
+            let (count, stored) = writer.write(self.monitor, |db| store_some(db, rest))?;
+            for (_, frame) in stored {
+                compacted.items += frame.end_pos.abs_diff(frame.start_pos);
+                compacted.item_bytes += frame.item_bytes as u64;
+                compacted.compressed_bytes += frame.frame.len() as u64;
+                self.monitor.count(frame.item_bytes)?;
+            }
+            rest = &rest[count..];
+        }
+        Ok(())
+    }
+}
+
+/// A span, and one of its frames.
+type SpanFrame<'a> = (&'a SpanRecord, &'a NewFrame);
+
+/// Stores the first frames. Returns how many were tried, and those that were stored: a span may
+/// have been pruned or deleted meanwhile.
+fn store_some<'a>(db: &Database, frames: &[SpanFrame<'a>]) -> Result<(usize, Vec<SpanFrame<'a>>)> {
+    let start = Instant::now();
+    let mut stored = Vec::new();
+    for (index, (span, frame)) in frames.iter().enumerate() {
+        if index > 0 && start.elapsed() >= SOFT_LIMIT {
+            return Ok((index, stored));
+        }
+        match db.replace_with_frame(span, frame) {
+            Ok(true) => stored.push((*span, *frame)),
+            // A frame that cannot be read overlaps this one. The report of the span says so.
+            Ok(false) | Err(Error::BadFrame { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((frames.len(), stored))
+}

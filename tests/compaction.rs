@@ -1,0 +1,505 @@
+//! Compressed history: every reader sees the same items, and expanding restores the same rows.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use rusqlite::Connection;
+use rusqlite::types::Value;
+use swing_store::store::compact::{CompactOptions, Compacted, compact};
+use swing_store::store::diff::DiffOptions;
+use swing_store::store::expand::expand;
+use swing_store::store::history::Populated;
+use swing_store::store::prune::{PruneOptions, prune};
+use swing_store::store::repopulate::{RepopulateOptions, repopulate_from_directory};
+use swing_store::store::verify::VerifyOptions;
+use swing_store::store::{
+    Artifact, ArtifactMode, Error, Exporter, History, Limits, Location, Monitor, OpenOptions,
+    Store, StoreOptions, diff_stores, file_in_directory, set_limits, verify_store,
+};
+
+/// A store with several vats, incarnations and spans, in a temporary directory.
+struct Subject {
+    directory: tempfile::TempDir,
+}
+
+fn open(directory: &Path) -> Store {
+    let location = Location::File(file_in_directory(directory));
+    let options = StoreOptions::default();
+    Store::open(location, &OpenOptions::default(), false, options).unwrap()
+}
+
+fn item(vat: &str, number: usize) -> Vec<u8> {
+    let text = "delivery ".repeat(number * 7 % 40);
+    format!(r#"{{"d":["message",{number}],"vat":"{vat}","r":"{text}"}}"#).into_bytes()
+}
+
+/// The artifact of a span.
+fn span_bytes(exporter: &Exporter, name: &[u8]) -> Vec<u8> {
+    let Artifact::Span(reader) = exporter.artifact(name).unwrap() else {
+        panic!("not a span");
+    };
+    std::iter::from_fn(|| reader.next_chunk().unwrap())
+        .flatten()
+        .collect()
+}
+
+impl Subject {
+    fn new() -> Subject {
+        set_limits(Limits {
+            frame_bytes: 2000,
+            ..Limits::DEFAULT
+        });
+        let directory = tempfile::tempdir().unwrap();
+        let mut store = open(directory.path());
+        store.host_set(b"host.height", b"5").unwrap();
+        for (vat, spans) in [("v1", 6), ("v2", 3), ("v3", 2)] {
+            let vat_id = vat.as_bytes();
+            store.init_transcript(vat_id).unwrap();
+            for span in 0..spans {
+                for number in 0..20 + span {
+                    store
+                        .add_item(vat_id, &item(vat, number * 3 + span))
+                        .unwrap();
+                }
+                if span + 1 < spans {
+                    store.rollover(vat_id, span == 2).unwrap();
+                }
+            }
+            store.commit().unwrap();
+        }
+        store.stop_using_transcript(b"v3").unwrap();
+        store.commit().unwrap();
+        store.close().unwrap();
+        Subject { directory }
+    }
+
+    fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    fn sql(&self, sql: &str) {
+        let connection = Connection::open(file_in_directory(self.path())).unwrap();
+        connection.execute_batch(sql).unwrap();
+    }
+
+    fn count(&self, sql: &str) -> i64 {
+        let connection = Connection::open(file_in_directory(self.path())).unwrap();
+        connection.query_row(sql, [], |row| row.get(0)).unwrap()
+    }
+
+    fn rows(&self) -> Vec<Vec<Value>> {
+        let connection = Connection::open(file_in_directory(self.path())).unwrap();
+        let mut statement = connection
+            .prepare("SELECT vatID, position, item, incarnation FROM transcriptItems ORDER BY 1, 2")
+            .unwrap();
+        let rows = statement
+            .query_map([], |row| (0..4).map(|column| row.get(column)).collect())
+            .unwrap();
+        rows.collect::<Result<_, _>>().unwrap()
+    }
+
+    fn compact(&self) -> Compacted {
+        compact(self.path(), &CompactOptions::default(), &Monitor::default()).unwrap()
+    }
+
+    fn expand(&self) -> Compacted {
+        expand(self.path(), &CompactOptions::default(), &Monitor::default()).unwrap()
+    }
+
+    fn prune(&self, limit: Option<u64>) -> swing_store::store::prune::Pruned {
+        let options = PruneOptions {
+            keep_transcripts: ArtifactMode::Operational,
+            keep_snapshots: ArtifactMode::Debug,
+            budget: 1000,
+            limit,
+            dry_run: false,
+        };
+        prune(self.path(), &options, &Monitor::default()).unwrap()
+    }
+
+    fn findings(&self) -> Vec<String> {
+        let options = VerifyOptions {
+            mode: ArtifactMode::Archival,
+            ..VerifyOptions::default()
+        };
+        let report = verify_store(self.path(), &options, &Monitor::default()).unwrap();
+        let findings = report.findings.iter();
+        findings
+            .map(|finding| format!("{} {:?}", finding.kind.name(), finding.position))
+            .collect()
+    }
+
+    /// Everything that readers of the store see.
+    fn contents(&self) -> Vec<String> {
+        let mut seen = Vec::new();
+        let exporter = Exporter::open(self.path(), ArtifactMode::Debug).unwrap();
+        let data = exporter.export_data();
+        while let Some(batch) = data.next_batch().unwrap() {
+            seen.extend(batch.iter().map(|record| format!("{record:?}")));
+        }
+        for name in exporter.artifact_names().unwrap() {
+            let bytes = span_bytes(&exporter, &name);
+            seen.push(format!("{name:?} {bytes:?}"));
+        }
+        for mode in [ArtifactMode::Replay, ArtifactMode::Archival] {
+            let exporter = Exporter::open(self.path(), mode).unwrap();
+            exporter.check_complete().unwrap();
+            seen.push(format!("{:?}", exporter.artifact_names().unwrap()));
+        }
+        let store = open(self.path());
+        for historical in [false, true] {
+            let items = store.dump_transcripts(historical).unwrap();
+            seen.extend(items.iter().map(|item| format!("{item:?}")));
+        }
+        for vat in [b"v1", b"v2", b"v3"] {
+            for reader in store.read_full_vat_transcript(vat).unwrap() {
+                while let Some(item) = reader.next_item().unwrap() {
+                    seen.push(format!("{item:?}"));
+                }
+            }
+        }
+        drop(store);
+        let history = History::open(self.path()).unwrap();
+        let monitor = Monitor::default();
+        for vat in [None, Some("v1")] {
+            history.measure(vat, &monitor).unwrap();
+            for span in history.all_spans(&monitor).unwrap() {
+                seen.push(format!("{span:?} {:?}", history.ends_of(&span).unwrap()));
+            }
+            seen.push(format!("{:?}", history.vats(&monitor).unwrap()));
+        }
+        seen
+    }
+}
+
+#[test]
+fn all_readers_see_the_same_and_expanding_restores_the_rows() {
+    let subject = Subject::new();
+    let (rows, contents) = (subject.rows(), subject.contents());
+    assert_eq!(subject.findings(), [""; 0]);
+    let compacted = subject.compact();
+    assert!(compacted.done);
+    // The last span of v3 has ended, too.
+    assert_eq!((compacted.spans, compacted.damaged_count), (5 + 2 + 2, 0));
+    let left = subject.count("SELECT COUNT(*) FROM transcriptItems");
+    assert_eq!(left + compacted.items as i64, rows.len() as i64);
+    assert_eq!(left, 25 + 22, "the current spans");
+    assert!(subject.count("SELECT COUNT(*) FROM compressedItems") > 9);
+    assert!(compacted.compressed_bytes * 3 < compacted.item_bytes);
+    assert_eq!(subject.contents(), contents);
+    assert_eq!(subject.findings(), [""; 0]);
+    assert_eq!(subject.compact().items, 0, "nothing is left");
+    let expanded = subject.expand();
+    assert!(expanded.done);
+    for (one, other) in [
+        (expanded.spans, compacted.spans),
+        (expanded.items, compacted.items),
+        (expanded.item_bytes, compacted.item_bytes),
+        (expanded.compressed_bytes, compacted.compressed_bytes),
+    ] {
+        assert_eq!(one, other);
+    }
+    assert_eq!(subject.rows(), rows);
+    assert_eq!(subject.count("SELECT COUNT(*) FROM compressedItems"), 0);
+    assert_eq!(subject.contents(), contents);
+}
+
+#[test]
+fn a_part_can_be_compacted_and_counted() {
+    let subject = Subject::new();
+    let monitor = Monitor::default();
+    let options = |vat: Option<&str>, limit, dry_run| CompactOptions {
+        vat_id: vat.map(str::to_owned),
+        limit,
+        dry_run,
+    };
+    let counted = compact(subject.path(), &options(None, None, true), &monitor).unwrap();
+    assert_eq!(
+        (counted.spans, counted.items, counted.done),
+        (9, 192, false)
+    );
+    assert_eq!(
+        subject.count("SELECT COUNT(*) FROM sqlite_schema WHERE name = 'compressedItems'"),
+        0
+    );
+    let some = compact(subject.path(), &options(Some("v2"), None, false), &monitor).unwrap();
+    assert_eq!((some.spans, some.items, some.done), (2, 41, true));
+    assert_eq!(
+        subject.count("SELECT COUNT(*) FROM compressedItems WHERE vatID <> 'v2'"),
+        0
+    );
+    let one = compact(subject.path(), &options(None, Some(1), false), &monitor).unwrap();
+    assert_eq!((one.spans, one.items, one.done), (1, 20, false));
+    let rest = expand(subject.path(), &options(Some("v1"), None, true), &monitor).unwrap();
+    assert_eq!((rest.spans, rest.items), (1, 20));
+    let rest = compact(subject.path(), &options(None, None, true), &monitor).unwrap();
+    assert_eq!((rest.spans, rest.items), (6, 131));
+}
+
+#[test]
+fn a_span_that_is_not_sound_stays_as_it_is() {
+    let subject = Subject::new();
+    subject.sql(
+        "UPDATE transcriptItems SET item = 'other' WHERE vatID = 'v1' AND position = 3;
+         DELETE FROM transcriptItems WHERE vatID = 'v1' AND position = 25;
+         UPDATE transcriptItems SET incarnation = 7 WHERE vatID = 'v2' AND position = 5;
+         UPDATE transcriptItems SET item = CAST(item AS BLOB) WHERE vatID = 'v2' AND position = 30;
+         UPDATE transcriptSpans SET hash = upper(hash) WHERE vatID = 'v3' AND startPos = 0",
+    );
+    let (rows, findings) = (subject.rows(), subject.findings());
+    let compacted = subject.compact();
+    assert_eq!(compacted.damaged_count, 2);
+    assert_eq!(
+        compacted.damaged,
+        [
+            b"transcript.v1.0.20".to_vec(),
+            b"transcript.v2.20.41".to_vec()
+        ]
+    );
+    assert_eq!(compacted.incomplete, 1);
+    let stays = "SELECT COUNT(*) FROM transcriptItems WHERE vatID = 'v2' AND position < 20";
+    assert_eq!(subject.count(stays), 1, "the item with another incarnation");
+    assert_eq!(subject.findings(), findings);
+    subject.expand();
+    assert_eq!(subject.rows(), rows);
+}
+
+#[test]
+fn compressed_items_can_be_pruned_and_repopulated() {
+    let subject = Subject::new();
+    let reference = Subject::new();
+    let archive = tempfile::tempdir().unwrap();
+    let exporter = Exporter::open(subject.path(), ArtifactMode::Debug).unwrap();
+    for name in exporter.artifact_names().unwrap() {
+        let bytes = span_bytes(&exporter, &name);
+        let file = archive.path().join(String::from_utf8(name).unwrap());
+        std::fs::write(file, bytes).unwrap();
+    }
+    exporter.close().unwrap();
+    let contents = subject.contents();
+    subject.compact();
+    let (one, other) = (subject.prune(Some(1)), reference.prune(Some(1)));
+    assert_eq!((one.spans, one.items), (other.spans, other.items));
+    let (one, other) = (subject.prune(None), reference.prune(None));
+    assert_eq!((one.spans, one.items), (other.spans, other.items));
+    assert_eq!(subject.count("SELECT COUNT(*) FROM compressedItems"), 0);
+    let fill = |mode, replace_damaged| {
+        let options = RepopulateOptions {
+            replace_damaged,
+            ..RepopulateOptions::new(mode)
+        };
+        let monitor = Monitor::default();
+        repopulate_from_directory(archive.path(), subject.path(), options, &monitor).unwrap()
+    };
+    assert_eq!(fill(ArtifactMode::Debug, false).filled.len(), 9);
+    assert_eq!(subject.contents(), contents);
+    subject.compact();
+    assert_eq!(fill(ArtifactMode::Debug, false).filled.len(), 0);
+    assert_eq!(fill(ArtifactMode::Debug, true).replaced.len(), 0);
+    // A damaged frame: of its format, and with other items.
+    subject.sql(
+        "UPDATE compressedItems SET frame = x'01' || frame WHERE vatID = 'v1' AND startPos = 0;
+         UPDATE compressedItems SET endPos = endPos - 1 WHERE vatID = 'v2' AND startPos = 0",
+    );
+    let findings = subject.findings();
+    assert_eq!(
+        findings,
+        [
+            "span-incomplete Some(0)",
+            "span-incomplete Some(0)",
+            "frame-unreadable Some(0)",
+            "frame-unreadable Some(0)",
+        ]
+    );
+    let store = open(subject.path());
+    let reader = store.read_span(b"v1", Some(0.0)).unwrap();
+    let error = reader.next_item().unwrap_err().to_string();
+    assert!(error.contains("the compressed items 0 to"), "{error}");
+    drop(store);
+    assert_eq!(subject.expand().damaged_count, 2);
+    assert_eq!(fill(ArtifactMode::Debug, true).replaced.len(), 2);
+    assert_eq!(subject.contents(), contents);
+    assert_eq!(subject.findings(), [""; 0]);
+}
+
+#[test]
+fn stale_frames_are_never_shown() {
+    let subject = Subject::new();
+    subject.compact();
+    // As a program that does not know frames would do it.
+    subject.sql(
+        "DELETE FROM transcriptSpans WHERE vatID = 'v2';
+         DELETE FROM transcriptItems WHERE vatID = 'v2';
+         INSERT INTO transcriptSpans SELECT 'v2', 0, 20, hash, NULL, 0
+           FROM transcriptSpans WHERE vatID = 'v1' AND startPos = 0;
+         UPDATE transcriptSpans SET isCurrent = 1 WHERE vatID = 'v3' AND startPos = 0",
+    );
+    let history = History::open(subject.path()).unwrap();
+    for (vat, populated) in [
+        ("v1", Populated::All),
+        ("v2", Populated::None),
+        ("v3", Populated::None),
+    ] {
+        let spans = history.spans(vat, &Monitor::default()).unwrap();
+        assert_eq!(spans[0].populated, populated, "{vat}");
+    }
+    history.close().unwrap();
+    let stale = |finding: &&String| finding.starts_with("frame-stale");
+    let frames = subject.count("SELECT COUNT(*) FROM compressedItems WHERE vatID <> 'v1'");
+    let of_v3 =
+        subject.count("SELECT COUNT(*) FROM compressedItems WHERE vatID = 'v3' AND spanStart > 0");
+    assert!(of_v3 > 0);
+    assert_eq!(
+        subject.findings().iter().filter(stale).count() as i64,
+        frames - of_v3
+    );
+    drop(open(subject.path()));
+    assert_eq!(subject.findings().iter().filter(stale).count(), 0);
+    assert_eq!(
+        subject.count("SELECT COUNT(*) FROM compressedItems WHERE vatID <> 'v1'"),
+        of_v3
+    );
+}
+
+#[test]
+fn a_row_counts_before_a_frame() {
+    let subject = Subject::new();
+    let contents = subject.contents();
+    let rows = subject.rows();
+    subject.compact();
+    let file = file_in_directory(subject.path());
+    let connection = Connection::open(file).unwrap();
+    // Another program has restored some items.
+    for row in rows.iter().filter(|row| row[0] == Value::Text("v1".into())) {
+        if let Value::Integer(3..8 | 21..60) = row[1] {
+            connection
+                .execute(
+                    "INSERT INTO transcriptItems (vatID, position, item, incarnation)
+                     VALUES (?, ?, ?, ?)",
+                    rusqlite::params_from_iter(row),
+                )
+                .unwrap();
+        }
+    }
+    drop(connection);
+    assert_eq!(subject.contents(), contents);
+    let findings = subject.findings();
+    assert!(
+        findings.iter().all(|one| one.starts_with("frame-overlap")),
+        "{findings:?}"
+    );
+    assert!(findings.len() > 3);
+    while subject.compact().items > 0 {}
+    assert_eq!(subject.findings(), [""; 0]);
+    assert_eq!(subject.contents(), contents);
+    assert_eq!(subject.count("SELECT COUNT(*) FROM transcriptItems"), 47);
+}
+
+#[test]
+fn a_kernel_deletes_compressed_items() {
+    for budget in [None, Some(1.0)] {
+        let subject = Subject::new();
+        subject.compact();
+        let mut store = open(subject.path());
+        let full: usize = store.dump_transcripts(true).unwrap().len();
+        let reader = store.read_span(b"v1", Some(0.0)).unwrap();
+        reader.next_item().unwrap();
+        store.start_crank().unwrap();
+        store.establish_crank_savepoint(b"s").unwrap();
+        let within = store.read_span(b"v1", Some(20.0)).unwrap();
+        store.delete_vat_transcripts(b"v1", budget).unwrap();
+        for _ in 0..5 {
+            store.delete_vat_transcripts(b"v1", budget).unwrap();
+        }
+        assert_eq!(store.dump_transcripts(true).unwrap().len(), full - 135);
+        store.rollback_crank(b"s").unwrap();
+        assert_eq!(store.dump_transcripts(true).unwrap().len(), full);
+        store.delete_vat_transcripts(b"v1", None).unwrap();
+        store.end_crank().unwrap();
+        store.finish_crank();
+        store.commit().unwrap();
+        let rest = |reader: &swing_store::store::SpanReader| {
+            std::iter::from_fn(|| reader.next_item().unwrap()).count()
+        };
+        assert_eq!((rest(&reader), rest(&within)), (19, 21));
+        assert_eq!(
+            subject.count("SELECT COUNT(*) FROM compressedItems WHERE vatID = 'v1'"),
+            0
+        );
+        // A vat of the same name has nothing of the old one.
+        store.init_transcript(b"v1").unwrap();
+        store.add_item(b"v1", b"new").unwrap();
+        store.rollover(b"v1", false).unwrap();
+        store.commit().unwrap();
+        let reader = store.read_span(b"v1", Some(0.0)).unwrap();
+        assert_eq!(reader.next_item().unwrap().unwrap().1, b"new");
+        assert_eq!(reader.next_item().unwrap(), None);
+    }
+}
+
+#[test]
+fn an_open_store_reads_what_was_compacted_beside_it() {
+    let subject = Subject::new();
+    let mut store = open(subject.path());
+    let all = store.dump_transcripts(true).unwrap();
+    let reader = store.read_span(b"v1", Some(0.0)).unwrap();
+    subject.compact();
+    assert_eq!(store.dump_transcripts(true).unwrap(), all);
+    let count = std::iter::from_fn(|| reader.next_item().unwrap()).count();
+    assert_eq!(count, 20);
+    store.add_item(b"v1", b"more").unwrap();
+    let reader = store.read_span(b"v1", Some(20.0)).unwrap();
+    store.commit().unwrap();
+    subject.expand();
+    assert_eq!(
+        std::iter::from_fn(|| reader.next_item().unwrap()).count(),
+        21
+    );
+    assert_eq!(store.dump_transcripts(true).unwrap().len(), all.len() + 1);
+}
+
+#[test]
+fn an_aborted_compaction_continues() {
+    let subject = Subject::new();
+    let (rows, contents) = (subject.rows(), subject.contents());
+    let mut rounds = 0;
+    loop {
+        let cell: Arc<OnceLock<Arc<Monitor>>> = Arc::default();
+        let (to_abort, steps) = (cell.clone(), AtomicUsize::new(0));
+        let monitor = Arc::new(Monitor::telling(move |_| {
+            // Two spans are compacted before the abort, at most.
+            if steps.fetch_add(1, Ordering::Relaxed) == 2 {
+                to_abort.get().unwrap().abort();
+            }
+        }));
+        assert!(cell.set(monitor.clone()).is_ok());
+        let options = CompactOptions {
+            limit: Some(60),
+            ..CompactOptions::default()
+        };
+        let done = compact(subject.path(), &options, &monitor);
+        assert!(matches!(done, Ok(_) | Err(Error::Aborted)), "{done:?}");
+        assert_eq!(subject.contents(), contents);
+        rounds += 1;
+        if subject.count("SELECT COUNT(*) FROM transcriptItems") == 47 {
+            break;
+        }
+        assert!(rounds < 40);
+        if rounds > 10 {
+            subject.compact();
+        }
+    }
+    assert!(rounds > 2);
+    subject.expand();
+    assert_eq!(subject.rows(), rows);
+}
+
+#[test]
+fn a_comparison_finds_no_difference() {
+    let (one, other) = (Subject::new(), Subject::new());
+    one.compact();
+    let options = DiffOptions::default();
+    let report = diff_stores(one.path(), other.path(), &options, &Monitor::default()).unwrap();
+    assert!(report.is_same(), "{report:?}");
+}
