@@ -1590,6 +1590,9 @@ export type VerificationKind =
   | 'span-half-pruned'
   | 'span-incomplete'
   | 'span-hash'
+  | 'frame-unreadable'
+  | 'frame-overlap'
+  | 'frame-stale'
   | 'stray-item'
   | 'item-incarnation'
   | 'item-newline'
@@ -1886,6 +1889,75 @@ export function repopulateSwingStoreFromDirectory(
   dirPath: string,
   options?: RepopulateOptions,
 ): Promise<RepopulationReport>;
+
+/** Options of {@link compactSwingStore} and {@link expandSwingStore}. */
+export interface CompactOptions extends WorkOptions {
+  /** The vat whose history to work on. Default: all vats. */
+  vatID?: string | undefined;
+
+  /** The maximum number of items in total, rounded to a whole span. Default: no limit. */
+  limit?: number | undefined;
+
+  /** Only report what would be done. Default: false. */
+  dryRun?: boolean | undefined;
+}
+
+/** The result of {@link compactSwingStore} and {@link expandSwingStore}, or what they would do with `dryRun`. */
+export interface CompactReport {
+  /** The number of spans. */
+  readonly spans: number;
+  /** The number of items. */
+  readonly items: number;
+  /** The size of these items in bytes; 0 with `dryRun`. */
+  readonly itemBytes: number;
+  /** The size of these items in bytes when compressed; 0 with `dryRun`. */
+  readonly compressedBytes: number;
+  /** The number of spans that were left as they are because they lack items: a part of them was pruned. */
+  readonly incomplete: number;
+  /**
+   * The number of spans that were left as they are because their items do not match their hash, or cannot be read. See
+   * {@link verifySwingStore}.
+   */
+  readonly damagedCount: number;
+  /** The names of the artifacts of the first thousand of these spans. */
+  readonly damaged: readonly string[];
+  /** Whether nothing is left to do, except for such spans; false if `limit` was reached. */
+  readonly done: boolean;
+  /** The disk usage afterwards. */
+  readonly space: StoreSpace;
+  /** How the lock was held and waited for. */
+  readonly locking: LockingReport;
+}
+
+/**
+ * Compresses the items of historical spans in the file, to about a tenth of their size. Nothing else changes: no record,
+ * hash, export or artifact, and every function of this package reads compressed items. `@agoric/swing-store` also runs
+ * on such a store, and takes compressed spans for pruned. {@link expandSwingStore} turns them back into rows.
+ *
+ * **A kernel can use the store meanwhile.** Spans are read, checked against their hashes and compressed without a lock;
+ * small transactions then replace their rows. However the job ends, every item is in the store; another call continues.
+ * The file does not shrink: see {@link reclaimSwingStoreSpace}.
+ *
+ * Progress counts spans, and bytes of items. After an abort, what was compressed stays compressed.
+ *
+ * @param dirPath  the directory of the store.
+ * @throws (rejects) as {@link repopulateSwingStore}; if `vatID` has no transcript (`ERR_SWING_STORE_NOT_FOUND`); if an
+ *   option has the wrong type.
+ */
+export function compactSwingStore(dirPath: string, options?: CompactOptions): Promise<CompactReport>;
+
+/**
+ * Turns the items that {@link compactSwingStore} has compressed back into rows, which `@agoric/swing-store` reads. The
+ * file grows by the size of the items.
+ *
+ * **A kernel can use the store meanwhile.** However the job ends, every item is in the store; another call continues.
+ *
+ * Progress counts spans, and bytes of items.
+ *
+ * @param dirPath  the directory of the store.
+ * @throws (rejects) as {@link compactSwingStore}.
+ */
+export function expandSwingStore(dirPath: string, options?: CompactOptions): Promise<CompactReport>;
 
 /** Options of {@link pruneSwingStore}. */
 export interface PruneOptions extends WorkOptions {

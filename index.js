@@ -4,6 +4,7 @@ const { archiveSwingStore } = require('./js/transfer/archive-store.js');
 const { makeArchiveSnapshot, makeArchiveTranscript, nativeArchivePowers } = require('./js/store/archivers.js');
 const { bundleIDFromName, makeBundleStore } = require('./js/store/bundle-store.js');
 const { Database } = require('./js/store/database.js');
+const { compactSwingStore, expandSwingStore } = require('./js/tools/compact.js');
 const { diffSwingStores } = require('./js/tools/diff.js');
 const {
   exportSwingStoreToDirectory,
@@ -40,6 +41,8 @@ exports.diffSwingStores = diffSwingStores;
 
 exports.repopulateSwingStore = repopulateSwingStore;
 exports.repopulateSwingStoreFromDirectory = repopulateSwingStoreFromDirectory;
+exports.compactSwingStore = compactSwingStore;
+exports.expandSwingStore = expandSwingStore;
 exports.pruneSwingStore = pruneSwingStore;
 exports.reclaimSwingStoreSpace = reclaimSwingStoreSpace;
 

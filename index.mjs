@@ -14,6 +14,8 @@ export const {
   diffSwingStores,
   repopulateSwingStore,
   repopulateSwingStoreFromDirectory,
+  compactSwingStore,
+  expandSwingStore,
   pruneSwingStore,
   reclaimSwingStoreSpace,
   makeArchiveSnapshot,

@@ -33,6 +33,8 @@ const history = async t => {
 const functions = ({ dir, at }, opened) => {
   const work = ['onProgress', 'signal'];
   return {
+    compactSwingStore: [o => api.compactSwingStore(dir, o), ['vatID', 'limit', 'dryRun', ...work]],
+    expandSwingStore: [o => api.expandSwingStore(dir, o), ['vatID', 'limit', 'dryRun', ...work]],
     pruneSwingStore: [o => api.pruneSwingStore(dir, o), ['keep', 'budget', 'limit', 'dryRun', ...work]],
     reclaimSwingStoreSpace: [o => api.reclaimSwingStoreSpace(dir, o), ['method', 'dryRun', ...work]],
     verifySwingStore: [

@@ -1,4 +1,4 @@
-// Processes that are killed at random times while they prune or repopulate a store leave a valid store, and the next process
+// Processes that are killed at random times while they prune, repopulate or compact a store leave a valid store, and the next process
 // finishes the work.
 import test from 'ava';
 
@@ -11,7 +11,13 @@ import * as api from '../../index.mjs';
 import { makeStore, readFiles } from '../support/common/cosmic-directory.mjs';
 import { makeKiller } from '../support/torture/kill-at-random.mjs';
 
-const { exportSwingStoreToDirectory, openSwingStore, pruneSwingStore, repopulateSwingStoreFromDirectory } = api;
+const {
+  compactSwingStore,
+  exportSwingStoreToDirectory,
+  openSwingStore,
+  pruneSwingStore,
+  repopulateSwingStoreFromDirectory,
+} = api;
 const kill = makeKiller(
   fileURLToPath(new URL('../support/robustness/programs/prune-or-repopulate.mjs', import.meta.url)),
   15,
@@ -82,6 +88,31 @@ test.serial(
     await isEqual(t, at);
     t.log(counts);
     t.true(counts.some > 0);
+  }),
+);
+
+test.serial(
+  'compact and expand',
+  macro(async (t, at) => {
+    const counts = { rows: 0, some: 0, frames: 0 };
+    await kill(['compact', at('store')], async () => {
+      await isEqual(t, at);
+      const { hostStorage, debug } = openSwingStore(at('store'));
+      const db = debug.getDatabase();
+      t.is(db.pragma('integrity_check', { simple: true }), 'ok');
+      const count = sql => db.prepare(`SELECT count(*) FROM ${sql}`).pluck().get();
+      const hasTable = count(`sqlite_schema WHERE name = 'compressedItems'`) > 0;
+      const frames = hasTable ? count('compressedItems') : 0;
+      const rows = count(
+        'transcriptItems i JOIN transcriptSpans s USING (vatID) WHERE s.isCurrent IS NULL AND i.position < s.endPos',
+      );
+      counts[frames === 0 ? 'rows' : rows === 0 ? 'frames' : 'some'] += 1;
+      await hostStorage.close();
+    });
+    t.log(counts);
+    t.true(counts.some > 0);
+    t.true((await compactSwingStore(at('store'))).done);
+    await isEqual(t, at);
   }),
 );
 

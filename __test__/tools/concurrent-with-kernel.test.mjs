@@ -1,5 +1,5 @@
-// Pruning and repopulating a store while a kernel in another process commits blocks: neither fails, and the kernel waits only
-// briefly.
+// Pruning, repopulating and compacting a store while a kernel in another process commits blocks: none fails, and the kernel
+// waits only briefly.
 import '@endo/init/debug.js';
 
 import test from 'ava';
@@ -17,6 +17,8 @@ import { offer, readArtifacts } from '../support/tools/artifacts.mjs';
 import { makeStore } from '../support/common/cosmic-directory.mjs';
 
 const {
+  compactSwingStore,
+  expandSwingStore,
   exportSwingStoreToDirectory,
   openSwingStore,
   pruneSwingStore,
@@ -76,6 +78,11 @@ for (const [which, idle] of [
         );
         t.deepEqual(refused, []);
         add(filling);
+        const compacted = await compactSwingStore(at('store'));
+        t.like(compacted, { damagedCount: 0, done: true });
+        t.true(compacted.items > 0);
+        add(compacted.locking);
+        if (sums.rounds % 2) add((await expandSwingStore(at('store'))).locking);
         sums.rounds += 1;
       } while (performance.now() < end);
 

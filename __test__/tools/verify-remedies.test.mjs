@@ -14,7 +14,14 @@ import { makeAsKernel } from '../support/tools/kernel-like-store.mjs';
 import { subjectIsReference } from '../support/common/settings.mjs';
 import { inTempDir } from '../support/common/world.mjs';
 
-const { Database, exportSwingStoreToDirectory, openSwingStore, repopulateSwingStore, verifySwingStore } = subject.api;
+const {
+  Database,
+  compactSwingStore,
+  exportSwingStoreToDirectory,
+  openSwingStore,
+  repopulateSwingStore,
+  verifySwingStore,
+} = subject.api;
 
 // The reference has no function for this.
 const check = subjectIsReference ? test.skip : test;
@@ -37,6 +44,8 @@ const run = (command, directory) => {
   );
 };
 
+const item = ({ vatID, startPos }, by) => `vatID = '${vatID}' AND position = ${startPos + by}`;
+
 /** Finds a historical span, and the current span of `v1`. */
 const places = dir => {
   const db = new Database(fileIn(dir), { readonly: true });
@@ -50,13 +59,13 @@ const places = dir => {
     inUse: of('SELECT vatID, snapPos FROM snapshots WHERE inUse = 1'),
     unused: of('SELECT vatID, snapPos FROM snapshots WHERE inUse IS NULL AND compressedSnapshot IS NOT NULL'),
   };
+  found.oldItem = of(`SELECT item, incarnation FROM transcriptItems WHERE ${item(found.old, 1)}`);
   db.close();
   return found;
 };
 
 const items = ({ vatID, startPos, endPos }, more = '') =>
   `vatID = '${vatID}' AND position >= ${startPos} AND position < ${endPos} ${more}`;
-const item = ({ vatID, startPos }, by) => `vatID = '${vatID}' AND position = ${startPos + by}`;
 const snapshot = ({ vatID, snapPos }) => `vatID = '${vatID}' AND snapPos = ${snapPos}`;
 
 /** Changes a table without its index. */
@@ -93,6 +102,17 @@ const damages = {
   'span-hash': { sql: ({ old }) => `UPDATE transcriptItems SET item = item || ' ' WHERE ${item(old, 1)}` },
   'span-hash of a current span': {
     sql: ({ current }) => `UPDATE transcriptItems SET item = 'other' WHERE ${item(current, 0)}`,
+  },
+  'frame-unreadable': {
+    isCompacted: true,
+    sql: ({ old }) =>
+      `UPDATE compressedItems SET frame = x'01' WHERE vatID = '${old.vatID}' AND startPos = ${old.startPos}`,
+  },
+  'frame-overlap': {
+    isCompacted: true,
+    sql: ({ old, oldItem }) =>
+      `INSERT INTO transcriptItems (vatID, position, item, incarnation)
+       VALUES ('${old.vatID}', ${old.startPos + 1}, '${oldItem.item}', ${oldItem.incarnation})`,
   },
   'item-incarnation': { sql: ({ old }) => `UPDATE transcriptItems SET incarnation = 7 WHERE ${item(old, 1)}` },
   'bad-value of an item': { sql: ({ old }) => `UPDATE transcriptItems SET item = x'00' WHERE ${item(old, 1)}` },
@@ -138,11 +158,12 @@ check('each finding names the command that repairs it', async t => {
   await inTempDir(async base => {
     const { sound, all } = await makeSound(base);
     const where = places(sound);
-    for (const [what, { sql, artifactMode = 'operational' }] of Object.entries(damages)) {
+    for (const [what, { sql, artifactMode = 'operational', isCompacted = false }] of Object.entries(damages)) {
       const [kind] = what.split(' ');
       // The name needs quoting in a shell.
       const dir = path.join(base, `it's ${what}`);
       fs.cpSync(sound, dir, { recursive: true });
+      if (isCompacted) await compactSwingStore(dir);
       alter(dir, sql(where));
       const { findings } = await verifySwingStore(dir, { artifactMode });
       const finding = findings.find(found => found.kind === kind);

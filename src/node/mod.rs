@@ -45,6 +45,8 @@ const EXPORTS: &[Function<()>] = &[
         "makeRepopulationFromDirectory",
         jobs::repopulate::make_from_directory,
     ),
+    ("makeCompacting", jobs::upkeep::make_compacting),
+    ("makeExpanding", jobs::upkeep::make_expanding),
     ("makePruning", jobs::upkeep::make_pruning),
     ("makeReclaiming", jobs::upkeep::make_reclaiming),
     ("checkUnused", store::staging::check_unused),

@@ -7,6 +7,7 @@ const TINY = {
   kvCacheBytes: 600,
   kvBufferBytes: 400,
   itemBatchBytes: 40,
+  frameBytes: 100,
   recordBatchBytes: 50,
   chunkBytes: 7,
   gzipBlockBytes: 600,

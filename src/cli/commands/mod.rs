@@ -1,6 +1,7 @@
 //! One module per subcommand: its arguments, and a `run` that calls the store and prints the result.
 
 pub(crate) mod archive;
+pub(crate) mod compact;
 pub(crate) mod completions;
 pub(crate) mod diff;
 pub(crate) mod export;

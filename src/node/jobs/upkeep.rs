@@ -1,4 +1,4 @@
-//! Pruning, and returning unused space to the file system.
+//! Compressing and pruning history, and returning unused space to the file system.
 
 use serde::Deserialize;
 
@@ -6,6 +6,8 @@ use super::job;
 use crate::node::raw::{Call, Reply};
 use crate::node::store::database::path_from;
 use crate::store::error::Result;
+use crate::store::maintenance::compact::{CompactOptions, compact};
+use crate::store::maintenance::expand::expand;
 use crate::store::maintenance::prune::{PruneOptions, prune};
 use crate::store::maintenance::reclaim::{Method, Reclaimed, reclaim, space};
 
@@ -14,6 +16,22 @@ pub fn make_pruning(call: &Call<'_, ()>) -> Result<Reply> {
     let store = path_from(call.text(0, "dirPath")?)?;
     let options: PruneOptions = call.options(1)?;
     job::make_reporting(call, move |monitor| prune(&store, &options, monitor))
+}
+
+/// `makeCompacting(dirPath, options)`: a job that compresses history. Its report is a
+/// `CompactReport`.
+pub fn make_compacting(call: &Call<'_, ()>) -> Result<Reply> {
+    let store = path_from(call.text(0, "dirPath")?)?;
+    let options: CompactOptions = call.options(1)?;
+    job::make_reporting(call, move |monitor| compact(&store, &options, monitor))
+}
+
+/// `makeExpanding(dirPath, options)`: a job that turns compressed history back into rows. Its report
+/// is a `CompactReport`.
+pub fn make_expanding(call: &Call<'_, ()>) -> Result<Reply> {
+    let store = path_from(call.text(0, "dirPath")?)?;
+    let options: CompactOptions = call.options(1)?;
+    job::make_reporting(call, move |monitor| expand(&store, &options, monitor))
 }
 
 #[derive(Debug, Deserialize)]
