@@ -105,7 +105,7 @@ check('exports of different kinds share nothing', async (t, at) => {
   t.deepEqual(readFiles(at('plain')), readFiles(at('monday')));
 });
 
-check('a chain of exports, of which the first are removed', async (t, at) => {
+check('a chain of exports whose first ones are removed', async (t, at) => {
   await makePrevious(at);
   for (const [from, to] of [
     ['monday', 'tuesday'],

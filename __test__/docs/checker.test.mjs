@@ -45,7 +45,7 @@ test("names in commands that can't be run are checked", async t => {
   for (const line of [
     'npm run bench -- --runs 3',
     'npm test',
-    'npm ls @agoric/swing-store   # what there is',
+    'npm ls @agoric/swing-store   # the installed version',
     'node -p process.version',
     'cargo build --no-default-features --features cli --bin swing-store',
     'npx swing-store prune --keep operational',

@@ -2,7 +2,8 @@
 //
 //   npm run torture:hostile -- [--rounds N] [--seed N]
 //
-// A failure names the seed and the round; the same seed makes the same inputs.
+// A failure names the seed and the round, and prints the simplest input found that fails; the same seed makes the same
+// inputs.
 import '@endo/init/debug.js';
 
 import { mkdtempSync, rmSync } from 'node:fs';

@@ -1,4 +1,4 @@
-//! What moving bytes costs: copying files, and (de)compressing them on one thread.
+//! Measures copying, compressing and decompressing files on one thread.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -9,12 +9,12 @@ use libdeflater::{CompressionLvl, Compressor, Decompressor};
 use crate::Outcome;
 use crate::clock::{Figures, time};
 
-/// As much as `cp` reads at a time.
+/// The number of bytes that `cp` reads at a time.
 const COPY_BUFFER: usize = 128 << 10;
 
 const LEVEL: i32 = 1;
 
-/// Copies files, read and written as `cp` does where it may not share blocks.
+/// Copies files with reads and writes, as `cp` does if the file system cannot share blocks.
 pub fn copy(from: &Path, to: &Path, names: &Path) -> Outcome<Figures> {
     let names = fs::read_to_string(names)?;
     fs::create_dir_all(to)?;
@@ -41,7 +41,7 @@ fn read_all(files: &[&str]) -> Outcome<Vec<Vec<u8>>> {
     Ok(files.iter().map(fs::read).collect::<Result<_, _>>()?)
 }
 
-/// Compresses each file to gzip. What counts as bytes is what came out.
+/// Compresses each file to gzip. Returns the number of compressed bytes.
 pub fn deflate(files: &[&str]) -> Outcome<Figures> {
     let images = read_all(files)?;
     let level = CompressionLvl::new(LEVEL).map_err(|_| "libdeflate has no such level")?;
@@ -56,10 +56,10 @@ pub fn deflate(files: &[&str]) -> Outcome<Figures> {
     })
 }
 
-/// Decompresses each gzip file, `repeat` times.
+/// Decompresses each gzip file `repeat` times.
 pub fn inflate(repeat: u32, files: &[&str]) -> Outcome<Figures> {
     let compressed = read_all(files)?;
-    // gzip ends with the image's size: the reference makes one member of it.
+    // The reference writes one gzip member per image, which ends with the image's size.
     let sizes = compressed
         .iter()
         .map(|file| {

@@ -1,4 +1,4 @@
-//! Wall time and CPU time of one piece of work.
+//! Measures wall time and CPU time.
 
 use std::fmt;
 use std::fs;
@@ -6,13 +6,13 @@ use std::time::Instant;
 
 use crate::Outcome;
 
-/// What is reported of a piece of work.
+/// The result of a measurement.
 pub struct Figures {
-    /// Seconds that passed.
+    /// Wall time, in seconds.
     wall: f64,
-    /// Seconds of this thread's CPU time, where the system tells.
+    /// CPU time of this thread, in seconds, if the system reports it.
     cpu: Option<f64>,
-    /// Bytes that were read or made.
+    /// The number of bytes that were read or generated.
     bytes: u64,
 }
 
@@ -34,7 +34,8 @@ pub fn time(work: impl FnOnce() -> Outcome<u64>) -> Outcome<Figures> {
     Ok(Figures { wall, cpu, bytes })
 }
 
-/// What this thread has used so far. Linux gives nanoseconds as the file's first number.
+/// The CPU time that this thread has used. The file's first number is in nanoseconds; only Linux has
+/// the file.
 fn cpu_seconds() -> Option<f64> {
     let text = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
     let nanoseconds: u64 = text.split(' ').next()?.parse().ok()?;

@@ -1,8 +1,8 @@
-//! What the benchmark's phases could cost at the least: the same work without Node.js and without
-//! a store. `npm run bench` builds this program and runs it; `bench/lib/limits.mjs` says how.
+//! Measures the least cost of the benchmark's phases: the same work without Node.js and without the
+//! store. `bench/lib/limits.mjs` builds and runs this program.
 //!
-//! Each operation prints one line of JSON: `wall` and `cpu` in seconds (`cpu` is null where the
-//! system does not tell), and `bytes`, how much was read or made.
+//! Each operation prints one line of JSON: `wall` and `cpu`, in seconds, and `bytes`, the number of
+//! bytes read or generated. `cpu` is null if the system does not report CPU time.
 
 mod bytes;
 mod clock;
@@ -17,11 +17,11 @@ use clock::Figures;
 
 const USAGE: &str = "Usage: limits OPERATION …
 
-  replay DATABASE PLAN     run a plan's statements in turn, each prepared once
-  open DATABASE PLAN       the same, opening and closing the database for each statement
-  copy FROM TO NAMES       copy files of a directory; NAMES is a file with a name a line
+  replay DATABASE PLAN     run a plan's statements, each prepared once
+  open DATABASE PLAN       the same, with a new connection for each statement
+  copy FROM TO NAMES       copy files of a directory; NAMES is a file with one name per line
   deflate FILE…            compress with libdeflate at level 1
-  inflate REPEAT FILE…     decompress gzip files so many times";
+  inflate REPEAT FILE…     decompress gzip files REPEAT times";
 
 pub type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments
         .iter()
         .map(String::as_str)
-        // What `cargo bench` adds to every program that it runs.
+        // `cargo bench` adds this to the arguments of every program.
         .filter(|argument| *argument != "--bench")
         .collect();
     match run(&arguments) {
@@ -51,7 +51,7 @@ fn main() -> ExitCode {
         }
         Ok(None) => {
             println!("{USAGE}");
-            // `cargo bench` names no operation, and is not at fault.
+            // `cargo bench` passes no operation. That is not an error.
             if arguments.is_empty() {
                 ExitCode::SUCCESS
             } else {

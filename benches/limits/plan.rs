@@ -1,27 +1,32 @@
-//! A plan: SQL statements, and the order in which to run them with which parameters.
+//! Reads plans. A plan contains SQL statements, and steps that execute them in order, each with its
+//! parameters.
 //!
-//! `bench/lib/plan.mjs` writes it. All numbers are little-endian. First how many times to do it
-//! all (u32), then the number of statements (u32) and each one's text, then the steps: a
-//! statement's index (u16), the number of parameters (u8), and for each a tag (`n`, `i` or `t`)
-//! with nothing, an i64 or a text. A text is its length in bytes (u32) and UTF-8.
+//! `bench/lib/plan.mjs` writes plans, in this format:
+//!
+//! 1. the number of times to execute the plan (u32)
+//! 2. the number of statements (u32), and the text of each
+//! 3. the steps: for each, the statement's index (u16), the number of parameters (u8), and the
+//!    parameters. A parameter is a tag (`n`, `i` or `t`) followed by nothing, an i64 or a text.
+//!
+//! Numbers are little-endian. A text is its length in bytes (u32), followed by its UTF-8.
 
 use std::ops::Range;
 use std::path::Path;
 
 use crate::Outcome;
 
-/// A parameter of a statement. A text is where it lies in the plan.
+/// A parameter of a statement. A text is a range of the plan's bytes.
 pub enum Parameter {
     Null,
     Integer(i64),
     Text(Range<usize>),
 }
 
-/// One execution of one statement.
+/// One execution of a statement.
 pub struct Step {
-    /// which statement
+    /// The index of the statement.
     pub statement: usize,
-    /// which of the plan's parameters
+    /// The indexes of its parameters.
     pub parameters: Range<usize>,
 }
 
@@ -38,7 +43,7 @@ impl Plan {
     /// Reads a plan from a file.
     ///
     /// # Errors
-    /// If the file can't be read, or ends early, or holds what is no plan.
+    /// If the file cannot be read, ends early, or is not a plan.
     pub fn read(path: &Path) -> Outcome<Plan> {
         let content = std::fs::read(path)?;
         let mut reader = Reader {
@@ -83,7 +88,7 @@ impl Plan {
         })
     }
 
-    /// A text's bytes.
+    /// The bytes of a text.
     pub fn text(&self, range: &Range<usize>) -> &[u8] {
         &self.content[range.clone()]
     }

@@ -1,4 +1,4 @@
-//! SQLite's own cost: a plan's statements, prepared once, run in turn.
+//! Measures SQLite alone: executes the statements of a plan.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::Outcome;
 use crate::clock::{Figures, time};
 use crate::plan::{Parameter, Plan, Step};
 
-/// A parameter as SQLite takes it.
+/// A parameter to bind.
 struct Bound<'a>(ValueRef<'a>);
 
 impl ToSql for Bound<'_> {
@@ -18,7 +18,7 @@ impl ToSql for Bound<'_> {
     }
 }
 
-/// Opens a store's file with the settings that a store has.
+/// Opens a store's file with the settings of a store.
 fn open(path: &Path) -> Outcome<Connection> {
     let connection = Connection::open(path)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -26,7 +26,7 @@ fn open(path: &Path) -> Outcome<Connection> {
     Ok(connection)
 }
 
-/// Runs one step; returns how many bytes its rows had.
+/// Runs one step. Returns the number of bytes in its rows.
 fn run_step(statement: &mut Statement<'_>, plan: &Plan, step: &Step) -> Outcome<u64> {
     for (i, parameter) in plan.parameters[step.parameters.clone()].iter().enumerate() {
         let value = match parameter {
@@ -73,7 +73,7 @@ pub fn replay(database: &Path, plan: &Path) -> Outcome<Figures> {
     })
 }
 
-/// Runs each step of a plan on a connection of its own.
+/// Runs each step of a plan on its own connection.
 pub fn open_each(database: &Path, plan: &Path) -> Outcome<Figures> {
     let plan = Plan::read(plan)?;
     time(|| {

@@ -1,4 +1,4 @@
-/** Builds the binary, and clears away what that took. */
+/** Builds the binary, and removes the build directory. */
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, rmSync } from 'node:fs';
 import path from 'node:path';
@@ -10,7 +10,7 @@ const here = fileURLToPath(new URL('.', import.meta.url));
 const addon = path.join(here, 'swing-store-native.node');
 const target = path.join(here, 'target');
 
-/** What is said to whoever installs, without a stack. */
+/** A message for the user who installs the package, printed without a stack. */
 class BuildError extends Error {
   constructor(...lines) {
     super(lines.filter(Boolean).join('\n'));

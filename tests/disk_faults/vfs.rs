@@ -41,8 +41,8 @@ static LAYERS: OnceLock<Layers> = OnceLock::new();
 /// Installs this VFS for all connections that the process opens from now on.
 pub fn install() {
     LAYERS.get_or_init(|| {
-        // SAFETY: SQLite's default VFS is there for good, and so is ours, which is leaked. It is a
-        // copy, so that what it has of the one below (data of its own, sizes) stays as it was.
+        // SAFETY: SQLite never frees its default VFS, and ours is leaked. Ours is a copy, so that it
+        // keeps the data and the sizes of the default VFS.
         unsafe {
             let below = ffi::sqlite3_vfs_find(ptr::null());
             assert!(!below.is_null());
@@ -100,7 +100,7 @@ unsafe fn path<'a>(name: *const c_char) -> Option<&'a Path> {
     Some(Path::new(name.to_str().unwrap_or("?")))
 }
 
-// SAFETY of all that follows: SQLite calls these with arguments of its own making, as its
+// SAFETY of the functions below: SQLite calls them with its own arguments, as its
 // documentation of `sqlite3_vfs` and `sqlite3_io_methods` says, and only for files that `open`
 // has opened; they are passed on as they are, but for the file, to the same method of the VFS below.
 
@@ -244,7 +244,7 @@ unsafe extern "C" fn write(
     length: c_int,
     at: sqlite3_int64,
 ) -> c_int {
-    // SAFETY: see above; half of what is to be written is within it.
+    // SAFETY: see above; half of the bytes to write are within the buffer.
     unsafe {
         let fault = plan::next(Call::Write, name(file));
         let file = below(file);

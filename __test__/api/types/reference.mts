@@ -78,7 +78,7 @@ accepts<ours.TranscriptStoreInternal, reference.SwingStore['internal']['transcri
 accepts<ours.SnapStoreInternal, reference.SwingStore['internal']['snapStore']>('fits');
 accepts<ours.BundleStoreInternal, reference.SwingStore['internal']['bundleStore']>('fits');
 
-// --- Functions: ours may be handed to whoever expects the reference's ------------------------------------------------
+// --- Functions: ours are assignable to the reference's types ---------------------------------------------------------
 
 accepts<typeof reference.initSwingStore, typeof ours.initSwingStore>('fits');
 accepts<typeof reference.openSwingStore, typeof ours.openSwingStore>('fits');

@@ -4,6 +4,7 @@ import { ZipWriter } from '@endo/zip';
 import { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import path from 'node:path';
+import { inspect } from 'node:util';
 import { makeRandom } from '../../../bench/lib/random.mjs';
 import { bundles, makeB1 } from '../common/bundles.mjs';
 import { compareHostile } from './hostile-differences.mjs';
@@ -12,6 +13,7 @@ import { mutate } from '../common/spoil-export.mjs';
 import { modes } from '../common/observe.mjs';
 import { makePlainExporter, readPlain } from '../common/plain-exporter.mjs';
 import { spoilPolicyBundle } from '../parity/bundle-policies.mjs';
+import { recordChoices, shrinkChoices } from './shrink-choices.mjs';
 
 const hash = (algorithm, bytes) => createHash(algorithm).update(bytes).digest('hex');
 
@@ -123,15 +125,16 @@ const meanings = [
   below => ['swapContents', below(30), below(30)],
 ];
 
+// In these functions, the number 0 stands for no change, because shrinking replaces choices with it.
 const spoilExport = (plain, below) => {
   const changes = [];
   for (let count = below(3); count > 0; count -= 1) changes.push(meanings[below(meanings.length)](below));
   const spoiled = mutate(plain, changes);
-  if (below(3) === 0 && spoiled.artifacts.length) {
+  if (below(3) === 2 && spoiled.artifacts.length) {
     const artifact = spoiled.artifacts[below(spoiled.artifacts.length)];
     artifact[1] = spoil(artifact[1], below);
   }
-  if (below(3) === 0 && spoiled.data.length) {
+  if (below(3) === 2 && spoiled.data.length) {
     const entry = spoiled.data[below(spoiled.data.length)];
     const part = below(4) ? 1 : 0;
     if (typeof entry[part] === 'string') entry[part] = spoil(Buffer.from(entry[part]), below).toString();
@@ -254,14 +257,14 @@ const bundleMakers = [
     const map = mapOf();
     for (let count = below(3); count > 0; count -= 1) changeValue(map, below);
     let text = Buffer.from(JSON.stringify(map));
-    if (below(5) === 0) text = spoil(text, below);
-    const contents = modules.map(module => (below(6) ? module : spoil(Buffer.from(module), below)));
+    if (below(5) === 4) text = spoil(text, below);
+    const contents = modules.map(module => (below(6) < 5 ? module : spoil(Buffer.from(module), below)));
     const files = [
       ['compartment-map.json', text],
       ['a/i.js', contents[0]],
       ['a/j.json', contents[1]],
     ];
-    if (below(12) === 0) files.push(['a/extra', 'x']);
+    if (below(12) === 11) files.push(['a/extra', 'x']);
     return [`b1-${hash('sha512', text)}`, pack(files)];
   },
   // What compartments may import.
@@ -276,8 +279,22 @@ const spoilBundle = below => {
   return { data: [[`bundle.${id}`, id]], artifacts: [[`bundle.${id}`, bytes]] };
 };
 
+/** The entries of one list that another one lacks. */
+const missingFrom = (those, these) => {
+  const known = new Set(those.map(entry => inspect(entry)));
+  return these.filter(entry => !known.has(inspect(entry)));
+};
+
+/** Describes how an input differs from the original. */
+const describeChanges = (plain, spoiled) => {
+  const [before, after] = [plain, spoiled].map(({ data, artifacts }) => [...data, ...artifacts]);
+  const changes = { added: missingFrom(before, after), dropped: missingFrom(after, before) };
+  return inspect(changes, { depth: 4, maxStringLength: 2000 });
+};
+
 /**
- * Imports spoiled exports and bundles with both implementations.
+ * Imports spoiled exports and bundles with both implementations. For the first difference, looks for a simpler input that
+ * has one, and reports that.
  *
  * @param {string} base a working directory
  * @param {{ rounds: number, seed: number, onRound?: (figures: object) => void }} options
@@ -286,23 +303,35 @@ const spoilBundle = below => {
 export const throwHostileInput = async (base, { rounds, seed, onRound = () => {} }) => {
   const plain = await makeExport(path.join(base, 'store'));
   const figures = { exports: 0, bundles: 0, accepted: 0, refused: 0, known: {} };
-  for (let round = 0; round < rounds; round += 1) {
-    // Seeds each round separately, so that one round can be repeated.
-    const { below } = makeRandom(seed + round);
+  let imports = 0;
+  const play = async (below, round) => {
     const isBundle = below(2) === 0;
     const spoiled = isBundle ? spoilBundle(below) : spoilExport(plain, below);
     const artifactMode = isBundle ? 'debug' : modes[below(modes.length)];
-    const dir = !isBundle && below(20) === 0 ? path.join(base, `import-${round}`) : null;
-    figures[isBundle ? 'bundles' : 'exports'] += 1;
+    imports += 1;
+    const dir = !isBundle && below(20) === 19 ? path.join(base, `import-${imports}`) : null;
     const what = `round ${round}, seed ${seed}`;
-    const { isImported, known } = await compareHostile(
-      [subject, reference],
-      dir,
-      spoiled,
-      makePlainExporter,
-      { artifactMode },
-      what,
-    );
+    const options = { artifactMode };
+    try {
+      const outcome = await compareHostile([subject, reference], dir, spoiled, makePlainExporter, options, what);
+      return { isBundle, ...outcome };
+    } catch (error) {
+      const original = isBundle ? { data: [], artifacts: [] } : plain;
+      error.message += `\nin mode ${artifactMode}, changes of the input: ${describeChanges(original, spoiled)}`;
+      throw error;
+    }
+  };
+  for (let round = 0; round < rounds; round += 1) {
+    // Seeds each round separately, so that one round can be repeated.
+    const { choices, below } = recordChoices(makeRandom(seed + round).below);
+    const { isBundle, isImported, known } = await play(below, round).catch(async error => {
+      const again = choose =>
+        play(choose, round).catch(other => {
+          if (other.constructor === error.constructor) throw other;
+        });
+      throw (await shrinkChoices(choices, again)) ?? error;
+    });
+    figures[isBundle ? 'bundles' : 'exports'] += 1;
     if (known) figures.known[known] = (figures.known[known] ?? 0) + 1;
     else figures[isImported ? 'accepted' : 'refused'] += 1;
     onRound(figures);

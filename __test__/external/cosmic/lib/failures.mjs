@@ -68,7 +68,7 @@ const importCases = {
   'no export data': { before: editManifest(manifest => delete manifest.data) },
   'no artifacts': { before: editManifest(manifest => (manifest.artifacts = [])) },
   'an artifact too few': { before: editManifest(manifest => manifest.artifacts.shift()) },
-  'an artifact of which nothing is known': {
+  'an artifact without a record': {
     before: editManifest(manifest => manifest.artifacts.push(['transcript.v77.0.1', MANIFEST])),
   },
   'a damaged span': { before: damage('transcript.') },
