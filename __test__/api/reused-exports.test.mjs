@@ -3,6 +3,7 @@ import test from 'ava';
 
 import { Buffer } from 'node:buffer';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 
@@ -188,6 +189,21 @@ if (process.platform !== 'win32') {
     t.is(fs.readFileSync(at('elsewhere')).toString('base64'), expected[symlink]);
   });
 }
+
+const memory = '/dev/shm';
+const hasOtherFileSystem =
+  process.platform === 'linux' && fs.existsSync(memory) && fs.statSync(memory).dev !== fs.statSync(os.tmpdir()).dev;
+
+(hasOtherFileSystem ? check : test.skip)('what is on another file system is copied', async (t, at) => {
+  await makePrevious(at);
+  const here = fs.statSync(at('store')).dev;
+  const other = fs.mkdtempSync(path.join(here === fs.statSync(memory).dev ? os.tmpdir() : memory, 'swing-store-'));
+  t.teardown(() => fs.rmSync(other, { recursive: true, force: true }));
+  const options = { ...debug, reuse: at('monday'), verifyReused: true };
+  const { artifacts, reused } = await exportSwingStoreToDirectory(at('store'), path.join(other, 'tuesday'), options);
+  t.deepEqual([reused.artifacts, reused.linked, reused.copied], [artifacts, 0, artifacts]);
+  t.deepEqual(readFiles(path.join(other, 'tuesday')), readFiles(at('monday')));
+});
 
 check('records decide, not names', async (t, at) => {
   await makePrevious(at);
