@@ -1,6 +1,6 @@
 /** Keeps processes that run a test file repeatedly. Replaces a process whose state a mutant has damaged. */
 import { fork } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 
 /** Functions that end the processes. */
@@ -14,6 +14,19 @@ const MOST_PROCESSES = 8;
 
 /** The longest duration of a run, from its duration without a mutant, both in milliseconds. */
 const limitOf = ms => 5 * ms + 6_000;
+
+/** The longest computing time of a run, from that without a mutant. It does not depend on other work on the machine. */
+const cpuLimitOf = ms => 5 * ms + 2_000;
+
+/** The computing time of a process in milliseconds, from Linux's numbers in hundredths of a second; elsewhere always 0. */
+const cpuOf = pid => {
+  try {
+    const [user, system] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ').slice(11, 13);
+    return 10 * (Number(user) + Number(system));
+  } catch {
+    return 0;
+  }
+};
 
 const END = { outcome: 'failed', why: 'the process has ended' };
 
@@ -47,26 +60,35 @@ const start = async (tree, scratch, file) => {
     rmSync(own, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   };
   running.add(end);
-  /** Sends a message and waits for the answer, at most `limit` milliseconds. */
-  const ask = (message, limit) =>
+  /** Sends a message and waits for the answer, within limits in milliseconds. */
+  const ask = (message, limit, cpuLimit = Infinity) =>
     new Promise(resolve => {
-      const timer = setTimeout(() => resolve({ outcome: 'timeout', why: 'it took too long' }), limit);
+      const begun = cpuOf(child.pid);
+      const late = isSure => answer({ outcome: 'timeout', why: 'it took too long', isSure });
+      const timer = setTimeout(() => late(false), limit);
+      const poll = setInterval(() => cpuOf(child.pid) - begun > cpuLimit && late(true), 300);
       answer = found => {
         clearTimeout(timer);
+        clearInterval(poll);
+        answer = () => {};
         resolve(found);
       };
       if (message && child.connected) child.send(message);
       else if (message) answer(END);
     });
 
-  const { loaded } = await ask(undefined, 60_000);
+  const { loaded } = await ask(undefined, 300_000);
   let ms = 0;
+  let cpu = 0;
   let runs = 0;
   const run = async (mutant, { isActive = true, all = false } = {}) => {
     runs += 1;
-    const begun = performance.now();
-    const found = await ask({ mutant, isActive, all }, mutant === undefined ? 60_000 : limitOf(ms));
-    if (mutant === undefined) ms = Math.max(ms, performance.now() - begun);
+    const message = { mutant, isActive, all };
+    if (mutant !== undefined) return ask(message, limitOf(ms), cpuLimitOf(cpu));
+    const begun = { ms: performance.now(), cpu: cpuOf(child.pid) };
+    const found = await ask(message, 300_000);
+    ms = Math.max(ms, performance.now() - begun.ms);
+    cpu = Math.max(cpu, cpuOf(child.pid) - begun.cpu);
     return found;
   };
   // Twice, because the second run may fail on files or state of the first.
