@@ -6,7 +6,9 @@ import '@endo/init';
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { dropCache } from './lib/page-cache.mjs';
 import { load } from './lib/implementations.mjs';
+import { makeLargeStore } from './lib/large-store.mjs';
 import { makeMeter } from './lib/meter.mjs';
 import { loadPhase } from './lib/phases.mjs';
 import { realInputs } from './lib/real-inputs.mjs';
@@ -24,16 +26,21 @@ const timeHash = async ({ hash, repeat = 1 }, directories) => {
   return Number(process.hrtime.bigint() - start) / 1e9;
 };
 
-const doJob = async ({ role, phase: name, implementation, real, command, ...job }) => {
+const doJob = async ({ role, phase: name, implementation, real, command, cold, ...job }) => {
   const phase = await loadPhase(name);
   const api = await load(implementation);
-  const { measure, figures } = makeMeter(Boolean(phase.stalls));
+  const { measure, figures } = makeMeter(Boolean(phase.stalls), async () => {
+    if (cold) await dropCache([job.input, job.store]);
+  });
   const context = { ...job, api, implementation, measure };
   switch (role) {
     case 'look':
       return { missing: phase.needs !== undefined && typeof api[phase.needs] !== 'function' };
     case 'prepare':
       await (real ? realInputs[name](context, real) : phase.input.make(context));
+      return {};
+    case 'large':
+      await makeLargeStore(context, job.large);
       return {};
     case 'plan':
       return phase.limit.prepare(context);

@@ -11,7 +11,7 @@ import { buildLimits } from './lib/limits.mjs';
 import { describeMachine, machineLines } from './lib/machine.mjs';
 import { writeMarkdown } from './lib/markdown.mjs';
 import { resultLegend, resultNotes, resultRows } from './lib/results.mjs';
-import { makeRunner } from './lib/run-phase.mjs';
+import { makeRunner, prepareLargeStore } from './lib/run-phase.mjs';
 import { makeChart } from './lib/svg.mjs';
 import { forTerminal } from './lib/table.mjs';
 import { makeWorkspace } from './lib/workspace.mjs';
@@ -27,8 +27,9 @@ const tick = (name, done, all) => {
 };
 
 /** The kind of results, for a file that contains several kinds. */
-const kindOf = ({ growth, real }) => {
+const kindOf = ({ growth, real, large }) => {
   if (growth) return 'growth';
+  if (large) return `large store, by ${large.order}`;
   return real ? 'real store' : 'phases';
 };
 
@@ -39,7 +40,12 @@ const bench = async settings => {
   // Growth has no limits: the two sizes are compared with each other.
   const limits = growth || settings['no-limits'] ? {} : await buildLimits();
   const workspace = makeWorkspace(settings.dir);
-  const runPhase = makeRunner(workspace, { ...settings, limits: limits.program });
+  let { real } = settings;
+  if (settings.large) {
+    status('making the large store');
+    real = await prepareLargeStore(workspace, settings.large);
+  }
+  const runPhase = makeRunner(workspace, { ...settings, real, limits: limits.program });
 
   const results = [];
   for (const phase of phases) {

@@ -5,9 +5,12 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
 import test from 'ava';
 import { makeHeapImage } from '../../bench/lib/heap-image.mjs';
+import { makeItems } from '../../bench/lib/large-store.mjs';
 import { writeMarkdown } from '../../bench/lib/markdown.mjs';
+import { makeRandom } from '../../bench/lib/random.mjs';
 import { fixed, readSize, resolveSizes } from '../../bench/lib/sizes.mjs';
 import { compare, summarizeLimit } from '../../bench/lib/statistics.mjs';
 import { makeChart } from '../../bench/lib/svg.mjs';
@@ -73,6 +76,17 @@ test('heap images are the same each time for a seed', t => {
   t.is(image.length, 300_000);
   t.true(image.equals(makeHeapImage(1, 300_000)));
   t.false(image.equals(makeHeapImage(2, 300_000)));
+});
+
+test('items of the large store compress as those of real vats', t => {
+  const nextItem = makeItems(makeRandom(1));
+  const items = Array.from({ length: 200 }, () => nextItem());
+  for (const item of items) t.truthy(JSON.parse(item).sc);
+  const span = Buffer.from(`${items.join('\n')}\n`);
+  const average = span.length / items.length;
+  t.true(average > 2300 && average < 2900, `${average}`);
+  const ratio = span.length / gzipSync(span, { level: 6 }).length;
+  t.true(ratio > 8 && ratio < 11, `${ratio}`);
 });
 
 test('a chart shows bars on both sides of 1', t => {

@@ -9,6 +9,7 @@ import { realInputs } from './real-inputs.mjs';
 import { describeSizes, readSize } from './sizes.mjs';
 
 const all = await loadPhases(phaseNames);
+const storePhases = all.filter(phase => !phase.sizes).map(phase => phase.name);
 
 export const usage = `Usage: npm run bench -- [options]
 
@@ -16,6 +17,8 @@ What to measure, by default the phases at their usual sizes:
   --phase NAME…       only these phases
   --growth            cost of an operation, and memory, as the store grows: phases that can grow, at two sizes
   --real DIR          phases that can use an existing store: DIR has its swingstore.sqlite and is only read
+  --large X           the same phases on a generated store of mainnet's shape, X times as large (4 GB at 1)
+  --order WHICH       with --large, the order of its items in the file: time, as a chain writes them (default), or vats
   --check-images DIR  compare the generated heap images with those in the store in DIR
 
 How:
@@ -23,6 +26,7 @@ How:
   --scale X           multiply each phase's sizes by X (default 1)
   --size PHASE.SIZE=N…  set one size, ignoring the scale; PHASE=N sets the phase's first size
   --only WHICH        only ours or only reference
+  --cold              drop the system's page cache of the input's files before each run (Linux)
   --no-limits         do not measure limits, which needs Rust's cargo
   --dir DIR           directory for stores, on a disk (default: the system's temporary directory)
 
@@ -33,7 +37,9 @@ What to write:
   --help              print this
 
 Phases and their sizes (--scale does not change those that count large things):
-${describeSizes(all)}`;
+${describeSizes(all.filter(phase => phase.sizes))}
+
+Phases that need --real or --large: ${storePhases.join(', ')}`;
 
 export class UsageError extends Error {}
 
@@ -45,6 +51,9 @@ const options = {
   phase: { type: 'string', multiple: true, default: [] },
   growth: { type: 'boolean', default: false },
   real: { type: 'string' },
+  large: { type: 'string' },
+  order: { type: 'string' },
+  cold: { type: 'boolean', default: false },
   'check-images': { type: 'string' },
   runs: { type: 'string', default: '5' },
   scale: { type: 'string', default: '1' },
@@ -67,12 +76,14 @@ const parse = args => {
 };
 
 /** Selects the phases to run from those that suit the kind of measurement. */
-const choosePhases = (wanted, { growth, real }) => {
-  const suits = phase => (!growth || phase.growth) && (!real || realInputs[phase.name]);
+const choosePhases = (wanted, { growth, real, large }) => {
+  const needsStore = Boolean(real ?? large);
+  const suits = phase => (!growth || phase.growth) && (needsStore ? realInputs[phase.name] : phase.sizes);
   for (const name of wanted) {
     const phase = all.find(it => it.name === name);
     insist(phase, `there is no phase ${name}`);
-    insist(suits(phase), `phase ${name} cannot be combined with ${growth ? '--growth' : '--real'}`);
+    insist(phase.sizes || needsStore, `phase ${name} needs --real or --large`);
+    insist(suits(phase), `phase ${name} cannot be combined with ${growth ? '--growth' : '--real or --large'}`);
   }
   return all.filter(phase => suits(phase) && (wanted.length === 0 || wanted.includes(phase.name)));
 };
@@ -107,11 +118,22 @@ export const readArguments = args => {
     real === undefined || values.size.length === 0,
     '--real cannot be combined with --size: an existing store has one size',
   );
+  insist(real === undefined || values.large === undefined, '--real cannot be combined with --large');
+  insist(
+    values.large === undefined || (!growth && values.size.length === 0 && scale === 1),
+    '--large cannot be combined with --growth, --size or --scale: its own number says how large the store is',
+  );
+  const size = values.large === undefined ? undefined : Number(values.large);
+  insist(size === undefined || (size > 0 && size <= 100), '--large must be a number above 0 and at most 100');
+  const { order = 'time' } = values;
+  insist(['time', 'vats'].includes(order), '--order must be time or vats');
+  insist(values.order === undefined || size !== undefined, '--order needs --large');
   const isStore = dir => dir === undefined || existsSync(path.join(dir, 'swingstore.sqlite'));
   insist(isStore(real), `${real} is not a store: it has no swingstore.sqlite`);
   return {
     ...values,
     checkImages: values['check-images'],
+    large: size === undefined ? undefined : { size, order },
     runs,
     scale,
     wanted: readSizes(values.size),

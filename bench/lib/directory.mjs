@@ -108,12 +108,12 @@ export const hashStore = async (api, store) => {
   return hash.digest('hex');
 };
 
-/** The limit of phases that write or read an export directory: a copy of the input's export directory. */
-export const copyLimit = async ({ input, plan }, { records = true } = {}) => {
-  const names = await readdir(path.join(input, 'export'));
+/** The limit of phases that read or write whole files: a copy of a directory of the input, usually of its export. */
+export const copyLimit = async ({ input, plan }, { records = true, from = 'export' } = {}) => {
+  const names = await readdir(path.join(input, from));
   const wanted = names.filter(name => records || ![dataName, manifestName].includes(name));
   await writeFile(path.join(plan, 'names'), wanted.join('\n'));
-  return { command: ['copy', 'input:export', 'scratch:copy', 'plan:names'] };
+  return { command: ['copy', `input:${from}`, 'scratch:copy', 'plan:names'] };
 };
 
 /** The limit of imports from such a directory. */

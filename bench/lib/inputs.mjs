@@ -6,12 +6,11 @@ import { makeArchiveBundle } from '../../scripts/demo/archive.mjs';
 import { blockHeight, chunksOf, writeArtifacts, writeExportData, writeManifest } from './directory.mjs';
 import { makeHeapImage } from './heap-image.mjs';
 import { itemPool, keyOf, valueOf } from './kernel-data.mjs';
+import { storeIn } from './paths.mjs';
 import { makeRandom } from './random.mjs';
 import { fixed } from './sizes.mjs';
 
 export const vatIDs = Array.from({ length: 20 }, (_, i) => `v${i + 1}`);
-
-export const storeIn = input => path.join(input, 'store');
 
 const setKeys = (kvStore, count) => {
   const random = makeRandom(1);
@@ -35,10 +34,10 @@ const addSpans = async ({ transcriptStore }, spans, itemsPerSpan, itemLength) =>
   }
 };
 
-/** Makes a store in `dir/store`, with one commit. */
+/** Makes a store in `dir/store`. `fill` gets the kernel's storage and a function that commits. */
 export const makeStore = async (api, dir, fill = () => {}, options = {}) => {
   const { kernelStorage, hostStorage } = api.initSwingStore(storeIn(dir), options);
-  await fill(kernelStorage);
+  await fill(kernelStorage, hostStorage.commit);
   hostStorage.kvStore.set('host.height', `${blockHeight}`);
   await hostStorage.commit();
   await hostStorage.close();

@@ -17,6 +17,9 @@ export const phaseNames = [
   'import-native',
   'budgeted-deletion',
   'completeness',
+  'verify',
+  'compact',
+  'prune',
 ];
 
 /**
@@ -41,8 +44,10 @@ export const phaseNames = [
  *
  * @typedef {object} Phase
  * @property {string} name
- * @property {number} goal the ratio to the reference's speed that ours must reach
- * @property {Record<string, number | { fixed: number }>} sizes of the input and of the work
+ * @property {boolean} [oursOnly] whether the reference has nothing of the kind
+ * @property {number} [goal] the ratio to the reference's speed that ours must reach
+ * @property {Record<string, number | { fixed: number }>} [sizes] of the input and of the work; without them, the phase needs
+ *   an existing store
  * @property {string} unit the operation that is repeated
  * @property {Record<string, number>} [parts] figures of `run`, in seconds, to compare one by one, each with its own goal;
  *   0 for none

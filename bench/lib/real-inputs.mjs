@@ -1,7 +1,8 @@
 /** Inputs of phases from an existing store, for `--real`. */
 import { copyFile, mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { exportWhole, storeIn, writeImages } from './inputs.mjs';
+import { exportWhole, writeImages } from './inputs.mjs';
+import { storeIn } from './paths.mjs';
 
 /** The files of a store: the database, and its log if the store was not closed. */
 const storeFile = /^swingstore\.sqlite(-wal)?$/;
@@ -34,6 +35,8 @@ const extractImages = async ({ api, input }, real) => {
   await hostStorage.close();
 };
 
+const justCopy = ({ input }, real) => copyStore(input, real);
+
 /** The inputs by phase. Like a phase's own input, each fills the directory `input` of its context. */
 export const realInputs = {
   export: copyAndExport,
@@ -41,5 +44,9 @@ export const realInputs = {
   'export-native': copyAndExport,
   'import-native': copyAndExport,
   'snapshot-save': extractImages,
-  'snapshot-load': ({ input }, real) => copyStore(input, real),
+  'snapshot-load': justCopy,
+  'export-data': justCopy,
+  verify: justCopy,
+  compact: justCopy,
+  prune: justCopy,
 };

@@ -11,6 +11,7 @@ const ratioText = ({ comparison }) => {
 };
 
 const goalText = ({ goal, comparison }) => {
+  if (!goal) return '';
   if (!comparison) return times(goal);
   return `${times(goal)} ${comparison.ratio >= goal ? 'reached' : 'missed'}`;
 };
@@ -29,6 +30,8 @@ const columns = [
   ['limit, s', it => orEmpty(seconds, it.limit?.wall)],
   ['x limit', it => orEmpty(value => value.toFixed(2), it.limit?.timesLimit)],
   ['memory, MB', it => both(megabytes, it, 'maxRSS')],
+  ['read, MB', it => both(megabytes, it, 'read')],
+  ['written, MB', it => both(megabytes, it, 'written')],
   ['stall, ms', it => both(milliseconds, it, 'stall')],
 ];
 
@@ -62,6 +65,10 @@ const partNotes = ({ name, parts = [] }) =>
     return `${name}, ${part}: ${duration(reference)} / ${duration(ours)}, ${times(ratio)}${toReach}`;
   });
 
+/** What else a phase of this package alone reports. */
+const figureNotes = ({ name, figures }) =>
+  Object.entries(figures?.ours?.facts ?? {}).map(([fact, value]) => `${name}, ${fact}: ${value}`);
+
 const limitNote = ({ name, limit }) => {
   const { what, sha256 } = limit;
   const also =
@@ -78,6 +85,7 @@ const stallNotes = results =>
 export const resultNotes = results => [
   ...results.filter(({ skipped }) => skipped).map(({ name, skipped }) => `${name} was not run: ${skipped}`),
   ...results.flatMap(partNotes),
+  ...results.flatMap(figureNotes),
   ...results.flatMap(compressionNotes),
   ...stallNotes(results),
   ...results.filter(({ limit }) => limit).map(limitNote),

@@ -2,6 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { ours, reference } from './implementations.mjs';
 import { runLimit } from './limits.mjs';
+import { storeIn } from './paths.mjs';
 import { runChild } from './process.mjs';
 import { resolveSizes } from './sizes.mjs';
 import { compare, compareParts, summarize, summarizeLimit } from './statistics.mjs';
@@ -17,13 +18,22 @@ const insistSameWork = (name, runs) => {
   }
 };
 
+/** Makes a large store with the reference. Returns its directory. */
+export const prepareLargeStore = async (workspace, large) => {
+  const input = await workspace.makeDirectory();
+  await runChild({ role: 'large', phase: 'export', implementation: reference, input, large });
+  return storeIn(input);
+};
+
 /**
  * @param {ReturnType<import('./workspace.mjs').makeWorkspace>} workspace
  * @param {{ runs: number, scale: number, implementations: string[], real?: string, limits?: string,
- *   wanted: Record<string, Record<string, number>> }} settings `real` is an existing store to use as input; `limits` is the
- *   program that measures limits; `wanted` has sizes by phase
+ *   wanted: Record<string, Record<string, number>>, cold: boolean }} settings `real` is an existing store to use as input;
+ *   `limits` is the program that measures limits; `wanted` has sizes by phase; `cold` drops the page cache of the files
+ *   first
  */
-export const makeRunner = (workspace, { runs, scale, implementations, real, limits, wanted }) => {
+export const makeRunner = (workspace, settings) => {
+  const { runs, scale, implementations: wantedImplementations, real, limits, wanted, cold } = settings;
   /** Prepared inputs, by kind and sizes, which phases may share. */
   const inputs = new Map();
   const makers = [];
@@ -44,7 +54,7 @@ export const makeRunner = (workspace, { runs, scale, implementations, real, limi
 
   /** Prepares a phase's limit. Returns a function that measures it once. */
   const prepareLimit = async (phase, sizes, input) => {
-    if (!limits || !phase.limit || !implementations.includes(ours)) return undefined;
+    if (!limits || !phase.limit || !wantedImplementations.includes(ours)) return undefined;
     const plan = await workspace.makeDirectory();
     const job = { phase: phase.name, implementation: reference, sizes, input, plan };
     const command = await runChild({ role: 'plan', ...job });
@@ -65,7 +75,7 @@ export const makeRunner = (workspace, { runs, scale, implementations, real, limi
   const runOnce = async (phase, implementation, sizes, input) => {
     const { remove, ...dirs } = await workspace.makeRunDirectories(input);
     try {
-      return await runChild({ role: 'run', phase: phase.name, implementation, sizes, input, ...dirs });
+      return await runChild({ role: 'run', phase: phase.name, implementation, sizes, input, cold, ...dirs });
     } finally {
       await remove();
     }
@@ -85,8 +95,10 @@ export const makeRunner = (workspace, { runs, scale, implementations, real, limi
    */
   return async (phase, say, grown = {}) => {
     const { name, goal, unit } = phase;
+    const implementations = phase.oursOnly ? wantedImplementations.filter(it => it === ours) : wantedImplementations;
+    if (implementations.length === 0) return { name, goal, skipped: 'only this package can do it' };
     say(`${name}: preparing`);
-    const sizes = resolveSizes(phase.sizes, scale, { ...wanted[name], ...grown });
+    const sizes = resolveSizes(phase.sizes ?? {}, scale, { ...wanted[name], ...grown });
     const skipped = await obstacle(phase);
     if (skipped) return { name, goal, skipped };
     const input = await prepare(phase, sizes);

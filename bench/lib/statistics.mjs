@@ -25,6 +25,8 @@ export const summarize = runs => ({
   cpu: medianOf(runs, 'cpu'),
   maxRSS: highestOf(runs, 'maxRSS'),
   stall: highestOf(runs, 'stall'),
+  read: medianOf(runs, 'read'),
+  written: medianOf(runs, 'written'),
   // In seconds for one of the phase's units.
   perUnit: medianOf(runs, 'wall') / runs[0].units,
   cpuPerUnit: medianOf(runs, 'cpu') / runs[0].units,

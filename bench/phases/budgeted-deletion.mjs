@@ -2,7 +2,8 @@
 import path from 'node:path';
 import { makeChecksum } from '../lib/checksum.mjs';
 import { makeCommitClock } from '../lib/commit-clock.mjs';
-import { manySpans, storeIn } from '../lib/inputs.mjs';
+import { manySpans } from '../lib/inputs.mjs';
+import { storeIn } from '../lib/paths.mjs';
 import { makePlan } from '../lib/plan.mjs';
 import { fixed } from '../lib/sizes.mjs';
 

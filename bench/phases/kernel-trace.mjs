@@ -2,11 +2,10 @@
  * Repeats the calls that a real kernel made of its store: 142 blocks with nine vats, two upgrades, one termination and 27
  * heap snapshots. `../data/README.md` describes the recording.
  */
-import { readFileSync } from 'node:fs';
-import { brotliDecompressSync } from 'node:zlib';
 import { makeChecksum, makeExportChecksum } from '../lib/checksum.mjs';
 import { chunksOf } from '../lib/directory.mjs';
 import { makeHeapImage } from '../lib/heap-image.mjs';
+import { readTrace } from '../lib/kernel-trace.mjs';
 import { percentile } from '../lib/statistics.mjs';
 
 export const name = 'kernel-trace';
@@ -17,16 +16,6 @@ export const sizes = { imagePercent: 100 };
 export const unit = 'block';
 /** Parts of the work, each with the ratio to reach. */
 export const parts = { calls: 7, images: 0, 'median block': 7, '99th percentile of blocks': 10 };
-
-const traceFile = new URL('../data/kernel-trace.jsonl.br', import.meta.url);
-
-/** @returns {[string, ...any[]][]} functions with their arguments */
-const readTrace = () =>
-  brotliDecompressSync(readFileSync(traceFile))
-    .toString()
-    .trimEnd()
-    .split('\n')
-    .map(line => JSON.parse(line));
 
 /** The first letter of a recorded function's name says where it is. */
 const makeCalls = ({ kernelStorage, hostStorage }) => {

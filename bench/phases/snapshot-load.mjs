@@ -3,7 +3,8 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { makeByteChecksum } from '../lib/checksum.mjs';
-import { snapshots, storeIn } from '../lib/inputs.mjs';
+import { snapshots } from '../lib/inputs.mjs';
+import { storeIn } from '../lib/paths.mjs';
 import { fixed } from '../lib/sizes.mjs';
 
 export const name = 'snapshot-load';

@@ -3,8 +3,9 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { makeExportChecksum } from '../lib/checksum.mjs';
 import { makeCommitClock } from '../lib/commit-clock.mjs';
-import { spansBefore, storeIn, vatIDs } from '../lib/inputs.mjs';
+import { spansBefore, vatIDs } from '../lib/inputs.mjs';
 import { itemPool } from '../lib/kernel-data.mjs';
+import { storeIn } from '../lib/paths.mjs';
 import { makePlan } from '../lib/plan.mjs';
 import { makeRandom } from '../lib/random.mjs';
 

@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { makeChecksum } from '../lib/checksum.mjs';
-import { storeIn, transcripts, vatIDs } from '../lib/inputs.mjs';
+import { transcripts, vatIDs } from '../lib/inputs.mjs';
+import { storeIn } from '../lib/paths.mjs';
 import { makePlan } from '../lib/plan.mjs';
 import { fixed } from '../lib/sizes.mjs';
 
