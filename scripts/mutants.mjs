@@ -147,6 +147,17 @@ const makeRanking = () => {
 const ending = { asked: false };
 const isOver = () => ending.asked || performance.now() - begun > Number(values.minutes) * 60_000;
 
+/** Whether each suite that has noticed a mutant passes without one: its tests were traced one by one, not together. */
+const soundness = new Map();
+const isSound = async (tree, suite, programs) => {
+  if (!soundness.has(suite.id)) {
+    const { caught } = await ask(tree, suite, programs);
+    soundness.set(suite.id, !caught);
+    if (caught) say(`${suite.id} fails without a mutant, and is asked no more`);
+  }
+  return soundness.get(suite.id);
+};
+
 const patience = Number(values.budget) * 1000 || Infinity;
 
 /** Keeps what became of a mutant. */
@@ -177,9 +188,12 @@ const judge = async (
   // One suite is always asked; a survivor's list says which were not.
   while (queue.length > 0 && !caught && (asked.length === 0 || spent + queue[0].ms <= budget)) {
     const suite = queue.shift();
+    if (soundness.get(suite.id) === false) continue;
     const found = await ask(tree, suite, programs, number);
     if (ending.asked) return undefined;
     spent += found.ms;
+    // A mutant that is built by itself has no number, and is in every run of its program.
+    if (found.caught && number !== undefined && !(await isSound(tree, suite, programs))) continue;
     asked.push(suite.id);
     ranking.note(mutant.file, suite.id, found.caught);
     if (found.caught) caught = { by: suite.id, timedOut: found.timedOut };
