@@ -89,13 +89,18 @@ impl Manifest {
     /// # Errors
     /// [`Error::Directory`] if it is malformed; [`Error::Io`].
     pub(super) fn read(path: &Path) -> Result<Manifest> {
+        Manifest::read_within(path, MAX_BYTES)
+    }
+
+    /// Reads a manifest of at most this many bytes.
+    fn read_within(path: &Path, max_bytes: u64) -> Result<Manifest> {
         let io = |error| Error::io(format!("reading the manifest {}", path.display()), &error);
         let file = open::open(path).map_err(io)?;
         let mut text = Vec::new();
-        file.take(MAX_BYTES + 1)
+        file.take(max_bytes.saturating_add(1))
             .read_to_end(&mut text)
             .map_err(io)?;
-        if text.len() as u64 > MAX_BYTES {
+        if text.len() as u64 > max_bytes {
             return Err(Fault::manifest(path, "it is too long"));
         }
         Manifest::parse(&text).map_err(|problem| Fault::manifest(path, problem))
@@ -239,6 +244,77 @@ mod tests {
             ..manifest
         };
         assert_eq!(Manifest::parse(&empty.to_json()).unwrap(), empty);
+    }
+
+    #[test]
+    fn a_manifest_that_is_too_long_is_not_parsed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("manifest");
+        let text = br#"{"blockHeight":7}"#;
+        std::fs::write(&path, text).unwrap();
+        let length = text.len() as u64;
+        let read = |max_bytes| Manifest::read_within(&path, max_bytes);
+        assert_eq!(read(length).unwrap().block_height, 7.0);
+        let error = read(length - 1).unwrap_err().to_string();
+        assert!(error.contains("too long"), "{error}");
+        assert_eq!(Manifest::read(&path).unwrap(), read(length).unwrap());
+        assert_eq!(MAX_BYTES, 268_435_456);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_manifest_is_said() {
+        for (fields, problem) in [
+            (r#""x":1"#, "no blockHeight"),
+            (r#""blockHeight":"7""#, "blockHeight is not a number"),
+            (r#""blockHeight":1.5"#, "blockHeight is 1.5"),
+            (r#""blockHeight":-1"#, "blockHeight is -1"),
+            (r#""blockHeight":9007199254740992"#, "not a whole number"),
+            (r#""blockHeight":1,"artifactMode":7"#, "not a string"),
+            (
+                r#""blockHeight":1,"artifactMode":"all""#,
+                "unknown artifactMode",
+            ),
+            (r#""blockHeight":1,"compressed":7"#, "true or false"),
+            (r#""blockHeight":1,"data":7"#, "not the name of a file"),
+            (r#""blockHeight":1,"artifacts":7"#, "not an array"),
+            (r#""blockHeight":1,"artifacts":[7]"#, "type number"),
+            (
+                r#""blockHeight":1,"artifacts":[["a"]]"#,
+                "array of length 1",
+            ),
+            (
+                r#""blockHeight":1,"artifacts":[["a","b","c"]]"#,
+                "array of length 3",
+            ),
+            (r#""blockHeight":1,"artifacts":[["a",7]]"#, "type number"),
+            (r#""blockHeight":1,"artifacts":[[7,"a"]]"#, "type number"),
+            (
+                r#""blockHeight":1,"artifacts":[["a","b"],["a","c"]]"#,
+                "the artifact \"a\" twice",
+            ),
+            (
+                r#""blockHeight":1,"artifacts":[["a","b"],["c","b"]]"#,
+                "the file \"b\" twice",
+            ),
+            (
+                r#""blockHeight":1,"data":"b","artifacts":[["c","b"]]"#,
+                "the file \"b\" twice",
+            ),
+        ] {
+            let text = format!("{{{fields}}}");
+            let found = Manifest::parse(text.as_bytes()).unwrap_err();
+            assert!(found.contains(problem), "{text}: {found}");
+        }
+        assert!(
+            Manifest::parse(b"[]")
+                .unwrap_err()
+                .contains("not a JSON object")
+        );
+        for mode in ["none", "operational", "replay", "archival", "debug"] {
+            let text = format!("{{\"blockHeight\":1,\"artifactMode\":\"{mode}\"}}");
+            let found = Manifest::parse(text.as_bytes()).unwrap();
+            assert_eq!(found.artifact_mode.as_deref(), Some(mode));
+        }
     }
 
     #[test]

@@ -28,6 +28,8 @@ mod records;
 mod repair;
 mod reuse;
 mod sources;
+#[cfg(test)]
+mod tests;
 mod unfinished;
 
 pub use crate::store::error::directory::Fault;
