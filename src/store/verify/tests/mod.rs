@@ -2,6 +2,7 @@
 
 mod contents;
 mod file;
+mod parts;
 mod records;
 
 use std::path::Path;
