@@ -2,8 +2,8 @@
  * Changes the store's code in small ways, one at a time, and reports which changes no test notices.
  *
  *     npm run mutants -- [--area NAME]... [--file PATH]... [--shard K/N] [--jobs N] [--minutes N]
- *                        [--budget SECONDS] [--rust] [--again] [--list-survivors] [--summary]
- *                        [--record]
+ *                        [--budget SECONDS] [--rust] [--unit] [--again] [--list-survivors]
+ *                        [--summary] [--record]
  *
  * cargo-mutants says which changes there are. Most are built at once, in a copy of the checkout under `target/mutants`,
  * and chosen by an environment variable when a test runs; the others are built one by one. A first run without any change
@@ -11,10 +11,11 @@
  *
  * Results are kept in `target/mutants/*.jsonl`, so a run can be ended at any time, and the next one goes on. At its end, a
  * run writes the outcomes to `scripts/mutants/results/rust`, which is committed, and where later runs on other machines
- * find them. A result holds until the function changes. `--rust` leaves out the tests in JavaScript; `--again` asks about
- * survivors once more, with the tests that there are now; `--budget` says for how long tests are asked about one mutant
- * (0: all of them); `--list-survivors`, `--summary` and `--record`, which writes the outcomes, only look at results.
- * Survivors that make no difference are listed in `scripts/mutants/accepted.json`, with the reason.
+ * find them. A result holds until the function changes. `--rust` leaves out the tests in JavaScript, and `--unit` also
+ * those in `tests/`; what passes the others meets them in a later run. `--again` asks about survivors once more, with the
+ * tests that there are now; `--budget` says for how long tests are asked about one mutant (0: all of them);
+ * `--list-survivors`, `--summary` and `--record`, which writes the outcomes, only look at results. Survivors that make no
+ * difference are listed in `scripts/mutants/accepted.json`, with the reason.
  */
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -40,6 +41,7 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: 'Infinity' },
     budget: { type: 'string', default: '90' },
     rust: { type: 'boolean', default: false },
+    unit: { type: 'boolean', default: false },
     again: { type: 'boolean', default: false },
     'list-survivors': { type: 'boolean', default: false },
     summary: { type: 'boolean', default: false },
@@ -47,6 +49,7 @@ const { values } = parseArgs({
   },
 });
 
+const isQuick = values.rust || values.unit;
 const begun = performance.now();
 const say = text => console.log(`${Math.round((performance.now() - begun) / 1000)} s: ${text}`);
 
@@ -139,7 +142,7 @@ const makeRanking = () => {
   /** Those worth asking first, in their order; in a first round only what has ever caught a mutant of the file, or may. */
   const sort = (file, suites, isLast) =>
     suites
-      .filter(({ id }) => isLast || values.rust || countsOf(file, id).caught > 0 || countsOf(file, id).asked < HOPELESS)
+      .filter(({ id }) => isLast || isQuick || countsOf(file, id).caught > 0 || countsOf(file, id).asked < HOPELESS)
       .sort((a, b) => worth(file, b) - worth(file, a));
   return { note, sort };
 };
@@ -207,7 +210,7 @@ const judge = async (
 };
 
 const runCampaign = async mutants => {
-  const copy = makeTree(root, directory);
+  const copy = makeTree(root, directory, { isUnitOnly: values.unit });
   copy.sync();
   say(`${mutants.length} mutants are compiled`);
   const { switched, unviable, numberOf } = await copy.buildSwitches(mutants, say);
@@ -287,7 +290,7 @@ const runCampaign = async mutants => {
   };
 
   const rustSuites = await look(allTests.filter(({ file }) => !file));
-  const avaSuites = rustSuites && (await look(values.rust ? [] : allTests.filter(({ file }) => file)));
+  const avaSuites = rustSuites && (await look(isQuick ? [] : allTests.filter(({ file }) => file)));
   if (!avaSuites) return;
   const bothSuites = (...of) => [...rustSuites(...of), ...avaSuites(...of)];
   for (const area of values.area) {
@@ -296,13 +299,14 @@ const runCampaign = async mutants => {
     const queue = switched.filter(mutant => mutant.area === area && isWanted(mutant));
     // Rust's tests are the quicker ones, and leave few mutants for those in JavaScript.
     const isNew = mutant => values.again || outcomeOf(mutant) !== 'pending';
-    const first = values.rust ? queue.filter(isNew) : queue;
+    const first = isQuick ? queue.filter(isNew) : queue;
     const left = await tryAll(first, rustSuites, { budget: patience / 3, isLast: false });
-    if (values.rust) continue;
+    if (isQuick) continue;
     await tryAll([...left.keys()], bothSuites, { before: left, isLast: true });
   }
 
-  const rest = singles.filter(isWanted);
+  // Each takes a build, which is worth it for all tests only.
+  const rest = isQuick ? [] : singles.filter(isWanted);
   say(`${rest.length} mutants are built one by one`);
   for (const mutant of rest) {
     if (isOver()) break;
@@ -315,7 +319,7 @@ const runCampaign = async mutants => {
     const keys =
       near.get(functionOf(mutant)) ?? switched.filter(({ file }) => file === mutant.file).map(({ key }) => key);
     const suites = bothSuites(mutant.file, keys);
-    const result = await judge(mutant, suites, { tree: copy.tree, programs: own, ranking, isLast: !values.rust });
+    const result = await judge(mutant, suites, { tree: copy.tree, programs: own, ranking, isLast: !isQuick });
     if (result && result.outcome !== 'caught') say(`${result.outcome} ${placeOf(mutant)}`);
   }
 };

@@ -81,7 +81,8 @@ const placesOf = ({ spans, children }) => {
   return own.some(Boolean) ? own.filter(Boolean) : children.flatMap(placesOf);
 };
 
-export const makeTree = (root, directory) => {
+/** `isUnitOnly` builds the library's own tests only, without the addon. */
+export const makeTree = (root, directory, { isUnitOnly = false } = {}) => {
   const tree = path.join(directory, 'tree');
   const target = path.join(directory, 'target');
   const sources = new Map();
@@ -111,12 +112,13 @@ export const makeTree = (root, directory) => {
 
   /** Builds tests and the addon. Returns the tests' programs by name, or `undefined` if it does not compile. */
   const build = async () => {
-    const { status, messages } = await cargo(tree, target, ['test', '--no-run']);
+    const { status, messages } = await cargo(tree, target, ['test', '--no-run', ...(isUnitOnly ? ['--lib'] : [])]);
     if (status !== 0) return undefined;
     const programs = {};
     for (const { executable, target: made, profile } of messages) {
       if (executable && profile?.test) programs[made.kind.includes('test') ? made.name : 'lib'] = executable;
     }
+    if (isUnitOnly) return programs;
     copyFileSync(
       path.join(target, 'debug', libraryName({ os: process.platform })),
       path.join(tree, `${NAME}.${platformName()}.node`),
@@ -148,7 +150,7 @@ export const makeTree = (root, directory) => {
       }
       changed.set('src/lib.rs', `${sources.get('src/lib.rs')}${switchModule(mutants.length)}`);
       write(changed);
-      const { status, messages, stderr } = await cargo(tree, target, ['build', '--lib']);
+      const { status, messages, stderr } = await cargo(tree, target, [isUnitOnly ? 'check' : 'build', '--lib']);
       if (status === 0) {
         const keysOf = (before, found) => [...new Set([...before, ...[...found].map(({ key }) => key)])];
         writeFileSync(
