@@ -363,6 +363,32 @@ fn stale_frames_are_never_shown() {
 }
 
 #[test]
+fn many_stale_frames_are_deleted_in_small_transactions() {
+    let subject = Subject::new();
+    subject.compact();
+    let contents = subject.contents();
+    let frames = subject.count("SELECT COUNT(*) FROM compressedItems");
+    subject.sql(
+        "INSERT INTO compressedItems
+           WITH RECURSIVE n(i) AS (SELECT 100000 UNION ALL SELECT i + 1 FROM n WHERE i < 100249)
+           SELECT vatID, i, i + 1, i, spanHash, itemBytes, frame
+           FROM n, (SELECT * FROM compressedItems LIMIT 1)",
+    );
+    assert_eq!(
+        subject.count("SELECT COUNT(*) FROM compressedItems"),
+        frames + 250
+    );
+    // Nothing else is left to do.
+    let transactions = subject.compact().transaction_stats.transactions;
+    assert!(transactions >= 3, "{transactions}");
+    assert_eq!(
+        subject.count("SELECT COUNT(*) FROM compressedItems"),
+        frames
+    );
+    assert_eq!(subject.contents(), contents);
+}
+
+#[test]
 fn a_row_counts_before_a_frame() {
     let subject = Subject::new();
     let contents = subject.contents();

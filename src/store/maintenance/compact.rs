@@ -34,6 +34,9 @@ const ITEMS_AT_A_TIME: u64 = 1000;
 /// fit into memory.
 const FRAMES_AT_A_TIME: usize = 1 << 20;
 
+/// The maximum number of stale frames that one transaction deletes.
+const STALE_AT_A_TIME: usize = 100;
+
 /// How many damaged spans the report lists.
 pub(super) const MAX_LISTED: usize = 1000;
 
@@ -116,9 +119,7 @@ pub fn compact_into(
         return Ok(());
     }
     let mut writer = SharedWriter::open(directory, monitor)?;
-    if writer.read(monitor, Database::has_stale_frames)? {
-        writer.write(monitor, |db| db.drop_stale_frames())?;
-    }
+    drop_stale_frames(&mut writer, monitor)?;
     let spans = writer.read(monitor, |db| {
         find_spans(db, options, monitor, Database::compressible_spans)
     })?;
@@ -143,6 +144,30 @@ pub fn compact_into(
     compacted.space = writer.space(monitor)?;
     monitor.begin(Stage::Done);
     Ok(())
+}
+
+/// Deletes stale frames, as many in each transaction as its time allows: a vat that was terminated
+/// may have had a large part of the history.
+pub(super) fn drop_stale_frames(writer: &mut SharedWriter, monitor: &Monitor) -> Result<()> {
+    let frames = writer.read(monitor, Database::stale_frames)?;
+    let mut rest = &frames[..];
+    while !rest.is_empty() {
+        let count = writer.write(monitor, |db| drop_some(db, rest))?;
+        rest = &rest[count..];
+    }
+    Ok(())
+}
+
+/// Deletes the first stale frames, and returns how many were tried.
+fn drop_some(db: &Database, rows: &[i64]) -> Result<usize> {
+    let start = Instant::now();
+    for (index, row) in rows.iter().enumerate().take(STALE_AT_A_TIME) {
+        if index > 0 && start.elapsed() >= SOFT_LIMIT {
+            return Ok(index);
+        }
+        db.drop_if_stale(*row)?;
+    }
+    Ok(rows.len().min(STALE_AT_A_TIME))
 }
 
 /// Finds the spans to work on: [`Database::compressible_spans`] or its counterpart.

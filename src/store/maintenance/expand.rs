@@ -7,7 +7,9 @@
 use std::path::Path;
 use std::time::Instant;
 
-use super::compact::{CompactOptions, Compacted, SOFT_LIMIT, dry_run, find_spans, within};
+use super::compact::{
+    CompactOptions, Compacted, SOFT_LIMIT, drop_stale_frames, dry_run, find_spans, within,
+};
 use crate::store::database::Database;
 use crate::store::database::compressed_items::frames::FramePlace;
 use crate::store::database::shared_writer::SharedWriter;
@@ -43,9 +45,7 @@ pub fn expand_into(
         return Ok(());
     }
     let mut writer = SharedWriter::open(directory, monitor)?;
-    if writer.read(monitor, Database::has_stale_frames)? {
-        writer.write(monitor, |db| db.drop_stale_frames())?;
-    }
+    drop_stale_frames(&mut writer, monitor)?;
     let spans = writer.read(monitor, |db| {
         find_spans(db, options, monitor, Database::compressed_spans)
     })?;

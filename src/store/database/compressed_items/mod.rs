@@ -242,15 +242,30 @@ impl Database {
         )
     }
 
-    /// Whether there are stale frames.
+    /// The rowids of stale frames.
     ///
     /// # Errors
     /// SQLite's errors.
-    pub(crate) fn has_stale_frames(&self) -> Result<bool> {
-        Ok(self.has_compressed_items()?
-            && self
-                .peek_value::<i64>(&format!("{} LIMIT 1", stale_sql()), [])?
-                .is_some())
+    pub(crate) fn stale_frames(&self) -> Result<Vec<i64>> {
+        if !self.has_compressed_items()? {
+            return Ok(Vec::new());
+        }
+        self.peek_rows(&stale_sql(), [], |row| row.get(0))
+    }
+
+    /// Deletes a frame if it is stale.
+    ///
+    /// # Errors
+    /// SQLite's errors.
+    pub(crate) fn drop_if_stale(&self, row: i64) -> Result<()> {
+        self.run_unbuffered(
+            &format!(
+                "DELETE FROM compressedItems WHERE rowid IN ({} AND f.rowid = ?)",
+                stale_sql()
+            ),
+            [row],
+        )?;
+        Ok(())
     }
 
     /// The record of a span, without flushing the write buffer, which has no historical spans.
