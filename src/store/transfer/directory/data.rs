@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 
-use super::records::is_kv;
 use crate::store::encoding::json::{Json, append_quoted};
 use crate::store::encoding::{json, wtf8};
 use crate::store::error::directory::Fault;
@@ -30,6 +29,11 @@ const AHEAD: usize = 4;
 
 /// A key, and its value or `None` for a deletion.
 pub(crate) type Entry = (Vec<u8>, Option<Vec<u8>>);
+
+/// Whether a record belongs to the key-value store. Such records are not collected.
+pub(super) fn is_kv(key: &[u8]) -> bool {
+    key == b"kv" || key.starts_with(b"kv.")
+}
 
 /// Writes all export records of a store to a new file. A second thread reads ahead.
 ///

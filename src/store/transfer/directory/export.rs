@@ -2,10 +2,11 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use super::export_options::ExportOptions;
 use super::layout::{DATA_NAME, GZIP, HEIGHT_KEY, MANIFEST_NAME, height_or_zero};
 use super::manifest::Manifest;
 use super::paths::FileNames;
@@ -23,31 +24,6 @@ use crate::store::tasks::monitor::{Monitor, Stage};
 use crate::store::tasks::parallel;
 use crate::store::transfer::destination::check_destination;
 use crate::store::transfer::exporter::Exporter;
-
-/// How to export.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct ExportOptions {
-    /// The artifact mode; `None` for an export without artifacts.
-    #[serde(default, rename = "artifactMode")]
-    pub mode: Option<ArtifactMode>,
-    /// Whether to write the export data.
-    pub with_data: bool,
-    /// The block height that the store must have.
-    #[serde(default)]
-    pub block_height: Option<f64>,
-    /// Whether to write each artifact as a gzip file, `NAME.gz`.
-    #[serde(default)]
-    pub compress: bool,
-    /// The directory of a previous export, whose files are reused for artifacts with the same name
-    /// and the same record.
-    #[serde(default)]
-    pub reuse: Option<PathBuf>,
-    /// Whether to check the contents of reused files against their hashes. Artifacts whose files are
-    /// damaged are written from the store.
-    #[serde(default)]
-    pub verify_reused: bool,
-}
 
 /// The result of [`export_to_directory`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]

@@ -11,11 +11,6 @@ use crate::store::tasks::limits::limits;
 use crate::store::tasks::monitor::Monitor;
 use crate::store::transfer::exporter::Record;
 
-/// Whether a record belongs to the key-value store. Such records are not collected.
-pub(super) fn is_kv(key: &[u8]) -> bool {
-    key == b"kv" || key.starts_with(b"kv.")
-}
-
 /// The latest record of each key.
 pub(super) struct LatestRecords<'a> {
     db: &'a SharedDatabase,

@@ -8,9 +8,10 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::data;
+use super::data::is_kv;
 use super::export_files::ExportFiles;
 use super::layout::{HEIGHT_KEY, height_or_zero};
-use super::records::{LatestRecords, is_kv};
+use super::records::LatestRecords;
 use crate::store::database::hints::WithFile;
 use crate::store::database::locate::find_file;
 use crate::store::database::schema::Part;

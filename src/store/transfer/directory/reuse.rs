@@ -15,8 +15,8 @@ use serde::Serialize;
 
 use super::artifact_file::ArtifactFile;
 use super::data;
-use super::export::ExportOptions;
 use super::export_files::ExportFiles;
+use super::export_options::ExportOptions;
 use super::layout::MANIFEST_NAME;
 use super::paths::file_name_problem;
 use crate::store::encoding::hash::Sha256;

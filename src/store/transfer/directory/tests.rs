@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use super::data::is_kv;
 use super::data::read_without_kv;
 use super::paths::{FileNames, find};
-use super::records::{LatestRecords, is_kv};
+use super::records::LatestRecords;
 use super::*;
 use crate::store::database::locate::file_in_directory;
 use crate::store::database::{Location, OpenOptions};
