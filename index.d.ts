@@ -631,6 +631,24 @@ export interface SwingStoreKernelStorage {
   getActivityhash: () => string;
 }
 
+/** The result of `hostStorage.compactHistory`. */
+export interface CompactHistoryReport {
+  /** The number of spans of which nothing is left to compress. */
+  readonly spans: number;
+  /** The number of items that were compressed. */
+  readonly items: number;
+  /** The size of these items in bytes. */
+  readonly itemBytes: number;
+  /** The size of these items in bytes when compressed. */
+  readonly compressedBytes: number;
+  /** The number of spans that were left as they are because they lack items. */
+  readonly incomplete: number;
+  /** The artifact names of the spans that were left as they are because their items do not match their hash. */
+  readonly damaged: readonly string[];
+  /** Whether nothing is left to compress; false if `shouldGoOn` or a block ended the work. */
+  readonly done: boolean;
+}
+
 /** The host's interface to a store. */
 export interface SwingStoreHostStorage {
   /** Keys with the prefix `host.`. All other keys can be read, but not written. */
@@ -651,6 +669,17 @@ export interface SwingStoreHostStorage {
    * @throws (rejects) with `db not initialized` if the store is closed.
    */
   close: () => Promise<void>;
+
+  /**
+   * Compresses historical spans, as {@link compactSwingStore} does, in this process and on this connection: in steps of a
+   * few milliseconds, each with at most one transaction. Call it between blocks. If a block begins meanwhile, it ends
+   * after the current step; another call continues. Every store of this package has this method.
+   *
+   * @param shouldGoOn  is called before each step; the work ends if it returns a falsy value.
+   * @throws (rejects) in a crank, with uncommitted changes, and before the first commit of an import (`code`
+   *   `ERR_SWING_STORE_CRANK`); if the disk fails; with the error that `shouldGoOn` throws.
+   */
+  compactHistory?: (shouldGoOn?: () => boolean) => Promise<CompactHistoryReport>;
 
   /**
    * Returns the size of the database file in bytes; 0 for a store in memory. Every store of this package has this
@@ -747,6 +776,14 @@ export interface SwingStoreOptions {
 
   /** Keep the items of spans that are no longer current. Default: true. */
   keepTranscripts?: boolean | undefined;
+
+  /**
+   * How to store the items of spans that end, and of historical spans that are imported: as `rows`, the reference's
+   * format, or `compressed`, to about a tenth of their size, which only this package reads. Another thread compresses
+   * the items of a span that has ended; the block's commit waits for it. If the spans that end in a block have more than
+   * 32 MB, some stay rows, for `hostStorage.compactHistory` or {@link compactSwingStore}. Default: `rows`.
+   */
+  historicalSpans?: 'rows' | 'compressed' | undefined;
 
   /** Receives each saved snapshot. `saveSnapshot` waits for it. */
   archiveSnapshot?: SnapshotCallback | undefined;

@@ -14,8 +14,9 @@ use swing_store::store::prune::{PruneOptions, prune};
 use swing_store::store::repopulate::{RepopulateOptions, repopulate_from_directory};
 use swing_store::store::verify::VerifyOptions;
 use swing_store::store::{
-    Artifact, ArtifactMode, Error, Exporter, History, Limits, Location, Monitor, OpenOptions,
-    Store, StoreOptions, diff_stores, file_in_directory, set_limits, verify_store,
+    Artifact, ArtifactMode, CompactionStep, Error, Exporter, HistoricalSpans, History, Limits,
+    Location, Monitor, OpenOptions, Store, StoreOptions, diff_stores, file_in_directory,
+    set_limits, verify_store,
 };
 
 /// A store with several vats, incarnations and spans, in a temporary directory.
@@ -128,6 +129,26 @@ impl Subject {
         findings
             .map(|finding| format!("{} {:?}", finding.kind.name(), finding.position))
             .collect()
+    }
+
+    /// What the store has of some vats.
+    fn contents_of(&self, vats: &[&str]) -> Vec<String> {
+        let history = History::open(self.path()).unwrap();
+        let mut seen = Vec::new();
+        for vat in vats {
+            for span in history.spans(vat, &Monitor::default()).unwrap() {
+                seen.push(format!("{span:?}"));
+            }
+        }
+        let store = open(self.path());
+        seen.extend(
+            store
+                .dump_transcripts(true)
+                .unwrap()
+                .iter()
+                .map(|item| format!("{item:?}")),
+        );
+        seen
     }
 
     /// Everything that readers of the store see.
@@ -528,4 +549,149 @@ fn a_comparison_finds_no_difference() {
     let options = DiffOptions::default();
     let report = diff_stores(one.path(), other.path(), &options, &Monitor::default()).unwrap();
     assert!(report.is_same(), "{report:?}");
+}
+
+fn open_compressing(directory: &Path) -> Store {
+    let location = Location::File(file_in_directory(directory));
+    let options = StoreOptions {
+        historical_spans: HistoricalSpans::Compressed,
+        ..StoreOptions::default()
+    };
+    Store::open(location, &OpenOptions::default(), false, options).unwrap()
+}
+
+fn steps(store: &mut Store) -> Vec<CompactionStep> {
+    store.begin_compaction().unwrap();
+    let mut steps = Vec::new();
+    loop {
+        let step = store.compact_step().unwrap();
+        let is_done = step.done;
+        steps.push(step);
+        if is_done {
+            return steps;
+        }
+    }
+}
+
+#[test]
+fn a_store_compresses_its_history_between_blocks() {
+    let subject = Subject::new();
+    let (rows, contents) = (subject.rows(), subject.contents());
+    subject.sql("UPDATE transcriptItems SET item = 'other' WHERE vatID = 'v2' AND position = 3");
+    let mut store = open(subject.path());
+    let reader = store.read_span(b"v1", Some(0.0)).unwrap();
+    reader.next_item().unwrap();
+    let steps = steps(&mut store);
+    let sum = |count: fn(&CompactionStep) -> u64| steps.iter().map(count).sum::<u64>();
+    assert_eq!(sum(|step| step.spans), 8);
+    assert_eq!(sum(|step| step.items), 192 - 20);
+    let damaged: Vec<_> = steps.iter().flat_map(|step| &step.damaged).collect();
+    assert_eq!(damaged, [b"transcript.v2.0.20"]);
+    assert_eq!(
+        std::iter::from_fn(|| reader.next_item().unwrap()).count(),
+        19
+    );
+    // Not in a block.
+    store.add_item(b"v1", b"item").unwrap();
+    assert!(matches!(store.begin_compaction(), Err(Error::InBlock(_))));
+    assert!(store.compact_step().unwrap().is_in_block);
+    store.commit().unwrap();
+    store.start_crank().unwrap();
+    assert!(matches!(store.begin_compaction(), Err(Error::InBlock(_))));
+    drop(store);
+    subject.expand();
+    subject.sql("DELETE FROM transcriptItems WHERE position = 3 AND vatID = 'v2'");
+    assert_eq!(subject.rows().len(), rows.len());
+    drop(contents);
+}
+
+#[test]
+fn spans_are_compressed_at_their_end() {
+    let (subject, reference) = (Subject::new(), Subject::new());
+    let work = |store: &mut Store| {
+        for round in 0..3 {
+            for number in 0..30 {
+                store.add_item(b"v1", &item("v1", number + round)).unwrap();
+            }
+            store.start_crank().unwrap();
+            store.establish_crank_savepoint(b"s").unwrap();
+            store.add_item(b"v2", b"rolled back").unwrap();
+            store.rollover(b"v2", false).unwrap();
+            store.rollback_crank(b"s").unwrap();
+            if round > 0 {
+                store.add_item(b"v2", b"kept").unwrap();
+                store.rollover(b"v2", true).unwrap();
+            }
+            store.end_crank().unwrap();
+            store.finish_crank();
+            let reader = store.read_span(b"v1", None).unwrap();
+            store.rollover(b"v1", false).unwrap();
+            store.commit().unwrap();
+            assert!(std::iter::from_fn(|| reader.next_item().unwrap()).count() >= 30);
+        }
+        store.stop_using_transcript(b"v2").unwrap();
+        store.delete_vat_transcripts(b"v2", Some(1.0)).unwrap();
+        store.commit().unwrap();
+    };
+    work(&mut open_compressing(subject.path()));
+    work(&mut open(reference.path()));
+    assert!(subject.count("SELECT COUNT(*) FROM compressedItems") > 3);
+    // Those that had ended before are rows.
+    let old = "SELECT COUNT(*) FROM transcriptItems WHERE vatID = 'v1'";
+    assert_eq!(subject.count(old), 110);
+    assert_eq!(
+        subject.contents_of(&["v1", "v3"]),
+        reference.contents_of(&["v1", "v3"])
+    );
+    assert_eq!(subject.findings(), reference.findings());
+    subject.expand();
+    assert_eq!(subject.rows(), reference.rows());
+}
+
+#[test]
+fn imported_spans_are_compressed() {
+    let subject = Subject::new();
+    let names: Vec<String> = {
+        let exporter = Exporter::open(subject.path(), ArtifactMode::Debug).unwrap();
+        let names = exporter.artifact_names().unwrap();
+        names
+            .into_iter()
+            .map(|name| String::from_utf8(name).unwrap())
+            .collect()
+    };
+    let (rows, contents) = (subject.rows(), subject.contents());
+    let spans: Vec<(String, Vec<u8>)> = {
+        let exporter = Exporter::open(subject.path(), ArtifactMode::Debug).unwrap();
+        let bytes = |name: &String| span_bytes(&exporter, name.as_bytes());
+        names
+            .iter()
+            .map(|name| (name.clone(), bytes(name)))
+            .collect()
+    };
+    subject.sql("DELETE FROM transcriptItems");
+    let mut store = open_compressing(subject.path());
+    for (name, bytes) in &spans {
+        // An artifact that is bad leaves nothing.
+        let import = |store: &mut Store| store.import_span(name.as_bytes(), ArtifactMode::Debug);
+        let mut bad = import(&mut store).unwrap().unwrap();
+        bad.add(&[&bytes[..bytes.len() - 2], b"x\n"].concat())
+            .unwrap();
+        assert!(bad.finish().is_err());
+        let mut good = import(&mut store).unwrap().unwrap();
+        for chunk in bytes.chunks(1000) {
+            good.add(chunk).unwrap();
+        }
+        good.finish().unwrap();
+        // It cannot be imported again.
+        let mut again = import(&mut store).unwrap().unwrap();
+        let refused = again.add(bytes).and_then(|()| again.finish());
+        assert!(refused.unwrap_err().to_string().contains("UNIQUE"));
+    }
+    store.commit().unwrap();
+    drop(store);
+    // The last import of each name has turned its frames into rows: only rows refuse it.
+    subject.compact();
+    assert_eq!(subject.contents(), contents);
+    subject.expand();
+    assert_eq!(subject.rows(), rows);
 }

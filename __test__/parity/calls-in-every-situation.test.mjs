@@ -13,6 +13,9 @@ const known = {
   'while another process writes': ['kernelStorage.rollbackCrank', 'kernelStorage.endCrank'],
 };
 
+/** The reference has no such method. */
+const isOurs = ([what]) => what === 'hostStorage.compactHistory';
+
 /** With small limits, ours writes in other pieces, so other pages of the file may be in use. */
 const isLaidOut = what => tinyLimits && what === 'hostStorage.diskUsage';
 
@@ -21,8 +24,9 @@ const isSame = (ours, theirs) =>
 
 for (const situation of Object.keys(shared)) {
   test.serial(situation, async t => {
-    const [ours, theirs] = await Promise.all([runSituation('ours', situation), runSituation('reference', situation)]);
-    t.deepEqual(faultsIn(ours), []);
+    const [all, theirs] = await Promise.all([runSituation('ours', situation), runSituation('reference', situation)]);
+    t.deepEqual(faultsIn(all), []);
+    const ours = all.filter(outcome => !isOurs(outcome));
     t.deepEqual(
       ours.map(([what]) => what),
       theirs.map(([what]) => what),

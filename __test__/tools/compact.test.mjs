@@ -168,6 +168,95 @@ test('kept transcripts of a compacted store end with their span', async t => {
   await hostStorage.close();
 });
 
+test('a host compresses history between its blocks', async t => {
+  const at = temporaryPaths(t, 'compact');
+  await makeAsKernel(subject.api, at('store'));
+  const expected = await exportedBy(reference, at('store'));
+  const { kernelStorage, hostStorage } = openSwingStore(at('store'));
+  let calls = 0;
+  const begun = await hostStorage.compactHistory(() => {
+    calls += 1;
+    return calls <= 2;
+  });
+  t.like(begun, { done: false, incomplete: 0, damaged: [] });
+  t.true(Object.isFrozen(begun));
+  t.is(calls, 3);
+  const rest = await hostStorage.compactHistory();
+  t.true(rest.done);
+  t.true(begun.spans + rest.spans > 10);
+  t.deepEqual(await exportedBy(subject, at('store')), expected);
+  t.like(await hostStorage.compactHistory(), { done: true, spans: 0, items: 0 });
+
+  // Not in a block.
+  const code = 'ERR_SWING_STORE_CRANK';
+  kernelStorage.startCrank();
+  await t.throwsAsync(hostStorage.compactHistory(), { code });
+  kernelStorage.endCrank();
+  kernelStorage.kvStore.set('key', 'value');
+  await t.throwsAsync(hostStorage.compactHistory(), { code, message: /call it after hostStorage.commit/ });
+  await hostStorage.commit();
+  await t.throwsAsync(hostStorage.compactHistory(7), { message: 'shouldGoOn must be a function' });
+  const problem = Error('no');
+  const refuse = () => {
+    throw problem;
+  };
+  t.is(await t.throwsAsync(hostStorage.compactHistory(refuse)), problem);
+  // A block that begins meanwhile ends it.
+  await expandSwingStore(at('store'));
+  const interrupted = hostStorage.compactHistory();
+  kernelStorage.kvStore.set('key', 'other');
+  t.false((await interrupted).done);
+  await hostStorage.commit();
+  t.true((await hostStorage.compactHistory()).done);
+  t.deepEqual((await exportedBy(subject, at('store')))['transcript.v1.0.6'], expected['transcript.v1.0.6']);
+  await hostStorage.close();
+  await t.throwsAsync(hostStorage.compactHistory(), { message: 'db not initialized' });
+});
+
+test('spans are compressed when they end and when they are imported', async t => {
+  const at = temporaryPaths(t, 'compact');
+  const callbacks = { rows: [], compressed: [] };
+  for (const historicalSpans of ['rows', 'compressed']) {
+    const exportCallback = changes => callbacks[historicalSpans].push(...changes);
+    await makeAsKernel(subject.api, at(historicalSpans), { historicalSpans, exportCallback });
+  }
+  t.deepEqual(callbacks.compressed, callbacks.rows);
+  const expected = await exportedBy(reference, at('rows'));
+  const count = async (dir, table) => {
+    const { debug, hostStorage } = openSwingStore(dir);
+    const found = debug.getDatabase().prepare(`SELECT count(*) FROM ${table}`).pluck().get();
+    await hostStorage.close();
+    return found;
+  };
+  const check = async dir => {
+    t.deepEqual(await exportedBy(subject, dir), expected);
+    t.true((await count(dir, 'compressedItems')) > 10);
+    t.is(await count(dir, 'transcriptItems'), await count(dir, 'transcriptSpans WHERE isCurrent = 1'));
+  };
+  await check(at('compressed'));
+
+  // Imports.
+  const exporter = subject.api.makeSwingStoreExporter(at('rows'), { artifactMode: 'debug' });
+  const options = { artifactMode: 'debug', historicalSpans: 'compressed' };
+  const first = await subject.api.importSwingStore(exporter, at('first'), options);
+  await t.throwsAsync(first.hostStorage.compactHistory(), { code: 'ERR_SWING_STORE_CRANK' });
+  await first.hostStorage.commit();
+  await first.hostStorage.close();
+  await check(at('first'));
+  await exportSwingStoreToDirectory(at('rows'), at('export'), { artifactMode: 'debug' });
+  const second = await subject.api.importSwingStoreFromDirectory(at('export'), at('second'), options);
+  await second.hostStorage.commit();
+  await second.hostStorage.close();
+  await check(at('second'));
+  const arguments_ = ['--export-dir', at('export'), '--historical-spans', 'compressed'];
+  fs.mkdirSync(at('third'));
+  const { code, stderr } = await runCli(['import', '--state-dir', at('third'), ...arguments_]);
+  t.is(code, 0, stderr);
+  t.true((await count(at('third'), 'compressedItems')) > 10);
+  const message = 'invalid historicalSpans "frames": use "rows" or "compressed"';
+  t.throws(() => openSwingStore(at('rows'), { historicalSpans: 'frames' }), { message });
+});
+
 test('options and errors', async t => {
   const at = temporaryPaths(t, 'compact');
   await makeAsKernel(subject.api, at('store'));

@@ -11,6 +11,7 @@ const { aBoolean, aFunction, aString, anything } = require('../common/options.js
 const { unpackPairs } = require('../common/packed.js');
 const { dbFileInDirectory } = require('../common/paths.js');
 const { bundleStoreOver } = require('./bundle-store.js');
+const { makeCompactHistory } = require('./compact-history.js');
 const { Database, handleOf } = require('./database.js');
 const { eraseStore, recreateStorePath } = require('./erase-store.js');
 const { clearCachesOf, makeKVCache } = require('./kv-cache.js');
@@ -21,6 +22,10 @@ const { ownPowers } = require('./substore-powers.js');
 const { transcriptStoreOver } = require('./transcript-store.js');
 
 const MEMORY = ':memory:';
+
+/** How a store keeps the items of historical spans. */
+const aForm = (name, value) =>
+  check(value === 'rows' || value === 'compressed', `invalid ${name} ${quote(value)}: use "rows" or "compressed"`);
 
 /** Checks the options of a store, for functions that the reference lacks. The reference's functions accept unknown options. */
 const STORE_OPTIONS = {
@@ -33,6 +38,7 @@ const STORE_OPTIONS = {
   traceFile: aString,
   keepSnapshots: aBoolean,
   keepTranscripts: aBoolean,
+  historicalSpans: aForm,
   archiveSnapshot: aFunction,
   archiveTranscript: aFunction,
   wrapKvStore: aFunction,
@@ -106,7 +112,8 @@ const prepareFile = (storePath, forceReset, asFile) => {
  */
 
 /** Throws unless a store at this path can have these options. */
-const checkOptions = (storePath, { serialized, exportCallback }) => {
+const checkOptions = (storePath, { serialized, exportCallback, historicalSpans }) => {
+  if (historicalSpans !== undefined) aForm('historicalSpans', historicalSpans);
   if (serialized) {
     check(Buffer.isBuffer(serialized), 'options.serialized must be Buffer');
     check(storePath === null, 'options.serialized makes :memory: DB');
@@ -132,6 +139,7 @@ const makeSwingStore = (storePath, forceReset, options, staging) => {
     traceFile,
     keepSnapshots = false,
     keepTranscripts = true,
+    historicalSpans = 'rows',
     archiveSnapshot,
     archiveTranscript,
     exportCallback,
@@ -156,6 +164,7 @@ const makeSwingStore = (storePath, forceReset, options, staging) => {
       changeTarget: exportCallback ? 'pendingExports' : 'discard',
       keepSnapshots: !!keepSnapshots,
       keepTranscripts: !!keepTranscripts,
+      historicalSpans,
     };
     const tracePath = traceFile ? path.resolve(traceFile) : undefined;
     const fns = storeFunctions(native.makeStore(handle, JSON.stringify(nativeOptions), tracePath));
@@ -253,6 +262,7 @@ const makeSwingStore = (storePath, forceReset, options, staging) => {
         if (staging) await staging.publish(!!unsafeFastMode);
       },
       close,
+      compactHistory: makeCompactHistory(fns),
       diskUsage() {
         if (filePath === MEMORY) return 0;
         return fs.statSync(staging ? staging.currentFile() : filePath).size;

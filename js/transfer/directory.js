@@ -80,7 +80,8 @@ const importSwingStoreFromDirectory = async (exportDir, dirPath, options) => {
   checkOptions(dirPath, storeOptions);
 
   const storePath = path.resolve(dirPath);
-  const jobOptions = { artifactMode, blockHeight, recordExports: !!storeOptions.exportCallback };
+  const { historicalSpans, exportCallback } = storeOptions;
+  const jobOptions = { artifactMode, blockHeight, recordExports: !!exportCallback, historicalSpans };
   const job = native.makeDirectoryImport(path.resolve(exportDir), storePath, JSON.stringify(jobOptions));
   let staging;
   try {

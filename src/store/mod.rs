@@ -61,12 +61,13 @@ pub use records::span::Span;
 pub use substores::bundles::{
     BundleContents, MAX_BUNDLE_BYTES, NewBundle, check_bundle_artifact, gather_bundle,
 };
+pub use substores::compaction_state::CompactionStep;
 pub use substores::crank::{ACTIVITYHASH, CrankHashes, next_activityhash};
 pub use substores::kv::{KeyType, kernel_key_type, key_type, require_host_key};
 pub use substores::snapshots::{SnapshotImport, SnapshotInfo, SnapshotRow};
 pub use substores::span_reader::SpanReader;
 pub use substores::transcripts::{Deletion, ItemRow};
-pub use substores::{ChangeTarget, Store, StoreOptions, Transactions};
+pub use substores::{ChangeTarget, HistoricalSpans, Store, StoreOptions, Transactions};
 pub use tasks::limits::{Limits, limits, set_limits};
 pub use tasks::monitor::{Monitor, Progress, Stage};
 pub use transfer::exporter::{Artifact, ExportRecords, Exporter, Record};

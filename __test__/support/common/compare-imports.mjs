@@ -14,7 +14,9 @@ const importInto = async (impl, dir, exporter, options, tidy) => {
   return {
     verdict: 'imported',
     others,
-    hostStorage: Object.keys(hostStorage).sort(),
+    hostStorage: Object.keys(hostStorage)
+      .filter(name => name !== 'compactHistory')
+      .sort(),
     tables: readTables(debug.getDatabase()),
     committed: await attempt(() => hostStorage.commit(), tidy),
     closed: await attempt(() => hostStorage.close(), tidy),

@@ -108,10 +108,10 @@ export const glance = async ({ store, tidy }) => {
   };
 };
 
-/** The whole view of an open store. */
-export const look = async world => {
+/** The whole view of an open store, except for its tables. */
+export const lookAtParts = async world => {
   const { store, tidy } = world;
-  const { internal, debug, kernelStorage } = store;
+  const { internal, kernelStorage } = store;
   const seen = {
     activityhash: await attempt(() => kernelStorage.getActivityhash(), tidy),
     dump: await dump(world, true),
@@ -139,9 +139,16 @@ export const look = async world => {
   for (const row of seen.snapshots.items) {
     row.compressedSize = typeof row.compressedSize;
   }
+  return seen;
+};
+
+/** The whole view of an open store. */
+export const look = async world => {
+  const seen = await lookAtParts(world);
   // The tables last: reading them with SQL makes a store write its buffer, and the views above must be right without that.
-  seen.inTransaction = debug.getDatabase().inTransaction;
-  seen.tables = readTables(debug.getDatabase());
+  const db = world.store.debug.getDatabase();
+  seen.inTransaction = db.inTransaction;
+  seen.tables = readTables(db);
   return seen;
 };
 

@@ -14,6 +14,7 @@ use crate::cli::terminal::document;
 use crate::cli::terminal::exit::{Failure, Outcome, Result};
 use crate::cli::terminal::session::Session;
 use crate::store::encoding::plural::{agree, grouped, plural};
+use crate::store::substores::HistoricalSpans;
 use crate::store::transfer::directory::{
     ImportOptions, RepairOptions, import_from_directory, repair_metadata,
 };
@@ -27,6 +28,15 @@ enum ExportDataMode {
     RepairMetadata,
     /// Ignore it, and add artifacts to the existing store, as repopulate does
     Skip,
+}
+
+/// How to store the items of historical spans.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// As rows, which @agoric/swing-store reads
+    Rows,
+    /// Compressed, to about a tenth of their size
+    Compressed,
 }
 
 /// Create a store from a directory that export or cosmic-swingset has written.
@@ -72,6 +82,10 @@ pub struct ImportArgs {
     #[arg(value_parser = crate::cli::arguments::block_height())]
     check_block_height: Option<u64>,
 
+    /// How to store the items of old spans.
+    #[arg(long, value_name = "FORM", default_value = "rows", value_enum)]
+    historical_spans: Form,
+
     /// Replace the existing store even if it is of a later block than the export.
     #[arg(long)]
     force: bool,
@@ -112,6 +126,10 @@ fn import(args: &ImportArgs, store: &Path, session: &Session) -> Result<Outcome>
         block_height: args.block_height(),
         record_exports: false,
         go_back: args.force,
+        historical_spans: match args.historical_spans {
+            Form::Rows => HistoricalSpans::Rows,
+            Form::Compressed => HistoricalSpans::Compressed,
+        },
     };
     let monitor = session.telling_monitor(args.verbose);
     let begin = Instant::now();

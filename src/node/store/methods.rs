@@ -120,6 +120,15 @@ const METHODS: &[Function<Handle>] = &[
     }),
     ("exportsFailed", exports_failed),
     ("commit", |call| call.target.lock().commit().and_then(done)),
+    ("beginCompaction", |call| {
+        call.target.lock().begin_compaction().and_then(done)
+    }),
+    ("compactStep", |call| {
+        let step = call.target.lock().compact_step()?;
+        let text = serde_json::to_string(&step);
+        let text = text.map_err(|error| Error::Internal(error.to_string()))?;
+        Ok(Value::text(text).into())
+    }),
     ("close", |call| call.target.lock().close().and_then(done)),
     ("takeNotes", |call| {
         let exports = call.target.lock().take_export_changes();

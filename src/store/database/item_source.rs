@@ -38,7 +38,17 @@ pub(crate) struct StoredItem<'a> {
     pub(crate) left_in_frame: Option<usize>,
 }
 
-impl StoredItem<'_> {
+impl<'a> StoredItem<'a> {
+    /// An item that is a row, as a store writes it.
+    pub(crate) fn row(position: i64, item: &'a [u8], incarnation: i64) -> StoredItem<'a> {
+        StoredItem {
+            position: ValueRef::Integer(position),
+            item: ValueRef::Text(item),
+            incarnation: ValueRef::Integer(incarnation),
+            left_in_frame: None,
+        }
+    }
+
     /// Whether it is more efficient to continue than to stop at this item.
     pub(crate) fn is_within_frame(&self) -> bool {
         self.left_in_frame.is_some_and(|left| left > 0)

@@ -111,6 +111,8 @@ pub enum Error {
     CrankInCrank,
     /// A crank operation outside of a crank; the operation's name.
     OutsideCrank(&'static str),
+    /// An operation, by name, that must run between blocks.
+    InBlock(&'static str),
     /// `rollbackCrank` to a savepoint that was not established; its name, quoted.
     NoSuchSavepoint(String),
 
@@ -484,6 +486,7 @@ impl Error {
             Error::InTransaction
             | Error::CrankInCrank
             | Error::OutsideCrank(_)
+            | Error::InBlock(_)
             | Error::NoSuchSavepoint(_) => "ERR_SWING_STORE_CRANK",
             Error::NoCurrentTranscript(_)
             | Error::NoTranscriptSpan { .. }
@@ -748,6 +751,10 @@ impl Error {
                 format!("actual hash \"{actual}\" !== expected {}", show(expected))
             }
             Error::BadGzip(message) => message.clone(),
+            Error::InBlock(operation) => format!(
+                "{operation} cannot run in a crank or with uncommitted changes: call it after \
+                 hostStorage.commit()"
+            ),
             Error::BadFrame {
                 vat_id,
                 start_pos,

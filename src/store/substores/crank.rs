@@ -182,6 +182,7 @@ impl Store {
         let db = self.db.lock();
         db.check_intact()?;
         if db.in_transaction() {
+            self.ended_spans.store(&db)?;
             db.commit()?;
         }
         Ok(())

@@ -9,6 +9,7 @@
 //! | `kv.rs` | `kvStore`: `kv_…`, `kernel_…`, `host_…` |
 //! | `transcripts.rs` | `transcriptStore`: items, spans, span artifacts |
 //! | `snapshots.rs` | `snapStore`: heap snapshots, snapshot artifacts |
+//! | `compact_history.rs` | compressing history in steps |
 //! | `bundles.rs` | `bundleStore`: bundles, bundle artifacts |
 //! | `crank.rs` | cranks, savepoints, crank hashes, `commit`, delivery of export changes |
 //! | `../transfer/record_import.rs` | export records of spans and snapshots: import, repair |
@@ -23,6 +24,8 @@
 //! file.
 
 pub(crate) mod bundles;
+pub(crate) mod compact_history;
+pub(crate) mod compaction_state;
 pub(crate) mod crank;
 pub(crate) mod crank_state;
 pub(crate) mod delivery;
@@ -57,6 +60,17 @@ pub enum Transactions {
     Callers,
 }
 
+/// How a store keeps the items of historical spans.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum HistoricalSpans {
+    /// As rows, which the reference reads.
+    #[default]
+    Rows,
+    /// Compressed. Spans that end or are imported from now on are compressed.
+    Compressed,
+}
+
 /// How a store behaves.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
@@ -69,6 +83,8 @@ pub struct StoreOptions {
     pub keep_snapshots: bool,
     /// Whether a span keeps its items when it ends.
     pub keep_transcripts: bool,
+    /// How the items of spans that end are kept.
+    pub historical_spans: HistoricalSpans,
     /// A file that every set and delete of a key is appended to.
     #[serde(skip)]
     pub trace_file: Option<PathBuf>,
@@ -81,6 +97,7 @@ impl Default for StoreOptions {
             change_target: ChangeTarget::PendingExports,
             keep_snapshots: false,
             keep_transcripts: true,
+            historical_spans: HistoricalSpans::Rows,
             trace_file: None,
         }
     }
@@ -93,6 +110,10 @@ pub struct Store {
     export_changes: export_changes::ExportChanges,
     keep_snapshots: bool,
     keep_transcripts: bool,
+    historical_spans: HistoricalSpans,
+    compaction: compaction_state::Compaction,
+    /// The spans that have ended since the last commit, if they are to be compressed.
+    ended_spans: compaction_state::EndedSpans,
     crank: crank_state::Crank,
     trace: Option<trace::Trace>,
     open: bool,
@@ -127,6 +148,9 @@ impl Store {
             export_changes: export_changes::ExportChanges::new(options.change_target),
             keep_snapshots: options.keep_snapshots,
             keep_transcripts: options.keep_transcripts,
+            historical_spans: options.historical_spans,
+            compaction: compaction_state::Compaction::default(),
+            ended_spans: compaction_state::EndedSpans::default(),
             crank: crank_state::Crank::default(),
             trace,
             open: true,
@@ -175,6 +199,11 @@ impl Store {
     /// As [`Store::open`].
     pub fn in_memory(options: StoreOptions) -> Result<Store> {
         Store::open(Location::Memory, &OpenOptions::default(), false, options)
+    }
+
+    /// How the items of historical spans are kept.
+    pub(crate) fn historical_spans(&self) -> HistoricalSpans {
+        self.historical_spans
     }
 
     /// The store's database.

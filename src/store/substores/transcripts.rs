@@ -6,9 +6,9 @@
 
 use rusqlite::{Row, params};
 
-use super::Store;
 use super::export_changes::ExportChanges;
 use super::span_reader::SpanReader;
+use super::{HistoricalSpans, Store};
 use crate::store::database::Database;
 use crate::store::database::item_source::ItemSource;
 use crate::store::database::sql_text::SqlText;
@@ -325,7 +325,7 @@ impl Store {
     /// [`Error::NoCurrentTranscript`].
     pub fn rollover(&mut self, vat_id: &[u8], new_incarnation: bool) -> Result<i64> {
         let keep_items = self.keep_transcripts;
-        self.atomically(|db, changes, _| {
+        let (closed, incarnation) = self.atomically(|db, changes, _| {
             let old = db.require_current_span(vat_id)?;
             let incarnation = old.incarnation.saturating_add(i64::from(new_incarnation));
             let closed = closed_span(vat_id, &old);
@@ -341,22 +341,37 @@ impl Store {
             };
             db.insert_span(&new)?;
             changes.set(db, &new.key(), new.to_json())?;
-            Ok(incarnation)
-        })
+            Ok((closed, incarnation))
+        })?;
+        self.span_ended(&closed);
+        Ok(incarnation)
     }
 
     /// Ends the current span, if any, of a terminated vat.
     pub fn stop_using_transcript(&mut self, vat_id: &[u8]) -> Result<()> {
         let keep_items = self.keep_transcripts;
-        self.atomically(|db, changes, _| {
+        let closed = self.atomically(|db, changes, _| {
             let Some(span) = db.current_span(vat_id)? else {
-                return Ok(());
+                return Ok(None);
             };
             let closed = closed_span(vat_id, &span);
             changes.set(db, &closed.key(), closed.to_json())?;
             end_current_span(db, &closed, keep_items)?;
-            changes.delete(db, &names::span_key(vat_id, 0, true))
-        })
+            changes.delete(db, &names::span_key(vat_id, 0, true))?;
+            Ok(Some(closed))
+        })?;
+        if let Some(closed) = closed {
+            self.span_ended(&closed);
+        }
+        Ok(())
+    }
+
+    /// Starts to compress a span that has ended, if the store does that.
+    fn span_ended(&mut self, span: &SpanRecord) {
+        if self.keep_transcripts && self.historical_spans == HistoricalSpans::Compressed {
+            // A span that cannot be read stays as it is.
+            drop(self.ended_spans.add(&self.db.lock(), span));
+        }
     }
 
     /// Deletes a vat's spans with their items: all of them, or at most `budget`, newest first.

@@ -2,14 +2,16 @@
 
 use super::span_lines::SpanLines;
 use crate::store::database::SharedDatabase;
+use crate::store::database::compressed_items::NewFrame;
+use crate::store::database::compressed_items::compaction::FrameBuilder;
 use crate::store::encoding::number::to_number;
 use crate::store::error::{Error, Result};
 use crate::store::records::item_batch::ItemBatch;
 use crate::store::records::mode::ArtifactMode;
 use crate::store::records::names;
 use crate::store::records::record::SpanRecord;
-use crate::store::substores::Store;
 use crate::store::substores::transcripts::end_pos_mismatch;
+use crate::store::substores::{HistoricalSpans, Store};
 use crate::store::tasks::limits::limits;
 
 impl Store {
@@ -51,6 +53,13 @@ impl Store {
             // Items that the span has already are in the way, as rows are.
             db.expand_items(vat_id, span.start_pos..span.end_pos)?;
         }
+        let is_compressed =
+            self.historical_spans() == HistoricalSpans::Compressed && !span.is_current;
+        let builder = if wanted && is_compressed {
+            Some(FrameBuilder::new()?)
+        } else {
+            None
+        };
         Ok(wanted.then(|| SpanImport {
             lines: SpanLines::new(name, &span, limits().value_bytes),
             items: Items {
@@ -59,6 +68,7 @@ impl Store {
                 span,
                 batch: ItemBatch::default(),
                 batch_limit: limits().item_batch_bytes,
+                builder,
             },
         }))
     }
@@ -80,6 +90,8 @@ struct Items {
     /// Items to be written. The batch's memory is reused.
     batch: ItemBatch,
     batch_limit: usize,
+    /// Collects frames, if the items are compressed.
+    builder: Option<FrameBuilder>,
 }
 
 impl SpanImport {
@@ -102,7 +114,7 @@ impl SpanImport {
         let SpanImport { lines, items } = &mut self;
         let result = lines
             .finish(|position, item| items.take(position, item))
-            .and_then(|()| items.write());
+            .and_then(|()| items.finish());
         if result.is_err() {
             self.abandon()?;
         }
@@ -131,6 +143,12 @@ impl SpanImport {
 
 impl Items {
     fn take(&mut self, position: i64, item: &[u8]) -> Result<()> {
+        if position < self.span.end_pos
+            && let Some(builder) = &mut self.builder
+        {
+            let complete = builder.add(position, item)?;
+            return complete.map_or(Ok(()), |frame| self.write_frame(&frame));
+        }
         if item.len() >= self.batch_limit {
             // Such an item fills a batch by itself, so it is written without a copy.
             self.write()?;
@@ -146,6 +164,24 @@ impl Items {
         if self.batch.bytes() >= self.batch_limit || position >= self.span.end_pos {
             self.write()?;
         }
+        Ok(())
+    }
+
+    /// Writes the rest, after the last item.
+    fn finish(&mut self) -> Result<()> {
+        let last = match &mut self.builder {
+            Some(builder) => builder.finish()?,
+            None => None,
+        };
+        if let Some(frame) = last {
+            self.write_frame(&frame)?;
+        }
+        self.write()
+    }
+
+    fn write_frame(&mut self, frame: &NewFrame) -> Result<()> {
+        self.db.lock().insert_frame(&self.span, frame)?;
+        self.written_pos = frame.end_pos;
         Ok(())
     }
 

@@ -112,6 +112,7 @@ export const storeRecipes = {
   'bundleStore.getBundleIDs': () => [],
 
   'hostStorage.diskUsage': () => [],
+  'hostStorage.compactHistory': () => [],
   'hostStorage.repairMetadata': () => [emptyExporter()],
   'hostStorage.commit': () => [],
 

@@ -122,6 +122,16 @@ impl SpanCheck {
         }
     }
 
+    /// The position of the next item.
+    pub(crate) fn next_pos(&self) -> i64 {
+        self.next_pos
+    }
+
+    /// Whether the span may still be sound.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.state == SpanState::Sound
+    }
+
     /// Adds the next item. Returns whether the span may still be sound.
     ///
     /// # Errors

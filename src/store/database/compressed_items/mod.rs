@@ -26,6 +26,7 @@ use super::schema::COMPRESSED_ITEMS;
 use super::sql_text::{SqlBlob, SqlText};
 use crate::store::error::{Error, Result};
 use crate::store::records::record::SpanRecord;
+use frame::Frame;
 use frames::{FramePlace, stale_sql};
 
 /// A compressed frame of items of a span, to be stored.
@@ -133,24 +134,52 @@ impl Database {
         {
             return Ok(false);
         }
-        self.create_compressed_items()?;
         // Open readers find the same items in the frame.
         self.remove_items(vat_id, start_pos..end_pos)?;
+        self.add_frame(span, &hash, new)?;
+        Ok(true)
+    }
+
+    /// Adds a frame of items that a historical span lacks, as [`Database::insert_item`] adds an item.
+    /// If the record's hash is malformed, adds rows.
+    ///
+    /// # Errors
+    /// SQLite's `SQLITE_CONSTRAINT_…` if the span has one of the items; SQLite's errors.
+    pub(crate) fn insert_frame(&self, span: &SpanRecord, new: &NewFrame) -> Result<()> {
+        let has_items = self.count_items(&span.vat_id, new.start_pos, new.end_pos)? > 0;
+        if let Some(hash) = hash_bytes(&span.hash)
+            && !has_items
+        {
+            self.before_change(&span.vat_id, new.start_pos, new.end_pos);
+            self.remove_items(&span.vat_id, new.start_pos..new.end_pos)?;
+            return self.add_frame(span, &hash, new);
+        }
+        let count = new.end_pos.saturating_sub(new.start_pos);
+        let frame = Frame::read(&new.frame, count).map_err(Error::Internal)?;
+        for (position, index) in (new.start_pos..new.end_pos).zip(0..) {
+            let item = frame.item(index).unwrap_or_default();
+            self.insert_item(&span.vat_id, position, item, span.incarnation)?;
+        }
+        Ok(())
+    }
+
+    fn add_frame(&self, span: &SpanRecord, hash: &[u8], new: &NewFrame) -> Result<()> {
+        self.create_compressed_items()?;
         self.run_unbuffered(
             "INSERT INTO compressedItems
                (vatID, startPos, endPos, spanStart, spanHash, itemBytes, frame)
              VALUES (?, ?, ?, ?, ?, ?, ?)",
             params![
-                SqlText(vat_id),
-                start_pos,
-                end_pos,
+                SqlText(&span.vat_id),
+                new.start_pos,
+                new.end_pos,
                 span.start_pos,
-                SqlBlob(&hash),
+                SqlBlob(hash),
                 i64::try_from(new.item_bytes).unwrap_or(i64::MAX),
                 SqlBlob(&new.frame),
             ],
         )?;
-        Ok(true)
+        Ok(())
     }
 
     /// The size of a frame, in bytes.

@@ -23,7 +23,7 @@ use crate::store::records::mode::ArtifactMode;
 use crate::store::records::names;
 use crate::store::records::names::RECORD_PREFIX;
 use crate::store::substores::kv::{KeyType, kernel_key_type};
-use crate::store::substores::{ChangeTarget, Store, StoreOptions};
+use crate::store::substores::{ChangeTarget, HistoricalSpans, Store, StoreOptions};
 use crate::store::tasks::limits::page_cache_kib;
 use crate::store::tasks::lock::lock_watched;
 use crate::store::tasks::monitor::{Monitor, Stage};
@@ -41,6 +41,8 @@ pub struct ImportOptions {
     pub block_height: Option<f64>,
     /// Whether every set key is recorded for the export callback.
     pub record_exports: bool,
+    /// How the items of historical spans are stored.
+    pub historical_spans: HistoricalSpans,
     /// Whether [`import_from_directory`](super::import_from_directory) may replace a store of a
     /// later block.
     pub go_back: bool,
@@ -55,6 +57,7 @@ pub struct ExportDirectory {
     /// The names and files of the artifacts, in the manifest's order.
     artifacts: Vec<(Vec<u8>, ArtifactFile)>,
     record_exports: bool,
+    historical_spans: HistoricalSpans,
 }
 
 impl ExportDirectory {
@@ -89,6 +92,7 @@ impl ExportDirectory {
             data,
             artifacts,
             record_exports: options.record_exports,
+            historical_spans: options.historical_spans,
         })
     }
 
@@ -128,6 +132,7 @@ impl ExportDirectory {
             .execute(&format!("PRAGMA cache_size=-{}", page_cache_kib::IMPORT))?;
         let options = StoreOptions {
             change_target: ChangeTarget::Discard,
+            historical_spans: self.historical_spans,
             ..StoreOptions::default()
         };
         let store = Mutex::new(Store::over(db.clone(), options)?);
