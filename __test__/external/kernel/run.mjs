@@ -17,6 +17,7 @@ import { parseArgs } from 'node:util';
 
 import { makeChains } from './lib/chains.mjs';
 import { startTrial } from '../../support/external/trial.mjs';
+import { compareCompaction } from './lib/compaction.mjs';
 import { compareContinuations } from './lib/continuations.mjs';
 import { compareExports } from './lib/exports.mjs';
 import { runSideBySide } from './lib/side-by-side.mjs';
@@ -63,9 +64,11 @@ const main = async () => {
   await chains.makeBundles();
 
   const powers = { checks, chains, progress, subject };
-  await runSideBySide(powers);
-  await compareExports(powers);
-  await compareContinuations(powers);
+  const second = await runSideBySide(powers);
+  const exported = await compareExports(powers);
+  // The reference does not compact.
+  const stores = options.subject === 'ours' ? await compareCompaction(powers, second, exported) : [];
+  await compareContinuations(powers, stores);
 };
 
 await carryOut(main);

@@ -1,6 +1,6 @@
 // Runs the programs of the trees. Each run is a separate process, like a restarted node.
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { run } from '../../../support/external/processes.mjs';
@@ -60,15 +60,51 @@ export const makeChains = (work, trees) => {
   const importStore = (side, from, to) =>
     runProgram(side, 'import-store', `${to}-import`, [storeOf(from), storeOf(to)]);
 
+  /** Copies a store, and the record of its export callback. */
+  const copyStore = (from, to) => {
+    cpSync(storeOf(from), storeOf(to), { recursive: true });
+    cpSync(recordOf(from), recordOf(to));
+  };
+
+  /** Compacts a store with our package. */
+  const compact = async name => {
+    const label = `${name}-compact`;
+    const output = reportOf(label);
+    await runProgram('ours', 'compact', label, [storeOf(name), output]);
+    return readJSON(output);
+  };
+
+  /** Compacts a store again and again until some work on it ends. */
+  const compactBeside = async (name, runKernel) => {
+    const label = `${name}-beside`;
+    const output = reportOf(label);
+    const stop = reportOf(`${label}-stop`);
+    const compacting = runProgram('ours', 'compact', label, [storeOf(name), output, stop]);
+    const working = runKernel().finally(() => writeFileSync(stop, ''));
+    const [result] = await Promise.all([working, compacting]);
+    return { result, compacted: readJSON(output) };
+  };
+
+  /** What our package shows of a store, which it also opens for writing. */
+  const look = async name => {
+    const label = `${name}-look`;
+    const output = reportOf(label);
+    await runProgram('ours', 'look', label, [storeOf(name), output]);
+    return readJSON(output);
+  };
+
   /** The export data of a store, as its export callback received it. */
   const recordedData = name => readJSON(recordOf(name)).data;
 
   return {
     archiveOf,
+    compact,
+    compactBeside,
+    copyStore,
     exportStore,
     importStore,
+    look,
     makeBundles,
-    recordOf,
     recordedData,
     runPart,
     storeOf,

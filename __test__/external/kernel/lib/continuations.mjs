@@ -1,12 +1,14 @@
 // The last part of the scenario: each side continues with both stores, and joins the chain by importing the other's.
 
-import { cpSync } from 'node:fs';
-
 import { checkModes } from './exports.mjs';
 import { inPairs } from '../../../support/external/processes.mjs';
 import { other, sides } from '../../../support/external/sides.mjs';
 
-export const compareContinuations = async ({ checks, chains, progress }) => {
+/**
+ * @param {object} powers
+ * @param {string[]} stores the names of further stores with which our package continues
+ */
+export const compareContinuations = async ({ checks, chains, progress }, stores) => {
   const runThird = async (side, name) => {
     // A store that no longer keeps old spans refuses some modes of export.
     const options = { keepTranscripts: false };
@@ -16,8 +18,7 @@ export const compareContinuations = async ({ checks, chains, progress }) => {
 
   const goOn = (side, store) => {
     const name = `${store}-continued-by-${side}`;
-    cpSync(chains.storeOf(store), chains.storeOf(name), { recursive: true });
-    cpSync(chains.recordOf(store), chains.recordOf(name));
+    chains.copyStore(store, name);
     return runThird(side, name);
   };
 
@@ -33,6 +34,7 @@ export const compareContinuations = async ({ checks, chains, progress }) => {
     () => goOn('ours', 'reference'),
     () => goOn('reference', 'ours'),
     () => goOn('ours', 'ours'),
+    ...stores.map(store => () => goOn('ours', store)),
   ]);
   checkModes(checks, expected.exported, ['replay', 'archival']);
   const checkBlocks = ({ name, report }) =>

@@ -3,7 +3,7 @@
 import { inPairs } from '../../../support/external/processes.mjs';
 import { sides } from '../../../support/external/sides.mjs';
 
-const modes = ['operational', 'replay', 'archival', 'debug'];
+export const modes = ['operational', 'replay', 'archival', 'debug'];
 
 /** Checks that the scenario left all the data for the comparison. */
 const checkScenario = (checks, exported) => {
@@ -28,6 +28,7 @@ export const checkModes = (checks, exported, expected) => {
 
 const sortByKey = entries => [...entries].sort(([a], [b]) => (a < b ? -1 : Number(a > b)));
 
+/** Returns what the reference exports of its store. */
 export const compareExports = async ({ checks, chains, progress }) => {
   progress('each exports both stores, in every mode');
   const pairs = sides.flatMap(store => sides.map(by => ({ store, by })));
@@ -55,4 +56,5 @@ export const compareExports = async ({ checks, chains, progress }) => {
       );
     }
   }
+  return expected;
 };

@@ -31,6 +31,10 @@ const checkWhatRan = (checks, subject, [ours, reference]) => {
   checks.equal('the other kernel runs on the reference', reference.swingStore.kernelUses.name, '@agoric/swing-store');
 };
 
+/** The name of a copy of a side's store, as the first part left it. */
+export const afterFirst = side => `${side}-after-first`;
+
+/** Returns the reports of the second part, by side. */
 export const runSideBySide = async ({ checks, chains, progress, subject }) => {
   const runBoth = (part, options) => inPairs(sides.map(side => () => chains.runPart(side, part, side, options)));
 
@@ -38,6 +42,8 @@ export const runSideBySide = async ({ checks, chains, progress, subject }) => {
   const first = await runBoth('first', { keepSnapshots: true });
   checkWhatRan(checks, subject, first);
   checks.equal('part one: the same blocks', first[0].blocks, first[1].blocks);
+
+  for (const side of sides) chains.copyStore(side, afterFirst(side));
 
   progress('both are started again, and run the second part');
   const second = await runBoth('second', {});
@@ -48,4 +54,5 @@ export const runSideBySide = async ({ checks, chains, progress, subject }) => {
     readArchive(chains.archiveOf('ours')),
     readArchive(chains.archiveOf('reference')),
   );
+  return { ours: second[0], reference: second[1] };
 };
