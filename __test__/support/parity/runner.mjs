@@ -67,6 +67,8 @@ export const compareExports = async (worlds, when) => {
 const compareCompacted = async (worlds, config) => {
   const [{ impl, store, dir }] = worlds;
   if (!impl.api.compactSwingStore || config.unsafeFastMode) return;
+  // A commit that failed leaves its transaction open, and compaction beside it would wait.
+  if (store.debug.getDatabase()?.inTransaction !== false) return;
   try {
     await store.hostStorage.compactHistory();
   } catch (error) {
@@ -74,7 +76,7 @@ const compareCompacted = async (worlds, config) => {
     if (error.code !== 'ERR_SWING_STORE_CRANK') throw error;
     await impl.api.compactSwingStore(dir);
   }
-  await compareExports(worlds, 'of a compacted store');
+  await doInBoth(worlds, world => exportInMode(world, 'debug'), 'export of a compacted store');
   await doInBoth(worlds, lookAtParts, 'seen in a compacted store');
   await impl.api.expandSwingStore(dir);
 };
@@ -122,7 +124,8 @@ export const runSideBySide = async (pair, example) => {
       worlds = await crossOverInMemory(worlds, config);
     } else {
       await compareExports(worlds, 'at the end');
-      await compareCompacted(worlds, config);
+      // In every third example, because it takes as long as all the rest.
+      if (steps.length % 3 === 0) await compareCompacted(worlds, config);
       worlds = await crossOver(worlds, config);
       await doInBoth(worlds, world => world.open(), "open the other's file");
       await compareExports(worlds, "of the other's file");
