@@ -86,6 +86,7 @@ export const makeTree = (root, directory, { isUnitOnly = false } = {}) => {
   const tree = path.join(directory, 'tree');
   const target = path.join(directory, 'target');
   const sources = new Map();
+  const tests = ['test', '--no-run', ...(isUnitOnly ? ['--lib'] : [])];
 
   /** Makes the tree what the checkout is. */
   const sync = () => {
@@ -112,7 +113,7 @@ export const makeTree = (root, directory, { isUnitOnly = false } = {}) => {
 
   /** Builds tests and the addon. Returns the tests' programs by name, or `undefined` if it does not compile. */
   const build = async () => {
-    const { status, messages } = await cargo(tree, target, ['test', '--no-run', ...(isUnitOnly ? ['--lib'] : [])]);
+    const { status, messages } = await cargo(tree, target, tests);
     if (status !== 0) return undefined;
     const programs = {};
     for (const { executable, target: made, profile } of messages) {
@@ -150,7 +151,7 @@ export const makeTree = (root, directory, { isUnitOnly = false } = {}) => {
       }
       changed.set('src/lib.rs', `${sources.get('src/lib.rs')}${switchModule(mutants.length)}`);
       write(changed);
-      const { status, messages, stderr } = await cargo(tree, target, [isUnitOnly ? 'check' : 'build', '--lib']);
+      const { status, messages, stderr } = await cargo(tree, target, isUnitOnly ? tests : ['build', '--lib']);
       if (status === 0) {
         const keysOf = (before, found) => [...new Set([...before, ...[...found].map(({ key }) => key)])];
         writeFileSync(
