@@ -81,6 +81,7 @@ test('the parts of a store', async t => {
     kvStore: kv,
     commit: 'function',
     close: 'function',
+    compactHistory: 'function',
     diskUsage: 'function',
     repairMetadata: 'function',
   });
