@@ -7,6 +7,8 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -96,6 +98,8 @@ pub(crate) struct SharedWriter {
     max_log_pages: i64,
     /// Whether the log was already too large when the store was opened.
     log_was_large: bool,
+    /// The number of readers of an older commit that wait for this writer.
+    waiting_readers: Arc<AtomicUsize>,
 }
 
 impl SharedWriter {
@@ -125,6 +129,7 @@ impl SharedWriter {
             since_checkpoint: 0,
             pages_per_transaction: 0,
             max_log_pages: MAX_LOG_PAGES,
+            waiting_readers: Arc::default(),
         };
         schema_check::distrust(writer.db.connection()?)?;
         writer.read(monitor, |db| {
@@ -165,6 +170,18 @@ impl SharedWriter {
             })?;
         }
         Ok(())
+    }
+
+    /// Counts the readers of an older commit that wait for this writer while they read. The writer
+    /// does not wait for any reader then, and lets the log grow.
+    pub(crate) fn waiting_readers(&self) -> Arc<AtomicUsize> {
+        self.waiting_readers.clone()
+    }
+
+    /// Sets the number of pages in the log above which the writer waits for readers.
+    #[cfg(test)]
+    pub(crate) fn set_max_log_pages(&mut self, pages: i64) {
+        self.max_log_pages = pages;
     }
 
     /// Reads the last commit. If the lock of another connection is in the way, `read` is called
@@ -295,7 +312,9 @@ impl SharedWriter {
             .clamp(1, MAX_CHECKPOINT_INTERVAL);
         self.since_checkpoint = 0;
         let began = Instant::now();
-        while log > self.max_log_pages && copied < log {
+        // Waiting for a reader that waits for this writer would never end.
+        let is_awaited = || self.waiting_readers.load(Ordering::Relaxed) > 0;
+        while log > self.max_log_pages && copied < log && !is_awaited() {
             sleep(monitor, READER_POLL);
             monitor.check()?;
             (log, copied) = self.checkpoint()?;

@@ -6,7 +6,8 @@
 //! may end at any point, and another call continues from there.
 
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -90,6 +91,12 @@ impl Compacted {
             self.damaged.push(span.artifact_name());
         }
     }
+
+    fn add_all_damaged(&mut self, other: Compacted) {
+        self.damaged_count += other.damaged_count;
+        self.damaged.extend(other.damaged);
+        self.damaged.truncate(MAX_LISTED);
+    }
 }
 
 /// Compresses the historical items of the store in `directory`.
@@ -131,9 +138,10 @@ pub fn compact_into(
         directory,
         monitor,
         readers: Mutex::default(),
+        waiting_readers: writer.waiting_readers(),
         writer: Mutex::new((writer, std::mem::take(compacted))),
     };
-    let outcome = parallel::run(groups.len(), |index| work.compact(groups[index]), || Ok(()));
+    let outcome = work.run(&groups);
     let (mut writer, found) = lock::unlocked(work.writer);
     *compacted = found;
     compacted.damaged.sort();
@@ -217,7 +225,9 @@ fn count(
     let (spans, is_all) = within(found, options.limit);
     let compacted = Compacted {
         spans: spans.len() as u64,
-        items: spans.iter().map(|(_, items)| items).sum(),
+        items: spans
+            .iter()
+            .fold(0, |sum, (_, items)| items.saturating_add(sum)),
         done: is_all && spans.is_empty(),
         space: Space::of(&db)?,
         ..Compacted::default()
@@ -236,7 +246,7 @@ pub(super) fn within(
         let mut items = 0;
         let taken = spans.iter().take_while(|(_, of_span)| {
             let is_wanted = items < limit;
-            items += of_span;
+            items = of_span.saturating_add(items);
             is_wanted
         });
         let taken = taken.count();
@@ -253,7 +263,7 @@ fn groups(spans: &[(SpanRecord, u64)]) -> Vec<&[(SpanRecord, u64)]> {
     while !rest.is_empty() {
         let mut items = 0;
         let wanted = rest.iter().take_while(|(_, of_span)| {
-            items += of_span;
+            items = of_span.saturating_add(items);
             items <= ITEMS_AT_A_TIME
         });
         let (group, after) = rest.split_at(wanted.count().max(1));
@@ -268,10 +278,16 @@ struct Compaction<'a> {
     monitor: &'a Monitor,
     /// Idle connections that read, each with its builder.
     readers: Mutex<Vec<(Database, FrameBuilder)>>,
+    /// The number of threads that write within a read transaction.
+    waiting_readers: Arc<AtomicUsize>,
     writer: Mutex<(SharedWriter, Compacted)>,
 }
 
 impl Compaction<'_> {
+    fn run(&self, groups: &[&[(SpanRecord, u64)]]) -> Result<()> {
+        parallel::run(groups.len(), |index| self.compact(groups[index]), || Ok(()))
+    }
+
     fn compact(&self, spans: &[(SpanRecord, u64)]) -> Result<()> {
         self.monitor.check()?;
         let idle = lock::lock(&self.readers).pop();
@@ -300,6 +316,7 @@ impl Compaction<'_> {
     ) -> Result<()> {
         let mut checked = Vec::new();
         let mut large = Vec::new();
+        let mut others = Compacted::default();
         db.execute("BEGIN")?;
         for (span, _) in spans {
             let tell = || {
@@ -314,18 +331,21 @@ impl Compaction<'_> {
                 (SpanState::Sound, Some(frames)) => checked.push((span, frames)),
                 (SpanState::Sound, None) => large.push(span),
                 (SpanState::Incomplete, _) => {
-                    self.writer().1.incomplete += 1;
+                    others.incomplete += 1;
                     self.monitor.finish_piece();
                 }
                 (SpanState::Damaged, _) => {
-                    self.writer().1.add_damaged(span);
+                    others.add_damaged(span);
                     self.monitor.finish_piece();
                 }
             }
         }
-        for span in large {
-            self.compact_large(db, builder, span)?;
-        }
+        self.waiting_readers.fetch_add(1, Ordering::Relaxed);
+        let mut large = large.into_iter();
+        let outcome = large.try_for_each(|span| self.compact_large(db, builder, span));
+        self.waiting_readers.fetch_sub(1, Ordering::Relaxed);
+        outcome?;
+        // The writer may be waiting for this reader, so the lock comes after.
         db.unpin_read()?;
         self.store(&checked)?;
         for _ in &checked {
@@ -333,6 +353,8 @@ impl Compaction<'_> {
         }
         let mut writer = self.writer();
         writer.1.spans += checked.len() as u64;
+        writer.1.incomplete += others.incomplete;
+        writer.1.add_all_damaged(others);
         Ok(())
     }
 
@@ -413,4 +435,68 @@ fn store_some<'a>(db: &Database, frames: &[SpanFrame<'a>]) -> Result<(usize, Vec
         }
     }
     Ok((frames.len(), stored))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+
+    use super::*;
+    use crate::store::database::locate::file_in_directory;
+    use crate::store::database::{Location, OpenOptions};
+    use crate::store::substores::{Store, StoreOptions};
+
+    /// A text that hardly compresses.
+    fn noise(seed: u64, length: usize) -> Vec<u8> {
+        let mut state = seed.wrapping_mul(2).wrapping_add(1);
+        let mut byte = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            b' ' + ((state >> 40) % 94) as u8
+        };
+        (0..length).map(|_| byte()).collect()
+    }
+
+    #[test]
+    fn a_full_log_does_not_stop_a_span_that_does_not_fit_into_memory() {
+        let directory = tempfile::tempdir().unwrap();
+        let location = Location::File(file_in_directory(directory.path()));
+        let options = (OpenOptions::default(), StoreOptions::default());
+        let mut store = Store::open(location, &options.0, false, options.1).unwrap();
+        store.init_transcript(b"v1").unwrap();
+        let count = 16;
+        for number in 0..count {
+            store.add_item(b"v1", &noise(number, 1 << 20)).unwrap();
+        }
+        store.rollover(b"v1", false).unwrap();
+        store.commit().unwrap();
+        let monitor = Monitor::default();
+        let mut writer = SharedWriter::open(directory.path(), &monitor).unwrap();
+        writer.set_max_log_pages(1);
+        let find = |db: &Database| db.compressible_spans(None, &monitor);
+        let spans = writer.read(&monitor, find).unwrap();
+        let work = Compaction {
+            directory: directory.path(),
+            monitor: &monitor,
+            readers: Mutex::default(),
+            waiting_readers: writer.waiting_readers(),
+            writer: Mutex::new((writer, Compacted::default())),
+        };
+        let (done, end) = mpsc::channel();
+        let watched = &monitor;
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                if end.recv_timeout(Duration::from_secs(60)).is_err() {
+                    watched.abort();
+                }
+            });
+            let outcome = work.run(&[&spans]);
+            done.send(()).unwrap();
+            outcome.unwrap();
+        });
+        let compacted = &work.writer().1;
+        assert_eq!((compacted.spans, compacted.items), (1, count));
+    }
 }
