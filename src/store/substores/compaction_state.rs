@@ -295,17 +295,23 @@ impl EndedSpans {
 
     /// Replaces the rows of the spans by their frames, before a commit. A span that a rollback has
     /// taken back, or that was deleted, has another record.
-    pub(super) fn store(&mut self, db: &Database) -> Result<()> {
+    ///
+    /// # Errors
+    /// SQLite's errors, after which each span has its rows or its frames.
+    pub(super) fn store(&mut self, db: &mut Database) -> Result<()> {
         for EndedSpan { span, frames, .. } in self.0.drain(..) {
             let Ok(Some(frames)) = frames.join() else {
                 continue;
             };
-            for frame in &frames {
-                match db.replace_with_frame(&span, frame) {
-                    Ok(_) | Err(Error::BadFrame { .. }) => {}
-                    Err(error) => return Err(error),
-                }
-            }
+            // The host may commit again after a failure, so rows must not be missing then.
+            db.atomically(|db| {
+                frames
+                    .iter()
+                    .try_for_each(|frame| match db.replace_with_frame(&span, frame) {
+                        Ok(_) | Err(Error::BadFrame { .. }) => Ok(()),
+                        Err(error) => Err(error),
+                    })
+            })?;
         }
         Ok(())
     }
@@ -323,4 +329,36 @@ fn compress(span: &SpanRecord, items: &ItemBatch) -> Result<Option<Vec<NewFrame>
         )?;
     }
     Ok(check.finish(span, &mut builder)?.frames)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::store::substores::{HistoricalSpans, Store, StoreOptions};
+
+    #[test]
+    fn a_failed_commit_does_not_lose_the_items_of_ended_spans() {
+        let mut store = Store::in_memory(StoreOptions {
+            historical_spans: HistoricalSpans::Compressed,
+            ..StoreOptions::default()
+        })
+        .unwrap();
+        store.init_transcript(b"v1").unwrap();
+        for _ in 0..5 {
+            store.add_item(b"v1", b"item").unwrap();
+        }
+        store.rollover(b"v1", false).unwrap();
+        let sql = |store: &Store, sql: &str| store.database().lock().execute(sql).unwrap();
+        store.database().lock().create_compressed_items().unwrap();
+        sql(
+            &store,
+            "CREATE TEMP TRIGGER refuse BEFORE INSERT ON compressedItems
+             BEGIN SELECT RAISE(ABORT, 'no room'); END",
+        );
+        let error = store.commit().unwrap_err();
+        assert!(error.to_string().contains("no room"), "{error}");
+        sql(&store, "DROP TRIGGER refuse");
+        store.commit().unwrap();
+        let count = store.database().lock().count_items(b"v1", 0, 5);
+        assert_eq!(count.unwrap(), 5);
+    }
 }

@@ -179,10 +179,10 @@ impl Store {
         if !self.open {
             return Err(Error::StoreClosed);
         }
-        let db = self.db.lock();
+        let mut db = self.db.lock();
         db.check_intact()?;
         if db.in_transaction() {
-            self.ended_spans.store(&db)?;
+            self.ended_spans.store(&mut db)?;
             db.commit()?;
         }
         Ok(())
