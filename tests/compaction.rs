@@ -695,3 +695,20 @@ fn imported_spans_are_compressed() {
     subject.expand();
     assert_eq!(subject.rows(), rows);
 }
+
+#[test]
+fn a_table_whose_name_has_another_case_is_used() {
+    let subject = Subject::new();
+    let (rows, contents) = (subject.rows(), subject.contents());
+    subject.compact();
+    subject.expand();
+    subject.sql(
+        "ALTER TABLE compressedItems RENAME TO another;
+         ALTER TABLE another RENAME TO COMPRESSEDITEMS",
+    );
+    subject.compact();
+    assert!(subject.count("SELECT COUNT(*) FROM compressedItems") > 0);
+    assert_eq!(subject.contents(), contents);
+    subject.expand();
+    assert_eq!(subject.rows(), rows);
+}

@@ -103,6 +103,36 @@ pub(crate) fn visit_items(
     range: Range<i64>,
     visitor: &mut impl ItemVisitor,
 ) -> Result<bool> {
+    at_one_commit(connection, || {
+        visit_at_one_commit(connection, vat_id, range, visitor)
+    })
+}
+
+/// Runs queries of a connection that see the same commit. Between two queries outside a transaction,
+/// another process might compress or expand the items, so that neither query finds them.
+///
+/// # Errors
+/// Those of `ask`; SQLite's errors.
+pub(crate) fn at_one_commit<T>(
+    connection: &Connection,
+    ask: impl FnOnce() -> Result<T>,
+) -> Result<T> {
+    if !connection.is_autocommit() {
+        return ask();
+    }
+    // A statement that has not ended keeps its read transaction open.
+    let mut statement = connection.prepare_cached("SELECT 1 FROM sqlite_schema")?;
+    let mut rows = statement.query([])?;
+    rows.next()?;
+    ask()
+}
+
+fn visit_at_one_commit(
+    connection: &Connection,
+    vat_id: &[u8],
+    range: Range<i64>,
+    visitor: &mut impl ItemVisitor,
+) -> Result<bool> {
     let frames = frames::find(connection, vat_id, range.clone())?;
     let mut statement = connection.prepare_cached(
         "SELECT position, item, incarnation FROM transcriptItems

@@ -5,6 +5,7 @@ use std::ops::Range;
 use rusqlite::{Row, params};
 
 use super::Database;
+use super::compressed_items::frames;
 use super::item_source::{self, ItemVisitor};
 use super::sql_text::SqlText;
 use crate::store::encoding::wtf8;
@@ -44,6 +45,12 @@ impl Database {
 
     /// The number of items from `start_pos` to `end_pos`, exclusive.
     pub(crate) fn count_items(&self, vat_id: &[u8], start_pos: i64, end_pos: i64) -> Result<i64> {
+        item_source::at_one_commit(self.connection()?, || {
+            self.count_at_one_commit(vat_id, start_pos, end_pos)
+        })
+    }
+
+    fn count_at_one_commit(&self, vat_id: &[u8], start_pos: i64, end_pos: i64) -> Result<i64> {
         let rows = self.count_rows(vat_id, start_pos, end_pos)?;
         let mut found = rows;
         let mut next = start_pos;
@@ -135,15 +142,17 @@ impl Database {
     pub(super) fn remove_items(&self, vat_id: &[u8], range: Range<i64>) -> Result<usize> {
         let frames = self.all_frames(vat_id, range.clone())?;
         let mut in_frames = 0;
-        if frames.iter().any(|place| place.incarnation.is_some()) {
+        if frames.iter().any(|place| place.counts) {
             let found = self.count_items(vat_id, range.start, range.end)?;
             in_frames = found - self.count_rows(vat_id, range.start, range.end)?;
         }
         let (in_part, others): (Vec<_>, Vec<_>) = frames.iter().partition(|place| {
-            place.incarnation.is_some()
-                && (place.start_pos < range.start || range.end < place.end_pos)
+            place.counts && (place.start_pos < range.start || range.end < place.end_pos)
         });
         // This fails for a frame that cannot be read, before anything is changed.
+        for place in &in_part {
+            self.on_connection(|connection| frames::read(connection, vat_id, place))?;
+        }
         for place in in_part {
             self.expand(vat_id, place, range.clone())?;
         }
@@ -179,10 +188,12 @@ impl Database {
     /// # Errors
     /// SQLite's errors.
     pub(crate) fn age_of_items(&self, vat_id: &[u8], range: Range<i64>) -> Result<Option<i64>> {
-        if let Some(first) = self.frames(vat_id, range.clone())?.first() {
-            return Ok(Some(i64::MIN.saturating_add(first.row.max(0))));
-        }
-        self.first_row(vat_id, range)
+        item_source::at_one_commit(self.connection()?, || {
+            if let Some(first) = self.frames(vat_id, range.clone())?.first() {
+                return Ok(Some(i64::MIN.saturating_add(first.row.max(0))));
+            }
+            self.first_row(vat_id, range)
+        })
     }
 
     /// The rowid of the first row of a range; `None` if it has no rows.
@@ -225,5 +236,59 @@ impl Database {
             after_rows.unwrap_or(i64::MAX).min(first.start_pos)
         };
         Ok((end < range.end).then_some(end))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::store::database::compressed_items::compaction::FrameBuilder;
+    use crate::store::substores::{Store, StoreOptions};
+    use crate::store::tasks::monitor::Monitor;
+
+    /// A store whose vat `v1` has one historical span of 10 items, in a frame.
+    fn compressed() -> Store {
+        let mut store = Store::in_memory(StoreOptions::default()).unwrap();
+        store.init_transcript(b"v1").unwrap();
+        for number in 0..10 {
+            let item = format!("item {number}");
+            store.add_item(b"v1", item.as_bytes()).unwrap();
+        }
+        store.rollover(b"v1", false).unwrap();
+        store.commit().unwrap();
+        let db = store.database().lock();
+        let monitor = Monitor::default();
+        let spans = db.compressible_spans(None, &monitor).unwrap();
+        let mut builder = FrameBuilder::new().unwrap();
+        let checked = db.compress_span(&spans[0].0, &mut builder, &monitor);
+        for frame in checked.unwrap().frames.unwrap() {
+            assert!(db.replace_with_frame(&spans[0].0, &frame).unwrap());
+        }
+        drop(db);
+        store
+    }
+
+    #[test]
+    fn a_part_of_a_frame_is_deleted_also_without_an_incarnation() {
+        let store = compressed();
+        let db = store.database().lock();
+        db.execute("UPDATE transcriptSpans SET incarnation = NULL WHERE startPos = 0")
+            .unwrap();
+        assert_eq!(db.delete_items(b"v1", 3, 5).unwrap(), 2);
+        assert_eq!(db.count_items(b"v1", 0, 10).unwrap(), 8);
+    }
+
+    #[test]
+    fn stale_frames_with_bounds_of_any_type_are_deleted() {
+        let store = compressed();
+        let db = store.database().lock();
+        db.execute(
+            "INSERT INTO compressedItems VALUES
+               ('v1', 1.5, 'x', 0, NULL, NULL, NULL), ('v1', 2, 2.5, 0, NULL, NULL, NULL),
+               ('v1', 4, x'00', 0, x'00', 'x', 'x')",
+        )
+        .unwrap();
+        assert_eq!(db.delete_items(b"v1", 0, 10).unwrap(), 10);
+        let rows = db.peek_value::<i64>("SELECT COUNT(*) FROM compressedItems", []);
+        assert_eq!(rows.unwrap(), Some(0));
     }
 }

@@ -159,7 +159,8 @@ fn count(directory: &Path, options: &PruneOptions, monitor: &Monitor) -> Result<
     for span in &spans {
         monitor.check()?;
         let items = db.count_items(&span.vat_id, span.start_pos, span.end_pos)?;
-        pruned.items += items.unsigned_abs();
+        // The positions of a damaged store may be any numbers.
+        pruned.items = pruned.items.saturating_add(items.unsigned_abs());
         monitor.finish_piece();
     }
     pruned.space = Space::of(&db)?;
@@ -298,7 +299,7 @@ impl Pruning<'_> {
             let step = self.writer.write(self.monitor, |db| {
                 delete_some(db, rest, from, budget, left, Instant::now())
             })?;
-            self.pruned.items += step.items;
+            self.pruned.items = self.pruned.items.saturating_add(step.items);
             self.pruned.spans += step.spans as u64;
             for _ in 0..step.spans {
                 self.monitor.finish_piece();
@@ -368,7 +369,7 @@ fn delete_items(
         let step = STEP.min(room);
         let end = db.step_of_items(&span.vat_id, next_pos..span.end_pos, step)?;
         let deleted = db.delete_items(&span.vat_id, next_pos, end.unwrap_or(span.end_pos))?;
-        *count += deleted as u64;
+        *count = count.saturating_add(deleted as u64);
         let Some(end) = end else {
             return Ok(None);
         };

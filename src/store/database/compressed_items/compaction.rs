@@ -261,7 +261,7 @@ impl Database {
                 .iter()
                 .map(|place| place.end_pos.abs_diff(place.start_pos));
             if let Some(first) = frames.first() {
-                spans.push((first.row, span, lengths.sum()));
+                spans.push((first.row, span, lengths.fold(0, u64::saturating_add)));
             }
         }
         Ok(oldest_first(spans))

@@ -27,8 +27,10 @@ pub(crate) struct FramePlace {
     pub(crate) start_pos: i64,
     /// The end position, exclusive.
     pub(crate) end_pos: i64,
-    /// The incarnation of its span; `None` if the frame is stale.
+    /// The incarnation of its span; `None` if the span has none, or the frame is stale.
     pub(crate) incarnation: Option<i64>,
+    /// Whether the frame counts: it is not stale.
+    pub(crate) counts: bool,
 }
 
 /// Whether the table exists.
@@ -37,8 +39,10 @@ pub(crate) struct FramePlace {
 /// SQLite's errors.
 pub(crate) fn exist(connection: &Connection) -> Result<bool> {
     // A statement on a missing table cannot be cached, and preparing it takes several times as long.
+    // SQLite ignores the case of names.
     let mut statement = connection.prepare_cached(
-        "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'compressedItems'",
+        "SELECT 1 FROM sqlite_schema
+         WHERE type = 'table' AND name = 'compressedItems' COLLATE NOCASE",
     )?;
     if !statement.exists([])? {
         return Ok(false);
@@ -77,8 +81,11 @@ pub(crate) fn find_all(
     vat_id: &[u8],
     range: Range<i64>,
 ) -> Result<Vec<FramePlace>> {
+    // The bounds of a stale frame may have any type.
     let sql = format!(
-        "SELECT f.rowid, f.startPos, f.endPos, s.incarnation FROM compressedItems f
+        "SELECT f.rowid, CAST(f.startPos AS INTEGER), CAST(f.endPos AS INTEGER), s.incarnation,
+           s.vatID IS NOT NULL
+         FROM compressedItems f
          LEFT JOIN transcriptSpans s
            ON s.vatID = f.vatID AND s.startPos = f.spanStart AND {COUNTS}
          WHERE {OF_RANGE} ORDER BY f.startPos"
@@ -146,7 +153,7 @@ pub(crate) fn all_sql() -> String {
 
 fn frames_sql() -> String {
     format!(
-        "SELECT f.rowid, f.startPos, f.endPos, s.incarnation FROM compressedItems f
+        "SELECT f.rowid, f.startPos, f.endPos, s.incarnation, 1 FROM compressedItems f
          JOIN transcriptSpans s ON s.vatID = f.vatID AND s.startPos = f.spanStart
          WHERE {OF_RANGE} AND {COUNTS} ORDER BY f.startPos"
     )
@@ -167,5 +174,6 @@ fn place(row: &rusqlite::Row<'_>) -> rusqlite::Result<FramePlace> {
         start_pos: row.get(1)?,
         end_pos: row.get(2)?,
         incarnation: row.get(3)?,
+        counts: row.get(4)?,
     })
 }
