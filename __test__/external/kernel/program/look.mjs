@@ -63,14 +63,17 @@ const readHistory = async () => {
   return result;
 };
 
+const sha256 = bytes => createHash('sha256').update(bytes).digest('hex');
+
 /** The number of rows of each table, and their hash. */
 const readTables = db => {
   const contents = {};
   for (const [name, order] of Object.entries(tables)) {
     const rows = db.prepare(`SELECT * FROM ${name} ORDER BY ${order}`).all();
-    const encode = (_, value) => (value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value);
-    const hash = createHash('sha256').update(JSON.stringify(rows, encode)).digest('hex');
-    contents[name] = { rows: rows.length, hash };
+    const values = rows.map(row =>
+      Object.entries(row).map(([column, value]) => [column, value instanceof Uint8Array ? sha256(value) : value]),
+    );
+    contents[name] = { rows: rows.length, hash: sha256(JSON.stringify(values)) };
   }
   return contents;
 };
