@@ -231,3 +231,28 @@ fn row_item<'a>(row: &'a Row<'_>) -> Result<StoredItem<'a>> {
         left_in_frame: None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queries_see_the_same_commit() {
+        let directory = tempfile::tempdir().unwrap();
+        let open = || Connection::open(directory.path().join("file")).unwrap();
+        let (one, other) = (open(), open());
+        one.execute_batch("PRAGMA journal_mode=WAL; CREATE TABLE t (a)")
+            .unwrap();
+        let count = || {
+            one.query_row("SELECT COUNT(*) FROM t", [], |row| row.get::<_, i64>(0))
+                .map_err(Error::from)
+        };
+        let counts = at_one_commit(&one, || {
+            let before = count()?;
+            other.execute("INSERT INTO t VALUES (1)", [])?;
+            Ok((before, count()?))
+        });
+        assert_eq!(counts.unwrap(), (0, 0));
+        assert_eq!(count().unwrap(), 1);
+    }
+}
