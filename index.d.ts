@@ -633,7 +633,7 @@ export interface SwingStoreKernelStorage {
 
 /** The result of `hostStorage.compactHistory`. */
 export interface CompactHistoryReport {
-  /** The number of spans of which nothing is left to compress. */
+  /** The number of spans that are now compressed completely. */
   readonly spans: number;
   /** The number of items that were compressed. */
   readonly items: number;

@@ -10,6 +10,7 @@ import process from 'node:process';
 import * as api from '../../index.mjs';
 import { runCli, runJson } from '../support/common/cli.mjs';
 import { makeStore, manifestName, readFiles } from '../support/common/cosmic-directory.mjs';
+import { needing } from '../support/common/requirements.mjs';
 import { inTempDir } from '../support/common/world.mjs';
 
 const { exportSwingStoreToDirectory, importSwingStoreFromDirectory, openSwingStore } = api;
@@ -194,7 +195,7 @@ const memory = '/dev/shm';
 const hasOtherFileSystem =
   process.platform === 'linux' && fs.existsSync(memory) && fs.statSync(memory).dev !== fs.statSync(os.tmpdir()).dev;
 
-(hasOtherFileSystem ? check : test.skip)('what is on another file system is copied', async (t, at) => {
+needing(check, 'two-file-systems', hasOtherFileSystem)('what is on another file system is copied', async (t, at) => {
   await makePrevious(at);
   const here = fs.statSync(at('store')).dev;
   const other = fs.mkdtempSync(path.join(here === fs.statSync(memory).dev ? os.tmpdir() : memory, 'swing-store-'));

@@ -12,6 +12,7 @@ const needs = {
   'user-namespaces': 'user namespaces, in which file systems can be mounted',
   bash: 'bash',
   'dev-full': '/dev/full, which is always full',
+  'two-file-systems': 'a /dev/shm on another file system than the temporary directory',
   sysfs: '/sys/kernel, where nobody can make a file',
 };
 

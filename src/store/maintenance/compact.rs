@@ -59,7 +59,7 @@ pub struct CompactOptions {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Compacted {
-    /// Spans of which nothing is left to do.
+    /// Spans that are finished.
     pub spans: u64,
     /// Items.
     pub items: u64,

@@ -37,7 +37,7 @@ const MAX_ENDED_BYTES: usize = 32 << 20;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CompactionStep {
-    /// Spans of which nothing is left to do.
+    /// Spans that are finished.
     pub spans: u64,
     /// Items that were compressed.
     pub items: u64,

@@ -4,8 +4,8 @@
 //! and a Zstandard frame with a checksum whose content is the items, one after the other. Numbers
 //! are unsigned LEB128 in their shortest form. `docs/reference/data-format.md` describes it, too.
 //!
-//! A frame may come from anybody, so reading accounts for every byte, and allocates no more than
-//! the items of a frame may have.
+//! A frame may come from an untrusted source, so reading accounts for every byte, and allocates no
+//! more than the items of a frame may have.
 
 use zstd::bulk::{Compressor, Decompressor};
 use zstd::zstd_safe::{self, CParameter};
