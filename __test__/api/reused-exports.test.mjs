@@ -195,7 +195,11 @@ const memory = '/dev/shm';
 const hasOtherFileSystem =
   process.platform === 'linux' && fs.existsSync(memory) && fs.statSync(memory).dev !== fs.statSync(os.tmpdir()).dev;
 
-needing(check, 'two-file-systems', hasOtherFileSystem)('what is on another file system is copied', async (t, at) => {
+needing(
+  check,
+  'two-file-systems',
+  hasOtherFileSystem,
+)('what is on another file system is copied', async (t, at) => {
   await makePrevious(at);
   const here = fs.statSync(at('store')).dev;
   const other = fs.mkdtempSync(path.join(here === fs.statSync(memory).dev ? os.tmpdir() : memory, 'swing-store-'));
