@@ -13,7 +13,7 @@ const megabytes = bytes => `${(bytes / 1e6).toFixed(1)} MB`;
 export const run = async ({ api, store, measure }) => {
   const before = totalSize(store);
   const report = await measure(() => api.compactSwingStore(store));
-  await api.reclaimSwingStoreSpace(store);
+  await api.reclaimSwingStoreSpace(store, { method: 'rewrite' });
   const after = totalSize(store);
   const { items, itemBytes, compressedBytes, locking } = report;
   return {
