@@ -28,7 +28,7 @@ pub enum Location {
     File(PathBuf),
     /// A new, empty database in memory.
     Memory,
-    /// A database in memory with the bytes that [`Database::serialize`] returned.
+    /// A database in memory with the bytes that [`Database::serialize`](super::Database::serialize) returned.
     Serialized(Vec<u8>),
 }
 

@@ -76,7 +76,7 @@ pub(crate) struct Buffer {
     pub(super) savepoints_in_sql: usize,
     /// Whether, since the first savepoint, something was written that the undo maps do not contain.
     pub(super) has_unlogged_writes: bool,
-    /// Whether to flush before setting the next savepoint; see [`Database::set_savepoint`].
+    /// Whether to flush before setting the next savepoint; see [`Database::set_savepoint`](super::super::Database::set_savepoint).
     pub(super) flushes_before_mark: bool,
     pub(crate) prefetch: KeyPrefetch,
     pub(crate) item_changes: ItemChanges,
