@@ -125,14 +125,7 @@ pub fn compact_into(
         *compacted = dry_run(directory, options, monitor, Database::compressible_spans)?;
         return Ok(());
     }
-    let mut writer = SharedWriter::open(directory, monitor)?;
-    drop_stale_frames(&mut writer, monitor)?;
-    let spans = writer.read(monitor, |db| {
-        find_spans(db, options, monitor, Database::compressible_spans)
-    })?;
-    let (spans, is_all) = within(spans, options.limit);
-    monitor.set_total(spans.len());
-    monitor.begin(Stage::Working);
+    let (writer, spans, is_all) = begin(directory, options, monitor, Database::compressible_spans)?;
     let groups = groups(&spans);
     let work = Compaction {
         directory,
@@ -142,21 +135,55 @@ pub fn compact_into(
         writer: Mutex::new((writer, std::mem::take(compacted))),
     };
     let outcome = work.run(&groups);
-    let (mut writer, found) = lock::unlocked(work.writer);
+    let (writer, found) = lock::unlocked(work.writer);
     *compacted = found;
     compacted.damaged.sort();
     outcome?;
+    finish(writer, is_all, monitor, compacted)
+}
+
+/// Opens the store, deletes stale frames, and finds the spans to work on. Also returns whether these
+/// are all, or the limit left some out.
+///
+/// # Errors
+/// [`Error::NoStore`]; [`Error::StoreInUse`]; [`Error::Aborted`]; [`Error::History`] if there is no
+/// such vat; SQLite's errors.
+pub(super) fn begin(
+    directory: &Path,
+    options: &CompactOptions,
+    monitor: &Monitor,
+    find: FindSpans,
+) -> Result<(SharedWriter, Vec<SpanItems>, bool)> {
+    let mut writer = SharedWriter::open(directory, monitor)?;
+    drop_stale_frames(&mut writer, monitor)?;
+    let spans = writer.read(monitor, |db| find_spans(db, options, monitor, find))?;
+    let (spans, is_all) = within(spans, options.limit);
+    monitor.set_total(spans.len());
+    monitor.begin(Stage::Working);
+    Ok((writer, spans, is_all))
+}
+
+/// Closes the store, and completes the report.
+///
+/// # Errors
+/// [`Error::Aborted`]; SQLite's errors.
+pub(super) fn finish(
+    mut writer: SharedWriter,
+    is_all: bool,
+    monitor: &Monitor,
+    report: &mut Compacted,
+) -> Result<()> {
     monitor.begin(Stage::Finishing);
-    compacted.done = is_all;
-    compacted.transaction_stats = writer.finish()?;
-    compacted.space = writer.space(monitor)?;
+    report.done = is_all;
+    report.transaction_stats = writer.finish()?;
+    report.space = writer.space(monitor)?;
     monitor.begin(Stage::Done);
     Ok(())
 }
 
 /// Deletes stale frames, as many in each transaction as its time allows: a vat that was terminated
 /// may have had a large part of the history.
-pub(super) fn drop_stale_frames(writer: &mut SharedWriter, monitor: &Monitor) -> Result<()> {
+fn drop_stale_frames(writer: &mut SharedWriter, monitor: &Monitor) -> Result<()> {
     let frames = writer.read(monitor, Database::stale_frames)?;
     let mut rest = &frames[..];
     while !rest.is_empty() {
@@ -178,6 +205,9 @@ fn drop_some(db: &Database, rows: &[i64]) -> Result<usize> {
     Ok(rows.len().min(STALE_AT_A_TIME))
 }
 
+/// A span, and how many of its items are to be worked on.
+type SpanItems = (SpanRecord, u64);
+
 /// Finds the spans to work on: [`Database::compressible_spans`] or its counterpart.
 pub(super) type FindSpans =
     fn(&Database, Option<&[u8]>, &Monitor) -> Result<Vec<(SpanRecord, u64)>>;
@@ -186,7 +216,7 @@ pub(super) type FindSpans =
 ///
 /// # Errors
 /// [`Error::History`] if there is no such vat; those of `find`.
-pub(super) fn find_spans(
+fn find_spans(
     db: &Database,
     options: &CompactOptions,
     monitor: &Monitor,
@@ -237,10 +267,7 @@ fn count(
 }
 
 /// The first spans, up to the limit of items, and whether these are all.
-pub(super) fn within(
-    mut spans: Vec<(SpanRecord, u64)>,
-    limit: Option<u64>,
-) -> (Vec<(SpanRecord, u64)>, bool) {
+fn within(mut spans: Vec<(SpanRecord, u64)>, limit: Option<u64>) -> (Vec<(SpanRecord, u64)>, bool) {
     let total = spans.len();
     if let Some(limit) = limit {
         let mut items = 0;

@@ -7,15 +7,13 @@
 use std::path::Path;
 use std::time::Instant;
 
-use super::compact::{
-    CompactOptions, Compacted, SOFT_LIMIT, drop_stale_frames, dry_run, find_spans, within,
-};
+use super::compact::{CompactOptions, Compacted, SOFT_LIMIT, begin, dry_run, finish};
 use crate::store::database::Database;
 use crate::store::database::compressed_items::frames::FramePlace;
 use crate::store::database::shared_writer::SharedWriter;
 use crate::store::error::{Error, Result};
 use crate::store::records::record::SpanRecord;
-use crate::store::tasks::monitor::{Monitor, Stage};
+use crate::store::tasks::monitor::Monitor;
 
 /// Turns the compressed historical items of the store in `directory` back into rows, which the
 /// reference can read.
@@ -44,14 +42,8 @@ pub fn expand_into(
         *expanded = dry_run(directory, options, monitor, Database::compressed_spans)?;
         return Ok(());
     }
-    let mut writer = SharedWriter::open(directory, monitor)?;
-    drop_stale_frames(&mut writer, monitor)?;
-    let spans = writer.read(monitor, |db| {
-        find_spans(db, options, monitor, Database::compressed_spans)
-    })?;
-    let (spans, is_all) = within(spans, options.limit);
-    monitor.set_total(spans.len());
-    monitor.begin(Stage::Working);
+    let (mut writer, spans, is_all) =
+        begin(directory, options, monitor, Database::compressed_spans)?;
     for (span, _) in &spans {
         let tell = || {
             format!(
@@ -63,12 +55,7 @@ pub fn expand_into(
         expand_span(&mut writer, span, monitor, expanded)?;
         monitor.finish_piece();
     }
-    monitor.begin(Stage::Finishing);
-    expanded.done = is_all;
-    expanded.transaction_stats = writer.finish()?;
-    expanded.space = writer.space(monitor)?;
-    monitor.begin(Stage::Done);
-    Ok(())
+    finish(writer, is_all, monitor, expanded)
 }
 
 fn expand_span(
