@@ -970,8 +970,8 @@ export interface ExportToDirectoryOptions extends WorkOptions {
 
   /**
    * Whether to write each artifact as a gzip file `NAME.gz`. The manifest then has `"compressed": true`. The functions
-   * of this package read such an export; `cosmic-swingset`'s programs do not. Heap images are written as the store has
-   * them, without decompressing them: {@link verifySwingStore} finds a damaged one, and so does an import. Not
+   * of this package read such an export; `cosmic-swingset`'s programs do not. Heap images are copied without being
+   * decompressed, so the export does not notice a damaged one; {@link verifySwingStore} and imports do. Not
    * possible with the artifact mode `none`. Default: `false`.
    */
   compress?: boolean | undefined;

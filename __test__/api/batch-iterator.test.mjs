@@ -51,7 +51,7 @@ const asGenerator = async function* (source) {
   }
 };
 
-/** The outcomes of calls of an iterator, some of which are made before earlier ones have settled. */
+/** The outcomes of an iterator's calls. Some calls are made before earlier ones have settled. */
 const outcomes = async (make, batches, calls) => {
   const source = makeSource(batches);
   const iterator = make(source);
