@@ -1,21 +1,27 @@
 /**
- * Changes the store's code in small ways, one at a time, and reports which changes no test notices.
+ * Mutation tests of the store: changes its code in one place at a time, and reports the changes that no test notices.
  *
  *     npm run mutants -- [--area NAME]... [--file PATH]... [--shard K/N] [--jobs N] [--minutes N]
  *                        [--budget SECONDS] [--rust] [--unit] [--again] [--list-survivors]
  *                        [--summary] [--record]
  *
- * cargo-mutants says which changes there are. Most are built at once, in a copy of the checkout under `target/mutants`,
- * and chosen by an environment variable when a test runs; the others are built one by one. A first run without any change
- * shows which tests reach which mutant, and only those are asked, the most promising first, until one fails.
+ * cargo-mutants lists the changes. Most mutants are compiled into one build, in a copy of the checkout under
+ * `target/mutants`, and an environment variable selects one when a test runs. The others are built one by one. A first run
+ * without a mutant shows which tests reach which mutants. Only these tests then run with a mutant, those with the best
+ * chance first, until one fails.
  *
- * Results are kept in `target/mutants/*.jsonl`, so a run can be ended at any time, and the next one goes on. At its end, a
- * run writes the outcomes to `scripts/mutants/results/rust`, which is committed, and where later runs on other machines
- * find them. A result holds until the function changes. `--rust` leaves out the tests in JavaScript, and `--unit` also
- * those in `tests/`; what passes the others meets them in a later run. `--again` asks about survivors once more, with the
- * tests that there are now; `--budget` says for how long tests are asked about one mutant (0: all of them);
- * `--list-survivors`, `--summary` and `--record`, which writes the outcomes, only look at results. Survivors that make no
- * difference are listed in `scripts/mutants/accepted.json`, with the reason.
+ * Results are stored in `target/mutants/*.jsonl`, so a run can be ended at any time, and the next one continues. At its
+ * end, a run also writes the results to `scripts/mutants/results/rust`, which is committed, so that runs on other machines
+ * find them. A result is valid until the function changes.
+ *
+ *     --rust             run only tests in Rust; a later run shows the survivors to the tests in JavaScript
+ *     --unit             run only the library's unit tests
+ *     --again            run the current tests on survivors of earlier runs
+ *     --budget           seconds that the tests of one mutant may take together, 90 by default; 0 for no limit
+ *     --list-survivors, --summary   run nothing; print results
+ *     --record           run nothing; write the results to the repository
+ *
+ * Survivors that make no difference are listed in `scripts/mutants/accepted.json` with the reason.
  */
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -54,7 +60,8 @@ const begun = performance.now();
 const say = text => console.log(`${Math.round((performance.now() - begun) / 1000)} s: ${text}`);
 
 const [shard, shards] = values.shard.split('/').map(Number);
-if (!(shard >= 1 && shard <= shards)) throw new MutantsError(`--shard ${values.shard}: K/N is wanted, such as 1/4`);
+if (!(shard >= 1 && shard <= shards))
+  throw new MutantsError(`--shard ${values.shard} is not of the form K/N, such as 1/4`);
 const results = makeResults(directory, `results-${shard}-of-${shards}.jsonl`);
 const accepted = makeAccepted();
 const outcomeOf = ({ key }) => results.get(key)?.outcome;
@@ -69,7 +76,9 @@ const listSurvivors = mutants => {
     console.log(placeOf(mutant));
     if (isRecorded) continue;
     const asked = `${suites.length}${suites.length === 0 ? ' (no test reaches it)' : ''}`;
-    console.log(`    asked: ${asked}, left: ${outcomeOf(mutant) === 'pending' ? 'those in JavaScript' : left.length}`);
+    console.log(
+      `    suites run: ${asked}, not run: ${outcomeOf(mutant) === 'pending' ? 'those in JavaScript' : left.length}`,
+    );
   }
 };
 
@@ -93,7 +102,7 @@ const summarize = (mutants, everything) => {
   console.table(rows);
   if (everything) {
     for (const entry of accepted.stale(mutants, outcomeOf)) {
-      console.log(`accepted.json has an entry that is needed no more: ${JSON.stringify(entry)}`);
+      console.log(`accepted.json has an outdated entry: ${JSON.stringify(entry)}`);
       process.exitCode = 1;
     }
   }
@@ -115,10 +124,10 @@ const keepRecord = mutants => {
   updateTable('rust', Object.keys(areas));
 };
 
-/** A suite that has let so many of a file's mutants pass is not asked about others in a first round. */
+/** After this many mutants of a file that it did not catch, a suite no longer runs in the first round. */
 const HOPELESS = 6;
 
-/** How likely a suite is to catch a mutant of a file, for each second that it takes: from what it did so far. */
+/** Ranks suites by their chance to catch a mutant of a file per second, estimated from their results so far. */
 const makeRanking = () => {
   const counts = new Map();
   const countsOf = (file, id) => {
@@ -131,7 +140,7 @@ const makeRanking = () => {
     found.asked += 1;
     found.caught += Number(caught);
   };
-  // With `--again`, tests have changed since.
+  // With `--again`, the tests have changed, so earlier results say little.
   for (const { file, by, suites = [] } of values.again ? [] : results.all()) {
     for (const id of suites) note(file, id, id === by);
   }
@@ -139,7 +148,7 @@ const makeRanking = () => {
     const { asked, caught } = countsOf(file, id);
     return (caught + (isOwn ? 2 : 0.5)) / (asked + 2) / (ms + 300);
   };
-  /** Those worth asking first, in their order; in a first round only what has ever caught a mutant of the file, or may. */
+  /** Sorts suites, the best first. A first round leaves out those that have caught no mutant of the file in many runs. */
   const sort = (file, suites, isLast) =>
     suites
       .filter(({ id }) => isLast || isQuick || countsOf(file, id).caught > 0 || countsOf(file, id).asked < HOPELESS)
@@ -150,20 +159,20 @@ const makeRanking = () => {
 const ending = { asked: false };
 const isOver = () => ending.asked || performance.now() - begun > Number(values.minutes) * 60_000;
 
-/** Whether each suite that has noticed a mutant passes without one: its tests were traced one by one, not together. */
+/** Whether each suite that caught a mutant passes without one. Its tests were traced one by one, not together. */
 const soundness = new Map();
 const isSound = async (tree, suite, programs) => {
   if (!soundness.has(suite.id)) {
     const { caught } = await ask(tree, suite, programs);
     soundness.set(suite.id, !caught);
-    if (caught) say(`${suite.id} fails without a mutant, and is asked no more`);
+    if (caught) say(`${suite.id} fails without a mutant, and is no longer run`);
   }
   return soundness.get(suite.id);
 };
 
 const patience = Number(values.budget) * 1000 || Infinity;
 
-/** Keeps what became of a mutant. */
+/** Stores the result of a mutant. */
 const note = ({ key, area, file, functionName, name, where }, outcome) => {
   const result = { key, area, file, function: functionName, name, where, ...outcome, at: Date.now() };
   results.add(result);
@@ -171,8 +180,8 @@ const note = ({ key, area, file, functionName, name, where }, outcome) => {
 };
 
 /**
- * Asks suites about a mutant until one fails, and keeps what came of it. `before`: those that were asked already;
- * unless `isLast`, more will be.
+ * Runs suites with a mutant until one fails, and stores the result. `before`: the suites that ran already. `isLast`:
+ * whether no further suites will run.
  */
 const judge = async (
   mutant,
@@ -188,14 +197,14 @@ const judge = async (
   );
   let caught;
   let spent = 0;
-  // One suite is always asked; a survivor's list says which were not.
+  // At least one suite runs. The result of a survivor lists those that did not.
   while (queue.length > 0 && !caught && (asked.length === 0 || spent + queue[0].ms <= budget)) {
     const suite = queue.shift();
     if (soundness.get(suite.id) === false) continue;
     const found = await ask(tree, suite, programs, number);
     if (ending.asked) return undefined;
     spent += found.ms;
-    // A mutant that is built by itself has no number, and is in every run of its program.
+    // A mutant with its own build has no number: it is active in every run of the program.
     if (found.caught && number !== undefined && !(await isSound(tree, suite, programs))) continue;
     asked.push(suite.id);
     ranking.note(mutant.file, suite.id, found.caught);
@@ -212,7 +221,7 @@ const judge = async (
 const runCampaign = async mutants => {
   const copy = makeTree(root, directory, { isUnitOnly: values.unit });
   copy.sync();
-  say(`${mutants.length} mutants are compiled`);
+  say(`compiling ${mutants.length} mutants`);
   const { switched, unviable, numberOf } = await copy.buildSwitches(mutants, say);
   for (const mutant of unviable) {
     if (outcomeOf(mutant) !== 'unviable') note(mutant, { outcome: 'unviable' });
@@ -220,7 +229,7 @@ const runCampaign = async mutants => {
   const singles = mutants.filter(mutant => !switched.includes(mutant) && !unviable.includes(mutant));
   say(`${switched.length} are in one build, ${unviable.length} do not compile, ${singles.length} are built one by one`);
   const programs = await copy.build();
-  if (!programs) throw new MutantsError('The tests do not compile with the mutants beside the code');
+  if (!programs) throw new MutantsError('The tests do not compile with the mutants');
 
   const traceFile = path.join(directory, 'trace.json');
   const old = existsSync(traceFile) ? JSON.parse(readFileSync(traceFile, 'utf8')) : { keys: [], traced: {} };
@@ -229,7 +238,7 @@ const runCampaign = async mutants => {
   for (const mutant of switched) {
     near.set(functionOf(mutant), [...(near.get(functionOf(mutant)) ?? []), mutant.key]);
   }
-  // A test that has not changed is not traced again: whatever is new in a file it may reach if it reached that file.
+  // An unchanged test is not traced again. It is assumed to reach all new mutants of a file of which it reached one.
   const oldKeys = new Set(old.keys);
   const fileOf = new Map(mutants.map(({ key, file }) => [key, file]));
   const known = Object.fromEntries(
@@ -243,16 +252,16 @@ const runCampaign = async mutants => {
   const allTests = findTests(copy.tree, programs);
   const traced = {};
 
-  /** Runs tests without a mutant, and returns the suites of them that reach any of some keys. */
+  /** Runs tests without a mutant. Returns a function from keys of mutants to the suites that reach one of them. */
   const look = async tests => {
-    say(`${tests.length} tests run without a mutant`);
+    say(`running ${tests.length} tests without a mutant`);
     const found = await traceTests(copy.tree, tests, {
       jobs: Number(values.jobs),
       keyOf: number => mutants[number - 1]?.key,
       known,
       isOver: () => ending.asked,
       onProgress: (done, all, { id, file }, { ok, ms, reached }) => {
-        if (!ok) say(`${id} fails without a mutant, and is not asked`);
+        if (!ok) say(`${id} fails without a mutant, and is not used`);
         if (file || done % 100 === 0) say(`${done}/${all} ${id}: ${ms} ms, ${reached.length} reached`);
       },
     });
@@ -269,10 +278,10 @@ const runCampaign = async mutants => {
     if (accepted.reasonFor(mutant)) return false;
     return outcome === 'pending' || (values.again && outcome === 'survived');
   };
-  /** Asks suites about each of several mutants; returns those that survive. */
+  /** Runs suites with each of several mutants. Returns the survivors. */
   const tryAll = async (queue, suitesOf, { before, budget, isLast }) => {
     const survivors = [];
-    say(`${queue.length} mutants are tried`);
+    say(`testing ${queue.length} mutants`);
     await Promise.all(
       Array.from({ length: Number(values.jobs) }, async () => {
         while (queue.length > 0 && !isOver()) {
@@ -297,7 +306,7 @@ const runCampaign = async mutants => {
     if (isOver()) return;
     say(area);
     const queue = switched.filter(mutant => mutant.area === area && isWanted(mutant));
-    // Rust's tests are the quicker ones, and leave few mutants for those in JavaScript.
+    // Tests in Rust run first because they are faster, and leave few mutants for those in JavaScript.
     const isNew = mutant => values.again || outcomeOf(mutant) !== 'pending';
     const first = isQuick ? queue.filter(isNew) : queue;
     const left = await tryAll(first, rustSuites, { budget: patience / 3, isLast: false });
@@ -305,9 +314,9 @@ const runCampaign = async mutants => {
     await tryAll([...left.keys()], bothSuites, { before: left, isLast: true });
   }
 
-  // Each takes a build, which is worth it for all tests only.
+  // Each needs its own build, which is only worthwhile if all tests run.
   const rest = isQuick ? [] : singles.filter(isWanted);
-  say(`${rest.length} mutants are built one by one`);
+  say(`building ${rest.length} mutants one by one`);
   for (const mutant of rest) {
     if (isOver()) break;
     const own = await copy.buildOne(mutant);
@@ -315,7 +324,7 @@ const runCampaign = async mutants => {
       note(mutant, { outcome: 'unviable' });
       continue;
     }
-    // Without a switch in its function nobody knows which tests reach it: those do that reach its file.
+    // Its function may have no switch, so the tests that reach it are unknown. Those that reach its file are used.
     const keys =
       near.get(functionOf(mutant)) ?? switched.filter(({ file }) => file === mutant.file).map(({ key }) => key);
     const suites = bothSuites(mutant.file, keys);
@@ -324,7 +333,7 @@ const runCampaign = async mutants => {
   }
 };
 
-/** One run at a time: there is one tree. */
+/** Contains the process ID of the run, since two runs cannot share the tree. */
 const lock = path.join(directory, 'pid');
 const isAlive = pid => {
   try {
@@ -342,7 +351,7 @@ try {
   const mutants = all.filter((_, index) => index % shards === shard - 1);
   if (!values['list-survivors'] && !values.summary && !values.record) {
     if (existsSync(lock) && isAlive(Number(readFileSync(lock, 'utf8')))) {
-      throw new MutantsError(`Another run is going on: process ${readFileSync(lock, 'utf8')}`);
+      throw new MutantsError(`Another run is active: process ${readFileSync(lock, 'utf8')}`);
     }
     writeFileSync(lock, `${process.pid}`);
     for (const signal of ['SIGINT', 'SIGTERM']) {

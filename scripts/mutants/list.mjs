@@ -1,4 +1,4 @@
-/** Which mutants there are. cargo-mutants finds them; here each gets a key that outlives moves and comments. */
+/** Lists the mutants with cargo-mutants, and gives each a key that does not depend on its file or on comments. */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -7,7 +7,7 @@ import path from 'node:path';
 import { hashOf } from './record.mjs';
 import { tokensOf } from './rust-text.mjs';
 
-/** What decides whether a store is correct, in the order in which it is worth the time. */
+/** The code that decides whether a store is correct, the most important first. */
 export const areas = {
   buffer: ['src/store/database/write_buffer'],
   crank: ['src/store/substores/crank.rs', 'src/store/substores/crank_state.rs'],
@@ -28,7 +28,7 @@ export const areas = {
 
 export class MutantsError extends Error {}
 
-/** A position of cargo-mutants, whose columns are characters from 1, as an offset. */
+/** Returns a function that converts a position of cargo-mutants to an offset. Its lines and columns count from 1, in characters. */
 const offsets = text => {
   const lines = [0];
   for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) lines.push(at + 1);
@@ -45,13 +45,13 @@ const codeOf = (tokens, start, end) =>
     .map(({ text }) => text)
     .join(' ');
 
-/** A source with what is looked up in it again and again. */
+/** A source file with its tokens. */
 const makeSource = (root, file) => {
   const text = readFileSync(path.join(root, file), 'utf8');
   return { text, tokens: tokensOf(text), offsetOf: offsets(text) };
 };
 
-/** One mutant in the terms of this command. */
+/** Converts a mutant of cargo-mutants. */
 const describe = (source, { file, function: fn, genre, name, replacement, span }) => {
   const [start, end] = [span.start, span.end].map(source.offsetOf);
   const body = fn && [fn.span.start, fn.span.end].map(source.offsetOf);
@@ -67,7 +67,7 @@ const describe = (source, { file, function: fn, genre, name, replacement, span }
     returns: fn?.return_type ?? '',
     genre,
     replacement,
-    // What a person calls it: the same wherever the file is.
+    // For people; it does not depend on the file.
     name: fn ? what.replace(new RegExp(` in ${fn.function_name.replace(/[^\w]/g, '\\$&')}$`), '') : what,
     where: line.trim(),
     identity: [
@@ -80,10 +80,10 @@ const describe = (source, { file, function: fn, genre, name, replacement, span }
   };
 };
 
-/** The numbers of a constant's size are no decision: whatever they are, the result is the same. */
+/** Whether a mutant only changes the number in a constant, such as a buffer's size, which does not affect results. */
 const isSize = ({ functionName, genre }) => functionName === null && genre === 'BinaryOperator';
 
-/** The mutants of files, or of all areas; each with its area. */
+/** Returns the mutants of some files, or of all areas, each with its area. */
 export const listMutants = (root, { areaNames = Object.keys(areas), files = [] } = {}) => {
   const { status, stdout, stderr, error } = spawnSync('cargo', ['mutants', '--list', '--json'], {
     cwd: root,
@@ -99,11 +99,11 @@ export const listMutants = (root, { areaNames = Object.keys(areas), files = [] }
   const seen = new Map();
   return areaNames.flatMap(area => {
     const places = areas[area];
-    if (!places) throw new MutantsError(`There is no area ${area}. There are: ${Object.keys(areas).join(', ')}`);
+    if (!places) throw new MutantsError(`unknown area ${area}; the areas are ${Object.keys(areas).join(', ')}`);
     for (const place of places) {
       if (!found.some(({ file }) => file === place || file.startsWith(`${place}/`))) {
         throw new MutantsError(
-          `${place}, of the area ${area}, has no mutants. Was it moved? See scripts/mutants/list.mjs`,
+          `${place} of the area ${area} has no mutants. If it was moved, update scripts/mutants/list.mjs`,
         );
       }
     }
@@ -124,7 +124,7 @@ export const listMutants = (root, { areaNames = Object.keys(areas), files = [] }
   });
 };
 
-/** The functions of mutants, with the hash by which the record knows each: `{ hash, file, name, mutants }`. */
+/** Groups mutants by function: `{ hash, file, name, mutants }`. The hash identifies the function in the record. */
 export const functionsOf = mutants => {
   const functions = new Map();
   for (const mutant of mutants) {
@@ -133,7 +133,7 @@ export const functionsOf = mutants => {
     if (!functions.has(id)) functions.set(id, { file, name: functionName ?? mutant.where, mutants: [] });
     functions.get(id).mutants.push(mutant);
   }
-  // Without the number that tells equal functions of two files apart.
+  // The hash leaves out the number that distinguishes equal functions of two files.
   return [...functions.values()].map(each => ({
     hash: hashOf(each.mutants.map(({ key }) => key.replace(/-.*/, ''))),
     ...each,

@@ -1,7 +1,7 @@
 /**
- * The results that are kept in the repository, so that a campaign on another machine continues instead of starting
- * again. `results/LANGUAGE/GROUP.txt` has a line for each function: a hash, a letter for each of its mutants, its file
- * and its name. The hash covers the code of the function and the list of its mutants, but not where they are.
+ * The results in the repository, from which a campaign on another machine continues. `results/LANGUAGE/GROUP.txt` has a
+ * line for each function: a hash, a letter for each of its mutants, its file and its name. The hash covers the code of the
+ * function and the list of its mutants, but not their positions.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
@@ -17,8 +17,8 @@ export const LETTERS = {
   c: 'caught by a test, or by a timeout',
   a: 'accepted: it makes no difference',
   u: 'does not compile',
-  S: 'survived all tests that were asked',
-  p: 'passed the quick tests, others were not asked yet',
+  S: 'survived all tests that ran',
+  p: 'passed the quick tests; the others have not run yet',
   '.': 'not run',
 };
 
@@ -33,7 +33,7 @@ const rowsOf = (file, text) =>
     .filter(line => line && !line.startsWith('#'))
     .map(line => {
       const { groups } = LINE.exec(line) ?? {};
-      if (!groups) throw new Error(`${file}: this line has another form: ${line}`);
+      if (!groups) throw new Error(`${file}: invalid line: ${line}`);
       return { ...groups };
     });
 
@@ -67,7 +67,7 @@ const tableRow = (name, letters) => {
   return `| ${[name, all, caught, accepted, count('S'), count('p.'), percent].join(' | ')} |`;
 };
 
-/** The table of a language, in the order of `groups` as far as they are named. */
+/** Makes the table of a language: first the groups in `groups`, in that order, then all others. */
 export const tableOf = (language, groups = []) => {
   const record = readRecord(language);
   const names = [...new Set([...groups, ...record.keys()])].filter(name => record.has(name));
@@ -86,10 +86,10 @@ export const tableOf = (language, groups = []) => {
 
 const sectionOf = language => new RegExp(`(?<=<!-- mutants: ${language} -->\n\n)[^]*?(?=\n\n<!-- mutants: end -->)`);
 
-/** The table of a language on the page. */
+/** Reads the table of a language from the documentation. */
 export const tableOnPage = language => sectionOf(language).exec(readFileSync(page, 'utf8'))?.[0];
 
-/** Puts the table of a language on the page. */
+/** Writes the table of a language into the documentation. */
 export const updateTable = (language, groups) => {
   const text = readFileSync(page, 'utf8');
   writeFileSync(

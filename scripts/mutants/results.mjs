@@ -1,4 +1,4 @@
-/** What became of each mutant, and which survivors are accepted. */
+/** The result of each mutant, and the accepted survivors. */
 import { appendFileSync, existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,7 +17,7 @@ export const letterOf = (mutant, results, accepted) => {
   return { caught: 'c', unviable: 'u', survived: 'S', pending: 'p' }[outcome] ?? '.';
 };
 
-/** The results in a directory, from any number of files, shards' too: the last of a mutant counts. */
+/** Reads all files of results in a directory, including those of shards. The last result of a mutant is valid. */
 export const makeResults = (directory, name) => {
   mkdirSync(directory, { recursive: true });
   const results = new Map();
@@ -37,7 +37,7 @@ export const makeResults = (directory, name) => {
       results.set(result.key, result);
       appendFileSync(own, `${JSON.stringify(result)}\n`);
     },
-    /** Adds what the record of the repository says about mutants that have no result here, or survived here. */
+    /** Adds the repository's results of mutants that have no result here, or survived here. */
     addRecorded: (mutants, record) => {
       const rows = [...record.values()].flat();
       for (const { hash, file, mutants: all } of functionsOf(mutants)) {
@@ -55,8 +55,8 @@ export const makeResults = (directory, name) => {
 };
 
 /**
- * The accepted survivors: `{ function, mutation, where, reason }`, where `mutation` and `where` are what the list of
- * survivors shows: the mutation's name and the line that it changes. `function` is null outside of one.
+ * The accepted survivors: `{ function, mutation, where, reason }`. `mutation` and `where` are the name and the line that
+ * the list of survivors shows. `function` is null for code outside functions.
  */
 export const makeAccepted = () => {
   const entries = existsSync(acceptedFile) ? JSON.parse(readFileSync(acceptedFile, 'utf8')) : [];
@@ -64,7 +64,7 @@ export const makeAccepted = () => {
     entry.function === mutant.functionName && entry.mutation === mutant.name && entry.where === mutant.where;
   return {
     reasonFor: mutant => entries.find(entry => fits(entry, mutant))?.reason,
-    /** Those that are about no mutant any more, or about one that a test catches. */
+    /** The outdated entries: their mutant no longer exists, or a test catches it. */
     stale: (mutants, outcomeOf) =>
       entries.filter(entry => {
         const found = mutants.filter(mutant => fits(entry, mutant));

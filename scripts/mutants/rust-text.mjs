@@ -1,4 +1,4 @@
-/** Rust source as text: its tokens, and the operands of its operators. Relies on the code being formatted by rustfmt. */
+/** Finds tokens, and the operands of operators, in Rust source. The source must be formatted by rustfmt. */
 
 const TOKEN = new RegExp(
   [
@@ -17,7 +17,7 @@ const TOKEN = new RegExp(
   'uy',
 );
 
-/** The end of a comment that may hold others. */
+/** The end of a comment that may contain other comments. */
 const endOfBlockComment = (text, start) => {
   let depth = 0;
   for (let at = start; at < text.length; at += 1) {
@@ -30,7 +30,7 @@ const endOfBlockComment = (text, start) => {
   return text.length;
 };
 
-/** The tokens of a source: `{ text, start, end }`, without space and comments. */
+/** The tokens of a source: `{ text, start, end }`, without white space and comments. */
 export const tokensOf = text => {
   const tokens = [];
   let at = 0;
@@ -74,18 +74,16 @@ const OPENING = new Map([
 ]);
 const CLOSING = new Map([...OPENING].map(([close, open]) => [open, close]));
 const BEFORE_EXPRESSION = new Set(['return', 'break', 'if', 'while', 'match', 'in', 'else', 'move']);
-/** Where one of these stands in an operand, this does not know where that ends. */
+/** If an operand starts with one of these, its end is unclear. */
 const UNCLEAR = new Set(['let', 'match', 'if', 'unsafe', 'loop', 'for', 'while', 'move', '|', '||', '{']);
 
-/** The operator that a token is between two operands: rustfmt puts space on both of its sides. */
+/** The precedence of a binary operator, which rustfmt surrounds with spaces; `undefined` for other tokens. */
 const binaryAt = (text, { text: sign, start, end }) =>
   PRECEDENCE.has(sign) && (sign.startsWith('..') || (/\s/.test(text[start - 1]) && /\s/.test(text[end])))
     ? PRECEDENCE.get(sign)
     : undefined;
 
-/**
- * The two operands of the operator at an offset, as `{ start, end }` of the whole: `undefined` where that can't be told.
- */
+/** The range of the binary operator at an offset and its operands: `{ start, end }`; `undefined` if that is unclear. */
 export const operationAt = (text, tokens, offset) => {
   const at = tokens.findIndex(token => token.start === offset);
   const own = at < 0 ? undefined : binaryAt(text, tokens[at]);
@@ -94,7 +92,7 @@ export const operationAt = (text, tokens, offset) => {
   let left = at - 1;
   for (; left >= 0; left -= 1) {
     const token = tokens[left];
-    // The end of the statement before an assignment; otherwise it may be that of an operand.
+    // Before an assignment, a brace ends the previous statement. Before other operators it may end an operand.
     if (token.text === '}' && own === 1) break;
     if (token.text === 'let' || token.text === '}') return undefined;
     if (OPENING.has(token.text)) {
@@ -114,7 +112,7 @@ export const operationAt = (text, tokens, offset) => {
     if (CLOSING.has(token.text) || LEFT_ENDS.has(token.text) || BEFORE_EXPRESSION.has(token.text)) break;
   }
   if (left >= 1 && tokens[left].text === '=' && own > 1) {
-    // `if let Some(x) = y && z`: what follows is no expression.
+    // In `if let Some(x) = y && z`, the condition is not an expression.
     for (let before = left; before >= 0 && ![';', '{', '}', '&&'].includes(tokens[before].text); before -= 1) {
       if (tokens[before].text !== 'let') continue;
       if (['if', 'while', '&&'].includes(tokens[before - 1]?.text) && PRECEDENCE.get('&&') >= own) return undefined;

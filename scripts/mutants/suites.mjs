@@ -1,4 +1,4 @@
-/** Which tests there are, which of them reach a mutant, and whether they notice it. */
+/** Finds the tests, traces which mutants they reach, and runs them with a mutant. */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
@@ -7,19 +7,19 @@ import path from 'node:path';
 
 import { TRACE_VARIABLE, VARIABLE } from './switches.mjs';
 
-/** Test files that say nothing about what the store does, or take too long to ask them about every mutant. */
+/** Test files that do not test the store, or take too long to run with every mutant. */
 const LEFT_OUT = ['docs/', 'external/', 'packaging/', 'parity/comparison-finds-faults', 'api/types'];
 
-/** A test of a Rust program that takes longer than this is asked by itself. */
+/** A test in Rust that takes longer than this runs alone. */
 const SLOW_MS = 300;
-/** A mutant that takes all memory, or fills the disk, must not take the machine along. */
+/** Tests are ended if less memory or disk space is free, since a mutant may use all of it. */
 const LEAST_FREE_BYTES = 1.5 * 2 ** 30;
 const isNearlyFull = () => {
   const { bavail, bsize } = statfsSync(fast);
   return Math.min(freemem(), bavail * bsize) < LEAST_FREE_BYTES;
 };
 
-/** Private memory of one process. A mutant that takes more fails, and counts as caught. */
+/** The private memory of one process. A mutant that needs more fails, and counts as caught. */
 const MEMORY_KIB = 4 * 2 ** 20;
 const limited = (command, args) =>
   process.platform === 'win32'
@@ -30,19 +30,19 @@ const fast = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
 const running = new Set();
 
-/** Ends all tests that run. */
+/** Ends all running tests. */
 export const stopAll = () => {
   for (const stop of running) stop();
 };
 
-/** Runs a program with a time limit: whether it succeeded, and how long it took. What it leaves is deleted. */
+/** Runs a program with a time limit, and deletes its temporary files. Returns whether it succeeded, and its duration. */
 const run = (command, args, { cwd, env, limit }) =>
   new Promise(resolve => {
     const temporary = mkdtempSync(path.join(fast, 'mutants-'));
     const begun = performance.now();
     const child = spawn(...limited(command, args), {
       cwd,
-      // What fails is enough: nobody reads the shortest sequence that does.
+      // A failure is enough, so proptest need not shrink it.
       env: { ...process.env, CARGO_MANIFEST_DIR: cwd, TMPDIR: temporary, PROPTEST_MAX_SHRINK_ITERS: '0', ...env },
       stdio: 'ignore',
       detached: true,
@@ -53,7 +53,7 @@ const run = (command, args, { cwd, env, limit }) =>
       try {
         process.kill(-child.pid, 'SIGKILL');
       } catch {
-        // It has ended.
+        // It has already ended.
       }
     };
     running.add(stop);
@@ -66,7 +66,7 @@ const run = (command, args, { cwd, env, limit }) =>
       try {
         process.kill(-child.pid, 'SIGKILL');
       } catch {
-        // No process of it is left.
+        // All its processes have ended.
       }
       rmSync(temporary, { recursive: true, force: true, maxRetries: 3 });
       resolve({ ok: status === 0, timedOut, ms: Math.round(performance.now() - begun) });
@@ -82,7 +82,7 @@ const inParallel = async (jobs, items, work) => {
   );
 };
 
-/** All tests of a tree, one by one for Rust and by file for JavaScript: `{ id, program?, test?, file?, hash }`. */
+/** Lists all tests of a tree, single tests in Rust and files in JavaScript: `{ id, program?, test?, file?, hash }`. */
 export const findTests = (tree, programs) => {
   const hashOf = file => createHash('sha256').update(readFileSync(file)).digest('hex');
   const rust = Object.entries(programs).flatMap(([name, program]) => {
@@ -106,8 +106,8 @@ export const findTests = (tree, programs) => {
 const avaArguments = file => ['node_modules/ava/entrypoints/cli.mjs', '--fail-fast', '--timeout=10m', file];
 
 /**
- * Runs each test once, with no mutant, to see which mutants it reaches and how long it takes. `known` is what an
- * earlier run returned: tests of files that are as they were are not run again.
+ * Runs each test once without a mutant, to measure which mutants it reaches and how long it takes. `known` is the result
+ * of an earlier run: tests whose file has not changed do not run again.
  */
 export const traceTests = async (tree, tests, { jobs, keyOf, known = {}, isOver, onProgress }) => {
   const traced = {};
@@ -143,12 +143,12 @@ const moduleOf = file =>
     .replaceAll('/', '::');
 
 /**
- * What to ask about a mutant in a file: the module's own tests, the quick tests of each Rust program at once, slow ones
- * and files in JavaScript singly.
+ * The suites for a mutant in a file: the module's own tests, the quick tests of each Rust program together, each slow test
+ * alone, and each file in JavaScript.
  */
 export const suitesFor = (tests, traced, reaches, file) => {
   const own = `${moduleOf(file)}::`;
-  // A directory's tests are about its files, too.
+  // The tests of a directory also test its files.
   const parent = own.replace(/^(\w+::\w+::.*?)\w+::$/, '$1');
   const suites = [];
   const groups = new Map();
@@ -171,7 +171,7 @@ export const suitesFor = (tests, traced, reaches, file) => {
   return [...groups.values(), ...suites];
 };
 
-/** Asks one suite about a mutant: whether it fails. A timeout counts if it occurs twice. */
+/** Runs one suite with a mutant. Returns whether it failed. A timeout counts if it occurs twice. */
 export const ask = async (tree, suite, programs, number) => {
   const [command, args] = suite.file
     ? [process.execPath, avaArguments(suite.file)]
@@ -179,7 +179,7 @@ export const ask = async (tree, suite, programs, number) => {
   const env = number === undefined ? {} : { [VARIABLE]: `${number}` };
   const first = await run(command, args, { cwd: tree, env, limit: 8_000 + suite.ms * 6 });
   if (!first.timedOut) return { caught: !first.ok, timedOut: false, ms: first.ms };
-  // Other work on the machine may be the cause.
+  // Other work on the machine may have caused the timeout.
   const { ok, timedOut, ms } = await run(command, args, { cwd: tree, env, limit: 15_000 + suite.ms * 12 });
   return { caught: !ok, timedOut, ms: first.ms + ms };
 };

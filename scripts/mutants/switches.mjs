@@ -1,6 +1,6 @@
 /**
- * Many mutants in one build. Each is put beside the code that it replaces, and an environment variable says which one is
- * in force, so that trying one takes its tests' time only. What can't be written that way is built by itself.
+ * Puts many mutants into one build. Each stands next to the code that it replaces, and an environment variable selects the
+ * active one, so a mutant costs only the time of its tests. Mutants that cannot be written this way get their own builds.
  */
 import { operationAt, tokensOf } from './rust-text.mjs';
 
@@ -9,7 +9,7 @@ export const TRACE_VARIABLE = 'SWING_STORE_MUTANT_TRACE';
 
 const marker = number => `crate::mutants::active(${number})`;
 
-/** What the crate gets in addition: says which mutant is in force, and writes down which were reached. */
+/** The module that is added to the crate. It tells which mutant is active, and records which mutants were reached. */
 export const switchModule = count => `
 #[doc(hidden)]
 #[allow(warnings, clippy::all)]
@@ -24,7 +24,7 @@ pub mod mutants {
             (chosen.unwrap_or(0), std::env::var("${TRACE_VARIABLE}").ok())
         });
         if let Some(file) = trace {
-            // At once, since the process may be killed.
+            // Write immediately, since the process may be killed.
             if !REACHED[number].swap(true, Ordering::Relaxed) {
                 if let Ok(mut file) = std::fs::OpenOptions::new().append(true).open(file) {
                     let _ = std::io::Write::write_all(&mut file, format!("{number}\\n").as_bytes());
@@ -36,7 +36,7 @@ pub mod mutants {
 }
 `;
 
-/** The operand of a prefix operator: itself, and what is applied to it. */
+/** The end of a prefix operator's operand, including calls, fields and indices. */
 const prefixEnd = (tokens, at) => {
   let index = tokens.findIndex(token => token.start === at) + 1;
   while (['!', '-', '*', '&'].includes(tokens[index]?.text)) index += 1;
@@ -59,7 +59,7 @@ const prefixEnd = (tokens, at) => {
   return end;
 };
 
-/** Where a match arm without a guard has its arrow. */
+/** The position of the arrow of a match arm; `undefined` if the arm has a guard. */
 const arrowOf = (tokens, { start, end }) => {
   let depth = 0;
   for (const token of tokens) {
@@ -72,7 +72,7 @@ const arrowOf = (tokens, { start, end }) => {
   return undefined;
 };
 
-/** Where in the source a mutant is chosen, and what the alternative is: `undefined` if it can't be. */
+/** The range of code that a mutant's switch encloses, and the mutated code; `undefined` if it needs its own build. */
 const siteOf = (text, tokens, mutant) => {
   const { genre, start, end, replacement } = mutant;
   switch (genre) {
@@ -99,14 +99,14 @@ const siteOf = (text, tokens, mutant) => {
   }
 };
 
-/** Whether a source can have both: one within the other, or apart. */
+/** Whether two ranges are nested or disjoint, so that a source can have both switches. */
 const compatible = (a, b) =>
   a.end <= b.start ||
   b.end <= a.start ||
   (a.start <= b.start && b.end <= a.end) ||
   (b.start <= a.start && a.end <= b.end);
 
-/** The sites of a file, outermost first, each with the mutants that are chosen there. */
+/** The switches of a file, outermost first, each with its mutants. */
 const sitesOf = (text, mutants) => {
   const tokens = tokensOf(text);
   const sites = [];
@@ -122,12 +122,12 @@ const sitesOf = (text, mutants) => {
     }
     site.choices.push({ mutant, other });
   }
-  // A function's body is around an expression that is all of it.
+  // The body of a function encloses an expression with the same range.
   return sites.sort((a, b) => a.start - b.start || b.end - a.end || Boolean(b.body) - Boolean(a.body));
 };
 
 /**
- * A source with all mutants that have a site. `numberOf` gives the number of a mutant. Returns the text, and the
+ * Adds switches for all mutants that can have one. `numberOf` gives the number of a mutant. Returns the text, and the
  * mutants in it.
  */
 export const withSwitches = (text, mutants, numberOf) => {
@@ -156,11 +156,11 @@ export const withSwitches = (text, mutants, numberOf) => {
   return { text: render(0, text.length), mutants: sites.flatMap(({ choices }) => choices.map(({ mutant }) => mutant)) };
 };
 
-/** A source with one mutant in place of what it replaces. */
+/** Applies one mutant to a source. */
 export const withMutant = (text, { start, end, replacement }) =>
   `${text.slice(0, start)}${replacement}${text.slice(end)}`;
 
-/** The number of the switch nearest before the end of what an error is about, and whether that is the alternative itself. */
+/** The number of the last switch before the end of an error's range, and whether the range is in its mutated code. */
 export const switchBefore = (text, start, end) => {
   const found = [...text.slice(0, end).matchAll(/crate::mutants::active\((\d+)\)/g)].at(-1);
   return (

@@ -1,4 +1,4 @@
-/** A copy of the checkout that is changed and built in its place: nothing here ever writes a source of the checkout. */
+/** A copy of the checkout in which mutants are built. The sources of the checkout itself are never changed. */
 import { spawn, spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -19,7 +19,7 @@ const filesOf = root => {
   return stdout.split('\0').filter(file => file && existsSync(path.join(root, file)));
 };
 
-/** Writes what differs only, so that cargo builds no more than it has to. */
+/** Writes a file only if its contents differ, so that cargo rebuilds less. */
 const writeIfOther = (file, content) => {
   if (existsSync(file) && readFileSync(file).equals(Buffer.from(content))) return;
   mkdirSync(path.dirname(file), { recursive: true });
@@ -32,7 +32,7 @@ const environment = {
   CARGO_PROFILE_TEST_DEBUG: '0',
   CARGO_INCREMENTAL: '1',
 };
-/** SQLite and compression are not under test, so they may as well be fast. */
+/** Optimizes SQLite and compression, which are not mutated. */
 const CONFIG = ['libsqlite3-sys', 'libdeflate-sys', 'zlib-rs', 'sha2'].flatMap(name => [
   '--config',
   `profile.dev.package.${name}.opt-level=2`,
@@ -40,7 +40,7 @@ const CONFIG = ['libsqlite3-sys', 'libdeflate-sys', 'zlib-rs', 'sha2'].flatMap(n
 
 const compiling = new Set();
 
-/** Ends what is being compiled. */
+/** Ends all running compilations. */
 export const stopCompiling = () => {
   for (const child of compiling) child.kill();
 };
@@ -70,7 +70,7 @@ const cargo = (tree, target, args) =>
     });
   });
 
-/** Where an error is in the crate's own source: what a macro made of it does not count. */
+/** The positions of an error in the crate's own source. A position in a macro becomes that of its call. */
 const placesOf = ({ spans, children }) => {
   const found = spans.filter(({ is_primary: primary }) => primary);
   const own = found.map(span => {
@@ -81,14 +81,14 @@ const placesOf = ({ spans, children }) => {
   return own.some(Boolean) ? own.filter(Boolean) : children.flatMap(placesOf);
 };
 
-/** `isUnitOnly` builds the library's own tests only, without the addon. */
+/** `isUnitOnly`: builds only the library's unit tests, without the addon. */
 export const makeTree = (root, directory, { isUnitOnly = false } = {}) => {
   const tree = path.join(directory, 'tree');
   const target = path.join(directory, 'target');
   const sources = new Map();
   const tests = ['test', '--no-run', ...(isUnitOnly ? ['--lib'] : [])];
 
-  /** Makes the tree what the checkout is. */
+  /** Copies the current checkout to the tree. */
   const sync = () => {
     const files = filesOf(root);
     const listed = path.join(directory, 'files.json');
@@ -99,7 +99,7 @@ export const makeTree = (root, directory, { isUnitOnly = false } = {}) => {
     for (const file of files) {
       const content = readFileSync(path.join(root, file));
       if (file.startsWith('src/')) sources.set(file, content.toString());
-      // What is changed in the tree is written once it is known how.
+      // Sources are written later, with their mutants.
       else writeIfOther(path.join(tree, file), content);
     }
     if (!existsSync(path.join(tree, 'node_modules'))) {
@@ -128,14 +128,14 @@ export const makeTree = (root, directory, { isUnitOnly = false } = {}) => {
   };
 
   /**
-   * Builds all mutants that can be in one build. Those whose own code does not compile are unviable; the rest is to be
-   * built one by one.
+   * Builds all mutants that can share one build. Mutants whose own code does not compile are unviable; the others need
+   * their own builds.
    */
   const buildSwitches = async (mutants, onProgress) => {
     const numbers = new Map(mutants.map((mutant, index) => [mutant, index + 1]));
     const byFile = new Map();
     for (const mutant of mutants) byFile.set(mutant.file, [...(byFile.get(mutant.file) ?? []), mutant]);
-    // Known from an earlier run, so that a build need not be tried in vain.
+    // The mutants for which an earlier run found that they cannot be in the shared build.
     const remembered = path.join(directory, 'not-switched.json');
     const old = existsSync(remembered) ? JSON.parse(readFileSync(remembered, 'utf8')) : { out: [], unviable: [] };
     const out = new Set(mutants.filter(({ key }) => old.out.includes(key)));
@@ -175,13 +175,13 @@ export const makeTree = (root, directory, { isUnitOnly = false } = {}) => {
           if (found.own && mutant.genre === 'FnValue' && !opaque) unviable.add(mutant);
           out.add(mutant);
           if (found.own || round < 5) continue;
-          // What can't be told apart is built one by one.
+          // The error's mutant is uncertain, so all mutants that may have caused it get their own builds.
           for (const other of byFile.get(mutant.file)) {
             if (round > 9 || other.functionStart === mutant.functionStart) out.add(other);
           }
         }
       }
-      onProgress?.(`round ${round}: ${out.size - before} taken out`);
+      onProgress?.(`round ${round}: ${out.size - before} removed from the shared build`);
       if (out.size === before) {
         const errors = messages
           .filter(({ message }) => message?.level === 'error')
@@ -191,7 +191,7 @@ export const makeTree = (root, directory, { isUnitOnly = false } = {}) => {
     }
   };
 
-  /** Builds one mutant by itself: the tests' programs, or `undefined` if it is unviable. */
+  /** Builds one mutant alone. Returns the tests' programs, or `undefined` if the mutant does not compile. */
   const buildOne = mutant => {
     write(new Map([[mutant.file, withMutant(sources.get(mutant.file), mutant)]]));
     return build();

@@ -50,9 +50,9 @@ const main = async () => {
   await installTrees(trees, subject.dir, join(work, 'logs', 'install.log'));
   const names = swingStoreNames(trees.ours);
   checks.holds(
-    `the programs have ${subject.name} for their swing-store`,
+    `the programs use ${subject.name} as their swing-store`,
     names.length === 1 && names[0] === subject.name,
-    `it is ${names.join(', ') || 'none'}`,
+    `they use ${names.join(', ') || 'none'}`,
   );
   for (const kind of ['stores', 'states', 'exports']) rmSync(join(work, kind), { recursive: true, force: true });
 

@@ -23,14 +23,12 @@ const { values: options, positionals } = parseArgs({ options: { work: { type: 's
 const { work, checks, carryOut } = startTrial('examples', options.work);
 const subject = findSubject('ours');
 
-/**
- * Installs a copy of an example. The package is copied to the place of its alias, since it may be unpublished.
- */
+/** Installs a copy of an example. Copies our package to the directory of its alias, since it may be unpublished. */
 const install = async (name, dir, tarball) => {
   const log = join(work, 'logs', `${name}-install.log`);
   const lock = readFileSync(join(examples, name, 'package-lock.json'), 'utf8');
   const { dependencies, ...manifest } = readJSON(join(examples, name, 'package.json'));
-  checks.equal(`${name}: the example asks for this package by its alias`, Object.entries(dependencies), [
+  checks.equal(`${name}: the example depends on this package under its alias`, Object.entries(dependencies), [
     [SWING_STORE, `npm:${subject.name}@^${subject.version}`],
   ]);
   const done = join(dir, 'installed.json');
@@ -51,7 +49,7 @@ const install = async (name, dir, tarball) => {
   }
 };
 
-/** The runners' messages of success, with the number of tests. */
+/** The messages with which the runners report success, with the number of tests. */
 const tallies = { ava: /^\s*(\d+) tests? passed$/m, jest: /^Tests:\s+(\d+) passed, \1 total$/m };
 
 const main = async () => {

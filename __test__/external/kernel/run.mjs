@@ -47,9 +47,9 @@ const install = async () => {
   addProgram(trees.reference);
   const names = swingStoreNames(trees.ours);
   checks.holds(
-    `everything beneath the kernel has ${subject.name} for its swing-store`,
+    `all packages of the kernel use ${subject.name} as their swing-store`,
     names.length > 0 && names.every(name => name === subject.name),
-    `it has ${names.join(', ') || 'none'}`,
+    `they use ${names.join(', ') || 'none'}`,
   );
 };
 

@@ -3,9 +3,7 @@
 
 const isContainer = value => typeof value === 'object' && value !== null;
 
-/**
- * Reduces `actual` to the properties that `shape` has. A missing property stays missing, so that a comparison shows it.
- */
+/** Reduces `actual` to the properties of `shape`. A missing property stays missing, so that a comparison shows it. */
 const restrict = (actual, shape) => {
   if (!isContainer(actual) || !isContainer(shape)) return actual;
   if (Array.isArray(actual) !== Array.isArray(shape)) return actual;
@@ -19,7 +17,7 @@ const restrict = (actual, shape) => {
 };
 
 /**
- * Assert that an array has as many elements as expected, and that each element
+ * Asserts that an array has as many elements as expected, and that each element
  * has at least the properties of its counterpart: `['key']` is like
  * `['key', 'value']`.
  *

@@ -9,7 +9,7 @@
 //   test/                           the published tests, copied
 //   src/NAME.js                     re-exports the subject's counterpart
 //   node_modules/better-sqlite3/    re-exports the subject's driver
-//   node_modules/@agoric/internal/  the real one, and the file it lacks
+//   node_modules/@agoric/internal/  the real package, with the missing file
 
 import { cpSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

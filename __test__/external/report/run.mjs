@@ -1,12 +1,12 @@
-// Opens pages of `inspect --html` in a headless browser, and checks that they load nothing, keep to their policy, can be
-// read by everybody and used by the keyboard, and take no harm from what is in a store.
+// Opens pages of `inspect --html` in a headless browser. Checks that they load nothing, comply with their content security
+// policy, are accessible, work with the keyboard alone, and show hostile contents of a store as plain text.
 //
 //   node __test__/external/report/run.mjs [--work DIR] [--screenshots DIR] [--store DIR]
 //
-// `--work DIR` keeps what is installed there (a browser, about 160 MB), and uses it again. `--screenshots DIR` takes
-// pictures of each page, light and dark, at two widths. `--store DIR` looks at a page of that store, too.
+// `--work DIR` keeps the installed browser (about 160 MB) in DIR and reuses it. `--screenshots DIR` saves pictures of each
+// page, light and dark, at two widths. `--store DIR` also tests the page of that store.
 //
-// The last line is the tally; the exit code is 0 only if everything held.
+// The last line is the result; the exit code is 0 only if all checks passed.
 
 import { mkdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -19,7 +19,7 @@ import { lookAtPage, lookWithoutScripts, tryPolicy } from './lib/look.mjs';
 import { makeStores, nasty } from './lib/stores.mjs';
 import { filterAndSort, lookForHarm, useByKeyboard } from './lib/use.mjs';
 
-/** No page is larger, however large its store. */
+/** The largest size of a page, for stores of any size. */
 const MOST_BYTES = 6 * 2 ** 20;
 
 const { values: options } = parseArgs({
@@ -46,7 +46,7 @@ const makePage = async (name, store, args = []) => {
     'none',
     ...args,
   ]);
-  checks.holds(`${name}: a page is made`, code === 0 || code === 1, stderr);
+  checks.holds(`${name}: inspect writes a page`, code === 0 || code === 1, stderr);
   const { size } = statSync(file);
   checks.holds(`${name}: ${Math.round(size / 1024)} KiB`, size < MOST_BYTES, `more than ${MOST_BYTES} bytes`);
   return file;
@@ -55,7 +55,7 @@ const makePage = async (name, store, args = []) => {
 const main = async () => {
   progress('installing a browser');
   const dir = await install(work);
-  progress('making stores and their pages');
+  progress('creating stores and their pages');
   const stores = await makeStores(work);
   const pages = {};
   for (const [name, store] of Object.entries(stores)) pages[name] = await makePage(name, store);
@@ -63,7 +63,7 @@ const main = async () => {
   if (options.store) pages.given = await makePage('given', resolve(options.store));
   const browser = await launch(dir);
   try {
-    progress(`looking at them in ${await browser.version()}`);
+    progress(`opening them in ${await browser.version()}`);
     for (const [name, file] of Object.entries(pages)) {
       const powers = { browser, checks, file, name, screenshots, nasty };
       await lookAtPage(powers);

@@ -10,8 +10,8 @@ const collect = async iterable => {
   return all;
 };
 
-test('what is exported can be imported', async t => {
-  // An exporter reads a file: it has a connection of its own.
+test('an export can be imported', async t => {
+  // An exporter opens its own connection, so it needs a store in a file.
   const dir = await mkdtemp(join(tmpdir(), 'swing-store-example-'));
   t.teardown(() => rm(dir, { recursive: true }));
 
@@ -29,7 +29,7 @@ test('what is exported can be imported', async t => {
   t.is(data.get('kv.color'), 'blue');
   t.deepEqual(await collect(exporter.getArtifactNames()), ['snapshot.v1.1', 'transcript.v1.0.1', 'transcript.v1.1.2']);
 
-  // Into memory; the second argument can be a directory. The exporter is closed by it.
+  // Imports into memory; the second argument can be a directory. The import closes the exporter.
   const copy = await importSwingStore(exporter, null, { artifactMode: 'replay' });
   await hostStorage.close();
   await copy.hostStorage.commit();

@@ -1,9 +1,9 @@
 import test from 'ava';
 import { initSwingStore } from '@agoric/swing-store';
 
-// Without a directory, a store is in memory, and each test can have its own.
+// A store without a directory is in memory, so each test can have its own.
 
-test('a crank is kept or rolled back', async t => {
+test('a crank can be rolled back', async t => {
   const { kernelStorage, hostStorage } = initSwingStore();
   const { kvStore, startCrank, establishCrankSavepoint, rollbackCrank, emitCrankHashes, endCrank } = kernelStorage;
 
@@ -22,7 +22,7 @@ test('a crank is kept or rolled back', async t => {
   await hostStorage.close();
 });
 
-test('keys of the host are refused to the kernel', t => {
+test('the kernel cannot write keys of the host', t => {
   const { kernelStorage } = initSwingStore();
   t.throws(() => kernelStorage.kvStore.set('host.height', '1'), {
     instanceOf: Error,
@@ -30,7 +30,7 @@ test('keys of the host are refused to the kernel', t => {
   });
 });
 
-test('a store goes from one to another as bytes', async t => {
+test('a store can be copied as bytes', async t => {
   const first = initSwingStore();
   first.kernelStorage.kvStore.set('color', 'green');
   await first.hostStorage.commit();

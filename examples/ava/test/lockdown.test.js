@@ -1,10 +1,10 @@
-// SES first: what comes after it runs in the world that it makes.
+// SES must come first: it changes the environment for all later modules.
 import '@endo/init/debug.js';
 
 import test from 'ava';
 import { initSwingStore } from '@agoric/swing-store';
 
-test('under lockdown, all that a store returns is hardened', async t => {
+test('under lockdown, a store and its functions are hardened', async t => {
   const store = initSwingStore();
   t.true(Object.isFrozen(store));
   t.true(Object.isFrozen(store.kernelStorage.kvStore.set));

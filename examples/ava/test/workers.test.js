@@ -2,9 +2,9 @@ import { Worker } from 'node:worker_threads';
 import test from 'ava';
 import { initSwingStore } from '@agoric/swing-store';
 
-// ava runs each test file in a worker thread; here is one more. Stores can't
-// be passed between threads, but each thread can have its own.
-test('a worker thread has stores of its own', async t => {
+// ava runs each test file in a worker thread, and this test starts another. Stores
+// cannot be passed between threads, but each thread can have its own.
+test('a worker thread can have its own stores', async t => {
   const { kernelStorage } = initSwingStore();
   kernelStorage.kvStore.set('where', 'here');
   const said = await new Promise((resolve, reject) => {

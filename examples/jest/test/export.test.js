@@ -13,8 +13,8 @@ const collect = async iterable => {
 let dir;
 afterEach(() => rm(dir, { recursive: true }));
 
-test('what is exported can be imported', async () => {
-  // An exporter reads a file: it has a connection of its own.
+test('an export can be imported', async () => {
+  // An exporter opens its own connection, so it needs a store in a file.
   dir = await mkdtemp(join(tmpdir(), 'swing-store-example-'));
   const { kernelStorage, hostStorage } = initSwingStore(dir);
   kernelStorage.kvStore.set('color', 'blue');
@@ -34,7 +34,7 @@ test('what is exported can be imported', async () => {
     'transcript.v1.1.2',
   ]);
 
-  // Into memory; the second argument can be a directory. The exporter is closed by it.
+  // Imports into memory; the second argument can be a directory. The import closes the exporter.
   const copy = await importSwingStore(exporter, null, { artifactMode: 'replay' });
   await hostStorage.close();
   await copy.hostStorage.commit();

@@ -1,9 +1,9 @@
 import { expect, test } from '@jest/globals';
 import { initSwingStore } from '@agoric/swing-store';
 
-// Without a directory, a store is in memory, and each test can have its own.
+// A store without a directory is in memory, so each test can have its own.
 
-test('a crank is kept or rolled back', async () => {
+test('a crank can be rolled back', async () => {
   const { kernelStorage, hostStorage } = initSwingStore();
   const { kvStore, startCrank, establishCrankSavepoint, rollbackCrank, emitCrankHashes, endCrank } = kernelStorage;
 
@@ -22,14 +22,14 @@ test('a crank is kept or rolled back', async () => {
   await hostStorage.close();
 });
 
-test('keys of the host are refused to the kernel', () => {
+test('the kernel cannot write keys of the host', () => {
   const { kernelStorage } = initSwingStore();
   const refused = () => kernelStorage.kvStore.set('host.height', '1');
   expect(refused).toThrow(Error);
   expect(refused).toThrow('kernelKVStore refuses host keys');
 });
 
-test('a store goes from one to another as bytes', async () => {
+test('a store can be copied as bytes', async () => {
   const first = initSwingStore();
   first.kernelStorage.kvStore.set('color', 'green');
   await first.hostStorage.commit();

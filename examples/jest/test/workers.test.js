@@ -2,9 +2,9 @@ import { Worker } from 'node:worker_threads';
 import { expect, test } from '@jest/globals';
 import { initSwingStore } from '@agoric/swing-store';
 
-// jest runs test files in processes of their own; here is a thread, too. Stores can't
+// jest runs each test file in a process, and this test starts a thread. Stores cannot
 // be passed between threads, but each thread can have its own.
-test('a worker thread has stores of its own', async () => {
+test('a worker thread can have its own stores', async () => {
   const { kernelStorage } = initSwingStore();
   kernelStorage.kvStore.set('where', 'here');
   const said = await new Promise((resolve, reject) => {

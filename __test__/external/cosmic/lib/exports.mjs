@@ -38,13 +38,13 @@ export const compareExports = async ({ checks, places, programs, progress }) => 
   for (const options of cases) {
     const ours = results.get(`ours-${name(options)}`);
     const theirs = results.get(`reference-${name(options)}`);
-    checks.equal(`export-kernel-db, ${name(options)}: ends and says the same`, ours.outcome, theirs.outcome);
+    checks.equal(`export-kernel-db, ${name(options)}: the same exit code and output`, ours.outcome, theirs.outcome);
     checks.equal('    the directories are the same', ours.contents, theirs.contents);
     checks.holds('    it succeeds', ours.outcome.ended === 0, ours.outcome.stderr);
   }
   const counts = artifactModes.map(mode => Object.keys(contentsOf(exportOf(places, 'ours', mode))).length);
   checks.holds(
-    `each mode has more files than the one before: ${counts.join(', ')}`,
+    `each mode has more files than the previous one: ${counts.join(', ')}`,
     counts.every((count, index) => index === 0 || count > counts[index - 1]),
     'has the store too little history?',
   );

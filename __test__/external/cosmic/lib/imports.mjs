@@ -23,7 +23,7 @@ const cases = [
   { from: 'ours', by: 'reference', exported: 'archival', taken: 'replay' },
 ];
 
-const kindOf = ({ exported, taken }) => (taken ? `${exported} taken as ${taken}` : exported);
+const kindOf = ({ exported, taken }) => (taken ? `${exported} imported as ${taken}` : exported);
 
 export const compareImports = async ({ checks, places, programs, progress }) => {
   progress('each imports what the other has exported');
@@ -65,7 +65,7 @@ export const compareImports = async ({ checks, places, programs, progress }) => 
       const options = { 'artifact-mode': exported, 'export-data-mode': 'all' };
       await programs.exportKernelDb(by, places.state(`import-${index}`), dir, options);
       checks.equal(
-        `by ${by}: ${exported}, imported by ${cases[index].by}, is the same directory again`,
+        `by ${by}: ${exported}, imported by ${cases[index].by}, exports the same directory`,
         contentsOf(dir),
         contentsOf(exportOf(places, 'reference', exported)),
       );

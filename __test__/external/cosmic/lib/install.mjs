@@ -1,8 +1,9 @@
-// Installs cosmic-swingset's programs, twice: on ours, and on the reference.
+// Installs cosmic-swingset's programs twice: with our swing-store, and with the
+// reference.
 //
-// All its dependencies take a few hundred megabytes; the programs need only a
-// tenth, which `package.json` next to this directory lists. So the package
-// itself is installed without its dependencies.
+// All dependencies of cosmic-swingset take a few hundred megabytes. The programs
+// need only a tenth of them, which `package.json` next to this directory lists.
+// So cosmic-swingset itself is installed without its dependencies.
 
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -31,18 +32,18 @@ const fetchCosmicSwingset = async (dir, log) => {
   await run(log, 'npm', ['pack', `${name}@${version}`, '--pack-destination', place], { cwd: place });
   const tarball = join(place, readdirSync(place)[0]);
   const found = createHash('sha512').update(readFileSync(tarball)).digest('hex');
-  if (found !== sha512) throw Error(`${name} ${version} is not the package it was: its SHA-512 is ${found}.`);
+  if (found !== sha512) throw Error(`${name} ${version} has changed: its SHA-512 is ${found}.`);
   await unpack(tarball, join(dir, 'node_modules', name), log);
 };
 
-/** Links the reference's compiled addon, which the project has already. */
+/** Links the reference's compiled addon from the project. */
 const copyCompiled = dir => {
   const build = join('better-sqlite3', 'build', 'Release', 'better_sqlite3.node');
   cpSync(join(dirname(dirname(referenceDir)), build), join(dir, 'node_modules', build));
 };
 
 /**
- * Install the programs with a swing-store of ours, as
+ * Installs the programs with a swing-store of ours, as
  * `npm install @agoric/swing-store@npm:swing-store-native` would.
  *
  * @param {string} dir
@@ -75,7 +76,7 @@ const addProgram = dir => {
 
 /**
  * @param {{ ours: string, reference: string }} trees where
- * @param {string} packageDir the package that takes our place
+ * @param {string} packageDir the package to test
  * @param {string} log
  */
 export const installTrees = async (trees, packageDir, log) => {

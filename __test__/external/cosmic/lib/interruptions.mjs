@@ -45,7 +45,7 @@ const exportHeld = async ({ programs, places }, side, store, name, meanwhile) =>
     withMessages: true,
     onStart: child => {
       child.once('message', async () => {
-        // It has started, and is held once the previous artifact is written.
+        // The export is held when it has written the previous artifact.
         const [before] = names[(names.length >> 1) - 1];
         while (!readdirSync(dir).includes(before)) await sleep(20);
         await meanwhile(child);
@@ -62,7 +62,7 @@ const exportHeld = async ({ programs, places }, side, store, name, meanwhile) =>
   return { outcome, files: contentsOf(dir), artifact };
 };
 
-/** Both sides' results of one thing. */
+/** Returns the results of both sides. */
 const onBoth = async act => {
   const results = [];
   await inPairs(sides.map((side, index) => async () => (results[index] = await act(side))));
@@ -91,7 +91,7 @@ export const compareInterruptions = async powers => {
       events: events.map(event => event.replace(/\/.*exports\/[^/]*/, '')),
       files,
     });
-    const title = stopAt ? `stopped as it says its line ${stopAt}` : 'not stopped';
+    const title = stopAt ? `stopped at its line ${stopAt}` : 'not stopped';
     checks.equal(`initiateSwingStoreExport, ${title}`, ignorePlaces(ours), ignorePlaces(theirs));
     checks.holds(
       stopAt ? '    it was interrupted' : '    it was done',

@@ -74,7 +74,7 @@ export const makeChains = (work, trees) => {
     return readJSON(output);
   };
 
-  /** Compacts a store again and again until some work on it ends. */
+  /** Compacts a store repeatedly until some work on it ends. */
   const compactBeside = async (name, runKernel) => {
     const label = `${name}-beside`;
     const output = reportOf(label);
@@ -85,7 +85,7 @@ export const makeChains = (work, trees) => {
     return { result, compacted: readJSON(output) };
   };
 
-  /** What our package shows of a store, which it also opens for writing. */
+  /** Returns what our package reads from a store, before and after it opens the store for writing. */
   const look = async name => {
     const label = `${name}-look`;
     const output = reportOf(label);

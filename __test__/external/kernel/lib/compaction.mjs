@@ -1,18 +1,18 @@
-// Our package compacts stores that kernels made, once, and again and again while kernels run. Everything must equal what
-// the same blocks lead to without compaction.
+// Our package compacts stores of kernels: once between two runs, and repeatedly during a run. All results must equal those
+// of the same blocks without compaction.
 
 import { modes } from './exports.mjs';
 import { inPairs } from '../../../support/external/processes.mjs';
 import { sides } from '../../../support/external/sides.mjs';
 import { afterFirst } from './side-by-side.mjs';
 
-/** Compacted once; then a kernel of the reference runs. */
+/** The store that is compacted once, before a kernel of the reference runs on it. */
 const COMPACTED = 'compacted';
 
-/** Compacted while the side's kernel runs. */
+/** The store that is compacted while the side's kernel runs. */
 const besideOf = side => `compacted-beside-${side}`;
 
-/** Checks that the reference takes compressed spans for pruned. */
+/** Checks that the reference treats compressed spans as pruned. */
 const checkReferenceView = (checks, frames, seen, expected) => {
   for (const mode of modes) {
     checks.equal(`the reference exports the same data in mode ${mode}`, seen[mode].data, expected[mode].data);
@@ -25,7 +25,7 @@ const checkReferenceView = (checks, frames, seen, expected) => {
   const compressed = new Set(frames.map(({ vatID, spanStart }) => `transcript.${vatID}.${spanStart}`));
   const isCompressed = ([name]) => compressed.has(name.replace(/\.\d+$/, ''));
   checks.equal(
-    `it takes ${compressed.size} compressed spans for pruned, and shows all others`,
+    `it treats ${compressed.size} compressed spans as pruned, and shows all others`,
     seen.debug.artifacts,
     expected.debug.artifacts.filter(artifact => !isCompressed(artifact)),
   );
@@ -39,7 +39,7 @@ const checkStaleFrames = (checks, { before, after }) => {
   checks.equal('ours drops them when it opens the store', after.findings, []);
 };
 
-/** Compares what our package shows of a compacted store with what it shows of one that was not compacted. */
+/** Compares what our package reads from a compacted store and from one that was not compacted. */
 const checkContents = (checks, name, seen, plain) => {
   checks.holds(`${name}: it has ${seen.frames.length} frames`, seen.frames.length > 0, 'it is not compacted');
   checks.equal(`${name}: the same history`, seen.history, plain.history);
@@ -91,7 +91,7 @@ export const compareCompaction = async ({ checks, chains, progress }, second, ex
   });
 
   progress('ours exports the stores, reads their history, verifies and expands them');
-  // Ours exports the first one before it opens the store for writing: with the frames that lost their record.
+  // Ours exports the first store before it opens it for writing, while it still has the frames that lost their record.
   const [seenByReference, ...exports] = await inPairs([
     () => chains.exportStore('reference', COMPACTED),
     ...stores.map(

@@ -28,7 +28,7 @@ export const checkModes = (checks, exported, expected) => {
 
 const sortByKey = entries => [...entries].sort(([a], [b]) => (a < b ? -1 : Number(a > b)));
 
-/** Returns what the reference exports of its store. */
+/** Returns the reference's exports of its own store. */
 export const compareExports = async ({ checks, chains, progress }) => {
   progress('each exports both stores, in every mode');
   const pairs = sides.flatMap(store => sides.map(by => ({ store, by })));
@@ -50,7 +50,7 @@ export const compareExports = async ({ checks, chains, progress }) => {
     }
     if (store === by) {
       checks.equal(
-        `the export callback of ${by} told all of the export data`,
+        `the export callback of ${by} received all export data`,
         sortByKey(chains.recordedData(store)),
         sortByKey(exported.archival.data),
       );

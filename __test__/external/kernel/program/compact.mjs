@@ -1,5 +1,5 @@
-// Compacts a store. With a third argument, it does so again and again, and expands a part in between, until a file of that
-// name exists.
+// Compacts a store. With a third argument, compacts the store and expands a part of it in turn until a file of that name
+// exists.
 //
 //   node compact.mjs STORE OUTPUT [STOP]
 

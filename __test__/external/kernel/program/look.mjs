@@ -1,5 +1,5 @@
-// Reads what our package shows of a store: before the store is opened for writing, after that, and the tables of a copy
-// that is expanded.
+// Reads a store with our package: before the store is opened for writing, after that, and the tables of an expanded
+// copy.
 //
 //   node look.mjs STORE OUTPUT
 

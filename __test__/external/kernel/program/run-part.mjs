@@ -106,10 +106,10 @@ const outcome = kpid => {
 const checkAnswer = ({ method, args, answer }, { status, body }) => {
   const words = `${method}(${args.map(arg => JSON.stringify(arg)).join(', ')})`;
   if (status !== 'fulfilled') {
-    throw Error(`${words} was to be fulfilled but is ${status}: ${body}`);
+    throw Error(`${words} should be fulfilled but is ${status}: ${body}`);
   }
   if (answer !== undefined && body !== `#${JSON.stringify(answer)}`) {
-    throw Error(`${words} was to answer ${JSON.stringify(answer)}, not ${body}`);
+    throw Error(`${words} should answer ${JSON.stringify(answer)}, not ${body}`);
   }
 };
 

@@ -14,7 +14,7 @@ const packageOf = file => {
       const { name, version } = JSON.parse(text);
       if (name) return { name, version };
     } catch {
-      // further up
+      // Continue in the parent directory.
     }
   }
   throw Error(`${file} belongs to no package`);

@@ -1,4 +1,4 @@
-// A headless Chromium, from a package that has the program in it, and pages that tell what happens in them.
+// Runs a headless Chromium, from a package that contains the program, and records the events of its pages.
 
 import { createRequire } from 'node:module';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { run } from '../../../support/external/processes.mjs';
 
 const pins = join(dirname(dirname(fileURLToPath(import.meta.url))), 'package.json');
 
-/** Installs what is pinned beside this program, unless it is there. */
+/** Installs the pinned packages, unless they are installed. Returns their directory. */
 export const install = async work => {
   const dir = join(work, 'browser');
   mkdirSync(dir, { recursive: true });
@@ -27,11 +27,11 @@ export const install = async work => {
 /**
  * Starts the browser.
  *
- * @param {string} dir where it is installed
+ * @param {string} dir the directory in which it is installed
  */
 export const launch = async dir => {
   const installed = createRequire(join(dir, 'package.json'));
-  // Beneath `import`, since neither has a CommonJS form of all versions.
+  // Loads the ES module, since not every version of these packages has a CommonJS one.
   const load = async name => {
     const manifest = join(dir, 'node_modules', name, 'package.json');
     const { exports, module, main } = JSON.parse(readFileSync(manifest, 'utf8'));
@@ -44,13 +44,13 @@ export const launch = async dir => {
   const axe = readFileSync(installed.resolve('axe-core/axe.min.js'), 'utf8');
   const browser = await puppeteer.launch({
     executablePath: await chromium.executablePath(),
-    // As root, and in a container, there is no sandbox. The pages are this program's own.
+    // The sandbox does not work as root or in a container. All pages come from this program.
     args: ['--no-sandbox', '--disable-dev-shm-usage', '--font-render-hinting=none'],
     headless: 'shell',
     protocolTimeout: 120_000,
   });
 
-  /** Opens a file, and collects what should not happen. */
+  /** Opens a file, and collects errors, requests and violations of the policy. */
   const open = async (file, { width = 1280, scheme = 'light', scripts = true } = {}) => {
     const page = await browser.newPage();
     const noted = { errors: [], requests: [], violations: [] };

@@ -1,11 +1,11 @@
-// What is checked of each page, whatever is in it.
+// Checks that apply to every page.
 
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 const pause = milliseconds => new Promise(resolve => setTimeout(resolve, milliseconds));
 
-/** What has the focus now: what it is called, and whether one sees that it has it. */
+/** Describes the focused element; `isVisible` tells whether its focus is visible. */
 const focused = page =>
   page.evaluate(() => {
     const { activeElement: element } = document;
@@ -19,7 +19,7 @@ const focused = page =>
     };
   });
 
-/** Presses Tab until all has been reached, or so many times. */
+/** Presses Tab until the focus leaves the page, at most `most` times. Returns the focused elements. */
 export const walk = async (page, most) => {
   const stops = [];
   for (let at = 0; at < most; at += 1) {
@@ -31,20 +31,20 @@ export const walk = async (page, most) => {
   return stops;
 };
 
-/** Everything that does not depend on what a page shows. */
+/** Checks the layout, errors, requests, policy and accessibility of a page. */
 export const lookAtPage = async ({ browser, checks, file, name, screenshots }) => {
   for (const scheme of ['light', 'dark']) {
     for (const width of [1280, 400]) {
       const title = `${name}, ${scheme}, ${width} pixels`;
       const { page, noted, milliseconds } = await browser.open(file, { width, scheme });
-      checks.holds(`${title}: drawn in ${milliseconds} ms`, milliseconds < 5_000, 'it should take less than 5 s');
+      checks.holds(`${title}: rendered in ${milliseconds} ms`, milliseconds < 5_000, 'it should take less than 5 s');
       const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-      checks.holds(`${title}: fits`, overflow <= 0, `it is ${overflow} pixels wider than the window`);
+      checks.holds(`${title}: fits the window`, overflow <= 0, `it is ${overflow} pixels wider than the window`);
       await page.evaluate(() => document.querySelector('.expand[aria-expanded="false"]')?.click());
       await pause(100);
       checks.equal(`${title}: no errors`, noted.errors, []);
       checks.equal(`${title}: loads nothing`, [...new Set(noted.requests)], [pathToFileURL(file).href]);
-      checks.equal(`${title}: keeps to its policy`, noted.violations, []);
+      checks.equal(`${title}: complies with its policy`, noted.violations, []);
       if (screenshots) {
         const path = join(screenshots, `${name}-${scheme}-${width}.png`);
         const height = Math.min(await page.evaluate(() => document.documentElement.scrollHeight), 6000);
@@ -56,7 +56,7 @@ export const lookAtPage = async ({ browser, checks, file, name, screenshots }) =
   }
 };
 
-/** The policy is in force: what a page would be made to do by somebody else does not happen. */
+/** Checks that the policy blocks scripts, styles and requests that are injected into a page. */
 export const tryPolicy = async ({ browser, checks, file, name }) => {
   const { page, noted } = await browser.open(file);
   const before = noted.requests.length;
@@ -74,14 +74,14 @@ export const tryPolicy = async ({ browser, checks, file, name }) => {
   });
   await pause(200);
   const directives = ['connect-src', 'frame-src', 'img-src', 'script-src-elem', 'style-src-elem'];
-  checks.equal(`${name}: the policy refuses all of it`, [...new Set(noted.violations)].sort(), directives);
+  checks.equal(`${name}: the policy blocks everything injected`, [...new Set(noted.violations)].sort(), directives);
   const reached = noted.requests.slice(before).filter(url => url.startsWith('http') && !noted.violations.length);
-  checks.equal(`${name}: nothing was asked for`, reached, []);
-  checks.equal(`${name}: no foreign script ran`, await page.evaluate(() => globalThis.harmed ?? null), null);
+  checks.equal(`${name}: no request left the page`, reached, []);
+  checks.equal(`${name}: no injected script ran`, await page.evaluate(() => globalThis.harmed ?? null), null);
   await page.close();
 };
 
-/** Without its script a page still has its numbers. */
+/** Checks that a page shows its numbers when scripts are disabled. */
 export const lookWithoutScripts = async ({ browser, checks, file, name }) => {
   const { page } = await browser.open(file, { scripts: false });
   const { content, visible } = await (async () => {
@@ -96,14 +96,14 @@ export const lookWithoutScripts = async ({ browser, checks, file, name }) => {
     visit(snapshot);
     return { content: texts.join('\n'), visible: roles };
   })();
-  checks.holds(`${name}: without scripts there are its facts`, /Complete for/.test(content), content.slice(0, 300));
+  checks.holds(`${name}: without scripts it shows the facts`, /Complete for/.test(content), content.slice(0, 300));
   checks.holds(
-    `${name}: without scripts there are its tables`,
+    `${name}: without scripts it shows the tables`,
     /Transcript/.test(content) && !visible.has('searchbox'),
     content.slice(0, 300),
   );
   checks.holds(
-    `${name}: without scripts it says what is missing`,
+    `${name}: without scripts it names what is missing`,
     /Without scripts/.test(content),
     content.slice(-600),
   );

@@ -1,4 +1,4 @@
-// Stores to look at: an ordinary one, one that means harm, and one of many vats and spans.
+// Makes the stores of the pages: an ordinary one, one with hostile contents, and one with many vats and spans.
 
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import * as api from '../../../../index.mjs';
 import { makeHistoryStore } from '../../../support/common/history-store.mjs';
 
-/** What would run as a script, or end an element, if anything in a page forgot to escape it. */
+/** A text that would run a script or end an element if a page did not escape it. */
 export const nasty = 'v66</script><script>globalThis.harmed=1</script><img src=x onerror="globalThis.harmed=1"><!--';
 
 const quoted = text => `'${text.replaceAll("'", "''")}'`;
@@ -23,7 +23,7 @@ const harmful = `
 
 const numbers = count => `WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ${count - 1})`;
 
-/** 500 vats of up to 200 spans each, of which some were pruned, and a few are being deleted. */
+/** 500 vats of up to 200 spans each. Some spans were pruned, and a few are partly deleted. */
 const big = `
   DELETE FROM transcriptItems; DELETE FROM transcriptSpans; DELETE FROM snapshots;
   ${numbers(100_000)} INSERT INTO transcriptSpans
@@ -43,7 +43,7 @@ const big = `
 
 /**
  * @param {string} work
- * @returns {Promise<Record<'plain' | 'harmful' | 'big', string>>} where they are
+ * @returns {Promise<Record<'plain' | 'harmful' | 'big', string>>} their directories
  */
 export const makeStores = async work => {
   const stores = {};

@@ -1,4 +1,4 @@
-// A page in use: keyboard, filter, order.
+// Uses a page: the keyboard, the filter, sorting.
 
 import { walk } from './look.mjs';
 
@@ -16,12 +16,12 @@ export const useByKeyboard = async ({ browser, checks, file, name }) => {
   const stops = await walk(page, interactive + 20);
   checks.equal(`${name}: Tab reaches everything`, stops.length, interactive);
   checks.equal(
-    `${name}: one sees where one is`,
+    `${name}: the focus is always visible`,
     stops.filter(stop => !stop.isVisible),
     [],
   );
 
-  // The first vat, by its button.
+  // Shows the first vat with its button.
   await page.focus('.expand');
   const vat = await page.$eval('.expand', button => button.textContent);
   await page.keyboard.press('Enter');
@@ -32,7 +32,7 @@ export const useByKeyboard = async ({ browser, checks, file, name }) => {
     vat,
   );
   checks.equal(
-    `${name}: a vat in depth`,
+    `${name}: a vat has its sections`,
     await page.$$eval('.detail h3', heads => heads.map(head => head.textContent)),
     ['Time line', 'Incarnations', 'Spans'],
   );
@@ -45,36 +45,36 @@ export const useByKeyboard = async ({ browser, checks, file, name }) => {
   const [second, secondText] = await value();
   await page.keyboard.press('End');
   const [last] = await value();
-  checks.equal(`${name}: arrows move over the time line`, [first, second, last], ['0', '1', `${pieces - 1}`]);
+  checks.equal(`${name}: arrow keys move along the time line`, [first, second, last], ['0', '1', `${pieces - 1}`]);
   checks.holds(
-    `${name}: and tell what is there`,
+    `${name}: and describe each piece`,
     /^incarnation 0, positions 0 to/.test(firstText) && firstText !== secondText,
     firstText,
   );
   await page.focus('.expand');
   await page.keyboard.press('Space');
   checks.equal(
-    `${name}: and again, hides it`,
+    `${name}: Space hides the vat`,
     await page.$$eval('.detail', found => found.filter(one => one.checkVisibility()).length),
     0,
   );
 
-  // The time lines of all vats, from one to the next.
+  // Moves between the time lines of all vats.
   await page.focus('#lanes .line[tabindex="0"]');
   const label = () => page.evaluate(() => document.activeElement.ariaLabel);
   const one = await label();
   await page.keyboard.press('ArrowDown');
   const next = await label();
-  checks.holds(`${name}: arrows go from vat to vat`, one !== next && next.startsWith('Time line of '), next);
+  checks.holds(`${name}: arrow keys move from vat to vat`, one !== next && next.startsWith('Time line of '), next);
   checks.holds(
-    `${name}: the place is told in words`,
+    `${name}: the readout describes the position`,
     /positions/.test(await page.$eval('#readout', line => line.textContent)),
-    'nothing is',
+    'it is empty',
   );
   await page.keyboard.press('Enter');
   const opened = await page.evaluate(() => [document.activeElement.ariaExpanded, document.activeElement.textContent]);
-  checks.equal(`${name}: Enter goes to the vat`, opened, ['true', next.slice('Time line of '.length).split(', ')[0]]);
-  checks.equal(`${name}: no errors in use`, noted.errors, []);
+  checks.equal(`${name}: Enter opens the vat`, opened, ['true', next.slice('Time line of '.length).split(', ')[0]]);
+  checks.equal(`${name}: no errors during use`, noted.errors, []);
   await page.close();
 };
 
@@ -102,18 +102,18 @@ export const filterAndSort = async ({ browser, checks, file, name }) => {
   await byVat.click();
   checks.equal(`${name}: by number`, await rows(page), ['v1', 'v3', 'v6', 'v9', 'v10']);
   checks.equal(
-    `${name}: the order is told`,
+    `${name}: the heading has the order`,
     await page.$$eval('[aria-sort]', heads => heads.map(head => [head.textContent, head.ariaSort])),
     [['Vat', 'ascending']],
   );
   await byVat.click();
-  checks.equal(`${name}: the other way round`, await rows(page), ['v10', 'v9', 'v6', 'v3', 'v1']);
+  checks.equal(`${name}: in reverse`, await rows(page), ['v10', 'v9', 'v6', 'v3', 'v1']);
   await byName.click();
   checks.equal(`${name}: by name`, await rows(page), ['v10', 'v1', 'v3', 'v6', 'v9']);
   await page.close();
 };
 
-/** Texts that mean harm are there, as texts. */
+/** Checks that hostile contents appear as plain text. */
 export const lookForHarm = async ({ browser, checks, file, name, nasty }) => {
   const { page } = await browser.open(file);
   await page.evaluate(() => document.querySelectorAll('.expand').forEach(button => button.click()));

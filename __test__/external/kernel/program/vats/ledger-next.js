@@ -1,5 +1,4 @@
-// The same ledger under another bundle ID: the one that is installed while the
-// chain runs.
+// The same ledger with another bundle ID, which is installed while the chain runs.
 
 export { buildRootObject } from './ledger.js';
 

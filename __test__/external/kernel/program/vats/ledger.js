@@ -13,7 +13,7 @@ export const buildRootObject = (_vatPowers, { edition }, baggage) => {
   const incarnations = provide('incarnations', () => 0) + 1;
   baggage.set('incarnations', incarnations);
 
-  // Lost by an upgrade, kept by a snapshot: a restart that goes wrong shows.
+  // An upgrade loses these, a snapshot keeps them, so a wrong restart is visible.
   const inMemory = [];
 
   return Far('ledger root', {
@@ -50,7 +50,7 @@ export const buildRootObject = (_vatPowers, { edition }, baggage) => {
         `${accounts.getSize()} accounts`,
         `${inMemory.length} in memory`,
       ].join(', '),
-    /** Leave something behind in another vat. */
+    /** Leaves references in another vat. */
     leaveObjects: async (other, count) => {
       const objects = [];
       for (let i = 0; i < count; i += 1) {
