@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use terminal::exit::JsonLayout;
 pub use terminal::exit::{Failure, Outcome, Result};
 pub use terminal::interrupt::Interrupt;
 pub use terminal::output::Streams;
@@ -78,6 +79,7 @@ enum Command {
     Prune(commands::prune::PruneArgs),
     Repopulate(commands::repopulate::RepopulateArgs),
     Reclaim(commands::reclaim::ReclaimArgs),
+    Schema(commands::schema::SchemaArgs),
     Completions(commands::completions::CompletionsArgs),
 }
 
@@ -97,6 +99,7 @@ impl Command {
             Command::Prune(args) => commands::prune::run(args, session),
             Command::Repopulate(args) => commands::repopulate::run(args, session),
             Command::Reclaim(args) => commands::reclaim::run(args, session),
+            Command::Schema(args) => commands::schema::run(args, session),
             Command::Completions(args) => commands::completions::run(args, Cli::command(), session),
         }
     }
@@ -147,11 +150,15 @@ pub fn run(
                 error = other;
             }
             arguments::deprecated_options::suggest(&mut error, &Cli::command(), &shown);
-            let json = arguments.iter().any(|argument| argument == "--json");
+            let asked = |text: &str| arguments.iter().any(|argument| argument == text);
+            let layout = JsonLayout::of_lines(asked("transcript"));
+            let json = asked("--json").then_some(layout);
             return terminal::exit::refuse(&error, json, streams);
         }
     };
-    let session = Session::new(streams, cli.json, cli.progress, interrupt);
+    let layout = JsonLayout::of_lines(matches!(cli.command, Command::Transcript(_)));
+    let json = cli.json.then_some(layout);
+    let session = Session::new(streams, json, cli.progress, interrupt);
     let outcome = catch_unwind(AssertUnwindSafe(|| cli.command.run(&session)));
     let outcome = outcome.unwrap_or_else(|_| Err(Failure::panicked()));
     session.finish(outcome)

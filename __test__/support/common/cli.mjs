@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { env } from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { makeDocumentCheck } from './json-schema.mjs';
 import { outcomeOf } from './run-program.mjs';
 
 export const program = fileURLToPath(new URL('../../../bin/swing-store.js', import.meta.url));
@@ -28,8 +29,13 @@ export const startCli = (args, options = {}) => {
  */
 export const runCli = (args, options) => outcomeOf(startCli(args, options));
 
-/** Runs the command line with `--json`. Returns the document and the exit code. */
+/** Throws unless a document is one that the schema of a command describes. */
+export const checkDocument = makeDocumentCheck(runCli);
+
+/** Runs the command line with `--json`. Checks the document against its schema, and returns it with the exit code. */
 export const runJson = async (args, options) => {
   const { code, stdout } = await runCli([...args, '--json'], options);
-  return { code, ...JSON.parse(stdout) };
+  const document = JSON.parse(stdout);
+  await checkDocument(args[0], document);
+  return { code, ...document };
 };

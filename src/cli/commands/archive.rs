@@ -5,15 +5,16 @@ use std::time::Instant;
 
 use clap::ValueEnum;
 use indicatif::HumanBytes;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::cli::arguments::state_dir::StateDirArgs;
-use crate::cli::terminal::document;
+use crate::cli::terminal::document::{Document, Timed, text};
 use crate::cli::terminal::exit::{Outcome, Result};
 use crate::cli::terminal::session::Session;
 use crate::store::encoding::plural::{agree, grouped, plural};
 use crate::store::records::mode::ArtifactMode;
-use crate::store::transfer::archive::{ArchiveOptions, archive_store};
+use crate::store::transfer::archive::{ArchiveOptions, Archived, archive_store};
 
 /// Which spans and snapshots to archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -78,6 +79,21 @@ pub struct ArchiveArgs {
     verbose: bool,
 }
 
+/// The arguments in the document.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Arguments {
+    /// The directory of the store.
+    state_dir: String,
+    /// The directory of the archive.
+    archive_dir: String,
+    /// Which spans and snapshots were archived.
+    artifact_mode: ArtifactMode,
+}
+
+/// The document.
+pub(crate) type Output<'a> = Document<Arguments, Timed<&'a Archived>>;
+
 /// Archives.
 ///
 /// # Errors
@@ -95,12 +111,12 @@ pub fn run(args: ArchiveArgs, session: &Session) -> Result<Outcome> {
         archive_store(&store, &args.archive_dir, &options, &monitor)
     })?;
     let seconds = begin.elapsed().as_secs_f64();
-    let arguments = json!({
-        "stateDir": store.to_string_lossy(),
-        "archiveDir": args.archive_dir.to_string_lossy(),
-        "artifactMode": options.mode,
-    });
-    let document = document::of_report("archive", arguments, &archived, Some(seconds))?;
+    let arguments = Arguments {
+        state_dir: text(&store),
+        archive_dir: text(&args.archive_dir),
+        artifact_mode: options.mode,
+    };
+    let document = Output::new("archive", arguments, Timed::new(&archived, seconds));
     session.answer(&document, |out| {
         write!(
             out,

@@ -4,11 +4,12 @@ use std::path::Path;
 use std::time::Instant;
 
 use indicatif::HumanBytes;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::prune::{GOES_ON, tell_locking};
 use crate::cli::arguments::state_dir::StateDirArgs;
-use crate::cli::terminal::document;
+use crate::cli::terminal::document::{Document, Timed, text};
 use crate::cli::terminal::exit::{Failure, Outcome, Result};
 use crate::cli::terminal::session::Session;
 use crate::store::encoding::plural::{agree, plural};
@@ -74,6 +75,22 @@ pub struct ExpandArgs {
     which: Which,
 }
 
+/// The arguments in the document.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Arguments {
+    /// The directory of the store.
+    state_dir: String,
+    /// The vat whose history was worked on; `null` for all vats.
+    #[serde(rename = "vatID")]
+    vat_id: Option<String>,
+    /// Whether the report says what would be done.
+    dry_run: bool,
+}
+
+/// The document.
+pub(crate) type Output<'a> = Document<Arguments, Timed<&'a Compacted>>;
+
 /// The words for one of the commands.
 struct Words {
     name: &'static str,
@@ -138,12 +155,12 @@ fn work(which: Which, words: &Words, work: Work, session: &Session) -> Result<Ou
             ),
         })?;
     let seconds = begin.elapsed().as_secs_f64();
-    let arguments = json!({
-        "stateDir": store.to_string_lossy(),
-        "vatID": options.vat_id,
-        "dryRun": options.dry_run,
-    });
-    let document = document::of_report(words.name, arguments, &done, Some(seconds))?;
+    let arguments = Arguments {
+        state_dir: text(&store),
+        vat_id: options.vat_id,
+        dry_run: options.dry_run,
+    };
+    let document = Output::new(words.name, arguments, Timed::new(&done, seconds));
     session.answer(&document, |out| {
         if options.dry_run {
             return writeln!(out, "{} {}", words.would, what(&done));

@@ -1,8 +1,10 @@
 //! `completions`: scripts for the completion of command lines in shells.
 
 use clap_complete::Shell;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
+use crate::cli::terminal::document::Document;
 use crate::cli::terminal::exit::{Outcome, Result};
 use crate::cli::terminal::session::Session;
 
@@ -19,6 +21,23 @@ pub struct CompletionsArgs {
     shell: Shell,
 }
 
+/// The arguments in the document.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Arguments {
+    /// The shell.
+    shell: String,
+}
+
+/// The result in the document.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Script {
+    /// The script.
+    script: String,
+}
+
+/// The document.
+pub(crate) type Output = Document<Arguments, Script>;
+
 /// Prints the script for a command line.
 ///
 /// # Errors
@@ -34,11 +53,13 @@ pub fn run(
     if args.shell == Shell::Bash {
         script = mend_bash(&script);
     }
-    let document = json!({
-        "command": "completions",
-        "shell": args.shell.to_string(),
-        "script": String::from_utf8_lossy(&script),
-    });
+    let arguments = Arguments {
+        shell: args.shell.to_string(),
+    };
+    let answer = Script {
+        script: String::from_utf8_lossy(&script).into_owned(),
+    };
+    let document = Output::new("completions", arguments, answer);
     session.answer(&document, |out| out.write_all(&script))?;
     Ok(Outcome::Success)
 }

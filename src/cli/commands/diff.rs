@@ -4,10 +4,11 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Instant;
 
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::cli::arguments::artifact_mode::Mode;
-use crate::cli::terminal::document;
+use crate::cli::terminal::document::{Document, Timed, text};
 use crate::cli::terminal::exit::{Failure, Outcome, Result};
 use crate::cli::terminal::session::Session;
 use crate::store::diff::{DiffOptions, DiffReport, Subject, Which, diff_stores};
@@ -60,6 +61,18 @@ pub struct DiffArgs {
     limit: u32,
 }
 
+/// The arguments in the document.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Arguments {
+    /// The first directory.
+    a: String,
+    /// The second directory.
+    b: String,
+}
+
+/// The document.
+pub(crate) type Output<'a> = Document<Arguments, Timed<&'a DiffReport>>;
+
 /// Compares.
 ///
 /// # Errors
@@ -85,8 +98,11 @@ pub fn run(args: DiffArgs, session: &Session) -> Result<Outcome> {
         diff_stores(&args.a, &args.b, &options, &monitor)
     })?;
     let seconds = begin.elapsed().as_secs_f64();
-    let arguments = json!({ "a": args.a.to_string_lossy(), "b": args.b.to_string_lossy() });
-    let document = document::of_report("diff", arguments, &report, Some(seconds))?;
+    let arguments = Arguments {
+        a: text(&args.a),
+        b: text(&args.b),
+    };
+    let document = Output::new("diff", arguments, Timed::new(&report, seconds));
     session.answer(&document, |out| print(out, &report, seconds))?;
     if report.records.is_none() {
         session.note("note: an export without export data has no records to compare");

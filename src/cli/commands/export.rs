@@ -6,16 +6,17 @@ use std::time::Instant;
 
 use clap::ValueEnum;
 use indicatif::HumanBytes;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::cli::arguments::artifact_mode::Mode;
 use crate::cli::arguments::state_dir::StateDirArgs;
-use crate::cli::terminal::document;
+use crate::cli::terminal::document::{Document, Timed, text};
 use crate::cli::terminal::exit::{Failure, Outcome, Result};
 use crate::cli::terminal::session::Session;
 use crate::store::encoding::plural::{grouped, plural};
 use crate::store::encoding::printable::printable;
-use crate::store::transfer::directory::{ExportOptions, Reused, export_to_directory};
+use crate::store::transfer::directory::{ExportOptions, Exported, Reused, export_to_directory};
 
 /// Whether to write the export data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -85,6 +86,33 @@ pub struct ExportArgs {
     verbose: bool,
 }
 
+/// The arguments in the document.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Arguments {
+    /// The directory of the store.
+    state_dir: String,
+    /// The directory of the export.
+    export_dir: String,
+    /// Which artifacts were written.
+    #[schemars(extend("enum" = ["none", "operational", "replay", "archival", "debug"]))]
+    artifact_mode: &'static str,
+    /// Whether the export data was written.
+    #[schemars(extend("enum" = ["all", "skip"]))]
+    export_data_mode: &'static str,
+    /// Whether the artifacts are gzip files.
+    compress: bool,
+    /// The previous export.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reuse: Option<String>,
+    /// Whether the hashes of its files were checked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verify_reused: Option<bool>,
+}
+
+/// The document.
+pub(crate) type Output<'a> = Document<Arguments, Timed<&'a Exported>>;
+
 /// Exports.
 ///
 /// # Errors
@@ -118,18 +146,16 @@ pub fn run(args: ExportArgs, session: &Session) -> Result<Outcome> {
     })?;
     let seconds = begin.elapsed().as_secs_f64();
     let mode = args.artifact_mode.name();
-    let mut arguments = json!({
-        "stateDir": store.to_string_lossy(),
-        "exportDir": args.export_dir.to_string_lossy(),
-        "artifactMode": mode,
-        "exportDataMode": if with_data { "all" } else { "skip" },
-        "compress": args.compress,
-    });
-    if let Some(reuse) = &args.reuse {
-        arguments["reuse"] = json!(reuse.to_string_lossy());
-        arguments["verifyReused"] = json!(args.verify_reused);
-    }
-    let document = document::of_report("export", arguments, &exported, Some(seconds))?;
+    let arguments = Arguments {
+        state_dir: text(&store),
+        export_dir: text(&args.export_dir),
+        artifact_mode: mode,
+        export_data_mode: if with_data { "all" } else { "skip" },
+        compress: args.compress,
+        reuse: args.reuse.as_deref().map(text),
+        verify_reused: args.reuse.is_some().then_some(args.verify_reused),
+    };
+    let document = Output::new("export", arguments, Timed::new(&exported, seconds));
     session.answer(&document, |out| {
         writeln!(
             out,

@@ -5,18 +5,19 @@ use std::time::Instant;
 
 use clap::ValueEnum;
 use indicatif::HumanBytes;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::repopulate;
 use crate::cli::arguments::artifact_mode::Mode;
 use crate::cli::arguments::state_dir::StateDirArgs;
-use crate::cli::terminal::document;
+use crate::cli::terminal::document::{Document, Timed, text};
 use crate::cli::terminal::exit::{Failure, Outcome, Result};
 use crate::cli::terminal::session::Session;
 use crate::store::encoding::plural::{agree, grouped, plural};
 use crate::store::substores::HistoricalSpans;
 use crate::store::transfer::directory::{
-    ImportOptions, RepairOptions, import_from_directory, repair_metadata,
+    ImportOptions, Imported, RepairOptions, Repaired, import_from_directory, repair_metadata,
 };
 
 /// How to use the export data.
@@ -101,6 +102,52 @@ impl ImportArgs {
     }
 }
 
+/// The arguments in the document of an import.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ImportArguments {
+    /// The directory of the store.
+    state_dir: String,
+    /// The directory of the export.
+    export_dir: String,
+    /// What was done with the export data.
+    #[schemars(extend("const" = "all"))]
+    export_data_mode: &'static str,
+}
+
+/// The document of an import.
+pub(crate) type ImportOutput<'a> = Document<ImportArguments, Timed<&'a Imported>>;
+
+/// The arguments in the document of a repair.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RepairArguments {
+    /// The directory of the store.
+    state_dir: String,
+    /// The directory of the export.
+    export_dir: String,
+    /// Which artifacts were imported.
+    #[schemars(extend("const" = "none"))]
+    artifact_mode: &'static str,
+    /// What was done with the export data.
+    #[schemars(extend("const" = "repair-metadata"))]
+    export_data_mode: &'static str,
+}
+
+/// The document of a repair.
+pub(crate) type RepairOutput<'a> = Document<RepairArguments, &'a Repaired>;
+
+/// The source in the document of an import without export data.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct FillSource {
+    /// The directory of the export.
+    export_dir: String,
+    /// What was done with the export data.
+    #[schemars(extend("const" = "skip"))]
+    export_data_mode: &'static str,
+}
+
 /// Imports, or repairs.
 ///
 /// # Errors
@@ -137,12 +184,12 @@ fn import(args: &ImportArgs, store: &Path, session: &Session) -> Result<Outcome>
         import_from_directory(&args.export_dir, store, &options, &monitor)
     })?;
     let seconds = begin.elapsed().as_secs_f64();
-    let arguments = json!({
-        "stateDir": store.to_string_lossy(),
-        "exportDir": args.export_dir.to_string_lossy(),
-        "exportDataMode": "all",
-    });
-    let document = document::of_report("import", arguments, &imported, Some(seconds))?;
+    let arguments = ImportArguments {
+        state_dir: text(store),
+        export_dir: text(&args.export_dir),
+        export_data_mode: "all",
+    };
+    let document = ImportOutput::new("import", arguments, Timed::new(&imported, seconds));
     session.answer(&document, |out| {
         if let Some(replaced) = imported.replaced {
             let size = HumanBytes(replaced.file_bytes);
@@ -175,15 +222,15 @@ fn fill(args: &ImportArgs, store: &Path, session: &Session) -> Result<Outcome> {
         ));
     }
     let options = repopulate::options(args.artifact_mode)?;
-    let arguments = json!({
-        "exportDir": args.export_dir.to_string_lossy(),
-        "exportDataMode": "skip",
-    });
+    let source = FillSource {
+        export_dir: text(&args.export_dir),
+        export_data_mode: "skip",
+    };
     repopulate::fill(
         store,
         &args.export_dir,
         options,
-        ("import", arguments),
+        ("import", source),
         args.verbose,
         session,
     )
@@ -204,13 +251,13 @@ fn repair(args: &ImportArgs, store: &Path, session: &Session) -> Result<Outcome>
     let repaired = session.watch("Repairing", &monitor, || {
         repair_metadata(&args.export_dir, store, &options, &monitor)
     })?;
-    let arguments = json!({
-        "stateDir": store.to_string_lossy(),
-        "exportDir": args.export_dir.to_string_lossy(),
-        "artifactMode": "none",
-        "exportDataMode": "repair-metadata",
-    });
-    let document = document::of_report("import", arguments, &repaired, None)?;
+    let arguments = RepairArguments {
+        state_dir: text(store),
+        export_dir: text(&args.export_dir),
+        artifact_mode: "none",
+        export_data_mode: "repair-metadata",
+    };
+    let document = RepairOutput::new("import", arguments, &repaired);
     session.answer(&document, |out| {
         writeln!(
             out,

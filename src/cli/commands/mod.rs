@@ -11,5 +11,6 @@ pub(crate) mod prune;
 pub(crate) mod reclaim;
 pub(crate) mod replay_plan;
 pub(crate) mod repopulate;
+pub(crate) mod schema;
 pub(crate) mod transcript;
 pub(crate) mod verify;

@@ -4,10 +4,11 @@ use std::time::Instant;
 
 use clap::ValueEnum;
 use indicatif::HumanBytes;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::cli::arguments::state_dir::StateDirArgs;
-use crate::cli::terminal::document;
+use crate::cli::terminal::document::{Document, Timed, text};
 use crate::cli::terminal::exit::{Failure, Outcome, Result};
 use crate::cli::terminal::session::Session;
 use crate::store::database::shared_writer::TransactionStats;
@@ -88,6 +89,30 @@ pub struct PruneArgs {
     dry_run: bool,
 }
 
+/// The arguments in the document.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Arguments {
+    /// The directory of the store.
+    state_dir: String,
+    /// What was kept.
+    keep: Keep,
+    /// Whether the report says what would be deleted.
+    dry_run: bool,
+}
+
+/// What a prune kept.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Keep {
+    /// The mode whose spans were kept.
+    transcripts: ArtifactMode,
+    /// The mode whose snapshots were kept.
+    snapshots: ArtifactMode,
+}
+
+/// The document.
+pub(crate) type Output<'a> = Document<Arguments, Timed<&'a Pruned>>;
+
 /// Prunes.
 ///
 /// # Errors
@@ -120,15 +145,15 @@ pub fn run(args: PruneArgs, session: &Session) -> Result<Outcome> {
             ),
         })?;
     let seconds = begin.elapsed().as_secs_f64();
-    let arguments = json!({
-        "stateDir": store.to_string_lossy(),
-        "keep": {
-            "transcripts": options.keep_transcripts.name(),
-            "snapshots": options.keep_snapshots.name(),
+    let arguments = Arguments {
+        state_dir: text(&store),
+        keep: Keep {
+            transcripts: options.keep_transcripts,
+            snapshots: options.keep_snapshots,
         },
-        "dryRun": args.dry_run,
-    });
-    let document = document::of_report("prune", arguments, &pruned, Some(seconds))?;
+        dry_run: args.dry_run,
+    };
+    let document = Output::new("prune", arguments, Timed::new(&pruned, seconds));
     session.answer(&document, |out| {
         let what = what(&pruned);
         if args.dry_run {

@@ -4,10 +4,11 @@ use std::time::Instant;
 
 use clap::ValueEnum;
 use indicatif::HumanBytes;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::cli::arguments::state_dir::StateDirArgs;
-use crate::cli::terminal::document;
+use crate::cli::terminal::document::{Document, Timed, text};
 use crate::cli::terminal::exit::{Outcome, Result};
 use crate::cli::terminal::session::Session;
 use crate::store::maintenance::reclaim::{Method, Reclaimed, reclaim, space};
@@ -46,6 +47,21 @@ pub struct ReclaimArgs {
     dry_run: bool,
 }
 
+/// The arguments in the document.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Arguments {
+    /// The directory of the store.
+    state_dir: String,
+    /// How the file was made smaller.
+    method: Method,
+    /// Whether the report only says how much is free.
+    dry_run: bool,
+}
+
+/// The document.
+pub(crate) type Output<'a> = Document<Arguments, Timed<&'a Reclaimed>>;
+
 /// Reclaims.
 ///
 /// # Errors
@@ -66,12 +82,12 @@ pub fn run(args: ReclaimArgs, session: &Session) -> Result<Outcome> {
     })?;
     let seconds = begin.elapsed().as_secs_f64();
     let Reclaimed { before, after, .. } = reclaimed;
-    let arguments = json!({
-        "stateDir": store.to_string_lossy(),
-        "method": method,
-        "dryRun": args.dry_run,
-    });
-    let document = document::of_report("reclaim", arguments, &reclaimed, Some(seconds))?;
+    let arguments = Arguments {
+        state_dir: text(&store),
+        method,
+        dry_run: args.dry_run,
+    };
+    let document = Output::new("reclaim", arguments, Timed::new(&reclaimed, seconds));
     session.answer(&document, |out| {
         let size = HumanBytes(before.file_bytes);
         if args.dry_run {

@@ -1,16 +1,14 @@
 //! `replay-plan`: what the replay of an incarnation of a vat needs.
 
-use crate::store::encoding::plural::plural;
-use crate::store::encoding::printable::printable;
 use std::io::{self, Write};
 
-use serde_json::json;
-
 use crate::cli::arguments::state_dir::StateDirArgs;
-use crate::cli::terminal::document::document;
+use crate::cli::terminal::document::{Document, StoreArguments};
 use crate::cli::terminal::exit::{Outcome, Result};
 use crate::cli::terminal::session::Session;
 use crate::cli::terminal::table::{Field, Table};
+use crate::store::encoding::plural::plural;
+use crate::store::encoding::printable::printable;
 use crate::store::history::{History, LearnedFrom, Populated, ReplayFrom, ReplayPlan, ReplayStart};
 
 /// List what the replay of an incarnation of a vat needs, and which parts are missing.
@@ -44,6 +42,9 @@ pub struct ReplayPlanArgs {
     from_snapshot: bool,
 }
 
+/// The document.
+pub(crate) type Output<'a> = Document<StoreArguments, &'a ReplayPlan>;
+
 /// Prints the plan.
 ///
 /// # Errors
@@ -61,9 +62,8 @@ pub fn run(args: ReplayPlanArgs, session: &Session) -> Result<Outcome> {
         let vat = history.vat_called(&args.vat, &monitor)?;
         history.replay_plan(&vat, args.incarnation, from, &monitor)
     })?;
-    let mut answer = json!({ "command": "replay-plan", "stateDir": store.to_string_lossy() });
-    crate::cli::terminal::document::merge(&mut answer, document(&plan)?);
-    session.answer(&answer, |out| print(&plan, out))?;
+    let document = Output::new("replay-plan", StoreArguments::new(&store), &plan);
+    session.answer(&document, |out| print(&plan, out))?;
     Ok(if plan.complete {
         Outcome::Success
     } else {

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use indicatif::HumanBytes;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::prune::{GOES_ON, tell_locking};
 use crate::cli::arguments::artifact_mode::{Mode, Taken};
 use crate::cli::arguments::state_dir::StateDirArgs;
-use crate::cli::terminal::document;
+use crate::cli::terminal::document::{self, Document, Timed};
 use crate::cli::terminal::exit::{Failure, Outcome, Result};
 use crate::cli::terminal::session::Session;
 use crate::store::encoding::plural::{agree, grouped, plural};
@@ -17,6 +18,7 @@ use crate::store::encoding::printable::printable;
 use crate::store::maintenance::repopulate::{
     DEFAULT_MAX_ARTIFACT_BYTES, RepopulateOptions, Repopulated, repopulate_from_directory_into,
 };
+use crate::store::records::mode::ArtifactMode;
 
 /// The maximum number of printed names of each kind; the document has all.
 const SHOWN: usize = 10;
@@ -69,6 +71,31 @@ pub struct RepopulateArgs {
     verbose: bool,
 }
 
+/// The source in the document.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Source {
+    /// The directory with the artifacts.
+    from: String,
+}
+
+/// The arguments in the document, with a [`Source`] or that of `import`.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(inline)]
+pub(crate) struct Arguments<S> {
+    #[serde(flatten)]
+    source: S,
+    /// The directory of the store.
+    state_dir: String,
+    /// Which artifacts were added.
+    artifact_mode: ArtifactMode,
+    /// Whether damaged content was replaced, too.
+    replace_damaged: bool,
+}
+
+/// The document.
+pub(crate) type Output<'a, S> = Document<Arguments<S>, Timed<&'a Repopulated>>;
+
 /// Repopulates.
 ///
 /// # Errors
@@ -81,7 +108,10 @@ pub fn run(args: RepopulateArgs, session: &Session) -> Result<Outcome> {
         replace_damaged: args.replace_damaged,
         ..RepopulateOptions::new(args.artifact_mode.mode())
     };
-    let command = ("repopulate", json!({ "from": args.from.to_string_lossy() }));
+    let source = Source {
+        from: document::text(&args.from),
+    };
+    let command = ("repopulate", source);
     fill(&store, &args.from, options, command, args.verbose, session)
 }
 
@@ -96,13 +126,12 @@ pub(crate) fn options(mode: Option<Mode>) -> Result<RepopulateOptions> {
     }
 }
 
-/// Adds artifacts to a store, and reports it. `command` is the command and arguments of it for the
-/// document.
+/// Adds artifacts to a store, and reports it. `command` is the command and the source for the document.
 pub(crate) fn fill(
     store: &Path,
     from: &Path,
     options: RepopulateOptions,
-    command: (&str, Value),
+    (command, source): (&'static str, impl Serialize),
     verbose: bool,
     session: &Session,
 ) -> Result<Outcome> {
@@ -123,14 +152,13 @@ pub(crate) fn fill(
             ),
         })?;
     let seconds = begin.elapsed().as_secs_f64();
-    let (command, mut arguments) = command;
-    let more = json!({
-        "stateDir": store.to_string_lossy(),
-        "artifactMode": mode,
-        "replaceDamaged": replace,
-    });
-    document::merge(&mut arguments, more);
-    let document = document::of_report(command, arguments, &done, Some(seconds))?;
+    let arguments = Arguments {
+        source,
+        state_dir: document::text(store),
+        artifact_mode: mode,
+        replace_damaged: replace,
+    };
+    let document = Output::new(command, arguments, Timed::new(&done, seconds));
     session.answer(&document, |out| {
         writeln!(
             out,

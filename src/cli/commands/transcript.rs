@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -61,18 +62,22 @@ pub struct TranscriptArgs {
 }
 
 /// A line of output.
-#[derive(Serialize)]
-struct Line<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Line<'a> {
+    /// The position of the item.
     position: i64,
+    /// The incarnation of the vat.
     incarnation: i64,
+    /// The item: an object, or a string if it is not a JSON object on one line.
     item: Item<'a>,
 }
 
 /// An item in a line: JSON, or a string if the item is not JSON.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(inline)]
 enum Item<'a> {
-    Json(&'a RawValue),
+    Json(#[schemars(with = "serde_json::Map<String, serde_json::Value>")] &'a RawValue),
     Text(&'a str),
 }
 

@@ -4,11 +4,10 @@ use std::io::{self, Write};
 use std::time::Instant;
 
 use indicatif::HumanBytes;
-use serde_json::json;
 
 use crate::cli::arguments::artifact_mode::Needed;
 use crate::cli::arguments::state_dir::StateDirArgs;
-use crate::cli::terminal::document;
+use crate::cli::terminal::document::{Document, StoreArguments, Timed};
 use crate::cli::terminal::exit::{Outcome, Result};
 use crate::cli::terminal::session::Session;
 use crate::store::encoding::plural::{grouped, plural};
@@ -47,6 +46,9 @@ pub struct VerifyArgs {
     limit: u32,
 }
 
+/// The document.
+pub(crate) type Output<'a> = Document<StoreArguments, Timed<&'a Report>>;
+
 /// Verifies.
 ///
 /// # Errors
@@ -64,8 +66,8 @@ pub fn run(args: VerifyArgs, session: &Session) -> Result<Outcome> {
         verify_store(&store, &options, &monitor)
     })?;
     let seconds = begin.elapsed().as_secs_f64();
-    let arguments = json!({ "stateDir": store.to_string_lossy() });
-    let document = document::of_report("verify", arguments, &report, Some(seconds))?;
+    let arguments = StoreArguments::new(&store);
+    let document = Output::new("verify", arguments, Timed::new(&report, seconds));
     session.answer(&document, |out| print(out, &report, seconds))?;
     Ok(if report.is_sound() {
         Outcome::Success

@@ -1,43 +1,82 @@
-//! JSON documents, which `--json` prints.
+//! JSON documents, which `--json` prints. Each is a type, from which `schema` derives a JSON schema.
 
+use std::path::Path;
+
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
 
-use super::exit::Result;
-use crate::store::encoding::fields;
-use crate::store::error::Error;
+/// The document of a command: its name, its arguments, and the fields of its report as JavaScript gets
+/// them.
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+pub(crate) struct Document<A, R> {
+    /// The command.
+    command: &'static str,
+    #[serde(flatten)]
+    arguments: A,
+    #[serde(flatten)]
+    report: R,
+}
 
-/// The document of a command that reports on its work: the command, its arguments, the fields of the
-/// report as JavaScript gets them, and how long the work took, if that was measured.
-pub(crate) fn of_report(
-    command: &str,
-    arguments: Value,
-    report: &impl Serialize,
-    seconds: Option<f64>,
-) -> Result<Value> {
-    let mut result = json!({ "command": command });
-    merge(&mut result, arguments);
-    merge(&mut result, document(report)?);
-    if let Some(seconds) = seconds {
-        merge(&mut result, json!({ "seconds": seconds }));
+impl<A, R> Document<A, R> {
+    pub(crate) fn new(command: &'static str, arguments: A, report: R) -> Document<A, R> {
+        Document {
+            command,
+            arguments,
+            report,
+        }
     }
-    Ok(result)
 }
 
-/// A number for a document: a whole one without a fraction, as JavaScript prints it.
-pub(crate) fn number(number: f64) -> Value {
-    // A number that JSON cannot express is `null`, as in JavaScript.
-    fields::number(&number, serde_json::value::Serializer).unwrap_or_default()
+/// A report, and the time that the work took.
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+pub(crate) struct Timed<R> {
+    #[serde(flatten)]
+    report: R,
+    /// How long the work took, in seconds.
+    seconds: f64,
 }
 
-/// A value as a document.
-pub(crate) fn document(value: &impl Serialize) -> Result<Value> {
-    serde_json::to_value(value).map_err(|error| Error::Internal(error.to_string()).into())
-}
-
-/// Adds the fields of a document to those of another one.
-pub(crate) fn merge(document: &mut Value, other: Value) {
-    if let (Some(document), Value::Object(other)) = (document.as_object_mut(), other) {
-        document.extend(other);
+impl<R> Timed<R> {
+    pub(crate) fn new(report: R, seconds: f64) -> Timed<R> {
+        Timed { report, seconds }
     }
+}
+
+/// The document of a command that failed.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ErrorDocument {
+    /// The error.
+    pub(crate) error: ErrorFields,
+}
+
+/// An error.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ErrorFields {
+    /// The stable code.
+    pub(crate) code: String,
+    /// What was requested, what was found, and what to do.
+    pub(crate) message: String,
+}
+
+/// The arguments of a command that takes only a store.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct StoreArguments {
+    /// The directory of the store.
+    state_dir: String,
+}
+
+impl StoreArguments {
+    pub(crate) fn new(store: &Path) -> StoreArguments {
+        StoreArguments {
+            state_dir: text(store),
+        }
+    }
+}
+
+/// A path as text.
+pub(crate) fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
 }

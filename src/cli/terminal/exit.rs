@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use serde_json::json;
-
+use super::document::{ErrorDocument, ErrorFields};
 use super::output::Streams;
 use crate::store::encoding::printable;
 use crate::store::error::Error;
@@ -30,6 +29,42 @@ impl Outcome {
             Outcome::Success => 0,
             Outcome::Findings => 1,
         }
+    }
+}
+
+/// How JSON is laid out on stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum JsonLayout {
+    /// One document, over several lines.
+    Document,
+    /// A document in each line.
+    Lines,
+}
+
+impl JsonLayout {
+    /// The layout of a command whose output is lines, or one document.
+    pub(crate) fn of_lines(is_lines: bool) -> JsonLayout {
+        if is_lines {
+            JsonLayout::Lines
+        } else {
+            JsonLayout::Document
+        }
+    }
+
+    /// The text of an error.
+    fn error(self, code: &str, message: &str) -> String {
+        let document = ErrorDocument {
+            error: ErrorFields {
+                code: code.to_owned(),
+                message: message.to_owned(),
+            },
+        };
+        let text = match self {
+            JsonLayout::Document => serde_json::to_string_pretty(&document),
+            JsonLayout::Lines => serde_json::to_string(&document),
+        };
+        // Texts can always be serialized.
+        printable::json(&text.unwrap_or_default()).into_owned()
     }
 }
 
@@ -94,7 +129,12 @@ impl Failure {
     }
 
     /// Prints the error on stderr, and with `json` as a document on stdout.
-    pub(crate) fn tell(&self, json: bool, stdout: &mut dyn Write, stderr: &mut dyn Write) {
+    pub(crate) fn tell(
+        &self,
+        json: Option<JsonLayout>,
+        stdout: &mut dyn Write,
+        stderr: &mut dyn Write,
+    ) {
         if matches!(self, Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe) {
             return;
         }
@@ -104,17 +144,16 @@ impl Failure {
             "error: {}",
             printable::printable(&self.message())
         ));
-        if json && !matches!(self, Failure::Output(_)) {
-            let error = json!({ "error": { "code": self.code(), "message": self.message() } });
-            let document = format!("{error:#}");
-            drop(writeln!(stdout, "{}", printable::json(&document)).and_then(|()| stdout.flush()));
+        if let (Some(layout), false) = (json, matches!(self, Failure::Output(_))) {
+            let document = layout.error(self.code(), &self.message());
+            drop(writeln!(stdout, "{document}").and_then(|()| stdout.flush()));
         }
     }
 }
 
 /// Prints clap's message for a command line that it did not accept: an error, or the help. Returns the
 /// exit code.
-pub(crate) fn refuse(error: &clap::Error, json: bool, mut streams: Streams) -> u8 {
+pub(crate) fn refuse(error: &clap::Error, json: Option<JsonLayout>, mut streams: Streams) -> u8 {
     let rendered = error.render();
     let plain = rendered.to_string();
     let show = |colors: bool| match printable::lines(&plain) {
@@ -126,14 +165,10 @@ pub(crate) fn refuse(error: &clap::Error, json: bool, mut streams: Streams) -> u
         let text = show(streams.stderr_is_terminal && colors_are_wanted());
         drop(streams.stderr.write_all(text.as_bytes()));
         drop(streams.stderr.flush());
-        if json {
-            let message = rendered.to_string();
-            let message = message.trim_end().trim_start_matches("error: ");
-            let error = json!({
-                "error": { "code": "ERR_SWING_STORE_ARGUMENT", "message": message },
-            });
-            let document = format!("{error:#}");
-            drop(writeln!(streams.stdout, "{}", printable::json(&document)));
+        if let Some(layout) = json {
+            let message = plain.trim_end().trim_start_matches("error: ");
+            let document = layout.error("ERR_SWING_STORE_ARGUMENT", message);
+            drop(writeln!(streams.stdout, "{document}"));
             drop(streams.stdout.flush());
         }
     } else {
@@ -141,7 +176,7 @@ pub(crate) fn refuse(error: &clap::Error, json: bool, mut streams: Streams) -> u
         let written = streams.stdout.write_all(text.as_bytes());
         if let Err(error) = written.and_then(|()| streams.stdout.flush()) {
             let failure = Failure::Output(error);
-            failure.tell(false, &mut *streams.stdout, &mut *streams.stderr);
+            failure.tell(None, &mut *streams.stdout, &mut *streams.stderr);
             return failure.exit_code();
         }
     }

@@ -1,22 +1,23 @@
 //! The terminal of a subcommand: its streams, progress and interrupts.
 
-use crate::store::encoding::printable;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use serde_json::Value;
+use serde::Serialize;
 
-use super::exit::{Outcome, Result};
+use super::exit::{JsonLayout, Outcome, Result};
 use super::interrupt::Interrupt;
 use super::output::Streams;
 use super::progress;
 use super::progress::{ProgressStyle, Stderr};
+use crate::store::encoding::printable;
+use crate::store::error::Error;
 use crate::store::tasks::lock;
 use crate::store::tasks::monitor::Monitor;
 
 /// One run of a command.
 pub struct Session {
-    json: bool,
+    json: Option<JsonLayout>,
     progress: ProgressStyle,
     interrupt: Arc<Interrupt>,
     stdout: Mutex<Box<dyn Write + Send>>,
@@ -27,7 +28,7 @@ pub struct Session {
 impl Session {
     pub(crate) fn new(
         streams: Streams,
-        json: bool,
+        json: Option<JsonLayout>,
         progress: ProgressStyle,
         interrupt: Arc<Interrupt>,
     ) -> Session {
@@ -39,11 +40,6 @@ impl Session {
             stdout_is_terminal: streams.stdout_is_terminal,
             stderr: Arc::new(Stderr::new(streams.stderr)),
         }
-    }
-
-    /// Whether to print one JSON document on stdout.
-    pub fn json(&self) -> bool {
-        self.json
     }
 
     /// Whether stdout is a terminal.
@@ -68,11 +64,13 @@ impl Session {
     /// [`Failure::Output`](super::exit::Failure::Output).
     pub fn answer(
         &self,
-        document: &Value,
+        document: &impl Serialize,
         print: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> Result<()> {
         let mut stdout = self.stdout();
-        if self.json {
+        if self.json.is_some() {
+            let document = serde_json::to_value(document)
+                .map_err(|error| Error::Internal(error.to_string()))?;
             writeln!(stdout, "{}", printable::json(&format!("{document:#}")))?;
         } else {
             let mut written = Vec::new();

@@ -58,19 +58,23 @@ const LARGE_LOG_BYTES: u64 = 16 << 20;
 
 /// Statistics of a writer's transactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub struct TransactionStats {
     /// Number of transactions.
     pub transactions: u64,
     /// Duration of the longest transaction.
     #[serde(serialize_with = "fields::milliseconds")]
+    #[cfg_attr(feature = "cli", schemars(with = "f64"))]
     pub longest: Duration,
     /// Time spent waiting for locks of other connections.
     #[serde(serialize_with = "fields::milliseconds")]
+    #[cfg_attr(feature = "cli", schemars(with = "f64"))]
     pub waited: Duration,
 }
 
 /// Disk space of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Space {
     /// Size of the file, in bytes.

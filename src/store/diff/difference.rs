@@ -3,6 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use crate::store::encoding::fields;
+use crate::store::encoding::fields::schema_of;
 
 /// The side that has something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,30 +67,43 @@ pub struct Difference {
     pub detail: Option<String>,
 }
 
+/// A [`Difference`] in JSON: `SwingStoreDifference` in `index.d.ts`.
+#[derive(Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+struct DifferenceFields<'a> {
+    /// The kind of thing that differs.
+    #[cfg_attr(feature = "cli", schemars(extend("enum" = Subject::ALL.map(Subject::name))))]
+    subject: &'static str,
+    /// The sides that have it.
+    #[cfg_attr(feature = "cli", schemars(extend("enum" = ["a", "b", "both"])))]
+    r#in: &'static str,
+    /// The key, or the name of the artifact.
+    #[serde(serialize_with = "fields::text")]
+    #[cfg_attr(feature = "cli", schemars(with = "String"))]
+    name: &'a [u8],
+    /// The value on the first side, truncated if it is long.
+    #[serde(
+        serialize_with = "fields::optional_text",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<String>"))]
+    a: Option<&'a [u8]>,
+    /// The value on the second side, truncated if it is long.
+    #[serde(
+        serialize_with = "fields::optional_text",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<String>"))]
+    b: Option<&'a [u8]>,
+    /// What differs in an artifact.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+}
+
 impl Serialize for Difference {
-    /// The fields of `SwingStoreDifference` in `index.d.ts`.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Fields<'a> {
-            subject: &'static str,
-            r#in: &'static str,
-            #[serde(serialize_with = "fields::text")]
-            name: &'a [u8],
-            #[serde(
-                serialize_with = "fields::optional_text",
-                skip_serializing_if = "Option::is_none"
-            )]
-            a: Option<&'a [u8]>,
-            #[serde(
-                serialize_with = "fields::optional_text",
-                skip_serializing_if = "Option::is_none"
-            )]
-            b: Option<&'a [u8]>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            detail: Option<&'a str>,
-        }
         let [a, b] = &self.values;
-        Fields {
+        DifferenceFields {
             subject: self.subject.name(),
             r#in: self.which.name(),
             name: &self.name,
@@ -101,8 +115,11 @@ impl Serialize for Difference {
     }
 }
 
+schema_of!(Difference, DifferenceFields<'_>);
+
 /// Counts of one kind of thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct DifferenceCounts {
     /// The number on the first side.
@@ -143,26 +160,37 @@ pub struct DiffReport {
     pub contents: u64,
 }
 
+/// A [`DiffReport`] in JSON: `SwingStoreDiff` in `index.d.ts`.
+#[derive(Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+struct DiffFields<'a> {
+    /// Whether there is no difference.
+    same: bool,
+    /// The block heights of both sides; `null` if one is not known.
+    #[serde(serialize_with = "fields::optional_numbers")]
+    #[cfg_attr(feature = "cli", schemars(with = "[Option<f64>; 2]"))]
+    block_heights: &'a [Option<f64>],
+    /// The differences: records, then local keys, then artifacts, each sorted by key or name.
+    differences: &'a [Difference],
+    /// The number of differences that are not listed.
+    left_out: u64,
+    /// Counts of export data records, unless one side has no export data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    records: Option<DifferenceCounts>,
+    /// Counts of the keys that are not exported, if they were compared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    local_keys: Option<DifferenceCounts>,
+    /// Counts of artifacts, unless one side is an export without artifacts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    artifacts: Option<DifferenceCounts>,
+    /// The number of artifacts that were compared byte for byte.
+    contents: u64,
+}
+
 impl Serialize for DiffReport {
-    /// The fields of `SwingStoreDiff` in `index.d.ts`.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Fields<'a> {
-            same: bool,
-            #[serde(serialize_with = "fields::optional_numbers")]
-            block_heights: &'a [Option<f64>],
-            differences: &'a [Difference],
-            left_out: u64,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            records: Option<DifferenceCounts>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            local_keys: Option<DifferenceCounts>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            artifacts: Option<DifferenceCounts>,
-            contents: u64,
-        }
-        Fields {
+        DiffFields {
             same: self.is_same(),
             block_heights: &self.block_heights,
             differences: &self.differences,
@@ -175,6 +203,8 @@ impl Serialize for DiffReport {
         .serialize(serializer)
     }
 }
+
+schema_of!(DiffReport, DiffFields<'_>);
 
 impl DiffReport {
     /// Whether there is no difference.

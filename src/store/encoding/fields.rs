@@ -111,6 +111,29 @@ pub(crate) fn from_milliseconds<'de, D: Deserializer<'de>>(
     count(deserializer).map(Duration::from_millis)
 }
 
+/// Gives a type that is serialized as another one the JSON schema of that one, which the command line
+/// prints.
+macro_rules! schema_of {
+    ($type:ty, $fields:ty) => {
+        #[cfg(feature = "cli")]
+        impl schemars::JsonSchema for $type {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($type).into()
+            }
+
+            fn schema_id() -> std::borrow::Cow<'static, str> {
+                concat!(module_path!(), "::", stringify!($type)).into()
+            }
+
+            fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                <$fields>::json_schema(generator)
+            }
+        }
+    };
+}
+
+pub(crate) use schema_of;
+
 #[cfg(test)]
 mod tests {
     use super::*;

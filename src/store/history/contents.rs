@@ -14,6 +14,7 @@ use crate::store::substores::kernel_keys::{BUNDLE_PREFIX, NAMED_BUNDLE_PREFIX};
 
 /// A heap snapshot.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct SnapshotSummary {
     /// The vat.
@@ -62,6 +63,7 @@ impl SnapshotSummary {
 
 /// Where the contents of a bundle are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum BundlePlace {
     /// In the bundle store.
@@ -72,6 +74,7 @@ pub enum BundlePlace {
 
 /// A bundle.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct BundleInfo {
     /// Its ID.

@@ -24,8 +24,12 @@ const MAX_DEPTH: usize = 100;
 
 /// A JSON value from the store, unchanged.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(transparent)]
-pub struct JsonText(Box<RawValue>);
+#[cfg_attr(feature = "cli", schemars(inline))]
+pub struct JsonText(
+    #[cfg_attr(feature = "cli", schemars(with = "serde_json::Value"))] Box<RawValue>,
+);
 
 impl JsonText {
     /// `None` if the value is nested deeper than anything that a kernel writes.
@@ -45,6 +49,7 @@ impl JsonText {
 
 /// The meaning of an item.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Entry {
     /// A worker was started from bundles.
@@ -174,6 +179,7 @@ impl Entry {
 
 /// A first or last entry of a span.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct PseudoDelivery {
     /// The position in the vat's transcript.

@@ -10,6 +10,7 @@ use crate::store::tasks::monitor::Monitor;
 
 /// An incarnation of a vat.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Incarnation {
     /// Its number; the first incarnation of a vat is 0.

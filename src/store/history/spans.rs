@@ -13,6 +13,7 @@ use crate::store::tasks::monitor::{Monitor, Stage};
 
 /// Whether contents are present.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Populated {
     /// All contents are present. An empty span counts as complete.
@@ -36,6 +37,7 @@ impl Populated {
 
 /// A span.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct SpanInfo {
     /// The vat.

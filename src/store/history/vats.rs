@@ -16,6 +16,7 @@ use crate::store::tasks::monitor::Monitor;
 
 /// Whether a vat is live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum VatState {
     /// It has a current span.
@@ -39,6 +40,7 @@ impl VatState {
 
 /// How a vat was created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum VatKind {
     /// With the kernel, under a name.
@@ -49,6 +51,7 @@ pub enum VatKind {
 
 /// What the store knows about a vat.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct VatInfo {
     /// Its ID.

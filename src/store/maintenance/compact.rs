@@ -57,6 +57,7 @@ pub struct CompactOptions {
 
 /// What was compacted or expanded or, with `dry_run`, would be.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Compacted {
     /// Spans that are finished.
@@ -74,6 +75,7 @@ pub struct Compacted {
     pub damaged_count: u64,
     /// The artifact names of the first thousand of these spans.
     #[serde(serialize_with = "fields::texts")]
+    #[cfg_attr(feature = "cli", schemars(with = "Vec<String>"))]
     pub damaged: Vec<Vec<u8>>,
     /// Whether nothing is left to do, except for incomplete and damaged spans.
     pub done: bool,

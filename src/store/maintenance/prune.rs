@@ -62,6 +62,7 @@ fn default_budget() -> u64 {
 
 /// What was deleted or, with `dry_run`, would be deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Pruned {
     /// Spans that have no items left.

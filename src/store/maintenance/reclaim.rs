@@ -32,6 +32,7 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// How to shrink the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Method {
     /// Rewrite the file. No other process may have the store open.
@@ -43,6 +44,7 @@ pub enum Method {
 
 /// The size of the file before and after.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub struct Reclaimed {
     /// The size before.
     pub before: Space,

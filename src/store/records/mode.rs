@@ -6,6 +6,7 @@ use crate::store::error::{Error, Result};
 
 /// How much history an export contains. Each mode includes the previous one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ArtifactMode {
     /// Everything needed to run: current spans and snapshots, and bundles.

@@ -3,6 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use crate::store::encoding::fields;
+use crate::store::encoding::fields::schema_of;
 use crate::store::error::show;
 
 /// The severity of a finding.
@@ -37,6 +38,12 @@ macro_rules! kinds {
         impl FindingKind {
             /// All kinds.
             pub const ALL: &'static [FindingKind] = &[$(FindingKind::$kind,)*];
+
+            /// The names of all kinds.
+            #[cfg(feature = "cli")]
+            fn names() -> Vec<&'static str> {
+                FindingKind::ALL.iter().map(|kind| kind.name()).collect()
+            }
 
             /// The name, as reports contain it.
             pub fn name(self) -> &'static str {
@@ -316,30 +323,43 @@ pub struct Finding {
     pub message: String,
 }
 
+/// A [`Finding`] in JSON: `VerificationFinding` in `index.d.ts`.
+#[derive(Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+struct FindingFields<'a> {
+    /// The kind of problem.
+    #[cfg_attr(feature = "cli", schemars(extend("enum" = FindingKind::names())))]
+    kind: &'static str,
+    /// Whether something needed is damaged or missing.
+    #[cfg_attr(feature = "cli", schemars(extend("enum" = ["error", "warning"])))]
+    severity: &'static str,
+    /// The table with the problem, if it is in one table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    table: Option<&'static str>,
+    /// The row's key, vat ID or bundle ID, truncated if it is very long.
+    #[serde(
+        serialize_with = "fields::optional_text",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<String>"))]
+    id: Option<&'a [u8]>,
+    /// The position of the span, item or snapshot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<i64>,
+    /// The name of the affected artifact, if any.
+    #[serde(
+        serialize_with = "fields::optional_text",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<String>"))]
+    artifact: Option<&'a [u8]>,
+    /// What was found, what was expected, and what to do.
+    message: &'a str,
+}
+
 impl Serialize for Finding {
-    /// The fields of `VerificationFinding` in `index.d.ts`.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Fields<'a> {
-            kind: &'static str,
-            severity: &'static str,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            table: Option<&'static str>,
-            #[serde(
-                serialize_with = "fields::optional_text",
-                skip_serializing_if = "Option::is_none"
-            )]
-            id: Option<&'a [u8]>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            position: Option<i64>,
-            #[serde(
-                serialize_with = "fields::optional_text",
-                skip_serializing_if = "Option::is_none"
-            )]
-            artifact: Option<&'a [u8]>,
-            message: &'a str,
-        }
-        Fields {
+        FindingFields {
             kind: self.kind.name(),
             severity: self.severity().name(),
             table: self.table.name(),
@@ -351,6 +371,8 @@ impl Serialize for Finding {
         .serialize(serializer)
     }
 }
+
+schema_of!(Finding, FindingFields<'_>);
 
 impl Finding {
     /// The severity, which depends on the kind.

@@ -4,10 +4,12 @@ use serde::{Serialize, Serializer};
 
 use super::finding::{Finding, FindingKind};
 use crate::store::encoding::fields;
+use crate::store::encoding::fields::schema_of;
 use crate::store::records::mode::ArtifactMode;
 
 /// Counts of one kind of record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub struct Tally {
     /// The number of records.
     pub total: u64,
@@ -21,6 +23,7 @@ pub struct Tally {
 
 /// Counts of everything in a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Totals {
     /// Transcript spans.
@@ -52,25 +55,37 @@ pub struct Report {
     pub totals: Totals,
 }
 
+/// A [`Report`] in JSON: `VerificationReport` in `index.d.ts`.
+#[derive(Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+struct ReportFields<'a> {
+    /// Whether there are no findings.
+    ok: bool,
+    /// The mode whose completeness was checked.
+    artifact_mode: ArtifactMode,
+    /// The block height that the host recorded, if any.
+    #[serde(
+        serialize_with = "fields::optional_number",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<f64>"))]
+    block_height: Option<f64>,
+    /// The problems, in the order of tables, IDs and positions.
+    findings: &'a [Finding],
+    /// For each kind with more findings than the limit, the number of findings not listed.
+    #[cfg_attr(
+        feature = "cli",
+        schemars(with = "std::collections::BTreeMap<String, u64>")
+    )]
+    left_out: LeftOut<'a>,
+    #[serde(flatten)]
+    totals: Totals,
+}
+
 impl Serialize for Report {
-    /// The fields of `VerificationReport` in `index.d.ts`.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Fields<'a> {
-            ok: bool,
-            artifact_mode: ArtifactMode,
-            #[serde(
-                serialize_with = "fields::optional_number",
-                skip_serializing_if = "Option::is_none"
-            )]
-            block_height: Option<f64>,
-            findings: &'a [Finding],
-            left_out: LeftOut<'a>,
-            #[serde(flatten)]
-            totals: Totals,
-        }
-        Fields {
+        ReportFields {
             ok: self.is_sound(),
             artifact_mode: self.mode,
             block_height: self.block_height,
@@ -81,6 +96,8 @@ impl Serialize for Report {
         .serialize(serializer)
     }
 }
+
+schema_of!(Report, ReportFields<'_>);
 
 /// [`Report::left_out`] as an object.
 struct LeftOut<'a>(&'a [(FindingKind, u64)]);

@@ -1,18 +1,33 @@
 //! `inspect` without a vat: all vats, and the bundles.
 
-use crate::store::encoding::plural::{grouped, plural};
-use crate::store::encoding::printable::printable;
 use std::io::{self, Write};
 use std::path::Path;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::cli::terminal::document::{Document, StoreArguments};
 use crate::cli::terminal::table::{Field, Table, human_bytes, short};
+use crate::store::encoding::fields;
+use crate::store::encoding::plural::{grouped, plural};
+use crate::store::encoding::printable::printable;
 use crate::store::history::{BundleInfo, BundlePlace, History, VatInfo};
 use crate::store::tasks::monitor::Monitor;
 
+/// The document of a store.
+pub(crate) type Output<'a> = Document<StoreArguments, &'a All>;
+
 /// A store.
-pub(super) struct All {
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct All {
+    /// The block height in `host.height`; 0 if there is none.
+    #[serde(serialize_with = "fields::number")]
+    #[schemars(with = "f64")]
     pub(super) block_height: f64,
+    /// The vats.
     pub(super) vats: Vec<VatInfo>,
+    /// The bundles.
     pub(super) bundles: Vec<BundleInfo>,
 }
 

@@ -3,13 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::cli::arguments::artifact_mode::Needed;
+use crate::cli::terminal::document::{Document, StoreArguments, Timed, text};
 use crate::cli::terminal::exit::{Failure, Outcome, Result};
 use crate::cli::terminal::session::Session;
-use crate::cli::terminal::{document, table};
+use crate::cli::terminal::table;
 use crate::report::{ListedFindings, MOST_OF_A_KIND, StoreContents, page};
+use crate::store::encoding::fields;
 use crate::store::encoding::plural::plural;
 use crate::store::error::Error;
 use crate::store::fs::atomic_file::AtomicFile;
@@ -49,6 +52,25 @@ impl HtmlArgs {
         self.html.as_deref()
     }
 }
+
+/// What was written.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Written {
+    /// The file.
+    html: String,
+    /// Its size in bytes.
+    bytes: usize,
+    /// The block height in `host.height`; 0 if there is none.
+    #[serde(serialize_with = "fields::number")]
+    #[schemars(with = "f64")]
+    block_height: f64,
+    /// The number of findings; `null` without a verification.
+    findings: Option<u64>,
+}
+
+/// The document.
+pub(crate) type Output = Document<StoreArguments, Timed<Written>>;
 
 /// Writes the report of a store, or of one vat.
 ///
@@ -101,15 +123,18 @@ pub(crate) fn run(
         )
     })?;
     new_file.publish(page.as_bytes()).map_err(explained)?;
-    let document = json!({
-        "command": "inspect",
-        "stateDir": store.to_string_lossy(),
-        "html": file.to_string_lossy(),
-        "bytes": page.len(),
-        "blockHeight": document::number(contents.block_height),
-        "findings": findings,
-        "seconds": begin.elapsed().as_secs_f64(),
-    });
+    let written = Written {
+        html: text(file),
+        bytes: page.len(),
+        block_height: contents.block_height,
+        findings,
+    };
+    let seconds = begin.elapsed().as_secs_f64();
+    let document = Output::new(
+        "inspect",
+        StoreArguments::new(store),
+        Timed::new(written, seconds),
+    );
     session.answer(&document, |out| {
         let found = match findings {
             None => "not verified".into(),

@@ -1,14 +1,12 @@
 //! `inspect`: shows the content of a store.
 
-mod all;
+pub(crate) mod all;
 #[cfg(feature = "report")]
-mod html;
-mod one;
-
-use serde_json::json;
+pub(crate) mod html;
+pub(crate) mod one;
 
 use crate::cli::arguments::state_dir::StateDirArgs;
-use crate::cli::terminal::document::{document, number};
+use crate::cli::terminal::document::{Document, StoreArguments};
 use crate::cli::terminal::exit::{Outcome, Result};
 use crate::cli::terminal::session::Session;
 use crate::store::history::History;
@@ -66,29 +64,15 @@ pub fn run(args: InspectArgs, session: &Session) -> Result<Outcome> {
             let all = session.watch("Looking", &monitor, || {
                 All::find(&store, args.sizes, &monitor)
             })?;
-            let answer = json!({
-                "command": "inspect",
-                "stateDir": store.to_string_lossy(),
-                "blockHeight": number(all.block_height),
-                "vats": document(&all.vats)?,
-                "bundles": document(&all.bundles)?,
-            });
-            session.answer(&answer, |out| all.print(&store, out))?;
+            let document = Document::new("inspect", StoreArguments::new(&store), &all);
+            session.answer(&document, |out| all.print(&store, out))?;
         }
         Some(vat_id) => {
             let one = session.watch("Looking", &monitor, || {
                 One::find(&store, vat_id, args.sizes, &monitor)
             })?;
-            let answer = json!({
-                "command": "inspect",
-                "stateDir": store.to_string_lossy(),
-                "vat": document(&one.vat)?,
-                "incarnations": document(&one.incarnations)?,
-                "spans": document(&one.spans)?,
-                "snapshots": document(&one.snapshots)?,
-                "pseudoDeliveries": document(&one.entries)?,
-            });
-            session.answer(&answer, |out| one.print(out))?;
+            let document = Document::new("inspect", StoreArguments::new(&store), &one);
+            session.answer(&document, |out| one.print(out))?;
         }
     }
     Ok(Outcome::Success)

@@ -1,22 +1,36 @@
 //! `inspect` with a vat: its incarnations, spans and snapshots.
 
-use crate::store::encoding::plural::{grouped, plural};
-use crate::store::encoding::printable::printable;
 use std::io::{self, Write};
 use std::path::Path;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::cli::terminal::document::{Document, StoreArguments};
 use crate::cli::terminal::table::{Field, Table, short};
+use crate::store::encoding::plural::{grouped, plural};
+use crate::store::encoding::printable::printable;
 use crate::store::history::{
     Entry, History, Incarnation, Populated, PseudoDelivery, SnapshotSummary, SpanInfo, VatInfo,
 };
 use crate::store::tasks::monitor::Monitor;
 
+/// The document of a vat.
+pub(crate) type Output<'a> = Document<StoreArguments, &'a One>;
+
 /// A vat.
-pub(super) struct One {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct One {
+    /// The vat.
     pub(super) vat: VatInfo,
+    /// Its incarnations, oldest first.
     pub(super) incarnations: Vec<Incarnation>,
+    /// Its spans, oldest first.
     pub(super) spans: Vec<SpanInfo>,
+    /// Its snapshots, oldest first.
     pub(super) snapshots: Vec<SnapshotSummary>,
+    /// Its pseudo-deliveries, oldest first.
+    #[serde(rename = "pseudoDeliveries")]
     pub(super) entries: Vec<PseudoDelivery>,
 }
 

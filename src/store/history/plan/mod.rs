@@ -20,6 +20,7 @@ pub use start::{LearnedFrom, ReplayStart};
 
 /// Where a replay starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ReplayFrom {
     /// At the start of the incarnation, from bundles.
@@ -31,6 +32,7 @@ pub enum ReplayFrom {
 
 /// A position at which the replay can be compared with the original.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Checkpoint {
     /// The position of the `save-snapshot`.
@@ -42,6 +44,7 @@ pub struct Checkpoint {
 
 /// The plan of a replay.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ReplayPlan {
     /// The vat.

@@ -15,12 +15,14 @@ use crate::store::records::names;
 
 /// A bundle that a replay needs.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct PlanBundle {
     /// Its ID.
     #[serde(rename = "bundleID")]
     pub bundle_id: String,
     /// Its use: `vat` for the vat's code, `worker` for code that the worker loads before it.
+    #[cfg_attr(feature = "cli", schemars(extend("enum" = ["vat", "worker"])))]
     pub role: &'static str,
     /// Where its contents are stored; `None` if they are missing.
     pub stored_in: Option<BundlePlace>,
@@ -30,8 +32,10 @@ pub struct PlanBundle {
 
 /// Contents that a replay needs and the store lacks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub struct MissingPart {
     /// `transcript`, `snapshot` or `bundle`.
+    #[cfg_attr(feature = "cli", schemars(extend("enum" = ["transcript", "snapshot", "bundle"])))]
     pub kind: &'static str,
     /// The artifact that contains it.
     pub artifact: String,

@@ -10,6 +10,7 @@ use crate::store::history::spans::SpanInfo;
 
 /// The source of the information about a worker's start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum LearnedFrom {
     /// The first item of the transcript.
@@ -23,6 +24,7 @@ pub enum LearnedFrom {
 
 /// What a worker starts from.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum ReplayStart {
     /// Bundles.

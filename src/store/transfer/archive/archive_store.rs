@@ -55,6 +55,7 @@ impl Default for ArchiveOptions {
 
 /// The result of [`archive_store`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub struct Archived {
     /// The number of files written.
     pub written: u64,

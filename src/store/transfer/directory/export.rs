@@ -27,10 +27,12 @@ use crate::store::transfer::exporter::Exporter;
 
 /// The result of [`export_to_directory`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Exported {
     /// The block height in `host.height`; 0 if there is none.
     #[serde(serialize_with = "fields::number")]
+    #[cfg_attr(feature = "cli", schemars(with = "f64"))]
     pub block_height: f64,
     /// The number of artifacts.
     pub artifacts: usize,

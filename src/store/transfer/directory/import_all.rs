@@ -22,10 +22,12 @@ use crate::store::tasks::monitor::{Monitor, Stage};
 
 /// The result of [`import_from_directory`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Imported {
     /// The block height, which is now in the store, too.
     #[serde(serialize_with = "fields::number")]
+    #[cfg_attr(feature = "cli", schemars(with = "f64"))]
     pub block_height: f64,
     /// The mode of the import.
     #[serde(rename = "artifactMode")]
@@ -41,6 +43,7 @@ pub struct Imported {
 
 /// A store that an import replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Replaced {
     /// Its block height; `None` if it was not recorded or could not be read.
@@ -48,6 +51,7 @@ pub struct Replaced {
         serialize_with = "fields::optional_number",
         skip_serializing_if = "Option::is_none"
     )]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<f64>"))]
     pub block_height: Option<f64>,
     /// The size of its file, in bytes.
     pub file_bytes: u64,

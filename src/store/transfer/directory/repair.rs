@@ -35,10 +35,12 @@ pub struct RepairOptions {
 
 /// The result of [`repair_metadata`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Repaired {
     /// The height of the block.
     #[serde(serialize_with = "fields::number")]
+    #[cfg_attr(feature = "cli", schemars(with = "f64"))]
     pub block_height: f64,
     /// The number of records of spans, snapshots and bundles in the export.
     pub records: u64,

@@ -38,6 +38,7 @@ const MIN_GZIP_BYTES: u64 = 18;
 
 /// What an export reused of a previous one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub struct Reused {
     /// The number of artifacts whose files were reused.
     pub artifacts: u64,
