@@ -237,6 +237,28 @@ test('artifacts are read one after the other, and the exporter is closed at the 
   await some.hostStorage.close();
 });
 
+test('an artifact that an export has twice is refused', async t => {
+  const at = temporaryPaths(t, 'transfer');
+  await makeStore(at('store'));
+  const { records, artifacts } = await readExport(at('store'), 'archival');
+  for (const historicalSpans of ['rows', 'compressed']) {
+    for (const [twice] of artifacts.filter(([name]) => name.startsWith('transcript'))) {
+      const log = [];
+      const exporter = {
+        ...exporterOf({ records, artifacts }, log),
+        getArtifactNames: async function* names() {
+          for (const [name] of artifacts) yield* name === twice ? [name, name] : [name];
+        },
+      };
+      await t.throwsAsync(
+        api.importSwingStore(exporter, at('into'), { artifactMode: 'archival', historicalSpans }),
+        { code: 'SQLITE_CONSTRAINT_PRIMARYKEY' },
+        `${twice} ${historicalSpans}`,
+      );
+    }
+  }
+});
+
 test('faulty exports', async t => {
   const at = temporaryPaths(t, 'transfer');
   await makeStore(at('store'));

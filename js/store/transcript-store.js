@@ -74,10 +74,10 @@ const transcriptStoreOver = ({ fns, writes, ensureTxn, cacheSignal }, { archiveT
     getArtifactNames,
 
     importTranscriptSpanRecord: writes(fns.importSpanRecord),
-    async populateTranscriptSpan(name, makeChunkIterator, { artifactMode = 'archival' }) {
+    async populateTranscriptSpan(name, makeChunkIterator, { artifactMode = 'archival', whenRead, turn }) {
       ensureTxn();
       const sink = fns.importSpan(name, ...modeArguments(artifactMode));
-      if (sink) await drain(await makeChunkIterator(), sink);
+      if (sink) await drain(await makeChunkIterator(), sink, whenRead, turn);
     },
     assertComplete: checkMode => fns.checkTranscripts(...modeArguments(checkMode)),
     repairTranscriptSpanRecord: writes(fns.repairSpanRecord),
