@@ -4,6 +4,7 @@ import { createReadStream } from 'node:fs';
 import { open, readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { gunzipSync } from 'node:zlib';
 
 const dataName = 'export-data.jsonl';
 const manifestName = 'export-manifest.json';
@@ -66,12 +67,14 @@ export const directoryExporter = async dir => {
  *
  * @param {string} dir
  * @param {[name: string, file: string][]} files the name to hash, and the file's name
+ * @param {{ decompress?: boolean }} [options] whether to hash the contents of gzip files
  */
-export const hashFiles = async (dir, files) => {
+export const hashFiles = async (dir, files, { decompress = false } = {}) => {
   const hash = createHash('sha256');
   let bytes = 0;
   for (const [name, file] of files) {
-    const content = await readFile(path.join(dir, file));
+    const raw = await readFile(path.join(dir, file));
+    const content = decompress && file.endsWith('.gz') ? gunzipSync(raw) : raw;
     hash.update(`${name} ${content.length}\n`).update(content);
     bytes += content.length;
   }
@@ -85,11 +88,11 @@ export const sizeOfFiles = async dir => {
 };
 
 /** A digest of an export directory, independent of its file names. */
-export const hashExport = async dir => {
+export const hashExport = async (dir, options) => {
   const manifest = JSON.parse(await readFile(path.join(dir, manifestName), 'utf8'));
   const artifacts = [...manifest.artifacts].sort(([a], [b]) => (a < b ? -1 : 1));
   const data = await hashFiles(dir, [['data', manifest.data]]);
-  const { hash } = await hashFiles(dir, artifacts);
+  const { hash } = await hashFiles(dir, artifacts, options);
   const counts = { artifacts: artifacts.length, bytes: await sizeOfFiles(dir) };
   const { blockHeight: height, artifactMode } = manifest;
   return { height, artifactMode, data: data.hash, hash, ...counts };

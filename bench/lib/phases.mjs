@@ -15,11 +15,17 @@ export const phaseNames = [
   'import',
   'export-native',
   'import-native',
+  'export-compressed',
+  'import-compressed',
   'budgeted-deletion',
   'completeness',
+  'open',
+  'names',
+  'inspect',
   'verify',
   'compact',
   'prune',
+  'repopulate',
 ];
 
 /**

@@ -1,8 +1,9 @@
 /** Inputs of phases from an existing store, for `--real`. */
-import { copyFile, mkdir, readdir } from 'node:fs/promises';
+import { copyFile, cp, mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
+import { load, ours } from './implementations.mjs';
 import { exportWhole, writeImages } from './inputs.mjs';
-import { storeIn } from './paths.mjs';
+import { compactedIn, storeIn } from './paths.mjs';
 
 /** The files of a store: the database, and its log if the store was not closed. */
 const storeFile = /^swingstore\.sqlite(-wal)?$/;
@@ -17,6 +18,24 @@ const copyStore = async (input, real) => {
 const copyAndExport = async ({ api, input }, real) => {
   await copyStore(input, real);
   await exportWhole(api, input);
+};
+
+/** Also makes a copy of the store with compressed history, with this package. */
+const copyAndCompact = async (context, real) => {
+  await copyAndExport(context, real);
+  const compacted = compactedIn(context.input);
+  await cp(storeIn(context.input), compacted, { recursive: true });
+  const api = await load(ours);
+  await api.compactSwingStore(compacted);
+  await api.reclaimSwingStoreSpace(compacted, { method: 'rewrite' });
+};
+
+/** Also exports the store to compressed files, with this package. */
+const copyAndExportCompressed = async (context, real) => {
+  await copyAndExport(context, real);
+  const api = await load(ours);
+  const options = { artifactMode: 'archival', exportDataMode: 'all', compress: true };
+  await api.exportSwingStoreToDirectory(storeIn(context.input), path.join(context.input, 'compressed'), options);
 };
 
 /** Writes the images of the current snapshots to files. */
@@ -43,10 +62,16 @@ export const realInputs = {
   import: copyAndExport,
   'export-native': copyAndExport,
   'import-native': copyAndExport,
+  'export-compressed': copyAndCompact,
+  'import-compressed': copyAndExportCompressed,
   'snapshot-save': extractImages,
   'snapshot-load': justCopy,
   'export-data': justCopy,
+  open: justCopy,
+  names: justCopy,
+  inspect: justCopy,
   verify: justCopy,
   compact: justCopy,
   prune: justCopy,
+  repopulate: copyAndExport,
 };
