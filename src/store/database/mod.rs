@@ -40,6 +40,7 @@ pub(crate) mod open_readers;
 pub(crate) mod pinned_read;
 pub(crate) mod read_view;
 pub(crate) mod reader_state;
+pub(crate) mod row_order;
 pub(crate) mod saved_items;
 pub(crate) mod schema;
 pub(crate) mod schema_check;

@@ -107,17 +107,32 @@ impl ReadView {
     /// # Errors
     /// Those of [`ReadView::open`]; [`Error::NoStore`] also for a database that is not a store.
     pub(crate) fn open_one(directory: &Path, monitor: &Monitor) -> Result<Database> {
-        let mut connections = ReadView::open(directory, 1, monitor, &Arc::default())?.connections;
-        let db = connections
+        let mut connections = ReadView::open_stores(directory, 1, monitor)?;
+        connections
             .pop()
-            .ok_or_else(|| Error::Internal("no connection".into()))?;
-        db.check_is_store(directory).with_store(directory)?;
-        db.check_tables().with_store(directory)?;
-        db.check_columns_of(directory, &Part::STORED)
-            .with_store(directory)?;
-        db.make_missing_tables().with_store(directory)?;
-        db.pin_read();
-        Ok(db)
+            .ok_or_else(|| Error::Internal("no connection".into()))
+    }
+
+    /// Like [`ReadView::open_one`], on `wanted` connections, or on fewer if others commit
+    /// continually.
+    ///
+    /// # Errors
+    /// Those of [`ReadView::open_one`].
+    pub(crate) fn open_stores(
+        directory: &Path,
+        wanted: usize,
+        monitor: &Monitor,
+    ) -> Result<Vec<Database>> {
+        let view = ReadView::open(directory, wanted, monitor, &Arc::default())?;
+        for db in &view.connections {
+            db.check_is_store(directory).with_store(directory)?;
+            db.check_tables().with_store(directory)?;
+            db.check_columns_of(directory, &Part::STORED)
+                .with_store(directory)?;
+            db.make_missing_tables().with_store(directory)?;
+            db.pin_read();
+        }
+        Ok(view.connections)
     }
 
     /// The connections, at least one.

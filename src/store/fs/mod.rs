@@ -6,6 +6,7 @@ pub(crate) mod flush;
 pub(crate) mod open;
 pub(crate) mod open_files;
 pub(crate) mod ownership;
+pub(crate) mod read_ahead;
 pub(crate) mod rename;
 pub(crate) mod scratch;
 pub(crate) mod share;

@@ -10,6 +10,8 @@
 //! A file that will be replaced must not be open at all: its user would continue with a file that
 //! has no name any more.
 
+#[cfg(target_os = "linux")]
+pub(crate) use posix::keep_open;
 #[cfg(unix)]
 pub(crate) use posix::{adopt, check_unused, claim, forget, open};
 
@@ -32,7 +34,7 @@ mod posix {
     use std::fs::{self, File};
     use std::os::unix::fs::MetadataExt;
     use std::path::{Path, PathBuf};
-    use std::sync::{Mutex, MutexGuard};
+    use std::sync::{Arc, Mutex, MutexGuard};
 
     use rustix::fs::{AtFlags, FlockOperation, fcntl_lock, statat};
     use rustix::io::Errno;
@@ -150,9 +152,42 @@ mod posix {
         }
     }
 
+    /// Descriptors of [`keep_open`]. Locked after [`OWN`].
+    static KEPT: Mutex<BTreeMap<Id, Arc<File>>> = Mutex::new(BTreeMap::new());
+
+    /// Opens a database file that this library has open, for reading past SQLite. Closing it would
+    /// release SQLite's locks, so it stays open until SQLite has closed the file and the caller has
+    /// dropped this and called [`forget`]. `None` if the file is not open, or cannot be opened again.
+    #[cfg(target_os = "linux")]
+    pub fn keep_open(file: &Path) -> Option<Arc<File>> {
+        use std::os::fd::AsRawFd;
+        let mut own = own();
+        prune(&mut own);
+        let mut kept = lock::lock(&KEPT);
+        let id = id_of(file).filter(|id| own.contains_key(id))?;
+        if let Some(file) = kept.get(&id) {
+            return Some(file.clone());
+        }
+        let file = Arc::new(open::open(file).ok()?);
+        let found = file.metadata().ok()?;
+        // The path may lead to another database by now.
+        let id = (found.dev(), found.ino());
+        let number = u32::try_from(file.as_raw_fd()).ok()?;
+        own.entry(id).or_default().insert(number);
+        kept.insert(id, file.clone());
+        Some(file)
+    }
+
     /// Records that a connection was closed.
     pub fn forget() {
-        prune(&mut own());
+        let mut own = own();
+        prune(&mut own);
+        let mut kept = lock::lock(&KEPT);
+        // The kept descriptor is one of ours.
+        kept.retain(|id, file| {
+            own.get(id).is_some_and(|numbers| numbers.len() > 1) || Arc::strong_count(file) > 1
+        });
+        prune(&mut own);
     }
 
     /// Fails if another SQLite library of this process has the file open. A read-only descriptor
@@ -259,6 +294,37 @@ mod posix {
     #[cfg(test)]
     mod tests {
         use super::*;
+
+        #[test]
+        #[cfg(target_os = "linux")]
+        fn a_kept_descriptor_is_closed_after_all_others() {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("file");
+            let make = || File::create(&path).unwrap();
+            drop(make());
+            assert!(keep_open(&path).is_none(), "no database is open");
+            let database = open(&path, || Ok(make())).unwrap();
+            let kept = keep_open(&path).unwrap();
+            let count = || descriptors(&[id_of(&path).unwrap()]).len();
+            let another = keep_open(&path).unwrap();
+            assert_eq!(count(), 2, "all users share one descriptor");
+            drop((kept, another));
+            forget();
+            assert_eq!(count(), 2, "closing it would release SQLite's locks");
+            // It is one of ours, so the file can be opened again.
+            let second = open(&path, || Ok(make())).unwrap();
+            drop(database);
+            forget();
+            assert_eq!(count(), 2);
+            let kept = keep_open(&path).unwrap();
+            drop(second);
+            forget();
+            assert_eq!(count(), 1, "it is still in use");
+            drop(kept);
+            forget();
+            assert_eq!(count(), 0);
+            check_unused(&path, Unused::Entirely).unwrap();
+        }
 
         #[test]
         fn foreign_descriptors_are_distinguished_from_ours() {

@@ -18,6 +18,7 @@ use crate::store::database::sql_text::SqlText;
 use crate::store::database::{Database, Location, OpenOptions, SharedDatabase, schema_check};
 use crate::store::encoding::wtf8;
 use crate::store::error::{Error, Result};
+use crate::store::fs::read_ahead::ReadAhead;
 use crate::store::gzip::Decompressor;
 use crate::store::records::mode::ArtifactMode;
 use crate::store::records::names;
@@ -41,7 +42,14 @@ pub struct Exporter {
     db: SharedDatabase,
     mode: ArtifactMode,
     cache_kib: AtomicU32,
+    /// The number of spans that were requested.
+    spans: AtomicU32,
+    read_ahead: Mutex<Option<ReadAhead>>,
 }
+
+/// How many spans are requested before the file is read ahead: a caller that wants a few should not
+/// cause more.
+const SPANS_BEFORE_READ_AHEAD: u32 = 8;
 
 /// The contents of an artifact.
 pub enum Artifact {
@@ -98,12 +106,30 @@ impl Exporter {
         Ok(Exporter::over(SharedDatabase::new(db), mode))
     }
 
+    /// Like [`Exporter::open_to_read`], with `wanted` exporters of the same commit, or fewer if others
+    /// commit continually.
+    ///
+    /// # Errors
+    /// Those of [`Exporter::open_to_read`].
+    pub(crate) fn open_several_to_read(
+        directory: &Path,
+        mode: ArtifactMode,
+        wanted: usize,
+        monitor: &Monitor,
+    ) -> Result<Vec<Exporter>> {
+        let connections = ReadView::open_stores(directory, wanted, monitor)?;
+        let over = |db| Exporter::over(SharedDatabase::new(db), mode);
+        Ok(connections.into_iter().map(over).collect())
+    }
+
     /// Creates an exporter over a database in a read transaction.
     pub(crate) fn over(db: SharedDatabase, mode: ArtifactMode) -> Exporter {
         let exporter = Exporter {
             db,
             mode,
             cache_kib: AtomicU32::new(0),
+            spans: AtomicU32::new(0),
+            read_ahead: Mutex::default(),
         };
         exporter.set_cache(page_cache_kib::EXPORTER);
         exporter.db.lock().pin_read();
@@ -215,6 +241,14 @@ impl Exporter {
         Ok(names)
     }
 
+    /// The spans of an export in this mode.
+    ///
+    /// # Errors
+    /// [`Error::DatabaseClosed`].
+    pub(crate) fn spans(&self) -> Result<Vec<SpanRecord>> {
+        self.db.lock().spans_of_mode(self.mode)
+    }
+
     /// The artifact names of the current spans.
     ///
     /// # Errors
@@ -254,9 +288,25 @@ impl Exporter {
             b"snapshot" => Ok(Artifact::Snapshot(Box::new(
                 self.db.lock().export_snapshot(name)?,
             ))),
-            b"transcript" => Ok(Artifact::Span(export_span(&self.db, name)?)),
+            b"transcript" => {
+                if self.spans.fetch_add(1, Ordering::Relaxed) == SPANS_BEFORE_READ_AHEAD {
+                    self.read_ahead();
+                }
+                Ok(Artifact::Span(export_span(&self.db, name)?))
+            }
             b"bundle" => Ok(Artifact::Bundle(export_bundle(&self.db, name)?)),
             _ => Err(Error::InvalidArtifactType(name.to_vec())),
+        }
+    }
+
+    /// Starts to read the file into the system's page cache, unless the mode needs only a small part
+    /// of it, or it was started already.
+    pub(crate) fn read_ahead(&self) {
+        let db = self.db.lock();
+        if self.mode != ArtifactMode::Operational
+            && let Some(file) = db.file()
+        {
+            lock::lock(&self.read_ahead).get_or_insert_with(|| ReadAhead::start(file));
         }
     }
 
@@ -266,6 +316,8 @@ impl Exporter {
     /// # Errors
     /// [`Error::DatabaseClosed`] if the exporter is closed.
     pub fn close(&self) -> Result<()> {
+        // Its descriptor is closed after SQLite's.
+        drop(lock::lock(&self.read_ahead).take());
         let mut db = self.db.lock();
         let ended = db.unpin_read();
         if matches!(ended, Err(Error::DatabaseClosed)) {

@@ -45,6 +45,7 @@ use crate::store::database::hints::WithFile;
 use crate::store::database::read_view::ReadView;
 use crate::store::encoding::fields;
 use crate::store::error::{Error, Result};
+use crate::store::fs::read_ahead::ReadAhead;
 use crate::store::records::mode::ArtifactMode;
 use crate::store::tasks::monitor::{Monitor, Stage};
 use crate::store::tasks::{lock, parallel};
@@ -119,6 +120,9 @@ fn verify(
     let first = connections
         .first()
         .ok_or_else(|| Error::Internal("no connection".into()))?;
+    // The checks read all pages, those of items in the order of the spans. With a tenth of mainnet's
+    // history in the order of time and nothing in the page cache, this saved a sixth of the time.
+    let _read_ahead = first.file().map(ReadAhead::start);
     let schema = schema::check_schema(&check, first)?;
     check.tables = schema.tables;
     let block_height = if check.has(StoreTable::Kv) {

@@ -1,5 +1,6 @@
 //! Exports a store to a directory.
 
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
@@ -7,10 +8,12 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::export_options::ExportOptions;
+use super::exporters::Exporters;
 use super::layout::{DATA_NAME, GZIP, HEIGHT_KEY, MANIFEST_NAME, height_or_zero};
 use super::manifest::Manifest;
 use super::paths::FileNames;
 use super::reuse::{Previous, Reuse, Reused};
+use super::row_order::{Output, RowOrder};
 use super::unfinished::{PREFIX, PublishedFile, publish_file, publish_manifest, remove_unfinished};
 use super::{artifacts, data};
 use crate::store::database::hints::WithFile;
@@ -87,7 +90,7 @@ fn export(
     monitor.tell(|| format!("exporting block {}", plan.block_height));
     let created = !directory.exists();
     let written = plan.write(directory, monitor);
-    let closed = plan.exporter.close();
+    let closed = plan.exporters.close();
     if written.is_err() && created {
         // Fails, as it should, if the directory is not empty.
         drop(fs::remove_dir(directory));
@@ -127,7 +130,7 @@ fn check_options(options: &ExportOptions) -> Result<()> {
 
 /// The contents of the export.
 struct Plan {
-    exporter: Exporter,
+    exporters: Exporters,
     block_height: f64,
     /// The names and file names of the artifacts.
     artifacts: Vec<(Vec<u8>, String)>,
@@ -150,7 +153,8 @@ impl Plan {
         }
         let previous = options.reuse.as_deref().map(Previous::open).transpose()?;
         let mode = options.mode.unwrap_or(ArtifactMode::Operational);
-        let exporter = Exporter::open_to_read(store, mode, monitor)?;
+        let exporters = Exporters::open(store, mode, monitor)?;
+        let exporter = exporters.first();
         let block_height = height_or_zero(exporter.get_host_kv(HEIGHT_KEY)?.as_deref());
         if let Some(expected) = options.block_height
             && expected != block_height
@@ -174,7 +178,7 @@ impl Plan {
             })
             .collect();
         let plan = Plan {
-            exporter,
+            exporters,
             block_height,
             artifacts,
             mode: options.mode.map_or("none", ArtifactMode::name),
@@ -192,7 +196,7 @@ impl Plan {
             return Ok(plan);
         };
         let names: Vec<&[u8]> = plan.artifacts.iter().map(|(name, _)| &**name).collect();
-        let reuse = previous.find(&plan.exporter, &names, options, monitor)?;
+        let reuse = previous.find(plan.exporters.first(), &names, options, monitor)?;
         Ok(Plan {
             reuse: Some(reuse),
             ..plan
@@ -221,6 +225,9 @@ impl Plan {
         let scratch = Scratch::in_made(directory, PREFIX)?;
         let disk = Disk::of(scratch.path())?;
         monitor.begin(Stage::Working);
+        if self.reuse.is_none() {
+            self.exporters.first().read_ahead();
+        }
         disk.keep_up(monitor, |writeback| {
             self.write_files(&scratch, writeback, monitor)
         })?;
@@ -241,42 +248,84 @@ impl Plan {
         writeback: &Writeback,
         monitor: &Monitor,
     ) -> Result<()> {
-        let data = || {
-            if self.with_data {
-                monitor.tell(|| format!("writing {DATA_NAME}"));
-                data::write(&self.exporter, &scratch.path().join(DATA_NAME), monitor)?;
-                monitor.finish_piece();
-            }
-            Ok(())
+        let data = || self.write_data(scratch, monitor);
+        let artifact = |index| self.write_artifact(index, scratch, writeback, monitor);
+        let Some(in_row_order) = self.row_order(monitor)? else {
+            return parallel::run(self.artifacts.len(), artifact, data);
         };
-        let artifact = |index: usize| {
-            let (name, file) = &self.artifacts[index];
-            let path = scratch.path().join(file);
+        let file_name = |index: usize| self.artifacts[index].1.as_str();
+        let output = Output {
+            directory: scratch.path(),
+            file_name: &file_name,
+            writeback,
+        };
+        let chosen: HashSet<usize> = in_row_order.artifacts().collect();
+        let others: Vec<usize> = (0..self.artifacts.len())
+            .filter(|index| !chosen.contains(index))
+            .collect();
+        let other = |index: usize| match index.checked_sub(1) {
+            None => data(),
+            Some(index) => artifact(others[index]),
+        };
+        let spans = || {
+            let write = |exporter: &Exporter| in_row_order.write(exporter, &output, monitor);
+            self.exporters.with(write)
+        };
+        let left = parallel::run(others.len() + 1, other, spans)?;
+        parallel::run(left.len(), |index| artifact(left[index]), || Ok(()))
+    }
+
+    fn write_data(&self, scratch: &Scratch, monitor: &Monitor) -> Result<()> {
+        if self.with_data {
+            monitor.tell(|| format!("writing {DATA_NAME}"));
+            let path = scratch.path().join(DATA_NAME);
+            let write = |exporter: &Exporter| data::write(exporter, &path, monitor);
+            self.exporters.with(write)?;
+            monitor.finish_piece();
+        }
+        Ok(())
+    }
+
+    fn write_artifact(
+        &self,
+        index: usize,
+        scratch: &Scratch,
+        writeback: &Writeback,
+        monitor: &Monitor,
+    ) -> Result<()> {
+        let (name, file) = &self.artifacts[index];
+        let path = scratch.path().join(file);
+        let written = self.exporters.with(|exporter| {
             let reused = match &self.reuse {
-                Some(reuse) => reuse.take(index, &self.exporter, name, &path, monitor)?,
+                Some(reuse) => reuse.take(index, exporter, name, &path, monitor)?,
                 None => None,
             };
-            let written = match reused {
-                Some(file) => file,
-                None => {
-                    monitor.tell(|| format!("writing {file}"));
-                    let compress = self.compress;
-                    Some(artifacts::write(
-                        &self.exporter,
-                        name,
-                        &path,
-                        compress,
-                        monitor,
-                    )?)
-                }
-            };
-            if let Some(written) = written {
-                writeback.add(written);
+            if let Some(file) = reused {
+                return Ok(file);
             }
-            monitor.finish_piece();
-            Ok(())
-        };
-        parallel::run(self.artifacts.len(), artifact, data)
+            monitor.tell(|| format!("writing {file}"));
+            artifacts::write(exporter, name, &path, self.compress, monitor).map(Some)
+        })?;
+        if let Some(written) = written {
+            writeback.add(written);
+        }
+        monitor.finish_piece();
+        Ok(())
+    }
+
+    /// The spans to write in the order of their rows. Compressed files are not written like that:
+    /// each open file has a compressor, with megabytes of buffers.
+    fn row_order(&self, monitor: &Monitor) -> Result<Option<RowOrder>> {
+        if self.compress {
+            return Ok(None);
+        }
+        let names = self.artifacts.iter().enumerate();
+        let wanted: HashMap<&[u8], usize> = names
+            .filter(|(index, _)| !self.reuse.as_ref().is_some_and(|reuse| reuse.has(*index)))
+            .map(|(index, (name, _))| (&**name, index))
+            .collect();
+        let find = |name: &[u8]| wanted.get(name).copied();
+        RowOrder::plan(self.exporters.first(), monitor, find)
     }
 
     /// Moves all files into place, the manifest last. On failure, removes them.

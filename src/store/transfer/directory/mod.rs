@@ -19,6 +19,7 @@ mod data;
 mod export;
 mod export_files;
 mod export_options;
+mod exporters;
 mod gate;
 mod import;
 mod import_all;
@@ -28,6 +29,7 @@ mod paths;
 mod records;
 mod repair;
 mod reuse;
+mod row_order;
 mod sources;
 #[cfg(test)]
 mod tests;

@@ -212,6 +212,11 @@ fn digest(bytes: &[u8]) -> String {
 }
 
 impl Reuse {
+    /// Whether the previous export has a file for an artifact.
+    pub(super) fn has(&self, index: usize) -> bool {
+        matches!(self.files.get(index), Some(Some(_)))
+    }
+
     /// Reuses the file of the artifact with this index for the new file `to`. Returns `None` if
     /// there is nothing to reuse; otherwise the new file, if it has to be synced.
     ///
