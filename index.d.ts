@@ -781,7 +781,7 @@ export interface SwingStoreOptions {
    * How to store the items of spans that end, and of historical spans that are imported: as `rows`, the reference's
    * format, or `compressed`, to about a tenth of their size, which only this package reads. Another thread compresses
    * the items of a span that has ended; the block's commit waits for it. If the spans that end in a block have more than
-   * 32 MB, some stay rows, for `hostStorage.compactHistory` or {@link compactSwingStore}. Default: `rows`.
+   * 32 MiB, some stay rows, for `hostStorage.compactHistory` or {@link compactSwingStore}. Default: `rows`.
    */
   historicalSpans?: 'rows' | 'compressed' | undefined;
 
@@ -1671,7 +1671,7 @@ export interface VerificationTally {
   readonly total: number;
   /** The number of records whose content is stored and was checked. */
   readonly checked: number;
-  /** The number of records whose content was pruned. */
+  /** The number of records whose content is missing, completely or in part: it was pruned. */
   readonly pruned: number;
   /** The number of bytes that were hashed: of items, uncompressed images or bundles. */
   readonly bytes: number;

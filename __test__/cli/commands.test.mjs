@@ -177,6 +177,45 @@ test('directories and heights', async t => {
   });
 });
 
+test('stores and exports that are taken for each other are recognized', async t => {
+  await inTempDir(async base => {
+    const at = name => path.join(base, name);
+    await makeStore(reference.api, at('store'));
+    const [store, output] = [
+      ['--state-dir', at('store')],
+      ['--export-dir', at('export')],
+    ];
+    t.is((await runCli(['export', ...store, ...output, '--export-data-mode', 'all'])).code, 0);
+    fs.mkdirSync(at('to'));
+    const files = () => ['store', 'export', 'to'].map(name => readFiles(at(name)));
+    const before = files();
+    const refused = async (expected, ...args) => {
+      const { code, error } = await runJson(args);
+      t.is(code, 3);
+      t.is(error.code, expected);
+      return error.message;
+    };
+    const exchanged = await refused(
+      'ERR_SWING_STORE_ARGUMENT',
+      ...['import', '--state-dir', at('export'), '--export-dir', at('store')],
+    );
+    t.regex(exchanged, /^the directories are exchanged: .*store was named as the export.* the other way round$/);
+    await t.throwsAsync(subject.api.importSwingStoreFromDirectory(at('store'), at('export')), { message: exchanged });
+    const importStore = ['import', '--state-dir', at('to'), '--export-dir', at('store')];
+    t.regex(await refused('ENOENT', ...importStore), /store is a store, not an export: it has a swingstore\.sqlite/);
+    // An empty directory is neither.
+    const importNothing = ['import', '--state-dir', at('export'), '--export-dir', at('to')];
+    t.regex(await refused('ENOENT', ...importNothing), /^looking for the manifest .*to.export-manifest\.json/);
+    const fill = await refused('ENOENT', 'repopulate', ...store, '--from', at('store'));
+    t.regex(fill, /store is a store, which has no files with artifacts\. Write an export or an archive of it/);
+    const verify = await refused('ERR_SWING_STORE_OPEN', 'verify', '--state-dir', at('export'));
+    t.regex(verify, /It is an export: the command import creates a store from it$/);
+    const nothing = await refused('ERR_SWING_STORE_OPEN', 'verify', '--state-dir', at('to'));
+    t.notRegex(nothing, /It is an export/);
+    assertSame(files(), before, 'files');
+  });
+});
+
 test('--verbose names the files that are written and read', async t => {
   await inTempDir(async base => {
     const at = name => path.join(base, name);

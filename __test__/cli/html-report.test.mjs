@@ -89,6 +89,34 @@ test('a page of a vat, without a verification', async t => {
   t.like(pieces.at(-1), { c: true, w: 1 });
 });
 
+test('the page says where the store is, and whether a finding concerns its vat', async t => {
+  const { dir, store, file } = await makeStore(
+    t,
+    "UPDATE transcriptItems SET item = '<b>' WHERE vatID = 'v6' AND position = 6",
+  );
+  const write = async (...more) => {
+    await runCli(['inspect', '--state-dir', 'store', '--html', 'report.html', '--force', ...more], { cwd: dir });
+    const page = read(file);
+    const [, title] = /<h2 id="verdict">(?:<span[^>]*><\/span>)?([^<]*)</.exec(page);
+    return { page, title };
+  };
+  const all = await write();
+  t.true(all.page.includes(`<code class="from-store">${fs.realpathSync(store)}</code>`));
+  t.regex(all.title, /^\d+ findings?$/);
+  t.regex((await write('--vat', 'v6')).title, /^\d+ findings? in this vat$/);
+  const other = await write('--vat', 'v1');
+  t.is(other.title, 'Nothing is wrong with this vat');
+  t.regex(other.page, /<section class="verdict fair"[^]*?The rest of the store has \d findings?: see a report without/);
+});
+
+test('a partly deleted span counts as pruned, as for a verification', async t => {
+  const { store, file, args } = await makeStore(t, "DELETE FROM transcriptItems WHERE vatID = 'v6' AND position < 5");
+  await runCli(args);
+  t.regex(read(file), /in 15 spans, 2 of them pruned \(1 in part\)/);
+  const { spans } = await api.verifySwingStore(store);
+  t.like(spans, { total: 15, checked: 13, pruned: 2 });
+});
+
 test('damage is found, and explained', async t => {
   const { file, args } = await makeStore(
     t,
@@ -109,6 +137,12 @@ test('an existing file is kept unless --force is given', async t => {
   t.is(refused.code, 2);
   t.regex(refused.stderr, /report\.html exists: name another file, or give --force/);
   t.is(read(file), 'mine');
+  for (const force of [[], ['--force']]) {
+    const named = await runCli(['inspect', '--state-dir', path.join(dir, 'store'), '--html', dir, ...force]);
+    t.is(named.code, 2);
+    t.true(named.stderr.includes(`${dir} is a directory: name a file, such as ${path.join(dir, 'report.html')}\n`));
+    t.false(named.stderr.includes('--force'));
+  }
   t.is((await runCli([...args, '--force', '--no-verify'])).code, 0);
   t.regex(read(file), /^<!DOCTYPE html>/);
   t.is((await runCli(['inspect', '--state-dir', path.join(dir, 'store'), '--no-verify'])).code, 2);

@@ -17,6 +17,7 @@ use crate::report::vats::{MOST_VATS, Vats, count_states};
 use crate::report::words;
 use crate::store::encoding::plural::{agree, grouped, plural};
 use crate::store::error::{Error, Result};
+use crate::store::history::Populated;
 use crate::store::records::mode::ArtifactMode;
 use crate::store::tasks::monitor::Monitor;
 use crate::store::verify::Report;
@@ -110,14 +111,14 @@ pub(crate) fn write(
             .to_string()
             .replace('T', " ")
             .replace('Z', " UTC"),
-        store: words::text(&store.to_string_lossy()),
+        store: words::text(&absolute(store)),
         vat: contents.one.as_deref().map(words::text),
         height: contents.block_height.to_string(),
         style_hash: csp_hash(&style),
         script_hashes: scripts.each_ref().map(|one| csp_hash(one)).join(" "),
         style: &style,
         scripts: &scripts,
-        verdict: verdict(verified, findings.as_ref()),
+        verdict: verdict(verified, findings.as_ref(), is_all),
         facts: facts(contents, verified),
         kinds: if is_all { kinds(contents) } else { Vec::new() },
         whole: words::bytes(contents.space.file_bytes),
@@ -145,7 +146,15 @@ fn csp_hash(text: &str) -> String {
     format!("'sha256-{hash}'")
 }
 
-fn verdict(verified: Option<&Report>, findings: Option<&ListedFindings>) -> Verdict {
+/// A path that says where the store is after the page was moved.
+fn absolute(path: &Path) -> String {
+    let absolute = path.canonicalize();
+    let absolute = absolute.as_deref().map_or(path, dunce::simplified);
+    absolute.to_string_lossy().into_owned()
+}
+
+/// The verdict on the store or, unless `is_all`, on the vat of the page.
+fn verdict(verified: Option<&Report>, findings: Option<&ListedFindings>, is_all: bool) -> Verdict {
     let (Some(report), Some(findings)) = (verified, findings) else {
         return Verdict {
             class: "open",
@@ -157,7 +166,8 @@ fn verdict(verified: Option<&Report>, findings: Option<&ListedFindings>) -> Verd
     };
     let totals = report.totals;
     let checked = format!(
-        "{}, {} and {} were checked against their hashes, {} in all.",
+        "{}{}, {} and {} were checked against their hashes, {} in all.",
+        if is_all { "" } else { "In the whole store, " },
         plural(totals.spans.checked, "span"),
         plural(totals.snapshots.checked, "snapshot"),
         plural(totals.bundles.checked, "bundle"),
@@ -165,19 +175,30 @@ fn verdict(verified: Option<&Report>, findings: Option<&ListedFindings>) -> Verd
     );
     match (findings.count(), findings.errors) {
         (0, _) => Verdict {
-            class: "good",
-            words: "Nothing is wrong".into(),
+            class: if findings.elsewhere > 0 {
+                "fair"
+            } else {
+                "good"
+            },
+            words: format!(
+                "Nothing is wrong{}",
+                if is_all { "" } else { " with this vat" }
+            ),
             details: match findings.elsewhere {
                 0 => checked,
                 some => format!(
-                    "{checked} The rest of the store has {}.",
+                    "The rest of the store has {}: see a report without --vat. {checked}",
                     plural(some, "finding"),
                 ),
             },
         },
         (count, errors) => Verdict {
             class: if errors > 0 { "bad" } else { "fair" },
-            words: plural(count, "finding"),
+            words: format!(
+                "{}{}",
+                plural(count, "finding"),
+                if is_all { "" } else { " in this vat" }
+            ),
             details: format!(
                 "{}, {}. {checked}",
                 plural(errors, "error"),
@@ -194,6 +215,8 @@ fn facts(contents: &StoreContents, verified: Option<&Report>) -> Vec<Fact> {
         .iter()
         .fold(0i64, |sum, vat| sum.saturating_add(vat.items));
     let (spans, populated) = (sum(|vat| vat.spans), sum(|vat| vat.populated_spans));
+    let in_part = contents.spans.iter();
+    let in_part = in_part.filter(|span| span.populated == Populated::Some);
     let (snapshots, images) = (sum(|vat| vat.snapshots), sum(|vat| vat.populated_snapshots));
     let mut facts = vec![Fact {
         label: "Block height",
@@ -210,8 +233,8 @@ fn facts(contents: &StoreContents, verified: Option<&Report>) -> Vec<Fact> {
         .take_while(|(_, lacking)| lacking.is_nothing())
         .last();
     facts.push(Fact {
-        label: "Complete for",
-        value: complete.map_or("no mode", |(mode, _)| mode.name()).into(),
+        label: "Complete for mode",
+        value: complete.map_or("none", |(mode, _)| mode.name()).into(),
         note: match complete {
             None => "contents that a kernel needs are missing".into(),
             Some((ArtifactMode::Archival, _)) => "all history is present".into(),
@@ -256,9 +279,13 @@ fn facts(contents: &StoreContents, verified: Option<&Report>) -> Vec<Fact> {
         label: "Transcript items",
         value: grouped(items),
         note: format!(
-            "in {}, {} of them pruned",
+            "in {}, {} of them pruned{}",
             plural(spans, "span"),
-            grouped(spans.saturating_sub(populated))
+            grouped(spans.saturating_sub(populated)),
+            match in_part.count() {
+                0 => String::new(),
+                some => format!(" ({} in part)", grouped(some)),
+            },
         ),
     });
     facts.push(Fact {

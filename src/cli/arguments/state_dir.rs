@@ -1,10 +1,11 @@
 //! The arguments for a store's directory.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::cli::terminal::exit::{Failure, Result};
 use crate::store::database::locate::find_file;
 use crate::store::error::{Error, system};
+use crate::store::transfer::directory::MANIFEST_NAME;
 
 const HOW_TO_NAME: &str =
     "--state-dir names the store's directory, or --home the one whose data/agoric it is";
@@ -74,10 +75,19 @@ impl StateDirArgs {
         match find_file(&directory) {
             Ok(_) => Ok(directory),
             Err(Error::NoStore { directory, problem }) => Err(Failure::Store(Error::NoStore {
+                problem: format!("{problem} ({HOW_TO_NAME}){}", instead(&directory)),
                 directory,
-                problem: format!("{problem} ({HOW_TO_NAME})"),
             })),
             Err(other) => Err(other.into()),
         }
+    }
+}
+
+/// What a directory without a store has, if it is an export.
+fn instead(directory: &Path) -> &'static str {
+    if directory.join(MANIFEST_NAME).exists() {
+        ". It is an export: the command import creates a store from it"
+    } else {
+        ""
     }
 }

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
+use console::Term;
 use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressDrawTarget};
 
 use crate::store::encoding::plural::grouped;
@@ -65,7 +66,7 @@ pub(crate) fn watch<T>(
     let show = |progress: Progress| {
         let text = describe(&progress, begin.elapsed());
         match &bar {
-            Some(bar) => draw(bar, &progress, text),
+            Some(bar) => draw(bar, &progress, text, columns(), ProgressDrawTarget::stderr),
             None => stderr.line(&format!("{label}: {text}")),
         }
     };
@@ -92,16 +93,30 @@ pub(crate) fn watch<T>(
 /// While the total is unknown.
 const SPINNER: &str = "{prefix} {spinner} {wide_msg}";
 
-/// The message is cut where the terminal ends, so that no line wraps. The bar has a fixed width, which
-/// leaves room for the message on a terminal of 40 columns.
+/// The message is cut where the terminal ends, so that no line wraps.
 const BAR: &str = "{prefix} [{bar:12}] {wide_msg}";
 
-/// A bar that is not drawn before its first progress: its first frame has its own style.
+/// The width that a terminal needs for the bar and the message. A narrower one shows the message alone.
+const BAR_COLUMNS: u16 = 45;
+
+/// The width of the terminal on stderr.
+fn columns() -> u16 {
+    let size = Term::stderr().size_checked();
+    size.map_or(u16::MAX, |(_, columns)| columns)
+}
+
+fn template(progress: &Progress, columns: u16) -> &'static str {
+    if progress.total == 0 || columns < BAR_COLUMNS {
+        SPINNER
+    } else {
+        BAR
+    }
+}
+
+/// A bar that is hidden until its first progress is complete, with its total and its message.
 fn new_bar(label: &str) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
-    set_template(&bar, SPINNER);
     bar.set_prefix(label.to_owned());
-    bar.set_draw_target(ProgressDrawTarget::stderr());
     bar
 }
 
@@ -112,13 +127,23 @@ fn set_template(bar: &ProgressBar, template: &str) {
     }
 }
 
-fn draw(bar: &ProgressBar, progress: &Progress, text: String) {
-    set_template(bar, if progress.total == 0 { SPINNER } else { BAR });
+/// Draws progress. `target` is where, if nothing was drawn before.
+fn draw(
+    bar: &ProgressBar,
+    progress: &Progress,
+    text: String,
+    columns: u16,
+    target: impl FnOnce() -> ProgressDrawTarget,
+) {
+    set_template(bar, template(progress, columns));
     if progress.total > 0 {
         bar.set_length(progress.total);
     }
-    bar.set_position(progress.done);
     bar.set_message(text);
+    bar.set_position(progress.done);
+    if bar.is_hidden() {
+        bar.set_draw_target(target());
+    }
     bar.tick();
 }
 
@@ -187,7 +212,103 @@ impl Stderr {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::sync::Arc;
+
+    use indicatif::TermLike;
+
     use super::*;
+
+    /// A terminal that records what is written to it.
+    #[derive(Debug, Clone)]
+    struct Screen {
+        columns: u16,
+        written: Arc<Mutex<Vec<String>>>,
+    }
+
+    impl TermLike for Screen {
+        fn width(&self) -> u16 {
+            self.columns
+        }
+
+        fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn write_line(&self, text: &str) -> io::Result<()> {
+            self.write_str(text)
+        }
+
+        fn write_str(&self, text: &str) -> io::Result<()> {
+            let text = text.trim();
+            if !text.is_empty() {
+                lock::lock(&self.written).push(text.to_owned());
+            }
+            Ok(())
+        }
+
+        fn clear_line(&self) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn flush(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What a terminal of this width shows first.
+    fn first_frame(columns: u16, progress: &Progress) -> String {
+        let screen = Screen {
+            columns,
+            written: Arc::default(),
+        };
+        let bar = new_bar("Verifying");
+        let text = describe(progress, Duration::from_secs(1));
+        draw(&bar, progress, text, columns, || {
+            ProgressDrawTarget::term_like(Box::new(screen.clone()))
+        });
+        let written = lock::lock(&screen.written);
+        written.first().cloned().unwrap_or_default()
+    }
+
+    #[test]
+    fn the_first_frame_is_complete_on_wide_and_narrow_terminals() {
+        let progress = Progress {
+            stage: Stage::Working,
+            done: 30,
+            total: 60,
+            bytes: 0,
+        };
+        assert_eq!(
+            first_frame(80, &progress),
+            "Verifying [======>     ] 30 of 60, 1s left"
+        );
+        let spinner = |columns| {
+            let frame = first_frame(columns, &progress);
+            let (label, rest) = frame.split_once(' ').unwrap();
+            assert_eq!(label, "Verifying");
+            rest.split_once(' ').unwrap().1.to_owned()
+        };
+        assert_eq!(spinner(44), "30 of 60, 1s left");
+        assert_eq!(spinner(20), "30 of 60");
+        let unknown = Progress {
+            total: 0,
+            ..progress
+        };
+        assert!(first_frame(80, &unknown).ends_with(" 30"));
+    }
 
     #[test]
     fn progress_in_words() {

@@ -102,7 +102,16 @@
         readout.textContent = words(piece);
       });
       readout.textContent = words(vat.pieces.at(-1));
-      const parts = [element('h3', {}, 'Time line'), entry.line.line, readout, ...incarnationsOf(vat), ...spansOf(vat)];
+      // The page of a single vat has no section with time lines, which has the legend.
+      const legend = data.one && element('div', { class: 'legend' }, ...report.legend());
+      const parts = [
+        element('h3', {}, 'Time line'),
+        legend,
+        entry.line.line,
+        readout,
+        ...incarnationsOf(vat),
+        ...spansOf(vat),
+      ];
       content.append(...parts.filter(Boolean));
     } else {
       content.append(element('p', {}, 'The store has no transcript of this vat.'));

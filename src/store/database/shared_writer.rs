@@ -43,7 +43,7 @@ const SETUP_TIMEOUT: Duration = Duration::from_secs(2);
 /// Length of the log in pages at which it is checkpointed, as in SQLite.
 const LOG_PAGES: i64 = 1000;
 
-/// Maximum length of the log in pages (256 MB) while a reader of an older commit prevents a
+/// Maximum length of the log in pages (256 MiB) while a reader of an older commit prevents a
 /// checkpoint.
 const MAX_LOG_PAGES: i64 = 1 << 16;
 

@@ -51,13 +51,45 @@ impl Fault {
     }
 
     /// The directory contains no artifacts.
-    pub(crate) fn no_artifacts(directory: &Path) -> Error {
+    pub(crate) fn no_artifacts(directory: &Path, is_store: bool) -> Error {
+        let directory = simplified(directory).display();
+        fault(
+            "ENOENT",
+            if is_store {
+                format!(
+                    "{directory} is a store, which has no files with artifacts. Write an export or \
+                     an archive of it, and name that directory"
+                )
+            } else {
+                format!(
+                    "there are no artifacts in {directory}: neither an export with a manifest, nor \
+                     an archive with files like transcript.v1.0.200.gz"
+                )
+            },
+        )
+    }
+
+    /// The directory contains a store instead of an export.
+    pub(crate) fn is_store(directory: &Path) -> Error {
         fault(
             "ENOENT",
             format!(
-                "there are no artifacts in {}: neither an export with a manifest, nor an archive \
-                 with files like transcript.v1.0.200.gz",
+                "{} is a store, not an export: it has a swingstore.sqlite, but no \
+                 export-manifest.json. Name the directory of an export",
                 simplified(directory).display()
+            ),
+        )
+    }
+
+    /// The directory of the store and that of the export were exchanged.
+    pub(crate) fn exchanged(export: &Path, store: &Path) -> Error {
+        fault(
+            "ERR_SWING_STORE_ARGUMENT",
+            format!(
+                "the directories are exchanged: {} was named as the export and is a store, and {} \
+                 was named as the store and is an export. Name them the other way round",
+                simplified(export).display(),
+                simplified(store).display()
             ),
         )
     }

@@ -15,7 +15,7 @@ pub struct Tally {
     pub total: u64,
     /// The number of records whose contents were checked.
     pub checked: u64,
-    /// The number of records whose contents were deleted.
+    /// The number of records whose contents are missing, completely or in part.
     pub pruned: u64,
     /// The number of bytes hashed: of items, of uncompressed images, or of bundles.
     pub bytes: u64,

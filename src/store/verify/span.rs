@@ -72,9 +72,11 @@ fn check_items(check: &Check<'_>, db: &Database, span: &SpanJob) -> Result<()> {
     check.count(|totals| {
         totals.items += items.found.unsigned_abs();
         totals.spans.bytes += items.bytes;
-        match items.found {
-            0 if expected > 0 => totals.spans.pruned += 1,
-            _ => totals.spans.checked += 1,
+        // The hash is that of all items.
+        if items.missing.is_some() {
+            totals.spans.pruned += 1;
+        } else {
+            totals.spans.checked += 1;
         }
     });
     report_items(check, span, &items);

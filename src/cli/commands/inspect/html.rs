@@ -87,7 +87,7 @@ pub(crate) fn run(
     let begin = Instant::now();
     // Fail early if the file cannot be written.
     let explained = |error| match error {
-        Error::Io { code, .. } if code == "EEXIST" => is_there(file),
+        Error::Io { code, .. } if code == "EEXIST" || code == "EISDIR" => is_there(file),
         other => Failure::Store(other),
     };
     check_no_store_file(store, file)?;
@@ -157,8 +157,14 @@ pub(crate) fn run(
 }
 
 fn is_there(file: &Path) -> Failure {
-    Failure::Usage(format!(
-        "{} exists: name another file, or give --force to replace it",
-        file.display()
-    ))
+    let shown = file.display();
+    Failure::Usage(if file.is_dir() {
+        let inside = file.join("report.html");
+        format!(
+            "{shown} is a directory: name a file, such as {}",
+            inside.display()
+        )
+    } else {
+        format!("{shown} exists: name another file, or give --force to replace it")
+    })
 }

@@ -8,6 +8,7 @@ use super::artifact_file::ArtifactFile;
 use super::layout::MANIFEST_NAME;
 use super::manifest::Manifest;
 use super::paths;
+use crate::store::database::locate::file_in_directory;
 use crate::store::error::directory::Fault;
 use crate::store::error::{Error, Result, system};
 
@@ -36,6 +37,9 @@ impl ExportFiles {
             Ok(false) => Some(system::not_found()),
             Err(error) => Some(error),
         };
+        if missing.is_some() && file_in_directory(&directory).exists() {
+            return Err(Fault::is_store(&directory));
+        }
         if let Some(error) = missing {
             let doing = format!("looking for the manifest {}", path.display());
             return Err(Error::io(doing, &error));

@@ -12,9 +12,11 @@ use super::data::Entry;
 use super::data::is_kv;
 use super::export_files::ExportFiles;
 use super::gate::Gate;
+use super::layout::MANIFEST_NAME;
 use super::manifest::Manifest;
 use super::records::LatestRecords;
 use crate::store::database::hints::WithFile;
+use crate::store::database::locate::file_in_directory;
 use crate::store::database::staging::Staged;
 use crate::store::database::{Database, SharedDatabase};
 use crate::store::error::directory::Fault;
@@ -60,6 +62,15 @@ pub struct ExportDirectory {
     historical_spans: HistoricalSpans,
 }
 
+/// Whether the directory of the export has only a store, and that of the store only an export.
+fn are_exchanged(export: &Path, store: &Path) -> bool {
+    let has = |directory: &Path| {
+        let manifest = directory.join(MANIFEST_NAME);
+        (file_in_directory(directory).exists(), manifest.exists())
+    };
+    has(export) == (true, false) && has(store) == (false, true)
+}
+
 impl ExportDirectory {
     /// Reads the manifest of the export in `directory`, and checks that it can be imported into the
     /// directory `store`. Changes nothing.
@@ -73,7 +84,12 @@ impl ExportDirectory {
         store: &Path,
         options: &ImportOptions,
     ) -> Result<ExportDirectory> {
-        let found = ExportFiles::open(directory)?;
+        let found = ExportFiles::open(directory).map_err(|error| {
+            if are_exchanged(directory, store) {
+                return Fault::exchanged(directory, store);
+            }
+            error
+        })?;
         if let Ok(store) = store.canonicalize()
             && found.directory.starts_with(&store)
         {

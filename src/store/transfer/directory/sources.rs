@@ -7,6 +7,7 @@ use super::artifact_file::ArtifactFile;
 use super::layout::{GZIP, MANIFEST_NAME};
 use super::manifest::Manifest;
 use super::paths;
+use crate::store::database::locate::file_in_directory;
 use crate::store::error::directory::Fault;
 use crate::store::error::{Error, Result};
 use crate::store::records::names;
@@ -52,7 +53,8 @@ pub(crate) fn sources(directory: &Path) -> Result<Vec<ArtifactSource>> {
         list(&directory).map_err(|error| Error::io(doing(), &error))?
     };
     if found.is_empty() {
-        return Err(Fault::no_artifacts(&directory));
+        let is_store = file_in_directory(&directory).exists();
+        return Err(Fault::no_artifacts(&directory, is_store));
     }
     Ok(found)
 }
