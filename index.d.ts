@@ -49,13 +49,37 @@ export type CheckMode = Omit<ArtifactMode, 'debug'>;
  */
 export type KVPair = readonly [key: string, value?: string | null | undefined];
 
+/** The codes that only this package has, and `ABORT_ERR`. `docs/reference/errors.md` explains them. */
+export type SwingStoreErrorCode =
+  | 'ABORT_ERR'
+  | 'ERR_SWING_STORE_ADDON'
+  | 'ERR_SWING_STORE_ARGUMENT'
+  | 'ERR_SWING_STORE_CLOSED'
+  | 'ERR_SWING_STORE_CRANK'
+  | 'ERR_SWING_STORE_EXPORT_DATA'
+  | 'ERR_SWING_STORE_HEIGHT'
+  | 'ERR_SWING_STORE_INCOMPLETE'
+  | 'ERR_SWING_STORE_INTERNAL'
+  | 'ERR_SWING_STORE_INVALID'
+  | 'ERR_SWING_STORE_IN_USE'
+  | 'ERR_SWING_STORE_KEY'
+  | 'ERR_SWING_STORE_MANIFEST'
+  | 'ERR_SWING_STORE_NAME'
+  | 'ERR_SWING_STORE_NOT_FOUND'
+  | 'ERR_SWING_STORE_OPEN'
+  | 'ERR_SWING_STORE_OTHER_LIBRARY'
+  | 'ERR_SWING_STORE_OVERTAKEN'
+  | 'ERR_SWING_STORE_REUSE'
+  | 'ERR_SWING_STORE_SCHEMA'
+  | 'ERR_SWING_STORE_TORN';
+
 /** An error of this package. */
 export interface SwingStoreError extends Error {
   /**
-   * A short, stable name for the cause, such as `SQLITE_BUSY`. Errors from SQLite have the name of its result code.
-   * Some errors have no code.
+   * A short, stable name for the cause: a {@link SwingStoreErrorCode}; SQLite's name of its result code, such as
+   * `SQLITE_BUSY`; or the system's name of an error, such as `ENOENT`. Some errors have no code.
    */
-  code?: string;
+  code?: SwingStoreErrorCode | `SQLITE_${string}` | (string & {});
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

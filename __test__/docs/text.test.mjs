@@ -49,7 +49,7 @@ test('every command of the command line has a section, and the README names it',
     [],
   );
   const readme = proseOf('README.md');
-  const optional = ['completions', 'schema'];
+  const optional = ['completions', 'schema', 'man'];
   t.deepEqual(
     commands.filter(name => !readme.includes(`\`${name}\``) && !optional.includes(name)),
     [],
@@ -79,6 +79,25 @@ test('functions that pages name are exported', t => {
     );
     t.deepEqual(unknown, [], name);
   }
+});
+
+test('every error code is in the table and in the type', t => {
+  const files = ['src', 'js'].flatMap(dir =>
+    fs
+      .readdirSync(path.join(root, dir), { recursive: true })
+      .filter(file => /\.(rs|js)$/.test(file))
+      .map(file => readText(path.join(dir, file)))
+      // Tests of a module are at its end.
+      .map(text => text.split('#[cfg(test)]\nmod ')[0]),
+  );
+  const used = files.flatMap(text => text.match(/(?<=["'])(?:ERR_SWING_STORE_[A-Z_]+|ABORT_ERR)(?=["'])/g) ?? []);
+  // A test in a file of its own.
+  const made = ['ERR_SWING_STORE_SPAN_ENDS_ELSEWHERE'];
+  const codes = [...new Set(used)].filter(code => !made.includes(code)).sort();
+  t.true(codes.length > 15);
+  t.deepEqual(readText('docs/reference/errors.md').match(/(?<=^\| `)[A-Z_]+(?=` \|)/gm), codes);
+  const [, union] = /^export type SwingStoreErrorCode =([^;]*);/m.exec(readText('index.d.ts'));
+  t.deepEqual(union.match(/(?<=')[A-Z_]+(?=')/g), codes);
 });
 
 test('files that the documentation names exist', t => {

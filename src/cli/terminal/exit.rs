@@ -109,11 +109,12 @@ impl Failure {
         }
     }
 
-    fn code(&self) -> &str {
+    /// The code for the document; `None` if no document can be written.
+    fn code(&self) -> Option<&str> {
         match self {
-            Failure::Usage(_) => "ERR_SWING_STORE_ARGUMENT",
-            Failure::Store(error) | Failure::Begun(error, _) => error.code(),
-            Failure::Output(_) => "ERR_SWING_STORE_OUTPUT",
+            Failure::Usage(_) => Some("ERR_SWING_STORE_ARGUMENT"),
+            Failure::Store(error) | Failure::Begun(error, _) => Some(error.code()),
+            Failure::Output(_) => None,
         }
     }
 
@@ -144,8 +145,8 @@ impl Failure {
             "error: {}",
             printable::printable(&self.message())
         ));
-        if let (Some(layout), false) = (json, matches!(self, Failure::Output(_))) {
-            let document = layout.error(self.code(), &self.message());
+        if let (Some(layout), Some(code)) = (json, self.code()) {
+            let document = layout.error(code, &self.message());
             drop(writeln!(stdout, "{document}").and_then(|()| stdout.flush()));
         }
     }
