@@ -1,11 +1,14 @@
 /** The published packages: they have one version, install, find their binary, and explain what to do without one. */
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
 import test from 'ava';
+import { publint } from 'publint';
+import { formatMessage } from 'publint/utils';
 
 import { layOut } from '../../scripts/release/lay-out.mjs';
 import { pack } from '../../scripts/release/pack.mjs';
@@ -67,6 +70,50 @@ test('the package is small, lists the binaries, and works with that of its platf
   const { status, stdout, stderr } = node(directory, 'check.mjs');
   t.is(status, 0, stderr);
   t.regex(stdout, /works on Node\.js/);
+});
+
+test('the manifests and the types are correct for every kind of caller', async t => {
+  const whole = install('linted', '', `-${own}`, '-source');
+  for (const { name } of packed) {
+    const pkgDir = path.join(whole, 'node_modules', name);
+    const { messages, pkg } = await publint({ pkgDir, strict: true, pack: false });
+    t.deepEqual(
+      messages.map(message => formatMessage(message, pkg)),
+      [],
+      name,
+    );
+  }
+  const { file } = packed.find(({ name }) => name === NAME);
+  const { types, problems, entrypoints } = await checkPackage(createPackageFromTarballData(readFileSync(file)));
+  t.is(types.kind, 'included');
+  t.deepEqual(Object.keys(entrypoints), ['.', './package.json']);
+  t.deepEqual(problems, []);
+});
+
+test('links between the pages of the package have targets in it', t => {
+  const directory = path.join(install('linked', ''), 'node_modules', NAME);
+  const pages = readdirSync(directory, { recursive: true }).filter(file => file.endsWith('.md'));
+  t.true(pages.includes('README.md') && pages.length > 10);
+  for (const page of pages) {
+    const text = readFileSync(path.join(directory, page), 'utf8');
+    const links = [...text.matchAll(/\]\(([^)#\s]+)/g)].map(([, link]) => link).filter(link => !/^[a-z]+:/.test(link));
+    const dead = links.filter(link => !existsSync(path.join(directory, path.dirname(page), link)));
+    t.deepEqual(dead, [], page);
+  }
+});
+
+test('a released package says where it comes from', t => {
+  const [released] = pack(path.join(scratch, 'released'), {
+    binary: ({ name }) => (name === own ? addon : path.join(scratch, 'none')),
+    repository: 'https://example.org/owner/project',
+  });
+  layOut([released], path.join(scratch, 'from'));
+  const text = readFileSync(path.join(scratch, 'from', 'node_modules', released.name, 'package.json'), 'utf8');
+  t.like(JSON.parse(text), {
+    repository: { type: 'git', url: 'git+https://example.org/owner/project.git' },
+    homepage: 'https://example.org/owner/project#readme',
+    bugs: { url: 'https://example.org/owner/project/issues' },
+  });
 });
 
 test('without a binary, the error says what to do', t => {

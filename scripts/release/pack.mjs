@@ -30,7 +30,14 @@ const listed = () => {
 };
 
 /** The fields that say where a package comes from, which npm requires for publishing with provenance. */
-const origin = repository => (repository ? { repository: { type: 'git', url: `git+${repository}.git` } } : {});
+const origin = repository =>
+  repository
+    ? {
+        repository: { type: 'git', url: `git+${repository}.git` },
+        homepage: `${repository}#readme`,
+        bugs: { url: `${repository}/issues` },
+      }
+    : {};
 
 /** The main package's manifest: with the binaries' packages as optional dependencies, without development fields. */
 const stageMain = (directory, repository) => {

@@ -28,6 +28,7 @@ const packageJson = ({ name, version, license, engines }, platform) => {
     version,
     description: `The binary of ${name} for ${platform.target}`,
     license,
+    type: 'commonjs',
     main: file,
     files: [file, NOTICES],
     engines: { node: engines.node },
@@ -46,9 +47,9 @@ const readme = ({ name }, platform) =>
 export const cargoFiles = [...addonSources, 'benches'];
 
 /** The source package's manifest: written by hand, except for the fields that all packages share. */
-const sourceJson = ({ version, license, engines }) => {
+const sourceJson = ({ version, license, type, engines }) => {
   const written = JSON.parse(readFileSync(path.join(root, 'npm', 'source', 'package.json'), 'utf8'));
-  return { ...written, version, license, files: ['index.js', 'build.mjs', 'advice.mjs', ...cargoFiles], engines };
+  return { ...written, version, license, type, files: ['index.js', 'build.mjs', 'advice.mjs', ...cargoFiles], engines };
 };
 
 /** The required contents of each file, by its path in the project. */
