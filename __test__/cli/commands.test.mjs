@@ -76,6 +76,18 @@ test('completions name the commands', async t => {
   }
 });
 
+test('manual pages', async t => {
+  const program = await runCli(['man']);
+  t.is(program.code, 0);
+  t.regex(program.stdout, /^\.TH swing-store 1 /m);
+  const verify = await runCli(['man', 'verify']);
+  t.regex(verify.stdout, /^\.TH swing-store-verify 1 /m);
+  // The command's own option, and one that all commands have.
+  for (const option of ['no\\-integrity\\-check', 'progress']) t.true(verify.stdout.includes(option), option);
+  t.like(await runJson(['man', 'verify']), { code: 0, name: 'swing-store-verify', page: verify.stdout });
+  t.like(await runJson(['man', 'nothing']), { code: 2, error: { code: 'ERR_SWING_STORE_ARGUMENT' } });
+});
+
 for (const artifactMode of [...modes, 'none', undefined]) {
   test(`export, artifactMode ${artifactMode}`, async t => {
     await inTempDir(async base => {

@@ -56,6 +56,7 @@ test('the schemas describe what every command prints', async t => {
     await run(0, 'repopulate', ...store, '--from', at('archive'), '--replace-damaged');
     await run(0, 'reclaim', ...store);
     await run(0, 'completions', 'bash');
+    await run(0, 'man', 'verify');
 
     // One document in each line, errors included.
     const transcript = ['transcript', '--json', ...store, '--vat', 'v6'];

@@ -37,7 +37,23 @@ for (const [title, text, expected] of [
   ['a script that others complete', steps('- run: echo ${{ github.head_ref }}'), /others may choose/],
   ['rights for all jobs', workflow('    steps: []', 'write-all'), /more than read/],
   ['rights that nobody named', workflow('    steps: []', '{ }'), /more than read/],
-  ['a right that no job needs', workflow('    permissions: { contents: write }\n    steps: []'), /right to write/],
+  ['a right that no job needs', workflow('    permissions: { packages: write }\n    steps: []'), /right to write/],
+  [
+    'a script where it may write to the repository',
+    steps('- run: node scripts/release/program.mjs').replace(
+      '    steps:',
+      '    permissions: { contents: write }\n    steps:',
+    ),
+    /may publish, and runs/,
+  ],
+  [
+    'a release of another name',
+    steps('- run: gh release create v1.0.0 a.tgz').replace(
+      '    steps:',
+      '    permissions: { contents: write }\n    steps:',
+    ),
+    /may publish, and runs/,
+  ],
   [
     'a checkout where it may publish',
     publishing(`- uses: actions/checkout@${commit} # v5.0.0`),

@@ -80,6 +80,7 @@ enum Command {
     Repopulate(commands::repopulate::RepopulateArgs),
     Reclaim(commands::reclaim::ReclaimArgs),
     Schema(commands::schema::SchemaArgs),
+    Man(commands::man::ManArgs),
     Completions(commands::completions::CompletionsArgs),
 }
 
@@ -100,6 +101,7 @@ impl Command {
             Command::Repopulate(args) => commands::repopulate::run(args, session),
             Command::Reclaim(args) => commands::reclaim::run(args, session),
             Command::Schema(args) => commands::schema::run(args, session),
+            Command::Man(args) => commands::man::run(args, Cli::command(), session),
             Command::Completions(args) => commands::completions::run(args, Cli::command(), session),
         }
     }

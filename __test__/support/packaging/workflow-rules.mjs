@@ -15,8 +15,12 @@ const INSTALLS = [
 /** Commands of cargo that resolve dependencies. */
 const RESOLVES = /\bcargo (\+\S+ )?(build|check|clippy|test|run|doc|bench|zigbuild|about generate)\b/;
 
-/** The only command of a job that may publish, and the shell code that runs it for each file. */
-const PUBLISHES = /^(for \w+ in [^;&|`$()]*; do|npm publish --ignore-scripts [^;&|`()]*|done)$/;
+/** The only commands of a job that may publish, and the shell code that runs one for each file. */
+const PUBLISHES =
+  /^(for \w+ in [^;&|`$()]*; do|npm publish --ignore-scripts [^;&|`()]*|gh release create "\$GITHUB_REF_NAME" --verify-tag [^;&|`()]*|done)$/;
+
+/** What a job may write, if it only publishes: a package with its origin, and a release. */
+const RIGHTS = ['id-token', 'contents'];
 
 const PUBLISHING_ACTIONS = ['actions/setup-node', 'actions/download-artifact'];
 
@@ -85,7 +89,7 @@ export const problemsOf = text => {
     const steps = job.steps ?? [];
     for (const step of steps) checkStep(step, say);
     const rights = writes(job.permissions);
-    if (rights.some(right => right !== 'id-token')) say(`has the right to write ${rights}`);
+    if (rights.some(right => !RIGHTS.includes(right))) say(`has the right to write ${rights}`);
     if (rights.length > 0) checkPublishing(steps, say);
     // A cache that other jobs can write could change the release.
     const caches = ({ uses = '', with: options }) => /cache/.test(uses) || options?.cache;

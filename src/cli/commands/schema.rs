@@ -8,7 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use super::{
-    archive, compact, completions, diff, export, import, inspect, prune, reclaim, replay_plan,
+    archive, compact, completions, diff, export, import, inspect, man, prune, reclaim, replay_plan,
     repopulate, transcript, verify,
 };
 use crate::cli::terminal::document::ErrorDocument;
@@ -32,6 +32,7 @@ enum Subject {
     Repopulate,
     Reclaim,
     Completions,
+    Man,
 }
 
 /// Print the JSON schema of what a command prints with --json.
@@ -115,6 +116,7 @@ fn documents(subject: Subject, generator: &mut SchemaGenerator) -> Vec<Schema> {
         }
         Subject::Reclaim => vec![inline::<reclaim::Output<'_>>(generator)],
         Subject::Completions => vec![inline::<completions::Output>(generator)],
+        Subject::Man => vec![inline::<man::Output>(generator)],
     }
 }
 
