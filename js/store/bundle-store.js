@@ -66,6 +66,8 @@ const bundleStoreOver = ({ fns, writes }) => {
     hasBundle: fns.hasBundle,
     getBundle(bundleID) {
       const contents = fns.getBundle(bundleID);
+      // The addon has parsed a usual script.
+      if (typeof contents !== 'string') return harden(contents);
       return harden(
         bundleID.startsWith('b0-')
           ? JSON.parse(contents)

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use napi::sys;
 
+use crate::store::encoding::wtf8::to_utf16;
 use crate::store::error::{Error, Result};
 
 /// Converts a status other than `napi_ok` to an error.
@@ -218,6 +219,16 @@ pub fn text_to_js(env: sys::napi_env, text: &[u8]) -> Result<sys::napi_value> {
     Ok(result)
 }
 
+/// From this length on, decoding a text costs more than a second copy of it.
+const LONG_TEXT: usize = 4096;
+
+/// The 16-bit units of a long text in well-formed UTF-8; `None` for others. V8 decodes texts that are
+/// not ASCII one byte at a time.
+fn long_text_units(text: &[u8]) -> Option<Vec<u16>> {
+    (text.len() >= LONG_TEXT).then_some(())?;
+    Some(to_utf16(std::str::from_utf8(text).ok()?))
+}
+
 /// Makes a string of the bytes in the file. Malformed UTF-8 becomes `U+FFFD`.
 ///
 /// # Safety
@@ -232,6 +243,8 @@ unsafe fn create_string(
     unsafe {
         if text.is_ascii() {
             sys::napi_create_string_latin1(env, text.as_ptr().cast(), text.len() as isize, result)
+        } else if let Some(units) = long_text_units(text) {
+            sys::napi_create_string_utf16(env, units.as_ptr(), units.len() as isize, result)
         } else {
             sys::napi_create_string_utf8(env, text.as_ptr().cast(), text.len() as isize, result)
         }
