@@ -32,6 +32,7 @@ const TINY: Limits = Limits {
     gzip_block_bytes: 600,
     value_bytes: Limits::DEFAULT.value_bytes,
     pinned_log_bytes: 5000,
+    log_pages: 20,
 };
 
 fn text(text: &[u8]) -> SqlValue {

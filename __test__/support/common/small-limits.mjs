@@ -12,6 +12,7 @@ const TINY = {
   chunkBytes: 7,
   gzipBlockBytes: 600,
   pinnedLogBytes: 5000,
+  logPages: 20,
 };
 
 const LIMITS = {

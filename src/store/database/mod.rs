@@ -18,6 +18,7 @@
 //! | `transcript_items.rs` | reading and deleting transcript items |
 //! | `compressed_items/mod.rs` | storing and expanding compressed items |
 //! | `compressed_items/compaction.rs` | compressing items |
+//! | `checkpoint.rs` | checkpoints of the log on another thread |
 //! | `open_readers.rs` | saving items for open span readers, and views for them |
 //! | `store_check.rs` | checks of tables, columns and declarations |
 //! | `staging.rs` | moving the file of an import into place |
@@ -28,6 +29,7 @@
 //! `write_buffer/buffer.rs`, `reader_state.rs`, `span_view.rs` and `saved_items.rs`.
 
 pub(crate) mod cache_signal;
+pub(crate) mod checkpoint;
 pub(crate) mod compressed_items;
 pub(crate) mod connection;
 pub(crate) mod hints;
@@ -67,6 +69,7 @@ use crate::store::error::{Error, Result};
 use crate::store::tasks::lock;
 use crate::store::tasks::lock::{Faultable, WatchedGuard};
 use cache_signal::CacheSignal;
+use checkpoint::{Checkpoint, MAX_LOG_PAGES};
 use connection::OpenConnection;
 pub use connection::{DEFAULT_BUSY_TIMEOUT, Location, OpenOptions};
 use pinned_read::PinnedRead;
@@ -101,6 +104,7 @@ pub struct Database {
     pub(crate) buffer: RefCell<Buffer>,
     pub(crate) signal: Arc<CacheSignal>,
     pub(crate) pinned_read: Cell<PinnedRead>,
+    pub(crate) checkpoint: Checkpoint,
     /// Whether the state in memory and the open transaction are consistent.
     pub(crate) trust: Cell<Trust>,
     /// `None` after it was closed.
@@ -161,6 +165,7 @@ impl Database {
             buffer: RefCell::default(),
             signal: Arc::default(),
             pinned_read: Cell::default(),
+            checkpoint: Checkpoint::default(),
             trust: Cell::default(),
             connection: Some(ToolConnection::new(connection)),
             location,
@@ -413,6 +418,7 @@ impl Database {
         self.before_commit();
         self.run_directly("COMMIT")?;
         self.transaction_ended();
+        self.checkpoint_long_log();
         self.bound_log();
         Ok(())
     }
@@ -453,7 +459,9 @@ impl Database {
             return Err(Error::JournalMode { wanted, found });
         }
         self.journal_mode_set(&found);
-        self.execute(&format!("PRAGMA synchronous={synchronous}"))
+        self.execute(&format!(
+            "PRAGMA synchronous={synchronous}; PRAGMA wal_autocheckpoint={MAX_LOG_PAGES}"
+        ))
     }
 
     /// Returns the database as bytes, for [`Location::Serialized`].
@@ -466,6 +474,7 @@ impl Database {
     /// Closes the database. Uncommitted writes are lost, and statements and readers fail from now
     /// on, except readers that survive the close. Has no effect on a closed database.
     pub fn close(&mut self) {
+        self.checkpoint.wait();
         self.end_readers();
         self.transaction_lost();
         self.signal.close();

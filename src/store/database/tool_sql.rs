@@ -45,8 +45,9 @@ impl Database {
         Ok(())
     }
 
-    /// The connection, for statements of tools.
+    /// The connection, for statements of tools. They may need the locks of a checkpoint.
     fn tools(&mut self) -> Result<&mut ToolConnection> {
+        self.checkpoint.wait();
         self.connection()?;
         self.connection.as_mut().ok_or(Error::DatabaseClosed)
     }

@@ -19,6 +19,9 @@ const HEADER_WORDS: usize = 12;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct WalVersion([u32; HEADER_WORDS]);
 
+/// The index of the word with the number of pages in the WAL.
+const PAGES: usize = 4;
+
 /// The size of the WAL index's first region, as SQLite requests it from the file system layer.
 const REGION_BYTES: c_int = 32 * 1024;
 
@@ -37,6 +40,11 @@ impl WalVersion {
             *word = unsafe { words.as_ptr().add(at).read_volatile() };
         }
         Some(WalVersion(header))
+    }
+
+    /// The number of pages in the WAL.
+    pub(crate) fn pages(self) -> u32 {
+        self.0[PAGES]
     }
 }
 

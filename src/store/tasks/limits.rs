@@ -42,6 +42,9 @@ pub struct Limits {
     /// Growth of the log that span readers may cause before their views are ended.
     #[serde(deserialize_with = "fields::count")]
     pub pinned_log_bytes: usize,
+    /// Length of the log, in pages, at which it is checkpointed.
+    #[serde(deserialize_with = "fields::count")]
+    pub log_pages: u32,
 }
 
 impl Default for Limits {
@@ -63,6 +66,8 @@ impl Limits {
         // As in better-sqlite3: the maximum length of a JavaScript string.
         value_bytes: (1 << 29) - 24,
         pinned_log_bytes: 64 << 20,
+        // As in SQLite.
+        log_pages: 1000,
     };
 }
 

@@ -35,6 +35,15 @@ impl Database {
         }
     }
 
+    /// Whether commits of other connections are detected by the header of the WAL index, which
+    /// exists then.
+    pub(crate) fn detects_commits_by_log(&self) -> bool {
+        matches!(
+            self.buffer.borrow().external_commits,
+            ExternalCommits::Wal(_)
+        )
+    }
+
     /// Records the journal mode.
     pub(crate) fn journal_mode_set(&self, mode: &str) {
         let mut buffer = self.buffer.borrow_mut();
