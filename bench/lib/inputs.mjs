@@ -43,6 +43,9 @@ export const makeStore = async (api, dir, fill = () => {}, options = {}) => {
   await hostStorage.close();
 };
 
+/** A store without contents. */
+export const emptyStore = { sizes: {}, make: ({ api, input }) => makeStore(api, input) };
+
 /** A store with keys only. */
 export const keyStore = {
   sizes: { keys: 100_000 },

@@ -59,7 +59,7 @@ const resolveWords = (words, directories) =>
  * @param {string} program
  * @param {string[]} words an operation and its arguments
  * @param {{ store: string, scratch: string, plan: string, input?: string }} directories
- * @returns {Promise<{ wall: number, cpu: number | null, bytes: number }>}
+ * @returns {Promise<{ wall: number, cpu: number | null, bytes: number, transactions: number[] }>}
  */
 export const runLimit = async (program, words, directories) => {
   const { stdout } = await promisify(execFile)(program, resolveWords(words, directories));

@@ -18,6 +18,7 @@ const text = value => {
 const parameter = value => {
   if (value === null) return Buffer.from('n');
   if (typeof value === 'string') return Buffer.concat([Buffer.from('t'), text(value)]);
+  if (typeof value === 'object') return Buffer.concat([Buffer.from('z'), uint(4, value.zeros)]);
   const bytes = Buffer.alloc(9, 'i');
   bytes.writeBigInt64LE(BigInt(value), 1);
   return bytes;
@@ -44,6 +45,7 @@ export const makePlan = ({ repeat = 1 } = {}) => {
   const steps = [];
   let inTransaction = false;
 
+  /** Adds a step. A value is a string, an integer, `null`, or `{ zeros }`: a blob of so many zeros. */
   const step = (sql, ...values) => {
     if (!indices.has(sql)) indices.set(sql, indices.size);
     steps.push(uint(2, indices.get(sql)), uint(1, values.length), ...values.map(parameter));
@@ -77,5 +79,12 @@ export const makePlan = ({ repeat = 1 } = {}) => {
     return writeFile(file, Buffer.concat([uint(4, repeat), uint(4, head.length), ...head, ...steps]));
   };
 
-  return { step, crank, commit, write };
+  /** Adds one transaction, whose steps `work` adds. */
+  const block = work => {
+    step(transaction.begin);
+    work();
+    step(transaction.commit);
+  };
+
+  return { step, crank, block, commit, write };
 };

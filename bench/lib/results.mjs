@@ -69,11 +69,16 @@ const partNotes = ({ name, parts = [] }) =>
 const figureNotes = ({ name, figures }) =>
   Object.entries(figures?.ours?.facts ?? {}).map(([fact, value]) => `${name}, ${fact}: ${value}`);
 
-const limitNote = ({ name, limit }) => {
-  const { what, sha256 } = limit;
+const limitNote = ({ name, parts, limit }) => {
+  const { what, sha256, medianTransaction, slowTransaction } = limit;
   const also =
     sha256 === undefined ? '' : `; one pass of SHA-256 over the same bytes takes another ${seconds(sha256)} s`;
-  return `limit of ${name}: ${what}${also}`;
+  // Phases with parts tell how long their blocks take.
+  const blocks =
+    parts === undefined
+      ? ''
+      : `; the median block takes ${duration(medianTransaction)}, the 99th percentile ${duration(slowTransaction)}`;
+  return `limit of ${name}: ${what}${also}${blocks}`;
 };
 
 const stallNotes = results =>

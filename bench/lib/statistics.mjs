@@ -44,6 +44,12 @@ export const compareParts = (goals, ours, reference) =>
     return { part, goal, ours: our, reference: their, ratio: their / our };
   });
 
+/** The time of a transaction that so many percent of all do not exceed. */
+const transactionOf = (runs, percent) =>
+  runs.every(({ transactions }) => transactions?.length)
+    ? median(runs.map(({ transactions }) => percentile(transactions, percent)))
+    : undefined;
+
 /** The least cost of the work, and the ratio of our time to it. */
 export const summarizeLimit = (what, runs, ours) => {
   const wall = medianOf(runs, 'wall');
@@ -54,6 +60,8 @@ export const summarizeLimit = (what, runs, ours) => {
     // One pass of SHA-256 over the same bytes, for phases that must hash.
     sha256: medianOf(runs, 'sha256'),
     bytes: runs[0].bytes,
+    medianTransaction: transactionOf(runs, 50),
+    slowTransaction: transactionOf(runs, 99),
     timesLimit: ours.wall / wall,
     runs,
   };

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::Outcome;
 
@@ -14,13 +14,33 @@ pub struct Figures {
     cpu: Option<f64>,
     /// The number of bytes that were read or generated.
     bytes: u64,
+    /// The time of each transaction, sorted.
+    transactions: Vec<Duration>,
+}
+
+impl Figures {
+    /// Adds the times of transactions, if there are any.
+    pub fn with_transactions(mut self, mut transactions: Vec<Duration>) -> Figures {
+        transactions.sort();
+        self.transactions = transactions;
+        self
+    }
 }
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Figures { wall, cpu, bytes } = self;
+        let Figures {
+            wall,
+            cpu,
+            bytes,
+            transactions,
+        } = self;
         let cpu = cpu.map_or("null".into(), |cpu| cpu.to_string());
-        write!(f, r#"{{"wall":{wall},"cpu":{cpu},"bytes":{bytes}}}"#)
+        let seconds: Vec<f64> = transactions.iter().map(Duration::as_secs_f64).collect();
+        write!(
+            f,
+            r#"{{"wall":{wall},"cpu":{cpu},"bytes":{bytes},"transactions":{seconds:?}}}"#
+        )
     }
 }
 
@@ -31,7 +51,12 @@ pub fn time(work: impl FnOnce() -> Outcome<u64>) -> Outcome<Figures> {
     let bytes = work()?;
     let wall = start.elapsed().as_secs_f64();
     let cpu = cpu_before.and_then(|before| Some(cpu_seconds()? - before));
-    Ok(Figures { wall, cpu, bytes })
+    Ok(Figures {
+        wall,
+        cpu,
+        bytes,
+        transactions: Vec::new(),
+    })
 }
 
 /// The CPU time that this thread has used. The file's first number is in nanoseconds; only Linux has

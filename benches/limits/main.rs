@@ -1,8 +1,9 @@
 //! Measures the least cost of the benchmark's phases: the same work without Node.js and without the
 //! store. `bench/lib/limits.mjs` builds and runs this program.
 //!
-//! Each operation prints one line of JSON: `wall` and `cpu`, in seconds, and `bytes`, the number of
-//! bytes read or generated. `cpu` is null if the system does not report CPU time.
+//! Each operation prints one line of JSON: `wall` and `cpu`, in seconds; `bytes`, the number of bytes
+//! read or generated; and `transactions`, the time of each in seconds, sorted. `cpu` is null if the
+//! system does not report CPU time.
 
 mod bytes;
 mod clock;

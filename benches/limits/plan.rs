@@ -6,7 +6,8 @@
 //! 1. the number of times to execute the plan (u32)
 //! 2. the number of statements (u32), and the text of each
 //! 3. the steps: for each, the statement's index (u16), the number of parameters (u8), and the
-//!    parameters. A parameter is a tag (`n`, `i` or `t`) followed by nothing, an i64 or a text.
+//!    parameters. A parameter is a tag (`n`, `i`, `t` or `z`) followed by nothing, an i64, a text, or
+//!    the number of zeros in a blob (u32).
 //!
 //! Numbers are little-endian. A text is its length in bytes (u32), followed by its UTF-8.
 
@@ -15,11 +16,12 @@ use std::path::Path;
 
 use crate::Outcome;
 
-/// A parameter of a statement. A text is a range of the plan's bytes.
+/// A parameter of a statement. A text is a range of the plan's bytes, a blob consists of zeros.
 pub enum Parameter {
     Null,
     Integer(i64),
     Text(Range<usize>),
+    Zeros(usize),
 }
 
 /// One execution of a statement.
@@ -33,6 +35,8 @@ pub struct Step {
 /// A decoded plan.
 pub struct Plan {
     content: Vec<u8>,
+    /// As many zeros as the longest blob has.
+    zeros: Vec<u8>,
     pub repeat: u32,
     pub statements: Vec<String>,
     pub parameters: Vec<Parameter>,
@@ -70,6 +74,9 @@ impl Plan {
                     [b'n'] => Parameter::Null,
                     [b'i'] => Parameter::Integer(i64::from_le_bytes(reader.number()?)),
                     [b't'] => Parameter::Text(reader.text()?),
+                    [b'z'] => {
+                        Parameter::Zeros(usize::try_from(u32::from_le_bytes(reader.number()?))?)
+                    }
                     [tag] => return Err(format!("no parameter has the tag {tag}").into()),
                 });
             }
@@ -79,13 +86,23 @@ impl Plan {
                 parameters,
             });
         }
+        let zeros = parameters.iter().map(|parameter| match parameter {
+            Parameter::Zeros(count) => *count,
+            _ => 0,
+        });
         Ok(Plan {
+            zeros: vec![0; zeros.max().unwrap_or(0)],
             content,
             repeat,
             statements,
             parameters,
             steps,
         })
+    }
+
+    /// The bytes of a blob.
+    pub fn zeros(&self, count: usize) -> &[u8] {
+        &self.zeros[..count]
     }
 
     /// The bytes of a text.

@@ -1,6 +1,7 @@
 //! Measures SQLite alone: executes the statements of a plan.
 
 use std::path::Path;
+use std::time::Instant;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Statement, ToSql};
@@ -10,11 +11,20 @@ use crate::clock::{Figures, time};
 use crate::plan::{Parameter, Plan, Step};
 
 /// A parameter to bind.
-struct Bound<'a>(ValueRef<'a>);
+struct Bound<'a> {
+    plan: &'a Plan,
+    parameter: &'a Parameter,
+}
 
 impl ToSql for Bound<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(self.0))
+        let value = match self.parameter {
+            Parameter::Null => ValueRef::Null,
+            Parameter::Integer(number) => ValueRef::Integer(*number),
+            Parameter::Text(range) => ValueRef::Text(self.plan.text(range)),
+            Parameter::Zeros(count) => ValueRef::Blob(self.plan.zeros(*count)),
+        };
+        Ok(ToSqlOutput::Borrowed(value))
     }
 }
 
@@ -29,12 +39,7 @@ fn open(path: &Path) -> Outcome<Connection> {
 /// Runs one step. Returns the number of bytes in its rows.
 fn run_step(statement: &mut Statement<'_>, plan: &Plan, step: &Step) -> Outcome<u64> {
     for (i, parameter) in plan.parameters[step.parameters.clone()].iter().enumerate() {
-        let value = match parameter {
-            Parameter::Null => ValueRef::Null,
-            Parameter::Integer(number) => ValueRef::Integer(*number),
-            Parameter::Text(range) => ValueRef::Text(plan.text(range)),
-        };
-        statement.raw_bind_parameter(i + 1, Bound(value))?;
+        statement.raw_bind_parameter(i + 1, Bound { plan, parameter })?;
     }
     let columns = statement.column_count();
     if columns == 0 {
@@ -62,15 +67,22 @@ pub fn replay(database: &Path, plan: &Path) -> Outcome<Figures> {
     for sql in &plan.statements {
         statements.push(connection.prepare(sql)?);
     }
-    time(|| {
+    let mut transactions = Vec::new();
+    let figures = time(|| {
         let mut bytes = 0;
+        let mut began = Instant::now();
         for _ in 0..plan.repeat {
             for step in &plan.steps {
                 bytes += run_step(&mut statements[step.statement], &plan, step)?;
+                if plan.statements[step.statement] == "COMMIT" {
+                    transactions.push(began.elapsed());
+                    began = Instant::now();
+                }
             }
         }
         Ok(bytes)
-    })
+    })?;
+    Ok(figures.with_transactions(transactions))
 }
 
 /// Runs each step of a plan on its own connection.
