@@ -4,6 +4,7 @@ import { ours, reference } from './implementations.mjs';
 import { runLimit } from './limits.mjs';
 import { storeIn } from './paths.mjs';
 import { runChild } from './process.mjs';
+import { realInputs } from './real-inputs.mjs';
 import { resolveSizes } from './sizes.mjs';
 import { compare, compareParts, summarize, summarizeLimit } from './statistics.mjs';
 
@@ -43,7 +44,7 @@ export const makeRunner = (workspace, settings) => {
     if (!phase.input) return undefined;
     const relevant = Object.keys(phase.input.sizes).map(name => sizes[name]);
     if (!makers.includes(phase.input)) makers.push(phase.input);
-    const key = real ? phase.name : JSON.stringify([makers.indexOf(phase.input), relevant]);
+    const key = real ? realInputs[phase.name] : JSON.stringify([makers.indexOf(phase.input), relevant]);
     if (!inputs.has(key)) {
       const input = await workspace.makeDirectory();
       await runChild({ role: 'prepare', phase: phase.name, implementation: reference, sizes, input, real });

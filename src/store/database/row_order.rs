@@ -14,9 +14,37 @@ use crate::store::error::Result;
 pub(crate) struct RowsOfRange {
     /// The number of rows.
     pub(crate) count: i64,
+    /// The lowest position.
+    pub(crate) start_pos: i64,
     /// The lowest and the highest rowid.
     pub(crate) first: i64,
     pub(crate) last: i64,
+}
+
+impl RowsOfRange {
+    /// Whether there are as many rows as positions from the lowest to `end_pos`, exclusive.
+    pub(crate) fn reach_to(&self, end_pos: i64) -> bool {
+        self.count == end_pos.saturating_sub(self.start_pos)
+    }
+
+    /// The number of rowids from the first to the last.
+    pub(crate) fn spread(&self) -> i64 {
+        spread(self.first, self.last)
+    }
+}
+
+/// The number of rowids from `first` to `last`, inclusive.
+pub(crate) fn spread(first: i64, last: i64) -> i64 {
+    last.saturating_sub(first).saturating_add(1)
+}
+
+/// Where an item is. No position of an item that a store writes is negative.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RowPlace {
+    pub(crate) row: i64,
+    pub(crate) vat_id: Vec<u8>,
+    /// The position; -1 if it is not a whole number.
+    pub(crate) position: i64,
 }
 
 /// A row, as a store writes it.
@@ -28,7 +56,8 @@ pub(crate) struct ItemRow<'a> {
 }
 
 impl Database {
-    /// The number and place of a range's rows; `None` without rows. Reads only an index.
+    /// The number and place of a range's rows; `None` without rows, or if the lowest position is not a
+    /// whole number. Reads only an index.
     ///
     /// # Errors
     /// SQLite's errors.
@@ -38,16 +67,19 @@ impl Database {
         range: Range<i64>,
     ) -> Result<Option<RowsOfRange>> {
         self.peek_row(
-            "SELECT COUNT(*), MIN(rowid), MAX(rowid) FROM transcriptItems
+            "SELECT COUNT(*), MIN(rowid), MAX(rowid), MIN(position) FROM transcriptItems
              WHERE vatID = ? AND position >= ? AND position < ?",
             params![SqlText(vat_id), range.start, range.end],
             |row| {
-                let count = row.get(0)?;
-                if count == 0 {
+                let ValueRef::Integer(start_pos) = row.get_ref(3)? else {
                     return Ok(None);
-                }
-                let (first, last) = (row.get(1)?, row.get(2)?);
-                Ok(Some(RowsOfRange { count, first, last }))
+                };
+                Ok(Some(RowsOfRange {
+                    count: row.get(0)?,
+                    start_pos,
+                    first: row.get(1)?,
+                    last: row.get(2)?,
+                }))
             },
         )
         .map(Option::flatten)
@@ -80,6 +112,43 @@ impl Database {
                 })?;
             }
         }
+        Ok(())
+    }
+
+    /// The places of the first `count` rows in a range of rowids, in order.
+    ///
+    /// # Errors
+    /// SQLite's errors.
+    pub(crate) fn rows_from(&self, rows: RangeInclusive<i64>, count: u64) -> Result<Vec<RowPlace>> {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.peek_rows(
+            "SELECT rowid, vatID, position FROM transcriptItems NOT INDEXED
+             WHERE rowid >= ? AND rowid <= ? ORDER BY rowid LIMIT ?",
+            [*rows.start(), *rows.end(), count],
+            |row| {
+                let vat_id = match row.get_ref(1)? {
+                    ValueRef::Text(vat_id) => vat_id.to_vec(),
+                    _ => Vec::new(),
+                };
+                Ok(RowPlace {
+                    row: row.get(0)?,
+                    vat_id,
+                    position: match row.get_ref(2)? {
+                        ValueRef::Integer(position) => position,
+                        _ => -1,
+                    },
+                })
+            },
+        )
+    }
+
+    /// Deletes an item's row.
+    ///
+    /// # Errors
+    /// SQLite's errors.
+    pub(crate) fn delete_row(&self, row: i64, vat_id: &[u8], position: i64) -> Result<()> {
+        self.before_change(vat_id, position, position.saturating_add(1));
+        self.run_unbuffered("DELETE FROM transcriptItems WHERE rowid = ?", [row])?;
         Ok(())
     }
 }

@@ -6,3 +6,4 @@ pub mod expand;
 pub mod prune;
 pub mod reclaim;
 pub mod repopulate;
+mod row_sweep;

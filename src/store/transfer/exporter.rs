@@ -300,13 +300,13 @@ impl Exporter {
     }
 
     /// Starts to read the file into the system's page cache, unless the mode needs only a small part
-    /// of it, or it was started already.
-    pub(crate) fn read_ahead(&self) {
+    /// of it.
+    fn read_ahead(&self) {
         let db = self.db.lock();
         if self.mode != ArtifactMode::Operational
             && let Some(file) = db.file()
         {
-            lock::lock(&self.read_ahead).get_or_insert_with(|| ReadAhead::start(file));
+            *lock::lock(&self.read_ahead) = Some(ReadAhead::start(file));
         }
     }
 

@@ -225,9 +225,6 @@ impl Plan {
         let scratch = Scratch::in_made(directory, PREFIX)?;
         let disk = Disk::of(scratch.path())?;
         monitor.begin(Stage::Working);
-        if self.reuse.is_none() {
-            self.exporters.first().read_ahead();
-        }
         disk.keep_up(monitor, |writeback| {
             self.write_files(&scratch, writeback, monitor)
         })?;

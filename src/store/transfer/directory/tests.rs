@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::data::is_kv;
 use super::data::read_without_kv;
+use super::layout::DATA_NAME;
 use super::paths::{FileNames, find};
 use super::records::LatestRecords;
 use super::*;
@@ -436,5 +437,64 @@ fn artifacts_are_listed_and_other_files_are_not() {
     assert_eq!(
         found,
         ["bundle.b1-00", "snapshot.v1.3", "transcript.v1.0.3"]
+    );
+}
+
+#[test]
+fn interleaved_spans_are_exported_like_others() {
+    let base = Base(tempfile::tempdir().unwrap());
+    let mut store = open(&base.at("store"));
+    let vats = ["v1", "v2", "v3", "v4"];
+    for vat in vats {
+        store.init_transcript(vat.as_bytes()).unwrap();
+    }
+    for number in 0..25 {
+        for vat in vats {
+            let item = format!("{vat} {number}");
+            store.add_item(vat.as_bytes(), item.as_bytes()).unwrap();
+            if number % 10 == 9 {
+                store.rollover(vat.as_bytes(), false).unwrap();
+            }
+        }
+    }
+    store.commit().unwrap();
+    // This span cannot be written in the order of its rows.
+    let sql = "UPDATE transcriptItems SET rowid = 101 WHERE vatID = 'v2' AND position = 12";
+    store.database().lock().execute(sql).unwrap();
+    let told = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let listener = told.clone();
+    let monitor = Monitor::telling(move |step| listener.lock().unwrap().push(step.to_owned()));
+    let exported =
+        export_to_directory(&base.at("store"), &base.at("export"), &archival(), &monitor).unwrap();
+    assert_eq!(exported.artifacts, 12);
+    let progress = monitor.progress();
+    assert_eq!((progress.done, progress.total), (13, 13));
+    let mut bytes = fs::metadata(base.at("export").join(DATA_NAME))
+        .unwrap()
+        .len();
+    for vat in vats {
+        for (start, end) in [(0, 10), (10, 20), (20, 25)] {
+            let file = base
+                .at("export")
+                .join(format!("transcript.{vat}.{start}.{end}"));
+            let items = (start..end).map(|number| format!("{vat} {number}\n"));
+            let expected: String = items.collect();
+            bytes += expected.len() as u64;
+            assert_eq!(fs::read_to_string(file).unwrap(), expected);
+        }
+    }
+    assert_eq!(exported.bytes, bytes);
+    // The files of the other spans were open at the same time.
+    let told = told.lock().unwrap();
+    let mut spans = told
+        .iter()
+        .filter(|step| step.starts_with("writing transcript"));
+    let first: Vec<&str> = spans.by_ref().take(4).map(|step| &step[8..]).collect();
+    assert_eq!(first, vats.map(|vat| format!("transcript.{vat}.0.10")));
+    assert_eq!(
+        told.iter()
+            .filter(|step| *step == "writing transcript.v2.10.20")
+            .count(),
+        2
     );
 }
