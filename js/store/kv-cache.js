@@ -29,6 +29,8 @@ const closers = new WeakMap();
  */
 const clearCachesOf = handle => {
   for (const clear of closers.get(handle) ?? []) clear();
+  // A handle stays alive until the next full collection of garbage, and would keep the store's functions until then.
+  closers.delete(handle);
 };
 
 /**
