@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use napi::sys;
 
-use crate::store::encoding::wtf8::to_utf16;
 use crate::store::error::{Error, Result};
 
 /// Converts a status other than `napi_ok` to an error.
@@ -219,6 +218,29 @@ pub fn text_to_js(env: sys::napi_env, text: &[u8]) -> Result<sys::napi_value> {
     Ok(result)
 }
 
+/// How many bytes are checked for ASCII at a time.
+const ASCII_BYTES: usize = 32;
+
+/// Decodes a text to 16-bit units. Most of a text is ASCII, which costs little more than a copy.
+fn to_utf16(text: &str) -> Vec<u16> {
+    let mut units = Vec::with_capacity(text.len());
+    let mut rest = text;
+    loop {
+        let ascii = rest.as_bytes().chunks_exact(ASCII_BYTES);
+        let ascii = ascii.take_while(|chunk| chunk.is_ascii()).count() * ASCII_BYTES;
+        let (ascii, others) = rest.split_at(ascii);
+        units.extend(ascii.bytes().map(u16::from));
+        if others.is_empty() {
+            return units;
+        }
+        let end = others.len().min(ASCII_BYTES);
+        let end = (end..).find(|end| others.is_char_boundary(*end));
+        let (some, more) = others.split_at(end.unwrap_or(others.len()));
+        units.extend(some.encode_utf16());
+        rest = more;
+    }
+}
+
 /// From this length on, decoding a text costs more than a second copy of it.
 const LONG_TEXT: usize = 4096;
 
@@ -248,5 +270,36 @@ unsafe fn create_string(
         } else {
             sys::napi_create_string_utf8(env, text.as_ptr().cast(), text.len() as isize, result)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_decoded_wherever_its_other_characters_are() {
+        for character in ["\u{E9}", "\u{20AC}", "\u{1F600}"] {
+            for before in 0..70 {
+                for after in [0, 1, 31, 32, 33, 64] {
+                    let text = "a".repeat(before) + character + &"b".repeat(after);
+                    let expected: Vec<u16> = text.encode_utf16().collect();
+                    assert_eq!(to_utf16(&text), expected);
+                    let twice = text.repeat(2);
+                    assert_eq!(to_utf16(&twice), expected.repeat(2));
+                }
+            }
+        }
+        assert!(to_utf16("").is_empty());
+    }
+
+    #[test]
+    fn only_long_well_formed_texts_are_decoded_here() {
+        let long = "\u{E9}".repeat(LONG_TEXT / 2);
+        let units = long_text_units(long.as_bytes());
+        assert_eq!(units, Some(vec![0xE9; LONG_TEXT / 2]));
+        assert_eq!(long_text_units(&long.as_bytes()[2..]), None);
+        let malformed = [long.as_bytes(), b"\xFF"].concat();
+        assert_eq!(long_text_units(&malformed), None);
     }
 }

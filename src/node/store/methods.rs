@@ -16,7 +16,7 @@ use crate::store::error::{Error, Result};
 use crate::store::records::change::Exports;
 use crate::store::records::mode::ArtifactMode;
 use crate::store::records::names::bundle_id_from_name;
-use crate::store::substores::bundles::{BundleContents, NewBundle, script_properties};
+use crate::store::substores::bundles::{BundleContents, NewBundle};
 use crate::store::substores::crank::next_activityhash;
 use crate::store::substores::kv::{kernel_key_type, key_type, require_host_key};
 use crate::store::substores::snapshots::{SnapshotInfo, SnapshotRow};
@@ -279,9 +279,8 @@ const METHODS: &[Function<Handle>] = &[
     ("getBundle", |call| {
         let bundle_id = call.text(0, BUNDLE_ID)?;
         let contents = call.target.lock().get_bundle(&bundle_id)?;
-        if let BundleContents::Script(text) = &contents
-            && bundle_id.starts_with(b"b0-")
-            && let Some(properties) = script_properties(text)
+        if bundle_id.starts_with(b"b0-")
+            && let Some(properties) = contents.script_properties()
         {
             let (names, values): (Vec<_>, Vec<_>) = properties.into_iter().unzip();
             let values = values.into_iter().map(Value::text).collect();

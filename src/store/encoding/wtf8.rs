@@ -36,29 +36,6 @@ pub fn from_utf16(units: &[u16]) -> Vec<u8> {
     bytes
 }
 
-/// How many bytes are checked for ASCII at a time.
-const ASCII_BYTES: usize = 32;
-
-/// Decodes a text to 16-bit units. Most of a text is ASCII, which costs little more than a copy.
-pub fn to_utf16(text: &str) -> Vec<u16> {
-    let mut units = Vec::with_capacity(text.len());
-    let mut rest = text;
-    loop {
-        let ascii = rest.as_bytes().chunks_exact(ASCII_BYTES);
-        let ascii = ascii.take_while(|chunk| chunk.is_ascii()).count() * ASCII_BYTES;
-        let (ascii, others) = rest.split_at(ascii);
-        units.extend(ascii.bytes().map(u16::from));
-        if others.is_empty() {
-            return units;
-        }
-        let end = others.len().min(ASCII_BYTES);
-        let end = (end..).find(|end| others.is_char_boundary(*end));
-        let (some, more) = others.split_at(end.unwrap_or(others.len()));
-        units.extend(some.encode_utf16());
-        rest = more;
-    }
-}
-
 /// The bytes that are hashed for a string: each unpaired surrogate becomes one `U+FFFD`.
 pub fn for_hash(text: &[u8]) -> Cow<'_, [u8]> {
     let Some(first) = find_surrogate(text) else {
@@ -111,22 +88,6 @@ pub fn has_replacement(text: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_text_is_decoded_wherever_its_other_characters_are() {
-        for character in ["\u{E9}", "\u{20AC}", "\u{1F600}"] {
-            for before in 0..70 {
-                for after in [0, 1, 31, 32, 33, 64] {
-                    let text = "a".repeat(before) + character + &"b".repeat(after);
-                    let expected: Vec<u16> = text.encode_utf16().collect();
-                    assert_eq!(to_utf16(&text), expected);
-                    let twice = text.repeat(2);
-                    assert_eq!(to_utf16(&twice), expected.repeat(2));
-                }
-            }
-        }
-        assert!(to_utf16("").is_empty());
-    }
 
     #[test]
     fn pairs_are_joined_and_lone_surrogates_kept() {

@@ -43,6 +43,25 @@ pub enum BundleContents {
 }
 
 impl BundleContents {
+    /// The properties of the object that `JSON.parse` returns for a script's text, in their order;
+    /// `None` unless all are strings of well-formed Unicode.
+    ///
+    /// A script is 1.7 times as fast to get as with `JSON.parse`. That takes a sixth of the time of
+    /// all calls of a real kernel (`kernel-trace`) away.
+    pub fn script_properties(&self) -> Option<Vec<(String, String)>> {
+        let BundleContents::Script(text) = self else {
+            return None;
+        };
+        let script = json::parse(std::str::from_utf8(text).ok()?.as_bytes()).ok()?;
+        let well_formed = |text| String::from_utf8(text).ok();
+        let properties = script.into_object().ok()?.into_properties();
+        properties
+            .map(|(name, value)| {
+                Some((well_formed(name)?, well_formed(value.into_string().ok()?)?))
+            })
+            .collect()
+    }
+
     /// The bytes of the artifact.
     pub fn into_bytes(self) -> Vec<u8> {
         match self {
@@ -68,20 +87,6 @@ pub struct NewBundle {
     /// its `endoZipBase64Sha512`
     #[serde(rename = "endoZipBase64Sha512")]
     pub archive_hash: Option<String>,
-}
-
-/// The properties of the object that `JSON.parse` returns for a script's text, in their order; `None`
-/// unless all are strings of well-formed Unicode.
-///
-/// A script is 1.7 times as fast to get as with `JSON.parse`. That takes a sixth of the time of all
-/// calls of a real kernel (`kernel-trace`) away.
-pub fn script_properties(text: &[u8]) -> Option<Vec<(String, String)>> {
-    let script = json::parse(std::str::from_utf8(text).ok()?.as_bytes()).ok()?;
-    let well_formed = |text: &[u8]| String::from_utf8(text.to_vec()).ok();
-    let properties = script.as_object()?.iter();
-    properties
-        .map(|(name, value)| Some((well_formed(name)?, well_formed(value.as_str()?)?)))
-        .collect()
 }
 
 impl Database {
@@ -363,7 +368,8 @@ mod tests {
     #[test]
     fn only_objects_of_well_formed_strings_are_parsed() {
         let parsed = |text: &str| {
-            script_properties(text.as_bytes()).map(|properties| {
+            let script = BundleContents::Script(text.into());
+            script.script_properties().map(|properties| {
                 let pairs = properties
                     .iter()
                     .map(|(name, value)| format!("{name}={value}"));
@@ -391,6 +397,11 @@ mod tests {
         ] {
             assert_eq!(parsed(other), None, "{other}");
         }
-        assert_eq!(script_properties(b"{\"a\":\"\xFF\"}"), None);
+        for contents in [
+            BundleContents::Script(b"{\"a\":\"\xFF\"}".into()),
+            BundleContents::Archive(b"{}".into()),
+        ] {
+            assert_eq!(contents.script_properties(), None);
+        }
     }
 }

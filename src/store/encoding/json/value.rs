@@ -91,6 +91,14 @@ impl Json {
         }
     }
 
+    /// The properties of an object; otherwise the value itself as an error.
+    pub(crate) fn into_object(mut self) -> Result<JsObject, Json> {
+        match &mut self {
+            Json::Object(object) => Ok(std::mem::take(object)),
+            _ => Err(self),
+        }
+    }
+
     /// JavaScript's `typeof`.
     pub fn type_of(&self) -> &'static str {
         match self {
@@ -164,6 +172,11 @@ impl JsObject {
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &Json)> {
         let properties = self.0.as_ref().into_iter().flat_map(|all| all.iter());
         properties.map(|(key, value)| (key.as_slice(), value))
+    }
+
+    /// Keys and values in JavaScript's enumeration order.
+    pub(crate) fn into_properties(self) -> impl Iterator<Item = (Vec<u8>, Json)> {
+        self.0.into_iter().flat_map(|all| *all)
     }
 
     /// The number of own properties.
