@@ -12,6 +12,12 @@ pub struct ItemBatch {
 }
 
 impl ItemBatch {
+    /// A batch without items.
+    pub(crate) const EMPTY: ItemBatch = ItemBatch {
+        bytes: Vec::new(),
+        items: Vec::new(),
+    };
+
     /// The items and their positions.
     pub fn iter(&self) -> impl Iterator<Item = (i64, &[u8])> {
         let mut start = 0;
@@ -40,6 +46,11 @@ impl ItemBatch {
     /// The approximate memory of the batch, in bytes. Empty items count, too.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes.len() + self.items.len() * ITEM_BYTES
+    }
+
+    /// The memory that the batch has for texts, in bytes, whether used or not.
+    pub(crate) fn room(&self) -> usize {
+        self.bytes.capacity()
     }
 
     pub(crate) fn add(&mut self, position: i64, item: &[u8]) {
