@@ -18,7 +18,7 @@
 //! | `transcript_items.rs` | reading and deleting transcript items |
 //! | `compressed_items/mod.rs` | storing and expanding compressed items |
 //! | `compressed_items/compaction.rs` | compressing items |
-//! | `checkpoint.rs` | checkpoints of the log on another thread |
+//! | `long_log.rs` | starting a checkpoint after a commit |
 //! | `open_readers.rs` | saving items for open span readers, and views for them |
 //! | `store_check.rs` | checks of tables, columns and declarations |
 //! | `staging.rs` | moving the file of an import into place |
@@ -26,7 +26,7 @@
 //!
 //! Each sub-store adds the queries of its tables (`substores/kv.rs` and its siblings). The types
 //! that a database consists of do not use [`Database`]: `connection.rs`, `tool_statement.rs`,
-//! `write_buffer/buffer.rs`, `reader_state.rs`, `span_view.rs` and `saved_items.rs`.
+//! `write_buffer/buffer.rs`, `reader_state.rs`, `span_view.rs`, `saved_items.rs` and `checkpoint.rs`.
 
 pub(crate) mod cache_signal;
 pub(crate) mod checkpoint;
@@ -37,6 +37,7 @@ pub(crate) mod item_changes;
 pub(crate) mod item_source;
 pub(crate) mod key_prefetch;
 pub(crate) mod locate;
+pub(crate) mod long_log;
 pub(crate) mod next_key;
 pub(crate) mod open_readers;
 pub(crate) mod pinned_read;
