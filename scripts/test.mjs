@@ -10,12 +10,22 @@ import { SetupError, setup } from './setup.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
+/** The oldest minor versions of Node.js on which ava runs. The package itself supports older ones. */
+const OLDEST = { 20: 19, 22: 20, 24: 12 };
+
+const checkNode = () => {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (minor >= (OLDEST[major] ?? 0)) return;
+  throw new SetupError(`ava needs Node.js ${major}.${OLDEST[major]} or later; this is ${process.versions.node}.`);
+};
+
 const steps = [
   ['our tests', path.join('node_modules', 'ava', 'entrypoints', 'cli.mjs')],
   ["the reference's tests", path.join('scripts', 'test-reference.mjs')],
 ];
 
 try {
+  checkNode();
   await setup();
   for (const [what, script] of steps) {
     console.log(`\n== ${what}`);

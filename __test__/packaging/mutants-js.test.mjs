@@ -1,5 +1,5 @@
 // The results of `npm run mutants:js` in the repository. The command itself needs Stryker's instrumenter, and hours.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,7 +7,9 @@ import test from 'ava';
 import { makeRecord, planFor } from '../../scripts/mutants/js/plan.mjs';
 import { GROUPS, functionsByGroup, readLetters } from '../../scripts/mutants/js/record.mjs';
 import { openResults } from '../../scripts/mutants/js/results.mjs';
+import { runTest } from '../../scripts/mutants/js/run-test.mjs';
 import { readRecord, tableOf, tableOnPage } from '../../scripts/mutants/record.mjs';
+import { temporaryDirectory } from '../support/common/temporary-directory.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -92,4 +94,25 @@ test('the tests of a mutant: the most promising first, within the budget, and no
     record.add('x.js', 'quick', false);
   }
   t.deepEqual(plan({ record }), ['medium', 'quick']);
+});
+
+test('a test file passes, fails or hangs in a worker of ava', async t => {
+  const tree = temporaryDirectory(t, 'run-test');
+  symlinkSync(path.join(root, 'node_modules'), path.join(tree, 'node_modules'), 'junction');
+  const outcomeOf = async (body, limit = 120_000) => {
+    writeFileSync(path.join(tree, 'one.test.mjs'), `import test from 'ava';\n${body}\n`);
+    return runTest(tree, 'one.test.mjs', { env: process.env, limit });
+  };
+  const passing = await outcomeOf(`test('a', t => t.pass()); test('b', t => t.is(1n, 1n));`);
+  t.like(passing, { outcome: 'passed', why: '' });
+  const failing = await outcomeOf(`test('a', t => t.pass()); test('b', t => t.is(1n, 2n));`);
+  t.is(failing.outcome, 'failed');
+  t.regex(failing.why, /^b\nDifference.*1n.*2n/s);
+  const throwing = await outcomeOf(`test('a', () => { throw { code: 'strange' }; });`);
+  t.is(throwing.outcome, 'failed');
+  t.regex(throwing.why, /^a\n.*strange/s);
+  const ending = await outcomeOf(`test('a', () => process.exit(0));`);
+  t.is(ending.outcome, 'failed');
+  const hanging = await outcomeOf(`test('a', () => new Promise(() => setInterval(() => {}, 1000)));`, 2_000);
+  t.is(hanging.outcome, 'timeout');
 });

@@ -311,7 +311,7 @@ test("better-sqlite3's in-memory handle is taken over with its contents", async 
   const bundleStore = makeBundleStore(db, begin, (...args) => noted.push(args));
   t.true(bundleStore.hasBundle('b1-a'));
   // A statement that was prepared earlier fails.
-  t.throws(() => before.get(), { message: /no such table: bundles/ });
+  t.throws(() => before.get(), { message: /no such table: bundles/, any: true });
   const kvStore = makeKVStore(db, begin, nothing);
   t.false(db.inTransaction);
   kvStore.set('a', '1');

@@ -274,9 +274,12 @@ test('options and errors', async t => {
   await t.throwsAsync(compactSwingStore(at('none')), { code: 'ERR_SWING_STORE_OPEN' });
   await t.throwsAsync(expandSwingStore(7), { message: 'dirPath must be a string' });
   await t.throwsAsync(compactSwingStore(at('store'), { vatID: 7 }), { message: 'vatID must be a string' });
-  await t.throwsAsync(expandSwingStore(at('store'), { signal: AbortSignal.abort() }), { name: 'AbortError' });
+  await t.throwsAsync(expandSwingStore(at('store'), { signal: AbortSignal.abort() }), {
+    name: 'AbortError',
+    any: true,
+  });
   const signal = AbortSignal.abort();
-  await t.throwsAsync(compactSwingStore(at('store'), { signal }), { name: 'AbortError' });
+  await t.throwsAsync(compactSwingStore(at('store'), { signal }), { name: 'AbortError', any: true });
 });
 
 test('the command line', async t => {

@@ -260,7 +260,7 @@ test('interrupted work reports its progress, and continues when it is repeated',
         if (count(at('store'), 'transcriptItems') > 0) controller.abort();
       },
     });
-    await t.throwsAsync(work, { name: 'AbortError' });
+    await t.throwsAsync(work, { name: 'AbortError', any: true });
     t.true(reports.at(-1).done >= count(at('store'), 'transcriptItems'));
   });
 });

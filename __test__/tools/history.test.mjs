@@ -369,7 +369,7 @@ test('queries without a result', async t => {
     await t.throwsAsync(history[ask]('v99'), notFound('the store has no transcript of a vat "v99"'));
     await t.throwsAsync(history[ask](7), { message: 'vatID must be a string' });
     await t.throwsAsync(history[ask]('v6', { onProgress: 7 }), { message: 'onProgress must be a function' });
-    await t.throwsAsync(history[ask]('v6', { signal: AbortSignal.abort() }), { name: 'AbortError' });
+    await t.throwsAsync(history[ask]('v6', { signal: AbortSignal.abort() }), { name: 'AbortError', any: true });
     await t.throwsAsync(history[ask]('v6', null), { message: /must be a plain object/ });
   }
   await t.throwsAsync(

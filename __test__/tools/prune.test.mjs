@@ -196,7 +196,7 @@ test('limits, aborts and progress', async t => {
     };
     // Deleting items one by one takes long enough for a report.
     const options = { keep, budget: 1, onProgress, signal: controller.signal };
-    await t.throwsAsync(pruneSwingStore(at('store'), options), { name: 'AbortError' });
+    await t.throwsAsync(pruneSwingStore(at('store'), options), { name: 'AbortError', any: true });
     t.true(told.at(-1).done < told.at(-1).total);
     const { done, spans } = await pruneSwingStore(at('store'), { keep });
     t.true(done);
@@ -249,6 +249,7 @@ test('the file is shrunk if no other connection has it open', async t => {
     await t.throwsAsync(reclaimSwingStoreSpace(at('nowhere'), { method: 'rewrite' }), { code: 'ERR_SWING_STORE_OPEN' });
     await t.throwsAsync(reclaimSwingStoreSpace(at('store'), { method: 'rewrite', signal: AbortSignal.abort() }), {
       name: 'AbortError',
+      any: true,
     });
   });
 });

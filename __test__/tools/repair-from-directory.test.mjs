@@ -123,7 +123,10 @@ check('heights, arguments and the command line', async t => {
     await t.throwsAsync(repairSwingStoreFromDirectory(at('export'), at('nowhere')), { code: 'ERR_SWING_STORE_OPEN' });
     await t.throwsAsync(repairSwingStoreFromDirectory(at('export'), 7), { message: 'dirPath must be a string' });
     const signal = AbortSignal.abort();
-    await t.throwsAsync(repairSwingStoreFromDirectory(at('export'), at('store'), { signal }), { name: 'AbortError' });
+    await t.throwsAsync(repairSwingStoreFromDirectory(at('export'), at('store'), { signal }), {
+      name: 'AbortError',
+      any: true,
+    });
     t.is(fs.existsSync(at('nowhere')), false);
 
     await change(at('store'), missing);

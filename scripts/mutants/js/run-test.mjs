@@ -28,7 +28,6 @@ const optionsFor = (tree, file) => ({
   providerStates: [],
   recordNewSnapshots: false,
   require: [],
-  runOnlyExclusive: false,
   serial: false,
   snapshotDir: null,
   updateSnapshots: false,
@@ -39,8 +38,9 @@ const optionsFor = (tree, file) => ({
 const sayWhy = ({ title = '', err, stack = '' }) =>
   [
     title,
-    err?.message ?? err?.summary ?? '',
-    err?.values?.map(({ label, formatted }) => `${label}\n${formatted}`).join('\n') ?? '',
+    // An error, or a thrown value of another kind.
+    err?.message ?? err?.formattedError ?? '',
+    err?.formattedDetails?.map(({ label, formatted }) => `${label}\n${formatted}`).join('\n') ?? '',
     stack,
   ]
     .filter(text => text)
@@ -66,6 +66,8 @@ export const runTest = (tree, file, { env, limit }) =>
       cwd: tree,
       env: { NODE_ENV: 'test', ...env },
       execArgv: ['--enable-source-maps'],
+      // Failures contain values that JSON can't express.
+      serialization: 'advanced',
       // In its own process group, so that the processes of a test that hangs or fails end with it.
       detached: true,
       silent: true,
@@ -94,6 +96,8 @@ export const runTest = (tree, file, { env, limit }) =>
       if (!event || outcome) return;
       if (event.type === 'ready-for-options') child.send({ ava: { type: 'options', options: optionsFor(tree, file) } });
       else if (event.type === 'ping') child.send({ ava: { type: 'pong' } });
+      // The worker waits for this before it ends.
+      else if (event.type === 'worker-finished') child.send({ ava: { type: 'free-worker' } });
       else if (event.type === 'selected-test' && !event.skip && !event.todo) pending.add(event.title);
       else if (event.type === 'test-passed') {
         pending.delete(event.title);

@@ -66,7 +66,7 @@ const run = ({ mutant, isActive, all }) =>
     };
     runner.on('stateChange', ({ type, title, err }) => {
       if (type === 'test-passed') passed += 1;
-      if (type === 'test-failed' || type === 'hook-failed') why ??= `${title}: ${err?.message ?? err?.summary}`;
+      if (type === 'test-failed' || type === 'hook-failed') why ??= `${title}: ${err?.message ?? err?.formattedError}`;
     });
     runner.on('error', fail);
     const titles = mutant === undefined || all ? undefined : titlesFor(mutant);
