@@ -66,9 +66,10 @@ fn reading_vats_whose_ids_are_not_text_terminates() {
             count(&store.span_records(true)),
             count(&store.snapshot_records(true)),
         ] {
-            match fails {
-                true => assert!(matches!(counted, Err(Error::BadRow(_))), "{counted:?}"),
-                false => assert_eq!(counted.unwrap(), 1000),
+            if fails {
+                assert!(matches!(counted, Err(Error::BadRow(_))), "{counted:?}");
+            } else {
+                assert_eq!(counted.unwrap(), 1000);
             }
         }
     }

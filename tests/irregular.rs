@@ -177,9 +177,10 @@ fn a_directory_that_only_looks_like_a_leftover_stays() {
     for (number, is_link) in [(1, false), (2, true)] {
         let leftover = archive.join(format!(".swing-store-archive-{number:016x}"));
         fs::create_dir_all(&leftover).expect("a directory");
-        match is_link {
-            true => symlink(&other, leftover.join("lock")).expect("a link"),
-            false => make_fifo(&leftover.join("lock")),
+        if is_link {
+            symlink(&other, leftover.join("lock")).expect("a link");
+        } else {
+            make_fifo(&leftover.join("lock"));
         }
     }
     let left = archive.clone();

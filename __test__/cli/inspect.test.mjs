@@ -72,7 +72,7 @@ test("inspect's text output", async t => {
   t.regex(all.stdout, /b1-[0-9a-f]{12}… +yes +[\d.]+ (KiB|B) +contract\n/);
   const one = await runCli(['inspect', ...at, '--vat', 'v6']);
   t.is(one.code, 0);
-  t.regex(one.stdout, /^v6 \(.*red\): live, 25 of 30 items there\n/);
+  t.regex(one.stdout, /^v6 \(.*red\): live, 25 of 30 items stored\n/);
   t.deepEqual(columnOf(one.stdout, 'INCARNATION'), ['0', '1', '2']);
   t.regex(one.stdout, /transcript.v6.0.4 +0 +0 +pruned/);
   t.regex(one.stdout, /transcript.v6.4.9 +0 +4 +in part +shutdown-worker/);
@@ -82,7 +82,7 @@ test("inspect's text output", async t => {
   for (const { stdout } of [all, one]) t.false(stdout.includes('\u001b'));
   const none = await runCli(['inspect', ...at, '--vat', 'v3', '--sizes']);
   t.is(none.code, 0);
-  t.regex(none.stdout, /v3 \(comms\): live, 0 of 0 items there/);
+  t.regex(none.stdout, /v3 \(comms\): live, 0 of 0 items stored/);
 });
 
 test('transcript prints items', async t => {

@@ -33,20 +33,23 @@ onSmallDisk('whatever is done, a full disk is said to be full and leaves nothing
   t.true(failures > 8);
 });
 
-onSmallDisk('an import whose commit failed is refused from then on, and what it was to replace stays', async t => {
-  for (const [step, said] of Object.entries(await onDisk(t, 'import-on-full-disk.mjs'))) {
-    t.regex(
-      said,
-      step.endsWith(': commit')
-        ? /^SQLITE_FULL: /
-        : /^ERR_SWING_STORE_TORN: a step of a transaction failed that has no journal/,
-      step,
-    );
-  }
-});
+onSmallDisk(
+  'an import whose commit failed refuses further calls, and the store that it would replace stays',
+  async t => {
+    for (const [step, said] of Object.entries(await onDisk(t, 'import-on-full-disk.mjs'))) {
+      t.regex(
+        said,
+        step.endsWith(': commit')
+          ? /^SQLITE_FULL: /
+          : /^ERR_SWING_STORE_TORN: a step of a transaction failed that has no journal/,
+        step,
+      );
+    }
+  },
+);
 
 onSmallDisk(
-  'a kernel that fills the disk is told the same as by the reference, and can go on in the same way',
+  'a kernel that fills the disk gets the same error as from the reference, and can continue in the same way',
   async t => {
     for (const [name, { reference, ours }] of Object.entries(await onDisk(t, 'kernel-on-full-disk.mjs'))) {
       t.deepEqual(ours, reference, name);

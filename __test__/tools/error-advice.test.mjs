@@ -227,7 +227,7 @@ test('interrupted work reports its progress, and continues when it is repeated',
     t.is(pruning.code, 130, pruning.stdout);
     const [, deleted] =
       pruning.stderr.match(
-        /error: interrupted\. Until then it has deleted ([\d,]+) items? of [\d,]+ spans?, .*\. That stays as it is; the same command goes on from there\n$/,
+        /error: interrupted\. Before that, it deleted ([\d,]+) items? of [\d,]+ spans?, .*\. These changes are kept; run the same command again to continue\n$/,
       ) ?? [];
     t.is(Number(deleted?.replace(',', '')), spans - count(at('store'), 'transcriptItems'), pruning.stderr);
     t.like(await runJson(['prune', ...stateDir, '--keep', 'operational']), {
@@ -242,8 +242,9 @@ test('interrupted work reports its progress, and continues when it is repeated',
     const { error } = JSON.parse(filling.stdout);
     t.is(error.code, 'ABORT_ERR');
     const [, filled] =
-      error.message.match(/^interrupted\. Until then it has restored ([\d,]+) artifacts?, .* goes on from there$/) ??
-      [];
+      error.message.match(
+        /^interrupted\. Before that, it restored ([\d,]+) artifacts?, .* run the same command again to continue$/,
+      ) ?? [];
     t.is(Number(filled?.replace(',', '')), count(at('store'), 'transcriptItems'), error.message);
     const again = await runJson(repopulate);
     t.is(again.code, 0);

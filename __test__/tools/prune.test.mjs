@@ -284,7 +284,7 @@ test('the command line', async t => {
     t.like(await runJson([...some, '--limit', '1']), { code: 0, spans: 1, snapshots: 0, done: false });
     t.regex(
       (await runCli([...some, '--limit', '1'])).stdout,
-      /Deleted \d+ items of 1 span,[^]*call it again[^]*free now/,
+      /Deleted \d+ items of 1 span,[^]*run it again[^]*free now/,
     );
     t.like(await runJson(['prune', ...store, '--keep', 'operational']), {
       code: 0,

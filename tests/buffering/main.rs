@@ -47,12 +47,11 @@ fn sql(db: &SharedDatabase, sql: &str, values: Vec<SqlValue>) -> Vec<Vec<SqlValu
         positional: values,
         named: None,
     };
-    let rows = match db.statement_returns_data(id).unwrap() {
-        true => db.query_statement(id, &bindings, usize::MAX).unwrap(),
-        false => {
-            db.run_statement(id, &bindings).unwrap();
-            Vec::new()
-        }
+    let rows = if db.statement_returns_data(id).unwrap() {
+        db.query_statement(id, &bindings, usize::MAX).unwrap()
+    } else {
+        db.run_statement(id, &bindings).unwrap();
+        Vec::new()
     };
     db.drop_statement(id);
     rows

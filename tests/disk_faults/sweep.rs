@@ -172,10 +172,7 @@ impl<'a> Sweep<'a> {
         let base = self.scratch.path().join("attempt");
         copy(&self.template(), &base);
         let planned = Planned { fault, at, lasting };
-        let how = match lasting {
-            true => " and all later ones",
-            false => "",
-        };
+        let how = if lasting { " and all later ones" } else { "" };
         let what = format!("{}: {}, call {at}{how}", self.name, fault.name);
         let attempt = Attempt {
             base: &base,

@@ -259,9 +259,10 @@ fn fill(exporter: &Exporter, staged: &Staged) -> Result<Store> {
     while let Some(batch) = records.next_batch()? {
         for (key, value) in batch {
             if let Some(key) = key.strip_prefix(b"kv.") {
-                match key.starts_with(b"host.") {
-                    true => store.host_set(key, &value)?,
-                    false => store.kernel_set(key, &value)?,
+                if key.starts_with(b"host.") {
+                    store.host_set(key, &value)?;
+                } else {
+                    store.kernel_set(key, &value)?;
                 }
             } else if key.starts_with(b"snapshot.") {
                 store.import_snapshot_record(&key, &value)?;
@@ -310,9 +311,10 @@ fn fill_artifact(exporter: &Exporter, store: &mut Store, name: &[u8]) -> Result<
 #[test]
 fn an_import_by_pieces() {
     for gives_up in [true, false] {
-        let name = match gives_up {
-            true => "import by pieces",
-            false => "import by pieces, commits again",
+        let name = if gives_up {
+            "import by pieces"
+        } else {
+            "import by pieces, commits again"
         };
         sweep_import(name, |at, attempt| {
             let look = |done| check_imported(at, done, None, &attempt.what);

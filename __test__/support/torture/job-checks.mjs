@@ -109,7 +109,7 @@ const changing = (before, { stepwise, known = [] }) => ({
     const old = await lookAtStore(api, at, before, { known });
     if (isSame(found, whole)) return 'whole';
     if (isSame(found, old)) return 'as before';
-    assert.ok(stepwise, 'it was to happen in one step');
+    assert.ok(stepwise, 'it must happen in one step');
     assert.ok([old.state, whole.state].includes(found.state));
     // Each artifact is intact or missing; artifacts of both stores stay.
     const names = new Set([...old.artifacts.keys(), ...whole.artifacts.keys()]);

@@ -7,7 +7,7 @@ use indicatif::HumanBytes;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::prune::{GOES_ON, tell_locking};
+use super::prune::{partly_done, tell_locking};
 use crate::cli::arguments::state_dir::StateDirArgs;
 use crate::cli::terminal::document::{Document, Timed, text};
 use crate::cli::terminal::exit::{Failure, Outcome, Result};
@@ -95,9 +95,7 @@ pub(crate) type Output<'a> = Document<Arguments, Timed<&'a Compacted>>;
 struct Words {
     name: &'static str,
     doing: &'static str,
-    would: &'static str,
     done: &'static str,
-    more: &'static str,
 }
 
 /// `compact_into` or `expand_into`.
@@ -111,9 +109,7 @@ pub fn run(args: CompactArgs, session: &Session) -> Result<Outcome> {
     let words = Words {
         name: "compact",
         doing: "Compacting",
-        would: "Would compact",
         done: "Compacted",
-        more: "compact",
     };
     work(args.which, &words, compact_into, session)
 }
@@ -126,9 +122,7 @@ pub fn run_expand(args: ExpandArgs, session: &Session) -> Result<Outcome> {
     let words = Words {
         name: "expand",
         doing: "Expanding",
-        would: "Would expand",
         done: "Expanded",
-        more: "expand",
     };
     work(args.which, &words, expand_into, session)
 }
@@ -149,10 +143,10 @@ fn work(which: Which, words: &Words, work: Work, session: &Session) -> Result<Ou
         })
         .map_err(|error| match done.items {
             0 => Failure::Store(error),
-            _ => Failure::Begun(
-                error,
-                format!("{} {} until then. {GOES_ON}", words.done, what(&done)),
-            ),
+            _ => {
+                let did = format!("{} {}", words.done.to_lowercase(), what(&done));
+                Failure::Begun(error, partly_done(&did))
+            }
         })?;
     let seconds = begin.elapsed().as_secs_f64();
     let arguments = Arguments {
@@ -163,7 +157,7 @@ fn work(which: Which, words: &Words, work: Work, session: &Session) -> Result<Ou
     let document = Output::new(words.name, arguments, Timed::new(&done, seconds));
     session.answer(&document, |out| {
         if options.dry_run {
-            return writeln!(out, "{} {}", words.would, what(&done));
+            return writeln!(out, "Would {} {}", words.name, what(&done));
         }
         writeln!(
             out,
@@ -174,7 +168,7 @@ fn work(which: Which, words: &Words, work: Work, session: &Session) -> Result<Ou
             HumanBytes(done.compressed_bytes),
         )?;
         if !done.done {
-            writeln!(out, "There is more to {}: call it again", words.more)?;
+            writeln!(out, "There is more to {}: run it again", words.name)?;
         }
         if done.incomplete > 0 {
             writeln!(

@@ -16,8 +16,10 @@ use crate::store::encoding::plural::plural;
 use crate::store::maintenance::prune::{DEFAULT_BUDGET, PruneOptions, Pruned, prune_into};
 use crate::store::records::mode::ArtifactMode;
 
-/// The end of the message for interrupted work.
-pub(crate) const GOES_ON: &str = "That stays as it is; the same command goes on from there";
+/// The end of the message for failed work that `did` a part.
+pub(crate) fn partly_done(did: &str) -> String {
+    format!("Before that, it {did}. These changes are kept; run the same command again to continue")
+}
 
 /// What to keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -139,10 +141,7 @@ pub fn run(args: PruneArgs, session: &Session) -> Result<Outcome> {
         })
         .map_err(|error| match pruned.items + pruned.snapshots {
             0 => Failure::Store(error),
-            _ => Failure::Begun(
-                error,
-                format!("Until then it has deleted {}. {GOES_ON}", what(&pruned)),
-            ),
+            _ => Failure::Begun(error, partly_done(&format!("deleted {}", what(&pruned)))),
         })?;
     let seconds = begin.elapsed().as_secs_f64();
     let arguments = Arguments {
@@ -161,7 +160,7 @@ pub fn run(args: PruneArgs, session: &Session) -> Result<Outcome> {
         }
         writeln!(out, "Deleted {what} in {seconds:.1} s")?;
         if !pruned.done {
-            writeln!(out, "There is more to delete: call it again")?;
+            writeln!(out, "There is more to delete: run it again")?;
         }
         writeln!(
             out,

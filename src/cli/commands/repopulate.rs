@@ -7,7 +7,7 @@ use indicatif::HumanBytes;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::prune::{GOES_ON, tell_locking};
+use super::prune::{partly_done, tell_locking};
 use crate::cli::arguments::artifact_mode::{Mode, Taken};
 use crate::cli::arguments::state_dir::StateDirArgs;
 use crate::cli::terminal::document::{self, Document, Timed};
@@ -146,10 +146,7 @@ pub(crate) fn fill(
         })
         .map_err(|error| match done.filled.len() + done.replaced.len() {
             0 => Failure::Store(error),
-            _ => Failure::Begun(
-                error,
-                format!("Until then it has {}. {GOES_ON}", what(&done)),
-            ),
+            _ => Failure::Begun(error, partly_done(&what(&done))),
         })?;
     let seconds = begin.elapsed().as_secs_f64();
     let arguments = Arguments {

@@ -11,21 +11,18 @@ use super::compressed_items::frames::FramePlace;
 use super::sql_text::SqlText;
 use crate::store::error::{Error, Result};
 
+/// Receives a position, its item, and whether more items of the same frame follow, which are in
+/// memory already. Returns whether to continue.
+pub(crate) type TakeItem<'a> = &'a mut dyn FnMut(i64, &[u8], bool) -> bool;
+
 /// A database that span readers read items from.
 pub(crate) trait ItemSource {
-    /// Passes the items of a vat from `start_pos` to `end_pos` (exclusive) to `take`, in order,
-    /// until it returns false. Returns whether all were passed. `take` also receives whether more
-    /// items of the same frame follow, which are in memory already.
+    /// Passes the items of a vat in `range` to `take`, in order, until it returns false. Returns
+    /// whether all were passed.
     ///
     /// # Errors
     /// [`Error::BadFrame`]; SQLite's errors.
-    fn read_items(
-        &self,
-        vat_id: &[u8],
-        start_pos: i64,
-        end_pos: i64,
-        take: &mut dyn FnMut(i64, &[u8], bool) -> bool,
-    ) -> Result<bool>;
+    fn read_items(&self, vat_id: &[u8], range: Range<i64>, take: TakeItem<'_>) -> Result<bool>;
 }
 
 /// An item of a transcript, as it is stored.
@@ -208,7 +205,7 @@ pub(crate) fn read_items(
     connection: &Connection,
     vat_id: &[u8],
     range: Range<i64>,
-    take: &mut dyn FnMut(i64, &[u8], bool) -> bool,
+    take: TakeItem<'_>,
 ) -> Result<bool> {
     visit_items(connection, vat_id, range, &mut |item: StoredItem<'_>| {
         let ValueRef::Integer(position) = item.position else {

@@ -6,10 +6,11 @@
 //! size of the readers' spans, and limits bound the memory. If items cannot be saved, the reader
 //! fails at its next step; the call that changes the store succeeds.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use super::item_changes::Change;
-use super::item_source::{self, ItemSource};
+use super::item_source::{self, ItemSource, TakeItem};
 use super::reader_state::{ReaderState, Saving, Source};
 use super::span_view::{SpanView, log_bytes};
 use super::tool_statement::ToolConnection;
@@ -19,14 +20,8 @@ use crate::store::tasks::limits::limits;
 use crate::store::tasks::lock;
 
 impl ItemSource for Database {
-    fn read_items(
-        &self,
-        vat_id: &[u8],
-        start_pos: i64,
-        end_pos: i64,
-        take: &mut dyn FnMut(i64, &[u8], bool) -> bool,
-    ) -> Result<bool> {
-        item_source::read_items(self.connection()?, vat_id, start_pos..end_pos, take)
+    fn read_items(&self, vat_id: &[u8], range: Range<i64>, take: TakeItem<'_>) -> Result<bool> {
+        item_source::read_items(self.connection()?, vat_id, range, take)
             .inspect_err(|error| self.notice_failure(error))
     }
 }

@@ -107,7 +107,7 @@ impl ReaderState {
                 None => {
                     let end_pos = saved.map_or(self.end_pos, |saved| saved.start_pos);
                     let source = self.source.database(own);
-                    let has_all = source.read_items(vat_id, start_pos, end_pos, &mut take)?;
+                    let has_all = source.read_items(vat_id, start_pos..end_pos, &mut take)?;
                     (end_pos, has_all)
                 }
             };
@@ -254,7 +254,7 @@ impl<'a> Saving<'a> {
                 outcome.is_ok()
             };
             let database = source.database(self.own);
-            database.read_items(vat_id, start_pos, end_pos, &mut take)?;
+            database.read_items(vat_id, start_pos..end_pos, &mut take)?;
             outcome
         });
         // A temporary database that has failed once is not used again.

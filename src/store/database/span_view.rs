@@ -10,13 +10,14 @@
 //! unread items and ends the view (`Database::bound_log`).
 
 use std::cell::RefCell;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use rusqlite::{Connection, TransactionState};
 
 use super::connection::{self, Location, OpenConnection, OpenOptions};
-use super::item_source::{self, ItemSource};
+use super::item_source::{self, ItemSource, TakeItem};
 use super::pinned_read::{self, PinnedRead};
 use super::wal_version::{WalVersion, is_in_wal_mode};
 use crate::store::error::{Error, Result};
@@ -68,17 +69,11 @@ impl SpanView {
 }
 
 impl ItemSource for SpanView {
-    fn read_items(
-        &self,
-        vat_id: &[u8],
-        start_pos: i64,
-        end_pos: i64,
-        take: &mut dyn FnMut(i64, &[u8], bool) -> bool,
-    ) -> Result<bool> {
+    fn read_items(&self, vat_id: &[u8], range: Range<i64>, take: TakeItem<'_>) -> Result<bool> {
         let connection = self.lock();
         let connection = connection.as_ref().ok_or(Error::DatabaseClosed)?;
         pinned_read::check(self.pinned_read, connection)?;
-        item_source::read_items(connection, vat_id, start_pos..end_pos, take)
+        item_source::read_items(connection, vat_id, range, take)
     }
 }
 

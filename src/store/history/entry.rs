@@ -161,8 +161,8 @@ impl Entry {
             return Ok(entry);
         }
         let mut found = None;
-        let end = position.saturating_add(1);
-        db.read_items(span.vat_id.as_bytes(), position, end, &mut |_, item, _| {
+        let range = position..position.saturating_add(1);
+        db.read_items(span.vat_id.as_bytes(), range, &mut |_, item, _| {
             let bytes = i64::try_from(item.len()).unwrap_or(i64::MAX);
             found = Some(if bytes <= MAX_BYTES {
                 Entry::parse(item)

@@ -266,8 +266,7 @@ impl EndedSpans {
         let mut items = ItemBatch::default();
         let fits = db.read_items(
             &span.vat_id,
-            span.start_pos,
-            span.end_pos,
+            span.start_pos..span.end_pos,
             &mut |position, item, _| {
                 items.add(position, item);
                 items.bytes() <= room

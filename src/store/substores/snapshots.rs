@@ -417,7 +417,7 @@ fn stop_using(db: &Database, changes: &mut ExportChanges, vat_id: &[u8], keep: b
     Ok(())
 }
 
-/// Deletes a vat's snapshots with their records, newest first.
+/// Deletes a vat's snapshots with their records.
 fn delete_snapshots(
     db: &mut Database,
     changes: &mut ExportChanges,
@@ -430,19 +430,15 @@ fn delete_snapshots(
             row.get::<_, Option<i64>>(1)?.is_some(),
         ))
     };
-    let snapshots = match budget {
-        Budget::All => db.peek_rows(
-            "SELECT snapPos, inUse FROM snapshots WHERE vatID = ? ORDER BY snapPos",
-            params![SqlText(vat_id)],
-            place,
-        )?,
-        Budget::AtMost(limit) => db.peek_rows(
+    let (order, limit) = budget.order_and_limit();
+    let snapshots = db.peek_rows(
+        &format!(
             "SELECT snapPos, inUse FROM snapshots
-             WHERE vatID = ? ORDER BY snapPos DESC LIMIT ?",
-            params![SqlText(vat_id), limit],
-            place,
-        )?,
-    };
+             WHERE vatID = ? ORDER BY snapPos {order} LIMIT ?"
+        ),
+        params![SqlText(vat_id), limit],
+        place,
+    )?;
     let mut clear_current = budget == Budget::All;
     for (snap_pos, in_use) in &snapshots {
         clear_current |= in_use;

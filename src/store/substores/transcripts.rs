@@ -49,6 +49,17 @@ impl Budget {
             Some(_) => Err(Error::BadBudget),
         }
     }
+
+    /// The order in which to select the rows to delete, and the LIMIT of the query. A limited
+    /// deletion begins with the newest rows: its first step deletes the vat's current span, so that
+    /// exports no longer contain the vat.
+    pub(crate) fn order_and_limit(self) -> (&'static str, f64) {
+        match self {
+            // SQLite takes a negative LIMIT as none.
+            Budget::All => ("ASC", -1.0),
+            Budget::AtMost(limit) => ("DESC", limit),
+        }
+    }
 }
 
 impl SpanRecord {
@@ -434,7 +445,7 @@ impl Store {
         )?;
         let mut items = Vec::new();
         for (vat_id, start_pos, end_pos) in spans {
-            db.read_items(&vat_id, start_pos, end_pos, &mut |position, item, _| {
+            db.read_items(&vat_id, start_pos..end_pos, &mut |position, item, _| {
                 items.push((vat_id.clone(), position, item.to_vec()));
                 true
             })?;
@@ -489,7 +500,7 @@ fn append_item(
     changes.set(db, &record.key(), record.to_json())
 }
 
-/// Deletes a vat's spans with their items, newest first.
+/// Deletes a vat's spans with their items and records.
 fn delete_spans(
     db: &mut Database,
     changes: &mut ExportChanges,
@@ -503,22 +514,15 @@ fn delete_spans(
             row.get::<_, Option<i64>>(2)?.is_some(),
         ))
     };
-    let spans = match budget {
-        Budget::All => db.rows(
+    let (order, limit) = budget.order_and_limit();
+    let spans = db.rows(
+        &format!(
             "SELECT startPos, endPos, isCurrent FROM transcriptSpans
-             WHERE vatID = ? ORDER BY startPos",
-            params![SqlText(vat_id)],
-            place,
-        )?,
-        // Newest first: the first step deletes the current span, so that exports no longer contain
-        // the vat.
-        Budget::AtMost(limit) => db.rows(
-            "SELECT startPos, endPos, isCurrent FROM transcriptSpans
-             WHERE vatID = ? ORDER BY startPos DESC LIMIT ?",
-            params![SqlText(vat_id), limit],
-            place,
-        )?,
-    };
+             WHERE vatID = ? ORDER BY startPos {order} LIMIT ?"
+        ),
+        params![SqlText(vat_id), limit],
+        place,
+    )?;
     if budget == Budget::All {
         db.before_change(vat_id, i64::MIN, i64::MAX);
         db.delete_frames_of(vat_id)?;

@@ -10,6 +10,7 @@ use super::finding::{Finding, FindingKind, StoreTable, brief};
 use super::findings::Findings;
 use super::remedy::{RESTORE, Remedies};
 use super::report::Totals;
+use crate::store::encoding::plural::plural;
 use crate::store::error::{Error, Result};
 use crate::store::records::mode::ArtifactMode;
 use crate::store::tasks::lock;
@@ -152,7 +153,7 @@ pub(super) fn describe(value: ValueRef<'_>) -> String {
         ValueRef::Integer(number) => format!("the number {number}"),
         ValueRef::Real(number) => format!("the number {number}"),
         ValueRef::Text(text) => format!("the text {}", brief(text)),
-        ValueRef::Blob(bytes) => format!("a blob of {} bytes", bytes.len()),
+        ValueRef::Blob(bytes) => format!("a blob of {}", plural(bytes.len(), "byte")),
     }
 }
 
@@ -232,6 +233,7 @@ mod tests {
             (ValueRef::Integer(-7), "the number -7"),
             (ValueRef::Real(0.5), "the number 0.5"),
             (ValueRef::Blob(b"abc"), "a blob of 3 bytes"),
+            (ValueRef::Blob(b"a"), "a blob of 1 byte"),
         ] {
             assert_eq!(describe(value), expected);
         }

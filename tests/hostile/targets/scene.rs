@@ -60,9 +60,10 @@ pub const SCRIPT: &str = r#"{"moduleFormat":"nestedEvaluate","source":"() => 1",
 /// A directory for files, in memory if possible.
 pub fn temporary() -> TempDir {
     let memory = Path::new("/dev/shm");
-    let made = match memory.is_dir() {
-        true => tempfile::tempdir_in(memory),
-        false => tempfile::tempdir(),
+    let made = if memory.is_dir() {
+        tempfile::tempdir_in(memory)
+    } else {
+        tempfile::tempdir()
     };
     made.expect("a directory")
 }

@@ -28,7 +28,7 @@ export const compareContinuations = async ({ checks, chains, progress }, stores)
     return runThird(side, name);
   };
 
-  progress('each goes on with each store');
+  progress('each side continues with each store');
   const [expected, ...continued] = await inPairs([
     () => goOn('reference', 'reference'),
     () => goOn('ours', 'reference'),
@@ -49,7 +49,7 @@ export const compareContinuations = async ({ checks, chains, progress }, stores)
     checks.equal(`${run.name}: the same exports`, run.exported, expected.exported);
   }
 
-  progress('each imports an export of the other, and goes on with that');
+  progress('each side imports an export of the other, and continues with it');
   const joined = await inPairs(sides.map(side => () => joinChain(side)));
   for (const run of joined) {
     checkBlocks(run);

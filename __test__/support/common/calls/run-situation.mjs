@@ -46,6 +46,6 @@ export const faultsIn = seen =>
     const faults = never.filter(([pattern]) => pattern.test(outcome)).map(([, words]) => words);
     if (/^(unhandled rejection|uncaught exception)$/.test(what)) faults.push(what);
     if (/(^| )afterwards/.test(what) && !outcome.startsWith('returns'))
-      faults.push('leaves a store that does not go on');
+      faults.push('leaves a store that cannot continue');
     return faults.map(words => `${what} ${words}: ${outcome}`);
   });

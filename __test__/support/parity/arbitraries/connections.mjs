@@ -35,7 +35,7 @@ const block = fc
 
 /**
  * A list of `[connection, step]`. After some blocks, all connections read all keys. Not always, since reading makes a
- * connection notice other commits, which the begin of its next transaction must notice by itself.
+ * connection notice other commits, which the start of its next transaction must notice.
  */
 export const blocksOfConnections = options =>
   fc.array(fc.tuple(block, fc.boolean()), options).map(blocks => {

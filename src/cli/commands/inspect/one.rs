@@ -68,7 +68,7 @@ impl One {
         let name = vat.name.as_deref().map(printable);
         writeln!(
             out,
-            "{}{}: {}{}, {} of {} there",
+            "{}{}: {}{}, {} of {} stored",
             printable(&vat.vat_id),
             name.map_or(String::new(), |name| format!(" ({name})")),
             vat.state.name(),

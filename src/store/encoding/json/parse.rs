@@ -258,9 +258,10 @@ impl Parser<'_> {
     }
 
     fn require(&mut self, byte: u8, otherwise: &'static str) -> Result<(), ParseError> {
-        match self.eat(byte) {
-            true => Ok(()),
-            false => Err(self.problem(otherwise)),
+        if self.eat(byte) {
+            Ok(())
+        } else {
+            Err(self.problem(otherwise))
         }
     }
 

@@ -23,9 +23,10 @@ impl Notation for Plain {
     }
 
     fn number(&self, number: f64, text: &mut Vec<u8>) {
-        match number.is_finite() {
-            true => text.extend_from_slice(number_to_string(number).as_bytes()),
-            false => text.extend_from_slice(b"null"),
+        if number.is_finite() {
+            text.extend_from_slice(number_to_string(number).as_bytes());
+        } else {
+            text.extend_from_slice(b"null");
         }
     }
 
