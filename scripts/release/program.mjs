@@ -46,7 +46,9 @@ const build = () => {
   const profile = ['--profile', values.profile];
   run('cargo', [zigTarget ? 'zigbuild' : 'build', '--locked', ...profile, ...features, ...where], { stdio: 'inherit' });
   const suffix = process.platform === 'win32' ? '.exe' : '';
-  const built = path.join(targetDir, ...(target ? [target] : []), values.profile, `swing-store${suffix}`);
+  // Cargo calls the directory of this profile by another name.
+  const directory = values.profile === 'dev' ? 'debug' : values.profile;
+  const built = path.join(targetDir, ...(target ? [target] : []), directory, `swing-store${suffix}`);
   const host = /^host: (.*)$/m.exec(String(run('rustc', ['-vV'])))[1];
   return { built, target: target ?? host };
 };
@@ -79,14 +81,14 @@ const addChecksum = file => {
 const out = path.resolve(values.out);
 mkdirSync(out, { recursive: true });
 const { built, target } = build();
-const directory = path.join(targetDir, 'program');
-layOut(directory, built);
+const files = path.join(targetDir, 'program');
+layOut(files, built);
 const name = `swing-store-${main().version}-${target}`;
 const archive = path.join(out, `${name}.tar.gz`);
 // A relative path, because some versions of tar take the colon of a drive letter for the end of a host name.
 const staging = path.join(targetDir, 'archive');
 rmSync(staging, { recursive: true, force: true });
-cpSync(directory, path.join(staging, name), { recursive: true });
+cpSync(files, path.join(staging, name), { recursive: true });
 run('tar', ['-czf', `${name}.tar.gz`, name], { cwd: staging });
 copyFileSync(path.join(staging, `${name}.tar.gz`), archive);
 addChecksum(archive);
