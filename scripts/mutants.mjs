@@ -308,10 +308,10 @@ const runCampaign = async mutants => {
     const queue = switched.filter(mutant => mutant.area === area && isWanted(mutant));
     // Tests in Rust run first because they are faster, and leave few mutants for those in JavaScript.
     const isNew = mutant => values.again || outcomeOf(mutant) !== 'pending';
-    const first = isQuick ? queue.filter(isNew) : queue;
-    const left = await tryAll(first, rustSuites, { budget: patience / 3, isLast: false });
+    const left = await tryAll(queue.filter(isNew), rustSuites, { budget: patience / 3, isLast: false });
     if (isQuick) continue;
-    await tryAll([...left.keys()], bothSuites, { before: left, isLast: true });
+    const old = queue.filter(mutant => !isNew(mutant));
+    await tryAll([...left.keys(), ...old], bothSuites, { before: left, isLast: true });
   }
 
   // Each needs its own build, which is only worthwhile if all tests run.

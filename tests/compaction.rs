@@ -437,6 +437,11 @@ fn a_row_counts_before_a_frame() {
         "{findings:?}"
     );
     assert!(findings.len() > 3);
+    assert!(
+        findings[0].contains("of them as rows, too, which count. To keep one of them, run"),
+        "{}",
+        findings[0]
+    );
     while subject.compact().items > 0 {}
     assert_eq!(subject.findings(), [""; 0]);
     assert_eq!(subject.contents(), contents);

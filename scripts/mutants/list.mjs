@@ -83,6 +83,19 @@ const describe = (source, { file, function: fn, genre, name, replacement, span }
 /** Whether a mutant only changes the number in a constant, such as a buffer's size, which does not affect results. */
 const isSize = ({ functionName, genre }) => functionName === null && genre === 'BinaryOperator';
 
+const ELSEWHERE = /^#\[cfg\((?:not\(unix\)|windows|target_os = "(?:windows|macos)")\)\]$/;
+
+/** Whether a mutant is in a test, or in a function that is only compiled for other systems than Linux. */
+const isElsewhere = (source, { functionName, functionStart }) => {
+  if (functionStart === undefined) return false;
+  if (functionName.startsWith('tests::')) return true;
+  const isAttribute = line => /^(?:#\[|\/\/)/.test(line.trim());
+  const before = source.text.slice(0, functionStart).split('\n').reverse().slice(1);
+  const after = source.text.slice(functionStart).split('\n');
+  const attributes = [before, after].flatMap(lines => lines.slice(0, lines.findIndex(line => !isAttribute(line))));
+  return attributes.some(line => ELSEWHERE.test(line.trim()));
+};
+
 /** Returns the mutants of some files, or of all areas, each with its area. */
 export const listMutants = (root, { areaNames = Object.keys(areas), files = [] } = {}) => {
   const { status, stdout, stderr, error } = spawnSync('cargo', ['mutants', '--list', '--json'], {
@@ -114,7 +127,7 @@ export const listMutants = (root, { areaNames = Object.keys(areas), files = [] }
         if (!sources.has(mutant.file)) sources.set(mutant.file, makeSource(root, mutant.file));
         return { area, ...describe(sources.get(mutant.file), mutant) };
       })
-      .filter(mutant => !isSize(mutant))
+      .filter(mutant => !isSize(mutant) && !isElsewhere(sources.get(mutant.file), mutant))
       .map(({ identity, ...mutant }) => {
         const hash = createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 16);
         const nth = seen.get(hash) ?? 0;

@@ -94,6 +94,7 @@ fn members(file: &[u8]) -> Option<(Vec<Member<'_>>, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::gzip::member::Encoder;
     use crate::store::gzip::{Compressor, Decompressor};
 
     fn image(bytes: usize) -> Vec<u8> {
@@ -133,6 +134,14 @@ mod tests {
         for bytes in [0, 1, SMALL_IMAGE_BYTES] {
             assert!(is_own(&compress(&image(bytes)).bytes).is_none());
         }
+        for (bytes, is_adopted) in [(SMALL_IMAGE_BYTES, false), (SMALL_IMAGE_BYTES + 1, true)] {
+            let mut file = Vec::new();
+            Encoder::for_images()
+                .append(&image(bytes), &mut file)
+                .unwrap();
+            assert_eq!(is_own(&file).is_some(), is_adopted, "{bytes}");
+        }
+        assert!(!may_be_own(b"\x1f\x8b\x08 of another program"));
     }
 
     #[test]

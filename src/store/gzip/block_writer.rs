@@ -66,3 +66,41 @@ impl BlockWriter {
         self.write_block(&mut write)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::gzip::member::Member;
+
+    #[test]
+    fn blocks_have_the_same_size_however_the_bytes_arrive() {
+        for length in [0, 1, 9, 10, 11, 35, 40] {
+            let image = vec![b'x'; length];
+            for chunk in [1, 3, 7, 10, 25, 100] {
+                let mut file = Vec::new();
+                let mut write = |part: &[u8]| {
+                    file.extend_from_slice(part);
+                    Ok(())
+                };
+                let mut writer = BlockWriter {
+                    block_bytes: 10,
+                    ..BlockWriter::default()
+                };
+                for bytes in image.chunks(chunk) {
+                    writer.add(bytes, &mut write).unwrap();
+                }
+                writer.finish(&mut write).unwrap();
+                let mut sizes = Vec::new();
+                let mut rest = &file[..];
+                while !rest.is_empty() {
+                    let member = Member::of_this_version(rest).unwrap();
+                    sizes.push(member.block_bytes);
+                    rest = &rest[member.length..];
+                }
+                let mut expected = vec![10; length.saturating_sub(1) / 10];
+                expected.push(length - 10 * expected.len());
+                assert_eq!(sizes, expected, "{length} bytes by {chunk}");
+            }
+        }
+    }
+}

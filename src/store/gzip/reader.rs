@@ -64,9 +64,8 @@ impl<R: Read> Read for GzipReader<R> {
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
-                    let is_at_start = !self.has_data;
                     self.member = None;
-                    return Err(explain(error, self.is_first, is_at_start));
+                    return Err(explain(error, self.is_first));
                 }
             }
         }
@@ -89,7 +88,7 @@ fn invalid(problem: &str) -> io::Error {
 }
 
 /// Says in words what is wrong with the file. Errors of the system stay as they are.
-fn explain(error: io::Error, is_first: bool, is_at_start: bool) -> io::Error {
+fn explain(error: io::Error, is_first: bool) -> io::Error {
     if error.raw_os_error().is_some() {
         return error;
     }
@@ -97,9 +96,7 @@ fn explain(error: io::Error, is_first: bool, is_at_start: bool) -> io::Error {
     match (error.kind(), message.as_str()) {
         (io::ErrorKind::UnexpectedEof, _) => invalid("it ends too early"),
         (_, "invalid gzip header") if is_first => invalid("it does not start as one"),
-        (_, "invalid gzip header") if is_at_start => {
-            invalid("other data follows the compressed data")
-        }
+        (_, "invalid gzip header") => invalid("other data follows the compressed data"),
         (_, "corrupt gzip stream does not have a matching checksum") => {
             invalid("its data does not match its checksum")
         }
@@ -138,6 +135,86 @@ mod tests {
             read(&[member(&large), member(b"y")].concat()).unwrap(),
             [&large[..], b"y"].concat()
         );
+    }
+
+    #[test]
+    fn reading_no_bytes_changes_nothing() {
+        let file = [member(b"one"), member(b"two")].concat();
+        let mut reader = GzipReader::new(&file[..]);
+        let mut found = Vec::new();
+        let mut byte = [0];
+        while reader.read(&mut []).unwrap() == 0 && reader.read(&mut byte).unwrap() == 1 {
+            found.extend(byte);
+        }
+        assert_eq!(found, b"onetwo");
+
+        // Nor does it count as data of a member.
+        let file = [member(b""), member(b"two")].concat();
+        let mut reader = GzipReader::new(&file[..]);
+        assert_eq!(reader.read(&mut []).unwrap(), 0);
+        let error = reader.read(&mut byte).unwrap_err().to_string();
+        assert!(error.contains("part without data"), "{error}");
+    }
+
+    /// Yields a byte at a time. Before each, and before the end, fails once with the error that
+    /// `errors` has for this number of remaining bytes, if any.
+    struct Failing<'a> {
+        bytes: &'a [u8],
+        errors: Box<dyn FnMut(usize) -> Option<io::Error>>,
+        reached: Option<usize>,
+    }
+
+    impl Read for Failing<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let left = self.bytes.len();
+            if self.reached.replace(left) != Some(left)
+                && let Some(error) = (self.errors)(left)
+            {
+                return Err(error);
+            }
+            let length = self.bytes.len().min(buffer.len()).min(1);
+            let (first, rest) = self.bytes.split_at(length);
+            buffer[..length].copy_from_slice(first);
+            self.bytes = rest;
+            Ok(length)
+        }
+    }
+
+    fn read_failing(
+        file: &[u8],
+        errors: impl FnMut(usize) -> Option<io::Error> + 'static,
+    ) -> io::Result<Vec<u8>> {
+        let mut reader = GzipReader::new(Failing {
+            bytes: file,
+            errors: Box::new(errors),
+            reached: None,
+        });
+        let mut found = Vec::new();
+        let mut chunk = [0; 16];
+        loop {
+            match reader.read(&mut chunk)? {
+                0 => return Ok(found),
+                length => found.extend(&chunk[..length]),
+            }
+        }
+    }
+
+    #[test]
+    fn an_interrupted_read_is_repeated() {
+        let file = [member(b"one"), member(b"two")].concat();
+        let interrupted = |_| Some(io::ErrorKind::Interrupted.into());
+        assert_eq!(read_failing(&file, interrupted).unwrap(), b"onetwo");
+    }
+
+    #[test]
+    fn a_failure_of_the_system_is_passed_on_wherever_it_occurs() {
+        let first = member(b"one");
+        let file = [&first[..], &member(b"two")].concat();
+        for left in 0..=file.len() {
+            let fails = move |rest| (rest == left).then(|| io::Error::from_raw_os_error(5));
+            let error = read_failing(&file, fails).unwrap_err();
+            assert_eq!(error.raw_os_error(), Some(5), "with {left} bytes left");
+        }
     }
 
     #[test]

@@ -83,5 +83,6 @@ mod tests {
             [(FindingKind::SpanGap, 2), (FindingKind::SpanHash, 2)]
         );
         assert_eq!(outcome(&[1, 2, 3, 4, 5]), (kept, left_out));
+        assert_eq!(outcome(&[1, 2, 3]).1, []);
     }
 }

@@ -225,8 +225,6 @@ impl<V: Size> UndoMap<V> {
         for later in &mut self.marks[mark..] {
             *later = length;
         }
-        // Later changes come after all marks.
-        self.serial += 1;
         restored
     }
 
@@ -376,6 +374,59 @@ mod tests {
                 assert_eq!(after.collect::<Vec<_>>(), expected);
             }
         }
+    }
+
+    #[test]
+    fn sizes_grow_with_keys_and_values() {
+        let value_of = |bytes: usize| Some(vec![0_u8; bytes].into());
+        let sizes = |key: usize, value: usize| {
+            let mut buffer = UndoMap::<super::super::buffer::Written>::default();
+            let key = vec![b'k'; key];
+            buffer.set(&key, value_of(value));
+            buffer.mark();
+            buffer.set(&key, None);
+            // The record has the former value, the entry has none.
+            (buffer.bytes(), buffer.undo_bytes())
+        };
+        let (entry, undo) = sizes(1, 0);
+        assert_eq!((entry, undo), (ENTRY_BYTES + 1, UNDO_BYTES + 1));
+        assert_eq!(sizes(1, 1000), (entry, undo + 1000));
+        assert_eq!(sizes(101, 1000), (entry + 100, undo + 1100));
+        let mut buffer = UndoMap::<super::super::buffer::Written>::default();
+        buffer.set(b"k", value_of(1000));
+        assert_eq!(buffer.bytes(), entry + 1000);
+    }
+
+    #[test]
+    fn changes_after_a_rollback_are_undone_by_the_next_one() {
+        let mut buffer = UndoMap::default();
+        buffer.mark();
+        buffer.set(b"k", 1);
+        buffer.mark();
+        for value in 2..5 {
+            buffer.set(b"k", value);
+            assert_eq!((buffer.changes_since(0), buffer.changes_since(1)), (2, 1));
+            buffer.undo_to(1);
+            assert_eq!(buffer.get(b"k"), Some(&1));
+            assert_eq!((buffer.changes_since(0), buffer.changes_since(1)), (1, 0));
+        }
+        buffer.undo_to(0);
+        assert_eq!(buffer.get(b"k"), None);
+        check_bytes(&buffer);
+    }
+
+    #[test]
+    fn nothing_is_left_after_clearing() {
+        let mut buffer = UndoMap::default();
+        buffer.set(b"a", 1);
+        buffer.mark();
+        buffer.set(b"a", 2);
+        buffer.clear();
+        assert!(buffer.is_empty() && buffer.undo.is_empty());
+        check_bytes(&buffer);
+        buffer.set(b"b", 3);
+        buffer.undo_to(0);
+        assert!(buffer.is_empty());
     }
 
     #[test]

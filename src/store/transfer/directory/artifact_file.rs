@@ -178,9 +178,13 @@ fn reading(path: &Path, error: &std::io::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
+    use std::io::{self, Write};
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
 
     use super::*;
+    use crate::store::gzip::BlockWriter;
 
     /// Fails with each of these errors, and then returns a byte.
     struct Failing(Vec<io::Error>);
@@ -226,5 +230,49 @@ mod tests {
             assert_eq!(matches!(error, Error::BadGzip(_)), is_about_gzip, "{error}");
             assert_eq!(matches!(error, Error::Io { .. }), !is_about_gzip, "{error}");
         }
+    }
+
+    fn artifact_file(directory: &Path, bytes: &[u8], is_gzip: bool) -> ArtifactFile {
+        let path = directory.join("file");
+        std::fs::write(&path, bytes).unwrap();
+        ArtifactFile { path, is_gzip }
+    }
+
+    #[test]
+    fn an_image_larger_than_permitted_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let image = vec![b'x'; 600_000];
+        let file = artifact_file(directory.path(), &image, false);
+        for (most, is_refused) in [(599_999, true), (600_000, false)] {
+            let outcome = file.image(b"name", most, &Monitor::default());
+            let is_too_long = matches!(outcome, Err(Error::ArtifactTooLong { .. }));
+            assert_eq!((is_too_long, outcome.is_ok()), (is_refused, !is_refused));
+        }
+    }
+
+    #[test]
+    fn a_file_of_an_export_is_stored_as_it_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let image: Vec<u8> = (0..100_000_u64).map(|at| ((at * at) >> 9) as u8).collect();
+        let mut bytes = Vec::new();
+        let mut writer = BlockWriter::default();
+        let mut write = |part: &[u8]| {
+            bytes.extend_from_slice(part);
+            Ok(())
+        };
+        writer.add(&image, &mut write).unwrap();
+        writer.finish(&mut write).unwrap();
+        let file = artifact_file(directory.path(), &bytes, true);
+        let found = file.image(b"name", u64::MAX, &Monitor::default()).unwrap();
+        assert_eq!(found.bytes, bytes);
+
+        // A file of another program is compressed again.
+        let mut other = GzEncoder::new(Vec::new(), Compression::fast());
+        other.write_all(&image).unwrap();
+        let file = artifact_file(directory.path(), &other.finish().unwrap(), true);
+        let found = file.image(b"name", u64::MAX, &Monitor::default()).unwrap();
+        let mut compressor = Compressor::default();
+        compressor.add(&image).unwrap();
+        assert_eq!(found.bytes, compressor.finish().unwrap().bytes);
     }
 }

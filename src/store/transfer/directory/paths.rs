@@ -161,6 +161,9 @@ mod tests {
         ] {
             assert!(file_name_problem(bad).is_some(), "{bad:?}");
         }
+        for directory in [".", ".."] {
+            assert_eq!(file_name_problem(directory), Some("which is a directory"));
+        }
         assert!(file_name_problem(&"x".repeat(256)).is_some());
         for good in [
             "transcript.v1.0.5",

@@ -241,6 +241,7 @@ mod tests {
         let scratch = leftover(directory);
         publish_file("a", &scratch, directory).unwrap();
         move_recorded("b", &scratch, &scratch.join("b"), &directory.join("b")).unwrap();
+        assert_eq!(&names(directory)[1..], ["a", "b"]);
         // One has a name that the export was going to use, one an unrelated name.
         fs::write(directory.join("c"), "c").unwrap();
         fs::write(directory.join("d"), "d").unwrap();
@@ -323,8 +324,41 @@ mod tests {
         fs::write(directory.join("b"), "of somebody else").unwrap();
         a.remove();
         b.remove();
+        assert_eq!(&names(directory)[1..], ["b"]);
         remove_unfinished(directory);
         assert_eq!(names(directory), ["b"]);
+    }
+
+    #[test]
+    fn a_moved_file_that_was_written_since_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let directory = directory.path();
+        let scratch = leftover(directory);
+        let to = directory.join("b");
+        move_recorded("b", &scratch, &scratch.join("b"), &to).unwrap();
+        let file = File::options().write(true).open(&to).unwrap();
+        let written = file.metadata().unwrap().modified().unwrap();
+        file.set_modified(written - Duration::from_secs(3600))
+            .unwrap();
+        remove_unfinished(directory);
+        assert_eq!(names(directory), ["b"]);
+    }
+
+    #[test]
+    fn an_existing_file_is_not_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let directory = directory.path();
+        let scratch = leftover(directory);
+        fs::write(directory.join("a"), "of somebody else").unwrap();
+        let error = publish_file("a", &scratch, directory).err().unwrap();
+        assert!(matches!(error, Error::Directory { .. }), "{error}");
+        assert!(!scratch.join(MOVED_NAME).exists());
+        assert!(scratch.join("a").exists());
+        // Without the directory, it is an error of the system.
+        let error = publish_file("a", &scratch, &directory.join("missing"))
+            .err()
+            .unwrap();
+        assert!(matches!(error, Error::Io { .. }), "{error}");
     }
 
     #[test]
