@@ -191,9 +191,6 @@ impl Database {
 
     /// Flushes everything, before a commit or SQL of a tool.
     pub(crate) fn flush_all(&self) -> Result<()> {
-        if !self.is_buffered() || !self.is_open() {
-            return Ok(());
-        }
         self.flush()?;
         self.flush_pending_exports()
     }

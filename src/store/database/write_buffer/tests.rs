@@ -1,9 +1,13 @@
 //! What reaches SQLite when, and what a rollback undoes.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use super::buffer::{PENDING_SHARE, Written};
 use super::undo_map::UndoMap;
 use crate::store::database::locate::file_in_directory;
-use crate::store::database::{Location, OpenOptions, SharedDatabase};
+use crate::store::database::{Location, OpenOptions, SharedDatabase, Trust};
+use crate::store::error::Error;
 use crate::store::substores::kv::KeyType;
 use crate::store::substores::{Store, StoreOptions, Transactions};
 
@@ -445,4 +449,211 @@ fn undo_logs_of_many_savepoints_use_bounded_memory() {
         store.kernel_set(b"key", &VALUE).unwrap();
     }
     assert_eq!(changes(&store), before);
+}
+
+/// A store in a file, with a committed key, which outside of a transaction knows its log.
+fn in_file(directory: &Path) -> Store {
+    let location = Location::File(file_in_directory(directory));
+    let options = StoreOptions::default();
+    let mut store = Store::open(location, &OpenOptions::default(), false, options).unwrap();
+    store.kernel_set(b"a", b"1").unwrap();
+    store.commit().unwrap();
+    store.database().lock().notice_external_commits();
+    store
+}
+
+#[test]
+fn values_stay_cached_after_a_commit_unless_another_connection_has_committed() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = in_file(directory.path());
+    let cached = generation(&store);
+    for value in [b"2", b"3"] {
+        store.kernel_set(b"a", value).unwrap();
+        store.commit().unwrap();
+        store.database().lock().notice_external_commits();
+        assert_eq!(generation(&store), cached);
+    }
+    let location = Location::File(file_in_directory(directory.path()));
+    let other = SharedDatabase::open(location, &OpenOptions::default()).unwrap();
+    let set = |value: i32| {
+        let sql = format!("UPDATE kvStore SET value = '{value}' WHERE key = 'a'");
+        other.lock().execute(&sql).unwrap();
+    };
+    set(4);
+    store.database().lock().notice_external_commits();
+    let noticed = generation(&store);
+    assert_ne!(noticed, cached);
+
+    // The other connection commits between a commit and what records it.
+    store.kernel_set(b"b", b"1").unwrap();
+    let db = store.database().lock();
+    db.flush_all().unwrap();
+    db.run_directly("COMMIT").unwrap();
+    set(5);
+    db.transaction_ended();
+    db.notice_external_commits();
+    assert_ne!(db.signal.generation(), noticed);
+}
+
+fn sqlite_error(code: &'static str) -> Error {
+    Error::Sqlite {
+        code,
+        message: code.to_owned(),
+        system: None,
+    }
+}
+
+#[test]
+fn a_failure_leaves_changes_that_cannot_be_undone_only_without_a_journal() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = in_file(directory.path());
+    for (mode, begins, code, expected) in [
+        ("wal", true, "SQLITE_FULL", Trust::Intact),
+        ("off", false, "SQLITE_FULL", Trust::Intact),
+        ("off", true, "SQLITE_CONSTRAINT", Trust::Intact),
+        ("off", true, "SQLITE_BUSY", Trust::Intact),
+        ("off", true, "SQLITE_FULL", Trust::Torn),
+        ("off", true, "SQLITE_IOERR_WRITE", Trust::Torn),
+        ("off", true, "SQLITE_NOMEM", Trust::Torn),
+    ] {
+        store.database().lock().journal_mode_set(mode);
+        if begins {
+            store.begin().unwrap();
+        }
+        let db = store.database().lock();
+        db.notice_failure(&sqlite_error(code));
+        assert_eq!(db.trust.get(), expected, "{mode} {begins} {code}");
+        db.trust.set(Trust::Intact);
+        drop(db);
+        store.commit().unwrap();
+    }
+}
+
+#[test]
+fn a_write_before_the_first_savepoint_is_not_undone_with_it() {
+    let mut store = Store::in_memory(StoreOptions::default()).unwrap();
+    store.begin().unwrap();
+    let limit = store.database().lock().buffer.borrow().kv_limit;
+    // Too large for the buffer, and written at once.
+    store.kernel_set(b"large", &vec![b'x'; limit + 1]).unwrap();
+    assert!(!store.database().lock().buffer.borrow().has_unlogged_writes);
+    store.start_crank().unwrap();
+    store.establish_crank_savepoint(A).unwrap();
+    store.kernel_set(b"key", b"1").unwrap();
+    assert_eq!(store.rollback_crank(A).unwrap(), ["key"]);
+    store.kernel_set(b"large", &vec![b'y'; limit + 1]).unwrap();
+    assert!(store.database().lock().buffer.borrow().has_unlogged_writes);
+}
+
+#[test]
+fn pending_exports_use_bounded_memory_and_survive_a_failure() {
+    let store = in_crank();
+    store.begin().unwrap();
+    let limit = store.database().lock().buffer.borrow().kv_limit;
+    let value: Arc<[u8]> = vec![b'v'; limit / 4].into();
+    let db = store.database().lock();
+    db.buffer.borrow_mut().pending.mark();
+    let key = |n: usize| format!("kv.{n:03}").into_bytes();
+    let count = 12 * PENDING_SHARE;
+    for n in 0..count {
+        db.add_pending_export(&key(n), Some(value.clone())).unwrap();
+        let buffer = db.buffer.borrow();
+        assert!(buffer.pending.bytes() <= (PENDING_SHARE + 1) * limit);
+    }
+    // Keys of flushed changes need no undo records, however many they are.
+    for n in 0..60_000 {
+        db.add_pending_export(&format!("key.{n:0100}").into_bytes(), None)
+            .unwrap();
+    }
+    db.flush_pending_exports().unwrap();
+    assert!(db.buffer.borrow().pending.undo_bytes() <= limit);
+
+    // If they can't be written, they are kept: what they record has happened.
+    db.run_directly("PRAGMA query_only = 1").unwrap();
+    for n in 0..count {
+        db.add_pending_export(&key(1000 + n), Some(value.clone()))
+            .unwrap();
+    }
+    assert!(db.flush_pending_exports().is_err());
+    db.run_directly("PRAGMA query_only = 0").unwrap();
+    db.buffer.borrow_mut().pending.release_marks_from(0);
+    assert_eq!(db.take_pending_exports().unwrap().len(), 2 * count + 60_000);
+}
+
+#[test]
+fn exports_that_are_gone_are_not_watched() {
+    let mut store = in_crank();
+    for n in 0..3 {
+        store.kernel_set(format!("{n}").as_bytes(), b"1").unwrap();
+        let exports = store.prepare_commit().unwrap().unwrap();
+        assert_eq!(
+            store.database().lock().buffer.borrow().taken_exports.len(),
+            1
+        );
+        drop(exports);
+    }
+}
+
+#[test]
+fn without_a_journal_a_rolled_back_savepoint_of_a_tool_stays() {
+    for mode in ["off", "wal"] {
+        let mut store = in_crank();
+        store.database().lock().journal_mode_set(mode);
+        store.establish_crank_savepoint(A).unwrap();
+        store.kernel_set(mode.as_bytes(), b"1").unwrap();
+        let db = store.database().lock();
+        db.tool_rolled_back_to(0);
+        assert_eq!(db.buffer.borrow().savepoints.len(), 1);
+        drop(db);
+        let is_kept = value(&store, mode.as_bytes()).is_some();
+        assert_eq!(is_kept, mode == "off");
+    }
+}
+
+#[test]
+fn a_call_of_several_steps_is_undone_or_makes_the_database_torn() {
+    let write = "INSERT INTO kvStore (key, value) VALUES ('sql', '1')";
+    for (mode, writes, expected) in [
+        ("wal", true, Trust::Intact),
+        ("wal", false, Trust::Intact),
+        ("off", true, Trust::Torn),
+        ("off", false, Trust::Intact),
+    ] {
+        let store = Store::in_memory(StoreOptions::default()).unwrap();
+        store.begin().unwrap();
+        let mut db = store.database().lock();
+        db.journal_mode_set(mode);
+        let failed: Result<(), Error> = db.atomically(|db| {
+            db.kv_write(b"buffered", Some(&b"1"[..].into()))?;
+            if writes {
+                db.run(write, [])?;
+            }
+            Err(sqlite_error("SQLITE_CONSTRAINT"))
+        });
+        assert!(failed.is_err());
+        assert_eq!(db.trust.get(), expected, "{mode} {writes}");
+        assert!(db.buffer.borrow().savepoints.is_empty());
+        let left: Option<i64> = db.peek_value("SELECT COUNT(*) FROM kvStore", []).unwrap();
+        if expected == Trust::Intact {
+            assert_eq!(left, Some(0));
+        }
+        drop(db);
+        if expected == Trust::Intact {
+            assert_eq!(value(&store, b"buffered"), None);
+        }
+    }
+
+    // A call that succeeds leaves no savepoint, in memory and in SQL.
+    let mut store = Store::in_memory(StoreOptions::default()).unwrap();
+    store.begin().unwrap();
+    let mut db = store.database().lock();
+    db.atomically(|db| db.run(write, [])).unwrap();
+    assert!(db.buffer.borrow().savepoints.is_empty());
+    assert!(
+        db.run_directly("ROLLBACK TO SAVEPOINT swing_store_call")
+            .is_err()
+    );
+    drop(db);
+    store.commit().unwrap();
+    assert!(value(&store, b"sql").is_some());
 }
