@@ -129,6 +129,21 @@ test('a change whose report failed is reported the next time', t => {
   db.close();
 });
 
+test('of several changes, those before a failed report are reported once', async t => {
+  const { db, store, noted, failAt } = makeOne(makeTranscriptStore);
+  const reported = () => noted.splice(0).map(([key]) => key);
+  store.initTranscript('v1');
+  store.addItem('v1', 'zero');
+  reported();
+  failAt('transcript.v1.current');
+  await t.throwsAsync(store.rolloverSpan('v1'), { message: 'not now' });
+  t.deepEqual(reported(), ['transcript.v1.0']);
+  failAt(undefined);
+  store.initTranscript('v2');
+  t.deepEqual(reported(), ['transcript.v1.current', 'transcript.v2.current']);
+  db.close();
+});
+
 test('items are kept by default, and snapshots are not', async t => {
   const items = async (...options) => {
     const { db, store } = makeOne(makeTranscriptStore, ...options);

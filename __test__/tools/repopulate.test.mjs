@@ -374,6 +374,30 @@ test('an artifact whose record changes meanwhile is refused without waiting', as
   });
 });
 
+test('whatever a stream of an exporter throws is in the report', async t => {
+  await inDir(async at => {
+    await makeFull(at);
+    await pruneSwingStore(at('store'), { keep: 'operational' });
+    const name = 'transcript.v1.0.5';
+    for (const [thrown, code, message] of [
+      [Error('without a code'), undefined, 'without a code'],
+      [Object.assign(Error('with a number'), { code: 7 }), undefined, 'with a number'],
+      [Object.assign(Error('with a code'), { code: 'ECODE' }), 'ECODE', 'with a code'],
+      ['a text', undefined, 'a text'],
+      [{ message: 7, toString: () => 'an object' }, undefined, 'an object'],
+    ]) {
+      const stream = async function* throwing() {
+        yield Buffer.from('');
+        throw thrown;
+      };
+      const { refused, refusedCount } = await repopulateSwingStore(offer([[name, stream]]), at('store'));
+      t.is(refusedCount, 1);
+      t.like(refused[0], { name, message });
+      t.is(refused[0].code, code);
+    }
+  });
+});
+
 test('errors of an exporter, signals, and arguments', async t => {
   await inDir(async at => {
     const artifacts = await makeFull(at);
