@@ -310,8 +310,8 @@ const runCampaign = async mutants => {
     const isNew = mutant => values.again || outcomeOf(mutant) !== 'pending';
     const left = await tryAll(queue.filter(isNew), rustSuites, { budget: patience / 3, isLast: false });
     if (isQuick) continue;
-    const old = queue.filter(mutant => !isNew(mutant));
-    await tryAll([...left.keys(), ...old], bothSuites, { before: left, isLast: true });
+    const pending = queue.filter(mutant => !isNew(mutant));
+    await tryAll([...left.keys(), ...pending], bothSuites, { before: left, isLast: true });
   }
 
   // Each needs its own build, which is only worthwhile if all tests run.

@@ -92,7 +92,12 @@ const isElsewhere = (source, { functionName, functionStart }) => {
   const isAttribute = line => /^(?:#\[|\/\/)/.test(line.trim());
   const before = source.text.slice(0, functionStart).split('\n').reverse().slice(1);
   const after = source.text.slice(functionStart).split('\n');
-  const attributes = [before, after].flatMap(lines => lines.slice(0, lines.findIndex(line => !isAttribute(line))));
+  const attributes = [before, after].flatMap(lines =>
+    lines.slice(
+      0,
+      lines.findIndex(line => !isAttribute(line)),
+    ),
+  );
   return attributes.some(line => ELSEWHERE.test(line.trim()));
 };
 
