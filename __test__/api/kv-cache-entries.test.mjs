@@ -90,10 +90,12 @@ check('an entry may fill a half, and a larger one is not cached', t => {
   t.true(knowsAfter(contents, ['k2', 'k1', 'k1', 'k1'], 'k2'));
 });
 
-check('a written value is cached and not read from the addon', t => {
-  const { get, has, setter, deleter, read } = makeCache();
+check('a written value replaces a cached one, and is not read from the addon', t => {
+  const { get, has, setter, deleter, read } = makeCache({ k0: 'zero' });
   const set = setter(() => {});
   const remove = deleter(() => {});
+  get('k0');
+  get('k1');
   set('k0', 'value');
   set('k1', 'other');
   t.is(get('k0'), 'value');
@@ -102,7 +104,22 @@ check('a written value is cached and not read from the addon', t => {
   t.is(get('k0'), undefined);
   t.false(has('k0'));
   t.true(has('k1'));
-  t.deepEqual(read, []);
+  t.deepEqual(read, ['k0', 'k1']);
+});
+
+check('a key that is written without being cached takes no space', t => {
+  const { knows, setter, deleter } = makeCache({ k0: 'zero', k1: 'one' });
+  setter(() => {})('k0', 'value');
+  deleter(() => {})('k1');
+  t.false(knows('k0'));
+  t.false(knows('k1'));
+});
+
+check('a written value replaces one in the older half', t => {
+  const { get, setter } = makeCache(PAIR);
+  for (const key of ['k0', 'k1', 'k2']) get(key);
+  setter(() => {})('k0', 'value');
+  t.is(get('k0'), 'value');
 });
 
 /** Loads the cache after an old lockdown, which has removed `isWellFormed`. */
@@ -129,6 +146,9 @@ check('only a value with a lone surrogate is read back', t => {
   for (const loaded of [internal('kv-cache.js'), withoutIsWellFormed()]) {
     const { get, setter, read, contents } = makeCache({}, loaded);
     const set = setter((key, value) => (contents[key] = value.toWellFormed()));
+    get('k0');
+    get('k1');
+    read.length = 0;
     set('k0', 'half \ud800');
     t.deepEqual(read, ['k0']);
     t.is(get('k0'), 'half \ufffd');
@@ -140,7 +160,7 @@ check('only a value with a lone surrogate is read back', t => {
 
 check('the cache is cleared when the addon reports another writer', t => {
   const { get, setter, read, handle, contents } = makeCache({ k0: 'zero', k1: 'one' });
-  const set = setter(() => {});
+  const set = setter((key, value) => (contents[key] = value));
   get('k0');
   get('k1');
   handle.changeGeneration();
@@ -149,16 +169,16 @@ check('the cache is cleared when the addon reports another writer', t => {
   t.is(get('k1'), 'one');
   t.deepEqual(read, ['k0', 'k1', 'k0', 'k1']);
 
-  // If a write notices the change first, the written value stays cached.
+  // A write may notice the change first.
   handle.changeGeneration();
   contents.k1 = 'changed';
   set('k0', 'written');
   t.is(get('k0'), 'written');
   t.is(get('k1'), 'changed');
-  t.deepEqual(read, ['k0', 'k1', 'k0', 'k1', 'k1']);
+  t.deepEqual(read, ['k0', 'k1', 'k0', 'k1', 'k0', 'k1']);
   set('k2', 'two');
   t.is(get('k0'), 'written');
-  t.is(read.length, 5);
+  t.is(read.length, 6);
 });
 
 check('the addon checks for other writers only outside a transaction', t => {
