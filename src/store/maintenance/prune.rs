@@ -6,7 +6,7 @@
 //! Pruning uses small transactions, so that a running kernel can write between them. It deletes the
 //! oldest items of all vats first, which are neighbors in the file. If it stops early, each vat
 //! keeps the later part of its history without gaps. If the items of the spans are interleaved in the
-//! file, they are deleted in the order of the file ([`RowSweep`](super::row_sweep)), all vats in turn.
+//! file, they are deleted in the order of the file (`RowSweep`), all vats in turn.
 //! Otherwise a span is deleted in one transaction, unless it exceeds the budget. A span that lacks its
 //! first items until the next transactions, like every incomplete span, counts as pruned.
 
