@@ -153,7 +153,21 @@ test('values of options', t => {
 });
 
 test('values in messages', t => {
-  const shown = [undefined, 'text', '[text', 'te[xt', '', 7, null, [1], { a: 1 }, 7n].map(quote);
+  const shown = [
+    undefined,
+    'text',
+    '[text',
+    'te[xt',
+    '',
+    7,
+    null,
+    [1],
+    { a: 1 },
+    7n,
+    Symbol('a'),
+    function f() {},
+    () => {},
+  ].map(quote);
   t.deepEqual(shown, [
     '"[undefined]"',
     '"text"',
@@ -164,9 +178,14 @@ test('values in messages', t => {
     'null',
     '[1]',
     '{"a":1}',
-    '"[bigint]"',
+    '"[7n]"',
+    '"[Symbol(a)]"',
+    '"[Function f]"',
+    '"[Function <anon>]"',
   ]);
-  t.is(quote(Symbol('a')), 'undefined');
+  const cycle = {};
+  cycle.cycle = cycle;
+  t.is(quote(cycle), '"[object]"');
   const error = t.throws(() => refuse('no'), { message: 'no', code: 'ERR_SWING_STORE_ARGUMENT' });
   t.deepEqual(Object.getOwnPropertyDescriptor(error, 'code'), {
     value: 'ERR_SWING_STORE_ARGUMENT',

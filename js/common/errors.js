@@ -69,7 +69,7 @@ const followTaming = () => {
   const hides = hidesValues();
   const finish = (error, shown) => {
     const local = localError(error);
-    if (hides) addNote(local, shown);
+    addNote(local, shown);
     return local;
   };
   native.configure(hides, SqliteError, hides || isOtherRealm ? finish : undefined);
@@ -78,6 +78,9 @@ const followTaming = () => {
 /** Quotes a value as the reference's messages do, which put a string that begins with a bracket into another pair. */
 const quote = value => {
   if (value === undefined) return '"[undefined]"';
+  if (typeof value === 'symbol') return JSON.stringify(`[${String(value)}]`);
+  if (typeof value === 'bigint') return `"[${value}n]"`;
+  if (typeof value === 'function') return JSON.stringify(`[Function ${value.name || '<anon>'}]`);
   const bracketed = typeof value === 'string' && value.startsWith('[') ? `[${value}]` : value;
   try {
     return `${JSON.stringify(bracketed)}`;

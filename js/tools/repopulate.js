@@ -39,7 +39,7 @@ const importArtifact = async (job, exporter, name) => {
     await drain(exporter.getArtifact(name), sink);
   } catch (error) {
     const { code, message } = Object(error);
-    if (!job.passOver(name, typeof code === 'string' ? code : '', typeof message === 'string' ? message : `${error}`)) {
+    if (!job.passOver(name, code, typeof message === 'string' ? message : `${error}`)) {
       throw error;
     }
   }
