@@ -69,6 +69,7 @@ export type SwingStoreErrorCode =
   | 'ERR_SWING_STORE_OPEN'
   | 'ERR_SWING_STORE_OTHER_LIBRARY'
   | 'ERR_SWING_STORE_OVERTAKEN'
+  | 'ERR_SWING_STORE_REMOTE'
   | 'ERR_SWING_STORE_REUSE'
   | 'ERR_SWING_STORE_SCHEMA'
   | 'ERR_SWING_STORE_TORN';
@@ -1933,17 +1934,20 @@ export function repopulateSwingStore(
 ): Promise<RepopulationReport>;
 
 /**
- * Does the same as {@link repopulateSwingStore}, from a directory, on other threads than JavaScript's, several
- * artifacts at a time.
+ * Does the same as {@link repopulateSwingStore}, from a directory or another place, on other threads than JavaScript's,
+ * several artifacts at a time.
  *
  * Progress counts artifacts that were examined. After an abort, what was added stays, and another call continues.
  *
  * @param directory  an export (its manifest lists the artifacts; no file outside the directory is read); an archive of
- *   {@link makeArchiveSnapshot} and {@link makeArchiveTranscript}, with a file `NAME.gz` for each artifact; or files
- *   with the names of artifacts.
+ *   {@link makeArchiveSnapshot} and {@link makeArchiveTranscript}, with a file `NAME.gz` for each artifact; files with
+ *   the names of artifacts; or a URL of such files: `s3://BUCKET/PATH`, `gs://BUCKET/PATH`, `az://CONTAINER/PATH`,
+ *   `https://HOST/PATH`, `http://HOST/PATH` or `file:///DIRECTORY`. Files behind a URL are fetched by name and not
+ *   listed: those that the store lacks, or with `replaceDamaged` all. Credentials come from the environment variables of
+ *   the provider.
  * @param dirPath  the directory of the store.
- * @throws (rejects) as {@link repopulateSwingStore}; also if the directory has no artifacts (`code` `ENOENT`) or its
- *   manifest is malformed.
+ * @throws (rejects) as {@link repopulateSwingStore}; also if the directory has no artifacts (`code` `ENOENT`), if its
+ *   manifest is malformed, or if the URL's server cannot be reached (`code` `ERR_SWING_STORE_REMOTE`).
  */
 export function repopulateSwingStoreFromDirectory(
   directory: string,
@@ -2043,6 +2047,12 @@ export interface PruneOptions extends WorkOptions {
   /** The maximum number of items to delete in total, rounded to a whole span. Default: no limit. */
   limit?: number | undefined;
 
+  /**
+   * An archive or an export: a directory, or a URL as of {@link repopulateSwingStoreFromDirectory}. Only what it has is
+   * deleted: each artifact is read there, and checked against the hash in the store. Default: everything is deleted.
+   */
+  archivedIn?: string | undefined;
+
   /** Only report what would be deleted. Default: false. */
   dryRun?: boolean | undefined;
 }
@@ -2059,6 +2069,10 @@ export interface PruneReport {
   readonly snapshotBytes: number;
   /** Whether nothing is left to delete; false if `limit` was reached. */
   readonly done: boolean;
+  /** The number of spans and snapshots that were kept because `archivedIn` lacks them, or has other contents. */
+  readonly unarchivedCount: number;
+  /** These spans and snapshots, with the reasons; at most the first thousand. */
+  readonly unarchived: readonly RefusedArtifact[];
   /** The disk usage afterwards. */
   readonly space: StoreSpace;
   /** How the lock was held and waited for. */
@@ -2070,8 +2084,8 @@ export interface PruneReport {
  * export data does not change. Deleted history can only be restored from a copy, by {@link repopulateSwingStore}.
  *
  * **A kernel can use the store meanwhile.** The oldest items are deleted first, in small transactions. However the job
- * ends, each vat keeps the newer part of its history, without gaps; another call continues. The file does not shrink:
- * see {@link reclaimSwingStoreSpace}.
+ * ends, each vat keeps the newer part of its history, without gaps, and what `archivedIn` lacks; another call continues.
+ * The file does not shrink: see {@link reclaimSwingStoreSpace}.
  *
  * Progress counts spans and snapshots. After an abort, what was deleted stays deleted, and another call continues.
  *
@@ -2180,6 +2194,12 @@ export interface ArchiveSwingStoreOptions extends WorkOptions {
 
   /** Whether to compare existing files with the store, and to replace those that differ. Default: `false`. */
   checkExisting?: boolean | undefined;
+
+  /**
+   * Whether to continue with spans that end and snapshots that are saved later, until `signal` is aborted. The promise
+   * then resolves to the result. A span whose items a kernel deletes as it ends is not seen. Default: `false`.
+   */
+  watch?: boolean | undefined;
 }
 
 /** The result of {@link archiveSwingStore}. */
@@ -2197,16 +2217,20 @@ export interface ArchivedSwingStore {
 }
 
 /**
- * Writes the spans and snapshots of a store to a directory, each as `{archiveDir}/{name}.gz`, like the callbacks of
- * {@link makeArchiveTranscript} and {@link makeArchiveSnapshot}. Existing files are kept: repeating the job completes
- * an interrupted run and adds new artifacts. A kernel can use the store meanwhile, and archive to the same directory.
+ * Writes the spans and snapshots of a store to a directory or an object store, each as `{archiveDir}/{name}.gz`, like
+ * the callbacks of {@link makeArchiveTranscript} and {@link makeArchiveSnapshot}. Existing files are kept: repeating the
+ * job completes an interrupted run and adds new artifacts. A kernel can use the store meanwhile, and archive to the same
+ * directory; many nodes can archive to the same URL.
  *
  * Files are written atomically and synced; finished files remain if the job fails or is aborted. Progress counts files,
  * and uncompressed bytes (compressed bytes of snapshots).
  *
  * @param dirPath  the directory of the store.
- * @param archiveDir  the directory to write to, which is created if necessary. It must not be the store's directory.
- * @throws (rejects) if the store lacks something that the mode includes; if a file cannot be written.
+ * @param archiveDir  the directory to write to, which is created if necessary, and must not be the store's directory; or
+ *   a URL: `s3://BUCKET/PATH`, `gs://BUCKET/PATH`, `az://CONTAINER/PATH` or `file:///DIRECTORY`. Credentials come from
+ *   the environment variables of the provider.
+ * @throws (rejects) if the store lacks something that the mode includes; if a file cannot be written; if an object store
+ *   cannot be reached or denies access (`code` `ERR_SWING_STORE_REMOTE`).
  */
 export function archiveSwingStore(
   dirPath: string,

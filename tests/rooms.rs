@@ -28,6 +28,7 @@ const ROOMS: [(&str, &[&[&str]]); 3] = [
             &["tasks"],
             &["fs"],
             &["gzip"],
+            &["places"],
             &["bundle_check"],
             &["records"],
             &["database"],

@@ -164,7 +164,7 @@ fn a_dry_run_counts_what_pruning_then_deletes() {
         let deleted = prune_with(false);
         assert!(deleted.done);
         let counts = |of: Pruned| (of.spans, of.items, of.snapshots, of.snapshot_bytes);
-        assert_eq!(counts(found), counts(deleted));
+        assert_eq!(counts(found), counts(deleted.clone()));
         assert_eq!(deleted.snapshots > 0, deleted.snapshot_bytes > 0);
         assert!(prune_with(true).done);
     }

@@ -19,4 +19,10 @@ const isSwingStore = dirPath => {
   return fs.existsSync(dbFileInDirectory(dirPath));
 };
 
-module.exports = { dbFileInDirectory, isSwingStore };
+/** Whether a text is a URL, by its scheme. A single letter is a drive of Windows. */
+const isUrl = text => /^[a-z][a-z\d+.-]+:\/\//i.test(text);
+
+/** The absolute path of a directory, or a URL as it is, which the addon checks. */
+const resolvePlace = place => (isUrl(place) ? place : path.resolve(place));
+
+module.exports = { dbFileInDirectory, isSwingStore, resolvePlace };

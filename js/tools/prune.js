@@ -7,9 +7,17 @@ const { validateArtifactMode } = require('../common/artifact-mode.js');
 const { check, checkPath, followTaming, quote } = require('../common/errors.js');
 const { runReportingJob } = require('../common/job.js');
 const { WORK, aBoolean, aMode, aPositive, anything, takeOptions } = require('../common/options.js');
+const { resolvePlace } = require('../common/paths.js');
 
 const KEEP = { transcripts: aMode, snapshots: aMode };
-const PRUNE = { keep: anything, budget: aPositive, limit: aPositive, dryRun: aBoolean, ...WORK };
+const PRUNE = {
+  keep: anything,
+  archivedIn: checkPath,
+  budget: aPositive,
+  limit: aPositive,
+  dryRun: aBoolean,
+  ...WORK,
+};
 const RECLAIM = { method: anything, dryRun: aBoolean, ...WORK };
 
 /** The two artifact modes that `keep` stands for. */
@@ -37,10 +45,11 @@ const pruneSwingStore = async (dirPath, options) => {
   checkPath('dirPath', dirPath);
   followTaming();
   const taken = takeOptions('pruneSwingStore', options, PRUNE);
-  const { keep, budget, limit, dryRun } = taken;
+  const { keep, archivedIn, budget, limit, dryRun } = taken;
   const { transcripts, snapshots } = modesOf(keep);
   const jobOptions = { keepTranscripts: transcripts, keepSnapshots: snapshots, budget, limit, dryRun };
-  return runReportingJob(native.makePruning(path.resolve(dirPath), JSON.stringify(jobOptions)), taken);
+  const archive = archivedIn && resolvePlace(archivedIn);
+  return runReportingJob(native.makePruning(path.resolve(dirPath), JSON.stringify(jobOptions), archive), taken);
 };
 
 /**

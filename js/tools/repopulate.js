@@ -6,6 +6,7 @@ const native = require('../addon/native.js');
 const { checkPath, followTaming } = require('../common/errors.js');
 const { runReportingJob } = require('../common/job.js');
 const { WORK, aBoolean, aMode, aPositive, takeOptions } = require('../common/options.js');
+const { resolvePlace } = require('../common/paths.js');
 const { drain } = require('../common/streams.js');
 
 const OPTIONS = {
@@ -75,9 +76,9 @@ const repopulateSwingStore = async (exporter, dirPath, options) => {
 };
 
 /**
- * Restores a store's pruned spans and snapshots from a directory.
+ * Restores a store's pruned spans and snapshots from a directory or another place.
  *
- * @param {string} directory an export or an archive
+ * @param {string} directory an export or an archive, or a URL
  * @param {string} dirPath the store's directory
  * @param {Record<string, any>} [options]
  */
@@ -86,7 +87,7 @@ const repopulateSwingStoreFromDirectory = async (directory, dirPath, options) =>
   checkPath('dirPath', dirPath);
   followTaming();
   const taken = takeOptions('repopulateSwingStoreFromDirectory', options, OPTIONS);
-  const job = native.makeRepopulationFromDirectory(path.resolve(directory), path.resolve(dirPath), jobOptions(taken));
+  const job = native.makeRepopulationFromDirectory(resolvePlace(directory), path.resolve(dirPath), jobOptions(taken));
   return runReportingJob(job, taken);
 };
 

@@ -6,14 +6,15 @@ const native = require('../addon/native.js');
 const { checkPath, checkString, followTaming } = require('../common/errors.js');
 const { runReportingJob } = require('../common/job.js');
 const { WORK, aBoolean, aMode, takeOptions } = require('../common/options.js');
+const { resolvePlace } = require('../common/paths.js');
 
-const OPTIONS = { artifactMode: aMode, currentSpans: aBoolean, checkExisting: aBoolean, ...WORK };
+const OPTIONS = { artifactMode: aMode, currentSpans: aBoolean, checkExisting: aBoolean, watch: aBoolean, ...WORK };
 
 /**
- * Writes all spans and snapshots of a store to a directory, each as `NAME.gz`.
+ * Writes all spans and snapshots of a store to a directory or an object store, each as `NAME.gz`.
  *
  * @param {string} dirPath the store's directory
- * @param {string} archiveDir
+ * @param {string} archiveDir a directory or a URL
  * @param {Record<string, any>} [options]
  */
 const archiveSwingStore = async (dirPath, archiveDir, options) => {
@@ -21,9 +22,9 @@ const archiveSwingStore = async (dirPath, archiveDir, options) => {
   checkPath('archiveDir', archiveDir);
   followTaming();
   const taken = takeOptions('archiveSwingStore', options, OPTIONS);
-  const { artifactMode, currentSpans, checkExisting } = taken;
-  const jobOptions = JSON.stringify({ artifactMode, currentSpans, checkExisting });
-  return runReportingJob(native.makeArchiving(path.resolve(dirPath), path.resolve(archiveDir), jobOptions), taken);
+  const { artifactMode, currentSpans, checkExisting, watch } = taken;
+  const jobOptions = JSON.stringify({ artifactMode, currentSpans, checkExisting, watch });
+  return runReportingJob(native.makeArchiving(path.resolve(dirPath), resolvePlace(archiveDir), jobOptions), taken);
 };
 
 module.exports = { archiveSwingStore };

@@ -13,6 +13,7 @@ const needs = {
   bash: 'bash',
   'dev-full': '/dev/full, which is always full',
   'two-file-systems': 'a /dev/shm on another file system than the temporary directory',
+  moto: 'moto, an S3 server, which Python installs',
   sysfs: '/sys/kernel, where nobody can make a file',
 };
 

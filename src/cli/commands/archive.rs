@@ -13,8 +13,10 @@ use crate::cli::terminal::document::{Document, Timed, text};
 use crate::cli::terminal::exit::{Outcome, Result};
 use crate::cli::terminal::session::Session;
 use crate::store::encoding::plural::{agree, grouped, plural};
+use crate::store::encoding::printable::printable;
+use crate::store::places::Place;
 use crate::store::records::mode::ArtifactMode;
-use crate::store::transfer::archive::{ArchiveOptions, Archived, archive_store};
+use crate::store::transfer::archive::{ArchiveOptions, Archived, archive_store_to};
 
 /// Which spans and snapshots to archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -40,7 +42,7 @@ impl Mode {
     }
 }
 
-/// Write a store's spans and snapshots to a directory, each as NAME.gz.
+/// Write a store's spans and snapshots to a directory or an object store, each as NAME.gz.
 ///
 /// Existing files are kept, so another run completes an interrupted archive and adds new files. A
 /// kernel can use the store meanwhile. Archived history can be pruned from the store, and later
@@ -48,18 +50,24 @@ impl Mode {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  swing-store archive --archive-dir /backup/archive
+  swing-store archive --to /backup/archive
       everything in the store in ~/.agoric/data/agoric
-  swing-store archive --home /var/lib/agoric --archive-dir /backup/archive \\
+  swing-store archive --home /var/lib/agoric --to /backup/archive \\
       --artifact-mode archival --check
-      check that the archive has all history, and that every file is intact")]
+      check that the archive has all history, and that every file is intact
+  swing-store archive --to s3://bucket/agoric-3 --watch
+      archive to an object store, and continue while a kernel runs
+
+The credentials and settings of object stores are those that their providers' programs take from
+the environment, such as AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and AWS_ENDPOINT_URL.")]
 pub struct ArchiveArgs {
     #[command(flatten)]
     store: StateDirArgs,
 
-    /// The directory to write to, which is created if necessary.
-    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
-    archive_dir: PathBuf,
+    /// Where to write: a directory, which is created if necessary, or a URL s3://BUCKET/PATH,
+    /// gs://BUCKET/PATH, az://CONTAINER/PATH or file:///DIRECTORY.
+    #[arg(long, alias = "archive-dir", value_name = "PLACE", value_hint = clap::ValueHint::DirPath)]
+    to: PathBuf,
 
     /// Which spans and snapshots to archive.
     #[arg(long, value_name = "MODE", default_value = "debug", value_enum)]
@@ -74,6 +82,10 @@ pub struct ArchiveArgs {
     #[arg(long)]
     check: bool,
 
+    /// Continue with spans that end and snapshots that are saved later, until Ctrl-C or SIGTERM.
+    #[arg(long, conflicts_with = "current_spans")]
+    watch: bool,
+
     /// Name each file on stderr as it is written.
     #[arg(long)]
     verbose: bool,
@@ -85,8 +97,8 @@ pub struct ArchiveArgs {
 pub(crate) struct Arguments {
     /// The directory of the store.
     state_dir: String,
-    /// The directory of the archive.
-    archive_dir: String,
+    /// The place of the archive: a directory or a URL.
+    to: String,
     /// Which spans and snapshots were archived.
     artifact_mode: ArtifactMode,
 }
@@ -97,23 +109,25 @@ pub(crate) type Output<'a> = Document<Arguments, Timed<&'a Archived>>;
 /// Archives.
 ///
 /// # Errors
-/// As [`archive_store()`].
+/// As [`Place::parse`] and [`archive_store_to`].
 pub fn run(args: ArchiveArgs, session: &Session) -> Result<Outcome> {
     let store = args.store.store()?;
     let options = ArchiveOptions {
         mode: args.artifact_mode.artifacts(),
         current_spans: args.current_spans,
         check: args.check,
+        watch: args.watch,
     };
+    let place = Place::parse(&args.to)?;
     let monitor = session.telling_monitor(args.verbose);
     let begin = Instant::now();
     let archived = session.watch("Archiving", &monitor, || {
-        archive_store(&store, &args.archive_dir, &options, &monitor)
+        archive_store_to(&store, &place, &options, &monitor)
     })?;
     let seconds = begin.elapsed().as_secs_f64();
     let arguments = Arguments {
         state_dir: text(&store),
-        archive_dir: text(&args.archive_dir),
+        to: place.to_string(),
         artifact_mode: options.mode,
     };
     let document = Output::new("archive", arguments, Timed::new(&archived, seconds));
@@ -122,7 +136,7 @@ pub fn run(args: ArchiveArgs, session: &Session) -> Result<Outcome> {
             out,
             "Wrote {} to {}, {} in {seconds:.1} s",
             plural(archived.written, "file"),
-            crate::store::encoding::printable::printable(&args.archive_dir.to_string_lossy()),
+            printable(&place.to_string()),
             HumanBytes(archived.bytes),
         )?;
         if archived.replaced > 0 {

@@ -15,6 +15,7 @@ use crate::cli::terminal::document::{Document, Timed, text};
 use crate::cli::terminal::exit::{Failure, Outcome, Result};
 use crate::cli::terminal::session::Session;
 use crate::store::encoding::plural::{agree, grouped, plural};
+use crate::store::places::Place;
 use crate::store::substores::HistoricalSpans;
 use crate::store::transfer::directory::{
     ImportOptions, Imported, RepairOptions, Repaired, import_from_directory, repair_metadata,
@@ -228,7 +229,7 @@ fn fill(args: &ImportArgs, store: &Path, session: &Session) -> Result<Outcome> {
     };
     repopulate::fill(
         store,
-        &args.export_dir,
+        &Place::Directory(args.export_dir.clone()),
         options,
         ("import", source),
         args.verbose,

@@ -1,5 +1,6 @@
 //! `prune`: deletes old history.
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::ValueEnum;
@@ -12,14 +13,19 @@ use crate::cli::terminal::document::{Document, Timed, text};
 use crate::cli::terminal::exit::{Failure, Outcome, Result};
 use crate::cli::terminal::session::Session;
 use crate::store::database::shared_writer::TransactionStats;
-use crate::store::encoding::plural::plural;
+use crate::store::encoding::plural::{agree, grouped, plural};
+use crate::store::encoding::printable::printable;
 use crate::store::maintenance::prune::{DEFAULT_BUDGET, PruneOptions, Pruned, prune_into};
+use crate::store::places::Place;
 use crate::store::records::mode::ArtifactMode;
 
 /// The end of the message for failed work that `did` a part.
 pub(crate) fn partly_done(did: &str) -> String {
     format!("Before that, it {did}. These changes are kept; run the same command again to continue")
 }
+
+/// The maximum number of printed names; the document has all.
+const SHOWN: usize = 10;
 
 /// What to keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -52,11 +58,15 @@ impl Kept {
 /// file does not shrink, but SQLite reuses its free pages; see reclaim.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
+The exit code is 1 if something was kept because the archive of --archived-in lacks it.
+
 Examples:
   swing-store prune --keep operational --dry-run
       how much history can be deleted
   swing-store prune --keep replay
       keep the spans of current incarnations, and what a kernel needs to run
+  swing-store prune --keep operational --archived-in s3://bucket/agoric-3
+      delete only what an archive has
   swing-store prune --keep-transcripts debug --keep-snapshots operational
       keep all transcripts, delete unused snapshots")]
 pub struct PruneArgs {
@@ -86,6 +96,11 @@ pub struct PruneArgs {
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
 
+    /// Delete only what this archive has: a directory or a URL, as of repopulate --from. Each artifact is
+    /// read there, and checked against the hash in the store.
+    #[arg(long, value_name = "PLACE", value_hint = clap::ValueHint::DirPath)]
+    archived_in: Option<PathBuf>,
+
     /// Only print what would be deleted.
     #[arg(long)]
     dry_run: bool,
@@ -99,6 +114,9 @@ pub(crate) struct Arguments {
     state_dir: String,
     /// What was kept.
     keep: Keep,
+    /// The archive that has what was deleted: a directory or a URL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    archived_in: Option<String>,
     /// Whether the report says what would be deleted.
     dry_run: bool,
 }
@@ -132,12 +150,13 @@ pub fn run(args: PruneArgs, session: &Session) -> Result<Outcome> {
         limit: args.limit,
         dry_run: args.dry_run,
     };
+    let archive = args.archived_in.as_deref().map(Place::parse).transpose()?;
     let monitor = session.monitor();
     let begin = Instant::now();
     let mut pruned = Pruned::default();
     session
         .watch("Pruning", &monitor, || {
-            prune_into(&store, &options, &monitor, &mut pruned)
+            prune_into(&store, &options, archive.as_ref(), &monitor, &mut pruned)
         })
         .map_err(|error| match pruned.items + pruned.snapshots {
             0 => Failure::Store(error),
@@ -150,15 +169,18 @@ pub fn run(args: PruneArgs, session: &Session) -> Result<Outcome> {
             transcripts: options.keep_transcripts,
             snapshots: options.keep_snapshots,
         },
+        archived_in: archive.as_ref().map(Place::to_string),
         dry_run: args.dry_run,
     };
     let document = Output::new("prune", arguments, Timed::new(&pruned, seconds));
     session.answer(&document, |out| {
         let what = what(&pruned);
         if args.dry_run {
-            return writeln!(out, "Would delete {what}");
+            writeln!(out, "Would delete {what}")?;
+            return tell_unarchived(out, &pruned);
         }
         writeln!(out, "Deleted {what} in {seconds:.1} s")?;
+        tell_unarchived(out, &pruned)?;
         if !pruned.done {
             writeln!(out, "There is more to delete: run it again")?;
         }
@@ -170,7 +192,33 @@ pub fn run(args: PruneArgs, session: &Session) -> Result<Outcome> {
         )?;
         tell_locking(out, pruned.transaction_stats)
     })?;
-    Ok(Outcome::Success)
+    Ok(if pruned.unarchived_count == 0 {
+        Outcome::Success
+    } else {
+        Outcome::Findings
+    })
+}
+
+/// Prints what was kept because the archive lacks it.
+fn tell_unarchived(out: &mut dyn std::io::Write, pruned: &Pruned) -> std::io::Result<()> {
+    let count = pruned.unarchived_count;
+    if count == 0 {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "Kept {} that {} not archived:",
+        grouped(count),
+        agree(count, "is", "are")
+    )?;
+    for kept in pruned.unarchived.iter().take(SHOWN) {
+        let name = String::from_utf8_lossy(&kept.name);
+        writeln!(out, "  {}: {}", printable(&name), printable(&kept.reason))?;
+    }
+    match count.saturating_sub(SHOWN as u64) {
+        0 => Ok(()),
+        rest => writeln!(out, "  and {} more", grouped(rest)),
+    }
 }
 
 /// Describes what was deleted.

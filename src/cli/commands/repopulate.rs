@@ -16,8 +16,9 @@ use crate::cli::terminal::session::Session;
 use crate::store::encoding::plural::{agree, grouped, plural};
 use crate::store::encoding::printable::printable;
 use crate::store::maintenance::repopulate::{
-    DEFAULT_MAX_ARTIFACT_BYTES, RepopulateOptions, Repopulated, repopulate_from_directory_into,
+    DEFAULT_MAX_ARTIFACT_BYTES, RepopulateOptions, Repopulated, repopulate_from_place_into,
 };
+use crate::store::places::Place;
 use crate::store::records::mode::ArtifactMode;
 
 /// The maximum number of printed names of each kind; the document has all.
@@ -35,6 +36,8 @@ The exit code is 1 if an artifact was refused, or if the store still lacks one t
 Examples:
   swing-store repopulate --from /archive
       every span of live vats from an archive of NAME.gz files
+  swing-store repopulate --from s3://bucket/agoric-3
+      the same from an object store
   swing-store repopulate --from /backup/export --artifact-mode debug
       everything in an export, also unused snapshots
   swing-store repopulate --from /backup/export --artifact-mode operational --replace-damaged
@@ -43,9 +46,10 @@ pub struct RepopulateArgs {
     #[command(flatten)]
     store: StateDirArgs,
 
-    /// The directory with the artifacts: an export, compressed or not, an archive, or files with the
-    /// names of artifacts.
-    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    /// The place with the artifacts: a directory with an export, an archive, or files with the names of
+    /// artifacts; or a URL s3://BUCKET/PATH, gs://BUCKET/PATH, az://CONTAINER/PATH, https://HOST/PATH or
+    /// file:///DIRECTORY.
+    #[arg(long, value_name = "PLACE", value_hint = clap::ValueHint::DirPath)]
     from: PathBuf,
 
     /// Which artifacts to add.
@@ -74,7 +78,7 @@ pub struct RepopulateArgs {
 /// The source in the document.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Source {
-    /// The directory with the artifacts.
+    /// The place with the artifacts: a directory or a URL.
     from: String,
 }
 
@@ -99,7 +103,8 @@ pub(crate) type Output<'a, S> = Document<Arguments<S>, Timed<&'a Repopulated>>;
 /// Repopulates.
 ///
 /// # Errors
-/// As [`repopulate_from_directory`](crate::store::maintenance::repopulate::repopulate_from_directory).
+/// As [`Place::parse`], and as
+/// [`repopulate_from_place`](crate::store::maintenance::repopulate::repopulate_from_place).
 pub fn run(args: RepopulateArgs, session: &Session) -> Result<Outcome> {
     let store = args.store.store()?;
     let options = RepopulateOptions {
@@ -108,11 +113,12 @@ pub fn run(args: RepopulateArgs, session: &Session) -> Result<Outcome> {
         replace_damaged: args.replace_damaged,
         ..RepopulateOptions::new(args.artifact_mode.mode())
     };
+    let from = Place::parse(&args.from)?;
     let source = Source {
-        from: document::text(&args.from),
+        from: from.to_string(),
     };
     let command = ("repopulate", source);
-    fill(&store, &args.from, options, command, args.verbose, session)
+    fill(&store, &from, options, command, args.verbose, session)
 }
 
 /// The default options in a mode.
@@ -129,7 +135,7 @@ pub(crate) fn options(mode: Option<Mode>) -> Result<RepopulateOptions> {
 /// Adds artifacts to a store, and reports it. `command` is the command and the source for the document.
 pub(crate) fn fill(
     store: &Path,
-    from: &Path,
+    from: &Place,
     options: RepopulateOptions,
     (command, source): (&'static str, impl Serialize),
     verbose: bool,
@@ -142,7 +148,7 @@ pub(crate) fn fill(
     let mut done = Repopulated::default();
     session
         .watch("Repopulating", &monitor, || {
-            repopulate_from_directory_into(from, store, options, &monitor, &mut done)
+            repopulate_from_place_into(from, store, options, &monitor, &mut done)
         })
         .map_err(|error| match done.filled.len() + done.replaced.len() {
             0 => Failure::Store(error),

@@ -10,8 +10,9 @@ use crate::node::store::database::path_from;
 use crate::node::store::sink::{self, ArtifactTarget, Work};
 use crate::store::error::{Error, Result};
 use crate::store::maintenance::repopulate::{
-    Incoming, Refused, RepopulateOptions, Repopulation, repopulate_from_directory,
+    Incoming, Refused, RepopulateOptions, Repopulation, repopulate_from_place,
 };
+use crate::store::places::Place;
 use crate::store::tasks::lock;
 use crate::store::tasks::monitor::Monitor;
 
@@ -56,14 +57,14 @@ const STREAM_METHODS: &[Function<FromStreams>] = &[
     ("abort", job::abort),
 ];
 
-/// `makeRepopulationFromDirectory(directory, dirPath, options)`: a job that adds the artifacts of a
-/// directory. Its report is a `RepopulationReport`.
+/// `makeRepopulationFromDirectory(place, dirPath, options)`: a job that adds the artifacts of a
+/// place. Its report is a `RepopulationReport`.
 pub fn make_from_directory(call: &Call<'_, ()>) -> Result<Reply> {
-    let from = path_from(call.text(0, "directory")?)?;
+    let from = path_from(call.text(0, "place")?)?;
     let store = path_from(call.text(1, "dirPath")?)?;
     let options: RepopulateOptions = call.options(2)?;
     job::make_reporting(call, move |monitor| {
-        repopulate_from_directory(&from, &store, options.clone(), monitor)
+        repopulate_from_place(&Place::parse(&from)?, &store, options.clone(), monitor)
     })
 }
 

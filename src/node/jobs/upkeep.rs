@@ -8,14 +8,25 @@ use crate::node::store::database::path_from;
 use crate::store::error::Result;
 use crate::store::maintenance::compact::{CompactOptions, compact};
 use crate::store::maintenance::expand::expand;
-use crate::store::maintenance::prune::{PruneOptions, prune};
+use crate::store::maintenance::prune::{PruneOptions, Pruned, prune_into};
 use crate::store::maintenance::reclaim::{Method, Reclaimed, reclaim, space};
+use crate::store::places::Place;
 
-/// `makePruning(dirPath, options)`: a job that prunes the store. Its report is a `PruneReport`.
+/// `makePruning(dirPath, options, archive)`: a job that prunes the store, of what the archive has if
+/// one is given. Its report is a `PruneReport`.
 pub fn make_pruning(call: &Call<'_, ()>) -> Result<Reply> {
     let store = path_from(call.text(0, "dirPath")?)?;
     let options: PruneOptions = call.options(1)?;
-    job::make_reporting(call, move |monitor| prune(&store, &options, monitor))
+    let archive = match call.optional_text(2) {
+        Some(archive) => Some(path_from(archive)?),
+        None => None,
+    };
+    job::make_reporting(call, move |monitor| {
+        let archive = archive.as_deref().map(Place::parse).transpose()?;
+        let mut pruned = Pruned::default();
+        prune_into(&store, &options, archive.as_ref(), monitor, &mut pruned)?;
+        Ok(pruned)
+    })
 }
 
 /// `makeCompacting(dirPath, options)`: a job that compresses history. Its report is a

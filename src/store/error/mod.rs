@@ -425,6 +425,26 @@ pub enum Error {
         /// the system's message
         message: String,
     },
+    /// A place in an object store or on a web server failed.
+    Remote {
+        /// the operation
+        doing: String,
+        /// why it failed
+        reason: String,
+        /// what to do
+        advice: String,
+    },
+    /// A file in an object store or on a web server cannot be read.
+    RemoteFile {
+        /// the file
+        file: String,
+        /// why it cannot be read
+        reason: String,
+        /// what to do
+        advice: String,
+    },
+    /// An archive, by its path or URL, does not have an artifact.
+    NotArchived(String),
     /// A fault of this package, not of the caller.
     Internal(String),
 }
@@ -483,6 +503,7 @@ impl Error {
             Error::StoreInUse(_) | Error::StoreHeld { .. } => "ERR_SWING_STORE_IN_USE",
             Error::OtherLibrary { .. } => "ERR_SWING_STORE_OTHER_LIBRARY",
             Error::NoRoom { .. } => "ENOSPC",
+            Error::Remote { .. } | Error::RemoteFile { .. } => "ERR_SWING_STORE_REMOTE",
             Error::InTransaction
             | Error::CrankInCrank
             | Error::OutsideCrank(_)
@@ -498,6 +519,7 @@ impl Error {
             | Error::BundlePruned(_)
             | Error::BundleRecordMissing(_)
             | Error::UnknownArtifact(_)
+            | Error::NotArchived(_)
             | Error::NoMetadata { .. } => "ERR_SWING_STORE_NOT_FOUND",
             Error::NotTranscriptName { .. }
             | Error::NotSnapshotName { .. }
@@ -847,6 +869,19 @@ impl Error {
                 format!("the database holds a value that no swing-store writes: {message}")
             }
             Error::Io { doing, message, .. } => format!("{doing}: {message}"),
+            Error::NotArchived(place) => {
+                format!("it is not in {place}. Archive it first, with `swing-store archive`")
+            }
+            Error::Remote {
+                doing,
+                reason,
+                advice,
+            } => format!("{doing}: {reason}. {advice}"),
+            Error::RemoteFile {
+                file,
+                reason,
+                advice,
+            } => format!("{file} cannot be read: {reason}. {advice}"),
             Error::Internal(message) => {
                 format!("a fault in swing-store-native, please report it: {message}")
             }

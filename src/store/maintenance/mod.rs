@@ -1,6 +1,7 @@
 //! Changes a store while a kernel may be running: compresses and prunes history, reclaims disk space,
 //! and restores pruned history.
 
+mod archived;
 pub mod compact;
 pub mod expand;
 pub mod prune;

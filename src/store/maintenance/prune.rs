@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 use rusqlite::params;
 use serde::{Deserialize, Serialize};
 
+use super::archived::{Archivable, ArchiveCheck};
+use super::repopulate::Refused;
 use super::row_sweep::SweepPlan;
 use crate::store::database::Database;
 use crate::store::database::hints::WithFile;
@@ -24,8 +26,11 @@ use crate::store::database::read_view::ReadView;
 use crate::store::database::shared_writer::{SharedWriter, Space, TransactionStats};
 use crate::store::database::sql_text::SqlText;
 use crate::store::encoding::fields;
-use crate::store::error::{Error, Result};
+use crate::store::encoding::wtf8;
+use crate::store::error::{Error, Result, show};
+use crate::store::places::Place;
 use crate::store::records::mode::ArtifactMode;
+use crate::store::records::names;
 use crate::store::tasks::monitor::{Monitor, Stage};
 
 /// The default number of items that a transaction deletes.
@@ -39,6 +44,12 @@ const SOFT_LIMIT: Duration = Duration::from_millis(4);
 
 /// The duration after which a transaction ends, even within a span.
 const HARD_LIMIT: Duration = Duration::from_millis(20);
+
+/// How many spans or snapshots the archive is checked for before they are deleted.
+const CHECKED: usize = 64;
+
+/// How many spans and snapshots that the archive lacks the report lists.
+const MAX_UNARCHIVED: usize = 1000;
 
 /// Options of [`prune`].
 #[derive(Debug, Clone, Deserialize)]
@@ -64,7 +75,7 @@ fn default_budget() -> u64 {
 }
 
 /// What was deleted or, with `dry_run`, would be deleted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Pruned {
@@ -78,6 +89,10 @@ pub struct Pruned {
     pub snapshot_bytes: u64,
     /// Whether nothing is left to delete.
     pub done: bool,
+    /// The number of spans and snapshots that were kept because the archive lacks them.
+    pub unarchived_count: u64,
+    /// The first thousand of these.
+    pub unarchived: Vec<Refused>,
     /// Statistics of the transactions.
     #[serde(rename = "locking")]
     pub transaction_stats: TransactionStats,
@@ -93,25 +108,31 @@ pub struct Pruned {
 /// call continues from there.
 pub fn prune(directory: &Path, options: &PruneOptions, monitor: &Monitor) -> Result<Pruned> {
     let mut pruned = Pruned::default();
-    prune_into(directory, options, monitor, &mut pruned)?;
+    prune_into(directory, options, None, monitor, &mut pruned)?;
     Ok(pruned)
 }
 
-/// Like [`prune`], but also reports what was deleted before an error, in `pruned`.
+/// Like [`prune`], but also reports what was deleted before an error, in `pruned`. With an archive,
+/// keeps what the archive does not have: each artifact is read there, and compared with its hash.
 ///
 /// # Errors
-/// The errors of [`prune`].
+/// The errors of [`prune`]; if the archive cannot be read, [`Error::Directory`], [`Error::Io`] or
+/// [`Error::Remote`].
 pub fn prune_into(
     directory: &Path,
     options: &PruneOptions,
+    archive: Option<&Place>,
     monitor: &Monitor,
     pruned: &mut Pruned,
 ) -> Result<()> {
     if options.budget == 0 {
         return Err(Error::BadBudget);
     }
+    let archive = archive
+        .map(|archive| ArchiveCheck::open(archive, directory))
+        .transpose()?;
     if options.dry_run {
-        *pruned = dry_run(directory, options, monitor)?;
+        *pruned = dry_run(directory, options, archive.as_ref(), monitor)?;
         return Ok(());
     }
     let mut writer = SharedWriter::open(directory, monitor)?;
@@ -124,11 +145,12 @@ pub fn prune_into(
     let mut pruning = Pruning {
         writer,
         options,
+        archive: archive.as_ref(),
         monitor,
         pruned,
     };
-    pruning.snapshots(&snapshots)?;
-    pruning.spans(&spans)?;
+    pruning.all_snapshots(snapshots)?;
+    pruning.all_spans(spans)?;
     monitor.begin(Stage::Finishing);
     let Pruning {
         mut writer, pruned, ..
@@ -140,25 +162,40 @@ pub fn prune_into(
 }
 
 /// Counts what would be deleted, in one read transaction. Needs no permission to write.
-fn dry_run(directory: &Path, options: &PruneOptions, monitor: &Monitor) -> Result<Pruned> {
-    let counted = count(directory, options, monitor);
+fn dry_run(
+    directory: &Path,
+    options: &PruneOptions,
+    archive: Option<&ArchiveCheck<'_>>,
+    monitor: &Monitor,
+) -> Result<Pruned> {
+    let counted = count(directory, options, archive, monitor);
     // An interrupted SQLite call returns its own error; the reason is the abort.
     monitor.check()?;
     counted.with_store(directory)
 }
 
-fn count(directory: &Path, options: &PruneOptions, monitor: &Monitor) -> Result<Pruned> {
+fn count(
+    directory: &Path,
+    options: &PruneOptions,
+    archive: Option<&ArchiveCheck<'_>>,
+    monitor: &Monitor,
+) -> Result<Pruned> {
     let db = ReadView::open_one(directory, monitor)?;
-    let snapshots = prunable_snapshots(&db, options.keep_snapshots)?;
-    let spans = prunable_spans(&db, options.keep_transcripts, monitor)?;
+    let mut snapshots = prunable_snapshots(&db, options.keep_snapshots)?;
+    let mut spans = prunable_spans(&db, options.keep_transcripts, monitor)?;
     monitor.set_total(snapshots.len() + spans.len());
     monitor.begin(Stage::Working);
+    let mut kept = Pruned::default();
+    if let Some(archive) = archive {
+        keep_unarchived(&db, &mut snapshots, archive, monitor, &mut kept)?;
+        keep_unarchived(&db, &mut spans, archive, monitor, &mut kept)?;
+    }
     let mut pruned = Pruned {
         snapshots: snapshots.len() as u64,
         snapshot_bytes: snapshots.iter().map(|snapshot| snapshot.bytes).sum(),
         spans: spans.len() as u64,
         done: snapshots.is_empty() && spans.is_empty(),
-        ..Pruned::default()
+        ..kept
     };
     for span in &spans {
         monitor.check()?;
@@ -251,9 +288,78 @@ fn oldest_first(mut spans: Vec<OldSpan>) -> Vec<OldSpan> {
     spans
 }
 
+/// A span or a snapshot whose contents may be deleted.
+trait Prunable {
+    /// What an archive must have before. `None` if the store has no longer a record of it.
+    fn archivable(&self, db: &Database) -> Result<Option<Archivable>>;
+}
+
+impl Prunable for OldSpan {
+    fn archivable(&self, db: &Database) -> Result<Option<Archivable>> {
+        Ok(db
+            .span_at(&self.vat_id, self.start_pos)?
+            .map(Archivable::Span))
+    }
+}
+
+impl Prunable for OldSnapshot {
+    fn archivable(&self, db: &Database) -> Result<Option<Archivable>> {
+        db.peek_row(
+            "SELECT hash, uncompressedSize FROM snapshots WHERE vatID = ? AND snapPos = ?",
+            params![SqlText(&self.vat_id), self.snap_pos],
+            |row| {
+                let vat_id = wtf8::as_read(&self.vat_id);
+                Ok(Archivable::Snapshot {
+                    name: names::snapshot_name(&vat_id, self.snap_pos),
+                    hash: wtf8::as_read(row.get_ref(0)?.as_bytes()?).into_owned(),
+                })
+            },
+        )
+    }
+}
+
+/// Removes from `found` what the archive lacks, and reports it in `pruned`.
+fn keep_unarchived<T: Prunable>(
+    db: &Database,
+    found: &mut Vec<T>,
+    archive: &ArchiveCheck<'_>,
+    monitor: &Monitor,
+    pruned: &mut Pruned,
+) -> Result<()> {
+    let mut wanted = Vec::with_capacity(found.len());
+    for one in found.iter() {
+        wanted.push(one.archivable(db)?);
+    }
+    keep(found, archive.problems(&wanted, monitor)?, monitor, pruned);
+    Ok(())
+}
+
+/// Removes from `found` what there is a problem with, and reports it in `pruned`.
+fn keep<T>(
+    found: &mut Vec<T>,
+    problems: Vec<Option<Refused>>,
+    monitor: &Monitor,
+    pruned: &mut Pruned,
+) {
+    let mut problems = problems.into_iter();
+    found.retain(|_| {
+        let Some(problem) = problems.next().flatten() else {
+            return true;
+        };
+        monitor.finish_piece();
+        monitor.tell(|| format!("kept {}: {}", show(&problem.name), problem.reason));
+        pruned.unarchived_count += 1;
+        if pruned.unarchived.len() < MAX_UNARCHIVED {
+            pruned.unarchived.push(problem);
+        }
+        false
+    });
+}
+
 struct Pruning<'a> {
     writer: SharedWriter,
     options: &'a PruneOptions,
+    archive: Option<&'a ArchiveCheck<'a>>,
     monitor: &'a Monitor,
     pruned: &'a mut Pruned,
 }
@@ -269,6 +375,63 @@ struct Step {
 }
 
 impl Pruning<'_> {
+    /// Deletes snapshots, after the archive was checked for some at a time.
+    fn all_snapshots(&mut self, snapshots: Vec<OldSnapshot>) -> Result<()> {
+        for some in self.parts(snapshots) {
+            let archived = self.archived(some)?;
+            self.snapshots(&archived)?;
+        }
+        Ok(())
+    }
+
+    /// Deletes spans up to the limit, after the archive was checked for some at a time.
+    fn all_spans(&mut self, spans: Vec<OldSpan>) -> Result<()> {
+        for some in self.parts(spans) {
+            // Nothing more is read from the archive after the limit was reached.
+            let limit = self.options.limit;
+            if limit.is_some_and(|limit| self.pruned.items >= limit) {
+                return Ok(());
+            }
+            let archived = self.archived(some)?;
+            if !self.spans(&archived)? {
+                return Ok(());
+            }
+        }
+        self.pruned.done = true;
+        Ok(())
+    }
+
+    /// Divides what was found, so that with a limit only some of it is read from the archive.
+    fn parts<T>(&self, mut found: Vec<T>) -> Vec<Vec<T>> {
+        let most = match (self.archive, self.options.limit) {
+            (Some(_), Some(_)) => CHECKED,
+            _ => found.len().max(1),
+        };
+        let mut parts = Vec::new();
+        while !found.is_empty() {
+            let rest = found.split_off(most.min(found.len()));
+            parts.push(found);
+            found = rest;
+        }
+        parts
+    }
+
+    /// Removes what the archive lacks.
+    fn archived<T: Prunable>(&mut self, mut found: Vec<T>) -> Result<Vec<T>> {
+        let Some(archive) = self.archive else {
+            return Ok(found);
+        };
+        let wanted = self.writer.read(self.monitor, |db| {
+            found
+                .iter()
+                .map(|one| one.archivable(db))
+                .collect::<Result<Vec<_>>>()
+        })?;
+        let problems = archive.problems(&wanted, self.monitor)?;
+        keep(&mut found, problems, self.monitor, self.pruned);
+        Ok(found)
+    }
+
     fn snapshots(&mut self, snapshots: &[OldSnapshot]) -> Result<()> {
         for snapshot in snapshots {
             let changed = self.writer.write(self.monitor, |db| {
@@ -288,7 +451,8 @@ impl Pruning<'_> {
         Ok(())
     }
 
-    fn spans(&mut self, spans: &[OldSpan]) -> Result<()> {
+    /// Deletes spans. Returns false if the limit was reached before the end.
+    fn spans(&mut self, spans: &[OldSpan]) -> Result<bool> {
         // With a limit, the first spans are deleted completely.
         let finished = match self.options.limit {
             None => self.sweep(spans)?,
@@ -334,7 +498,7 @@ impl Pruning<'_> {
         Ok(finished)
     }
 
-    fn span_by_span(&mut self, spans: &[OldSpan]) -> Result<()> {
+    fn span_by_span(&mut self, spans: &[OldSpan]) -> Result<bool> {
         let mut rest = spans;
         let mut from = None;
         while !rest.is_empty() {
@@ -343,7 +507,7 @@ impl Pruning<'_> {
                 None => u64::MAX,
             };
             if left == 0 && from.is_none() {
-                return Ok(());
+                return Ok(false);
             }
             let budget = self.options.budget;
             let step = self.writer.write(self.monitor, |db| {
@@ -357,8 +521,7 @@ impl Pruning<'_> {
             rest = &rest[step.spans..];
             from = step.next_pos;
         }
-        self.pruned.done = true;
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -575,6 +738,7 @@ mod tests {
                 limit: None,
                 dry_run: false,
             },
+            archive: None,
             monitor: &monitor,
             pruned: &mut Pruned::default(),
         };

@@ -46,6 +46,19 @@ pub(crate) fn run<T>(
     job: impl Fn(usize) -> Result<()> + Sync,
     other: impl FnOnce() -> Result<T>,
 ) -> Result<T> {
+    run_on(threads(), count, job, other)
+}
+
+/// As [`run`], on at most this many threads, for jobs that mostly wait.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn run_on<T>(
+    threads: usize,
+    count: usize,
+    job: impl Fn(usize) -> Result<()> + Sync,
+    other: impl FnOnce() -> Result<T>,
+) -> Result<T> {
     let next = AtomicUsize::new(0);
     let failure = Failure {
         end: AtomicUsize::new(count),
@@ -63,7 +76,7 @@ pub(crate) fn run<T>(
         }
     };
     let outcome = thread::scope(|scope| {
-        for _ in 1..threads().min(count + 1) {
+        for _ in 1..threads.min(count + 1) {
             let thread = thread::Builder::new().name("swing-store".into());
             // With fewer threads it only takes longer.
             if thread.spawn_scoped(scope, work).is_err() {
@@ -118,6 +131,26 @@ mod tests {
         };
         let error = run(20, job, || Ok(())).unwrap_err();
         assert!(error.to_string().contains("third"), "{error}");
+    }
+
+    #[test]
+    fn jobs_run_on_the_given_number_of_threads() {
+        let running = AtomicUsize::new(0);
+        let job = |_| {
+            running.fetch_add(1, Ordering::Relaxed);
+            while running.load(Ordering::Relaxed) < 20 {
+                thread::yield_now();
+            }
+            Ok(())
+        };
+        run_on(20, 20, job, || Ok(())).unwrap();
+        let of = Mutex::new(std::collections::HashSet::new());
+        let job = |_| {
+            of.lock().unwrap().insert(thread::current().id());
+            Ok(())
+        };
+        run_on(1, 20, job, || Ok(())).unwrap();
+        assert_eq!(of.into_inner().unwrap().len(), 1);
     }
 
     #[test]

@@ -252,6 +252,7 @@ fn exercise(what: u8, base: &Path, store: &Path) {
                 mode: mode_of(what / WORK),
                 current_spans: true,
                 check: true,
+                watch: false,
             };
             allowed(archive_store(store, &path("archive"), &options, &monitor));
         }

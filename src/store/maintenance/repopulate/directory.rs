@@ -72,13 +72,26 @@ fn take(repopulation: &Repopulation, source: &ArtifactSource, monitor: &Monitor)
             return Ok(());
         }
     };
-    let Some(mut incoming) = repopulation.begin(&source.name, monitor)? else {
+    let Some(incoming) = repopulation.begin(&source.name, monitor)? else {
         return Ok(());
     };
+    take_file(repopulation, incoming, file, monitor)
+}
+
+/// Adds an artifact from its file.
+///
+/// # Errors
+/// The errors that end the repopulation.
+pub(super) fn take_file(
+    repopulation: &Repopulation,
+    mut incoming: Incoming,
+    file: &ArtifactFile,
+    monitor: &Monitor,
+) -> Result<()> {
     match read(&mut incoming, file, monitor) {
         Ok(()) => repopulation.end(incoming, monitor),
         Err(Failure::Reading(error)) => {
-            repopulation.refuse(&source.name, &error, monitor);
+            repopulation.refuse(incoming.name(), &error, monitor);
             Ok(())
         }
         Err(Failure::Adding(error)) => repopulation.give_up(incoming, error, monitor),

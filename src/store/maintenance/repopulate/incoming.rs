@@ -82,6 +82,11 @@ impl Incoming {
         &self.name
     }
 
+    /// The maximum size, in bytes.
+    pub(super) fn max_bytes(&self) -> u64 {
+        self.limit
+    }
+
     /// The largest image to take, in bytes, if the artifact is a snapshot: the caller may pass the
     /// compressed image, instead of its bytes.
     pub(super) fn max_image_bytes(&self) -> Option<u64> {

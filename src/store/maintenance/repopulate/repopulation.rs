@@ -61,6 +61,26 @@ impl Repopulation {
         lock::lock(&self.report)
     }
 
+    /// The names of the artifacts to look for in a place that is not listed: those that the store
+    /// lacks; to replace damaged contents, all.
+    ///
+    /// # Errors
+    /// [`Error::Aborted`]; SQLite's errors.
+    pub(super) fn wanted_names(&self, monitor: &Monitor) -> Result<Vec<Vec<u8>>> {
+        let mode = self.options.mode;
+        let mut reader = self.reader();
+        if self.options.replace_damaged {
+            missing::all(&mut reader, mode, monitor)
+        } else {
+            missing::find(&mut reader, mode, monitor)
+        }
+    }
+
+    /// The directory for temporary files.
+    pub(super) fn spool_directory(&self) -> &Path {
+        &self.spool_directory
+    }
+
     /// Starts to take an artifact. Returns `None` if it is not needed or is rejected; the report
     /// counts it.
     ///
@@ -218,6 +238,7 @@ fn is_refusal(error: &Error) -> bool {
         Error::Aborted
             | Error::Sqlite { .. }
             | Error::Io { .. }
+            | Error::Remote { .. }
             | Error::Internal(_)
             | Error::DatabaseClosed
     )

@@ -1,4 +1,5 @@
-//! Archives: directories with a gzip file `NAME.gz` for each span and snapshot.
+//! Archives: places with a gzip file `NAME.gz` for each span and snapshot, which are directories or
+//! remote.
 //!
 //! A kernel that prunes history archives each span when it ends ([`SpanArchive`]) and each snapshot
 //! when it is saved ([`archive_snapshot`]). [`archive_store()`] archives what a store has. A file
@@ -7,12 +8,14 @@
 mod archive_store;
 mod file;
 mod gzip;
+mod lookup;
 mod name;
 mod span;
 
 use std::path::Path;
 
-pub use archive_store::{ArchiveOptions, Archived, archive_store};
+pub use archive_store::{ArchiveOptions, Archived, archive_store, archive_store_to};
+pub(crate) use lookup::Lookup;
 pub use span::SpanArchive;
 
 use crate::store::error::Result;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::file::ArchiveFile;
-use super::gzip::GzipFile;
+use super::gzip::{GzipFile, Output};
 use crate::store::error::Result;
 use crate::store::records::names;
 use crate::store::substores::Store;
@@ -30,22 +30,23 @@ impl SpanArchive {
     /// [`Error::Io`](crate::store::error::Error::Io); SQLite's errors.
     pub fn write(self, directory: &Path) -> Result<()> {
         let file = ArchiveFile::new(directory, directory, &self.name)?;
-        let file = write_items(&self.reader, GzipFile::new(file), &Monitor::default())?;
-        file.publish().map(drop)
+        let (file, _) = write_items(&self.reader, file, &Monitor::default())?;
+        file.publish()
     }
 }
 
-/// Writes all items of a reader.
-pub(super) fn write_items(
+/// Writes all items of a reader as a gzip file. Returns the file and its size.
+pub(super) fn write_items<F: Output>(
     reader: &SpanReader,
-    mut file: GzipFile,
+    file: F,
     monitor: &Monitor,
-) -> Result<GzipFile> {
+) -> Result<(F, u64)> {
+    let mut file = GzipFile::new(file);
     while let Some(chunk) = reader.next_chunk()? {
         file.add(&chunk)?;
         monitor.count(chunk.len())?;
     }
-    Ok(file)
+    file.finish()
 }
 
 impl Store {

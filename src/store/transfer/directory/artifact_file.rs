@@ -1,8 +1,9 @@
 //! A file with an artifact, plain or gzip, and its contents.
 
 use std::fs::File;
-use std::io::{Cursor, ErrorKind, Read};
+use std::io::{Cursor, ErrorKind, Read, Seek};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::store::error::{Error, Result};
 use crate::store::fs::open;
@@ -16,10 +17,12 @@ const START_BYTES: u64 = 16;
 /// A file with an artifact.
 #[derive(Debug, Clone)]
 pub(crate) struct ArtifactFile {
-    /// Where it is.
-    pub path: PathBuf,
+    /// Where it is, or where it was fetched from.
+    path: PathBuf,
     /// Whether it is a gzip file of the artifact.
     pub is_gzip: bool,
+    /// The temporary file into which it was fetched.
+    fetched: Option<Arc<File>>,
 }
 
 /// The contents of an [`ArtifactFile`], decompressed.
@@ -30,7 +33,25 @@ pub(crate) struct ArtifactReader {
 }
 
 impl ArtifactFile {
-    /// Opens the file.
+    /// A file in a directory.
+    pub(crate) fn new(path: PathBuf, is_gzip: bool) -> ArtifactFile {
+        ArtifactFile {
+            path,
+            is_gzip,
+            fetched: None,
+        }
+    }
+
+    /// A file that was fetched from `url` into a temporary file.
+    pub(crate) fn fetched(url: &str, is_gzip: bool, file: File) -> ArtifactFile {
+        ArtifactFile {
+            path: url.into(),
+            is_gzip,
+            fetched: Some(Arc::new(file)),
+        }
+    }
+
+    /// Opens the file. Readers of a fetched file must not be used at the same time.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -48,7 +69,14 @@ impl ArtifactFile {
     }
 
     fn open_raw(&self) -> Result<File> {
-        open::open(&self.path).map_err(|error| reading(&self.path, &error))
+        let opened = match &self.fetched {
+            Some(file) => file.try_clone().and_then(|mut file| {
+                file.rewind()?;
+                Ok(file)
+            }),
+            None => open::open(&self.path),
+        };
+        opened.map_err(|error| reading(&self.path, &error))
     }
 
     /// The heap image `name` that is in the file, compressed as a store has it. A gzip file of this
@@ -235,7 +263,7 @@ mod tests {
     fn artifact_file(directory: &Path, bytes: &[u8], is_gzip: bool) -> ArtifactFile {
         let path = directory.join("file");
         std::fs::write(&path, bytes).unwrap();
-        ArtifactFile { path, is_gzip }
+        ArtifactFile::new(path, is_gzip)
     }
 
     #[test]

@@ -182,10 +182,7 @@ mod tests {
         writer.finish(&mut write).unwrap();
         for (bytes, is_gzip) in [(&b"some bytes"[..], false), (&zipped, true)] {
             std::fs::write(&path, bytes).unwrap();
-            let file = ArtifactFile {
-                path: path.clone(),
-                is_gzip,
-            };
+            let file = ArtifactFile::new(path.clone(), is_gzip);
             check_abort(&file);
         }
     }

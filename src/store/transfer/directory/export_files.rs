@@ -89,7 +89,7 @@ impl ExportFiles {
             .map(|(name, file)| {
                 let path = paths::find(&self.directory, file)?;
                 let is_gzip = self.manifest.is_gzip(name, file);
-                Ok((name.clone(), ArtifactFile { path, is_gzip }))
+                Ok((name.clone(), ArtifactFile::new(path, is_gzip)))
             })
             .collect()
     }

@@ -269,10 +269,7 @@ impl Reuse {
         path: &Path,
         monitor: &Monitor,
     ) -> Result<bool> {
-        let file = ArtifactFile {
-            path: path.to_owned(),
-            is_gzip: self.is_gzip,
-        };
+        let file = ArtifactFile::new(path.to_owned(), self.is_gzip);
         match check_contents(exporter, name, &file, monitor) {
             Ok(()) => Ok(true),
             Err(error @ (Error::Aborted | Error::Sqlite { .. })) => Err(error),

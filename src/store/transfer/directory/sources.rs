@@ -25,7 +25,7 @@ impl ArtifactSource {
         let path = paths::find(directory, file);
         ArtifactSource {
             name: name.to_vec(),
-            file: path.map(|path| ArtifactFile { path, is_gzip }),
+            file: path.map(|path| ArtifactFile::new(path, is_gzip)),
         }
     }
 }

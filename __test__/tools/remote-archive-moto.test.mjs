@@ -1,0 +1,70 @@
+// Archives in moto, another implementation of S3 than the one of `remote-archive.test.mjs`.
+import '@endo/init/debug.js';
+
+import test from 'ava';
+import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+
+import { subject } from '../support/common/implementations.mjs';
+import { needing } from '../support/common/requirements.mjs';
+import { inTempDir } from '../support/common/world.mjs';
+import { makeAsKernel } from '../support/tools/kernel-like-store.mjs';
+import { prepareMoto, withMoto } from '../support/tools/moto.mjs';
+
+const { archiveSwingStore, diffSwingStores, openSwingStore, pruneSwingStore, repopulateSwingStoreFromDirectory } =
+  subject.api;
+
+const problem = process.platform === 'win32' ? undefined : prepareMoto();
+const check = process.platform === 'win32' ? test.skip : needing(test, 'moto', problem === undefined, problem);
+
+check('an archive in moto restores what was pruned', async t => {
+  t.timeout(120_000);
+  await inTempDir(async base => {
+    const at = name => path.join(base, name);
+    await makeAsKernel(subject.api, at('store'), { keepSnapshots: true });
+    await withMoto(async endpoint => {
+      Object.assign(process.env, {
+        AWS_ACCESS_KEY_ID: 'key',
+        AWS_SECRET_ACCESS_KEY: 'secret',
+        AWS_REGION: 'us-east-1',
+        AWS_ENDPOINT_URL: endpoint,
+      });
+      const place = 's3://history/chain/archive';
+      await t.throwsAsync(archiveSwingStore(at('store'), place), {
+        code: 'ERR_SWING_STORE_REMOTE',
+        message: /NoSuchBucket/,
+      });
+      t.true((await fetch(`${endpoint}/history`, { method: 'PUT' })).ok);
+
+      // Two nodes at once, and a snapshot of several parts.
+      const { kernelStorage, hostStorage } = openSwingStore(at('store'), { keepSnapshots: true });
+      kernelStorage.snapStore.stopUsingLastSnapshot('v1');
+      const image = randomBytes(18 << 20);
+      await kernelStorage.snapStore.saveSnapshot(
+        'v1',
+        900,
+        (async function* chunks() {
+          yield image;
+        })(),
+      );
+      await hostStorage.commit();
+      await hostStorage.close();
+      fs.cpSync(at('store'), at('other'), { recursive: true });
+      const reports = await Promise.all(['store', 'other'].map(name => archiveSwingStore(at(name), place)));
+      const [{ written, existing }] = reports;
+      for (const report of reports) t.is(report.written + report.existing, written + existing);
+
+      await pruneSwingStore(at('store'), { keep: 'operational' });
+      const options = { artifactMode: 'debug' };
+      const { filled, refused, missing } = await repopulateSwingStoreFromDirectory(place, at('store'), options);
+      t.true(filled.length > 0);
+      t.deepEqual([refused, missing], [[], []]);
+      t.true((await diffSwingStores(at('other'), at('store'), { contents: true })).same);
+      t.like(await archiveSwingStore(at('store'), place, { checkExisting: true }), {
+        written: 0,
+        existing: written + existing,
+      });
+    });
+  });
+});
