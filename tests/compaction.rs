@@ -12,7 +12,7 @@ use swing_store::store::expand::expand;
 use swing_store::store::history::Populated;
 use swing_store::store::prune::{PruneOptions, prune};
 use swing_store::store::repopulate::{RepopulateOptions, repopulate_from_directory};
-use swing_store::store::verify::VerifyOptions;
+use swing_store::store::verify::{Finding, VerifyOptions};
 use swing_store::store::{
     Artifact, ArtifactMode, CompactionStep, Error, Exporter, HistoricalSpans, History, Limits,
     Location, Monitor, OpenOptions, Store, StoreOptions, diff_stores, file_in_directory,
@@ -119,13 +119,18 @@ impl Subject {
         prune(self.path(), &options, &Monitor::default()).unwrap()
     }
 
-    fn findings(&self) -> Vec<String> {
+    fn verify(&self) -> Vec<Finding> {
         let options = VerifyOptions {
             mode: ArtifactMode::Archival,
             ..VerifyOptions::default()
         };
-        let report = verify_store(self.path(), &options, &Monitor::default()).unwrap();
-        let findings = report.findings.iter();
+        verify_store(self.path(), &options, &Monitor::default())
+            .unwrap()
+            .findings
+    }
+
+    fn findings(&self) -> Vec<String> {
+        let findings = self.verify().into_iter();
         findings
             .map(|finding| format!("{} {:?}", finding.kind.name(), finding.position))
             .collect()
@@ -437,15 +442,38 @@ fn a_row_counts_before_a_frame() {
         "{findings:?}"
     );
     assert!(findings.len() > 3);
-    assert!(
-        findings[0].contains("of them as rows, too, which count. To keep one of them, run"),
-        "{}",
-        findings[0]
-    );
+    let message = &subject.verify()[0].message;
+    let expected =
+        "of them as rows, too, which count. To keep one of them, run `swing-store expand";
+    assert!(message.contains(expected), "{message}");
     while subject.compact().items > 0 {}
     assert_eq!(subject.findings(), [""; 0]);
     assert_eq!(subject.contents(), contents);
     assert_eq!(subject.count("SELECT COUNT(*) FROM transcriptItems"), 47);
+}
+
+#[test]
+fn frames_that_overlap_each_other_are_found() {
+    let subject = Subject::new();
+    subject.compact();
+    let connection = Connection::open(file_in_directory(subject.path())).unwrap();
+    let changed = connection
+        .execute(
+            "UPDATE compressedItems SET startPos = startPos - 1 WHERE vatID = 'v1' AND startPos =
+             (SELECT startPos FROM compressedItems WHERE vatID = 'v1' ORDER BY startPos LIMIT 1 OFFSET 1)",
+            [],
+        )
+        .unwrap();
+    assert_eq!(changed, 1);
+    drop(connection);
+    let findings = subject.verify();
+    let overlaps: Vec<_> = findings
+        .iter()
+        .filter(|finding| finding.kind.name() == "frame-overlap")
+        .collect();
+    assert_eq!(overlaps.len(), 1, "{findings:?}");
+    let expected = "and 1 item of them in earlier compressed items, too";
+    assert!(overlaps[0].message.contains(expected), "{overlaps:?}");
 }
 
 #[test]

@@ -167,6 +167,16 @@ impl Drop for SavedRange {
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_database_that_was_given_up_is_not_used_again() {
+        let shared = SharedItems::default();
+        let first = shared.get().unwrap();
+        assert!(Arc::ptr_eq(&first, &shared.get().unwrap()));
+        shared.forget();
+        assert!(shared.existing().is_none());
+        assert!(!Arc::ptr_eq(&first, &shared.get().unwrap()));
+    }
+
     fn save(items: &Arc<SavedItems>, positions: std::ops::Range<i64>) -> Arc<SavedRange> {
         SavedRange::new(items, |give| {
             positions

@@ -757,6 +757,54 @@ mod tests {
     }
 
     #[test]
+    fn spans_with_rows_in_turn_are_counted_as_others_are() {
+        let directory = tempfile::tempdir().unwrap();
+        let location = Location::File(file_in_directory(directory.path()));
+        let options = (OpenOptions::default(), StoreOptions::default());
+        let mut store = Store::open(location, &options.0, false, options.1).unwrap();
+        let vats = [b"v1", b"v2", b"v3", b"v4"];
+        for vat in vats {
+            store.init_transcript(vat).unwrap();
+        }
+        for _ in 0..3 {
+            for _ in 0..200 {
+                for vat in vats {
+                    store.add_item(vat, b"item").unwrap();
+                }
+            }
+            for vat in vats {
+                store.rollover(vat, false).unwrap();
+            }
+        }
+        store.commit().unwrap();
+        store.close().unwrap();
+        let monitor = Monitor::default();
+        let mut writer = SharedWriter::open(directory.path(), &monitor).unwrap();
+        let keep = ArtifactMode::Operational;
+        let found = writer
+            .read(&monitor, |db| prunable_spans(db, keep, &monitor))
+            .unwrap();
+        assert_eq!(found.len(), 12);
+        let mut pruning = Pruning {
+            writer,
+            options: &PruneOptions {
+                keep_transcripts: keep,
+                keep_snapshots: keep,
+                budget: 500,
+                limit: None,
+                dry_run: false,
+            },
+            archive: None,
+            monitor: &monitor,
+            pruned: &mut Pruned::default(),
+        };
+        let finished = pruning.sweep(&found).unwrap();
+        assert_eq!(finished.len(), 12);
+        assert_eq!((pruning.pruned.spans, pruning.pruned.items), (12, 2400));
+        assert_eq!(monitor.progress().done, 12);
+    }
+
+    #[test]
     fn the_oldest_spans_come_first_without_gaps_in_any_vat() {
         let ordered = oldest_first(vec![
             // Restored later.

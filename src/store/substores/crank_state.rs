@@ -60,3 +60,22 @@ impl Crank {
         self.hash = std::mem::take(&mut self.taken);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reset_removes_hashed_and_collected_lines() {
+        let mut expected = Crank::default();
+        expected.hash_set(b"key", b"value");
+        let mut crank = Crank::default();
+        for bytes in [10, HASH_BYTES + 1, HASH_BYTES * 2] {
+            crank.hash_set(b"before", &vec![b'x'; bytes]);
+            crank.hash_delete(b"before");
+            crank.reset_hash();
+        }
+        crank.hash_set(b"key", b"value");
+        assert_eq!(crank.take_hash(), expected.take_hash());
+    }
+}

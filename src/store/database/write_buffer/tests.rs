@@ -560,6 +560,11 @@ fn pending_exports_use_bounded_memory_and_survive_a_failure() {
         let buffer = db.buffer.borrow();
         assert!(buffer.pending.bytes() <= (PENDING_SHARE + 1) * limit);
     }
+    // Only what is too large for SQLite is not buffered.
+    let long = vec![b'k'; 30_000];
+    db.add_pending_export(&long, Some(value[..30_000].into()))
+        .unwrap();
+    assert!(db.buffer.borrow().pending.get(&long).is_some());
     // Keys of flushed changes need no undo records, however many they are.
     for n in 0..60_000 {
         db.add_pending_export(&format!("key.{n:0100}").into_bytes(), None)
@@ -577,7 +582,7 @@ fn pending_exports_use_bounded_memory_and_survive_a_failure() {
     assert!(db.flush_pending_exports().is_err());
     db.run_directly("PRAGMA query_only = 0").unwrap();
     db.buffer.borrow_mut().pending.release_marks_from(0);
-    assert_eq!(db.take_pending_exports().unwrap().len(), 2 * count + 60_000);
+    assert_eq!(db.take_pending_exports().unwrap().len(), 2 * count + 60_001);
 }
 
 #[test]

@@ -11,8 +11,21 @@ fn an_interrupted_pruning_is_distinguished_from_damage() {
         ))
     };
     for gone in ["0", "0, 1", "0, 1, 2, 3"] {
-        left(gone).finds(Replay, &[(FindingKind::SpanHalfPruned, "v2", Some(0))]);
-        left(gone).finds(Archival, &[(FindingKind::SpanIncomplete, "v2", Some(0))]);
+        let items = 5 - gone.split(',').count();
+        let report = left(gone).finds(Replay, &[(FindingKind::SpanHalfPruned, "v2", Some(0))]);
+        let expected = format!("has only the last {items} of its 5 items");
+        assert!(
+            messages(&report).contains(&expected),
+            "{}",
+            messages(&report)
+        );
+        let report = left(gone).finds(Archival, &[(FindingKind::SpanIncomplete, "v2", Some(0))]);
+        let expected = format!("has only {items} of its 5 items");
+        assert!(
+            messages(&report).contains(&expected),
+            "{}",
+            messages(&report)
+        );
     }
     assert_eq!(FindingKind::SpanHalfPruned.severity(), Severity::Warning);
     for gone in ["4", "1, 2", "0, 2", "0, 4"] {

@@ -32,6 +32,9 @@ fn other_schemas_are_found() {
         kinds("CREATE TRIGGER t AFTER INSERT ON kvStore BEGIN SELECT 1; END"),
         [altered]
     );
+    let altered_store = "CREATE TRIGGER t AFTER INSERT ON kvStore BEGIN SELECT 1; END";
+    let report = Kernel::new().sql(altered_store).verify(Operational);
+    assert!(report.findings.iter().all(says_what_to_do));
     let (place, made) = (
         "DROP TABLE bundles; CREATE",
         "AS SELECT 1 AS bundleID, 2 AS bundle",
