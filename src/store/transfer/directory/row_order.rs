@@ -15,7 +15,7 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
@@ -25,12 +25,14 @@ use crate::store::encoding::wtf8;
 use crate::store::error::{Error, Result};
 use crate::store::fs::writeback::Writeback;
 use crate::store::records::record::SpanRecord;
-use crate::store::tasks::limits::limits;
 use crate::store::tasks::monitor::Monitor;
 use crate::store::transfer::exporter::Exporter;
 
 /// The maximum number of open files. The spans of further vats are left.
 const MAX_OPEN: usize = 128;
+
+/// How many bytes of a span are collected before they are written.
+const BUFFER_BYTES: usize = 64 << 10;
 
 /// How many rows a span's rows are spread over, as a multiple of their number, for reading in the
 /// order of the rows to be faster.
@@ -61,9 +63,8 @@ struct OpenSpan {
     index: usize,
     next_pos: i64,
     end_pos: i64,
-    file: File,
+    file: BufWriter<File>,
     path: PathBuf,
-    buffer: Vec<u8>,
     bytes: usize,
 }
 
@@ -126,7 +127,6 @@ impl RowOrder {
             vats,
             open: 0,
             max_open,
-            buffer_bytes: limits().item_batch_bytes / 4,
             output,
             monitor,
         };
@@ -210,8 +210,6 @@ struct Filling<'a, 'o> {
     /// The number of open files.
     open: usize,
     max_open: usize,
-    /// How many bytes of a span are collected before they are written.
-    buffer_bytes: usize,
     output: &'a Output<'o>,
     monitor: &'a Monitor,
 }
@@ -250,7 +248,7 @@ impl Filling<'_, '_> {
                 span
             }
         };
-        span.add(item, self.buffer_bytes)?;
+        span.add(item)?;
         if span.next_pos < span.end_pos {
             vat.open = Some(span);
             return Ok(());
@@ -302,41 +300,34 @@ impl VatSpans {
             index,
             next_pos: wanted.start_pos,
             end_pos: wanted.end_pos,
-            file,
+            file: BufWriter::with_capacity(BUFFER_BYTES, file),
             path,
-            buffer: Vec::new(),
             bytes: 0,
         }))
     }
 }
 
 impl OpenSpan {
-    fn add(&mut self, item: &[u8], buffer_bytes: usize) -> Result<()> {
-        self.buffer.extend_from_slice(&wtf8::as_read(item));
-        self.buffer.push(b'\n');
-        self.next_pos += 1;
-        if self.buffer.len() >= buffer_bytes {
-            self.flush()?;
+    fn add(&mut self, item: &[u8]) -> Result<()> {
+        for part in [&*wtf8::as_read(item), b"\n"] {
+            let written = self.file.write_all(part);
+            written.map_err(|error| write_error(&self.path, &error))?;
+            self.bytes += part.len();
         }
-        Ok(())
-    }
-
-    fn flush(&mut self) -> Result<()> {
-        let written = self.file.write_all(&self.buffer);
-        written.map_err(|error| write_error(&self.path, &error))?;
-        self.bytes += self.buffer.len();
-        self.buffer.clear();
+        self.next_pos += 1;
         Ok(())
     }
 
     /// Writes the rest. Returns the file and its size.
-    fn finish(mut self) -> Result<(File, usize)> {
-        self.flush()?;
-        Ok((self.file, self.bytes))
+    fn finish(self) -> Result<(File, usize)> {
+        let file = self.file.into_inner();
+        let file = file.map_err(|error| write_error(&self.path, error.error()))?;
+        Ok((file, self.bytes))
     }
 
     fn abandon(self) -> Result<()> {
-        drop(self.file);
+        // Without writing the rest.
+        drop(self.file.into_parts());
         let removed = fs::remove_file(&self.path);
         removed.map_err(|error| Error::io(format!("removing {}", self.path.display()), &error))
     }
@@ -479,6 +470,14 @@ mod tests {
         move_item(0, 15);
         move_item(2, 20);
         assert_eq!(write(&exporter(directory.path()), 3), [1, 8]);
+    }
+
+    #[test]
+    fn an_abandoned_span_makes_room_for_another() {
+        let (directory, store) = store(true);
+        let sql = "UPDATE transcriptItems SET rowid = 91 WHERE vatID = 'v1' AND position = 15";
+        store.database().lock().execute(sql).unwrap();
+        assert_eq!(write(&exporter(directory.path()), 3), [1]);
     }
 
     #[test]
