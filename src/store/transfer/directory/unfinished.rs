@@ -287,18 +287,26 @@ mod tests {
             let open = leave(directory, PREFIX, 2);
             fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
             all.push(open);
+            // The list is ours, but names a symbolic link.
+            let list = |number: u64, name: &str| {
+                let moved =
+                    MovedFile::new(name, &fs::symlink_metadata(directory.join(name)).unwrap());
+                let scratch = leave(directory, PREFIX, number);
+                fs::write(scratch.join(MOVED_NAME), moved.line()).unwrap();
+                fs::write(scratch.join(MANIFEST_NAME), "").unwrap();
+            };
+            std::os::unix::fs::symlink("victim", directory.join("link")).unwrap();
+            list(4, "link");
             if rustix::process::geteuid().is_root() {
                 let theirs = leave(directory, PREFIX, 3);
                 chown(&theirs, Some(1234), Some(1234)).unwrap();
                 chown(theirs.join("lock"), Some(1234), Some(1234)).unwrap();
                 all.push(theirs);
                 // The list is ours, but the file that it names belongs to another user.
-                let list = leave(directory, PREFIX, 4).join(MOVED_NAME);
                 let other = directory.join("other");
                 fs::write(&other, "").unwrap();
-                let moved = MovedFile::new("other", &fs::symlink_metadata(&other).unwrap());
                 chown(&other, Some(1234), None).unwrap();
-                fs::write(list, moved.line()).unwrap();
+                list(5, "other");
             }
         }
         for scratch in &all {
@@ -309,8 +317,11 @@ mod tests {
         assert!(victim.exists());
         assert!(all.iter().all(|scratch| scratch.exists()));
         #[cfg(unix)]
-        if rustix::process::geteuid().is_root() {
-            assert!(directory.join("other").exists());
+        {
+            assert!(directory.join("link").is_symlink());
+            if rustix::process::geteuid().is_root() {
+                assert!(directory.join("other").exists());
+            }
         }
     }
 
