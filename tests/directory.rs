@@ -102,7 +102,8 @@ fn an_export_is_imported_completely() {
 
     let monitor = Monitor::default();
     let staged = import(&export, &to, &monitor).unwrap();
-    assert_eq!(monitor.progress().done, 8);
+    let progress = monitor.progress();
+    assert_eq!((progress.done, progress.total), (8, 8));
     assert!(!file_in_directory(&to).exists());
     staged.publish(false).unwrap();
     assert_eq!(staged.current_file(), file_in_directory(&to));

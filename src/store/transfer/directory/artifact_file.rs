@@ -92,7 +92,7 @@ impl ArtifactFile {
         monitor: &Monitor,
     ) -> Result<Compressed> {
         let mut reader = if self.is_gzip {
-            match self.adopt_image(max_bytes, monitor)? {
+            match self.adopt_image(max_bytes, value_bytes() as u64, monitor)? {
                 Ok(image) => return Ok(image),
                 Err(reader) => reader,
             }
@@ -114,10 +114,12 @@ impl ArtifactFile {
         compressor.finish()
     }
 
-    /// The image, if the gzip file is one of our encoder; otherwise a reader of the file.
+    /// The image, if the gzip file is one of our encoder and has at most `most` bytes, so that it can
+    /// be stored as it is; otherwise a reader of the file.
     fn adopt_image(
         &self,
         max_bytes: u64,
+        most: u64,
         monitor: &Monitor,
     ) -> Result<std::result::Result<Compressed, ArtifactReader>> {
         let io = |error| reading(&self.path, &error);
@@ -131,8 +133,6 @@ impl ArtifactFile {
         let gunzip = |bytes: Vec<u8>, rest: File| {
             ArtifactReader::gunzip(&self.path, Cursor::new(bytes).chain(rest))
         };
-        // A larger file can't be stored as it is.
-        let most = value_bytes() as u64;
         if !may_be_own(&bytes) || length > most {
             return Ok(Err(gunzip(bytes, file)));
         }
@@ -213,6 +213,7 @@ mod tests {
 
     use super::*;
     use crate::store::gzip::BlockWriter;
+    use crate::store::tasks::limits::limits;
 
     /// Fails with each of these errors, and then returns a byte.
     struct Failing(Vec<io::Error>);
@@ -302,5 +303,43 @@ mod tests {
         let mut compressor = Compressor::default();
         compressor.add(&image).unwrap();
         assert_eq!(found.bytes, compressor.finish().unwrap().bytes);
+    }
+
+    #[test]
+    fn a_file_that_is_too_large_to_be_stored_is_not_stored_in_part() {
+        let directory = tempfile::tempdir().unwrap();
+        let compress = |image: &[u8]| {
+            let mut compressor = Compressor::default();
+            compressor.add(image).unwrap();
+            compressor.finish().unwrap().bytes
+        };
+        let block = limits().gzip_block_bytes;
+        let image: Vec<u8> = (0..block + 5000)
+            .map(|at| (at.wrapping_mul(at) >> 7) as u8)
+            .collect();
+        let bytes = compress(&image);
+        // The first member would be a complete file.
+        let first = compress(&image[..block]).len();
+        assert!(bytes.starts_with(&compress(&image[..block])));
+        let file = artifact_file(directory.path(), &bytes, true);
+        let monitor = Monitor::default();
+        for most in [first, bytes.len() - 1, bytes.len(), bytes.len() + 1] {
+            match file.adopt_image(u64::MAX, most as u64, &monitor).unwrap() {
+                Ok(found) => {
+                    assert!(most >= bytes.len(), "{most}");
+                    assert!(found.bytes == bytes);
+                }
+                Err(mut reader) => {
+                    assert!(most < bytes.len(), "{most}");
+                    let mut found = Vec::new();
+                    let read = reader.read_all(&monitor, |chunk| {
+                        found.extend_from_slice(chunk);
+                        Ok(())
+                    });
+                    read.unwrap();
+                    assert!(found == image);
+                }
+            }
+        }
     }
 }

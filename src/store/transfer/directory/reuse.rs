@@ -288,7 +288,7 @@ impl Reuse {
             damaged,
         } = &self.counts;
         Reused {
-            artifacts: get(linked) + get(cloned) + get(copied),
+            artifacts: [linked, cloned, copied].map(get).iter().sum(),
             bytes: get(bytes),
             linked: get(linked),
             cloned: get(cloned),
@@ -356,4 +356,281 @@ fn check_contents(
     let mut data = Vec::new();
     read_all(&mut |chunk| gather_bundle(name, &mut data, chunk))?;
     check_bundle_artifact(name, data).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+    use std::{fs, io};
+
+    use super::super::tests::{Base, INTERLEAVED, archival, code, open};
+    use super::super::unfinished::PREFIX;
+    use super::super::{Exported, export_to_directory};
+    use super::*;
+    use crate::store::gzip::Compressor;
+    use crate::store::records::mode::ArtifactMode;
+
+    const IMAGE: &str = "snapshot.v1.3";
+    const SPANS: [&str; 4] = [
+        "transcript.v1.0.1",
+        "transcript.v1.1.2",
+        "transcript.v1.2.3",
+        "transcript.v1.3.3",
+    ];
+
+    fn reusing(base: &Base, compress: bool, verify_reused: bool) -> ExportOptions {
+        ExportOptions {
+            compress,
+            reuse: Some(base.at("previous")),
+            verify_reused,
+            ..archival()
+        }
+    }
+
+    /// Exports again, with what another export has. Returns what was reused.
+    fn export_again(base: &Base, options: &ExportOptions) -> Reused {
+        let exported = base.export("again", options).unwrap();
+        let complete = ExportOptions {
+            reuse: None,
+            verify_reused: false,
+            ..options.clone()
+        };
+        base.export("complete", &complete).unwrap();
+        let read = |name: &str| {
+            let files = fs::read_dir(base.at(name)).unwrap().map(io::Result::unwrap);
+            let mut files: Vec<_> = files
+                .map(|file| (file.file_name(), fs::read(file.path()).unwrap()))
+                .collect();
+            files.sort();
+            files
+        };
+        assert!(read("again") == read("complete"));
+        for name in ["again", "complete"] {
+            fs::remove_dir_all(base.at(name)).unwrap();
+        }
+        exported.reused.unwrap()
+    }
+
+    /// The name of an artifact's file in an export.
+    fn file(name: &str, compress: bool) -> String {
+        name.to_owned() + if compress { ".gz" } else { "" }
+    }
+
+    fn size(base: &Base, names: &[&str], compress: bool) -> u64 {
+        let size = |name: &&str| {
+            let path = base.at("previous").join(file(name, compress));
+            path.metadata().unwrap().len()
+        };
+        names.iter().map(size).sum()
+    }
+
+    #[test]
+    fn what_changed_is_written_again() {
+        for compress in [false, true] {
+            let base = Base::new();
+            let options = ExportOptions {
+                compress,
+                ..archival()
+            };
+            base.export("previous", &options).unwrap();
+            let reused = export_again(&base, &reusing(&base, compress, false));
+            let bytes = size(&base, &SPANS, compress) + size(&base, &[IMAGE], compress);
+            let expected = Reused {
+                artifacts: 5,
+                bytes,
+                linked: 5,
+                ..Reused::default()
+            };
+            assert_eq!(reused, expected);
+
+            let mut store = open(&base.at("store"));
+            let mut compressor = Compressor::default();
+            compressor.add(b"another image").unwrap();
+            let image = compressor.finish().unwrap();
+            store.save_snapshot(b"v1", 3, &image).unwrap();
+            store.add_item(b"v1", b"d").unwrap();
+            store.commit().unwrap();
+            store.close().unwrap();
+            let expected = Reused {
+                artifacts: 3,
+                bytes: size(&base, &SPANS[..3], compress),
+                linked: 3,
+                ..Reused::default()
+            };
+            for verify in [false, true] {
+                let reused = export_again(&base, &reusing(&base, compress, verify));
+                assert_eq!(reused, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn damaged_files_are_written_from_the_store() {
+        for compress in [false, true] {
+            let base = Base::new();
+            let options = ExportOptions {
+                compress,
+                ..archival()
+            };
+            base.export("previous", &options).unwrap();
+            let damaged = [IMAGE, SPANS[1]];
+            for name in damaged {
+                let path = base.at("previous").join(file(name, compress));
+                let bytes = path.metadata().unwrap().len();
+                fs::write(path, vec![b'x'; usize::try_from(bytes).unwrap()]).unwrap();
+            }
+            let intact = [SPANS[0], SPANS[2], SPANS[3]];
+            let expected = Reused {
+                artifacts: 3,
+                bytes: size(&base, &intact, compress),
+                linked: 3,
+                damaged: 2,
+                ..Reused::default()
+            };
+            let reused = export_again(&base, &reusing(&base, compress, true));
+            assert_eq!(reused, expected);
+            // The files of the previous export stay as they are.
+            for name in damaged {
+                let path = base.at("previous").join(file(name, compress));
+                assert!(fs::read(path).unwrap().iter().all(|byte| *byte == b'x'));
+            }
+            // Without a check, only the size of gzip files shows damage.
+            let unchecked = reusing(&base, compress, false);
+            let reused = base.export("again", &unchecked).unwrap().reused.unwrap();
+            assert_eq!((reused.linked, reused.damaged), (5, 0));
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_too_short_for_gzip_is_damaged() {
+        let base = Base::new();
+        let compressed = ExportOptions {
+            compress: true,
+            ..archival()
+        };
+        base.export("previous", &compressed).unwrap();
+        for (name, bytes) in [(IMAGE, 0), (SPANS[0], 17)] {
+            let path = base.at("previous").join(file(name, true));
+            let file = File::options().write(true).open(path).unwrap();
+            file.set_len(bytes).unwrap();
+        }
+        let reused = export_again(&base, &reusing(&base, true, false));
+        assert_eq!((reused.artifacts, reused.linked), (3, 3));
+        assert_eq!(reused.damaged, 2);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn linked_files_and_others_are_counted() {
+        use std::os::unix::fs::PermissionsExt;
+        let base = Base::new();
+        base.export("previous", &archival()).unwrap();
+        // Files that others may change are not linked.
+        for name in [IMAGE, SPANS[0]] {
+            let path = base.at("previous").join(name);
+            fs::set_permissions(path, fs::Permissions::from_mode(0o666)).unwrap();
+        }
+        let reused = export_again(&base, &reusing(&base, false, false));
+        assert_eq!((reused.artifacts, reused.linked), (5, 3));
+        assert_eq!(reused.cloned + reused.copied, 2);
+        assert_eq!(reused.bytes, size(&base, &SPANS, false) + 1);
+    }
+
+    #[test]
+    fn only_an_export_is_reused() {
+        let base = Base::new();
+        let reuse = |previous: &str| {
+            let options = ExportOptions {
+                reuse: Some(base.at(previous)),
+                ..archival()
+            };
+            let outcome = base.export("again", &options);
+            assert!(!base.at("again").exists());
+            code(outcome)
+        };
+        fs::create_dir(base.at("empty")).unwrap();
+        fs::write(base.at("file"), "").unwrap();
+        assert_eq!(reuse("missing"), "ERR_SWING_STORE_REUSE");
+        assert_eq!(reuse("empty"), "ERR_SWING_STORE_REUSE");
+        if cfg!(unix) {
+            assert_eq!(reuse("file"), "ENOTDIR");
+        }
+        fs::write(base.at("empty").join(MANIFEST_NAME), "{}").unwrap();
+        assert_eq!(reuse("empty"), "ERR_SWING_STORE_MANIFEST");
+    }
+
+    /// Exports again. When a file is reported as damaged, calls `change` with its new name.
+    fn export_and_change(
+        base: &Base,
+        change: impl Fn(&Path) + Send + Sync + 'static,
+    ) -> Result<Exported> {
+        let again = base.at("again");
+        let monitor = Monitor::telling(move |step| {
+            if let Some(path) = step.strip_suffix(" is damaged") {
+                let name = Path::new(path).file_name().unwrap();
+                let mut files = fs::read_dir(&again).unwrap().map(io::Result::unwrap);
+                let scratch =
+                    files.find(|file| file.file_name().to_string_lossy().starts_with(PREFIX));
+                change(&scratch.unwrap().path().join(name));
+            }
+        });
+        let options = reusing(base, false, true);
+        export_to_directory(&base.at("store"), &base.at("again"), &options, &monitor)
+    }
+
+    #[test]
+    fn a_damaged_file_that_is_gone_is_no_error() {
+        let base = Base::new();
+        base.export("previous", &archival()).unwrap();
+        fs::write(base.at("previous").join(IMAGE), "x").unwrap();
+        let exported = export_and_change(&base, |path| remove_file(path).unwrap()).unwrap();
+        let reused = exported.reused.unwrap();
+        assert_eq!((reused.linked, reused.damaged), (4, 1));
+        assert_eq!(fs::read(base.at("again").join(IMAGE)).unwrap(), b"c");
+        fs::remove_dir_all(base.at("again")).unwrap();
+
+        let error = export_and_change(&base, |path| {
+            remove_file(path).unwrap();
+            fs::create_dir(path).unwrap();
+        })
+        .unwrap_err();
+        assert!(matches!(error, Error::Io { .. }), "{error}");
+        assert!(error.to_string().contains("removing"), "{error}");
+        assert!(!base.at("again").exists());
+    }
+
+    #[test]
+    fn only_what_is_not_reused_is_written_in_the_order_of_the_rows() {
+        let (base, _store) = Base::interleaved();
+        let export = |name: &str, options: &ExportOptions| {
+            let told = Arc::new(Mutex::new(Vec::new()));
+            let listener = told.clone();
+            let monitor = Monitor::telling(move |step| {
+                if let Some(name) = step.strip_prefix("writing transcript.") {
+                    listener.lock().unwrap().push(name.to_owned());
+                }
+            });
+            let (store, to) = (base.at("store"), base.at(name));
+            let exported = export_to_directory(&store, &to, options, &monitor).unwrap();
+            let told = told.lock().unwrap().clone();
+            (exported.reused.map(|reused| reused.linked), told)
+        };
+        let current = ExportOptions {
+            mode: Some(ArtifactMode::Operational),
+            ..archival()
+        };
+        export("previous", &current);
+        let (linked, mut written) = export("again", &reusing(&base, false, false));
+        assert_eq!(linked, Some(4));
+        // The files of all vats were open at the same time.
+        assert_eq!(written[..4], INTERLEAVED.map(|vat| format!("{vat}.0.10")));
+        written.sort();
+        let spans = INTERLEAVED.map(|vat| [format!("{vat}.0.10"), format!("{vat}.10.20")]);
+        assert_eq!(written, spans.concat());
+
+        fs::remove_dir_all(base.at("previous")).unwrap();
+        export("previous", &archival());
+        let (linked, written) = export("third", &reusing(&base, false, false));
+        assert_eq!((linked, written), (Some(12), vec![]));
+    }
 }

@@ -20,18 +20,21 @@ use crate::store::substores::{Store, StoreOptions};
 use crate::store::tasks::limits::limits;
 use crate::store::tasks::monitor::{Monitor, Stage};
 
-fn open(directory: &Path) -> Store {
+pub(super) fn open(directory: &Path) -> Store {
     fs::create_dir_all(directory).unwrap();
     let location = Location::File(file_in_directory(directory));
     let options = StoreOptions::default();
     Store::open(location, &OpenOptions::default(), false, options).unwrap()
 }
 
+/// The vats whose items are interleaved.
+pub(super) const INTERLEAVED: [&str; 4] = ["v1", "v2", "v3", "v4"];
+
 /// A directory with a store of block 17.
-struct Base(tempfile::TempDir);
+pub(super) struct Base(pub(super) tempfile::TempDir);
 
 impl Base {
-    fn new() -> Base {
+    pub(super) fn new() -> Base {
         let base = Base(tempfile::tempdir().unwrap());
         let mut store = open(&base.at("store"));
         store.host_set(HEIGHT_KEY, b"17").unwrap();
@@ -52,11 +55,31 @@ impl Base {
         base
     }
 
-    fn at(&self, name: &str) -> PathBuf {
+    /// A store of four vats whose items, 25 of each in spans of 10, were written in turn.
+    pub(super) fn interleaved() -> (Base, Store) {
+        let base = Base(tempfile::tempdir().unwrap());
+        let mut store = open(&base.at("store"));
+        for vat in INTERLEAVED {
+            store.init_transcript(vat.as_bytes()).unwrap();
+        }
+        for number in 0..25 {
+            for vat in INTERLEAVED {
+                let item = format!("{vat} {number}");
+                store.add_item(vat.as_bytes(), item.as_bytes()).unwrap();
+                if number % 10 == 9 {
+                    store.rollover(vat.as_bytes(), false).unwrap();
+                }
+            }
+        }
+        store.commit().unwrap();
+        (base, store)
+    }
+
+    pub(super) fn at(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    fn export(&self, name: &str, options: &ExportOptions) -> Result<Exported> {
+    pub(super) fn export(&self, name: &str, options: &ExportOptions) -> Result<Exported> {
         let monitor = Monitor::default();
         let exported = export_to_directory(&self.at("store"), &self.at(name), options, &monitor)?;
         let progress = monitor.progress();
@@ -78,7 +101,7 @@ impl Base {
     }
 }
 
-fn archival() -> ExportOptions {
+pub(super) fn archival() -> ExportOptions {
     ExportOptions {
         mode: Some(ArtifactMode::Archival),
         with_data: true,
@@ -86,7 +109,7 @@ fn archival() -> ExportOptions {
     }
 }
 
-fn code<T>(outcome: Result<T>) -> String {
+pub(super) fn code<T>(outcome: Result<T>) -> String {
     outcome.map_or_else(|error| error.code().to_owned(), |_| "none".to_owned())
 }
 
@@ -183,6 +206,41 @@ fn an_import_chooses_a_mode_that_the_export_has() {
     let options = ImportOptions::default();
     let nested = ExportDirectory::open(&base.at("export"), base.0.path(), &options);
     assert_eq!(code(nested), "ERR_SWING_STORE_ARGUMENT");
+}
+
+#[test]
+fn a_store_is_not_taken_for_an_export() {
+    let base = Base::new();
+    base.export("export", &archival()).unwrap();
+    fs::create_dir(base.at("empty")).unwrap();
+    let problem = |from: &str, to: &str| {
+        let options = ImportOptions::default();
+        let error = ExportDirectory::open(&base.at(from), &base.at(to), &options).unwrap_err();
+        (error.code().to_owned(), error.to_string())
+    };
+    let expect = |from: &str, to: &str, code: &str, text: &str| {
+        let (found, message) = problem(from, to);
+        assert!(
+            found == code && message.contains(text),
+            "{from} {to}: {message}"
+        );
+    };
+    let argument = "ERR_SWING_STORE_ARGUMENT";
+    expect("store", "export", argument, "the directories are exchanged");
+    expect("store", "new", "ENOENT", "is a store, not an export");
+    expect("store", "empty", "ENOENT", "is a store, not an export");
+    expect("empty", "export", "ENOENT", "looking for the manifest");
+    expect("empty", "new", "ENOENT", "looking for the manifest");
+    // The second directory has a store as well, or the first one has an export.
+    let add_store = |name: &str| fs::write(file_in_directory(&base.at(name)), "").unwrap();
+    add_store("export");
+    expect("store", "export", "ENOENT", "is a store, not an export");
+    let found = ExportDirectory::open(
+        &base.at("export"),
+        &base.at("new"),
+        &ImportOptions::default(),
+    );
+    assert_eq!(code(found), "none");
 }
 
 #[test]
@@ -350,13 +408,13 @@ fn the_latest_records_come_in_batches() {
     let latest = LatestRecords::create(db).unwrap();
     // Two make a batch.
     let value = vec![b'x'; limits().record_batch_bytes / 2];
-    for name in ["a", "b", "c", "d", "e", "f"] {
+    for name in ["aa", "bb", "cc", "dd", "ee", "ff"] {
         let entry = (name.into(), Some(value.clone()));
         latest.apply(&db.lock(), &entry).unwrap();
     }
-    latest.apply(&db.lock(), &(b"b".to_vec(), None)).unwrap();
+    latest.apply(&db.lock(), &(b"bb".to_vec(), None)).unwrap();
     latest
-        .apply(&db.lock(), &(b"a".to_vec(), Some(value.clone())))
+        .apply(&db.lock(), &(b"aa".to_vec(), Some(value.clone())))
         .unwrap();
     assert_eq!(latest.count().unwrap(), 5);
     let mut batches: Vec<Vec<u8>> = Vec::new();
@@ -365,7 +423,10 @@ fn the_latest_records_come_in_batches() {
         Ok(())
     });
     drained.unwrap();
-    assert_eq!(batches, [b"ac".to_vec(), b"de".to_vec(), b"f".to_vec()]);
+    assert_eq!(
+        batches,
+        [b"aacc".to_vec(), b"ddee".to_vec(), b"ff".to_vec()]
+    );
     // The table is gone, so another can be created.
     LatestRecords::create(db).unwrap();
 }
@@ -442,22 +503,7 @@ fn artifacts_are_listed_and_other_files_are_not() {
 
 #[test]
 fn interleaved_spans_are_exported_like_others() {
-    let base = Base(tempfile::tempdir().unwrap());
-    let mut store = open(&base.at("store"));
-    let vats = ["v1", "v2", "v3", "v4"];
-    for vat in vats {
-        store.init_transcript(vat.as_bytes()).unwrap();
-    }
-    for number in 0..25 {
-        for vat in vats {
-            let item = format!("{vat} {number}");
-            store.add_item(vat.as_bytes(), item.as_bytes()).unwrap();
-            if number % 10 == 9 {
-                store.rollover(vat.as_bytes(), false).unwrap();
-            }
-        }
-    }
-    store.commit().unwrap();
+    let (base, store) = Base::interleaved();
     // This span cannot be written in the order of its rows.
     let sql = "UPDATE transcriptItems SET rowid = 101 WHERE vatID = 'v2' AND position = 12";
     store.database().lock().execute(sql).unwrap();
@@ -472,7 +518,7 @@ fn interleaved_spans_are_exported_like_others() {
     let mut bytes = fs::metadata(base.at("export").join(DATA_NAME))
         .unwrap()
         .len();
-    for vat in vats {
+    for vat in INTERLEAVED {
         for (start, end) in [(0, 10), (10, 20), (20, 25)] {
             let file = base
                 .at("export")
@@ -490,7 +536,10 @@ fn interleaved_spans_are_exported_like_others() {
         .iter()
         .filter(|step| step.starts_with("writing transcript"));
     let first: Vec<&str> = spans.by_ref().take(4).map(|step| &step[8..]).collect();
-    assert_eq!(first, vats.map(|vat| format!("transcript.{vat}.0.10")));
+    assert_eq!(
+        first,
+        INTERLEAVED.map(|vat| format!("transcript.{vat}.0.10"))
+    );
     assert_eq!(
         told.iter()
             .filter(|step| *step == "writing transcript.v2.10.20")
