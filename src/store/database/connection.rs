@@ -12,14 +12,10 @@ use super::schema_check;
 use crate::store::encoding::fields;
 use crate::store::error::{Error, Result};
 use crate::store::fs::{open, open_files};
-use crate::store::tasks::limits::{Limits, limits};
+use crate::store::tasks::limits::{Limits, STATEMENT_CACHE_ENTRIES, limits};
 
 /// How long a writer waits for another connection's lock. better-sqlite3 uses the same timeout.
 pub const DEFAULT_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Capacity of the statement cache. It exceeds the number of different statements that a store
-/// uses.
-const STATEMENT_CACHE: usize = 128;
 
 /// Which database to open.
 #[derive(Debug, Clone)]
@@ -74,7 +70,7 @@ impl Drop for FileRecord {
 impl OpenConnection {
     /// Takes over a connection, and limits the lengths of its values.
     pub(crate) fn new(connection: Connection, is_file: bool) -> OpenConnection {
-        connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+        connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE_ENTRIES);
         limit_lengths(&connection);
         OpenConnection {
             connection,

@@ -93,6 +93,10 @@ pub(crate) mod page_cache_kib {
     pub(crate) const MIN_SAVED_ITEMS: usize = 64;
 }
 
+/// Capacity of the statement cache. It exceeds the number of different statements that a store
+/// uses.
+pub(crate) const STATEMENT_CACHE_ENTRIES: usize = 128;
+
 static LIMITS: RwLock<Limits> = RwLock::new(Limits::DEFAULT);
 static VALUE_BYTES: AtomicUsize = AtomicUsize::new(Limits::DEFAULT.value_bytes);
 
