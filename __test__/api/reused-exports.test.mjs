@@ -258,12 +258,15 @@ check('what cannot be reused is refused, and nothing is written', async (t, at) 
   };
   const code = 'ERR_SWING_STORE_REUSE';
   const advice = 'Name the directory of a complete export with export data, or export without reusing one';
-  for (const reuse of [at('nowhere'), at('store')]) {
-    await refused(
-      { reuse },
-      { code, message: `nothing of ${reuse} can be reused: there is no ${manifestName}. ${advice}` },
-    );
-  }
+  const reuse = at('nowhere');
+  await refused(
+    { reuse },
+    { code, message: `nothing of ${reuse} can be reused: there is no ${manifestName}. ${advice}` },
+  );
+  await refused(
+    { reuse: at('store') },
+    { code: 'ENOENT', message: /is a store, not an export: .*\. Name the directory of an export$/ },
+  );
   await refused(
     { reuse: at('without') },
     {

@@ -128,7 +128,11 @@ for (const [how, close] of Object.entries({
     const store = initSwingStore(null);
     const { kvStore } = store.kernelStorage;
     const filled = await growth(async () => {
-      for (let i = 0; i < 80; i += 1) kvStore.set(`key ${i}`, `${i} `.repeat(LENGTH / 4));
+      for (let i = 0; i < 80; i += 1) {
+        kvStore.set(`key ${i}`, `${i} `.repeat(LENGTH / 4));
+        // Only values that were read are cached.
+        kvStore.get(`key ${i}`);
+      }
     });
     t.true(filled.bytes > 8 * MIB, `${filled.bytes}`);
     const { bytes } = await growth(() => close(store));

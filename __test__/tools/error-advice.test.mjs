@@ -159,7 +159,7 @@ test('an error about a path without an option names the option', async t => {
       /--state-dir DIR \(the store's directory\), --home DIR \(the chain's home directory\)/,
     ],
     [['export', '/backup'], /--export-dir DIR \(the directory to write to\)/],
-    [['repopulate', 'archive'], /--from DIR \(the directory with the artifacts\)/],
+    [['repopulate', 'archive'], /--from PLACE \(the place with the artifacts\)/],
     [['--json', 'inspect', './page.html'], /--html FILE/],
     [['/var/lib/agoric/data'], /give a command first, such as 'swing-store verify --state-dir DIR'/],
   ]) {
