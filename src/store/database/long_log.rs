@@ -132,4 +132,18 @@ mod tests {
         commit(&mut store, 1);
         assert!(db.lock().checkpoint.was_started());
     }
+
+    #[test]
+    fn without_a_log_nothing_is_checkpointed() {
+        let directory = tempfile::tempdir().unwrap();
+        let (mut store, db, file) = store_in(directory.path());
+        db.lock()
+            .peek_value::<String>("PRAGMA journal_mode = DELETE", [])
+            .unwrap();
+        db.lock().journal_mode_set("delete");
+        commit(&mut store, limits().log_pages + 1);
+        assert!(!db.lock().checkpoint.was_started());
+        assert!(!db.lock().detects_commits_by_log());
+        assert!(!sidecar(&file, "-shm").exists());
+    }
 }

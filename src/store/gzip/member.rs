@@ -182,3 +182,23 @@ impl<'a> Member<'a> {
         decoder.decode(self.deflated, block) && self.has_crc_of(block)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_is_compact_if_stored_blocks_could_be_as_long() {
+        for (block_bytes, most) in [(0, 6), (1, 7), (5000, 5006), (5001, 5012), (20_000, 20_021)] {
+            for (length, is_compact) in [(most, true), (most + 1, false)] {
+                let member = Member {
+                    length: 0,
+                    deflated: &vec![0; length],
+                    crc: 0,
+                    block_bytes,
+                };
+                assert_eq!(member.is_compact(), is_compact, "{length} of {block_bytes}");
+            }
+        }
+    }
+}

@@ -805,6 +805,26 @@ mod tests {
     }
 
     #[test]
+    fn the_report_lists_the_first_thousand_that_the_archive_lacks() {
+        let refused = |index: usize| {
+            index.is_multiple_of(2).then(|| Refused {
+                name: format!("{index}").into(),
+                code: String::new(),
+                reason: String::new(),
+            })
+        };
+        let count = 2 * MAX_UNARCHIVED + 10;
+        let mut found: Vec<usize> = (0..count).collect();
+        let mut pruned = Pruned::default();
+        let problems = (0..count).map(refused).collect();
+        keep(&mut found, problems, &Monitor::default(), &mut pruned);
+        assert!(found.iter().all(|index| index % 2 == 1));
+        assert_eq!(found.len(), count / 2);
+        assert_eq!(pruned.unarchived_count, count as u64 / 2);
+        assert_eq!(pruned.unarchived.len(), MAX_UNARCHIVED);
+    }
+
+    #[test]
     fn the_oldest_spans_come_first_without_gaps_in_any_vat() {
         let ordered = oldest_first(vec![
             // Restored later.
