@@ -14,8 +14,8 @@ const BUSY = 60;
 const ALONE = 20;
 /** The largest number of concurrent readers. */
 const MOST = 3;
-/** A log may grow up to this size: SQLite restarts it at 4 MB, or after one large block. */
-const LOG_BYTES = 12 * 2 ** 20;
+/** A log may grow up to this size: a commit checkpoints it at 16 MB, and one large block may follow. */
+const LOG_BYTES = 24 * 2 ** 20;
 /** The number of blocks that an export may lag behind. */
 const REMEMBERED = 200;
 
