@@ -79,7 +79,7 @@ mod tests {
         assert!(log_pages(&db) > long);
         db.lock().checkpoint.wait();
         assert!(size() > u64::from(long) * 4096);
-        // The next transaction begins the log anew.
+        // The next transaction starts at the beginning of the log.
         commit(&mut store, 1);
         assert!(log_pages(&db) < 100);
         store.close().unwrap();

@@ -334,7 +334,7 @@ fn keep_unarchived<T: Prunable>(
     Ok(())
 }
 
-/// Removes from `found` what there is a problem with, and reports it in `pruned`.
+/// Removes artifacts with a problem from `found`, and reports them in `pruned`.
 fn keep<T>(
     found: &mut Vec<T>,
     problems: Vec<Option<Refused>>,
