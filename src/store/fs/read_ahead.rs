@@ -80,7 +80,7 @@ mod system {
         }
     }
 
-    /// Whether a file of this size can be in memory, with as much again for everything else.
+    /// Whether a file of this size fits in half of the available memory.
     pub(super) fn fits(bytes: u64, available: u64) -> bool {
         bytes <= available / 2
     }

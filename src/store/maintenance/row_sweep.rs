@@ -338,7 +338,7 @@ mod tests {
         }
         let sweep = plan(&store, 9).unwrap();
         let (counts, finished) = delete_all(&store, sweep, 1000, |_| true);
-        // A span of which the first items were pruned has no gap.
+        // A span whose first items were pruned has no gap.
         assert_eq!(
             (counts, finished),
             (vec![10 + 27 + 30], vec![0, 3, 4, 5, 6, 7, 8])

@@ -60,7 +60,7 @@ impl std::fmt::Display for Place {
     }
 }
 
-/// The size up to which a file that is to be uploaded is in memory, in bytes.
+/// The largest file that an upload reads into memory, in bytes.
 const MAX_WHOLE_BYTES: usize = 16 << 20;
 
 /// A temporary file for contents that are to be uploaded: in memory while it is small.

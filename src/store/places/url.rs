@@ -136,7 +136,7 @@ fn is_scheme(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
 }
 
-/// The directory of a URL `file://…`, of which `rest` is the part after the slashes.
+/// The directory of a URL `file://…`. `rest` is the part after the slashes.
 fn file(rest: &str) -> Result<PathBuf> {
     let path = rest.strip_prefix("localhost").unwrap_or(rest);
     let decoded = path

@@ -57,7 +57,7 @@ struct VatSpans {
     open: Option<OpenSpan>,
 }
 
-/// A span of which the first items were written.
+/// A span whose first items were written.
 struct OpenSpan {
     /// Its index in [`VatSpans::wanted`].
     index: usize,
