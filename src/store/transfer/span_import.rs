@@ -306,4 +306,29 @@ mod tests {
             store.database().lock().delete_items(b"v1", 0, 2).unwrap();
         }
     }
+
+    /// As from the reference, also if the items are compressed.
+    #[test]
+    fn an_item_after_the_end_collides_with_that_of_the_next_span() {
+        for historical_spans in [HistoricalSpans::Rows, HistoricalSpans::Compressed] {
+            let pruned = pruned_store();
+            let options = StoreOptions {
+                historical_spans,
+                ..StoreOptions::default()
+            };
+            let mut store = Store::over(pruned.database().clone(), options).unwrap();
+            let next = store.import_span(b"transcript.v1.4.6", ArtifactMode::Debug);
+            let mut next = next.unwrap().unwrap();
+            next.add(b"c\nc\n").unwrap();
+            next.finish().unwrap();
+            let import = store.import_span(b"transcript.v1.2.4", ArtifactMode::Debug);
+            let mut import = import.unwrap().unwrap();
+            let added = import.add(b"b\nb\nextra\n");
+            let message = added.unwrap_err().to_string();
+            assert!(
+                message.contains("UNIQUE"),
+                "{historical_spans:?}: {message}"
+            );
+        }
+    }
 }
