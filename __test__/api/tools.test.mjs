@@ -231,6 +231,28 @@ test('repopulate from an exporter', async t => {
     );
     t.regex(outcome, expected);
   }
+
+  // A faulty artifact is refused before its stream ends.
+  await prune();
+  let chunks = 0;
+  contents[SPANS[0]] = (function* () {
+    for (; chunks < 1000; chunks += 1) yield Buffer.from('spoiled\n'.repeat(8192));
+  })();
+  t.like(await api.repopulateSwingStore(exporter, store), { refusedCount: 1 });
+  t.true(chunks < 200, `${chunks} chunks of 64 KiB were read`);
+
+  // If the store itself fails, so does the call, even if the store would take the next artifact.
+  contents[SPANS[0]] = (async function* () {
+    await change(store, 'ALTER TABLE transcriptItems RENAME TO moved');
+    yield Buffer.from('zero\n');
+  })();
+  exporter.getArtifactNames = async function* () {
+    yield SPANS[0];
+    await change(store, 'ALTER TABLE moved RENAME TO transcriptItems');
+    yield SPANS[1];
+  };
+  await t.throwsAsync(api.repopulateSwingStore(exporter, store), { message: /transcriptItems/ });
+
   const failure = Error('the exporter failed');
   await prune();
   exporter.getArtifactNames = async function* () {

@@ -878,7 +878,7 @@ cases.exportCallbackThrows = {
       if (key === unhappyAt) throw Error('the callback is unhappy');
       reported.push([key, value === undefined]);
     };
-    const { initTranscript, addItem } = subject.api.makeTranscriptStore(db, () => {}, noteExport);
+    const { initTranscript, addItem, rolloverSpan } = subject.api.makeTranscriptStore(db, () => {}, noteExport);
     initTranscript('v0');
     reported.length = 0;
     t.throws(() => initTranscript('v1'), { message: 'the callback is unhappy' });
@@ -887,6 +887,18 @@ cases.exportCallbackThrows = {
     t.deepEqual(reported, [
       ['transcript.v1.current', false],
       ['transcript.v0.current', false],
+    ]);
+    // What was reported before the failure is not reported again.
+    reported.length = 0;
+    unhappyAt = 'transcript.v0.current';
+    await t.throwsAsync(rolloverSpan('v0'), { message: 'the callback is unhappy' });
+    t.deepEqual(reported, [['transcript.v0.0', false]]);
+    unhappyAt = undefined;
+    addItem('v1', 'item');
+    t.deepEqual(reported, [
+      ['transcript.v0.0', false],
+      ['transcript.v0.current', false],
+      ['transcript.v1.current', false],
     ]);
     db.close();
   },
