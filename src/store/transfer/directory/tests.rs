@@ -16,7 +16,7 @@ use crate::store::database::{Location, OpenOptions};
 use crate::store::error::{Error, Result};
 use crate::store::gzip::Compressor;
 use crate::store::records::mode::ArtifactMode;
-use crate::store::substores::{Store, StoreOptions};
+use crate::store::substores::{HistoricalSpans, Store, StoreOptions};
 use crate::store::tasks::limits::limits;
 use crate::store::tasks::monitor::{Monitor, Stage};
 
@@ -270,6 +270,21 @@ fn an_import_records_keys_for_the_export_callback_on_request() {
     assert_ne!(code(import_with(r#"["kv.host.x","1"]"#)), "none");
     assert_ne!(code(import_with(r#"["other.x","1"]"#)), "none");
     assert_eq!(base.count("to", "kvStore WHERE key = 'key'"), 0);
+}
+
+#[test]
+fn an_import_compresses_historical_spans_on_request() {
+    let base = Base::new();
+    base.export("export", &archival()).unwrap();
+    for (historical_spans, rows) in [(HistoricalSpans::Rows, 3), (HistoricalSpans::Compressed, 0)] {
+        let options = ImportOptions {
+            historical_spans,
+            ..ImportOptions::default()
+        };
+        base.import("export", "to", &options).unwrap();
+        assert_eq!(base.count("to", "transcriptItems"), rows);
+    }
+    assert_eq!(base.count("to", "compressedItems"), 3);
 }
 
 #[test]
