@@ -914,6 +914,15 @@ export interface ExportSwingStoreOptions {
    * instead of in `getArtifactNames`. Default: false. `@agoric/swing-store` ignores this option.
    */
   checkComplete?: boolean | undefined;
+
+  /**
+   * A place with artifacts that the store has pruned: a directory with an archive or an export, or a URL as of
+   * {@link repopulateSwingStoreFromDirectory}. `getArtifactNames` lists these artifacts, too, and `getArtifact` fetches
+   * them by their names. Each is checked against the hash in the store before its first chunk, so the place need not be
+   * trusted; if it lacks one, or has another one, reading it fails. The following artifacts are fetched meanwhile, up to
+   * eight. Only for the modes `replay` and `archival`. Default: none. `@agoric/swing-store` ignores this option.
+   */
+  historyFrom?: string | undefined;
 }
 
 /**
@@ -921,7 +930,7 @@ export interface ExportSwingStoreOptions {
  *
  * @param dirPath  the directory of the store.
  * @throws if `dirPath` is not a string, the mode is unknown, or the file is not a store or cannot be opened; with
- *   `checkComplete`, also if something is missing.
+ *   `checkComplete`, also if something is missing; with `historyFrom`, also if it is invalid or the mode needs no history.
  */
 export function makeSwingStoreExporter(dirPath: string, options?: ExportSwingStoreOptions): SwingStoreExporter;
 
@@ -1002,6 +1011,14 @@ export interface ExportToDirectoryOptions extends WorkOptions {
   compress?: boolean | undefined;
 
   /**
+   * A place with artifacts that the store has pruned: a directory with an archive or an export, or a URL as of
+   * {@link repopulateSwingStoreFromDirectory}. They become part of the export, as if the store had them. They are fetched
+   * by their names, several at a time, before anything else is written, and checked against the hashes in the store, so
+   * the place need not be trusted. Only for the modes `replay` and `archival`. Default: none.
+   */
+  historyFrom?: string | undefined;
+
+  /**
    * The directory of a previous export, with export data. Artifacts with the same name and the same export record,
    * hence the same hash, are not written again: they become hard links to its files, or clones, or copies, in this
    * order. Both exports must be compressed, or both not; otherwise nothing is reused. **Do not modify the files of an
@@ -1041,6 +1058,8 @@ export interface ExportedDirectory {
   readonly artifacts: number;
   /** The size of the artifacts' files and the export data in bytes, with what was reused. */
   readonly bytes: number;
+  /** The number of artifacts that were taken from `historyFrom`; `undefined` without it. */
+  readonly fetched?: number;
   /** What was reused of a previous export; `undefined` without `reuse`. */
   readonly reused?: ReusedArtifacts;
 }
@@ -1502,8 +1521,13 @@ export interface ReplayPlan {
    * `save-snapshot`.
    */
   readonly checkpoints: readonly ReplayCheckpoint[];
-  /** The needed artifacts that the store lacks. */
+  /** The needed artifacts that the store lacks; with `historyFrom`, those that this place lacks, too. */
   readonly missing: readonly MissingArtifact[];
+  /**
+   * The needed artifacts that the store lacks and `historyFrom` has. Each was fetched and checked against its hash.
+   * `undefined` without `historyFrom`.
+   */
+  readonly elsewhere?: readonly MissingArtifact[] | undefined;
   /** Problems that prevent the replay and that no artifact solves. */
   readonly problems: readonly string[];
   /** Whether nothing is missing and there are no problems. */
@@ -1604,14 +1628,26 @@ export interface SwingStoreHistory {
   close: () => Promise<void>;
 }
 
+/** Options of {@link openSwingStoreHistory}. */
+export interface OpenSwingStoreHistoryOptions {
+  /**
+   * A place with artifacts that the store has pruned: a directory with an archive or an export, or a URL as of
+   * {@link repopulateSwingStoreFromDirectory}. `readItem`, `readItems`, `readSpan`, `readIncarnation` and `replayPlan` read
+   * them there, by their names. Each is checked against the hash in the store before any of it is returned, so the place
+   * need not be trusted; one with another hash is an error. The other methods are only about the store. Default: none.
+   */
+  historyFrom?: string | undefined;
+}
+
 /**
  * Opens a store on disk to read its history as of the last commit, without blocking a kernel that uses it, and without
  * writing. While the history is open, SQLite keeps that state, so the store's WAL file may grow.
  *
  * @param dirPath  the directory of the store.
- * @throws if `dirPath` is not a string, there is no store in it, or the file is not a store or cannot be opened.
+ * @throws if `dirPath` is not a string, there is no store in it, the file is not a store or cannot be opened, or an option
+ *   is unknown or invalid.
  */
-export function openSwingStoreHistory(dirPath: string): SwingStoreHistory;
+export function openSwingStoreHistory(dirPath: string, options?: OpenSwingStoreHistoryOptions): SwingStoreHistory;
 
 /** Options of {@link verifySwingStore}. */
 export interface VerifySwingStoreOptions extends WorkOptions {
@@ -1621,6 +1657,13 @@ export interface VerifySwingStoreOptions extends WorkOptions {
    * for example).
    */
   artifactMode?: ArtifactMode | undefined;
+
+  /**
+   * A place in which to check what the mode needs and the store has pruned: a directory with an archive or an export, or
+   * a URL as of {@link repopulateSwingStoreFromDirectory}. Artifacts are fetched by their names and compared with the
+   * hashes in the store. Only for the modes `replay` and `archival`. Default: none.
+   */
+  historyFrom?: string | undefined;
 
   /** Run SQLite's `PRAGMA integrity_check`. Default: true. */
   integrityCheck?: boolean | undefined;
@@ -1667,6 +1710,7 @@ export type VerificationKind =
   | 'snapshot-unmatched'
   | 'bundle-pruned'
   | 'bundle-invalid'
+  | 'history-unusable'
   | 'incomplete';
 
 /** A fault that a verification found. */
@@ -1714,6 +1758,11 @@ export interface VerificationReport {
   readonly findings: readonly VerificationFinding[];
   /** The number of findings of each kind that are not listed. */
   readonly leftOut: Readonly<Partial<Record<VerificationKind, number>>>;
+  /**
+   * The number of artifacts that the mode needs and the store lacks, and that `historyFrom` has, with the right hash;
+   * `undefined` without `historyFrom`.
+   */
+  readonly elsewhere?: number | undefined;
   /** Transcript spans. */
   readonly spans: VerificationTally;
   /** The number of transcript items in spans. */
@@ -1737,7 +1786,8 @@ export interface VerificationReport {
  * items, uncompressed images and bundles.
  *
  * @param dirPath  the directory of the store.
- * @throws (rejects) if there is no store. A damaged store does not reject, but has a report.
+ * @throws (rejects) if there is no store, or if `historyFrom` cannot be reached. A damaged store does not reject, but has a
+ *   report.
  */
 export function verifySwingStore(dirPath: string, options?: VerifySwingStoreOptions): Promise<VerificationReport>;
 

@@ -118,7 +118,9 @@ fn a_store_is_archived_once() {
                     expected.extend(chunk);
                 }
             }
-            swing_store::store::Artifact::Bundle(_) => unreachable!(),
+            swing_store::store::Artifact::Bundle(_) | swing_store::store::Artifact::Fetched(_) => {
+                unreachable!()
+            }
         }
         assert_eq!(unzipped(&to.join(name)), expected, "{name}");
     }

@@ -68,6 +68,7 @@ fn contents(exporter: &Exporter, name: &str) -> Vec<u8> {
                 bytes.extend(chunk);
             }
         }
+        Artifact::Fetched(_) => unreachable!(),
         Artifact::Bundle(bundle) => bytes = bundle,
     }
     bytes

@@ -385,7 +385,7 @@ test('history', async t => {
   await t.throwsAsync(history.getBlockHeight({}), { message: /takes no options/ });
   await t.throwsAsync(history.readItem('v1', 0, {}), { message: /takes no options/ });
   t.throws(() => api.openSwingStoreHistory(7), { message: 'dirPath must be a string' });
-  t.throws(() => api.openSwingStoreHistory(at('store'), {}), { message: /takes no options/ });
+  t.throws(() => api.openSwingStoreHistory(at('store'), { from: '/a' }), { message: /has no option "from"/ });
 
   // Once it is closed, nothing is given out any more.
   const reading = history.readItems('v1');

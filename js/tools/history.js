@@ -2,17 +2,19 @@
 
 const native = require('../addon/native.js');
 const { makeBatchIterator } = require('../common/batch-iterator.js');
-const { check, checkString, followTaming, quote } = require('../common/errors.js');
+const { check, checkPath, checkString, followTaming, quote } = require('../common/errors.js');
 const { harden } = require('../common/harden.js');
 const { runJob } = require('../common/job.js');
 const { WORK, aBoolean, aPosition, takeNothingElse, takeOptions } = require('../common/options.js');
 const { itemCutter } = require('../common/packed.js');
+const { resolvePlace } = require('../common/paths.js');
 const { chunks } = require('../common/streams.js');
 
 /** Throws unless a vat ID is a string. */
 const checkVatID = vatID => checkString('vatID', vatID);
 
 const SIZES = { sizes: aBoolean, ...WORK };
+const OPEN = { historyFrom: checkPath };
 const ITEMS = { skipMissing: aBoolean };
 const RANGE = { start: aPosition, end: aPosition, ...ITEMS };
 const PLAN = {
@@ -29,12 +31,13 @@ const PLAN = {
  * Opens the history of a store, as of its last commit.
  *
  * @param {string} dirPath the store's directory
+ * @param {{ historyFrom?: string }} [openOptions]
  */
-const openSwingStoreHistory = (dirPath, ...more) => {
+const openSwingStoreHistory = (dirPath, openOptions) => {
   checkString('dirPath', dirPath);
   followTaming();
-  takeNothingElse('openSwingStoreHistory', more);
-  const history = native.openHistory(dirPath);
+  const { historyFrom } = takeOptions('openSwingStoreHistory', openOptions, OPEN);
+  const history = native.openHistory(dirPath, historyFrom && resolvePlace(historyFrom));
 
   // Nothing read ahead may be yielded after the history was closed.
   let isOpen = true;

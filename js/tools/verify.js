@@ -3,11 +3,18 @@
 const path = require('node:path');
 
 const native = require('../addon/native.js');
-const { checkString, followTaming } = require('../common/errors.js');
+const { checkPath, checkString, followTaming } = require('../common/errors.js');
 const { runReportingJob } = require('../common/job.js');
 const { WORK, aBoolean, aMode, aPositive, takeOptions } = require('../common/options.js');
+const { resolvePlace } = require('../common/paths.js');
 
-const OPTIONS = { artifactMode: aMode, integrityCheck: aBoolean, findingsPerKind: aPositive, ...WORK };
+const OPTIONS = {
+  artifactMode: aMode,
+  historyFrom: checkPath,
+  integrityCheck: aBoolean,
+  findingsPerKind: aPositive,
+  ...WORK,
+};
 
 /**
  * Searches a store for damaged and missing data.
@@ -19,8 +26,9 @@ const verifySwingStore = async (dirPath, options) => {
   checkString('dirPath', dirPath);
   followTaming();
   const taken = takeOptions('verifySwingStore', options, OPTIONS);
-  const { artifactMode, integrityCheck, findingsPerKind } = taken;
-  const jobOptions = { artifactMode, integrityCheck, findingsPerKind };
+  const { artifactMode, historyFrom, integrityCheck, findingsPerKind } = taken;
+  const place = historyFrom && resolvePlace(historyFrom);
+  const jobOptions = { artifactMode, historyFrom: place, integrityCheck, findingsPerKind };
   return runReportingJob(native.makeVerification(path.resolve(dirPath), JSON.stringify(jobOptions)), taken);
 };
 

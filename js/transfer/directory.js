@@ -7,6 +7,7 @@ const { check, checkPath, checkString, followTaming, quote } = require('../commo
 const { harden } = require('../common/harden.js');
 const { runJob, runReportingJob } = require('../common/job.js');
 const { WORK, aBoolean, aHeight, aMode, aString, takeOptions } = require('../common/options.js');
+const { resolvePlace } = require('../common/paths.js');
 const { STORE_OPTIONS, checkOptions, makeSwingStore } = require('../store/swing-store.js');
 const { makeStaging } = require('./staging.js');
 
@@ -17,6 +18,7 @@ const EXPORT = {
   exportDataMode: (name, mode) =>
     check(mode === 'all' || mode === 'skip', `invalid exportDataMode ${quote(mode)}: an export takes "all" or "skip"`),
   compress: aBoolean,
+  historyFrom: checkPath,
   reuse: aString,
   verifyReused: aBoolean,
   ...REPAIR,
@@ -52,11 +54,13 @@ const exportSwingStoreToDirectory = async (dirPath, exportDir, options) => {
   followTaming();
   const taken = takeOptions('exportSwingStoreToDirectory', options, EXPORT);
   const { artifactMode = 'operational', exportDataMode = 'all', blockHeight, compress, reuse, verifyReused } = taken;
+  const { historyFrom } = taken;
   const jobOptions = JSON.stringify({
     artifactMode: artifactMode === 'none' ? undefined : artifactMode,
     withData: exportDataMode === 'all',
     blockHeight,
     compress,
+    historyFrom: historyFrom && resolvePlace(historyFrom),
     reuse: reuse === undefined ? undefined : path.resolve(reuse),
     verifyReused,
   });

@@ -3,25 +3,28 @@
 const native = require('../addon/native.js');
 const { validateArtifactMode } = require('../common/artifact-mode.js');
 const { makeBatchIterator } = require('../common/batch-iterator.js');
-const { check, checkString, followTaming } = require('../common/errors.js');
+const { check, checkPath, checkString, followTaming } = require('../common/errors.js');
 const { harden } = require('../common/harden.js');
 const { pairCutter } = require('../common/packed.js');
+const { resolvePlace } = require('../common/paths.js');
 const { chunks } = require('../common/streams.js');
 
 /**
  * Makes an exporter of a store, as of its last commit.
  *
  * @param {string} dirPath the store's directory
- * @param {{ artifactMode?: string, checkComplete?: boolean }} [options]
+ * @param {{ artifactMode?: string, checkComplete?: boolean, historyFrom?: string }} [options]
  */
 const makeSwingStoreExporter = (dirPath, options = {}) => {
   checkString('dirPath', dirPath);
   followTaming();
-  const { artifactMode = 'operational', checkComplete = false } = options;
+  const { artifactMode = 'operational', checkComplete = false, historyFrom } = options;
   // The other options are not checked: the reference accepts unknown ones.
   check(typeof checkComplete === 'boolean', 'checkComplete must be a boolean');
+  if (historyFrom !== undefined) checkPath('historyFrom', historyFrom);
   validateArtifactMode(artifactMode);
-  const exporter = native.makeExporter(dirPath, JSON.stringify({ artifactMode }));
+  const exporterOptions = { artifactMode, historyFrom: historyFrom && resolvePlace(historyFrom) };
+  const exporter = native.makeExporter(dirPath, JSON.stringify(exporterOptions));
   if (checkComplete) {
     try {
       exporter.checkComplete();

@@ -28,8 +28,8 @@ fn store_in(directory: &Path, fill: impl FnOnce(&mut Store)) {
 fn verified(directory: &Path) -> Report {
     let options = VerifyOptions {
         mode: ArtifactMode::Archival,
-        integrity_check: true,
         findings_per_kind: 3,
+        ..VerifyOptions::default()
     };
     verify_store(directory, &options, &Monitor::default()).unwrap()
 }

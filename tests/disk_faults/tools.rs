@@ -300,6 +300,7 @@ fn fill_artifact(exporter: &Exporter, store: &mut Store, name: &[u8]) -> Result<
             }
             store.populate_snapshot(import, &compressor.finish()?)
         }
+        Artifact::Fetched(_) => unreachable!(),
         Artifact::Bundle(data) => {
             let contents = check_bundle_artifact(name, data)?;
             let id = name.strip_prefix(b"bundle.").unwrap();

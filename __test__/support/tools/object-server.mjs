@@ -24,7 +24,7 @@ const refusal = request => xml('AccessDenied', `<Authorization>${request.headers
  * @property {() => Promise<void>} close
  *
  * @typedef {(request: { method: string, path: string, query: string, count: number }) =>
- *   undefined | 'busy' | 'deny' | 'hang' | 'cut' | 'slow' | { lie: Buffer }} Fault what to do instead of answering: `count`
+ *   undefined | 'busy' | 'deny' | 'hang' | 'cut' | 'missing' | 'slow' | { lie: Buffer }} Fault what to do instead of answering: `count`
  *   is the number of equal requests before
  */
 
@@ -104,7 +104,8 @@ export const startObjectServer = async () => {
     else if (!path.startsWith('bucket/')) send(response, 404, method === 'HEAD' ? '' : xml('NoSuchBucket'));
     else if (method !== 'GET' && method !== 'HEAD') receive(request, response, path, searchParams, body);
     else {
-      const found = typeof fault === 'object' ? fault.lie : objects.get(path);
+      const own = fault === 'missing' ? undefined : objects.get(path);
+      const found = typeof fault === 'object' ? fault.lie : own;
       if (found === undefined) send(response, 404, method === 'GET' ? xml('NoSuchKey') : '');
       else await sendObject(request, response, found, fault);
     }

@@ -17,6 +17,7 @@ use crate::cli::terminal::session::Session;
 use crate::store::encoding::plural::{grouped, plural};
 use crate::store::encoding::printable::printable;
 use crate::store::transfer::directory::{ExportOptions, Exported, Reused, export_to_directory};
+use crate::store::transfer::history_source::HistorySource;
 
 /// Whether to write the export data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -41,7 +42,10 @@ Examples:
       all history, if the store is at that block
   swing-store export --export-dir /backup/tuesday --export-data-mode all --compress \\
       --reuse /backup/monday
-      a compressed export, with the files of the previous one where nothing has changed")]
+      a compressed export, with the files of the previous one where nothing has changed
+  swing-store export --export-dir /backup/full --export-data-mode all --artifact-mode archival \\
+      --history-from s3://bucket/agoric-3
+      all history, with what this store has pruned from an archive")]
 pub struct ExportArgs {
     #[command(flatten)]
     store: StateDirArgs,
@@ -77,6 +81,12 @@ pub struct ExportArgs {
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     reuse: Option<PathBuf>,
 
+    /// Take artifacts that the store has pruned from this place, checked against their hashes in the
+    /// store: a directory with an archive or an export; or a URL s3://BUCKET/PATH, gs://BUCKET/PATH,
+    /// az://CONTAINER/PATH, https://HOST/PATH or file:///DIRECTORY.
+    #[arg(long, value_name = "PLACE", value_hint = clap::ValueHint::DirPath)]
+    history_from: Option<PathBuf>,
+
     /// Check the hashes of the files to reuse, and write damaged ones from the store.
     #[arg(long, requires = "reuse")]
     verify_reused: bool,
@@ -102,6 +112,9 @@ pub(crate) struct Arguments {
     export_data_mode: &'static str,
     /// Whether the artifacts are gzip files.
     compress: bool,
+    /// The place of the artifacts that the store had pruned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    history_from: Option<String>,
     /// The previous export.
     #[serde(skip_serializing_if = "Option::is_none")]
     reuse: Option<String>,
@@ -127,6 +140,10 @@ pub fn run(args: ExportArgs, session: &Session) -> Result<Outcome> {
                 .into(),
         ));
     }
+    if args.history_from.is_some() {
+        let mode = args.artifact_mode.artifacts();
+        HistorySource::check_mode(mode).map_err(|error| Failure::Usage(error.to_string()))?;
+    }
     let options = ExportOptions {
         mode: args.artifact_mode.artifacts(),
         with_data,
@@ -136,6 +153,7 @@ pub fn run(args: ExportArgs, session: &Session) -> Result<Outcome> {
             .filter(|height| *height > 0)
             .map(|height| height as f64),
         compress: args.compress,
+        history_from: args.history_from.clone(),
         reuse: args.reuse.clone(),
         verify_reused: args.verify_reused,
     };
@@ -152,6 +170,7 @@ pub fn run(args: ExportArgs, session: &Session) -> Result<Outcome> {
         artifact_mode: mode,
         export_data_mode: if with_data { "all" } else { "skip" },
         compress: args.compress,
+        history_from: args.history_from.as_deref().map(text),
         reuse: args.reuse.as_deref().map(text),
         verify_reused: args.reuse.is_some().then_some(args.verify_reused),
     };
@@ -170,6 +189,11 @@ pub fn run(args: ExportArgs, session: &Session) -> Result<Outcome> {
             },
             HumanBytes(exported.bytes),
         )?;
+        if let (Some(fetched), Some(place)) = (exported.fetched, &args.history_from) {
+            let place = place.to_string_lossy();
+            let artifacts = plural(fetched, "artifact");
+            writeln!(out, "Took {artifacts} from {}", printable(&place))?;
+        }
         match (exported.reused, &args.reuse) {
             (Some(reused), Some(previous)) => describe_reused(out, &reused, previous),
             _ => Ok(()),

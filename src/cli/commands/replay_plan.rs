@@ -1,15 +1,17 @@
 //! `replay-plan`: what the replay of an incarnation of a vat needs.
 
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
+use super::transcript::open;
 use crate::cli::arguments::state_dir::StateDirArgs;
-use crate::cli::terminal::document::{Document, StoreArguments};
+use crate::cli::terminal::document::{Document, HistoryArguments};
 use crate::cli::terminal::exit::{Outcome, Result};
 use crate::cli::terminal::session::Session;
 use crate::cli::terminal::table::{Field, Table};
-use crate::store::encoding::plural::plural;
+use crate::store::encoding::plural::{agree, plural};
 use crate::store::encoding::printable::printable;
-use crate::store::history::{History, LearnedFrom, Populated, ReplayFrom, ReplayPlan, ReplayStart};
+use crate::store::history::{LearnedFrom, Populated, ReplayFrom, ReplayPlan, ReplayStart};
 
 /// List what the replay of an incarnation of a vat needs, and which parts are missing.
 ///
@@ -40,15 +42,21 @@ pub struct ReplayPlanArgs {
     /// Start from the last heap snapshot of the incarnation, if it has one.
     #[arg(long)]
     from_snapshot: bool,
+
+    /// Look for missing parts in this place, and check them against their hashes in the store: a
+    /// directory with an archive or an export; or a URL s3://BUCKET/PATH, gs://BUCKET/PATH,
+    /// az://CONTAINER/PATH, https://HOST/PATH or file:///DIRECTORY.
+    #[arg(long, value_name = "PLACE", value_hint = clap::ValueHint::DirPath)]
+    history_from: Option<PathBuf>,
 }
 
 /// The document.
-pub(crate) type Output<'a> = Document<StoreArguments, &'a ReplayPlan>;
+pub(crate) type Output<'a> = Document<HistoryArguments, &'a ReplayPlan>;
 
 /// Prints the plan.
 ///
 /// # Errors
-/// As [`History::open`] and [`History::replay_plan`].
+/// As [`open`] and [`History::replay_plan`](crate::store::history::History::replay_plan).
 pub fn run(args: ReplayPlanArgs, session: &Session) -> Result<Outcome> {
     let store = args.store.store()?;
     let from = if args.from_snapshot {
@@ -58,12 +66,14 @@ pub fn run(args: ReplayPlanArgs, session: &Session) -> Result<Outcome> {
     };
     let monitor = session.monitor();
     let plan = session.watch("Looking", &monitor, || {
-        let history = History::open(&store)?;
+        let history = open(&store, args.history_from.as_deref())?;
         let vat = history.vat_called(&args.vat, &monitor)?;
         history.replay_plan(&vat, args.incarnation, from, &monitor)
     })?;
-    let document = Output::new("replay-plan", StoreArguments::new(&store), &plan);
-    session.answer(&document, |out| print(&plan, out))?;
+    let place = args.history_from.as_deref();
+    let arguments = HistoryArguments::new(&store, place);
+    let document = Output::new("replay-plan", arguments, &plan);
+    session.answer(&document, |out| print(&plan, place, out))?;
     Ok(if plan.complete {
         Outcome::Success
     } else {
@@ -71,7 +81,7 @@ pub fn run(args: ReplayPlanArgs, session: &Session) -> Result<Outcome> {
     })
 }
 
-fn print(plan: &ReplayPlan, out: &mut dyn Write) -> io::Result<()> {
+fn print(plan: &ReplayPlan, place: Option<&Path>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
         "To replay incarnation {} of {}, positions {} up to, not including, {}{}:\n",
@@ -151,8 +161,21 @@ fn print(plan: &ReplayPlan, out: &mut dyn Write) -> io::Result<()> {
     for problem in &plan.problems {
         writeln!(out, "Problem: {}", printable(problem))?;
     }
+    if let (Some(elsewhere), Some(place)) = (&plan.elsewhere, place)
+        && !elsewhere.is_empty()
+    {
+        let place = place.to_string_lossy();
+        let count = plural(elsewhere.len(), "artifact");
+        let verb = agree(elsewhere.len(), "is", "are");
+        writeln!(out, "{count} {verb} only in {}:", printable(&place))?;
+        for part in elsewhere {
+            writeln!(out, "  {}", printable(&part.artifact))?;
+        }
+    }
+    let is_stored = plan.elsewhere.as_ref().is_none_or(Vec::is_empty);
     match plan.missing.len() {
-        0 if plan.problems.is_empty() => writeln!(out, "All of it is in the store."),
+        0 if plan.problems.is_empty() && is_stored => writeln!(out, "All of it is in the store."),
+        0 if plan.problems.is_empty() => writeln!(out, "Everything else is in the store."),
         0 => Ok(()),
         missing => {
             let count = i64::try_from(missing).unwrap_or(i64::MAX);

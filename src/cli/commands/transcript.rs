@@ -1,6 +1,7 @@
 //! `transcript`: prints the items of a vat.
 
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -56,6 +57,12 @@ pub struct TranscriptArgs {
     #[arg(long)]
     raw: bool,
 
+    /// Read pruned spans from this place, checked against their hashes in the store: a directory with an
+    /// archive or an export; or a URL s3://BUCKET/PATH, gs://BUCKET/PATH, az://CONTAINER/PATH,
+    /// https://HOST/PATH or file:///DIRECTORY.
+    #[arg(long, value_name = "PLACE", value_hint = clap::ValueHint::DirPath)]
+    history_from: Option<PathBuf>,
+
     /// Print the items that are stored, and do not fail if others are missing.
     #[arg(long)]
     skip_missing: bool,
@@ -91,12 +98,26 @@ impl<'a> Item<'a> {
     }
 }
 
+/// Opens the history of a store, with what the store has pruned from a place.
+///
+/// # Errors
+/// As [`History::open_with_history`].
+pub(super) fn open(
+    store: &Path,
+    history_from: Option<&Path>,
+) -> crate::store::error::Result<History> {
+    match history_from {
+        Some(place) => History::open_with_history(store, place),
+        None => History::open(store),
+    }
+}
+
 /// Prints.
 ///
 /// # Errors
 /// As [`History::open`] and [`ItemsReader::next_run`].
 pub fn run(args: TranscriptArgs, session: &Session) -> Result<Outcome> {
-    let history = Arc::new(History::open(&args.store.store()?)?);
+    let history = Arc::new(open(&args.store.store()?, args.history_from.as_deref())?);
     let selection = match (args.span, args.incarnation) {
         (Some(start_pos), _) => Selection::Span(start_pos),
         (_, Some(incarnation)) => Selection::Incarnation(incarnation),

@@ -1,17 +1,19 @@
 //! `verify`: checks a store's hashes, records and completeness.
 
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use indicatif::HumanBytes;
 
 use crate::cli::arguments::artifact_mode::Needed;
 use crate::cli::arguments::state_dir::StateDirArgs;
-use crate::cli::terminal::document::{Document, StoreArguments, Timed};
-use crate::cli::terminal::exit::{Outcome, Result};
+use crate::cli::terminal::document::{Document, HistoryArguments, Timed};
+use crate::cli::terminal::exit::{Failure, Outcome, Result};
 use crate::cli::terminal::session::Session;
 use crate::store::encoding::plural::{grouped, plural};
 use crate::store::encoding::printable;
+use crate::store::transfer::history_source::HistorySource;
 use crate::store::verify::{Report, VerifyOptions, verify_store};
 
 /// Search a store for damaged and missing data, without changing anything.
@@ -27,6 +29,8 @@ Examples:
       whether ~/.agoric/data/agoric has everything that a kernel needs, undamaged
   swing-store verify --home /var/lib/agoric --artifact-mode archival
       also whether it has all history
+  swing-store verify --artifact-mode archival --history-from s3://bucket/agoric-3
+      whether the store and an archive have all history together
   swing-store verify --json --no-integrity-check | jq -r '.findings[].artifact'")]
 pub struct VerifyArgs {
     #[command(flatten)]
@@ -35,6 +39,12 @@ pub struct VerifyArgs {
     /// What must be present.
     #[arg(long, value_name = "MODE", default_value = "operational", value_enum)]
     artifact_mode: Needed,
+
+    /// Also check what the mode requires and the store has pruned, in this place: a directory with an
+    /// archive or an export; or a URL s3://BUCKET/PATH, gs://BUCKET/PATH, az://CONTAINER/PATH,
+    /// https://HOST/PATH or file:///DIRECTORY.
+    #[arg(long, value_name = "PLACE", value_hint = clap::ValueHint::DirPath)]
+    history_from: Option<PathBuf>,
 
     /// Skip SQLite's own check of the file, which reads the whole file on one thread.
     #[arg(long)]
@@ -47,7 +57,7 @@ pub struct VerifyArgs {
 }
 
 /// The document.
-pub(crate) type Output<'a> = Document<StoreArguments, Timed<&'a Report>>;
+pub(crate) type Output<'a> = Document<HistoryArguments, Timed<&'a Report>>;
 
 /// Verifies.
 ///
@@ -55,8 +65,13 @@ pub(crate) type Output<'a> = Document<StoreArguments, Timed<&'a Report>>;
 /// As [`verify_store`].
 pub fn run(args: VerifyArgs, session: &Session) -> Result<Outcome> {
     let store = args.store.store()?;
+    if args.history_from.is_some() {
+        let mode = Some(args.artifact_mode.mode());
+        HistorySource::check_mode(mode).map_err(|error| Failure::Usage(error.to_string()))?;
+    }
     let options = VerifyOptions {
         mode: args.artifact_mode.mode(),
+        history_from: args.history_from.clone(),
         integrity_check: !args.no_integrity_check,
         findings_per_kind: args.limit as usize,
     };
@@ -66,9 +81,10 @@ pub fn run(args: VerifyArgs, session: &Session) -> Result<Outcome> {
         verify_store(&store, &options, &monitor)
     })?;
     let seconds = begin.elapsed().as_secs_f64();
-    let arguments = StoreArguments::new(&store);
+    let arguments = HistoryArguments::new(&store, args.history_from.as_deref());
+    let place = args.history_from.as_deref();
     let document = Output::new("verify", arguments, Timed::new(&report, seconds));
-    session.answer(&document, |out| print(out, &report, seconds))?;
+    session.answer(&document, |out| print(out, &report, place, seconds))?;
     Ok(if report.is_sound() {
         Outcome::Success
     } else {
@@ -89,7 +105,12 @@ fn aligned(count: u64, noun: &str) -> String {
     format!("{text:>width$}")
 }
 
-fn print(out: &mut dyn Write, report: &Report, seconds: f64) -> io::Result<()> {
+fn print(
+    out: &mut dyn Write,
+    report: &Report,
+    history_from: Option<&Path>,
+    seconds: f64,
+) -> io::Result<()> {
     for finding in &report.findings {
         let severity = finding.severity().name();
         write!(out, "{severity}: {}", finding.kind.name())?;
@@ -120,6 +141,11 @@ fn print(out: &mut dyn Write, report: &Report, seconds: f64) -> io::Result<()> {
             HumanBytes(tally.bytes),
             grouped(tally.pruned),
         )?;
+    }
+    if let (Some(count), Some(place)) = (report.elsewhere, history_from) {
+        let place = printable::printable(&place.to_string_lossy()).into_owned();
+        let artifacts = aligned(count, "pruned artifact");
+        writeln!(out, "{artifacts}: checked in {place}")?;
     }
     writeln!(out, "{}", aligned(totals.items, "item"))?;
     writeln!(out, "{}", aligned(totals.keys, "key"))?;

@@ -76,6 +76,26 @@ impl StoreArguments {
     }
 }
 
+/// The arguments of a command that takes a store, and a place with what the store has pruned.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct HistoryArguments {
+    /// The directory of the store.
+    state_dir: String,
+    /// The place with what the store has pruned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    history_from: Option<String>,
+}
+
+impl HistoryArguments {
+    pub(crate) fn new(store: &Path, history_from: Option<&Path>) -> HistoryArguments {
+        HistoryArguments {
+            state_dir: text(store),
+            history_from: history_from.map(text),
+        }
+    }
+}
+
 /// A path as text.
 pub(crate) fn text(path: &Path) -> String {
     path.to_string_lossy().into_owned()

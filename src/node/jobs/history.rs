@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::job;
 use crate::node::raw::{Call, Function, Reply, Value, functions};
+use crate::node::store::database::path_from;
 use crate::node::store::source;
 use crate::node::store::source::Origin;
 use crate::store::error::Result;
@@ -129,10 +130,13 @@ impl About {
     }
 }
 
-/// `openHistory(dirPath)`.
+/// `openHistory(dirPath, historyFrom)`: `historyFrom` is the place of what the store has pruned, if any.
 pub fn open(call: &Call<'_, ()>) -> Result<Reply> {
-    let directory = crate::node::store::database::path_from(call.text(0, "dirPath")?)?;
-    let history = Arc::new(History::open(&directory)?);
+    let directory = path_from(call.text(0, "dirPath")?)?;
+    let history = Arc::new(match call.optional_text(1) {
+        Some(place) => History::open_with_history(&directory, &path_from(place)?)?,
+        None => History::open(&directory)?,
+    });
     functions(call.env(), &history, METHODS).map(Reply::Js)
 }
 

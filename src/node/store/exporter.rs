@@ -1,5 +1,6 @@
 //! The functions of an exporter.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -37,13 +38,20 @@ const METHODS: &[Function<Exporter>] = &[
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct ExporterOptions {
     artifact_mode: ArtifactMode,
+    /// Where to take artifacts from that the store has pruned.
+    #[serde(default)]
+    history_from: Option<PathBuf>,
 }
 
 /// `makeExporter(dirPath, options)`.
 pub fn make(call: &Call<'_, ()>) -> Result<Reply> {
     let directory = super::database::path_from(call.text(0, "dirPath")?)?;
     let options: ExporterOptions = call.options(1)?;
-    let exporter = Arc::new(Exporter::open(&directory, options.artifact_mode)?);
+    let mode = options.artifact_mode;
+    let exporter = Arc::new(match &options.history_from {
+        Some(place) => Exporter::open_with_history(&directory, mode, place)?,
+        None => Exporter::open(&directory, mode)?,
+    });
     functions(call.env(), &exporter, METHODS).map(Reply::Js)
 }
 

@@ -13,6 +13,7 @@ use crate::store::history::ItemsReader;
 use crate::store::substores::span_reader::SpanReader;
 use crate::store::tasks::lock;
 use crate::store::transfer::exporter::{Artifact, ExportRecords, Exporter};
+use crate::store::transfer::history_source::FetchedArtifact;
 
 /// The type tag of JavaScript objects with a [`Source`].
 const TAG: sys::napi_type_tag = sys::napi_type_tag {
@@ -26,6 +27,8 @@ pub enum Origin {
     Snapshot(Box<Decompressor>),
     /// A span, as an artifact.
     Span(SpanReader),
+    /// An artifact that was fetched from another place.
+    Fetched(FetchedArtifact),
     /// One chunk.
     Bytes(Vec<u8>),
     /// Export records.
@@ -107,11 +110,13 @@ impl Source {
                 Artifact::Snapshot(decompressor) => Origin::Snapshot(decompressor),
                 Artifact::Span(reader) => Origin::Span(reader),
                 Artifact::Bundle(bytes) => Origin::Bytes(bytes),
+                Artifact::Fetched(fetched) => Origin::Fetched(fetched),
             };
         }
         let chunk = match &mut *origin {
             Origin::Snapshot(decompressor) => decompressor.next_chunk()?.map(Value::Bytes),
             Origin::Span(reader) => reader.next_chunk()?.map(Value::Bytes),
+            Origin::Fetched(fetched) => fetched.next_chunk()?.map(Value::Bytes),
             Origin::Records(records) => packed(records)?,
             Origin::Items(items) => items.next_run()?.map(packed_run),
             Origin::Bytes(bytes) => {

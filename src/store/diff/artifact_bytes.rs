@@ -17,6 +17,7 @@ impl ArtifactBytes {
         match self {
             ArtifactBytes::Store(Artifact::Snapshot(image)) => image.next_chunk(),
             ArtifactBytes::Store(Artifact::Span(reader)) => reader.next_chunk(),
+            ArtifactBytes::Store(Artifact::Fetched(fetched)) => fetched.next_chunk(),
             ArtifactBytes::Store(Artifact::Bundle(bytes)) => {
                 let bytes = std::mem::take(bytes);
                 Ok((!bytes.is_empty()).then_some(bytes))

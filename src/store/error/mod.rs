@@ -445,6 +445,16 @@ pub enum Error {
     },
     /// An archive, by its path or URL, does not have an artifact.
     NotArchived(String),
+    /// An artifact that the store lacks and another place should have, which is missing there or not the
+    /// one that the store's record describes.
+    FromHistory {
+        /// the artifact's name
+        name: Vec<u8>,
+        /// the place, by its path or URL
+        place: String,
+        /// what is wrong with it
+        error: Box<Error>,
+    },
     /// A fault of this package, not of the caller.
     Internal(String),
 }
@@ -472,7 +482,7 @@ impl Error {
     pub fn code(&self) -> &str {
         match self {
             Error::Sqlite { code, .. } => code,
-            Error::Explained { error, .. } => error.code(),
+            Error::Explained { error, .. } | Error::FromHistory { error, .. } => error.code(),
             Error::Io { code, .. } => code,
             Error::WrongType(..)
             | Error::NegativePosition
@@ -871,6 +881,21 @@ impl Error {
             Error::Io { doing, message, .. } => format!("{doing}: {message}"),
             Error::NotArchived(place) => {
                 format!("it is not in {place}. Archive it first, with `swing-store archive`")
+            }
+            Error::FromHistory { name, place, error } => {
+                let name = string(name);
+                if matches!(**error, Error::NotArchived(_)) {
+                    return format!(
+                        "artifact {name} is pruned from the store, and it is not in {place}. Add it there \
+                         with `swing-store archive` from a node that has it, or choose a place that has it"
+                    );
+                }
+                format!(
+                    "artifact {name} is pruned from the store, and that in {place} cannot be used: {}. \
+                     Replace it there with `swing-store archive --check` from a node that has it, \
+                     or choose another place",
+                    error.message(detail)
+                )
             }
             Error::Remote {
                 doing,

@@ -33,6 +33,8 @@ const DIGITS: usize = 16;
 pub(crate) struct Scratch {
     path: PathBuf,
     lock: Option<File>,
+    /// Whether it stays when this is dropped.
+    is_left: bool,
 }
 
 impl Scratch {
@@ -41,9 +43,7 @@ impl Scratch {
     /// # Errors
     /// [`Error::Io`] if either directory cannot be created.
     pub(crate) fn in_made(parent: &Path, prefix: &str) -> Result<Scratch> {
-        fs::create_dir_all(parent).map_err(|error| {
-            Error::io(format!("making the directory {}", parent.display()), &error)
-        })?;
+        make_parent(parent)?;
         Scratch::new(parent, prefix)
     }
 
@@ -54,6 +54,24 @@ impl Scratch {
     /// [`Error::Io`] if the directory cannot be created.
     pub(crate) fn new(parent: &Path, prefix: &str) -> Result<Scratch> {
         remove_leftovers(parent, prefix);
+        Scratch::create(parent, prefix)
+    }
+
+    /// Like [`Scratch::in_made`], but moves the files of leftovers to the new directory. A file stays
+    /// behind, and is removed, if another one has its name or it can't be moved.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if either directory cannot be created.
+    pub(crate) fn adopting(parent: &Path, prefix: &str) -> Result<Scratch> {
+        make_parent(parent)?;
+        let scratch = Scratch::create(parent, prefix)?;
+        clear_leftovers(parent, prefix, |leftover| {
+            adopt(leftover, &scratch.path);
+        });
+        Ok(scratch)
+    }
+
+    fn create(parent: &Path, prefix: &str) -> Result<Scratch> {
         let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
         for _ in 0..ATTEMPTS {
             let path = parent.join(format!("{prefix}{:0DIGITS$x}", random()));
@@ -62,6 +80,7 @@ impl Scratch {
                     return Ok(Scratch {
                         path,
                         lock: Some(lock),
+                        is_left: false,
                     });
                 }
                 // Another process took it for a leftover before it was locked.
@@ -77,6 +96,15 @@ impl Scratch {
         Err(Error::io(doing, &last))
     }
 
+    /// Leaves the directory as a leftover, unless it is empty.
+    pub(crate) fn leave(mut self) {
+        let has_files = fs::read_dir(&self.path).is_ok_and(|entries| {
+            let mut names = entries.flatten().map(|entry| entry.file_name());
+            names.any(|name| name != LOCK_NAME)
+        });
+        self.is_left = has_files;
+    }
+
     /// Its path.
     pub(crate) fn path(&self) -> &Path {
         &self.path
@@ -85,7 +113,28 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        remove_locked(&self.path, self.lock.take());
+        if !self.is_left {
+            remove_locked(&self.path, self.lock.take());
+        }
+    }
+}
+
+fn make_parent(parent: &Path) -> Result<()> {
+    fs::create_dir_all(parent)
+        .map_err(|error| Error::io(format!("making the directory {}", parent.display()), &error))
+}
+
+/// Moves the files of a leftover to another directory. Ignores failures.
+fn adopt(leftover: &Path, to: &Path) {
+    let Ok(entries) = fs::read_dir(leftover) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let to = to.join(&name);
+        if name != LOCK_NAME && fs::symlink_metadata(&to).is_err() {
+            drop(fs::rename(entry.path(), &to));
+        }
     }
 }
 
@@ -323,5 +372,34 @@ mod tests {
         let mode = |path: &Path| path.symlink_metadata().unwrap().mode() & 0o7777;
         assert_eq!(mode(scratch.path()), 0o700);
         assert_eq!(mode(&scratch.path().join(LOCK_NAME)), 0o600);
+    }
+
+    #[test]
+    fn a_new_directory_takes_over_what_was_left() {
+        let parent = tempfile::tempdir().unwrap();
+        let names = |scratch: &Scratch| {
+            let entries = fs::read_dir(scratch.path()).unwrap();
+            let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+            names.sort();
+            names
+        };
+        let first = Scratch::adopting(parent.path(), PREFIX).unwrap();
+        fs::write(first.path().join("a"), "of the first").unwrap();
+        // It is in use, so another one takes nothing of it.
+        let second = Scratch::adopting(parent.path(), PREFIX).unwrap();
+        assert_eq!(names(&second), [LOCK_NAME]);
+        fs::write(second.path().join("b"), "of the second").unwrap();
+        let (first_path, second_path) = (first.path().to_owned(), second.path().to_owned());
+        first.leave();
+        second.leave();
+        assert!(first_path.exists() && second_path.exists());
+        let third = Scratch::adopting(parent.path(), PREFIX).unwrap();
+        assert_eq!(names(&third), ["a", "b", LOCK_NAME]);
+        assert!(!first_path.exists() && !second_path.exists());
+        fs::remove_file(third.path().join("a")).unwrap();
+        fs::remove_file(third.path().join("b")).unwrap();
+        // An empty directory is not left.
+        third.leave();
+        assert!(fs::read_dir(parent.path()).unwrap().next().is_none());
     }
 }

@@ -163,17 +163,22 @@ impl Entry {
         let mut found = None;
         let range = position..position.saturating_add(1);
         db.read_items(span.vat_id.as_bytes(), range, &mut |_, item, _| {
-            let bytes = i64::try_from(item.len()).unwrap_or(i64::MAX);
-            found = Some(if bytes <= MAX_BYTES {
-                Entry::parse(item)
-            } else {
-                Entry::too_long(bytes)
-            });
+            found = Some(Entry::parse_any(item));
             true
         })?;
         Ok(found.unwrap_or_else(|| Entry::Pruned {
             artifact: span.artifact.clone(),
         }))
+    }
+
+    /// Parses an item of any length.
+    pub(super) fn parse_any(item: &[u8]) -> Entry {
+        let bytes = i64::try_from(item.len()).unwrap_or(i64::MAX);
+        if bytes <= MAX_BYTES {
+            Entry::parse(item)
+        } else {
+            Entry::too_long(bytes)
+        }
     }
 }
 

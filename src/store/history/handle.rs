@@ -18,12 +18,15 @@ use crate::store::error::{Error, Result};
 use crate::store::tasks::limits::page_cache_kib;
 use crate::store::tasks::monitor::Monitor;
 use crate::store::transfer::directory::{HEIGHT_KEY, height_or_zero};
+use crate::store::transfer::history_source::HistorySource;
 
 /// A store's history as of one commit. The [module](super) lists its methods by file.
 pub struct History {
     db: SharedDatabase,
     closed: Arc<AtomicBool>,
     sizes: SizeCache,
+    /// Has what the store has pruned.
+    source: Option<Arc<HistorySource>>,
 }
 
 impl History {
@@ -41,6 +44,21 @@ impl History {
             db: SharedDatabase::new(db),
             closed: Arc::default(),
             sizes: SizeCache::default(),
+            source: None,
+        })
+    }
+
+    /// Like [`History::open`], with what the store has pruned from the place `history`: a path or a URL.
+    /// [`History::read_items`] and [`History::replay_plan`] use it; everything else is about the store.
+    /// Each artifact is checked against the store's record of it, so the place need not be trusted.
+    ///
+    /// # Errors
+    /// Those of [`History::open`] and [`Place::parse`](crate::store::places::Place::parse).
+    pub fn open_with_history(directory: &Path, history: &Path) -> Result<History> {
+        let source = HistorySource::parse(history)?;
+        Ok(History {
+            source: Some(Arc::new(source)),
+            ..History::open(directory)?
         })
     }
 
@@ -87,6 +105,16 @@ impl History {
     /// The database.
     pub(super) fn database(&self) -> &SharedDatabase {
         &self.db
+    }
+
+    /// Where to read what the store has pruned.
+    pub(super) fn source(&self) -> Option<&Arc<HistorySource>> {
+        self.source.as_ref()
+    }
+
+    /// Whether the history is closed.
+    pub(super) fn closed(&self) -> &Arc<AtomicBool> {
+        &self.closed
     }
 
     /// The sizes that were measured so far.

@@ -1,13 +1,16 @@
 //! Reads transcript items: of a range of positions, a span, or an incarnation.
 //!
 //! A reader first counts the items, and fails before the first one if any is missing; the error
-//! names the artifacts that contain the missing ones. It then returns items in batches.
+//! names the artifacts that contain the missing ones. It then returns items in batches. With another
+//! place for what the store has pruned, it fetches these spans when it reaches them, and those that
+//! follow meanwhile.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use serde::Deserialize;
 
+use super::elsewhere::{FetchedItems, unless_lacking};
 use super::handle::History;
 use super::incarnations::first_gap;
 use super::spans::{Populated, SpanInfo};
@@ -17,6 +20,7 @@ use crate::store::records::item_batch::ItemBatch;
 use crate::store::substores::span_reader::SpanReader;
 use crate::store::tasks::lock;
 use crate::store::tasks::monitor::Monitor;
+use crate::store::transfer::history_source::{FetchAhead, Wanted};
 
 /// Which items of a vat to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -49,13 +53,29 @@ struct Piece {
     start: i64,
     end: i64,
     incarnation: i64,
+    /// The span to fetch that contains them, if the store lacks some of their items.
+    wanted: Option<Wanted>,
+}
+
+/// The pieces to read.
+struct Pieces {
+    /// The remaining ones.
+    left: VecDeque<Piece>,
+    /// The reader of the first one, if it is open.
+    reader: Option<PieceReader>,
+    /// Fetches spans that the store lacks.
+    ahead: Option<FetchAhead>,
+}
+
+enum PieceReader {
+    Stored(SpanReader),
+    Fetched(FetchedItems),
 }
 
 enum State {
     /// Nothing was read yet.
     New,
-    /// The remaining pieces, and the reader of the first one if it is open.
-    Reading(VecDeque<Piece>, Option<SpanReader>),
+    Reading(Box<Pieces>),
     /// The reader failed or reached its end.
     Ended,
 }
@@ -93,8 +113,10 @@ impl ItemsReader {
     ///
     /// # Errors
     /// [`Error::History`] if there is no such vat, span, incarnation or position, if items are
-    /// missing, or if the history was closed; SQLite's errors. After an error, the reader returns
-    /// `None`.
+    /// missing, or if the history was closed; SQLite's errors. With another place,
+    /// [`Error::FromHistory`] if it lacks a span or has another one, [`Error::Remote`] and
+    /// [`Error::RemoteFile`] if it fails, [`Error::Directory`] and [`Error::Io`]. After an error, the
+    /// reader returns `None`.
     pub fn next_run(&self) -> Result<Option<ItemsRun>> {
         let mut state = lock::lock_sound(&self.state)?;
         let next = self.advance(&mut state);
@@ -103,7 +125,7 @@ impl ItemsReader {
         }
         // Another thread may close the history during a step.
         match next {
-            Err(Error::DatabaseClosed) => Err(Fault::closed()),
+            Err(Error::DatabaseClosed | Error::Aborted) => Err(Fault::closed()),
             next => next,
         }
     }
@@ -111,33 +133,58 @@ impl ItemsReader {
     fn advance(&self, state: &mut State) -> Result<Option<ItemsRun>> {
         self.history.check_open()?;
         if let State::New = state {
-            *state = State::Reading(self.find_pieces()?, None);
+            let left = self.find_pieces()?;
+            let wanted = left.iter().filter_map(|piece| piece.wanted.clone());
+            let ahead = self.history.fetch_ahead(wanted.collect());
+            *state = State::Reading(Box::new(Pieces {
+                left,
+                reader: None,
+                ahead,
+            }));
         }
-        let State::Reading(pieces, reader) = state else {
+        let State::Reading(pieces) = state else {
             return Ok(None);
         };
-        while let Some(piece) = pieces.front() {
+        let Pieces {
+            left,
+            reader,
+            ahead,
+        } = &mut **pieces;
+        while let Some(piece) = left.front() {
             let open = match reader {
                 Some(reader) => reader,
-                None => reader.insert(self.open(piece)?),
+                None => reader.insert(self.open(piece, ahead.as_ref())?),
             };
-            if let Some(items) = self.history.with_file_hint(open.next_batch())? {
+            let next = match open {
+                PieceReader::Stored(reader) => self.history.with_file_hint(reader.next_batch()),
+                PieceReader::Fetched(items) => items.next_batch(),
+            };
+            if let Some(items) = next? {
                 let incarnation = piece.incarnation;
                 return Ok(Some(ItemsRun { incarnation, items }));
             }
             *reader = None;
-            pieces.pop_front();
+            left.pop_front();
         }
         Ok(None)
     }
 
-    fn open(&self, piece: &Piece) -> Result<SpanReader> {
+    fn open(&self, piece: &Piece, ahead: Option<&FetchAhead>) -> Result<PieceReader> {
+        if let (Some(wanted), Some(ahead)) = (&piece.wanted, ahead) {
+            let fetched = FetchedItems::take(ahead, wanted, piece.start, piece.end);
+            if !self.skip_missing {
+                return fetched.map(PieceReader::Fetched);
+            }
+            if let Some(items) = unless_lacking(fetched)? {
+                return Ok(PieceReader::Fetched(items));
+            }
+        }
         let shared = self.history.database();
         let vat_id = self.vat_id.as_bytes();
         let complete = !self.skip_missing;
         self.history.ask(|db| {
             let reader = SpanReader::new(shared, db, vat_id, piece.start, piece.end, complete);
-            Ok(reader)
+            Ok(PieceReader::Stored(reader))
         })
     }
 
@@ -148,12 +195,15 @@ impl ItemsReader {
             self.history.span_records(&self.vat_id)?,
             self.selection,
         )?;
-        if !self.skip_missing {
+        let is_fetching = self.history.source().is_some();
+        if !self.skip_missing || is_fetching {
             let monitor = Monitor::default();
             self.history.count_items(&mut spans, &monitor)?;
+        }
+        if !self.skip_missing {
             let missing: Vec<String> = spans
                 .iter()
-                .filter(|span| span.populated != Populated::All)
+                .filter(|span| span.populated != Populated::All && !is_fetching)
                 .map(|span| span.artifact.clone())
                 .collect();
             if !missing.is_empty() {
@@ -165,9 +215,17 @@ impl ItemsReader {
         }
         let mut pieces: VecDeque<Piece> = VecDeque::new();
         for span in spans.iter().filter(|span| span.length() > 0) {
+            let wanted = if is_fetching && span.populated != Populated::All {
+                self.history.absent(&span.artifact)?
+            } else {
+                None
+            };
             match pieces.back_mut() {
                 Some(last)
-                    if last.end == span.start_pos && last.incarnation == span.incarnation =>
+                    if last.end == span.start_pos
+                        && last.incarnation == span.incarnation
+                        && last.wanted.is_none()
+                        && wanted.is_none() =>
                 {
                     last.end = span.end_pos;
                 }
@@ -175,6 +233,7 @@ impl ItemsReader {
                     start: span.start_pos,
                     end: span.end_pos,
                     incarnation: span.incarnation,
+                    wanted,
                 }),
             }
         }

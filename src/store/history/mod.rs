@@ -7,19 +7,21 @@
 //!
 //! | file | methods |
 //! | --- | --- |
-//! | `handle` | `open`, `close`, `block_height`, `space` |
+//! | `handle` | `open`, `open_with_history`, `close`, `block_height`, `space` |
 //! | `vats` | `vats`, `vat`, `vat_called` |
 //! | `incarnations` | `incarnations` |
 //! | `spans` | `spans`, `all_spans` |
 //! | `sizes` | `measure`: the sizes of transcripts |
 //! | `entry` | `pseudo_deliveries`, `ends_of` |
 //! | `items` | `read_items` |
+//! | `elsewhere` | what the store has pruned, from another place |
 //! | `contents` | `snapshots`, `bundles` |
 //! | `keys` | `measure_keys`: the sizes of the key-value store |
 //! | `lacking` | `lacking`: what an export would lack |
 //! | `plan` | `replay_plan` |
 
 mod contents;
+mod elsewhere;
 mod entry;
 mod handle;
 mod incarnations;

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use rusqlite::params;
 use serde::{Deserialize, Serialize};
 
-use super::archived::{Archivable, ArchiveCheck};
+use super::archived::ArchiveCheck;
 use super::repopulate::Refused;
 use super::row_sweep::SweepPlan;
 use crate::store::database::Database;
@@ -32,6 +32,7 @@ use crate::store::places::Place;
 use crate::store::records::mode::ArtifactMode;
 use crate::store::records::names;
 use crate::store::tasks::monitor::{Monitor, Stage};
+use crate::store::transfer::history_source::Wanted;
 
 /// The default number of items that a transaction deletes.
 pub const DEFAULT_BUDGET: u64 = 1000;
@@ -291,27 +292,26 @@ fn oldest_first(mut spans: Vec<OldSpan>) -> Vec<OldSpan> {
 /// A span or a snapshot whose contents may be deleted.
 trait Prunable {
     /// What an archive must have before. `None` if the store has no longer a record of it.
-    fn archivable(&self, db: &Database) -> Result<Option<Archivable>>;
+    fn archivable(&self, db: &Database) -> Result<Option<Wanted>>;
 }
 
 impl Prunable for OldSpan {
-    fn archivable(&self, db: &Database) -> Result<Option<Archivable>> {
-        Ok(db
-            .span_at(&self.vat_id, self.start_pos)?
-            .map(Archivable::Span))
+    fn archivable(&self, db: &Database) -> Result<Option<Wanted>> {
+        Ok(db.span_at(&self.vat_id, self.start_pos)?.map(Wanted::Span))
     }
 }
 
 impl Prunable for OldSnapshot {
-    fn archivable(&self, db: &Database) -> Result<Option<Archivable>> {
+    fn archivable(&self, db: &Database) -> Result<Option<Wanted>> {
         db.peek_row(
-            "SELECT hash, uncompressedSize FROM snapshots WHERE vatID = ? AND snapPos = ?",
+            "SELECT hash FROM snapshots WHERE vatID = ? AND snapPos = ?",
             params![SqlText(&self.vat_id), self.snap_pos],
             |row| {
                 let vat_id = wtf8::as_read(&self.vat_id);
-                Ok(Archivable::Snapshot {
+                Ok(Wanted::Snapshot {
                     name: names::snapshot_name(&vat_id, self.snap_pos),
                     hash: wtf8::as_read(row.get_ref(0)?.as_bytes()?).into_owned(),
+                    size: None,
                 })
             },
         )

@@ -16,6 +16,7 @@ mod tests;
 mod url;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tempfile::SpooledTempFile;
 
@@ -32,7 +33,7 @@ pub enum Place {
     /// A directory.
     Directory(PathBuf),
     /// A prefix in an object store, or a directory of a web server.
-    Remote(Remote),
+    Remote(Arc<Remote>),
 }
 
 impl Place {
@@ -45,7 +46,7 @@ impl Place {
     pub fn parse(text: &Path) -> Result<Place> {
         Ok(match Location::parse(text)? {
             Location::Directory(directory) => Place::Directory(directory),
-            Location::Remote(url) => Place::Remote(Remote::connect(&url)?),
+            Location::Remote(url) => Place::Remote(Arc::new(Remote::connect(&url)?)),
         })
     }
 }

@@ -38,6 +38,15 @@ impl Remote {
         match *self {}
     }
 
+    pub(crate) fn fetch_first(
+        &self,
+        _: &[(&str, u64)],
+        _: &Path,
+        _: &Monitor,
+    ) -> Result<Option<(usize, File)>> {
+        match *self {}
+    }
+
     pub(crate) fn put(&self, _: &str, _: SpooledTempFile, _: bool, _: &Monitor) -> Result<bool> {
         match *self {}
     }

@@ -60,7 +60,8 @@ impl Reason {
         match (self.class, url.scheme) {
             (Class::Denied | Class::NoCredentials | Class::Settings, Scheme::S3) => {
                 "Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and AWS_ENDPOINT_URL in the \
-                 environment, and what they permit. AWS_SKIP_SIGNATURE=true reads a public bucket"
+                 environment, and what they permit; profiles in ~/.aws are not read. \
+                 AWS_SKIP_SIGNATURE=true reads a public bucket"
             }
             (Class::Denied | Class::NoCredentials | Class::Settings, Scheme::Gs) => {
                 "Check GOOGLE_SERVICE_ACCOUNT or GOOGLE_APPLICATION_CREDENTIALS in the environment, and \

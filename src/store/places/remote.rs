@@ -52,7 +52,17 @@ pub struct Remote {
     text: String,
     /// How many files in a row could not be fetched.
     failures: AtomicU32,
-    runtime: Runtime,
+    /// Only absent while this is dropped.
+    runtime: Option<Runtime>,
+}
+
+/// What came of fetching a file.
+enum Fetched {
+    File(File),
+    /// There is no such file.
+    Nothing,
+    /// The server denies access, as some do to missing files.
+    Denied(Error),
 }
 
 /// Why a file could not be fetched.
@@ -105,7 +115,7 @@ impl Remote {
             url: url.clone(),
             text,
             failures: AtomicU32::new(0),
-            runtime,
+            runtime: Some(runtime),
         })
     }
 
@@ -161,6 +171,45 @@ impl Remote {
         limit: u64,
         monitor: &Monitor,
     ) -> Result<Option<File>> {
+        match self.try_fetch(file, directory, limit, monitor)? {
+            Fetched::File(found) => Ok(Some(found)),
+            Fetched::Nothing => Ok(None),
+            Fetched::Denied(error) => Err(error),
+        }
+    }
+
+    /// Fetches the first file that the place has, of files with limits of their sizes. Returns its index,
+    /// and the file, as [`Remote::fetch`].
+    ///
+    /// # Errors
+    /// As [`Remote::fetch`].
+    pub(crate) fn fetch_first(
+        &self,
+        files: &[(&str, u64)],
+        directory: &Path,
+        monitor: &Monitor,
+    ) -> Result<Option<(usize, File)>> {
+        let mut denied = None;
+        for (index, (file, limit)) in files.iter().enumerate() {
+            match self.try_fetch(file, directory, *limit, monitor)? {
+                Fetched::File(found) => return Ok(Some((index, found))),
+                Fetched::Nothing => {}
+                // It may be missing, so the next one is tried.
+                Fetched::Denied(error) => {
+                    denied.get_or_insert(error);
+                }
+            }
+        }
+        denied.map_or(Ok(None), Err)
+    }
+
+    fn try_fetch(
+        &self,
+        file: &str,
+        directory: &Path,
+        limit: u64,
+        monitor: &Monitor,
+    ) -> Result<Fetched> {
         let path = self.path(file)?;
         let mut pause = PAUSE;
         let mut attempts = 1;
@@ -172,14 +221,14 @@ impl Remote {
                 Ok(()) => {
                     self.failures.store(0, Ordering::Relaxed);
                     to.rewind().map_err(|error| writing(directory, &error))?;
-                    return Ok(Some(to));
+                    return Ok(Fetched::File(to));
                 }
                 Err(FetchFailure::Writing(error)) => return Err(writing(directory, &error)),
                 Err(FetchFailure::TooLong) => {
                     return Err(self.unusable(
                         file,
                         &format!("it is larger than {limit} bytes"),
-                        "Raise the maximum size of artifacts if it should be",
+                        "Check the file there. `swing-store repopulate --max-artifact-bytes` takes larger ones",
                     ));
                 }
                 Err(FetchFailure::Request(error)) => {
@@ -203,21 +252,30 @@ impl Remote {
     }
 
     /// What a failed request for a file means.
-    fn refused(&self, file: &str, reason: &Reason) -> Result<Option<File>> {
+    fn refused(&self, file: &str, reason: &Reason) -> Result<Fetched> {
         match reason.class {
             Class::NoFile => {
                 self.failures.store(0, Ordering::Relaxed);
-                Ok(None)
+                Ok(Fetched::Nothing)
             }
-            Class::Denied => Err(self.unusable(
-                file,
-                &reason.text,
-                "If files of the bucket can't be listed, the server says so of missing files, too",
-            )),
+            Class::Denied => {
+                let advice = self.advice_on_denial();
+                Ok(Fetched::Denied(self.unusable(file, &reason.text, advice)))
+            }
             Class::Other if self.failures.fetch_add(1, Ordering::Relaxed) + 1 < MAX_FAILURES => {
                 Err(self.unusable(file, &reason.text, reason.advice(&self.url)))
             }
             _ => Err(self.failed("fetching", file, reason)),
+        }
+    }
+
+    /// What to do about a file to which access is denied.
+    fn advice_on_denial(&self) -> &'static str {
+        if self.url.scheme.is_read_only() {
+            "It may be missing, or the server may not permit to read it"
+        } else {
+            "It may be missing: if these credentials may not list the files of the bucket (s3:ListBucket), \
+             the server does not say so. Otherwise, permit to read it"
         }
     }
 
@@ -328,7 +386,7 @@ impl Remote {
             Err(error) => {
                 // Parts that stay cost money. If they can't be removed, the first error counts.
                 let cleanup = async { tokio::time::timeout(CLEANUP, upload.abort()).await };
-                drop(self.runtime.block_on(cleanup));
+                drop(self.runtime()?.block_on(cleanup));
                 Err(error)
             }
         }
@@ -336,7 +394,7 @@ impl Remote {
 
     /// Waits for a request. Fails as soon as the task is aborted.
     fn wait<T>(&self, monitor: &Monitor, request: impl Future<Output = T>) -> Result<T> {
-        self.runtime.block_on(async {
+        self.runtime()?.block_on(async {
             let mut request = pin!(request);
             let mut checks = tokio::time::interval(POLL);
             loop {
@@ -347,6 +405,11 @@ impl Remote {
                 }
             }
         })
+    }
+
+    fn runtime(&self) -> Result<&Runtime> {
+        let runtime = self.runtime.as_ref();
+        runtime.ok_or_else(|| Error::Internal("the threads of a place have ended".into()))
     }
 
     fn path(&self, file: &str) -> Result<ObjectPath> {
@@ -379,6 +442,15 @@ impl Remote {
             file: format!("{}/{file}", self.text),
             reason: reason.to_owned(),
             advice: advice.to_owned(),
+        }
+    }
+}
+
+impl Drop for Remote {
+    fn drop(&mut self) {
+        // The search for a server's address may take long, and JavaScript's thread may drop this.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
         }
     }
 }

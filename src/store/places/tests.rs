@@ -42,7 +42,7 @@ impl Server {
         Server { url, requests }
     }
 
-    fn remote(&self) -> Remote {
+    fn remote(&self) -> Arc<Remote> {
         match Place::parse(Path::new(&self.url)).unwrap() {
             Place::Remote(remote) => remote,
             Place::Directory(_) => panic!("{}", self.url),

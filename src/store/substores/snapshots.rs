@@ -114,6 +114,15 @@ impl Database {
             .collect())
     }
 
+    /// The names of all snapshots in use, also of those that were pruned.
+    pub(crate) fn names_of_snapshots_in_use(&self) -> Result<Vec<Vec<u8>>> {
+        let rows = self.snapshot_rows(" FROM snapshots WHERE inUse = 1")?;
+        Ok(rows
+            .iter()
+            .map(|row| names::snapshot_name(&row.vat_id, row.info.snap_pos))
+            .collect())
+    }
+
     /// Finds the snapshot of this name; returns its vat ID and position.
     ///
     /// # Errors

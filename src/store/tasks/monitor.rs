@@ -52,6 +52,8 @@ type Listener = Box<dyn Fn(&str) + Send + Sync>;
 #[derive(Default)]
 pub struct Monitor {
     aborted: Arc<AtomicBool>,
+    /// Whether the owner of the task was closed.
+    closed: Arc<AtomicBool>,
     progress: Mutex<Progress>,
     listener: Option<Listener>,
 }
@@ -62,6 +64,23 @@ impl Monitor {
     pub fn telling(listener: impl Fn(&str) + Send + Sync + 'static) -> Monitor {
         Monitor {
             listener: Some(Box::new(listener)),
+            ..Monitor::default()
+        }
+    }
+
+    /// A monitor that fails when this one is aborted, and whose progress nobody sees.
+    pub(crate) fn without_progress(&self) -> Monitor {
+        Monitor {
+            aborted: self.aborted.clone(),
+            closed: self.closed.clone(),
+            ..Monitor::default()
+        }
+    }
+
+    /// A monitor whose task also ends when its owner sets `closed`.
+    pub(crate) fn within(closed: &Arc<AtomicBool>) -> Monitor {
+        Monitor {
+            closed: closed.clone(),
             ..Monitor::default()
         }
     }
@@ -89,7 +108,7 @@ impl Monitor {
     /// # Errors
     /// [`Error::Aborted`].
     pub(crate) fn check(&self) -> Result<()> {
-        if self.aborted.load(Ordering::Relaxed) {
+        if self.aborted.load(Ordering::Relaxed) || self.closed.load(Ordering::Relaxed) {
             return Err(Error::Aborted);
         }
         Ok(())

@@ -5,6 +5,7 @@ use crate::store::error::{Error, Result, show};
 use crate::store::records::mode::ArtifactMode;
 use crate::store::records::record::SpanRecord;
 use crate::store::substores::Store;
+use crate::store::transfer::history_source::Absent;
 
 impl Database {
     /// Checks that every bundle has its contents.
@@ -23,6 +24,16 @@ impl Database {
 
     /// Checks that every vat with a current span has all items that the mode needs.
     pub(crate) fn check_transcripts(&self, mode: ArtifactMode) -> Result<()> {
+        self.check_transcripts_with(mode, &Absent::nothing())
+    }
+
+    /// Checks that the store has everything that the mode needs, apart from these artifacts.
+    pub(crate) fn check_all_with(&self, mode: ArtifactMode, absent: &Absent) -> Result<()> {
+        // They contain all bundles and snapshots that are missing.
+        self.check_transcripts_with(mode, absent)
+    }
+
+    fn check_transcripts_with(&self, mode: ArtifactMode, absent: &Absent) -> Result<()> {
         refuse_debug(mode)?;
         let spans = self.current_spans()?;
         for span in spans {
@@ -33,9 +44,13 @@ impl Database {
                 incarnation,
                 ..
             } = &span;
+            let count_from = |first: i64| -> Result<i64> {
+                let count = self.count_items(vat_id, first, *end_pos)?;
+                Ok(count.saturating_add(absent.items_from(vat_id, first)))
+            };
             match mode {
                 ArtifactMode::Operational => {
-                    let count = self.count_items(vat_id, *start_pos, *end_pos)?;
+                    let count = count_from(*start_pos)?;
                     if count != end_pos.saturating_sub(*start_pos) {
                         return Err(Error::IncompleteCurrentSpan {
                             count,
@@ -47,13 +62,13 @@ impl Database {
                     let first = self
                         .incarnation_start(vat_id, *incarnation)?
                         .unwrap_or(*start_pos);
-                    let count = self.count_items(vat_id, first, *end_pos)?;
+                    let count = count_from(first)?;
                     if count != end_pos.saturating_sub(first) {
                         return Err(Error::IncompleteIncarnation(count));
                     }
                 }
                 ArtifactMode::Archival => {
-                    let count = self.count_items(vat_id, 0, *end_pos)?;
+                    let count = count_from(0)?;
                     if count != *end_pos {
                         return Err(Error::IncompleteArchive {
                             count,

@@ -5,11 +5,12 @@
 
 use std::collections::HashSet;
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use rusqlite::params;
 
+use super::history_source::{Absent, FetchAhead, FetchedArtifact, HistorySource, Wanted};
 use super::incomplete::Incomplete;
 use crate::store::database::locate::file_in_directory;
 use crate::store::database::read_view::ReadView;
@@ -45,6 +46,44 @@ pub struct Exporter {
     /// The number of spans that were requested.
     spans: AtomicU32,
     read_ahead: Mutex<Option<ReadAhead>>,
+    /// Has what the store has pruned.
+    history: Option<PrunedHistory>,
+}
+
+/// History that the store has pruned, from another place.
+struct PrunedHistory {
+    source: Arc<HistorySource>,
+    /// For the names that were listed last.
+    ahead: Mutex<Arc<FetchAhead>>,
+    closed: Arc<AtomicBool>,
+}
+
+impl PrunedHistory {
+    fn new(source: HistorySource) -> PrunedHistory {
+        let source = Arc::new(source);
+        let closed = Arc::default();
+        PrunedHistory {
+            ahead: Mutex::new(Arc::new(FetchAhead::new(&source, Vec::new(), &closed))),
+            source,
+            closed,
+        }
+    }
+
+    /// Announces the order in which a caller will take artifacts, if it takes all.
+    fn expect(&self, order: Vec<Wanted>) {
+        let ahead = FetchAhead::new(&self.source, order, &self.closed);
+        *lock::lock(&self.ahead) = Arc::new(ahead);
+    }
+
+    fn take(&self, wanted: &Wanted) -> Result<FetchedArtifact> {
+        let ahead = lock::lock(&self.ahead).clone();
+        ahead.take(wanted)
+    }
+
+    fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+        self.expect(Vec::new());
+    }
 }
 
 /// How many spans are requested before the file is read ahead: a caller that wants a few should not
@@ -59,6 +98,8 @@ pub enum Artifact {
     Span(SpanReader),
     /// A bundle.
     Bundle(Vec<u8>),
+    /// An artifact that the store has pruned.
+    Fetched(FetchedArtifact),
 }
 
 impl Exporter {
@@ -89,6 +130,27 @@ impl Exporter {
             db.kv_get(b"", |_| ())?;
         }
         Ok(Exporter::over(db, mode))
+    }
+
+    /// Like [`Exporter::open`], with artifacts that the store has pruned from the place `history`: a
+    /// path or a URL. Each artifact is checked against the store's record of it, so the place need not
+    /// be trusted.
+    ///
+    /// # Errors
+    /// Those of [`Exporter::open`] and [`Place::parse`](crate::store::places::Place::parse);
+    /// [`Error::BadArgument`] if the mode needs no history. An artifact that can't be taken is an error
+    /// of [`Artifact::Fetched`].
+    pub fn open_with_history(
+        directory: &Path,
+        mode: ArtifactMode,
+        history: &Path,
+    ) -> Result<Exporter> {
+        HistorySource::check_mode(Some(mode))?;
+        let source = HistorySource::parse(history)?;
+        Ok(Exporter {
+            history: Some(PrunedHistory::new(source)),
+            ..Exporter::open(directory, mode)?
+        })
     }
 
     /// Opens an exporter for functions that the reference does not have. Unlike [`Exporter::open`],
@@ -130,6 +192,7 @@ impl Exporter {
             cache_kib: AtomicU32::new(0),
             spans: AtomicU32::new(0),
             read_ahead: Mutex::default(),
+            history: None,
         };
         exporter.set_cache(page_cache_kib::EXPORTER);
         exporter.db.lock().pin_read();
@@ -210,6 +273,9 @@ impl Exporter {
             return Ok(());
         }
         let db = self.db.lock();
+        if self.history.is_some() {
+            return db.check_all_with(self.mode, &db.absent(self.mode)?);
+        }
         db.check_bundles(self.mode)?;
         db.check_transcripts(self.mode)?;
         db.check_snapshots(self.mode)
@@ -225,13 +291,51 @@ impl Exporter {
             .map_err(|error| Incomplete::Store.explain(&self.db.lock(), self.mode, error))
     }
 
+    /// As [`Exporter::check_complete_or_explain`], apart from artifacts that another place has.
+    ///
+    /// # Errors
+    /// The first gap.
+    pub(crate) fn check_complete_with(&self, absent: &Absent) -> Result<()> {
+        let checked = self.db.lock().check_all_with(self.mode, absent);
+        checked.map_err(|error| Incomplete::no_record(self.mode, error))
+    }
+
+    /// The artifacts of the mode whose contents the store lacks.
+    ///
+    /// # Errors
+    /// [`Error::DatabaseClosed`].
+    pub(crate) fn absent(&self) -> Result<Absent> {
+        self.db.lock().absent(self.mode)
+    }
+
     /// The names of the artifacts of an export in this mode.
     ///
     /// # Errors
     /// [`Error::DatabaseClosed`].
     pub fn artifact_names(&self) -> Result<Vec<Vec<u8>>> {
         let db = self.db.lock();
-        let mut names = db.snapshot_names(self.mode)?;
+        let Some(history) = &self.history else {
+            let snapshots = db.snapshot_names(self.mode)?;
+            return self.names_after(&db, snapshots);
+        };
+        history.expect(db.absent(self.mode)?.artifacts);
+        let snapshots = db.names_of_snapshots_in_use()?;
+        self.names_after(&db, snapshots)
+    }
+
+    /// The names of the artifacts that the mode needs, whether the store has them or not.
+    ///
+    /// # Errors
+    /// [`Error::DatabaseClosed`].
+    pub(crate) fn needed_names(&self) -> Result<Vec<Vec<u8>>> {
+        let db = self.db.lock();
+        let snapshots = db.names_of_snapshots_in_use()?;
+        self.names_after(&db, snapshots)
+    }
+
+    /// Adds the names of spans and bundles to those of snapshots.
+    fn names_after(&self, db: &Database, snapshots: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>> {
+        let mut names = snapshots;
         names.extend(db.span_names(self.mode)?);
         names.extend(
             db.bundle_ids()?
@@ -272,7 +376,13 @@ impl Exporter {
     /// [`Error::InvalidArtifactType`]; for snapshots, as [`Exporter::artifact`].
     pub fn check_artifact_name(&self, name: &[u8]) -> Result<()> {
         match names::kind(name) {
-            b"snapshot" => self.db.lock().find_snapshot(name).map(drop),
+            b"snapshot" => {
+                let found = self.db.lock().find_snapshot(name).map(drop);
+                match found {
+                    Err(Error::SnapshotPruned(_)) if self.history.is_some() => Ok(()),
+                    found => found,
+                }
+            }
             b"transcript" | b"bundle" => Ok(()),
             _ => Err(Error::InvalidArtifactType(name.to_vec())),
         }
@@ -281,8 +391,20 @@ impl Exporter {
     /// The artifact of this name.
     ///
     /// # Errors
-    /// If the name is malformed, or the store does not have the artifact.
+    /// If the name is malformed, or the store does not have the artifact; with history from another
+    /// place, also [`Error::FromHistory`] if that lacks the artifact or has another one, and
+    /// [`Error::Remote`], [`Error::RemoteFile`], [`Error::Directory`] and [`Error::Io`].
     pub fn artifact(&self, name: &[u8]) -> Result<Artifact> {
+        if let Some(history) = &self.history {
+            let absent = self.db.lock().absent_artifact(name)?;
+            if let Some(wanted) = absent {
+                return match history.take(&wanted) {
+                    // The exporter was closed meanwhile.
+                    Err(Error::Aborted) => Err(Error::DatabaseClosed),
+                    fetched => fetched.map(Artifact::Fetched),
+                };
+            }
+        }
         self.set_cache(page_cache_kib::EXPORTER);
         match names::kind(name) {
             b"snapshot" => Ok(Artifact::Snapshot(Box::new(
@@ -316,6 +438,9 @@ impl Exporter {
     /// # Errors
     /// [`Error::DatabaseClosed`] if the exporter is closed.
     pub fn close(&self) -> Result<()> {
+        if let Some(history) = &self.history {
+            history.close();
+        }
         // Its descriptor is closed after SQLite's.
         drop(lock::lock(&self.read_ahead).take());
         let mut db = self.db.lock();

@@ -50,6 +50,22 @@ impl Incomplete {
         }
     }
 
+    /// Explains an error of code `ERR_SWING_STORE_INCOMPLETE` of a store whose missing artifacts another
+    /// place has: it lacks records. Returns other errors unchanged.
+    pub(crate) fn no_record(mode: ArtifactMode, error: Error) -> Error {
+        if error.code() != "ERR_SWING_STORE_INCOMPLETE" {
+            return error;
+        }
+        Error::Explained {
+            error: Box::new(error),
+            more: format!(
+                "Mode {} needs the record of a span, with its hash, that the store lacks, so no artifact \
+                 from another place can be checked; `swing-store verify` shows which",
+                mode.name()
+            ),
+        }
+    }
+
     fn describe(self, db: &Database, mode: ArtifactMode) -> Result<String> {
         let missing = missing(db, mode)?;
         let place = match self {

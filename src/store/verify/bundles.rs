@@ -3,12 +3,14 @@
 use rusqlite::types::ValueRef;
 
 use super::check::{Check, check_id, text};
+use super::elsewhere::Found;
 use super::finding::{Finding, FindingKind, StoreTable, brief};
 use crate::store::database::Database;
 use crate::store::error::Result;
 use crate::store::records::mode::ArtifactMode;
 use crate::store::records::names;
 use crate::store::substores::bundles::{BundleContents, check_bundle_artifact};
+use crate::store::transfer::history_source::Wanted;
 
 /// A bundle whose contents have to be checked.
 pub(super) struct BundleJob {
@@ -44,10 +46,15 @@ pub(super) fn walk(
             continue;
         }
         check.count(|totals| totals.bundles.pruned += 1);
-        if check.mode != ArtifactMode::Debug {
+        let wanted = Wanted::Bundle(names::bundle_name(id_text));
+        let about_this = |finding| place(finding, id_text);
+        if check.mode != ArtifactMode::Debug
+            && check.look_elsewhere(&wanted, StoreTable::Bundles, about_this)? == Found::Nothing
+        {
             let message = format!(
-                "bundle {} has no contents, and an export in mode {} needs all bundles. {}",
+                "bundle {} has no contents{}, and an export in mode {} needs all bundles. {}",
                 brief(id_text),
+                check.nor_elsewhere(),
                 check.mode.name(),
                 check.remedies.fill()
             );

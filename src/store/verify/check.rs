@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use rusqlite::types::ValueRef;
 
+use super::elsewhere::Elsewhere;
 use super::finding::{Finding, FindingKind, StoreTable, brief};
 use super::findings::Findings;
 use super::remedy::{RESTORE, Remedies};
@@ -22,6 +23,8 @@ pub(super) struct Check<'a> {
     /// Remedies that findings quote.
     pub(super) remedies: Remedies,
     pub(super) findings: Findings,
+    /// Has what the mode needs and the store has pruned.
+    pub(super) elsewhere: Option<Elsewhere>,
     pub(super) monitor: &'a Monitor,
     /// Set when one thread failed, to stop the others.
     pub(super) stop: Arc<AtomicBool>,

@@ -251,6 +251,12 @@ kinds! {
          Imports reject the bundle.",
         "Run `repopulate --replace-damaged`.",
     }
+    HistoryUnusable "history-unusable" Error {
+        "The artifact mode needs contents that the store has pruned, and the file in the place of \
+         `--history-from` does not match their hash or cannot be read.",
+        "Replace the file there with `archive --check` from a node that has the contents, or name \
+         another place.",
+    }
     Incomplete "incomplete" Error {
         "An export in this artifact mode would fail for a reason that no other finding \
          describes.",

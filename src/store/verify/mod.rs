@@ -11,6 +11,7 @@
 
 mod bundles;
 mod check;
+mod elsewhere;
 mod finding;
 mod findings;
 mod frames;
@@ -31,7 +32,7 @@ mod tests;
 mod transcripts;
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
@@ -50,7 +51,9 @@ use crate::store::records::mode::ArtifactMode;
 use crate::store::tasks::monitor::{Monitor, Stage};
 use crate::store::tasks::{lock, parallel};
 use crate::store::transfer::directory::{HEIGHT_KEY, parse_height};
+use crate::store::transfer::history_source::HistorySource;
 use check::Check;
+use elsewhere::Elsewhere;
 use findings::Findings;
 use jobs::Job;
 use remedy::Remedies;
@@ -62,6 +65,9 @@ pub struct VerifyOptions {
     /// The contents that must be present. Mode `debug` requires none, but checks all that exist.
     #[serde(rename = "artifactMode")]
     pub mode: ArtifactMode,
+    /// Where to check what the mode needs and the store has pruned: a path or a URL. Each artifact is
+    /// compared with the hash in the store.
+    pub history_from: Option<PathBuf>,
     /// Whether to run SQLite's integrity check.
     pub integrity_check: bool,
     /// How many findings of each kind the report lists.
@@ -73,6 +79,7 @@ impl Default for VerifyOptions {
     fn default() -> Self {
         VerifyOptions {
             mode: ArtifactMode::Operational,
+            history_from: None,
             integrity_check: true,
             findings_per_kind: 1000,
         }
@@ -83,7 +90,8 @@ impl Default for VerifyOptions {
 ///
 /// # Errors
 /// [`Error::NoStore`]; [`Error::Aborted`]; SQLite errors that do not indicate damage, such as
-/// `SQLITE_BUSY`.
+/// `SQLITE_BUSY`; [`Error::BadArgument`] if the mode needs no history that could be elsewhere;
+/// [`Error::Remote`] if the other place fails.
 pub fn verify_store(
     directory: &Path,
     options: &VerifyOptions,
@@ -106,12 +114,25 @@ fn verify(
     threads: usize,
 ) -> Result<Report> {
     monitor.check()?;
+    let elsewhere = match &options.history_from {
+        Some(place) => {
+            HistorySource::check_mode(Some(options.mode))?;
+            Some(Elsewhere::new(HistorySource::parse(place)?))
+        }
+        None => None,
+    };
+    let threads = match &elsewhere {
+        // Threads that fetch mostly wait.
+        Some(elsewhere) => threads.max(elsewhere.threads()? + 1),
+        None => threads,
+    };
     let stop = Arc::new(AtomicBool::new(false));
     let connections = ReadView::open(directory, threads, monitor, &stop)?.into_connections();
     let mut check = Check {
         mode: options.mode,
         remedies: Remedies::new(directory, options.mode),
         findings: Findings::new(options.findings_per_kind.max(1)),
+        elsewhere,
         monitor,
         stop,
         tables: HashSet::new(),
@@ -164,6 +185,7 @@ fn verify(
         block_height,
         findings,
         left_out,
+        elsewhere: check.elsewhere.as_ref().map(Elsewhere::found),
         totals: lock::unlocked(check.totals),
     })
 }
@@ -206,10 +228,14 @@ fn ask_export(check: &Check<'_>, db: &Database) -> Result<Option<Finding>> {
     if check.mode == ArtifactMode::Debug || !may_ask {
         return Ok(None);
     }
-    let outcome = db
-        .check_bundles(check.mode)
-        .and_then(|()| db.check_transcripts(check.mode))
-        .and_then(|()| db.check_snapshots(check.mode));
+    let outcome = if check.elsewhere.is_some() {
+        db.absent(check.mode)
+            .and_then(|absent| db.check_all_with(check.mode, &absent))
+    } else {
+        db.check_bundles(check.mode)
+            .and_then(|()| db.check_transcripts(check.mode))
+            .and_then(|()| db.check_snapshots(check.mode))
+    };
     let message = match outcome {
         Ok(()) => return Ok(None),
         Err(error @ Error::Sqlite { .. }) => {

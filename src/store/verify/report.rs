@@ -51,6 +51,9 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// For each kind with more findings than the limit, the number of findings not listed.
     pub left_out: Vec<(FindingKind, u64)>,
+    /// The number of artifacts that the mode needs and the store lacks, and that the other place has,
+    /// with the right hash; `None` without such a place.
+    pub elsewhere: Option<u64>,
     /// What the store contains, and what was checked.
     pub totals: Totals,
 }
@@ -79,6 +82,10 @@ struct ReportFields<'a> {
         schemars(with = "std::collections::BTreeMap<String, u64>")
     )]
     left_out: LeftOut<'a>,
+    /// The number of artifacts that the mode needs and the store lacks, and that the other place has,
+    /// with the right hash.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    elsewhere: Option<u64>,
     #[serde(flatten)]
     totals: Totals,
 }
@@ -91,6 +98,7 @@ impl Serialize for Report {
             block_height: self.block_height,
             findings: &self.findings,
             left_out: LeftOut(&self.left_out),
+            elsewhere: self.elsewhere,
             totals: self.totals,
         }
         .serialize(serializer)

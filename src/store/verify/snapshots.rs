@@ -3,6 +3,7 @@
 use rusqlite::params;
 
 use super::check::{Check, MAX_POSITION, bad_mark, check_id, integer, is_hash, mark, text};
+use super::elsewhere::Found;
 use super::finding::{Finding, FindingKind, StoreTable, brief};
 use super::remedy::RESTORE;
 use crate::store::database::Database;
@@ -12,6 +13,7 @@ use crate::store::error::{Error, Result};
 use crate::store::gzip::Decompressor;
 use crate::store::records::mode::ArtifactMode;
 use crate::store::records::names;
+use crate::store::transfer::history_source::Wanted;
 
 /// A snapshot whose contents have to be checked.
 pub(super) struct SnapshotJob {
@@ -120,11 +122,22 @@ pub(super) fn walk(
                 |finding| place(finding, vat, snap_pos),
             );
         }
-        if marked && check.mode != ArtifactMode::Debug {
+        let is_needed = marked && check.mode != ArtifactMode::Debug;
+        let is_nowhere = is_needed && {
+            let wanted = Wanted::Snapshot {
+                name: names::snapshot_name(vat, snap_pos),
+                hash: hash.to_vec(),
+                size: None,
+            };
+            let about = |finding| place(finding, vat, snap_pos);
+            check.look_elsewhere(&wanted, StoreTable::Snapshots, about)? == Found::Nothing
+        };
+        if is_nowhere {
             let message = format!(
-                "the snapshot in use of vat {} has no contents, so the vat cannot be \
+                "the snapshot in use of vat {} has no contents{}, so the vat cannot be \
                  loaded. {}",
                 brief(vat),
+                check.nor_elsewhere(),
                 check.remedies.fill()
             );
             check.add(about(FindingKind::SnapshotPruned, message));

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use rusqlite::types::ValueRef;
 
 use super::check::{Check, integer, is_hash};
+use super::elsewhere::Found;
 use super::finding::{Finding, FindingKind, StoreTable, brief};
 use super::links::{self, LinkEntry};
 use super::remedy::RESTORE;
@@ -15,6 +16,8 @@ use crate::store::database::item_source::{ItemVisitor, StoredItem};
 use crate::store::encoding::hash::{Sha256, SpanHash};
 use crate::store::encoding::wtf8;
 use crate::store::error::{Error, Result};
+use crate::store::records::record::SpanRecord;
+use crate::store::transfer::history_source::Wanted;
 
 /// How many bytes are hashed between two checks for an abort.
 const STEP_BYTES: usize = 256 << 10;
@@ -85,7 +88,12 @@ fn check_items(check: &Check<'_>, db: &Database, span: &SpanJob) -> Result<()> {
         check.add(place(finding, &span.vat_id, span.start_pos, span.end_pos));
     };
     if items.missing.is_some() {
-        report_gap(check, span, &items, expected);
+        let mut first = LinkEntry::Unknown;
+        match look_elsewhere(check, span, &items)? {
+            Found::Valid(item) => first = LinkEntry::of(&item),
+            Found::Nothing => report_gap(check, span, &items, expected),
+            Found::Unusable => {}
+        }
         if items.found == 0 && !is_hash(&span.hash) {
             let found = ValueRef::Text(&span.hash);
             let wanted = "64 hexadecimal digits";
@@ -93,7 +101,7 @@ fn check_items(check: &Check<'_>, db: &Database, span: &SpanJob) -> Result<()> {
                 place(finding, &span.vat_id, span.start_pos, span.end_pos)
             });
         }
-        return links::check(check, db, span, &LinkEntry::Unknown);
+        return links::check(check, db, span, &first);
     }
     if !items.are_texts {
         return Ok(());
@@ -114,6 +122,25 @@ fn check_items(check: &Check<'_>, db: &Database, span: &SpanJob) -> Result<()> {
     links::check(check, db, span, &items.first)
 }
 
+/// Looks in another place for the items of a span that was pruned, if the mode needs them. One that has
+/// lost some of its items otherwise is damaged.
+fn look_elsewhere(check: &Check<'_>, span: &SpanJob, items: &Items) -> Result<Found> {
+    if !span.is_needed || (items.found > 0 && !items.are_tail(span)) {
+        return Ok(Found::Nothing);
+    }
+    let wanted = Wanted::Span(SpanRecord {
+        vat_id: span.vat_id.clone(),
+        start_pos: span.start_pos,
+        end_pos: span.end_pos,
+        hash: span.hash.clone(),
+        is_current: span.is_current,
+        incarnation: span.incarnation,
+    });
+    check.look_elsewhere(&wanted, StoreTable::Spans, |finding| {
+        place(finding, &span.vat_id, span.start_pos, span.end_pos)
+    })
+}
+
 fn report_gap(check: &Check<'_>, span: &SpanJob, items: &Items, expected: i64) {
     let add = |kind, message: String| {
         let finding = Finding::new(kind, StoreTable::Spans, message);
@@ -129,17 +156,16 @@ fn report_gap(check: &Check<'_>, span: &SpanJob, items: &Items, expected: i64) {
             add(
                 FindingKind::SpanPruned,
                 format!(
-                    "the {what} span has none of its {expected} items, but mode {} needs them. {}",
+                    "the {what} span has none of its {expected} items, but mode {} needs them{}. {}",
                     check.mode.name(),
+                    check.nor_elsewhere(),
                     check.remedies.fill()
                 ),
             );
         }
         return;
     }
-    // Pruning deletes from the start, and deletes a large span in several transactions.
-    let is_tail = items.gaps == 1 && items.missing == Some(span.start_pos);
-    if is_tail && !span.is_current && !span.is_needed {
+    if items.are_tail(span) && !span.is_current && !span.is_needed {
         add(
             FindingKind::SpanHalfPruned,
             format!(
@@ -318,6 +344,12 @@ impl ItemVisitor for Reading<'_> {
 }
 
 impl Items {
+    /// Whether they are the last ones of the span: pruning deletes from the start, and deletes a large
+    /// span in several transactions.
+    fn are_tail(&self, span: &SpanJob) -> bool {
+        self.gaps == 1 && self.missing == Some(span.start_pos)
+    }
+
     fn add(&mut self, check: &Check<'_>, position: i64, item: &[u8]) -> Result<()> {
         self.bytes += item.len() as u64;
         if memchr::memchr(b'\n', item).is_some() {

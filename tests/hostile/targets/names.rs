@@ -92,6 +92,7 @@ pub fn read(artifact: Artifact) -> u64 {
     const ENOUGH: u64 = 8 << 20;
     let mut bytes = 0;
     match artifact {
+        Artifact::Fetched(_) => unreachable!(),
         Artifact::Bundle(contents) => bytes += contents.len() as u64,
         Artifact::Snapshot(mut image) => {
             while bytes < ENOUGH

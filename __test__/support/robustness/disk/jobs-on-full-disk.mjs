@@ -1,6 +1,7 @@
 // Runs jobs on a full disk, with slightly more free space each time: `jobs-on-full-disk.mjs DIR STEPS`. Prints the outcomes.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import { createServer } from 'node:http';
 import path from 'node:path';
 import process from 'node:process';
 import tmp from 'tmp';
@@ -76,6 +77,15 @@ const works = {
     work: () => exportTo('out'),
     after: done => assert.deepEqual(names('out'), done ? names('export') : []),
   },
+  'export of pruned history': {
+    before: () => remove('out'),
+    work: () => exportPruned('out'),
+    after: done =>
+      // What was fetched stays for the next export.
+      done
+        ? assert.deepEqual(names('out'), complete)
+        : assert.ok(names('out').every(name => /^\.swing-store-fetched-[0-9a-f]{16}$/.test(name))),
+  },
   import: {
     before: () => remove('to'),
     async work() {
@@ -142,6 +152,8 @@ const prune = name => api.pruneSwingStore(at(name), { keep: 'operational' });
 const archive = (store, to, options = {}) => api.archiveSwingStore(at(store), at(to), options);
 const exportTo = to =>
   api.exportSwingStoreToDirectory(at('store'), at(to), { artifactMode: 'debug', exportDataMode: 'all' });
+const exportPruned = to =>
+  api.exportSwingStoreToDirectory(at('pruned'), at(to), { artifactMode: 'archival', historyFrom: `${web}/` });
 const imported = async done => {
   assert.deepEqual(hidden('to'), []);
   assert.equal(api.isSwingStore(at('to')), done);
@@ -153,6 +165,17 @@ await exportTo('export');
 const plain = await records('store');
 copy('store', 'pruned');
 await prune('pruned');
+
+/** A web server with the files of the export. */
+const server = createServer(({ url }, response) => {
+  const file = at(path.join('export', path.basename(`${url}`)));
+  if (fs.existsSync(file)) response.end(fs.readFileSync(file));
+  else response.writeHead(404).end();
+});
+await new Promise(resolve => server.listen(0, '127.0.0.1', () => resolve(undefined)));
+const web = `http://127.0.0.1:${/** @type {import('node:net').AddressInfo} */ (server.address()).port}`;
+await exportPruned('out');
+const complete = names('out');
 
 const outcomes = {};
 let failures = 0;
@@ -193,4 +216,6 @@ for (const [name, { before, work, after }] of Object.entries(works)) {
     }
   }
 }
+server.closeAllConnections();
+server.close();
 console.log(JSON.stringify({ failures, outcomes }, null, 2));

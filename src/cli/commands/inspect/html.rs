@@ -101,8 +101,8 @@ pub(crate) fn run(
     } else {
         let options = VerifyOptions {
             mode: args.artifact_mode.mode(),
-            integrity_check: true,
             findings_per_kind: MOST_OF_A_KIND,
+            ..VerifyOptions::default()
         };
         let monitor = session.monitor();
         let verify = || verify_store(store, &options, &monitor);

@@ -70,8 +70,11 @@ pub struct ReplayPlan {
     pub snapshots: Vec<SnapshotSummary>,
     /// The positions at which the replay can be compared with the original.
     pub checkpoints: Vec<Checkpoint>,
-    /// The contents that the store lacks.
+    /// The contents that the store lacks; with another place, that this lacks, too.
     pub missing: Vec<MissingPart>,
+    /// The contents that the store lacks and the other place has, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elsewhere: Option<Vec<MissingPart>>,
     /// The reasons why the replay is impossible that no artifact would remove.
     pub problems: Vec<String>,
     /// Whether nothing is missing and there are no problems.
@@ -83,7 +86,8 @@ impl History {
     ///
     /// # Errors
     /// [`Error::History`](crate::store::error::Error::History) if the store has no transcript of the vat,
-    /// the vat has no such incarnation, or no current one; SQLite's errors.
+    /// the vat has no such incarnation, or no current one; SQLite's errors. With another place, also
+    /// those of [`ItemsReader`](super::ItemsReader), apart from contents that it lacks.
     pub fn replay_plan(
         &self,
         vat_id: &str,
@@ -136,6 +140,7 @@ impl History {
         let bundles = self.plan_bundles(&start, &mut problems)?;
         let snapshots = self.plan_snapshots(vat_id, &start, &mut problems)?;
         let missing = missing_parts(&spans, &bundles, &snapshots);
+        let (elsewhere, missing) = self.find_elsewhere(missing, monitor)?;
         let start_pos = spans.first().map_or(0, |span| span.start_pos);
         let end_pos = spans.last().map_or(0, |span| span.end_pos);
         let checkpoints = self.snapshots(Some(vat_id))?.into_iter();
@@ -158,6 +163,7 @@ impl History {
             checkpoints: checkpoints.collect(),
             complete: missing.is_empty() && problems.is_empty(),
             missing,
+            elsewhere: self.source().map(|_| elsewhere),
             problems,
             spans,
         })

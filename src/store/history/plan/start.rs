@@ -93,7 +93,13 @@ impl History {
         problems: &mut Vec<String>,
     ) -> Result<ReplayStart> {
         let position = span.start_pos;
-        let problem = match self.ask(|db| Entry::read(db, span, position))? {
+        let mut entry = self.ask(|db| Entry::read(db, span, position))?;
+        if let Entry::Pruned { .. } = entry
+            && let Some(fetched) = self.fetch_first_entry(span)?
+        {
+            entry = fetched;
+        }
+        let problem = match entry {
             Entry::InitializeWorker {
                 bundle_id,
                 worker_options,

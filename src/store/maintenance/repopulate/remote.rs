@@ -61,7 +61,7 @@ pub fn repopulate_from_place_into(
     }
 }
 
-fn take_all(repopulation: &Repopulation, lookup: &Lookup<'_>, monitor: &Monitor) -> Result<()> {
+fn take_all(repopulation: &Repopulation, lookup: &Lookup, monitor: &Monitor) -> Result<()> {
     let names = repopulation.wanted_names(monitor)?;
     monitor.set_total(names.len());
     let take = |index: usize| take(repopulation, lookup, &names[index], monitor);
@@ -71,7 +71,7 @@ fn take_all(repopulation: &Repopulation, lookup: &Lookup<'_>, monitor: &Monitor)
 /// Fetches an artifact, and adds it to the store.
 fn take(
     repopulation: &Repopulation,
-    lookup: &Lookup<'_>,
+    lookup: &Lookup,
     name: &[u8],
     monitor: &Monitor,
 ) -> Result<()> {

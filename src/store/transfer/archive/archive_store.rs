@@ -427,7 +427,9 @@ impl Archiver<'_> {
                     }
                 }
             }
-            Artifact::Bundle(_) => return Err(Error::InvalidArtifactType(name.to_vec())),
+            Artifact::Bundle(_) | Artifact::Fetched(_) => {
+                return Err(Error::InvalidArtifactType(name.to_vec()));
+            }
         }
         match found.read(&mut [0]) {
             Ok(length) => Ok(length == 0),

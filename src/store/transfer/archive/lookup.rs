@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::name::file_name;
 use crate::store::error::Result;
@@ -14,27 +15,27 @@ use crate::store::transfer::directory::{ArtifactFile, GZIP, sources};
 const GZIP_ROOM: u64 = 1 << 16;
 
 /// The artifacts of a place.
-pub(crate) enum Lookup<'a> {
+pub(crate) enum Lookup {
     /// The files of a directory, by the names of artifacts.
     Files(HashMap<Vec<u8>, Result<ArtifactFile>>),
     /// A remote place.
-    Remote(&'a Remote),
+    Remote(Arc<Remote>),
 }
 
-impl<'a> Lookup<'a> {
+impl Lookup {
     /// Opens a place. A directory is an export, an archive, or contains files with the names of
     /// artifacts.
     ///
     /// # Errors
     /// [`Error::Directory`](crate::store::error::Error::Directory) if a directory has a malformed
     /// manifest, or no artifacts; [`Error::Io`](crate::store::error::Error::Io).
-    pub(crate) fn open(place: &'a Place) -> Result<Lookup<'a>> {
+    pub(crate) fn open(place: &Place) -> Result<Lookup> {
         Ok(match place {
             Place::Directory(directory) => {
                 let found = sources(directory)?.into_iter();
                 Lookup::Files(found.map(|one| (one.name, one.file)).collect())
             }
-            Place::Remote(remote) => Lookup::Remote(remote),
+            Place::Remote(remote) => Lookup::Remote(remote.clone()),
         })
     }
 
@@ -79,14 +80,10 @@ fn fetch(
     let max_compressed = max_bytes
         .saturating_add(max_bytes / 1000)
         .saturating_add(GZIP_ROOM);
-    for (file, is_gzip, limit) in [
-        (compressed.as_str(), true, max_compressed),
-        (plain, false, max_bytes),
-    ] {
-        if let Some(found) = remote.fetch(file, directory, limit, monitor)? {
-            let url = format!("{}/{file}", remote.url());
-            return Ok(Some(ArtifactFile::fetched(&url, is_gzip, found)));
-        }
-    }
-    Ok(None)
+    let files = [(compressed.as_str(), max_compressed), (plain, max_bytes)];
+    let found = remote.fetch_first(&files, directory, monitor)?;
+    Ok(found.map(|(index, found)| {
+        let url = format!("{}/{}", remote.url(), files[index].0);
+        ArtifactFile::fetched(&url, index == 0, found)
+    }))
 }

@@ -54,6 +54,7 @@ pub(super) fn write(
             }
         }
         Artifact::Bundle(bytes) => write(&bytes)?,
+        Artifact::Fetched(_) => return Err(Error::InvalidArtifactType(name.to_vec())),
     }
     Ok(file)
 }
@@ -74,7 +75,9 @@ fn write_compressed(
             }
         }
         Artifact::Bundle(bytes) => compressed.add(&bytes, &mut write)?,
-        Artifact::Snapshot(_) => return Err(Error::InvalidArtifactType(name.to_vec())),
+        Artifact::Snapshot(_) | Artifact::Fetched(_) => {
+            return Err(Error::InvalidArtifactType(name.to_vec()));
+        }
     }
     compressed.finish(write)
 }

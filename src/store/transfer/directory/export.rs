@@ -1,14 +1,17 @@
 //! Exports a store to a directory.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::Serialize;
 
 use super::export_options::ExportOptions;
 use super::exporters::Exporters;
+use super::fetched::{FetchedFiles, remove_fetched};
 use super::layout::{DATA_NAME, GZIP, HEIGHT_KEY, MANIFEST_NAME, height_or_zero};
 use super::manifest::Manifest;
 use super::paths::FileNames;
@@ -24,9 +27,10 @@ use crate::store::fs::scratch::{Scratch, sync_directory};
 use crate::store::fs::writeback::{Disk, Writeback};
 use crate::store::records::mode::ArtifactMode;
 use crate::store::tasks::monitor::{Monitor, Stage};
-use crate::store::tasks::parallel;
+use crate::store::tasks::{lock, parallel};
 use crate::store::transfer::destination::check_destination;
 use crate::store::transfer::exporter::Exporter;
+use crate::store::transfer::history_source::{Absent, HistorySource, Wanted};
 
 /// The result of [`export_to_directory`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -41,6 +45,9 @@ pub struct Exported {
     pub artifacts: usize,
     /// The size of the artifacts' files and the export data, in bytes.
     pub bytes: u64,
+    /// The number of artifacts that were taken from another place, if one was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fetched: Option<usize>,
     /// What was reused of a previous export, if one was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reused: Option<Reused>,
@@ -56,11 +63,17 @@ pub struct Exported {
 /// A reused file of a previous export is the same file as before if it can be linked, so a change of
 /// one changes both.
 ///
+/// With [`ExportOptions::history_from`], artifacts that the store has pruned are taken from another
+/// place, several at a time. Each is checked against the hash in the store's record, so the place need
+/// not be trusted.
+///
 /// # Errors
 /// [`Error::Directory`] if there is an export or a file with a name that the export needs, the store
 /// is of another block, or the directory to reuse files of has no export with export data;
 /// [`Error::BadArgument`] if the directory is in the store's, or the options contradict each other;
-/// [`Error::Aborted`]; [`Error::Io`]; as [`Exporter`] for an incomplete store.
+/// [`Error::FromHistory`] if the place with history lacks an artifact or has another one;
+/// [`Error::Remote`] and [`Error::RemoteFile`] if it fails; [`Error::Aborted`]; [`Error::Io`]; as
+/// [`Exporter`] for an incomplete store.
 pub fn export_to_directory(
     store: &Path,
     directory: &Path,
@@ -102,11 +115,18 @@ fn export(
         block_height: plan.block_height,
         artifacts: plan.artifacts.len(),
         bytes: monitor.progress().bytes,
+        fetched: plan
+            .history
+            .as_ref()
+            .map(|_| plan.fetched.load(Ordering::Relaxed)),
         reused: plan.reuse.as_ref().map(Reuse::report),
     })
 }
 
 fn check_options(options: &ExportOptions) -> Result<()> {
+    if options.history_from.is_some() {
+        HistorySource::check_mode(options.mode)?;
+    }
     let problem = match options {
         ExportOptions {
             verify_reused: true,
@@ -138,6 +158,11 @@ struct Plan {
     with_data: bool,
     compress: bool,
     reuse: Option<Reuse>,
+    history: Option<HistorySource>,
+    /// The artifacts that the store has pruned, by their indices in `artifacts`.
+    absent: BTreeMap<usize, Wanted>,
+    /// How many of them were fetched.
+    fetched: AtomicUsize,
 }
 
 impl Plan {
@@ -151,6 +176,8 @@ impl Plan {
         if fs::symlink_metadata(&manifest).is_ok() {
             return Err(Fault::exists(&manifest));
         }
+        let place = options.history_from.as_deref();
+        let history = place.map(HistorySource::parse).transpose()?;
         let previous = options.reuse.as_deref().map(Previous::open).transpose()?;
         let mode = options.mode.unwrap_or(ArtifactMode::Operational);
         let exporters = Exporters::open(store, mode, monitor)?;
@@ -161,13 +188,23 @@ impl Plan {
         {
             return Err(Fault::height("the store is", block_height, expected));
         }
-        let names = match options.mode {
-            None => Vec::new(),
-            Some(_) => {
-                exporter.check_complete_or_explain()?;
-                exporter.artifact_names()?
-            }
+        let mut absent = Absent::nothing();
+        let names = if options.mode.is_none() {
+            Vec::new()
+        } else if history.is_some() {
+            absent = exporter.absent()?;
+            exporter.check_complete_with(&absent)?;
+            exporter.needed_names()?
+        } else {
+            exporter.check_complete_or_explain()?;
+            exporter.artifact_names()?
         };
+        let of_names = absent.artifacts.into_iter();
+        let mut of_names: HashMap<_, _> = of_names.map(|one| (one.name(), one)).collect();
+        let named = names.iter().enumerate();
+        let absent = named
+            .filter_map(|(index, name)| Some((index, of_names.remove(name)?)))
+            .collect();
         let mut files = FileNames::new();
         let extension = if options.compress { GZIP } else { "" };
         let artifacts: Vec<(Vec<u8>, String)> = names
@@ -185,6 +222,9 @@ impl Plan {
             with_data: options.with_data,
             compress: options.compress,
             reuse: None,
+            history,
+            absent,
+            fetched: AtomicUsize::new(0),
         };
         for name in plan.files() {
             let file = directory.join(name);
@@ -222,11 +262,41 @@ impl Plan {
     }
 
     fn write(&self, directory: &Path, monitor: &Monitor) -> Result<()> {
+        let Some(history) = &self.history else {
+            remove_fetched(directory);
+            return self.write_with(directory, None, monitor);
+        };
+        let files = FetchedFiles::open(directory)?;
+        let written = self.write_with(directory, Some((history, &files)), monitor);
+        if written.is_err() {
+            files.leave();
+        }
+        written
+    }
+
+    /// Writes the export, with what the store has pruned from a place, by way of these files.
+    fn write_with(
+        &self,
+        directory: &Path,
+        history: Option<(&HistorySource, &FetchedFiles)>,
+        monitor: &Monitor,
+    ) -> Result<()> {
         let scratch = Scratch::in_made(directory, PREFIX)?;
         let disk = Disk::of(scratch.path())?;
         monitor.begin(Stage::Working);
         disk.keep_up(monitor, |writeback| {
-            self.write_files(&scratch, writeback, monitor)
+            let Some((source, files)) = history else {
+                return self.write_files(&scratch, writeback, monitor);
+            };
+            // First, because the place may lack one.
+            let fetched = self.fetch_all(source, files, &scratch, writeback, monitor)?;
+            self.write_files(&scratch, writeback, monitor)?;
+            self.fetched.store(fetched.len(), Ordering::Relaxed);
+            // Last, so that a failure leaves them to the next export.
+            for index in fetched {
+                files.move_to(scratch.path(), &self.artifacts[index].1)?;
+            }
+            Ok(())
         })?;
         let manifest = scratch.path().join(MANIFEST_NAME);
         File::create_new(&manifest)
@@ -248,7 +318,8 @@ impl Plan {
         let data = || self.write_data(scratch, monitor);
         let artifact = |index| self.write_artifact(index, scratch, writeback, monitor);
         let Some(in_row_order) = self.row_order(monitor)? else {
-            return parallel::run(self.artifacts.len(), artifact, data);
+            let stored = self.stored(|_| true);
+            return parallel::run(stored.len(), |index| artifact(stored[index]), data);
         };
         let file_name = |index: usize| self.artifacts[index].1.as_str();
         let output = Output {
@@ -257,9 +328,7 @@ impl Plan {
             writeback,
         };
         let chosen: HashSet<usize> = in_row_order.artifacts().collect();
-        let others: Vec<usize> = (0..self.artifacts.len())
-            .filter(|index| !chosen.contains(index))
-            .collect();
+        let others = self.stored(|index| !chosen.contains(&index));
         let other = |index: usize| match index.checked_sub(1) {
             None => data(),
             Some(index) => artifact(others[index]),
@@ -270,6 +339,44 @@ impl Plan {
         };
         let left = parallel::run(others.len() + 1, other, spans)?;
         parallel::run(left.len(), |index| artifact(left[index]), || Ok(()))
+    }
+
+    /// The indices of the artifacts that the store has, of those that `filter` chooses.
+    fn stored(&self, filter: impl Fn(usize) -> bool) -> Vec<usize> {
+        let all = 0..self.artifacts.len();
+        all.filter(|index| !self.absent.contains_key(index) && filter(*index))
+            .collect()
+    }
+
+    /// Fetches the artifacts that the store has pruned, unless they can be reused. Returns the indices of
+    /// those that were fetched.
+    fn fetch_all(
+        &self,
+        history: &HistorySource,
+        files: &FetchedFiles,
+        scratch: &Scratch,
+        writeback: &Writeback,
+        monitor: &Monitor,
+    ) -> Result<Vec<usize>> {
+        if self.absent.is_empty() {
+            return Ok(Vec::new());
+        }
+        let absent: Vec<(usize, &Wanted)> = self
+            .absent
+            .iter()
+            .map(|(index, wanted)| (*index, wanted))
+            .collect();
+        let fetched = Mutex::new(Vec::new());
+        let fetch = |at: usize| {
+            let (index, wanted) = absent[at];
+            self.write_artifact_with(index, scratch, writeback, monitor, |_, _, file| {
+                let written = files.fetch(history, wanted, file, self.compress, monitor)?;
+                lock::lock(&fetched).push(index);
+                Ok(written)
+            })
+        };
+        parallel::run_on(history.threads()?, absent.len(), fetch, || Ok(()))?;
+        Ok(lock::unlocked(fetched))
     }
 
     fn write_data(&self, scratch: &Scratch, monitor: &Monitor) -> Result<()> {
@@ -290,6 +397,28 @@ impl Plan {
         writeback: &Writeback,
         monitor: &Monitor,
     ) -> Result<()> {
+        self.write_artifact_with(
+            index,
+            scratch,
+            writeback,
+            monitor,
+            |exporter, name, file| {
+                monitor.tell(|| format!("writing {file}"));
+                let path = scratch.path().join(file);
+                artifacts::write(exporter, name, &path, self.compress, monitor).map(Some)
+            },
+        )
+    }
+
+    /// Reuses the file of an artifact, or writes it.
+    fn write_artifact_with(
+        &self,
+        index: usize,
+        scratch: &Scratch,
+        writeback: &Writeback,
+        monitor: &Monitor,
+        write: impl FnOnce(&Exporter, &[u8], &str) -> Result<Option<File>>,
+    ) -> Result<()> {
         let (name, file) = &self.artifacts[index];
         let path = scratch.path().join(file);
         let written = self.exporters.with(|exporter| {
@@ -300,8 +429,7 @@ impl Plan {
             if let Some(file) = reused {
                 return Ok(file);
             }
-            monitor.tell(|| format!("writing {file}"));
-            artifacts::write(exporter, name, &path, self.compress, monitor).map(Some)
+            write(exporter, name, file)
         })?;
         if let Some(written) = written {
             writeback.add(written);
@@ -318,6 +446,7 @@ impl Plan {
         }
         let names = self.artifacts.iter().enumerate();
         let wanted: HashMap<&[u8], usize> = names
+            .filter(|(index, _)| !self.absent.contains_key(index))
             .filter(|(index, _)| !self.reuse.as_ref().is_some_and(|reuse| reuse.has(*index)))
             .map(|(index, (name, _))| (&**name, index))
             .collect();

@@ -25,6 +25,9 @@ pub struct ExportOptions {
     /// and the same record.
     #[serde(default)]
     pub reuse: Option<PathBuf>,
+    /// Where to take artifacts from that the store has pruned: a path or a URL.
+    #[serde(default)]
+    pub history_from: Option<PathBuf>,
     /// Whether to check the contents of reused files against their hashes. Artifacts whose files are
     /// damaged are written from the store.
     #[serde(default)]

@@ -20,6 +20,7 @@ mod export;
 mod export_files;
 mod export_options;
 mod exporters;
+mod fetched;
 mod gate;
 mod import;
 mod import_all;

@@ -327,6 +327,10 @@ fn options_that_contradict_each_other_are_refused() {
             ..none.clone()
         },
         ExportOptions {
+            history_from: Some(base.at("none")),
+            ..none.clone()
+        },
+        ExportOptions {
             reuse: Some(base.at("none")),
             ..none
         },

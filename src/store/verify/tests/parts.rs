@@ -10,6 +10,7 @@ fn check_of<'a>(directory: &Path, mode: ArtifactMode, monitor: &'a Monitor) -> C
         mode,
         remedies: Remedies::new(directory, mode),
         findings: Findings::new(10),
+        elsewhere: None,
         monitor,
         stop: Arc::default(),
         tables: HashSet::from(StoreTable::STORES),
