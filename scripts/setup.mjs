@@ -19,11 +19,14 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 import { buildAdvice } from './advice.mjs';
+import { betterSqlite3For, isReferenceVersion } from './better-sqlite3.mjs';
+import { showElapsed } from './elapsed.mjs';
 import { fetchPackage } from './fetch-package.mjs';
 import { addonSources } from './sources.mjs';
 
@@ -61,7 +64,8 @@ const installed = at('node_modules', '.package-lock.json');
 
 // Addons that are compiled during the installation work with one version of Node.js only.
 const installedFor = at('node_modules', '.node-abi');
-const isForAnother = () => existsSync(installedFor) && readFileSync(installedFor, 'utf8') !== process.versions.modules;
+const abi = `${process.versions.modules}, better-sqlite3 ${betterSqlite3For()}`;
+const isForAnother = () => existsSync(installedFor) && readFileSync(installedFor, 'utf8') !== abi;
 
 const needsInstall = () => isStale(installed, [at('package-lock.json')], 2000) || isForAnother();
 
@@ -112,21 +116,35 @@ const installAdvice = output => {
   return undefined;
 };
 
-/** Runs npm, and shows its output only if it fails. */
-const npm = (args, advise) =>
+/** The crate that cargo compiles, if this is a line of its output that names one. */
+const compiledCrate = text => text.match(/(?<=^\s*Compiling )\S+/gm)?.at(-1);
+
+/**
+ * Runs npm, and shows its output only if it fails.
+ *
+ * @param {string[]} args
+ * @param {(output: string) => string | undefined} advise explains a failure
+ * @param {{ note?: (detail: string) => void, env?: Record<string, string> }} [options] `note` learns which crate is compiled
+ */
+const npm = (args, advise, { note = () => {}, env = {} } = {}) =>
   new Promise((resolve, reject) => {
     // npm passes its own path to the scripts that it runs; elsewhere, the PATH is searched.
     const script = process.env.npm_execpath;
     const [program, first] = script?.endsWith('.js') ? [process.execPath, [script]] : ['npm', []];
     const child = spawn(program, [...first, ...args], {
       cwd: root,
+      env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
       // On Windows `npm` is a batch file, which only a shell can run.
       shell: program === 'npm' && process.platform === 'win32',
     });
     let output = '';
     for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding('utf8').on('data', text => (output += text));
+      stream.setEncoding('utf8').on('data', text => {
+        output += text;
+        const crate = compiledCrate(text);
+        if (crate) note(`compiling ${crate}`);
+      });
     }
     child.on('error', error => reject(new SetupError(`could not run "npm": ${error.message}`)));
     child.on('close', (code, signal) => {
@@ -140,47 +158,56 @@ const npm = (args, advise) =>
 
 const seconds = since => `${((performance.now() - since) / 1000).toFixed(1)} s`;
 
-/** The version of better-sqlite3 for Node.js 24 and later, where the version in `package-lock.json` does not compile. */
-const NEWER_SQLITE = '12.11.1';
+/** The directory that exists if better-sqlite3 was compiled, and the file that says that this was done quickly. */
+const compiledSqlite = at('node_modules', 'better-sqlite3', 'build', 'Release', 'obj.target');
+const quickSqlite = at('node_modules', '.better-sqlite3-quick');
 
 /** Installs the development dependencies. */
-const install = async () => {
+const install = async note => {
   // With NODE_ENV=production, npm would omit development dependencies, which the build needs.
-  const args = ['ci', '--include=dev', '--no-audit', '--no-fund'];
-  if (Number.parseInt(process.versions.node, 10) < 24) {
-    await npm(args, installAdvice);
+  await npm(['ci', '--include=dev', '--no-audit', '--no-fund', '--ignore-scripts'], installAdvice);
+  // Until better-sqlite3 is there, too, the installation is for no version of Node.js.
+  writeFileSync(installedFor, 'none yet');
+  const version = betterSqlite3For();
+  if (isReferenceVersion(version)) {
+    note?.('downloading or compiling better-sqlite3');
+    // If it has to be compiled: by default, that is one file after the other, and takes four times as long for a few percent
+    // of speed.
+    const env = { MAKEFLAGS: `-j${availableParallelism()}`, CFLAGS: '-O1', CXXFLAGS: '-O1' };
+    await npm(['rebuild', 'better-sqlite3', '--foreground-scripts'], installAdvice, { env });
+    // For the benchmark, whose results say so.
+    if (existsSync(compiledSqlite)) writeFileSync(quickSqlite, '');
   } else {
-    await npm([...args, '--ignore-scripts'], installAdvice);
     try {
-      fetchPackage('better-sqlite3', NEWER_SQLITE, at('node_modules'));
+      fetchPackage('better-sqlite3', version, at('node_modules'));
     } catch (error) {
       throw new SetupError(error.message);
     }
-    await npm(['rebuild', 'better-sqlite3'], installAdvice);
   }
-  writeFileSync(installedFor, process.versions.modules);
+  writeFileSync(installedFor, abi);
 };
 
 /** Builds the addon. */
-const build = async () => {
+const build = async note => {
   checkCargo();
-  await npm(['run', 'build'], buildAdvice);
+  await npm(['run', 'build:quick'], buildAdvice, { note });
   const file = addon();
   if (!file) throw new SetupError('The build succeeded but produced no addon for this platform.');
   // If cargo compiled nothing, the file may still have its old modification time.
   utimesSync(file, new Date(), new Date());
 };
 
-/** Runs a step and prints one line with its name and duration. */
-const step = async (what, quiet, act) => {
+/** Runs a step, shows that it goes on, and prints one line with its name and duration. */
+const step = async (what, display, act) => {
   const start = performance.now();
+  const shown = display?.begin(what);
   try {
-    await act();
+    await act(shown?.note);
   } catch (error) {
-    if (!quiet) console.log(`${what}: failed`);
+    shown?.end('failed');
     throw error;
   }
-  if (!quiet) console.log(`${what}: ${seconds(start)}`);
+  shown?.end(seconds(start));
 };
 
 // --- Running one setup at a time -------------------------------------------------------------------------------------
@@ -248,11 +275,12 @@ export const setup = async ({ quiet = false } = {}) => {
   await alone(quiet, async () => {
     // Checked again: the process that held the lock may have done everything.
     const works = [];
-    if (needsInstall()) works.push(['installing npm dependencies (npm ci)', install]);
-    if (needsBuild()) works.push(['building the addon (npm run build; some minutes the first time)', build]);
-    if (!quiet) for (const [what] of works) console.log(`${what} ...`);
+    if (needsInstall()) works.push(['installing npm dependencies', install]);
+    if (needsBuild()) works.push(['building the addon', build]);
+    if (!quiet) for (const [what] of works) console.log(`${what}: takes minutes the first time ...`);
+    const display = quiet ? undefined : showElapsed();
     // Concurrently: the steps are independent, and each mostly uses one core.
-    const outcomes = await Promise.allSettled(works.map(([what, act]) => step(what, quiet, act)));
+    const outcomes = await Promise.allSettled(works.map(([what, act]) => step(what, display, act)));
     const failures = outcomes.filter(({ status }) => status === 'rejected').map(({ reason }) => reason);
     const unexpected = failures.find(error => !(error instanceof SetupError));
     if (unexpected) throw unexpected;

@@ -10,13 +10,13 @@ import { SetupError, setup } from './setup.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** The oldest minor versions of Node.js on which ava runs. The package itself supports older ones. */
-const OLDEST = { 20: 19, 22: 20, 24: 12 };
+/** The oldest minor versions of Node.js on which the tests run. The package itself supports older ones. */
+const OLDEST = { 20: 19, 22: 11, 24: 12 };
 
 const checkNode = () => {
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (minor >= (OLDEST[major] ?? 0)) return;
-  throw new SetupError(`ava needs Node.js ${major}.${OLDEST[major]} or later; this is ${process.versions.node}.`);
+  throw new SetupError(`the tests need Node.js ${major}.${OLDEST[major]} or later; this is ${process.versions.node}.`);
 };
 
 const steps = [

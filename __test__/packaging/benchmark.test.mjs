@@ -9,6 +9,7 @@ import { gzipSync } from 'node:zlib';
 import test from 'ava';
 import { makeHeapImage } from '../../bench/lib/heap-image.mjs';
 import { makeItems } from '../../bench/lib/large-store.mjs';
+import { machineLines } from '../../bench/lib/machine.mjs';
 import { writeMarkdown } from '../../bench/lib/markdown.mjs';
 import { makeRandom } from '../../bench/lib/random.mjs';
 import { fixed, readSize, resolveSizes } from '../../bench/lib/sizes.mjs';
@@ -51,6 +52,15 @@ test('ratios are those of medians, with and without commits', t => {
   const { timesLimit, sha256 } = summarizeLimit('less', [{ wall: 0.5, bytes: 1, cpu: null }], { wall: 2 });
   t.is(timesLimit, 4);
   t.is(sha256, undefined);
+});
+
+test('results say if the addon or the reference is a slower build than usual', t => {
+  const machine = { versions: {}, memory: 2 ** 30, load: [0], runs: 1, scale: 1 };
+  const linesOf = profile => machineLines({ ...machine, profile });
+  for (const profile of ['release', undefined]) t.is(linesOf(profile).length, 3);
+  t.regex(linesOf('quick').at(-2), /the addon is a quick build/);
+  t.is(linesOf('quick').at(-1), '1 run each, full size');
+  t.regex(machineLines({ ...machine, quickSqlite: true }).at(-2), /better-sqlite3 is a quick build/);
 });
 
 test('Markdown is replaced between its marks', async t => {
