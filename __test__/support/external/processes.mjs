@@ -14,7 +14,7 @@ export const lastLines = (file, count) => readFileSync(file, 'utf8').trimEnd().s
  * @param {{ cwd?: string, env?: Record<string, string>, minutes?: number }} [options]
  *   `minutes` is the longest time it may take: a store that leaves a promise pending makes the kernel wait forever
  */
-export const run = async (log, command, args, { cwd, env = {}, minutes = 5 } = {}) => {
+export const run = async (log, command, args, { cwd, env = {}, minutes = 10 } = {}) => {
   mkdirSync(dirname(log), { recursive: true });
   const fd = openSync(log, 'w');
   const child = spawn(command, args, {

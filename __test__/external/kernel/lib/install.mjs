@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { betterSqlite3For } from '../../../../scripts/better-sqlite3.mjs';
 import { run } from '../../../support/external/processes.mjs';
 import { SWING_STORE, pack, readJSON } from '../../../support/external/trees.mjs';
 
@@ -26,7 +27,7 @@ export const installTree = async (dir, packageDir, log) => {
     {
       ...pins,
       dependencies: { ...pins.dependencies, [SWING_STORE]: store },
-      overrides: { ...pins.overrides, [SWING_STORE]: store },
+      overrides: { ...pins.overrides, 'better-sqlite3': betterSqlite3For(), [SWING_STORE]: store },
     },
     null,
     2,
