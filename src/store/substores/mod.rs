@@ -174,8 +174,9 @@ impl Store {
         Store::over(shared, options)
     }
 
-    /// Prepares a database for a store: checks the existing tables, sets the journal mode (`None`
-    /// leaves it unchanged), creates the missing tables, and deletes stale compressed items.
+    /// Prepares a database for a store: checks the existing tables, sets the journal mode, creates the
+    /// missing tables, and deletes stale compressed items. `None` is for a database that is open
+    /// read-only: it leaves the journal mode and the stale items, which reading ignores, unchanged.
     ///
     /// # Errors
     /// As [`Store::open`].
@@ -189,7 +190,9 @@ impl Store {
         for part in Part::ALL {
             db.create(part)?;
         }
-        db.drop_stale_frames()?;
+        if unsafe_fast_mode.is_some() {
+            db.drop_stale_frames()?;
+        }
         db.commit()
     }
 
