@@ -7,6 +7,19 @@ import { dirname } from 'node:path';
 /** The end of a file. */
 export const lastLines = (file, count) => readFileSync(file, 'utf8').trimEnd().split('\n').slice(-count).join('\n');
 
+/** Waits for a child process. Returns its exit code, or the signal that ended it. */
+const waitFor = child =>
+  new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => resolve(code ?? signal));
+  });
+
+/** Opens a log file. */
+const openLog = log => {
+  mkdirSync(dirname(log), { recursive: true });
+  return openSync(log, 'w');
+};
+
 /**
  * @param {string} log a file for the program's output
  * @param {string} command
@@ -15,8 +28,7 @@ export const lastLines = (file, count) => readFileSync(file, 'utf8').trimEnd().s
  *   `minutes` is the longest time it may take: a store that leaves a promise pending makes the kernel wait forever
  */
 export const run = async (log, command, args, { cwd, env = {}, minutes = 10 } = {}) => {
-  mkdirSync(dirname(log), { recursive: true });
-  const fd = openSync(log, 'w');
+  const fd = openLog(log);
   const child = spawn(command, args, {
     cwd,
     env: { ...process.env, ...env },
@@ -25,15 +37,31 @@ export const run = async (log, command, args, { cwd, env = {}, minutes = 10 } = 
     killSignal: 'SIGKILL',
   });
   closeSync(fd);
-  const ended = await new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (code, signal) => resolve(code ?? signal));
-  });
+  const ended = await waitFor(child);
   if (ended !== 0) {
     const words = [command, ...args].join(' ');
     const how = ended === 'SIGKILL' ? `was not done after ${minutes} minutes, or was killed` : `ended with ${ended}`;
     throw Error(`"${words}" ${how}. The end of ${log}:\n${lastLines(log, 40)}`);
   }
+};
+
+/**
+ * Runs a program whose exit code says something. Returns it, and the output; errors go to the log file.
+ *
+ * @param {string} log
+ * @param {string} command
+ * @param {string[]} args
+ * @returns {Promise<{ code: number, stdout: string }>}
+ */
+export const capture = async (log, command, args) => {
+  const fd = openLog(log);
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', fd], timeout: 10 * 60_000, killSignal: 'SIGKILL' });
+  closeSync(fd);
+  const chunks = [];
+  child.stdout.on('data', chunk => chunks.push(chunk));
+  const code = await waitFor(child);
+  if (typeof code !== 'number') throw Error(`"${[command, ...args].join(' ')}" was ended by ${code}`);
+  return { code, stdout: Buffer.concat(chunks).toString() };
 };
 
 /**
