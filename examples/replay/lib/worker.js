@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 
 import { Divergence } from './divergence.js';
 import { ReplayError } from './errors.js';
@@ -34,6 +35,22 @@ const fail = error => {
     throw new ReplayError(`${error.message}: something else ended the worker. Does the system lack memory?`);
   }
   throw error;
+};
+
+/** Errors of writing to a worker that has ended, or is about to. */
+const BROKEN = ['EPIPE', 'ECONNRESET', 'ERR_STREAM_DESTROYED', 'ERR_STREAM_PREMATURE_CLOSE'];
+
+/** How long a worker that no longer reads may take to end, in milliseconds. */
+const GRACE = 2000;
+
+/** The error that says how a worker ended, instead of that it could not be written to. */
+const explainBroken = async (error, exited) => {
+  if (!BROKEN.includes(error?.code)) return error;
+  const { code, endedBy } = await Promise.race([exited, delay(GRACE, {}, { ref: false })]);
+  if (endedBy)
+    return Object.assign(Error(`the worker exited due to signal ${endedBy}`), { name: 'ExitSignal', code: endedBy });
+  const how = code === undefined ? 'no longer reads what it is sent' : `exited with code ${code}`;
+  return Object.assign(Error(`the worker ${how}`), { name: 'ExitCode', code });
 };
 
 /** Throws unless a file is a program. */
@@ -100,11 +117,16 @@ export const makeWorkerStarter = ({ xsnap, signal, program, onConsole }) => {
       reportSpawnError = error => reject(new ReplayError(`the worker does not start: ${error.message}`));
     });
     spawnFailed.catch(() => {});
+    let reportExit;
+    const exited = new Promise(resolve => {
+      reportExit = (code, endedBy) => resolve({ code, endedBy });
+    });
     const spawnWorker = (usual, args, options) => {
       const file = program ?? usual;
       checkProgram(file, program !== undefined);
       const child = spawn(file, args, { ...options, signal, killSignal: 'SIGKILL' });
       child.on('error', reportSpawnError);
+      child.on('exit', reportExit);
       return child;
     };
 
@@ -125,7 +147,7 @@ export const makeWorkerStarter = ({ xsnap, signal, program, onConsole }) => {
       try {
         return await Promise.race([work, spawnFailed]);
       } catch (error) {
-        return fail(error);
+        return fail(await explainBroken(error, exited));
       }
     };
     const issue = async command => {
@@ -194,7 +216,7 @@ export const makeWorkerStarter = ({ xsnap, signal, program, onConsole }) => {
         try {
           yield* worker.makeSnapshotStream(vatID);
         } catch (error) {
-          fail(error);
+          fail(await explainBroken(error, exited));
         }
       },
 
