@@ -381,13 +381,7 @@ impl Store {
         import: SnapshotImport,
         snapshot: &Compressed,
     ) -> Result<()> {
-        if snapshot.hash.as_bytes() != import.hash {
-            return Err(Error::SnapshotHashMismatch {
-                name: import.name,
-                actual: snapshot.hash.clone(),
-                expected: import.hash,
-            });
-        }
+        require_hash(&import.name, &snapshot.hash, &import.hash)?;
         self.db
             .lock()
             .fill_snapshot(&import.vat_id, import.snap_pos, snapshot)
@@ -477,6 +471,21 @@ fn delete_snapshots(
     Ok(Deletion {
         done: budget == Budget::All || has_more()?.is_none(),
         cleanups: snapshots.len(),
+    })
+}
+
+/// Fails unless a heap image has the hash of its record.
+///
+/// # Errors
+/// [`Error::SnapshotHashMismatch`].
+pub(crate) fn require_hash(name: &[u8], actual: &str, expected: &[u8]) -> Result<()> {
+    if actual.as_bytes() == expected {
+        return Ok(());
+    }
+    Err(Error::SnapshotHashMismatch {
+        name: name.to_vec(),
+        actual: actual.to_owned(),
+        expected: expected.to_vec(),
     })
 }
 

@@ -14,6 +14,7 @@ use crate::store::error::{Error, Result};
 use crate::store::gzip::{Compressed, Compressor};
 use crate::store::records::record::SpanRecord;
 use crate::store::substores::bundles::{BundleContents, check_bundle_artifact};
+use crate::store::substores::snapshots::require_hash;
 use crate::store::tasks::monitor::Monitor;
 use crate::store::transfer::span_lines::SpanLines;
 
@@ -143,10 +144,13 @@ impl Incoming {
                 }))
             }
             (Work::Snapshot(compressor), Target::Snapshot { hash, .. }) => {
-                Contents::Snapshot(with_hash(compressor.finish()?, self.name.clone(), hash)?)
+                let image = compressor.finish()?;
+                require_hash(&self.name, &image.hash, hash)?;
+                Contents::Snapshot(image)
             }
             (Work::Image(image), Target::Snapshot { hash, .. }) => {
-                Contents::Snapshot(with_hash(image, self.name.clone(), hash)?)
+                require_hash(&self.name, &image.hash, hash)?;
+                Contents::Snapshot(image)
             }
             (Work::Bundle(data), Target::Bundle(_)) => {
                 Contents::Bundle(check_bundle_artifact(&self.name, data)?)
@@ -161,18 +165,6 @@ impl Incoming {
             contents,
         })
     }
-}
-
-/// Fails unless an image has the hash of its record.
-fn with_hash(image: Compressed, name: Vec<u8>, expected: &[u8]) -> Result<Compressed> {
-    if image.hash.as_bytes() == expected {
-        return Ok(image);
-    }
-    Err(Error::SnapshotHashMismatch {
-        name,
-        actual: image.hash,
-        expected: expected.to_vec(),
-    })
 }
 
 /// An artifact that matches its hash.

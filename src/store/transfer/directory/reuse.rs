@@ -27,7 +27,7 @@ use crate::store::error::{Error, Result};
 use crate::store::fs::share::{Shared, share};
 use crate::store::records::names;
 use crate::store::substores::bundles::{check_bundle_artifact, gather_bundle};
-use crate::store::substores::snapshots::find_record;
+use crate::store::substores::snapshots::{find_record, require_hash};
 use crate::store::tasks::limits::limits;
 use crate::store::tasks::monitor::Monitor;
 use crate::store::transfer::exporter::Exporter;
@@ -342,16 +342,7 @@ fn check_contents(
             hash.add(chunk);
             Ok(())
         })?;
-        let actual = hash.finish();
-        if actual.as_bytes() == expected {
-            return Ok(());
-        }
-        let name = name.to_vec();
-        return Err(Error::SnapshotHashMismatch {
-            name,
-            actual,
-            expected,
-        });
+        return require_hash(name, &hash.finish(), &expected);
     }
     let mut data = Vec::new();
     read_all(&mut |chunk| gather_bundle(name, &mut data, chunk))?;

@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use super::wanted::{Wanted, check_image};
+use super::wanted::Wanted;
 use crate::store::error::{Error, Result};
 use crate::store::gzip::Compressed;
 use crate::store::places::Place;
 use crate::store::records::mode::ArtifactMode;
+use crate::store::substores::snapshots::require_hash;
 use crate::store::tasks::lock;
 use crate::store::tasks::monitor::Monitor;
 use crate::store::transfer::archive::Lookup;
@@ -95,7 +96,7 @@ impl HistorySource {
         // The caller counts what it writes.
         file.image(name, wanted.max_bytes(), &monitor.without_progress())
             .and_then(|image| {
-                check_image(name, image.hash.clone(), hash)?;
+                require_hash(name, &image.hash, hash)?;
                 Ok(image)
             })
             .map_err(|error| self.explain(wanted, error))

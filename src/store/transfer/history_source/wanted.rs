@@ -4,6 +4,7 @@ use crate::store::encoding::hash::Sha256;
 use crate::store::error::{Error, Result};
 use crate::store::records::record::SpanRecord;
 use crate::store::substores::bundles::{check_bundle_artifact, gather_bundle};
+use crate::store::substores::snapshots::require_hash;
 use crate::store::tasks::limits::limits;
 use crate::store::tasks::monitor::Monitor;
 use crate::store::transfer::directory::ArtifactFile;
@@ -107,7 +108,7 @@ impl Wanted {
                     found.add(bytes);
                     take(bytes)
                 })?;
-                check_image(name, found.finish(), hash)
+                require_hash(name, &found.finish(), hash)
             }
             Wanted::Bundle(name) => {
                 let mut data = Vec::new();
@@ -116,16 +117,4 @@ impl Wanted {
             }
         }
     }
-}
-
-/// Fails unless an image has the hash of its record.
-pub(super) fn check_image(name: &[u8], actual: String, expected: &[u8]) -> Result<()> {
-    if actual.as_bytes() == expected {
-        return Ok(());
-    }
-    Err(Error::SnapshotHashMismatch {
-        name: name.to_vec(),
-        actual,
-        expected: expected.to_vec(),
-    })
 }
