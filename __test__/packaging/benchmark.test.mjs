@@ -1,4 +1,5 @@
 /** The parts of the benchmark whose faults would hardly be noticed, and one run of it. */
+import '@endo/init/debug.js';
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -8,13 +9,14 @@ import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import test from 'ava';
 import { makeHeapImage } from '../../bench/lib/heap-image.mjs';
-import { makeItems } from '../../bench/lib/large-store.mjs';
+import { makeItems, makeLargeStore } from '../../bench/lib/large-store.mjs';
 import { machineLines } from '../../bench/lib/machine.mjs';
 import { writeMarkdown } from '../../bench/lib/markdown.mjs';
 import { makeRandom } from '../../bench/lib/random.mjs';
 import { fixed, readSize, resolveSizes } from '../../bench/lib/sizes.mjs';
 import { compare, summarizeLimit } from '../../bench/lib/statistics.mjs';
 import { makeChart } from '../../bench/lib/svg.mjs';
+import { subject } from '../support/common/implementations.mjs';
 
 const program = fileURLToPath(new URL('../../bench/run.mjs', import.meta.url));
 
@@ -97,6 +99,17 @@ test('items of the large store compress as those of real vats', t => {
   t.true(average > 2300 && average < 2900, `${average}`);
   const ratio = span.length / gzipSync(span, { level: 6 }).length;
   t.true(ratio > 8 && ratio < 11, `${ratio}`);
+});
+
+test('the large store is a valid store with a snapshot in use for each vat', async t => {
+  for (const order of /** @type {const} */ (['time', 'vats'])) {
+    const dir = await makeDirectory(t);
+    await makeLargeStore({ api: subject.api, input: dir }, { size: 0.002, order });
+    const found = await subject.api.verifySwingStore(path.join(dir, 'store'), { artifactMode: 'archival' });
+    t.deepEqual([found.ok, found.findings], [true, []]);
+    t.is(found.snapshots.checked, 60);
+    t.true(found.spans.checked > 60);
+  }
 });
 
 test('a chart shows bars on both sides of 1', t => {

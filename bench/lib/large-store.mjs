@@ -3,8 +3,10 @@
  * size, 1,285,645 keys, and 60 heap images of 4 MB.
  *
  * Transcript items are made of the syscalls that a real kernel recorded, with other numbers, so that a span compresses as
- * real ones do: gzip makes it 8 to 11 times smaller.
+ * real ones do: gzip makes it 8 to 11 times smaller. Spans begin and end with the entries that a kernel adds, so that
+ * `swing-store verify` finds nothing.
  */
+import { createHash } from 'node:crypto';
 import { chunksOf } from './directory.mjs';
 import { makeHeapImage } from './heap-image.mjs';
 import { makeStore } from './inputs.mjs';
@@ -48,6 +50,9 @@ export const makeItems = random => {
     return text.replace(digits, change);
   };
 };
+
+/** A transcript entry that is no delivery to the vat's code. */
+const entry = (d, r = { status: 'ok' }) => JSON.stringify({ d, sc: [], r });
 
 /** A vat's share of all items: the largest vat has about a quarter of them, the smallest next to none. */
 const shares = () => {
@@ -95,33 +100,54 @@ export const makeLargeStore = ({ api, input }, { size, order }) =>
       const random = makeRandom(12);
       const nextItem = makeItems(random);
       const image = makeHeapImage(13, Math.max(10_000, Math.round(IMAGE_BYTES * Math.min(1, size))));
+      const snapshotID = createHash('sha256').update(image).digest('hex');
+      const bundleID = `b1-${snapshotID}${snapshotID}`;
       // The larger half of the vats has spans of 200 items, the other of 1,000. The first vats were upgraded twice or once.
       const vats = shares().map((share, vat) => ({
         vatID: `v${vat + 1}`,
         spanLength: vat % 2 === 0 ? 200 : 1000,
         upgradeEvery: vat % 3 === 2 ? Infinity : Math.ceil((share * ITEMS * size) / ((vat % 3) + 2)),
+        deliveries: 0,
         items: 0,
         inSpan: 0,
       }));
-      for (const { vatID } of vats) transcriptStore.initTranscript(vatID);
+      const add = (vat, item) => {
+        transcriptStore.addItem(vat.vatID, item);
+        vat.items += 1;
+        vat.inSpan += 1;
+      };
+      const initialize = vat => add(vat, entry(['initialize-worker', { source: { bundleID }, workerOptions: {} }]));
+      const endSpan = async vat => {
+        add(vat, entry(['save-snapshot'], { snapshotID }));
+        await transcriptStore.rolloverSpan(vat.vatID);
+        vat.inSpan = 0;
+        add(vat, entry(['load-snapshot', { snapshotID }]));
+        vat.startsFromSnapshot = true;
+      };
+      const upgrade = async vat => {
+        add(vat, entry(['shutdown-worker']));
+        await transcriptStore.rolloverIncarnation(vat.vatID);
+        vat.inSpan = 0;
+        initialize(vat);
+        vat.startsFromSnapshot = false;
+      };
+      for (const vat of vats) {
+        transcriptStore.initTranscript(vat.vatID);
+        initialize(vat);
+      }
       let written = 0;
       for (const index of vatsInOrder(Math.round(ITEMS * size), order, random)) {
         const vat = vats[index];
-        transcriptStore.addItem(vat.vatID, nextItem());
-        vat.items += 1;
-        vat.inSpan += 1;
-        if (vat.items % vat.upgradeEvery === 0) {
-          await transcriptStore.rolloverIncarnation(vat.vatID);
-          vat.inSpan = 0;
-        } else if (vat.inSpan === vat.spanLength) {
-          await transcriptStore.rolloverSpan(vat.vatID);
-          vat.inSpan = 0;
-        }
+        add(vat, nextItem());
+        vat.deliveries += 1;
+        if (vat.deliveries % vat.upgradeEvery === 0) await upgrade(vat);
+        else if (vat.inSpan >= vat.spanLength - 1) await endSpan(vat);
         written += 1;
         if (written % ITEMS_PER_BLOCK === 0) await commit();
       }
-      for (const { vatID, items, inSpan } of vats) {
-        if (items > inSpan) await snapStore.saveSnapshot(vatID, items - inSpan - 1, chunksOf(image));
+      for (const vat of vats) {
+        if (!vat.startsFromSnapshot) await endSpan(vat);
+        await snapStore.saveSnapshot(vat.vatID, vat.items - vat.inSpan - 1, chunksOf(image));
       }
       await commit();
     },
