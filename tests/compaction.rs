@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use rusqlite::Connection;
 use rusqlite::types::Value;
-use swing_store::store::compact::{CompactOptions, Compacted, compact};
+use swing_store::store::compact::{CompactOptions, Compacted, compact, compact_into};
 use swing_store::store::diff::DiffOptions;
 use swing_store::store::expand::expand;
 use swing_store::store::history::Populated;
@@ -46,6 +46,32 @@ fn span_bytes(exporter: &Exporter, name: &[u8]) -> Vec<u8> {
 }
 
 impl Subject {
+    /// A store whose vats write in turn, as on a chain, with spans of different lengths.
+    fn interleaved() -> Subject {
+        set_limits(Limits {
+            frame_bytes: 2000,
+            ..Limits::DEFAULT
+        });
+        let directory = tempfile::tempdir().unwrap();
+        let mut store = open(directory.path());
+        let vats = [("v1", 20), ("v2", 50), ("v3", 7)];
+        for (vat, _) in vats {
+            store.init_transcript(vat.as_bytes()).unwrap();
+        }
+        for number in 1..=150 {
+            for (vat, length) in vats {
+                let vat_id = vat.as_bytes();
+                store.add_item(vat_id, &item(vat, number)).unwrap();
+                if number % length == 0 {
+                    store.rollover(vat_id, number % 3 == 0).unwrap();
+                }
+            }
+        }
+        store.commit().unwrap();
+        store.close().unwrap();
+        Subject { directory }
+    }
+
     fn new() -> Subject {
         set_limits(Limits {
             frame_bytes: 2000,
@@ -414,38 +440,88 @@ fn many_stale_frames_are_deleted_in_small_transactions() {
     assert_eq!(subject.contents(), contents);
 }
 
+/// Adds rows of `v1` at some positions, as another program or an interrupted compaction leaves them.
+fn add_rows(subject: &Subject, rows: &[Vec<Value>], suffix: &str) {
+    let connection = Connection::open(file_in_directory(subject.path())).unwrap();
+    for row in rows.iter().filter(|row| row[0] == Value::Text("v1".into())) {
+        if let Value::Integer(3..8 | 21..60) = row[1] {
+            let sql = format!(
+                "INSERT INTO transcriptItems (vatID, position, item, incarnation)
+                 VALUES (?, ?, ? || '{suffix}', ?)"
+            );
+            let parameters = rusqlite::params_from_iter(row);
+            connection.execute(&sql, parameters).unwrap();
+        }
+    }
+}
+
 #[test]
-fn a_row_counts_before_a_frame() {
+fn rows_of_compressed_items_are_deleted() {
     let subject = Subject::new();
     let contents = subject.contents();
     let rows = subject.rows();
     subject.compact();
-    let file = file_in_directory(subject.path());
-    let connection = Connection::open(file).unwrap();
-    // Another program has restored some items.
-    for row in rows.iter().filter(|row| row[0] == Value::Text("v1".into())) {
-        if let Value::Integer(3..8 | 21..60) = row[1] {
-            connection
-                .execute(
-                    "INSERT INTO transcriptItems (vatID, position, item, incarnation)
-                     VALUES (?, ?, ?, ?)",
-                    rusqlite::params_from_iter(row),
-                )
-                .unwrap();
-        }
-    }
-    drop(connection);
+    add_rows(&subject, &rows, "");
     assert_eq!(subject.contents(), contents);
+    assert_eq!(subject.findings(), [""; 0]);
+    let compacted = subject.compact();
+    assert_eq!((compacted.spans, compacted.items), (3, 0));
+    assert_eq!(subject.findings(), [""; 0]);
+    assert_eq!(subject.contents(), contents);
+    assert_eq!(subject.count("SELECT COUNT(*) FROM transcriptItems"), 47);
+}
+
+#[test]
+fn a_row_counts_before_a_frame_and_compaction_keeps_what_matches_the_hash() {
+    let subject = Subject::new();
+    let contents = subject.contents();
+    let rows = subject.rows();
+    subject.compact();
+    add_rows(&subject, &rows, " ");
+    assert_ne!(subject.contents(), contents);
+    let findings = subject.findings();
+    let (overlaps, others): (Vec<_>, Vec<_>) = findings
+        .iter()
+        .partition(|one| one.starts_with("frame-overlap"));
+    assert!(overlaps.len() > 3);
+    assert!(
+        others.iter().all(|one| one.starts_with("span-hash")),
+        "{others:?}"
+    );
+    let found = subject.verify();
+    let message = found
+        .iter()
+        .find(|finding| finding.kind.name() == "frame-overlap")
+        .map(|finding| finding.message.as_str());
+    let expected = "of them as other rows, too, which count. To keep what matches the hash of the span, \
+                    run `swing-store compact";
+    assert!(message.unwrap().contains(expected), "{message:?}");
+    assert_eq!(subject.compact().damaged_count, 0);
+    assert_eq!(subject.findings(), [""; 0]);
+    assert_eq!(subject.contents(), contents);
+    assert_eq!(subject.count("SELECT COUNT(*) FROM transcriptItems"), 47);
+}
+
+#[test]
+fn rows_of_frames_that_cannot_be_read_are_compressed_again() {
+    let subject = Subject::new();
+    let contents = subject.contents();
+    let rows = subject.rows();
+    subject.compact();
+    subject.sql(
+        "UPDATE compressedItems SET frame = x'00' WHERE vatID = 'v1' AND startPos IN
+           (SELECT startPos FROM compressedItems WHERE vatID = 'v1' AND startPos >= 21
+              AND endPos <= 60 ORDER BY startPos LIMIT 2)",
+    );
+    assert_ne!(subject.findings(), [""; 0]);
+    add_rows(&subject, &rows, "");
     let findings = subject.findings();
     assert!(
-        findings.iter().all(|one| one.starts_with("frame-overlap")),
+        findings.len() == 2 && findings.iter().all(|one| one.starts_with("frame-overlap")),
         "{findings:?}"
     );
-    assert!(findings.len() > 3);
-    let message = &subject.verify()[0].message;
-    let expected =
-        "of them as rows, too, which count. To keep one of them, run `swing-store expand";
-    assert!(message.contains(expected), "{message}");
+    assert_eq!(subject.contents(), contents);
+    // Items of frames that begin before the rows become rows first.
     while subject.compact().items > 0 {}
     assert_eq!(subject.findings(), [""; 0]);
     assert_eq!(subject.contents(), contents);
@@ -573,6 +649,86 @@ fn an_aborted_compaction_continues() {
     assert!(rounds > 2);
     subject.expand();
     assert_eq!(subject.rows(), rows);
+}
+
+#[test]
+fn interleaved_items_are_in_the_store_after_each_transaction() {
+    let subject = Subject::interleaved();
+    let (rows, contents) = (subject.rows(), subject.contents());
+    let spans = subject.count("SELECT COUNT(*) FROM transcriptSpans WHERE isCurrent IS NULL");
+    let mut finished = 0;
+    for steps in (0..).step_by(5) {
+        assert!(steps < 100);
+        let cell: Arc<OnceLock<Arc<Monitor>>> = Arc::default();
+        let (to_abort, told) = (cell.clone(), AtomicUsize::new(0));
+        let monitor = Arc::new(Monitor::telling(move |_| {
+            if told.fetch_add(1, Ordering::Relaxed) >= steps {
+                to_abort.get().unwrap().abort();
+            }
+        }));
+        assert!(cell.set(monitor.clone()).is_ok());
+        let mut compacted = Compacted::default();
+        let options = CompactOptions::default();
+        let outcome = compact_into(subject.path(), &options, &monitor, &mut compacted);
+        assert!(
+            matches!(outcome, Ok(()) | Err(Error::Aborted)),
+            "{outcome:?}"
+        );
+        finished += compacted.spans;
+        assert_eq!(subject.contents(), contents);
+        assert_eq!(subject.findings(), [""; 0]);
+        if outcome.is_ok() {
+            break;
+        }
+    }
+    assert_eq!((finished, spans), (spans as u64, 31));
+    assert_eq!(subject.count(HISTORICAL_ROWS), 0);
+    subject.expand();
+    assert_eq!(subject.rows(), rows);
+}
+
+const HISTORICAL_ROWS: &str =
+    "SELECT COUNT(*) FROM transcriptItems JOIN transcriptSpans USING (vatID)
+     WHERE isCurrent IS NULL AND position >= startPos AND position < endPos";
+
+#[test]
+fn a_killed_compaction_of_interleaved_items_continues() {
+    let compacted = Subject::interleaved();
+    let (rows, contents) = (compacted.rows(), compacted.contents());
+    compacted.compact();
+    let frames = compacted.count("SELECT COUNT(*) FROM compressedItems");
+    let file = file_in_directory(compacted.path());
+    // With the first frames, and without the first rows of items that are in them.
+    for (framed, deleted) in [(1, 0), (20, 7), (40, 200), (frames, 300)] {
+        let subject = Subject::interleaved();
+        subject.sql(&format!(
+            "ATTACH '{}' AS other;
+             CREATE TABLE compressedItems (
+               vatID TEXT, startPos INTEGER, endPos INTEGER, spanStart INTEGER, spanHash BLOB,
+               itemBytes INTEGER, frame BLOB,
+               PRIMARY KEY (vatID, startPos, endPos, spanStart, spanHash)
+             );
+             INSERT INTO compressedItems
+               SELECT * FROM other.compressedItems ORDER BY rowid LIMIT {framed};
+             DELETE FROM transcriptItems WHERE rowid <= {deleted} AND EXISTS (
+               SELECT 1 FROM compressedItems f WHERE f.vatID = transcriptItems.vatID
+                 AND position >= f.startPos AND position < f.endPos)",
+            file.display()
+        ));
+        assert_eq!(subject.contents(), contents);
+        assert_eq!(subject.findings(), [""; 0]);
+        let rest = subject.compact();
+        assert!(rest.done && rest.spans > 0);
+        assert_eq!(subject.count(HISTORICAL_ROWS), 0);
+        assert_eq!(
+            subject.count("SELECT COUNT(*) FROM compressedItems"),
+            frames
+        );
+        assert_eq!(subject.contents(), contents);
+        assert_eq!(subject.findings(), [""; 0]);
+        subject.expand();
+        assert_eq!(subject.rows(), rows);
+    }
 }
 
 #[test]

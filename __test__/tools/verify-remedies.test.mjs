@@ -112,7 +112,7 @@ const damages = {
     isCompacted: true,
     sql: ({ old, oldItem }) =>
       `INSERT INTO transcriptItems (vatID, position, item, incarnation)
-       VALUES ('${old.vatID}', ${old.startPos + 1}, '${oldItem.item}', ${oldItem.incarnation})`,
+       VALUES ('${old.vatID}', ${old.startPos + 1}, '${oldItem.item} ', ${oldItem.incarnation})`,
   },
   'item-incarnation': { sql: ({ old }) => `UPDATE transcriptItems SET incarnation = 7 WHERE ${item(old, 1)}` },
   'bad-value of an item': { sql: ({ old }) => `UPDATE transcriptItems SET item = x'00' WHERE ${item(old, 1)}` },

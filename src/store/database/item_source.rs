@@ -6,6 +6,7 @@ use std::ops::Range;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, params};
 
+use super::compressed_items::frame::Frame;
 use super::compressed_items::frames;
 use super::compressed_items::frames::FramePlace;
 use super::sql_text::SqlText;
@@ -49,6 +50,19 @@ impl<'a> StoredItem<'a> {
     /// Whether it is more efficient to continue than to stop at this item.
     pub(crate) fn is_within_frame(&self) -> bool {
         self.left_in_frame.is_some_and(|left| left > 0)
+    }
+}
+
+impl FramePlace {
+    /// The item of this frame with this index.
+    pub(crate) fn item<'a>(&self, frame: &'a Frame, index: usize) -> StoredItem<'a> {
+        let offset = i64::try_from(index).unwrap_or(i64::MAX);
+        StoredItem {
+            position: ValueRef::Integer(self.start_pos.saturating_add(offset)),
+            item: ValueRef::Text(frame.item(index).unwrap_or_default()),
+            incarnation: self.incarnation.map_or(ValueRef::Null, ValueRef::Integer),
+            left_in_frame: Some(frame.len().saturating_sub(index + 1)),
+        }
     }
 }
 
@@ -176,13 +190,7 @@ fn visit_at_one_commit(
             }
             let Some(frame) = &frame else { break };
             let index = usize::try_from(position.abs_diff(place.start_pos)).unwrap_or(0);
-            let item = StoredItem {
-                position: ValueRef::Integer(position),
-                item: ValueRef::Text(frame.item(index).unwrap_or_default()),
-                incarnation: place.incarnation.map_or(ValueRef::Null, ValueRef::Integer),
-                left_in_frame: Some(frame.len().saturating_sub(index + 1)),
-            };
-            if !visitor.visit(item)? {
+            if !visitor.visit(place.item(frame, index))? {
                 return Ok(false);
             }
             position += 1;

@@ -26,16 +26,46 @@ impl RowsOfRange {
     pub(crate) fn reach_to(&self, end_pos: i64) -> bool {
         self.count == end_pos.saturating_sub(self.start_pos)
     }
-
-    /// The number of rowids from the first to the last.
-    pub(crate) fn spread(&self) -> i64 {
-        spread(self.first, self.last)
-    }
 }
 
 /// The number of rowids from `first` to `last`, inclusive.
-pub(crate) fn spread(first: i64, last: i64) -> i64 {
+fn spread(first: i64, last: i64) -> i64 {
     last.saturating_sub(first).saturating_add(1)
+}
+
+/// How many rows the rows of a range are spread over, as a multiple of their number, for the order of
+/// the file to be faster.
+const MIN_SPREAD: i64 = 2;
+
+/// How many rows may be visited for each one that is wanted.
+const MAX_WASTE: i64 = 3;
+
+/// Decides whether the rows of many ranges are visited faster in the order of the file than range by
+/// range.
+#[derive(Debug, Default)]
+pub(crate) struct RowSpread {
+    rows: Option<RangeInclusive<i64>>,
+    items: i64,
+    spread: i64,
+}
+
+impl RowSpread {
+    /// Adds the rows of a range.
+    pub(crate) fn add(&mut self, rows: &RowsOfRange) {
+        self.items = self.items.saturating_add(rows.count);
+        self.spread = self.spread.saturating_add(spread(rows.first, rows.last));
+        let all = self.rows.take().unwrap_or(rows.first..=rows.last);
+        self.rows = Some(rows.first.min(*all.start())..=rows.last.max(*all.end()));
+    }
+
+    /// The rowids to visit in the order of the file; `None` if this would not be faster.
+    pub(crate) fn choose(self) -> Option<RangeInclusive<i64>> {
+        let rows = self.rows?;
+        let visited = spread(*rows.start(), *rows.end());
+        let is_spread = self.spread >= self.items.saturating_mul(MIN_SPREAD);
+        let is_most = visited <= self.items.saturating_mul(MAX_WASTE);
+        (is_spread && is_most).then_some(rows)
+    }
 }
 
 /// Where an item is. No position of an item that a store writes is negative.

@@ -20,6 +20,7 @@ use super::schema::Part;
 use super::{Database, Location, OpenOptions, schema_check};
 use crate::store::encoding::fields;
 use crate::store::error::{Error, Result};
+use crate::store::fs::read_ahead::ReadAhead;
 use crate::store::fs::sidecar::sidecar;
 use crate::store::tasks::limits::page_cache_kib;
 use crate::store::tasks::monitor::Monitor;
@@ -357,6 +358,11 @@ impl SharedWriter {
             drop(self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)"));
         }
         Ok(self.stats)
+    }
+
+    /// Reads the file ahead of work on most of it, so that transactions do not wait for the disk.
+    pub(crate) fn read_ahead(&self) -> Option<ReadAhead> {
+        self.db.file().map(ReadAhead::start)
     }
 
     /// Measures the disk space of the database.

@@ -4,7 +4,12 @@
 //! Small transactions then replace the rows, if the span's record and the rows are still the same,
 //! so a kernel can write in between. Each transaction leaves every item in the store, so the work
 //! may end at any point, and another call continues from there.
+//!
+//! If the items of different spans are interleaved in the file, as a chain writes them, transactions
+//! first only add frames, and others delete the rows in the order of the file (`FramedRows`). Until
+//! then, these items are in the file twice, and the rows count.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -12,9 +17,12 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use super::framed_rows::FramedRows;
 use crate::store::database::Database;
 use crate::store::database::compressed_items::NewFrame;
-use crate::store::database::compressed_items::compaction::{CheckedSpan, FrameBuilder, SpanState};
+use crate::store::database::compressed_items::compaction::{
+    CheckedSpan, FrameBuilder, ItemCopy, SpanState,
+};
 use crate::store::database::hints::WithFile;
 use crate::store::database::read_view::ReadView;
 use crate::store::database::shared_writer::{SharedWriter, Space, TransactionStats};
@@ -127,17 +135,28 @@ pub fn compact_into(
         *compacted = dry_run(directory, options, monitor, Database::compressible_spans)?;
         return Ok(());
     }
-    let (writer, spans, is_all) = begin(directory, options, monitor, Database::compressible_spans)?;
-    let groups = groups(&spans);
+    let (mut writer, spans, is_all) =
+        begin(directory, options, monitor, Database::compressible_spans)?;
+    let rows = writer.read(monitor, |db| FramedRows::plan(db, &spans, monitor))?;
+    let _read_ahead = rows.as_ref().and_then(|_| writer.read_ahead());
     let work = Compaction {
         directory,
         monitor,
+        spans: &spans,
         readers: Mutex::default(),
         waiting_readers: writer.waiting_readers(),
-        writer: Mutex::new((writer, std::mem::take(compacted))),
+        writing: Mutex::new(Writing {
+            writer,
+            compacted: std::mem::take(compacted),
+            rows,
+        }),
     };
-    let outcome = work.run(&groups);
-    let (writer, found) = lock::unlocked(work.writer);
+    let outcome = work.run();
+    let Writing {
+        writer,
+        compacted: found,
+        ..
+    } = lock::unlocked(work.writing);
     *compacted = found;
     compacted.damaged.sort();
     outcome?;
@@ -286,18 +305,18 @@ fn within(mut spans: Vec<(SpanRecord, u64)>, limit: Option<u64>) -> (Vec<(SpanRe
 }
 
 /// Divides spans into groups that have about [`ITEMS_AT_A_TIME`] items each.
-fn groups(spans: &[(SpanRecord, u64)]) -> Vec<&[(SpanRecord, u64)]> {
+fn groups(spans: &[(SpanRecord, u64)]) -> Vec<Range<usize>> {
     let mut groups = Vec::new();
-    let mut rest = spans;
-    while !rest.is_empty() {
+    let mut start = 0;
+    while start < spans.len() {
         let mut items = 0;
-        let wanted = rest.iter().take_while(|(_, of_span)| {
+        let wanted = spans[start..].iter().take_while(|(_, of_span)| {
             items = of_span.saturating_add(items);
             items <= ITEMS_AT_A_TIME
         });
-        let (group, after) = rest.split_at(wanted.count().max(1));
-        groups.push(group);
-        rest = after;
+        let end = start + wanted.count().max(1);
+        groups.push(start..end);
+        start = end;
     }
     groups
 }
@@ -305,19 +324,60 @@ fn groups(spans: &[(SpanRecord, u64)]) -> Vec<&[(SpanRecord, u64)]> {
 struct Compaction<'a> {
     directory: &'a Path,
     monitor: &'a Monitor,
+    spans: &'a [SpanItems],
     /// Idle connections that read, each with its builder.
     readers: Mutex<Vec<(Database, FrameBuilder)>>,
     /// The number of threads that write within a read transaction.
     waiting_readers: Arc<AtomicUsize>,
-    writer: Mutex<(SharedWriter, Compacted)>,
+    writing: Mutex<Writing<'a>>,
 }
 
-impl Compaction<'_> {
-    fn run(&self, groups: &[&[(SpanRecord, u64)]]) -> Result<()> {
-        parallel::run(groups.len(), |index| self.compact(groups[index]), || Ok(()))
+/// What one thread at a time uses.
+struct Writing<'a> {
+    writer: SharedWriter,
+    compacted: Compacted,
+    /// Set if rows are deleted in the order of the file.
+    rows: Option<FramedRows<'a>>,
+}
+
+/// A span whose items match its hash.
+struct SoundSpan<'a> {
+    index: usize,
+    record: &'a SpanRecord,
+    /// Which items were checked.
+    checked: ItemCopy,
+    /// `None` if they do not fit into memory.
+    frames: Option<Vec<NewFrame>>,
+}
+
+/// A span, and one of its frames.
+type SpanFrame<'a> = (&'a SoundSpan<'a>, &'a NewFrame);
+
+impl SoundSpan<'_> {
+    /// Whether rows of items in frames may be deleted.
+    fn may_delete_rows(&self) -> bool {
+        self.checked == ItemCopy::Frame
     }
 
-    fn compact(&self, spans: &[(SpanRecord, u64)]) -> Result<()> {
+    /// The frames, if they fit into memory.
+    fn held_frames(&self) -> impl Iterator<Item = SpanFrame<'_>> {
+        let frames = self.frames.iter().flatten();
+        frames.map(move |frame| (self, frame))
+    }
+}
+
+impl<'a> Compaction<'a> {
+    fn run(&self) -> Result<()> {
+        let groups = groups(self.spans);
+        parallel::run(
+            groups.len(),
+            |index| self.compact(groups[index].clone()),
+            || Ok(()),
+        )?;
+        self.writing().delete_rest(self.monitor)
+    }
+
+    fn compact(&self, group: Range<usize>) -> Result<()> {
         self.monitor.check()?;
         let idle = lock::lock(&self.readers).pop();
         let (db, mut builder) = match idle {
@@ -328,7 +388,7 @@ impl Compaction<'_> {
                 (db, FrameBuilder::new()?)
             }
         };
-        let outcome = self.compact_with(&db, &mut builder, spans);
+        let outcome = self.compact_with(&db, &mut builder, group);
         // An interrupted SQLite call returns its own error; the reason is the abort.
         self.monitor.check()?;
         outcome?;
@@ -341,54 +401,60 @@ impl Compaction<'_> {
         &self,
         db: &Database,
         builder: &mut FrameBuilder,
-        spans: &[(SpanRecord, u64)],
+        group: Range<usize>,
     ) -> Result<()> {
-        let mut checked = Vec::new();
-        let mut large = Vec::new();
+        let mut sound = Vec::new();
         let mut others = Compacted::default();
         db.execute("BEGIN")?;
-        for (span, _) in spans {
+        for index in group.clone() {
+            let record = &self.spans[index].0;
             let tell = || {
                 format!(
                     "compacting {}",
-                    String::from_utf8_lossy(&span.artifact_name())
+                    String::from_utf8_lossy(&record.artifact_name())
                 )
             };
             self.monitor.tell(tell);
-            let CheckedSpan { state, frames } = db.compress_span(span, builder, self.monitor)?;
-            match (state, frames) {
-                (SpanState::Sound, Some(frames)) => checked.push((span, frames)),
-                (SpanState::Sound, None) => large.push(span),
-                (SpanState::Incomplete, _) => {
+            let CheckedSpan {
+                state,
+                frames,
+                checked,
+            } = db.compress_span(record, builder, self.monitor)?;
+            match state {
+                SpanState::Sound => sound.push(SoundSpan {
+                    index,
+                    record,
+                    checked,
+                    frames,
+                }),
+                SpanState::Incomplete => {
                     others.incomplete += 1;
                     self.monitor.finish_piece();
                 }
-                (SpanState::Damaged, _) => {
-                    others.add_damaged(span);
+                SpanState::Damaged => {
+                    others.add_damaged(record);
                     self.monitor.finish_piece();
                 }
             }
         }
         self.waiting_readers.fetch_add(1, Ordering::Relaxed);
-        let mut large = large.into_iter();
+        let mut large = sound.iter().filter(|span| span.frames.is_none());
         let outcome = large.try_for_each(|span| self.compact_large(db, builder, span));
         self.waiting_readers.fetch_sub(1, Ordering::Relaxed);
         outcome?;
         // The writer may be waiting for this reader, so the lock comes after.
         db.unpin_read()?;
-        self.store(&checked)?;
-        for _ in &checked {
-            self.monitor.finish_piece();
-        }
-        let mut writer = self.writer();
-        writer.1.spans += checked.len() as u64;
-        writer.1.incomplete += others.incomplete;
-        writer.1.add_all_damaged(others);
-        Ok(())
+        let frames: Vec<SpanFrame<'_>> = sound.iter().flat_map(SoundSpan::held_frames).collect();
+        let mut writing = self.writing();
+        writing.store(&frames, self.monitor)?;
+        self.monitor.finish_pieces(sound.len() as u64);
+        writing.compacted.incomplete += others.incomplete;
+        writing.compacted.add_all_damaged(others);
+        writing.finish_group(group, &sound, self.monitor)
     }
 
-    fn writer(&self) -> MutexGuard<'_, (SharedWriter, Compacted)> {
-        lock::lock(&self.writer)
+    fn writing(&self) -> MutexGuard<'_, Writing<'a>> {
+        lock::lock(&self.writing)
     }
 
     /// Compacts a span, which was checked in this read transaction, a few frames at a time.
@@ -396,15 +462,17 @@ impl Compaction<'_> {
         &self,
         db: &Database,
         builder: &mut FrameBuilder,
-        span: &SpanRecord,
+        span: &SoundSpan<'_>,
     ) -> Result<()> {
-        let mut next = span.start_pos;
+        let end = span.record.end_pos;
+        let mut next = span.record.start_pos;
         loop {
             let mut frames = Vec::new();
             let mut bytes = 0;
             while bytes < FRAMES_AT_A_TIME {
                 self.monitor.check()?;
-                let Some(frame) = db.next_frame(span, next..span.end_pos, builder)? else {
+                let found = db.next_frame(span.record, next..end, span.checked, builder)?;
+                let Some(frame) = found else {
                     break;
                 };
                 next = frame.end_pos;
@@ -412,58 +480,138 @@ impl Compaction<'_> {
                 frames.push(frame);
             }
             if frames.is_empty() {
-                break;
+                return Ok(());
             }
-            self.store(&[(span, frames)])?;
+            let frames: Vec<SpanFrame<'_>> = frames.iter().map(|frame| (span, frame)).collect();
+            self.writing().store(&frames, self.monitor)?;
         }
-        self.monitor.finish_piece();
-        self.writer().1.spans += 1;
+    }
+}
+
+impl Writing<'_> {
+    /// Stores frames, as many in each transaction as its time allows.
+    fn store(&mut self, frames: &[SpanFrame<'_>], monitor: &Monitor) -> Result<()> {
+        let keeps_rows = self.rows.is_some();
+        let mut rest = frames;
+        while !rest.is_empty() {
+            let stored = self
+                .writer
+                .write(monitor, |db| store_some(db, rest, keeps_rows))?;
+            for ((_, frame), is_stored) in rest.iter().zip(&stored) {
+                if *is_stored {
+                    self.compacted.items += frame.end_pos.abs_diff(frame.start_pos);
+                    self.compacted.item_bytes += frame.item_bytes as u64;
+                    self.compacted.compressed_bytes += frame.frame.len() as u64;
+                    monitor.count(frame.item_bytes)?;
+                }
+            }
+            rest = &rest[stored.len()..];
+        }
         Ok(())
     }
 
-    /// Stores frames, as many in each transaction as its time allows.
-    fn store(&self, spans: &[(&SpanRecord, Vec<NewFrame>)]) -> Result<()> {
-        let frames: Vec<(&SpanRecord, &NewFrame)> = spans
-            .iter()
-            .flat_map(|(span, frames)| frames.iter().map(|frame| (*span, frame)))
-            .collect();
-        let mut rest = &frames[..];
-        let mut guard = self.writer();
-        let (writer, compacted) = &mut *guard;
-        while !rest.is_empty() {
-            let (count, stored) = writer.write(self.monitor, |db| store_some(db, rest))?;
-            for (_, frame) in stored {
-                compacted.items += frame.end_pos.abs_diff(frame.start_pos);
-                compacted.item_bytes += frame.item_bytes as u64;
-                compacted.compressed_bytes += frame.frame.len() as u64;
-                self.monitor.count(frame.item_bytes)?;
+    /// Deletes rows after the frames of a group of spans were stored.
+    fn finish_group(
+        &mut self,
+        group: Range<usize>,
+        sound: &[SoundSpan<'_>],
+        monitor: &Monitor,
+    ) -> Result<()> {
+        for span in sound {
+            if self.rows.is_some() && span.may_delete_rows() {
+                continue;
             }
+            // An interrupted compaction may have left rows.
+            if span.may_delete_rows() {
+                self.delete_framed(span.record, monitor)?;
+            }
+            self.compacted.spans += 1;
+        }
+        let Some(rows) = &mut self.rows else {
+            return Ok(());
+        };
+        for index in group {
+            let found = sound.iter().find(|span| span.index == index);
+            rows.decide(index, found.is_some_and(SoundSpan::may_delete_rows));
+        }
+        self.delete_rows(monitor)
+    }
+
+    /// Deletes the rows that may be deleted now, in the order of the file. With a tenth of mainnet's
+    /// history in the order of time, compaction writes 0.5 GB instead of 4.1 GB.
+    fn delete_rows(&mut self, monitor: &Monitor) -> Result<()> {
+        let Writing {
+            writer,
+            compacted,
+            rows: Some(rows),
+        } = self
+        else {
+            return Ok(());
+        };
+        while !rows.is_waiting() {
+            compacted.spans += writer.write(monitor, |db| {
+                rows.delete_some(db, (Instant::now(), SOFT_LIMIT))
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Deletes all rows that are left of items in frames.
+    fn delete_rest(&mut self, monitor: &Monitor) -> Result<()> {
+        self.delete_rows(monitor)?;
+        let left = self.rows.as_ref().map_or_else(Vec::new, FramedRows::left);
+        for span in left {
+            self.delete_framed(span, monitor)?;
+            self.compacted.spans += 1;
+        }
+        Ok(())
+    }
+
+    /// Deletes the rows of a span's items in frames, which were checked, span by span.
+    fn delete_framed(&mut self, span: &SpanRecord, monitor: &Monitor) -> Result<()> {
+        let ranges = self
+            .writer
+            .read(monitor, |db| db.framed_ranges_with_rows(span))?;
+        let mut rest = &ranges[..];
+        while !rest.is_empty() {
+            let count = self.writer.write(monitor, |db| {
+                let start = Instant::now();
+                for (index, range) in rest.iter().enumerate() {
+                    if index > 0 && start.elapsed() >= SOFT_LIMIT {
+                        return Ok(index);
+                    }
+                    db.delete_framed_rows(span, range)?;
+                }
+                Ok(rest.len())
+            })?;
             rest = &rest[count..];
         }
         Ok(())
     }
 }
 
-/// A span, and one of its frames.
-type SpanFrame<'a> = (&'a SpanRecord, &'a NewFrame);
-
-/// Stores the first frames. Returns how many were tried, and those that were stored: a span may
-/// have been pruned or deleted meanwhile.
-fn store_some<'a>(db: &Database, frames: &[SpanFrame<'a>]) -> Result<(usize, Vec<SpanFrame<'a>>)> {
+/// Stores the first frames in a transaction, in place of their rows or besides them. Returns for each
+/// that was tried whether it was stored: a span may have been pruned or deleted meanwhile.
+fn store_some(db: &Database, frames: &[SpanFrame<'_>], keeps_rows: bool) -> Result<Vec<bool>> {
     let start = Instant::now();
     let mut stored = Vec::new();
-    for (index, (span, frame)) in frames.iter().enumerate() {
-        if index > 0 && start.elapsed() >= SOFT_LIMIT {
-            return Ok((index, stored));
+    for (span, frame) in frames {
+        if !stored.is_empty() && start.elapsed() >= SOFT_LIMIT {
+            break;
         }
-        match db.replace_with_frame(span, frame) {
-            Ok(true) => stored.push((*span, *frame)),
+        let outcome = if keeps_rows && span.may_delete_rows() {
+            db.add_frame_of_rows(span.record, frame)
+        } else {
+            db.replace_with_frame(span.record, frame)
+        };
+        stored.push(match outcome {
+            Ok(is_stored) => is_stored,
             // A frame that cannot be read overlaps this one. The report of the span says so.
-            Ok(false) | Err(Error::BadFrame { .. }) => {}
+            Err(Error::BadFrame { .. }) => false,
             Err(error) => return Err(error),
-        }
+        });
     }
-    Ok((frames.len(), stored))
+    Ok(stored)
 }
 
 #[cfg(test)]
@@ -509,9 +657,14 @@ mod tests {
         let work = Compaction {
             directory: directory.path(),
             monitor: &monitor,
+            spans: &spans,
             readers: Mutex::default(),
             waiting_readers: writer.waiting_readers(),
-            writer: Mutex::new((writer, Compacted::default())),
+            writing: Mutex::new(Writing {
+                writer,
+                compacted: Compacted::default(),
+                rows: None,
+            }),
         };
         let (done, end) = mpsc::channel();
         let watched = &monitor;
@@ -521,11 +674,11 @@ mod tests {
                     watched.abort();
                 }
             });
-            let outcome = work.run(&[&spans]);
+            let outcome = work.run();
             done.send(()).unwrap();
             outcome.unwrap();
         });
-        let compacted = &work.writer().1;
+        let compacted = &work.writing().compacted;
         assert_eq!((compacted.spans, compacted.items), (1, count));
     }
 }

@@ -4,6 +4,8 @@
 mod archived;
 pub mod compact;
 pub mod expand;
+mod framed_rows;
+mod oldest_first;
 pub mod prune;
 pub mod reclaim;
 pub mod repopulate;

@@ -6,7 +6,7 @@
 //! Pruning uses small transactions, so that a running kernel can write between them. It deletes the
 //! oldest items of all vats first, which are neighbors in the file. If it stops early, each vat
 //! keeps the later part of its history without gaps. If the items of the spans are interleaved in the
-//! file, they are deleted in the order of the file (`RowSweep`), all vats in turn.
+//! file, they are deleted in the order of the file (`OldestFirst`), all vats in turn.
 //! Otherwise a span is deleted in one transaction, unless it exceeds the budget. A span that lacks its
 //! first items until the next transactions, like every incomplete span, counts as pruned.
 
@@ -18,8 +18,8 @@ use rusqlite::params;
 use serde::{Deserialize, Serialize};
 
 use super::archived::ArchiveCheck;
+use super::oldest_first::OldestFirstPlan;
 use super::repopulate::Refused;
-use super::row_sweep::SweepPlan;
 use crate::store::database::Database;
 use crate::store::database::hints::WithFile;
 use crate::store::database::read_view::ReadView;
@@ -473,7 +473,7 @@ impl Pruning<'_> {
         let mut finished = HashSet::new();
         let monitor = self.monitor;
         let planned = self.writer.read(monitor, |db| {
-            let mut plan = SweepPlan::default();
+            let mut plan = OldestFirstPlan::default();
             for (index, span) in spans.iter().enumerate() {
                 monitor.check()?;
                 plan.add(db, index, &span.vat_id, span.start_pos..span.end_pos)?;
@@ -483,6 +483,7 @@ impl Pruning<'_> {
         let Some(mut sweep) = planned else {
             return Ok(finished);
         };
+        let _read_ahead = self.writer.read_ahead();
         while !sweep.is_done() {
             let swept = self.writer.write(monitor, |db| {
                 let db = &*db;

@@ -4,369 +4,93 @@
 //! file, and each deleted row changes several pages: its own, its neighbors', and inner pages of the
 //! table. In the order of the rows, one transaction empties whole pages next to each other, of which
 //! few have to be written.
-//!
-//! This is only a shortcut for what it finds in order. In each vat, it deletes items strictly from the
-//! oldest to the newest; whatever comes in another order is left to the caller.
 
-use std::collections::HashMap;
-use std::ops::{Range, RangeInclusive};
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use crate::store::database::Database;
-use crate::store::database::row_order::{RowPlace, spread};
+use crate::store::database::row_order::RowPlace;
 use crate::store::error::Result;
 
-/// How many rows are deleted between two checks of the elapsed time.
+/// How many rows are visited with one query.
 const STEP: u64 = 50;
 
-/// How many rows the rows of a span are spread over, as a multiple of their number, for deleting in
-/// the order of the rows to be faster.
-const MIN_SPREAD: i64 = 2;
-
-/// How many rows may be read for each one that is deleted.
-const MAX_WASTE: i64 = 3;
-
-/// The items that can be deleted in the order of their rows.
+/// A pass over a range of rows, in several transactions.
 pub(super) struct RowSweep {
-    vats: HashMap<Vec<u8>, VatItems>,
     /// The rows that were not visited yet.
     rows: Option<RangeInclusive<i64>>,
 }
 
-/// The items of a vat to be deleted, in order.
-#[derive(Default)]
-struct VatItems {
-    spans: Vec<SpanItems>,
-    /// The index of the span of the next item.
-    current: usize,
-    /// Whether later spans are left to the caller.
-    is_complete: bool,
-}
-
-/// The remaining items of a span.
-struct SpanItems {
-    /// The caller's index.
-    index: usize,
-    next_pos: i64,
-    /// The end position, exclusive.
-    end_pos: i64,
-}
-
-/// What one transaction did.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Swept {
-    pub(super) items: u64,
-    /// The indices of the spans whose last item was deleted.
-    pub(super) finished: Vec<usize>,
-}
-
-/// Finds the items that can be deleted in the order of their rows.
-#[derive(Default)]
-pub(super) struct SweepPlan {
-    vats: HashMap<Vec<u8>, VatItems>,
-    rows: Option<RangeInclusive<i64>>,
-    items: i64,
-    spread: i64,
-}
-
-impl SweepPlan {
-    /// Adds a span. The spans of a vat come in order. After a span of which an item may be missing, or
-    /// is compressed, no later span of its vat is taken.
-    ///
-    /// # Errors
-    /// SQLite's errors.
-    pub(super) fn add(
-        &mut self,
-        db: &Database,
-        index: usize,
-        vat_id: &[u8],
-        range: Range<i64>,
-    ) -> Result<()> {
-        let items = self.vats.entry(vat_id.to_vec()).or_default();
-        if items.is_complete {
-            return Ok(());
-        }
-        let rows = db.rows_of_range(vat_id, range.clone())?;
-        let is_compressed = !db.frames(vat_id, range.clone())?.is_empty();
-        let Some(rows) = rows.filter(|rows| rows.reach_to(range.end) && !is_compressed) else {
-            items.is_complete = true;
-            return Ok(());
-        };
-        items.spans.push(SpanItems {
-            index,
-            next_pos: rows.start_pos,
-            end_pos: range.end,
-        });
-        self.items = self.items.saturating_add(rows.count);
-        self.spread = self.spread.saturating_add(rows.spread());
-        let all = self.rows.take().unwrap_or(rows.first..=rows.last);
-        self.rows = Some(rows.first.min(*all.start())..=rows.last.max(*all.end()));
-        Ok(())
-    }
-
-    /// The items to be deleted; `None` if this order would not be faster.
-    pub(super) fn choose(self) -> Option<RowSweep> {
-        let rows = self.rows?;
-        let read = spread(*rows.start(), *rows.end());
-        let is_spread = self.spread >= self.items.saturating_mul(MIN_SPREAD);
-        let is_most = read <= self.items.saturating_mul(MAX_WASTE);
-        (is_spread && is_most).then_some(RowSweep {
-            vats: self.vats,
-            rows: Some(rows),
-        })
-    }
+/// What ends a transaction.
+#[derive(Clone, Copy)]
+pub(super) struct SweepLimits {
+    /// The last rowid to be visited.
+    pub(super) last_row: i64,
+    /// The maximum number of deleted rows.
+    pub(super) budget: u64,
+    /// No more rows are deleted after this time since `start`.
+    pub(super) start: Instant,
+    pub(super) time: Duration,
 }
 
 impl RowSweep {
+    /// A pass over the rows with these rowids.
+    pub(super) fn new(rows: RangeInclusive<i64>) -> RowSweep {
+        RowSweep { rows: Some(rows) }
+    }
+
     /// Whether all rows were visited.
     pub(super) fn is_done(&self) -> bool {
         self.rows.is_none()
     }
 
-    /// Deletes rows in a transaction: at most `budget`, and no more after `limit` since `start`.
-    /// Leaves the items of a span alone for which `may_delete`, called with its index, returns false.
+    /// Whether all rows up to a rowid were visited.
+    pub(super) fn has_passed(&self, last_row: i64) -> bool {
+        self.rows
+            .as_ref()
+            .is_none_or(|rows| *rows.start() > last_row)
+    }
+
+    /// Deletes rows for which `choose` returns true, in the caller's transaction. Returns their
+    /// number.
     ///
     /// # Errors
-    /// SQLite's errors; those of `may_delete`.
+    /// SQLite's errors; those of `choose`.
     pub(super) fn delete_some(
         &mut self,
         db: &Database,
-        budget: u64,
-        (start, limit): (Instant, Duration),
-        may_delete: impl Fn(usize) -> Result<bool>,
-    ) -> Result<Swept> {
-        let mut swept = Swept::default();
-        // The spans that were checked in this transaction.
-        let mut checked: HashMap<usize, bool> = HashMap::new();
+        limits: SweepLimits,
+        choose: &mut dyn FnMut(&RowPlace) -> Result<bool>,
+    ) -> Result<u64> {
+        let mut deleted = 0;
+        let is_late = || limits.start.elapsed() >= limits.time;
         let mut has_visited = false;
-        while let Some(rows) = self.rows.take() {
-            let count = STEP.min(budget.saturating_sub(swept.items));
-            if count == 0 || (has_visited && start.elapsed() >= limit) {
-                self.rows = Some(rows);
+        while let Some(rows) = self.rows.clone()
+            && *rows.start() <= limits.last_row
+        {
+            let count = STEP.min(limits.budget.saturating_sub(deleted));
+            if count == 0 || (has_visited && is_late()) {
                 break;
             }
             has_visited = true;
-            let found = db.rows_from(rows.clone(), count)?;
-            if let Some(last) = found.last()
-                && found.len() as u64 == count
-                && last.row < *rows.end()
-            {
-                self.rows = Some(last.row + 1..=*rows.end());
-            }
-            for RowPlace {
-                row,
-                vat_id,
-                position,
-            } in found
-            {
-                let Some(vat) = self.vats.get_mut(&vat_id) else {
-                    continue;
-                };
-                let Some(index) = vat.next(position) else {
-                    continue;
-                };
-                let is_allowed = match checked.get(&index) {
-                    Some(is_allowed) => *is_allowed,
-                    None => {
-                        let is_allowed = may_delete(index)?;
-                        checked.insert(index, is_allowed);
-                        is_allowed
+            let last = limits.last_row.min(*rows.end());
+            let found = db.rows_from(*rows.start()..=last, count)?;
+            let visited = match found.last() {
+                Some(place) if found.len() as u64 == count => place.row,
+                _ => last,
+            };
+            self.rows = (visited < *rows.end()).then(|| visited + 1..=*rows.end());
+            for place in found {
+                if choose(&place)? {
+                    db.delete_row(place.row, &place.vat_id, place.position)?;
+                    deleted += 1;
+                    if is_late() {
+                        self.rows = (place.row < *rows.end()).then(|| place.row + 1..=*rows.end());
+                        return Ok(deleted);
                     }
-                };
-                if !is_allowed {
-                    self.vats.remove(&vat_id);
-                    continue;
                 }
-                db.delete_row(row, &vat_id, position)?;
-                swept.items += 1;
-                swept.finished.extend(vat.take_next());
             }
         }
-        Ok(swept)
-    }
-}
-
-impl VatItems {
-    /// The index of the span to which the item at a position belongs, if it is the next one of the
-    /// vat.
-    fn next(&self, position: i64) -> Option<usize> {
-        let span = self.spans.get(self.current)?;
-        (span.next_pos == position).then_some(span.index)
-    }
-
-    /// Moves on after the next item. Returns the index of its span if that was the last one.
-    fn take_next(&mut self) -> Option<usize> {
-        let span = self.spans.get_mut(self.current)?;
-        span.next_pos += 1;
-        if span.next_pos < span.end_pos {
-            return None;
-        }
-        self.current += 1;
-        Some(span.index)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::substores::{Store, StoreOptions};
-
-    const VATS: [&[u8]; 3] = [b"v1", b"v2", b"v3"];
-    const HOUR: Duration = Duration::from_secs(3600);
-
-    /// A store whose three vats have 30 items each, in spans of 10, interleaved or vat by vat.
-    fn store(is_interleaved: bool) -> Store {
-        let mut store = Store::in_memory(StoreOptions::default()).unwrap();
-        for vat in VATS {
-            store.init_transcript(vat).unwrap();
-        }
-        let mut add = |vat: usize, position: usize| {
-            store.add_item(VATS[vat], b"item").unwrap();
-            if position % 10 == 9 {
-                store.rollover(VATS[vat], false).unwrap();
-            }
-        };
-        if is_interleaved {
-            (0..30).for_each(|position| (0..3).for_each(|vat| add(vat, position)));
-        } else {
-            (0..3).for_each(|vat| (0..30).for_each(|position| add(vat, position)));
-        }
-        store.commit().unwrap();
-        store
-    }
-
-    /// The plan for the first spans, three of each vat.
-    fn plan(store: &Store, spans: usize) -> Option<RowSweep> {
-        let db = store.database().lock();
-        let mut plan = SweepPlan::default();
-        for index in 0..spans {
-            let start = i64::try_from(index % 3).unwrap() * 10;
-            plan.add(&db, index, VATS[index / 3], start..start + 10)
-                .unwrap();
-        }
-        plan.choose()
-    }
-
-    /// Deletes everything, and returns the numbers of items of all transactions, and the finished
-    /// spans.
-    fn delete_all(
-        store: &Store,
-        mut sweep: RowSweep,
-        budget: u64,
-        may_delete: impl Fn(usize) -> bool,
-    ) -> (Vec<u64>, Vec<usize>) {
-        let (mut counts, mut finished) = (Vec::new(), Vec::new());
-        while !sweep.is_done() {
-            let db = store.database().lock();
-            let limits = (Instant::now(), HOUR);
-            let swept = sweep.delete_some(&db, budget, limits, |index| Ok(may_delete(index)));
-            let swept = swept.unwrap();
-            counts.push(swept.items);
-            finished.extend(swept.finished);
-        }
-        finished.sort_unstable();
-        (counts, finished)
-    }
-
-    /// The positions of the items that each vat still has.
-    fn left(store: &Store) -> [Vec<i64>; 3] {
-        let db = store.database().lock();
-        VATS.map(|vat| {
-            let positions = (0..30)
-                .filter(|position| db.count_items(vat, *position, position + 1).unwrap() > 0);
-            positions.collect()
-        })
-    }
-
-    #[test]
-    fn one_pass_over_the_rows_empties_all_spans() {
-        for (budget, expected) in [(1000, vec![90]), (40, vec![40, 40, 10]), (90, vec![90])] {
-            let store = store(true);
-            let sweep = plan(&store, 9).unwrap();
-            let (counts, finished) = delete_all(&store, sweep, budget, |_| true);
-            assert_eq!(counts, expected);
-            assert_eq!(finished, (0..9).collect::<Vec<_>>());
-            assert!(left(&store).iter().all(Vec::is_empty));
-        }
-    }
-
-    #[test]
-    fn a_transaction_ends_in_time_and_the_oldest_items_come_first() {
-        let store = store(true);
-        let mut sweep = plan(&store, 9).unwrap();
-        let late = (Instant::now() - HOUR, Duration::from_secs(1));
-        for expected in [50, 40] {
-            assert!(!sweep.is_done());
-            let db = store.database().lock();
-            let swept = sweep.delete_some(&db, 1000, late, |_| Ok(true)).unwrap();
-            assert_eq!(swept.items, expected);
-            drop(db);
-            for positions in left(&store) {
-                let first = positions.first().copied().unwrap_or(30);
-                assert_eq!(positions, (first..30).collect::<Vec<_>>(), "no gap");
-            }
-        }
-        assert!(sweep.is_done());
-    }
-
-    #[test]
-    fn items_in_another_order_and_those_after_them_are_left() {
-        let store = store(true);
-        let sql = "UPDATE transcriptItems SET rowid = 91 WHERE vatID = 'v1' AND position = 15";
-        store.database().lock().execute(sql).unwrap();
-        let sweep = plan(&store, 9).unwrap();
-        let (_, finished) = delete_all(&store, sweep, 1000, |_| true);
-        assert_eq!(finished, [0, 3, 4, 5, 6, 7, 8]);
-        let [first, others @ ..] = left(&store);
-        assert_eq!(first, (16..30).collect::<Vec<_>>());
-        assert!(others.iter().all(Vec::is_empty));
-    }
-
-    #[test]
-    fn spans_with_gaps_and_later_ones_are_left() {
-        let store = store(true);
-        let delete = "DELETE FROM transcriptItems WHERE";
-        for gap in [
-            "vatID = 'v1' AND position = 15",
-            "vatID = 'v2' AND position < 3",
-        ] {
-            store
-                .database()
-                .lock()
-                .execute(&format!("{delete} {gap}"))
-                .unwrap();
-        }
-        let sweep = plan(&store, 9).unwrap();
-        let (counts, finished) = delete_all(&store, sweep, 1000, |_| true);
-        // A span whose first items were pruned has no gap.
-        assert_eq!(
-            (counts, finished),
-            (vec![10 + 27 + 30], vec![0, 3, 4, 5, 6, 7, 8])
-        );
-        let expected: Vec<i64> = (10..30).filter(|position| *position != 15).collect();
-        assert_eq!(left(&store)[0], expected);
-    }
-
-    #[test]
-    fn a_span_that_must_not_be_deleted_any_more_and_later_ones_are_left() {
-        let store = store(true);
-        let sweep = plan(&store, 9).unwrap();
-        let (_, finished) = delete_all(&store, sweep, 1000, |index| index != 4);
-        assert_eq!(finished, [0, 1, 2, 3, 6, 7, 8]);
-        let [first, second, third] = left(&store);
-        assert_eq!(second, (10..30).collect::<Vec<_>>());
-        assert!(first.is_empty() && third.is_empty());
-    }
-
-    #[test]
-    fn only_items_that_are_spread_over_the_file_are_deleted_in_this_order() {
-        assert!(plan(&store(false), 9).is_none());
-        let store = store(true);
-        // 88 rows are read for 30 items, and 91 are too many.
-        assert!(plan(&store, 3).is_some());
-        let sql = "UPDATE transcriptItems SET rowid = 91 WHERE vatID = 'v1' AND position = 29";
-        store.database().lock().execute(sql).unwrap();
-        assert!(plan(&store, 3).is_none());
-        assert!(plan(&store, 0).is_none());
+        Ok(deleted)
     }
 }

@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::store::database::Database;
 use crate::store::database::compressed_items::NewFrame;
 use crate::store::database::compressed_items::compaction::{
-    CheckedSpan, FrameBuilder, SpanCheck, SpanState,
+    CheckedSpan, FrameBuilder, ItemCopy, SpanCheck, SpanState,
 };
 use crate::store::database::item_source::{ItemSource, StoredItem};
 use crate::store::database::sql_text::SqlText;
@@ -89,7 +89,7 @@ impl Compaction {
                 None => match next_span(db, self.after.as_ref())? {
                     Some(span) => {
                         self.after = Some((span.vat_id.clone(), span.start_pos));
-                        let check = Box::new(SpanCheck::new(&span));
+                        let check = Box::new(SpanCheck::new(&span, ItemCopy::Row));
                         Work::Check(span, check)
                     }
                     None => {
@@ -154,7 +154,7 @@ fn check_some(
         Err(Error::BadFrame { .. }) => check.set_damaged(),
         Err(error) => return Err(error),
     }
-    let CheckedSpan { state, frames } = check.finish(&span, builder)?;
+    let CheckedSpan { state, frames, .. } = check.finish(&span, builder)?;
     Ok(match (state, frames) {
         (SpanState::Sound, Some(frames)) => Some(Work::Store(span, frames.into())),
         (SpanState::Sound, None) => {
@@ -205,7 +205,7 @@ fn store_next(
     builder: &mut FrameBuilder,
     step: &mut CompactionStep,
 ) -> Result<Option<Work>> {
-    let Some(frame) = db.next_frame(&span, next..span.end_pos, builder)? else {
+    let Some(frame) = db.next_frame(&span, next..span.end_pos, ItemCopy::Row, builder)? else {
         step.spans += 1;
         return Ok(None);
     };
@@ -319,7 +319,7 @@ impl EndedSpans {
 /// Compresses the items of a span; `None` if they do not match its hash.
 fn compress(span: &SpanRecord, items: &ItemBatch) -> Result<Option<Vec<NewFrame>>> {
     let mut builder = FrameBuilder::new()?;
-    let mut check = SpanCheck::new(span);
+    let mut check = SpanCheck::new(span, ItemCopy::Row);
     for (position, item) in items.iter() {
         check.add(
             span,

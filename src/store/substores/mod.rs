@@ -39,6 +39,8 @@ pub(crate) mod transcripts;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) mod three_vats;
 
 use std::path::PathBuf;
 

@@ -187,9 +187,10 @@ kinds! {
         "Run `repopulate --replace-damaged`. If the format is of a newer version, use that version.",
     }
     FrameOverlap "frame-overlap" Warning {
-        "Positions have compressed items twice, or both compressed items and rows. The rows count, \
-         then the first compressed items.",
-        "Run `expand`, which keeps one of them, and then `compact`.",
+        "Positions have compressed items twice, or rows that differ from their compressed items. The \
+         rows count, then the first compressed items.",
+        "If there are rows, run `compact`, which keeps what matches the hash of the span. Otherwise \
+         run `expand`, which keeps one of them, and then `compact`.",
     }
     FrameStale "frame-stale" Warning {
         "Compressed items belong to no historical span of their hash: the span was deleted or \

@@ -57,7 +57,15 @@ impl Remedies {
         )
     }
 
-    /// For items that are stored twice.
+    /// For rows that differ from compressed items.
+    pub(super) fn compact(&self) -> String {
+        format!(
+            "To keep what matches the hash of the span, run `swing-store compact --state-dir {}`",
+            self.store
+        )
+    }
+
+    /// For items that are compressed twice.
     pub(super) fn expand(&self) -> String {
         format!(
             "To keep one of them, run `swing-store expand --state-dir {}`, which turns compressed \

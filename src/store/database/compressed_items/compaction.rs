@@ -9,9 +9,9 @@ use std::ops::Range;
 use rusqlite::types::ValueRef;
 
 use super::frame::FrameWriter;
-use super::{NewFrame, hash_bytes};
+use super::{NewFrame, frames, hash_bytes};
 use crate::store::database::Database;
-use crate::store::database::item_source::StoredItem;
+use crate::store::database::item_source::{self, ItemVisitor, StoredItem};
 use crate::store::encoding::hash::SpanHash;
 use crate::store::encoding::wtf8;
 use crate::store::error::{Error, Result};
@@ -98,6 +98,15 @@ pub(crate) struct CheckedSpan {
     /// The frames of all rows that can be compressed; `None` if the frames are too large to be held,
     /// or if the span is not sound.
     pub(crate) frames: Option<Vec<NewFrame>>,
+    /// Which items were checked.
+    pub(crate) checked: ItemCopy,
+}
+
+/// Which item is meant if one is in a row and in a frame, as an interrupted compaction leaves it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ItemCopy {
+    Row,
+    Frame,
 }
 
 /// Collects the frames of a span while its items are hashed.
@@ -108,17 +117,19 @@ pub(crate) struct SpanCheck {
     state: SpanState,
     frames: Option<Vec<NewFrame>>,
     held_bytes: usize,
+    checked: ItemCopy,
 }
 
 impl SpanCheck {
     /// Starts to check the items of a span.
-    pub(crate) fn new(span: &SpanRecord) -> SpanCheck {
+    pub(crate) fn new(span: &SpanRecord, checked: ItemCopy) -> SpanCheck {
         SpanCheck {
             hash: SpanHash::initial(),
             next_pos: span.start_pos,
             state: SpanState::Sound,
             frames: Some(Vec::new()),
             held_bytes: 0,
+            checked,
         }
     }
 
@@ -205,6 +216,7 @@ impl SpanCheck {
         Ok(CheckedSpan {
             state: self.state,
             frames: self.frames,
+            checked: self.checked,
         })
     }
 }
@@ -285,7 +297,8 @@ impl Database {
         }
     }
 
-    /// Checks the items of a span, and compresses its rows.
+    /// Checks the items of a span, and compresses its rows that are not in frames yet. If the frames
+    /// do not match the span's hash, but it has rows of the same items, checks and compresses these.
     ///
     /// # Errors
     /// [`Error::Aborted`]; SQLite's errors.
@@ -295,14 +308,28 @@ impl Database {
         builder: &mut FrameBuilder,
         monitor: &Monitor,
     ) -> Result<CheckedSpan> {
-        let mut check = SpanCheck::new(span);
+        let found = self.compress_copies(span, ItemCopy::Frame, builder, monitor)?;
+        if found.state == SpanState::Sound || self.framed_ranges_with_rows(span)?.is_empty() {
+            return Ok(found);
+        }
+        self.compress_copies(span, ItemCopy::Row, builder, monitor)
+    }
+
+    fn compress_copies(
+        &self,
+        span: &SpanRecord,
+        copy: ItemCopy,
+        builder: &mut FrameBuilder,
+        monitor: &Monitor,
+    ) -> Result<CheckedSpan> {
+        let mut check = SpanCheck::new(span, copy);
         builder.clear();
         let range = span.start_pos..span.end_pos;
-        let visited = self.visit_items(&span.vat_id, range, &mut |found: StoredItem<'_>| {
+        let mut visitor = |found: StoredItem<'_>| {
             monitor.check()?;
             check.add(span, &found, builder)
-        });
-        match visited {
+        };
+        match self.visit_copies(&span.vat_id, range, copy, &mut visitor) {
             Ok(_) => {}
             Err(Error::BadFrame { .. }) => check.set_damaged(),
             Err(error) => return Err(error),
@@ -310,7 +337,52 @@ impl Database {
         check.finish(span, builder)
     }
 
+    /// Like [`Database::visit_items`], but passes this copy of an item that is stored twice.
+    fn visit_copies(
+        &self,
+        vat_id: &[u8],
+        range: Range<i64>,
+        copy: ItemCopy,
+        visitor: &mut impl ItemVisitor,
+    ) -> Result<bool> {
+        match copy {
+            ItemCopy::Row => self.visit_items(vat_id, range, visitor),
+            ItemCopy::Frame => item_source::at_one_commit(self.connection()?, || {
+                self.visit_frames_first(vat_id, range, visitor)
+            }),
+        }
+    }
+
+    fn visit_frames_first(
+        &self,
+        vat_id: &[u8],
+        range: Range<i64>,
+        visitor: &mut impl ItemVisitor,
+    ) -> Result<bool> {
+        let mut next = range.start;
+        for place in self.frames(vat_id, range.clone())? {
+            let (from, to) = (place.start_pos.max(next), place.end_pos.min(range.end));
+            if from >= to {
+                continue;
+            }
+            if !self.visit_items(vat_id, next..from, visitor)? {
+                return Ok(false);
+            }
+            let frame =
+                self.on_connection(|connection| frames::read(connection, vat_id, &place))?;
+            for position in from..to {
+                let index = usize::try_from(position.abs_diff(place.start_pos)).unwrap_or(0);
+                if !visitor.visit(place.item(&frame, index))? {
+                    return Ok(false);
+                }
+            }
+            next = to;
+        }
+        self.visit_items(vat_id, next..range.end, visitor)
+    }
+
     /// The first frame of a span's rows in a range of positions; `None` if none can be compressed.
+    /// Leaves out rows of items in frames unless the row is the `copy` that is meant.
     ///
     /// # Errors
     /// SQLite's errors; [`Error::BadFrame`].
@@ -318,11 +390,12 @@ impl Database {
         &self,
         span: &SpanRecord,
         range: Range<i64>,
+        copy: ItemCopy,
         builder: &mut FrameBuilder,
     ) -> Result<Option<NewFrame>> {
         builder.clear();
         let mut frame = None;
-        self.visit_items(&span.vat_id, range, &mut |found: StoredItem<'_>| {
+        self.visit_copies(&span.vat_id, range, copy, &mut |found: StoredItem<'_>| {
             match (found.position, found.item) {
                 (ValueRef::Integer(position), ValueRef::Text(item))
                     if is_compressible(span, &found) =>

@@ -3,7 +3,8 @@
 //! The reference does not know the table. It is created when something is compressed first, so a
 //! store that compresses nothing has the reference's format exactly.
 //!
-//! An item is in a row of `transcriptItems` or in a frame. If it is in both, the row counts. A frame
+//! An item is in a row of `transcriptItems` or in a frame. If it is in both, the row counts: compaction
+//! of interleaved items adds frames first, and then deletes rows in the order of the file. A frame
 //! counts only if a historical span with the frame's vat, start and hash covers it. The hash chain
 //! determines the items of a span, so whatever the reference does to records and rows meanwhile, a
 //! frame that counts has the right items. Other frames are *stale*: reading ignores them, and
@@ -123,21 +124,141 @@ impl Database {
     /// # Errors
     /// SQLite's errors; [`Error::BadFrame`] if an unreadable frame overlaps the new one.
     pub(crate) fn replace_with_frame(&self, span: &SpanRecord, new: &NewFrame) -> Result<bool> {
-        let (vat_id, start_pos, end_pos) = (&span.vat_id, new.start_pos, new.end_pos);
-        let Some(hash) = hash_bytes(&span.hash) else {
+        let Some(hash) = self.hash_if_unchanged(span, new)? else {
             return Ok(false);
         };
-        if self.record(vat_id, span.start_pos)?.as_ref() != Some(span)
-            || span.is_current
-            || self.count_items(vat_id, start_pos, end_pos)? != end_pos.saturating_sub(start_pos)
-            || self.has_odd_rows(vat_id, start_pos..end_pos, span.incarnation)?
-        {
-            return Ok(false);
-        }
         // Open readers find the same items in the frame.
-        self.remove_items(vat_id, start_pos..end_pos)?;
+        self.remove_items(&span.vat_id, new.start_pos..new.end_pos)?;
         self.add_frame(span, &hash, new)?;
         Ok(true)
+    }
+
+    /// Like [`Database::replace_with_frame`], but leaves the rows, which count until
+    /// [`Database::delete_framed_rows`] or [`Database::delete_row`] deletes them. If frames overlap the
+    /// new one, replaces the items at once.
+    ///
+    /// # Errors
+    /// Those of [`Database::replace_with_frame`].
+    pub(crate) fn add_frame_of_rows(&self, span: &SpanRecord, new: &NewFrame) -> Result<bool> {
+        let others = self.all_frames(&span.vat_id, new.start_pos..new.end_pos)?;
+        if others.iter().any(|place| place.counts) {
+            return self.replace_with_frame(span, new);
+        }
+        let Some(hash) = self.hash_if_unchanged(span, new)? else {
+            return Ok(false);
+        };
+        for stale in &others {
+            self.delete_frame(stale)?;
+        }
+        self.add_frame(span, &hash, new)?;
+        Ok(true)
+    }
+
+    /// The hash of a span; `None` unless its record is the same, and its store has all items of a new
+    /// frame as the frame restores them.
+    fn hash_if_unchanged(&self, span: &SpanRecord, new: &NewFrame) -> Result<Option<[u8; 32]>> {
+        let (vat_id, start_pos, end_pos) = (&span.vat_id, new.start_pos, new.end_pos);
+        let Some(hash) = hash_bytes(&span.hash) else {
+            return Ok(None);
+        };
+        let is_same = self.is_historical(span)?
+            && self.count_items(vat_id, start_pos, end_pos)? == end_pos.saturating_sub(start_pos)
+            && !self.has_odd_rows(vat_id, start_pos..end_pos, span.incarnation)?;
+        Ok(is_same.then_some(hash))
+    }
+
+    /// Whether a span still has this record, and is historical.
+    fn is_historical(&self, span: &SpanRecord) -> Result<bool> {
+        let found = self.record(&span.vat_id, span.start_pos)?;
+        Ok(!span.is_current && found.as_ref() == Some(span))
+    }
+
+    /// The positions of a historical span that are in frames; none if its record has changed.
+    ///
+    /// # Errors
+    /// SQLite's errors.
+    pub(crate) fn framed_ranges(&self, span: &SpanRecord) -> Result<Vec<Range<i64>>> {
+        if !self.is_historical(span)? {
+            return Ok(Vec::new());
+        }
+        let frames = self.frames(&span.vat_id, span.start_pos..span.end_pos)?;
+        Ok(frames
+            .iter()
+            .map(|place| place.start_pos..place.end_pos)
+            .collect())
+    }
+
+    /// Those of [`Database::framed_ranges`] that also have rows.
+    ///
+    /// # Errors
+    /// SQLite's errors.
+    pub(crate) fn framed_ranges_with_rows(&self, span: &SpanRecord) -> Result<Vec<Range<i64>>> {
+        let mut with_rows = Vec::new();
+        for range in self.framed_ranges(span)? {
+            if self.count_whole_rows(&span.vat_id, range.start, range.end)? > 0 {
+                with_rows.push(range);
+            }
+        }
+        Ok(with_rows)
+    }
+
+    /// Deletes the rows of a range that [`Database::framed_ranges`] returned. Leaves them alone if the
+    /// frame or the span's record has changed since.
+    ///
+    /// The caller has checked the items of the frames against the span's hash.
+    ///
+    /// # Errors
+    /// SQLite's errors.
+    pub(crate) fn delete_framed_rows(&self, span: &SpanRecord, range: &Range<i64>) -> Result<()> {
+        if self.framed_ranges(span)?.contains(range) {
+            // Open readers find the same items in the frame.
+            self.run_unbuffered(
+                "DELETE FROM transcriptItems
+                 WHERE vatID = ? AND position >= ? AND position < ?
+                   AND typeof(position) = 'integer'",
+                params![SqlText(&span.vat_id), range.start, range.end],
+            )?;
+        }
+        Ok(())
+    }
+
+    /// The number of rows in a range that is in a frame that are not what expanding the frame would
+    /// restore. If there is no such frame, or it cannot be read, all rows count.
+    ///
+    /// # Errors
+    /// SQLite's errors.
+    pub(crate) fn count_rows_unlike_frame(&self, vat_id: &[u8], range: &Range<i64>) -> Result<i64> {
+        let rows = self.count_whole_rows(vat_id, range.start, range.end)?;
+        if rows == 0 {
+            return Ok(0);
+        }
+        let frames = self.frames(vat_id, range.clone())?;
+        let place = frames
+            .iter()
+            .find(|place| place.start_pos == range.start && place.end_pos == range.end);
+        let Some(place) = place else { return Ok(rows) };
+        let frame = match self.on_connection(|connection| frames::read(connection, vat_id, place)) {
+            Ok(frame) => frame,
+            Err(Error::BadFrame { .. }) => return Ok(rows),
+            Err(error) => return Err(error),
+        };
+        let mut unlike = 0;
+        let mut statement = self.prepare_directly(
+            "SELECT position, item, incarnation FROM transcriptItems
+             WHERE vatID = ? AND position >= ? AND position < ? AND typeof(position) = 'integer'",
+        )?;
+        let mut found = statement.query(params![SqlText(vat_id), range.start, range.end])?;
+        while let Some(row) = found.next()? {
+            let position: i64 = row.get(0)?;
+            let index = usize::try_from(position.abs_diff(range.start)).unwrap_or(usize::MAX);
+            let is_same = match row.get_ref(1)? {
+                ValueRef::Text(item) => frame.item(index) == Some(item),
+                _ => false,
+            };
+            let is_same = is_same && row.get::<_, Option<i64>>(2)? == place.incarnation;
+            unlike += i64::from(!is_same);
+        }
+        Ok(unlike)
     }
 
     /// Adds a frame of items that a historical span lacks, as [`Database::insert_item`] adds an item.

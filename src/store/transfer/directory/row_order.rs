@@ -20,7 +20,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use crate::store::database::Database;
-use crate::store::database::row_order::{ItemRow, spread};
+use crate::store::database::row_order::{ItemRow, RowSpread};
 use crate::store::encoding::wtf8;
 use crate::store::error::{Error, Result};
 use crate::store::fs::writeback::Writeback;
@@ -33,13 +33,6 @@ const MAX_OPEN: usize = 128;
 
 /// How many bytes of a span are collected before they are written.
 const BUFFER_BYTES: usize = 64 << 10;
-
-/// How many rows a span's rows are spread over, as a multiple of their number, for reading in the
-/// order of the rows to be faster.
-const MIN_SPREAD: i64 = 2;
-
-/// How many rows may be read for each one that is written.
-const MAX_WASTE: i64 = 3;
 
 /// A span to be written.
 struct WantedSpan {
@@ -148,10 +141,7 @@ impl RowOrder {
 #[derive(Default)]
 struct Candidates {
     vats: HashMap<Vec<u8>, VatSpans>,
-    rows: Option<RangeInclusive<i64>>,
-    /// The number of their rows, and of those between the first and the last row of each.
-    items: i64,
-    spread: i64,
+    rows: RowSpread,
 }
 
 impl Candidates {
@@ -166,10 +156,7 @@ impl Candidates {
         {
             return Ok(());
         }
-        self.items = self.items.saturating_add(rows.count);
-        self.spread = self.spread.saturating_add(rows.spread());
-        let all = self.rows.take().unwrap_or(rows.first..=rows.last);
-        self.rows = Some(rows.first.min(*all.start())..=rows.last.max(*all.end()));
+        self.rows.add(&rows);
         // In order of their starts, as the exporter lists them.
         self.vats
             .entry(span.vat_id)
@@ -185,13 +172,9 @@ impl Candidates {
     }
 
     fn choose(self) -> Option<RowOrder> {
-        let rows = self.rows?;
-        let is_spread = self.spread >= self.items.saturating_mul(MIN_SPREAD);
-        let read = spread(*rows.start(), *rows.end());
-        let is_most = read <= self.items.saturating_mul(MAX_WASTE);
-        (is_spread && is_most).then_some(RowOrder {
+        Some(RowOrder {
+            rows: self.rows.choose()?,
             vats: self.vats,
-            rows,
         })
     }
 }
@@ -344,12 +327,10 @@ mod tests {
     use crate::store::database::{Location, OpenOptions};
     use crate::store::fs::writeback::Disk;
     use crate::store::records::mode::ArtifactMode;
-    use crate::store::substores::{Store, StoreOptions};
-
-    const VATS: [&[u8]; 3] = [b"v1", b"v2", b"v3"];
+    use crate::store::substores::{Store, StoreOptions, three_vats};
 
     fn item(vat: usize, position: usize) -> String {
-        format!("{vat} {position} {}", "x".repeat(position % 7))
+        String::from_utf8(three_vats::item(vat, position)).unwrap()
     }
 
     /// A store whose three vats have 30 items each, in spans of 10, interleaved or vat by vat.
@@ -358,22 +339,7 @@ mod tests {
         let location = Location::File(file_in_directory(directory.path()));
         let options = StoreOptions::default();
         let mut store = Store::open(location, &OpenOptions::default(), false, options).unwrap();
-        for vat in VATS {
-            store.init_transcript(vat).unwrap();
-        }
-        let mut add = |vat: usize, position: usize| {
-            let text = item(vat, position);
-            store.add_item(VATS[vat], text.as_bytes()).unwrap();
-            if position % 10 == 9 {
-                store.rollover(VATS[vat], false).unwrap();
-            }
-        };
-        if is_interleaved {
-            (0..30).for_each(|position| (0..3).for_each(|vat| add(vat, position)));
-        } else {
-            (0..3).for_each(|vat| (0..30).for_each(|position| add(vat, position)));
-        }
-        store.commit().unwrap();
+        three_vats::fill(&mut store, is_interleaved);
         (directory, store)
     }
 
