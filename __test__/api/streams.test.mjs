@@ -152,36 +152,6 @@ test.serial('drain: a stream that fails', async t => {
   await check();
 });
 
-test.serial('drain: the sink waits for its turn', async t => {
-  const check = noteUnhandled(t);
-  for (const full of [() => true, () => false]) {
-    const log = [];
-    const gate = makeGate();
-    const work = drain(makeStream(log, ['a', 'b']), makeSink(log, { full }), () => log.push('read'), gate.promise);
-    await check();
-    const begun = full() ? ['add a'] : ['add a', 'add b', 'return', 'read'];
-    t.deepEqual(log.splice(0), begun);
-    gate.open();
-    await work;
-    t.is(log.at(-1), 'finish');
-
-    const failing = makeGate();
-    log.length = 0;
-    const failed = t.throwsAsync(
-      drain(makeStream(log, ['a', 'b']), makeSink(log, { full }), undefined, failing.promise),
-      {
-        message: 'the one before failed',
-      },
-    );
-    await check();
-    failing.fail(Error('the one before failed'));
-    await failed;
-    t.deepEqual(log.slice(-2), ['abandon', 'abandoned']);
-    t.false(log.includes('flush') || log.includes('finish'));
-    await check();
-  }
-});
-
 test.serial('drain: everything that Readable.from accepts', async t => {
   const take = async stream => {
     const log = [];

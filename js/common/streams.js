@@ -62,8 +62,7 @@ const makeFeeder = (stream, sink) => {
 
 /**
  * Passes every chunk of a caller's stream to a native sink, which processes them on another thread. Reads the next chunks
- * meanwhile, but no faster than the sink processes them. The sink processes nothing before `turn` is fulfilled; if that
- * fails, this fails with its error.
+ * meanwhile, but no faster than the sink processes them.
  *
  * Calls the iterator's `return` at the end, too, as `Readable.from` does: the kernel's snapshot stream is one half of a
  * tee, whose other half waits for that call.
@@ -73,9 +72,8 @@ const makeFeeder = (stream, sink) => {
  * @param {Parameters<typeof iteratorOver>[0]} stream
  * @param {any} sink
  * @param {() => void} [whenRead] called once the stream was read to its end
- * @param {Promise<void>} [turn]
  */
-const drain = async (stream, sink, whenRead, turn) => {
+const drain = async (stream, sink, whenRead) => {
   let feeder;
   let flushing;
   try {
@@ -84,7 +82,6 @@ const drain = async (stream, sink, whenRead, turn) => {
       const isEnough = await feeder.feed();
       if (isEnough === undefined) break;
       if (isEnough) {
-        await turn;
         await flushing;
         flushing = sink.flush();
         // Awaited later; this prevents an unhandled rejection until then.
@@ -93,7 +90,6 @@ const drain = async (stream, sink, whenRead, turn) => {
     }
     await feeder.close();
     whenRead?.();
-    await turn;
     await flushing;
     await sink.finish();
   } catch (error) {

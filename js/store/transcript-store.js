@@ -74,10 +74,10 @@ const transcriptStoreOver = ({ fns, writes, ensureTxn, cacheSignal }, { archiveT
     getArtifactNames,
 
     importTranscriptSpanRecord: writes(fns.importSpanRecord),
-    async populateTranscriptSpan(name, makeChunkIterator, { artifactMode = 'archival', whenRead, turn }) {
+    async populateTranscriptSpan(name, makeChunkIterator, { artifactMode = 'archival' }) {
       ensureTxn();
       const sink = fns.importSpan(name, ...modeArguments(artifactMode));
-      if (sink) await drain(await makeChunkIterator(), sink, whenRead, turn);
+      if (sink) await drain(await makeChunkIterator(), sink);
     },
     assertComplete: checkMode => fns.checkTranscripts(...modeArguments(checkMode)),
     repairTranscriptSpanRecord: writes(fns.repairSpanRecord),

@@ -77,14 +77,11 @@ const UNFINISHED = 2;
 /**
  * Imports the artifacts that the mode requires, and checks each against its record.
  *
- * Reads artifacts one after the other, as exporters expect, but reads the next while a snapshot is being compressed, a
- * bundle checked, or the end of a span stored. If several fail, throws the error of the first.
+ * Reads artifacts one after the other, as exporters expect, but reads the next while a snapshot is being compressed or a
+ * bundle checked. If several fail, throws the error of the first.
  */
 const importArtifacts = async (exporter, { internal }, artifactMode) => {
   const { bundleStore, snapStore, transcriptStore } = internal;
-
-  /** The import of the last span. */
-  let lastSpan;
 
   /** Imports an artifact. Calls `whenRead` when it no longer needs the exporter. */
   const importArtifact = async (name, whenRead) => {
@@ -101,11 +98,9 @@ const importArtifacts = async (exporter, { internal }, artifactMode) => {
     } else if (kind === 'snapshot') {
       await snapStore.populateSnapshot(name, getChunks, { artifactMode, whenRead });
     } else if (kind === 'transcript') {
-      // Nothing of it is stored before the last span is complete: whether a surplus item replaces another must not depend
-      // on how much of the next span was imported.
-      const turn = lastSpan;
-      lastSpan = transcriptStore.populateTranscriptSpan(name, getChunks, { artifactMode, whenRead, turn });
-      await lastSpan;
+      // Finished before the next artifact begins: whether a surplus item replaces another must not depend on how much of
+      // the next span was imported.
+      await transcriptStore.populateTranscriptSpan(name, getChunks, { artifactMode });
     } else {
       native.refuseArtifact(name);
     }
