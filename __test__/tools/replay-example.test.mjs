@@ -492,7 +492,10 @@ test('a store that was pruned, and repopulated from an archive', async t => {
     const { code, stderr, log } = await run(args);
     t.is(code, 2);
     t.deepEqual(log, [], 'no worker was started');
-    t.regex(stderr, /the store lacks transcript\.v6\.11\.15, which the replay of v6 needs\./);
+    t.regex(
+      stderr,
+      /the store lacks transcript\.v6\.11\.15, which the replay of v6 needs\..* give it as --history-from/,
+    );
     t.regex(stderr, /swing-store repopulate --state-dir \S+ --from PLACE --artifact-mode debug/);
   }
   t.is((await run(['--vat', 'v6', '--from-snapshot'])).code, 0, 'the current span is never pruned');
@@ -501,6 +504,41 @@ test('a store that was pruned, and repopulated from an archive', async t => {
   await api.repopulateSwingStoreFromDirectory(at('archive'), at('store'), { artifactMode: 'debug' });
   t.is((await run(['--vat', 'v6', '--incarnation', 'all'])).code, 0);
   t.is((await run(['--vat', 'v6', '--start', '5'])).code, 0);
+});
+
+test('a store that was pruned, with history from an archive', async t => {
+  const { at, run } = await setUp(t);
+  await api.archiveSwingStore(at('store'), at('archive'));
+  await api.pruneSwingStore(at('store'), { keep: 'operational' });
+  const from = ['--history-from', at('archive')];
+  const { code, json } = await run(['--vat', 'v6', '--incarnation', 'all', ...from, '--json']);
+  t.is(code, 0, JSON.stringify(json));
+  t.deepEqual(
+    json.replays.map(({ deliveries, images }) => [deliveries, images.equal]),
+    [
+      [7, 1],
+      [5, 1],
+    ],
+  );
+  const image = await run(['--vat', 'v6', '--start', '5', ...from]);
+  t.is(image.code, 0, image.stderr);
+  const history = api.openSwingStoreHistory(at('store'));
+  t.is((await history.getVat('v6')).populatedSpans, 1, 'the store is as before');
+  await history.close();
+
+  // The place lacks something, or has something else.
+  const [span, snapshot] = ['transcript.v6.0.5.gz', 'snapshot.v6.4.gz'];
+  fs.rmSync(at('archive', span));
+  const lacking = await run(['--vat', 'v6', '--incarnation', '0', ...from]);
+  t.is(lacking.code, 2);
+  t.regex(lacking.stderr, /the store and \S+archive lack transcript\.v6\.0\.5, which the replay of v6 needs/);
+  fs.copyFileSync(at('archive', 'snapshot.v6.14.gz'), at('archive', snapshot));
+  const other = await run(['--vat', 'v6', '--start', '5', ...from]);
+  t.is(other.code, 2);
+  t.regex(other.stderr, /snapshot\.v6\.4/);
+  const nowhere = await run(['--vat', 'v6', '--history-from', at('nowhere')]);
+  t.is(nowhere.code, 2);
+  t.regex(nowhere.stderr, /nowhere/);
 });
 
 test('a store that was compacted', async t => {

@@ -21,6 +21,7 @@ What to replay:
   --start POSITION        start from the heap snapshot that the span at POSITION loads
   --until POSITION        stop after POSITION, and write the heap image to a file
   --image FILE            that file [default: VAT-POSITION.xss in the working directory]
+  --history-from PLACE    a directory or URL with an archive or export, for artifacts that the store has pruned
 
 How:
   --at-snapshot WHAT      after each snapshot, "restart" the worker from the image, as a kernel does by default; or
@@ -47,6 +48,7 @@ const KNOWN = {
   start: { type: 'string' },
   until: { type: 'string' },
   image: { type: 'string' },
+  'history-from': { type: 'string' },
   'at-snapshot': { type: 'string' },
   'ignore-images': { type: 'boolean' },
   'compare-computrons': { type: 'boolean' },
@@ -153,6 +155,7 @@ export const parseOptions = args => {
     start,
     until,
     image,
+    historyFrom: values['history-from'],
     snapshotModes: SNAPSHOT_MODES[atSnapshot],
     compare: { images: !values['ignore-images'], computrons: values['compare-computrons'] ?? false },
     workerProgram: values['worker-program'],

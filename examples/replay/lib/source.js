@@ -18,10 +18,11 @@ const SCRIPTS = ['getExport', 'nestedEvaluate'];
  * @param {typeof import('swing-store-native')} powers.api
  * @param {string} powers.directory
  * @param {string} powers.temporary a directory for an imported store
+ * @param {string} [powers.historyFrom] an archive or export with artifacts that the store has pruned
  * @param {AbortSignal} powers.signal
  * @param {(text: string) => void} powers.onProgress
  */
-export const openSource = async ({ api, directory, temporary, signal, onProgress }) => {
+export const openSource = async ({ api, directory, temporary, historyFrom, signal, onProgress }) => {
   const isExport = !api.isSwingStore(directory);
   if (isExport && !existsSync(join(directory, MANIFEST))) {
     throw new ReplayError(
@@ -38,9 +39,10 @@ export const openSource = async ({ api, directory, temporary, signal, onProgress
     await hostStorage.close();
   }
 
-  const history = api.openSwingStoreHistory(dirPath);
+  const elsewhere = historyFrom === undefined ? undefined : { historyFrom };
+  const history = api.openSwingStoreHistory(dirPath, elsewhere);
   // The mode does not limit which artifacts can be read, only which are listed.
-  const exporter = api.makeSwingStoreExporter(dirPath, { artifactMode: 'archival' });
+  const exporter = api.makeSwingStoreExporter(dirPath, { artifactMode: 'archival', ...elsewhere });
   const { kernelStorage, hostStorage } = api.openSwingStore(dirPath, { readonly: true });
   const { kvStore, bundleStore } = kernelStorage;
 
@@ -67,6 +69,7 @@ export const openSource = async ({ api, directory, temporary, signal, onProgress
 
   return {
     isExport,
+    historyFrom,
     history,
     readBundle,
     copyImage,

@@ -10,18 +10,29 @@ const list = names => {
   return `${names.slice(0, NAMED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 };
 
-/** Throws if artifacts are missing, and says how to get them. */
-const checkComplete = ({ directory, isExport }, vatID, { missing, problems }) => {
+/** Says how to get artifacts that are missing. */
+const adviceOn = ({ directory, isExport, historyFrom }) => {
+  if (historyFrom !== undefined) return 'Add them there with "swing-store archive", on a node that has them';
+  if (isExport) {
+    return (
+      'Export the store with --artifact-mode replay, or archival for previous incarnations, or debug for previous ' +
+      'snapshots; or give a place that has them as --history-from'
+    );
+  }
+  return (
+    'If an archive or an export has them, give it as --history-from, or restore them: ' +
+    `swing-store repopulate --state-dir ${directory} --from PLACE --artifact-mode debug`
+  );
+};
+
+/** Throws if artifacts are missing, or something else prevents the replay. */
+const checkComplete = (source, vatID, { missing, problems }) => {
+  const { isExport, historyFrom } = source;
   if (missing.length > 0) {
     const names = list(missing.map(({ artifact }) => artifact));
-    throw new ReplayError(
-      isExport
-        ? `the export lacks ${names}, which the replay of ${vatID} needs. Export the store with ` +
-            '--artifact-mode replay, or archival for previous incarnations, or debug for previous snapshots'
-        : `the store lacks ${names}, which the replay of ${vatID} needs. If an archive or an export has them, ` +
-            `restore them: ` +
-            `swing-store repopulate --state-dir ${directory} --from PLACE --artifact-mode debug`,
-    );
+    const store = `the ${isExport ? 'export' : 'store'}`;
+    const lacking = historyFrom === undefined ? `${store} lacks` : `${store} and ${historyFrom} lack`;
+    throw new ReplayError(`${lacking} ${names}, which the replay of ${vatID} needs. ${adviceOn(source)}`);
   }
   if (problems.length > 0) {
     throw new ReplayError(`the replay of ${vatID} is impossible: ${problems.join('; ')}`);
@@ -43,7 +54,7 @@ const findVat = (vats, wanted) => {
 };
 
 /** Plans a replay from the snapshot that a span loads. */
-const planFromSpan = async (history, vatID, position, wantedIncarnation) => {
+const planFromSpan = async ({ history, historyFrom }, vatID, position, wantedIncarnation) => {
   const spans = await history.listSpans(vatID);
   const first = spans.findIndex(({ startPos }) => startPos === position);
   if (first < 0) {
@@ -63,7 +74,9 @@ const planFromSpan = async (history, vatID, position, wantedIncarnation) => {
   }
   const snapshots = (await history.listSnapshots(vatID)).filter(({ snapPos }) => snapPos === position - 1);
   const replayed = spans.slice(first).filter(span => span.incarnation === incarnation);
-  const missing = [...snapshots, ...replayed].filter(({ populated }) => populated !== 'all');
+  // What another place has is fetched when it is used.
+  const lacking = [...snapshots, ...replayed].filter(({ populated }) => populated !== 'all');
+  const missing = historyFrom === undefined ? lacking : [];
   return {
     incarnation,
     startPos: position,
@@ -100,7 +113,7 @@ export const planReplays = async (source, options) => {
     return (await history.listIncarnations(vatID)).map(({ incarnation }) => incarnation);
   };
   const plan = async (vatID, incarnation) => {
-    if (options.start !== undefined) return planFromSpan(history, vatID, options.start, incarnation);
+    if (options.start !== undefined) return planFromSpan(source, vatID, options.start, incarnation);
     return history.replayPlan(vatID, { incarnation, from: options.fromSnapshot ? 'snapshot' : 'start' });
   };
 
