@@ -674,6 +674,69 @@ export interface CompactHistoryReport {
   readonly done: boolean;
 }
 
+/** The parts of a store whose calls are counted. */
+export type MetricPart = 'kvStore' | 'transcriptStore' | 'snapStore' | 'bundleStore' | 'cranks' | 'commit' | 'other';
+
+/** A number for each value of a metric's label. */
+export type MetricByLabel<Label extends string> = Readonly<Record<Label, number>>;
+
+/** Durations, counted by their length. */
+export interface MetricHistogram {
+  /** The number of durations. */
+  readonly count: number;
+  /** Their sum in seconds. */
+  readonly sum: number;
+  /** For each of several bounds in seconds, the number of durations up to it. */
+  readonly buckets: readonly {
+    /** The bound in seconds. */
+    readonly le: number;
+    /** The number of durations up to it. */
+    readonly count: number;
+  }[];
+}
+
+/** The metrics of an open store, as `hostStorage.metrics` returns them. Counters start at 0 when the store is opened. */
+export interface RunningMetrics {
+  /** Time of a commit in the store: writing the block's changes, and waiting for the disk. */
+  readonly swing_store_commit_seconds: MetricHistogram;
+  /** Calls of the addon by a part of the store, since its metrics were first requested. */
+  readonly swing_store_calls_total: MetricByLabel<MetricPart>;
+  /** Time in these calls; that of kvStore is estimated from every sixteenth. */
+  readonly swing_store_call_seconds_total: MetricByLabel<MetricPart>;
+  /** Reads of keys that the cache of values answered. */
+  readonly swing_store_value_cache_hits_total: number;
+  /** Reads of keys that called the addon. */
+  readonly swing_store_value_cache_misses_total: number;
+  /** Pages that SQLite found in the page cache of the store's connection. */
+  readonly swing_store_page_cache_hits_total: number;
+  /** Pages that SQLite read from the file or the log. */
+  readonly swing_store_page_cache_misses_total: number;
+  /** Pages that SQLite wrote before a commit because its page cache was full. */
+  readonly swing_store_page_cache_spills_total: number;
+  /** Memory of SQLite's page cache of the store's connection. */
+  readonly swing_store_page_cache_bytes: number;
+  /** Memory of changes that SQLite has not received, with what undoes them. */
+  readonly swing_store_write_buffer_bytes: number;
+  /** How often buffered entries were written to SQLite, at a commit or before. */
+  readonly swing_store_write_buffer_flushes_total: number;
+  /** Time of saving a heap snapshot, without its archiver. */
+  readonly swing_store_snapshot_save_seconds: MetricHistogram;
+  /** Size of the saved snapshots, uncompressed and compressed. */
+  readonly swing_store_snapshot_save_bytes_total: MetricByLabel<'uncompressed' | 'compressed'>;
+  /** Transcript spans that ended, by what the store does with their items. */
+  readonly swing_store_ended_spans_total: MetricByLabel<'rows' | 'compressed' | 'deleted'>;
+  /** Checkpoints of the log on another thread. */
+  readonly swing_store_checkpoints_total: number;
+  /** Time of these checkpoints. */
+  readonly swing_store_checkpoint_seconds_total: number;
+  /** Pages in the write-ahead log. */
+  readonly swing_store_log_pages: number;
+  /** Size of the file of the write-ahead log. */
+  readonly swing_store_log_bytes: number;
+  /** Size of the store's file, without its log. */
+  readonly swing_store_file_bytes: number;
+}
+
 /** The host's interface to a store. */
 export interface SwingStoreHostStorage {
   /** Keys with the prefix `host.`. All other keys can be read, but not written. */
@@ -711,6 +774,15 @@ export interface SwingStoreHostStorage {
    * method.
    */
   diskUsage?: () => number;
+
+  /**
+   * Returns metrics of this store: commits, calls, caches, sizes. It takes half a millisecond, and can be called at any
+   * time, also in a crank. Calls are measured from its first call on. Every store of this package has this
+   * method.
+   *
+   * @throws if the store is closed (`db not initialized`).
+   */
+  metrics?: () => RunningMetrics;
 
   /**
    * Adds the records of transcript spans and snapshots that the exporter has and the store lacks, then closes the
@@ -1870,6 +1942,141 @@ export interface SwingStoreDiff {
  * @throws (rejects) if a directory has neither a store nor an export, or has both, or if an export is malformed.
  */
 export function diffSwingStores(a: string, b: string, options?: DiffSwingStoresOptions): Promise<SwingStoreDiff>;
+
+/** Options of {@link measureSwingStore}. */
+export interface MeasureOptions extends WorkOptions {
+  /** An archive to look for spans and snapshots in, by their names: a directory or a URL. Default: none. */
+  archivedIn?: string | undefined;
+
+  /** How many of the newest historical spans of each vat to look for in the archive. Default: all. */
+  newestSpans?: number | undefined;
+
+  /** Also measure positions of each vat. Default: false. */
+  perVat?: boolean | undefined;
+}
+
+/** The result of {@link measureSwingStore}. */
+export interface StoredMetrics {
+  /** Size of the file of the write-ahead log. */
+  readonly swing_store_log_bytes: number;
+  /** Size of the store's file, without its log. */
+  readonly swing_store_file_bytes: number;
+  /** Size of the free pages in the file, which SQLite reuses. */
+  readonly swing_store_free_bytes: number;
+  /** Block height that the host recorded; 0 if it recorded none. */
+  readonly swing_store_block_height: number;
+  /** When the file or its log was last written: by a commit, or by the checkpoint after it. */
+  readonly swing_store_last_commit_timestamp_seconds: number;
+  /** Vats with a transcript; those that ended have no current span. */
+  readonly swing_store_vats: MetricByLabel<'live' | 'ended'>;
+  /** Transcript spans, by how their items are stored. */
+  readonly swing_store_spans: MetricByLabel<'current' | 'rows' | 'compressed' | 'pruned' | 'partial'>;
+  /** Transcript items of these spans, whether stored or pruned. */
+  readonly swing_store_items: MetricByLabel<'current' | 'rows' | 'compressed' | 'pruned' | 'partial'>;
+  /** Heap snapshots: in use, kept, without their image, or in use without it. */
+  readonly swing_store_snapshots: MetricByLabel<'in_use' | 'kept' | 'pruned' | 'missing'>;
+  /** Size of the stored snapshots, uncompressed and compressed. */
+  readonly swing_store_snapshot_bytes: MetricByLabel<'uncompressed' | 'compressed'>;
+  /** Bundles in the bundle store, with and without their contents. */
+  readonly swing_store_bundles: MetricByLabel<'stored' | 'pruned'>;
+  /** 1 if the store has what an export in this artifact mode needs, otherwise 0. */
+  readonly swing_store_complete: MetricByLabel<'operational' | 'replay' | 'archival'>;
+  /** End position of a vat's transcript. */
+  readonly swing_store_vat_end_position?: Readonly<Record<string, number>> | undefined;
+  /** Oldest position from which all items of a vat's transcript are stored. */
+  readonly swing_store_vat_oldest_position?: Readonly<Record<string, number>> | undefined;
+  /** Items in a vat's current span. */
+  readonly swing_store_vat_current_items?: Readonly<Record<string, number>> | undefined;
+  /** 1 if the archive could be read, otherwise 0. */
+  readonly swing_store_archive_up?: number | undefined;
+  /** Historical spans whose items are stored, and which the archive lacks. */
+  readonly swing_store_unarchived_spans?: number | undefined;
+  /** Items of these spans. */
+  readonly swing_store_unarchived_items?: number | undefined;
+  /** Snapshots whose images are stored, and which the archive lacks. */
+  readonly swing_store_unarchived_snapshots?: number | undefined;
+  /** Spans without all of their items in the store, which the archive lacks. */
+  readonly swing_store_lost_spans?: number | undefined;
+  /** When the store was measured. */
+  readonly swing_store_measured_timestamp_seconds: number;
+  /** Why the archive could not be read, if it could not. */
+  readonly archiveProblem?: string | undefined;
+}
+
+/**
+ * Measures the contents of a store: sizes, spans by how they are stored, snapshots, completeness for exports, and what an
+ * archive lacks. It only reads the last commit, on another thread; a kernel can use the store meanwhile, and does not
+ * wait. Whether a span is stored is judged by its first and its last item; {@link verifySwingStore} checks every item.
+ *
+ * Progress counts the artifacts that were looked for in the archive.
+ *
+ * @param dirPath  the directory of the store.
+ * @throws (rejects) if there is no store. An archive that cannot be read does not reject: see `archiveProblem`.
+ */
+export function measureSwingStore(dirPath: string, options?: MeasureOptions): Promise<StoredMetrics>;
+
+/** The definition of a metric. */
+export interface MetricDefinition {
+  /** Its name, by the conventions of Prometheus. */
+  readonly name: string;
+  /** Its type. The value of a histogram is a {@link MetricHistogram}. */
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  /** The unit of its values, if they have one. */
+  readonly unit?: 'seconds' | 'bytes' | undefined;
+  /** The name of its label: then its value is an object with a number for each value of the label. */
+  readonly label?: string | undefined;
+  /** Whether `hostStorage.metrics` returns it. */
+  readonly running: boolean;
+  /** Whether {@link measureSwingStore} returns it. */
+  readonly stored: boolean;
+  /** What it measures. */
+  readonly help: string;
+}
+
+/** The definitions of all metrics. */
+export const metricDefinitions: readonly MetricDefinition[];
+
+/**
+ * Formats metrics in the text format of Prometheus.
+ *
+ * @param metrics  what `hostStorage.metrics` or {@link measureSwingStore} returned, or an object with both.
+ * @throws if it is not an object.
+ */
+export function formatMetrics(metrics: Partial<RunningMetrics & StoredMetrics>): string;
+
+/** The events that stores publish on channels of `node:diagnostics_channel`, by the names of the channels. */
+export interface SwingStoreEvents {
+  /** A store was opened. */
+  'swing-store:open': {
+    /** Its path, as it was given; `null` for a store in memory. */
+    readonly path: string | null;
+    /** Whether it was opened read-only. */
+    readonly readonly: boolean;
+  };
+  /** A host has committed. */
+  'swing-store:commit': {
+    /** The store's path, as it was given; `null` for a store in memory. */
+    readonly path: string | null;
+    /** The time in the `exportCallback`, in seconds. */
+    readonly exportSeconds: number;
+    /** The time of the commit after it, in seconds. */
+    readonly seconds: number;
+  };
+  /** A snapshot was saved. */
+  'swing-store:snapshot': SnapshotResult & {
+    /** The store's path, as it was given; `null` for a store in memory, and for a snapStore over a database. */
+    readonly path: string | null;
+    /** The vat. */
+    readonly vatID: string;
+    /** The position of the snapshot in the vat's transcript. */
+    readonly snapPos: number;
+  };
+  /** A store was closed. */
+  'swing-store:close': {
+    /** Its path, as it was given; `null` for a store in memory. */
+    readonly path: string | null;
+  };
+}
 
 /** How a job that ran alongside a kernel held and waited for SQLite's write lock. */
 export interface LockingReport {

@@ -16,6 +16,8 @@ const { harden } = require('./js/common/harden.js');
 const { openSwingStoreHistory } = require('./js/tools/history.js');
 const { importSwingStore } = require('./js/transfer/importer.js');
 const { getKeyType, makeKVStore } = require('./js/store/kv-store.js');
+const { formatMetrics, metricDefinitions } = require('./js/store/metrics.js');
+const { measureSwingStore } = require('./js/tools/measure.js');
 const { isSwingStore } = require('./js/common/paths.js');
 const { pruneSwingStore, reclaimSwingStoreSpace } = require('./js/tools/prune.js');
 const { repopulateSwingStore, repopulateSwingStoreFromDirectory } = require('./js/tools/repopulate.js');
@@ -38,6 +40,10 @@ exports.openSwingStoreHistory = openSwingStoreHistory;
 
 exports.verifySwingStore = verifySwingStore;
 exports.diffSwingStores = diffSwingStores;
+
+exports.measureSwingStore = measureSwingStore;
+exports.metricDefinitions = metricDefinitions;
+exports.formatMetrics = formatMetrics;
 
 exports.repopulateSwingStore = repopulateSwingStore;
 exports.repopulateSwingStoreFromDirectory = repopulateSwingStoreFromDirectory;

@@ -41,6 +41,7 @@ const functions = ({ dir, at }, opened) => {
       o => api.verifySwingStore(dir, o),
       ['artifactMode', 'integrityCheck', 'findingsPerKind', ...work],
     ],
+    measureSwingStore: [o => api.measureSwingStore(dir, o), ['archivedIn', 'newestSpans', 'perVat', ...work]],
     diffSwingStores: [
       o => api.diffSwingStores(dir, dir, o),
       ['artifactMode', 'contents', 'localKeys', 'limit', ...work],

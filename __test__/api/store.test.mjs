@@ -83,6 +83,7 @@ test('the parts of a store', async t => {
     close: 'function',
     compactHistory: 'function',
     diskUsage: 'function',
+    metrics: 'function',
     repairMetadata: 'function',
   });
   t.deepEqual(Object.keys(debug), ['serialize', 'dump', 'getDatabase']);

@@ -41,6 +41,8 @@ test('the schemas describe what every command prints', async t => {
     await run(0, 'expand', ...store);
     await run(0, 'replay-plan', ...store, '--vat', 'v6');
     await run(0, 'verify', ...store);
+    await run(0, 'metrics', ...store, '--per-vat', '--archived-in', at('archive'));
+    await run(1, 'metrics', ...store, '--archived-in', at('nothing'));
     await run(0, 'prune', ...store, '--keep', 'operational');
     await run(1, 'verify', ...store, '--artifact-mode', 'archival', '--limit', '1');
     await run(1, 'replay-plan', ...store, '--vat', 'v6', '--incarnation', '0', '--from-snapshot');

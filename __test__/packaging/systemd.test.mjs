@@ -26,7 +26,7 @@ const commandOf = timer => {
 test('each timer starts the command of its name, with a file of options', t => {
   t.deepEqual(
     timers,
-    ['archive', 'compact', 'prune', 'verify'].map(name => `swing-store-${name}.timer`),
+    ['archive', 'compact', 'metrics', 'prune', 'verify'].map(name => `swing-store-${name}.timer`),
   );
   for (const timer of timers) t.is(`swing-store-${commandOf(timer).command}.timer`, timer);
   t.deepEqual(
@@ -47,11 +47,14 @@ test('the commands run on a store, and prune nothing that was not archived', asy
     const archive = path.join(base, 'archive');
     for (const timer of timers) {
       const { command, args } = commandOf(timer);
-      const given = args.map(arg => (arg === '/var/backups/swing-store' ? archive : arg));
+      const given = args.map(arg =>
+        arg.replace('/var/backups/swing-store', archive).replace('/var/lib/prometheus/node-exporter', base),
+      );
       const options = { env: { AG_CHAIN_COSMOS_HOME: base } };
       const { code, stderr } = await runCli([command, '--progress', 'none', ...given], options);
       t.is(code, 0, `${command}: ${stderr}`);
     }
+    t.regex(fs.readFileSync(path.join(base, 'swing-store.prom'), 'utf8'), /^swing_store_spans\{/m);
     const { missing } = await api.repopulateSwingStoreFromDirectory(archive, store, { artifactMode: 'debug' });
     t.deepEqual(missing, []);
   });

@@ -2,6 +2,7 @@
 // objects; a method without an entry in `support/common/calls/valid-calls.mjs` fails here.
 import test from 'ava';
 
+import { hostAdditions } from '../support/common/additions.mjs';
 import { faultsIn, runSituation } from '../support/common/calls/run-situation.mjs';
 import { shared } from '../support/common/calls/situations.mjs';
 import { tinyLimits } from '../support/common/settings.mjs';
@@ -14,7 +15,7 @@ const known = {
 };
 
 /** The reference has no such method. */
-const isOurs = ([what]) => what === 'hostStorage.compactHistory';
+const isOurs = ([what]) => hostAdditions.some(name => what === `hostStorage.${name}`);
 
 /** With small limits, ours writes in other pieces, so other pages of the file may be in use. */
 const isLaidOut = what => tinyLimits && what === 'hostStorage.diskUsage';

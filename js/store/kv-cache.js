@@ -54,6 +54,8 @@ const makeKVCache = (fns, handle) => {
   let recent = new Map();
   let older = new Map();
   let size = 0;
+  /** How many reads were answered from the cache, and how many were not. */
+  const reads = { hits: 0, misses: 0 };
 
   const clear = () => {
     recent = new Map();
@@ -94,7 +96,11 @@ const makeKVCache = (fns, handle) => {
 
   const get = key => {
     const known = find(key);
-    if (known !== undefined) return known === ABSENT ? undefined : known;
+    if (known !== undefined) {
+      reads.hits += 1;
+      return known === ABSENT ? undefined : known;
+    }
+    reads.misses += 1;
     const value = fns.kvGet(key);
     keep(key, value === undefined ? ABSENT : value);
     return value;
@@ -137,7 +143,7 @@ const makeKVCache = (fns, handle) => {
   };
 
   closers.set(handle, [...(closers.get(handle) ?? []), clear]);
-  return { get, has, note, forget, setter, deleter };
+  return { get, has, note, forget, setter, deleter, reads };
 };
 
 module.exports = { clearCachesOf, makeKVCache };

@@ -4,6 +4,7 @@ const { performance } = require('node:perf_hooks');
 
 const native = require('../addon/native.js');
 const { modeArguments } = require('../common/artifact-mode.js');
+const { events } = require('../common/events.js');
 const { harden } = require('../common/harden.js');
 const { chunks, drain, elements } = require('../common/streams.js');
 const { directoryOf } = require('./archivers.js');
@@ -23,9 +24,9 @@ const makeSnapStoreIO = () => ({
  *
  * @param {import('./substore-powers.js').Powers} powers
  * @param {ReturnType<typeof makeSnapStoreIO>} io
- * @param {{ archiveSnapshot?: (name: string, gzData: Buffer) => Promise<void> }} options
+ * @param {{ archiveSnapshot?: (name: string, gzData: Buffer) => Promise<void>, storePath?: string | null }} options
  */
-const snapStoreOver = ({ fns, writes, ensureTxn }, { measureSeconds }, { archiveSnapshot }) => {
+const snapStoreOver = ({ fns, writes, ensureTxn }, { measureSeconds }, { archiveSnapshot, storePath = null }) => {
   const save = writes(fns.saveSnapshot);
   const populate = writes(fns.populateSnapshot);
 
@@ -58,18 +59,21 @@ const snapStoreOver = ({ fns, writes, ensureTxn }, { measureSeconds }, { archive
         ensureTxn();
         return save(vatID, snapPos, sink, !!archiveSnapshot);
       });
+      fns.noteSavedSnapshot(compressSeconds + dbSaveSeconds, uncompressedSize, compressedSize);
       let archiveWriteSeconds;
       if (archiveSnapshot) {
         ({ duration: archiveWriteSeconds } = await measureSeconds(() => archive(sink, exportKey)));
       }
-      return harden({
+      const result = {
         hash,
         uncompressedSize,
         compressSeconds,
         dbSaveSeconds,
         archiveWriteSeconds,
         compressedSize,
-      });
+      };
+      events.snapshot(() => ({ path: storePath, vatID, snapPos, ...result }));
+      return harden(result);
     },
     loadSnapshot,
     deleteAllUnusedSnapshots: writes(fns.deleteAllUnusedSnapshots),

@@ -2,10 +2,12 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
+const { performance } = require('node:perf_hooks');
 
 const native = require('../addon/native.js');
-const { storeFunctions } = require('../addon/store-functions.js');
+const { measuredFunctions } = require('../addon/store-functions.js');
 const { check, followTaming, quote } = require('../common/errors.js');
+const { events } = require('../common/events.js');
 const { harden } = require('../common/harden.js');
 const { aBoolean, aFunction, aString, anything } = require('../common/options.js');
 const { unpackPairs } = require('../common/packed.js');
@@ -16,6 +18,7 @@ const { Database, handleOf } = require('./database.js');
 const { eraseStore, recreateStorePath } = require('./erase-store.js');
 const { clearCachesOf, makeKVCache } = require('./kv-cache.js');
 const { baseKVStore, hostKVStore, kernelKVStore } = require('./kv-store.js');
+const { makeMetrics } = require('./metrics.js');
 const { repairMetadata } = require('./repair-metadata.js');
 const { makeSnapStoreIO, snapStoreOver } = require('./snap-store.js');
 const { ownPowers } = require('./substore-powers.js');
@@ -167,7 +170,8 @@ const makeSwingStore = (storePath, forceReset, options, staging) => {
       historicalSpans,
     };
     const tracePath = traceFile ? path.resolve(traceFile) : undefined;
-    const fns = storeFunctions(native.makeStore(handle, JSON.stringify(nativeOptions), tracePath));
+    const bind = native.makeStore(handle, JSON.stringify(nativeOptions), tracePath);
+    const { fns, measureCalls } = measuredFunctions(bind);
 
     const powers = ownPowers(fns, handle);
     const isWrapped = wrapKvStore !== undefined;
@@ -178,7 +182,7 @@ const makeSwingStore = (storePath, forceReset, options, staging) => {
       transcriptStoreOver(powers, { archiveTranscript }),
     );
     const { dumpSnapshots, ...snapStore } = wrapSnapStore(
-      snapStoreOver(powers, makeSnapStoreIO(), { archiveSnapshot }),
+      snapStoreOver(powers, makeSnapStoreIO(), { archiveSnapshot, storePath }),
     );
     const { dumpBundles, ...bundleStore } = wrapBundleStore(bundleStoreOver(powers));
 
@@ -209,6 +213,13 @@ const makeSwingStore = (storePath, forceReset, options, staging) => {
       clearCachesOf(handle);
       isOpen = false;
       if (staging) await staging.discard();
+      events.close(() => ({ path: storePath }));
+    };
+
+    /** The present path of the database file; `undefined` for a store in memory. */
+    const currentFile = () => {
+      if (filePath === MEMORY) return undefined;
+      return staging ? staging.currentFile() : filePath;
     };
 
     const internal = harden({
@@ -253,19 +264,27 @@ const makeSwingStore = (storePath, forceReset, options, staging) => {
     const hostStorage = {
       kvStore: hostKVStore(fns, cache, kvStore, isWrapped),
       async commit() {
+        const begin = performance.now();
         const exports = fns.prepareCommit();
         if (exports) {
           deliver(exports);
           fns.exportsArrived();
         }
+        const delivered = performance.now();
         fns.commit();
         if (staging) await staging.publish(!!unsafeFastMode);
+        events.commit(() => ({
+          path: storePath,
+          exportSeconds: (delivered - begin) / 1000,
+          seconds: (performance.now() - delivered) / 1000,
+        }));
       },
       close,
       compactHistory: makeCompactHistory(fns),
+      metrics: makeMetrics({ fns, measureCalls, reads: cache.reads, currentFile }),
       diskUsage() {
-        if (filePath === MEMORY) return 0;
-        return fs.statSync(staging ? staging.currentFile() : filePath).size;
+        const file = currentFile();
+        return file === undefined ? 0 : fs.statSync(file).size;
       },
       repairMetadata: async exporter => repairMetadata(internal, exporter, assertComplete),
     };
@@ -290,6 +309,7 @@ const makeSwingStore = (storePath, forceReset, options, staging) => {
     const store = harden({ kernelStorage, hostStorage, debug, internal });
     // A wrapped kvStore must see what is set.
     const setMany = isWrapped ? undefined : fns.kernelSetMany;
+    events.open(() => ({ path: storePath, readonly: !!readonly }));
     return { store, begin: fns.ensureTxn, setMany };
   };
   try {

@@ -40,6 +40,9 @@ const EXPORTS: &[Function<()>] = &[
     ("makeArchiving", jobs::archive::make),
     ("makeVerification", jobs::verify::make),
     ("makeComparison", jobs::diff::make),
+    ("makeMeasurement", jobs::measure::make),
+    ("metricDefinitions", jobs::measure::definitions),
+    ("metricsText", jobs::measure::text),
     ("makeRepopulation", jobs::repopulate::make),
     (
         "makeRepopulationFromDirectory",

@@ -1,6 +1,7 @@
 // Compares imports of the same export by two implementations: their success, their use of the exporter, and the
 // resulting stores.
 import path from 'node:path';
+import { hostAdditions } from './additions.mjs';
 import { exportInMode, look, modes, readTables } from './observe.mjs';
 import { attempt } from './outcome.mjs';
 import { assertSame } from './compare.mjs';
@@ -15,7 +16,7 @@ const importInto = async (impl, dir, exporter, options, tidy) => {
     verdict: 'imported',
     others,
     hostStorage: Object.keys(hostStorage)
-      .filter(name => name !== 'compactHistory')
+      .filter(name => !hostAdditions.includes(name))
       .sort(),
     tables: readTables(debug.getDatabase()),
     committed: await attempt(() => hostStorage.commit(), tidy),

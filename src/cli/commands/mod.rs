@@ -8,6 +8,7 @@ pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod inspect;
 pub(crate) mod man;
+pub(crate) mod metrics;
 pub(crate) mod prune;
 pub(crate) mod reclaim;
 pub(crate) mod replay_plan;

@@ -8,8 +8,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use super::{
-    archive, compact, completions, diff, export, import, inspect, man, prune, reclaim, replay_plan,
-    repopulate, transcript, verify,
+    archive, compact, completions, diff, export, import, inspect, man, metrics, prune, reclaim,
+    replay_plan, repopulate, transcript, verify,
 };
 use crate::cli::terminal::document::ErrorDocument;
 use crate::cli::terminal::exit::{Outcome, Result};
@@ -26,6 +26,7 @@ enum Subject {
     ReplayPlan,
     Verify,
     Diff,
+    Metrics,
     Compact,
     Expand,
     Prune,
@@ -107,6 +108,7 @@ fn documents(subject: Subject, generator: &mut SchemaGenerator) -> Vec<Schema> {
         Subject::ReplayPlan => vec![inline::<replay_plan::Output<'_>>(generator)],
         Subject::Verify => vec![inline::<verify::Output<'_>>(generator)],
         Subject::Diff => vec![inline::<diff::Output<'_>>(generator)],
+        Subject::Metrics => vec![inline::<metrics::Output<'_>>(generator)],
         Subject::Compact | Subject::Expand => vec![inline::<compact::Output<'_>>(generator)],
         Subject::Prune => vec![inline::<prune::Output<'_>>(generator)],
         Subject::Repopulate => {

@@ -7,6 +7,7 @@ pub(crate) mod diff;
 pub(crate) mod directory;
 pub(crate) mod history;
 pub(crate) mod job;
+pub(crate) mod measure;
 pub(crate) mod repopulate;
 pub(crate) mod upkeep;
 pub(crate) mod verify;

@@ -1,6 +1,7 @@
 //! The functions of a store, one for each operation.
 
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use napi::sys;
 use serde::Deserialize;
@@ -129,6 +130,13 @@ const METHODS: &[Function<Handle>] = &[
         let text = text.map_err(|error| Error::Internal(error.to_string()))?;
         Ok(Value::text(text).into())
     }),
+    ("metrics", |call| {
+        let metrics = call.target.lock().metrics()?;
+        let text = serde_json::to_string(&metrics);
+        let text = text.map_err(|error| Error::Internal(error.to_string()))?;
+        Ok(Value::text(text).into())
+    }),
+    ("noteSavedSnapshot", note_saved_snapshot),
     ("close", |call| call.target.lock().close().and_then(done)),
     ("takeNotes", |call| {
         let exports = call.target.lock().take_export_changes();
@@ -717,6 +725,16 @@ fn save_snapshot(call: &StoreCall<'_>) -> Result<Reply> {
         sink.give_back(snapshot);
     }
     Ok(Value::Text(key).into())
+}
+
+/// `noteSavedSnapshot(seconds, uncompressedSize, compressedSize)`: counts a saved snapshot.
+fn note_saved_snapshot(call: &StoreCall<'_>) -> Result<Reply> {
+    let number = |index: usize| call.number(index).unwrap_or(0.0);
+    let time = Duration::try_from_secs_f64(number(0)).unwrap_or_default();
+    let (uncompressed, compressed) = (number(1) as u64, number(2) as u64);
+    let mut store = call.target.lock();
+    store.count_saved_snapshot(time, uncompressed, compressed);
+    done(())
 }
 
 fn populate_snapshot(call: &StoreCall<'_>) -> Result<Reply> {

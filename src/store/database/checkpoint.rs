@@ -11,24 +11,29 @@
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::connection::{self, Location, OpenOptions};
+use crate::store::metrics::running::CheckpointCounter;
 
 /// Length of the log in pages at which a commit checkpoints it.
 pub(super) const MAX_LOG_PAGES: u32 = 4000;
 
 pub(super) const CHECKPOINT: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 
-/// The checkpoint that is running, if any.
+/// The checkpoint that is running, if any, and how many have run.
 #[derive(Default)]
-pub(crate) struct Checkpoint(RefCell<Option<JoinHandle<()>>>);
+pub(crate) struct Checkpoint {
+    running: RefCell<Option<JoinHandle<()>>>,
+    counter: Arc<CheckpointCounter>,
+}
 
 impl Checkpoint {
     /// Waits until no checkpoint is running.
     pub(crate) fn wait(&self) {
-        if let Some(running) = self.0.take() {
+        if let Some(running) = self.running.take() {
             // A panic concerns only the checkpoint.
             drop(running.join());
         }
@@ -36,24 +41,32 @@ impl Checkpoint {
 
     /// Whether a checkpoint is running.
     pub(super) fn is_running(&self) -> bool {
-        let running = self.0.borrow();
+        let running = self.running.borrow();
         running.as_ref().is_some_and(|thread| !thread.is_finished())
     }
 
     /// Whether a checkpoint was started since the last wait.
     #[cfg(test)]
     pub(super) fn was_started(&self) -> bool {
-        self.0.borrow().is_some()
+        self.running.borrow().is_some()
+    }
+
+    /// Counts checkpoints.
+    pub(crate) fn counter(&self) -> &CheckpointCounter {
+        &self.counter
     }
 
     /// Starts a checkpoint of a database. Returns false if the system has no thread.
     pub(super) fn start(&self, file: PathBuf) -> bool {
         self.wait();
-        let thread = Builder::new()
-            .name("checkpoint".into())
-            .spawn(move || checkpoint(&file));
-        *self.0.borrow_mut() = thread.ok();
-        self.0.borrow().is_some()
+        let counter = self.counter.clone();
+        let thread = Builder::new().name("checkpoint".into()).spawn(move || {
+            let begin = Instant::now();
+            checkpoint(&file);
+            counter.add(begin.elapsed());
+        });
+        *self.running.borrow_mut() = thread.ok();
+        self.running.borrow().is_some()
     }
 }
 

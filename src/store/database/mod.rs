@@ -40,6 +40,7 @@ pub(crate) mod locate;
 pub(crate) mod long_log;
 pub(crate) mod next_key;
 pub(crate) mod open_readers;
+pub(crate) mod page_cache;
 pub(crate) mod pinned_read;
 pub(crate) mod read_view;
 pub(crate) mod reader_state;

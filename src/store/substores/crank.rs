@@ -5,6 +5,8 @@
 //! pending export changes included, but not the crankhash: it covers the writes that were rolled
 //! back.
 
+use std::time::Instant;
+
 use super::Store;
 use super::kv::Exported;
 use crate::store::encoding::hash::Sha256;
@@ -182,8 +184,10 @@ impl Store {
         let mut db = self.db.lock();
         db.check_intact()?;
         if db.in_transaction() {
+            let begin = Instant::now();
             self.ended_spans.store(&mut db)?;
             db.commit()?;
+            self.counters.commit.add(begin.elapsed());
         }
         Ok(())
     }

@@ -11,6 +11,7 @@
 //! | `snapshots.rs` | `snapStore`: heap snapshots, snapshot artifacts |
 //! | `compact_history.rs` | compressing history in steps |
 //! | `bundles.rs` | `bundleStore`: bundles, bundle artifacts |
+//! | `metrics.rs` | `metrics`: what a store has counted |
 //! | `crank.rs` | cranks, savepoints, crank hashes, `commit`, delivery of export changes |
 //! | `../transfer/record_import.rs` | export records of spans and snapshots: import, repair |
 //! | `../transfer/span_import.rs` | span artifacts: import |
@@ -32,6 +33,7 @@ pub(crate) mod delivery;
 pub(crate) mod export_changes;
 pub(crate) mod kernel_keys;
 pub(crate) mod kv;
+pub(crate) mod metrics;
 pub(crate) mod snapshots;
 pub(crate) mod span_reader;
 pub(crate) mod trace;
@@ -49,6 +51,7 @@ use serde::Deserialize;
 use super::database::schema::Part;
 use super::database::{Database, Location, OpenOptions, SharedDatabase};
 use super::error::{Error, Result};
+use super::metrics::running::Counters;
 use super::tasks::lock;
 pub use export_changes::ChangeTarget;
 
@@ -118,6 +121,7 @@ pub struct Store {
     ended_spans: compaction_state::EndedSpans,
     crank: crank_state::Crank,
     trace: Option<trace::Trace>,
+    counters: Counters,
     open: bool,
 }
 
@@ -155,6 +159,7 @@ impl Store {
             ended_spans: compaction_state::EndedSpans::default(),
             crank: crank_state::Crank::default(),
             trace,
+            counters: Counters::default(),
             open: true,
         })
     }

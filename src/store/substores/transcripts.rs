@@ -377,8 +377,9 @@ impl Store {
         Ok(())
     }
 
-    /// Starts to compress a span that has ended, if the store does that.
+    /// Counts a span that has ended, and starts to compress it if the store does that.
     fn span_ended(&mut self, span: &SpanRecord) {
+        self.count_ended_span();
         if self.keep_transcripts && self.historical_spans == HistoricalSpans::Compressed {
             // A span that cannot be read stays as it is.
             drop(self.ended_spans.add(&self.db.lock(), span));

@@ -113,6 +113,7 @@ export const storeRecipes = {
 
   'hostStorage.diskUsage': () => [],
   'hostStorage.compactHistory': () => [],
+  'hostStorage.metrics': () => [],
   'hostStorage.repairMetadata': () => [emptyExporter()],
   'hostStorage.commit': () => [],
 
@@ -180,6 +181,8 @@ export const exportRecipes = {
   'api.repairSwingStoreFromDirectory': ({ from, dir }) => [from, dir, {}],
   'api.openSwingStoreHistory': ({ dir }) => [dir],
   'api.verifySwingStore': ({ dir }) => [dir, {}],
+  'api.measureSwingStore': ({ dir }) => [dir, {}],
+  'api.formatMetrics': () => [{}],
   'api.diffSwingStores': ({ dir, from }) => [dir, from, {}],
   'api.repopulateSwingStore': ({ exporter, dir }) => [exporter(), dir, { artifactMode: 'operational' }],
   'api.repopulateSwingStoreFromDirectory': ({ from, dir }) => [from, dir, { artifactMode: 'operational' }],

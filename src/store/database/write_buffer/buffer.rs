@@ -64,6 +64,8 @@ pub(crate) struct Buffer {
     pub(super) kv: UndoMap<Written>,
     /// Memory limit of `kv`, and of its undo log, in bytes.
     pub(super) kv_limit: usize,
+    /// How often `kv` was flushed.
+    pub(super) kv_flushes: u64,
     pub(super) pending: UndoMap<Written>,
     /// Whether the table may contain pending exports, too.
     pub(super) pending_in_table: bool,
@@ -117,6 +119,18 @@ impl Savepoint {
 }
 
 impl Buffer {
+    /// Approximate memory of the changes and of their undo logs, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        let entries = self.kv.bytes() + self.pending.bytes() + self.spans.bytes();
+        let undo = self.kv.undo_bytes() + self.pending.undo_bytes() + self.spans.undo_bytes();
+        entries + undo
+    }
+
+    /// How often entries were flushed.
+    pub(crate) fn flushes(&self) -> u64 {
+        self.kv_flushes
+    }
+
     /// The buffered value or deletion of a key.
     pub(crate) fn kv(&self, key: &[u8]) -> Option<Option<&[u8]>> {
         self.kv.get(key).map(Option::as_deref)

@@ -152,6 +152,7 @@ impl Database {
         drop(buffer);
         let mut buffer = self.buffer.borrow_mut();
         buffer.kv.drop_all();
+        buffer.kv_flushes += 1;
         if buffer.kv.undo_bytes() > buffer.kv_limit {
             // Nothing else limits the undo log of a crank that keeps adding keys.
             buffer.kv.forget_additions();

@@ -64,6 +64,22 @@ impl Lookup {
             Lookup::Remote(remote) => fetch(remote, name, directory, max_bytes, monitor),
         }
     }
+
+    /// Whether the place has an artifact of this name, as `NAME.gz` or as `NAME`. Does not read it.
+    ///
+    /// # Errors
+    /// As [`Remote::has`].
+    pub(crate) fn has(&self, name: &[u8], monitor: &Monitor) -> Result<bool> {
+        let remote = match self {
+            Lookup::Files(files) => return Ok(files.get(name).is_some_and(Result::is_ok)),
+            Lookup::Remote(remote) => remote,
+        };
+        let Some(compressed) = file_name(name) else {
+            return Ok(false);
+        };
+        let plain = compressed.strip_suffix(GZIP).unwrap_or(&compressed);
+        Ok(remote.has(&compressed, monitor)? || remote.has(plain, monitor)?)
+    }
 }
 
 fn fetch(
