@@ -1,15 +1,20 @@
-// Runs the examples on the package as npm would publish it: the tests of those for ava and jest; of the replay, what needs
+// Runs the examples on the package as npm would publish it: the tests of those for ava, jest and metrics; of the replay, what needs
 // no compiled workers (`npm run test:kernel` runs the rest).
 //
-//   node __test__/external/examples/run.mjs [--work DIR] [ava|jest|replay ...]
+//   node __test__/external/examples/run.mjs [--work DIR] [ava|jest|metrics|replay ...]
 //
 // `--work DIR` keeps the installed files in DIR and reuses them. Otherwise a
 // temporary directory is used, which is removed after success.
 //
+// With promtool, in the path or named by PROMTOOL, the alert rules of the example `metrics` are tested, too. Debian's
+// package `prometheus` has it.
+//
 // The last line is the result; the exit code is 0 only if all checks passed.
 
+import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { env } from 'node:process';
 import { parseArgs } from 'node:util';
 import { fileURLToPath } from 'node:url';
 
@@ -23,7 +28,7 @@ import { SWING_STORE, pack, readJSON, unpack } from '../../support/external/tree
 const examples = fileURLToPath(new URL('../../../examples', import.meta.url));
 
 const { values: options, positionals } = parseArgs({ options: { work: { type: 'string' } }, allowPositionals: true });
-const { work, checks, carryOut } = startTrial('examples', options.work);
+const { work, checks, progress, carryOut } = startTrial('examples', options.work);
 const subject = findSubject('ours');
 
 /** The name under which the tests of other packages import this package. */
@@ -92,9 +97,52 @@ const runReplay = async (name, dir) => {
   );
 };
 
+/** Checks the alert rules, the queries of the dashboard and the text of the metrics with promtool, if there is one. */
+const checkWithPromtool = async dir => {
+  const promtool = env.PROMTOOL ?? 'promtool';
+  const { error } = spawnSync(promtool, ['--version']);
+  if (error) {
+    progress(`metrics: not checked by promtool, which cannot be started: ${error.message}`);
+    return;
+  }
+  const check = (what, args, input) => {
+    const { status, stdout, stderr } = spawnSync(promtool, args, {
+      cwd: join(dir, 'prometheus'),
+      input,
+      encoding: 'utf8',
+    });
+    checks.holds(`metrics: promtool accepts ${what}`, status === 0, `${stdout}${stderr}`);
+  };
+  check('the alert rules', ['check', 'rules', 'alerts.yml']);
+  check('their tests', ['test', 'rules', 'alerts.test.yml']);
+  const { panels } = readJSON(join(dir, 'grafana', 'dashboard.json'));
+  const queries = panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
+  const plain = queries.map(query => query.replaceAll('$__rate_interval', '5m').replaceAll('$instance', '.*'));
+  const rules = plain.map((expr, number) => ({ record: `query:${number}`, expr }));
+  const file = join(dir, 'prometheus', 'dashboard.yml');
+  writeFileSync(file, JSON.stringify({ groups: [{ name: 'dashboard', rules }] }));
+  check('the queries of the dashboard', ['check', 'rules', file]);
+  const store = join(dir, 'store');
+  const { initSwingStore, formatMetrics, measureSwingStore } = api;
+  const { kernelStorage, hostStorage } = initSwingStore(store);
+  kernelStorage.transcriptStore.initTranscript('v1');
+  await hostStorage.commit();
+  check('the metrics of a running store', ['check', 'metrics'], formatMetrics(hostStorage.metrics()));
+  await hostStorage.close();
+  const stored = await measureSwingStore(store, { perVat: true, archivedIn: join(dir, 'nothing') });
+  check('the metrics of its contents', ['check', 'metrics'], formatMetrics(stored));
+};
+
+/** Runs the tests of the example with metrics, and promtool. */
+const runMetrics = async (name, dir) => {
+  await runTests(/^# pass (\d+)$/m)(name, dir);
+  await checkWithPromtool(dir);
+};
+
 const trials = {
   ava: { dependency: ALIAS, use: runTests(/^\s*(\d+) tests? passed$/m) },
   jest: { dependency: ALIAS, use: runTests(/^Tests:\s+(\d+) passed, \1 total$/m) },
+  metrics: { dependency: ALIAS, use: runMetrics },
   replay: { dependency: { [subject.name]: `^${subject.version}` }, use: runReplay },
 };
 
