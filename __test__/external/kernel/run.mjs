@@ -20,10 +20,11 @@ import { startTrial } from '../../support/external/trial.mjs';
 import { compareCompaction } from './lib/compaction.mjs';
 import { compareContinuations } from './lib/continuations.mjs';
 import { compareExports } from './lib/exports.mjs';
+import { compareReplays } from './lib/replays.mjs';
 import { runSideBySide } from './lib/side-by-side.mjs';
 import { findSubject, referenceDir } from '../../support/external/subjects.mjs';
 import { deriveTree, swingStoreNames } from '../../support/external/trees.mjs';
-import { addProgram, installTree } from './lib/install.mjs';
+import { addProgram, addReplay, installTree } from './lib/install.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -68,6 +69,10 @@ const main = async () => {
   const exported = await compareExports(powers);
   // The reference does not compact.
   const stores = options.subject === 'ours' ? await compareCompaction(powers, second, exported) : [];
+  if (options.subject === 'ours') {
+    addReplay(trees.ours);
+    await compareReplays(powers, stores);
+  }
   await compareContinuations(powers, stores);
 };
 

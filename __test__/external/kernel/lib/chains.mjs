@@ -1,11 +1,10 @@
 // Runs the programs of the trees. Each run is a separate process, like a restarted node.
 
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { run } from '../../../support/external/processes.mjs';
-
-const readJSON = file => JSON.parse(readFileSync(file, 'utf8'));
+import { capture, lastLines, run } from '../../../support/external/processes.mjs';
+import { SWING_STORE, readJSON } from '../../../support/external/trees.mjs';
 
 /**
  * @param {string} work the directory for the files of the runs
@@ -93,19 +92,54 @@ export const makeChains = (work, trees) => {
     return readJSON(output);
   };
 
+  /** Runs our command line on a store. It succeeds with or without findings. */
+  const command = async (name, what, ...args) => {
+    const program = join(trees.ours, 'node_modules', SWING_STORE, 'bin', 'swing-store.js');
+    const log = join(work, 'logs', `${name}-${what}.log`);
+    const { code } = await capture(log, process.execPath, [program, what, '--state-dir', storeOf(name), ...args]);
+    if (code > 1) throw Error(`"${what}" ended with ${code}. The end of ${log}:\n${lastLines(log, 40)}`);
+  };
+
+  /** Exports a store to a directory in mode `replay`. Returns the directory. */
+  const exportReplay = async name => {
+    const dir = join(work, 'stores', `${name}-replay`);
+    const modes = ['--artifact-mode', 'replay', '--export-data-mode', 'all'];
+    await command(name, 'export', '--export-dir', dir, ...modes);
+    return dir;
+  };
+
+  /** Replays vats of a store or an export. Returns the exit code and the JSON document. */
+  const replay = async (label, directory, ...args) => {
+    const log = join(work, 'logs', `${label}.log`);
+    const program = join(trees.ours, 'replay', 'replay.js');
+    const { code, stdout } = await capture(log, process.execPath, [program, directory, '--json', ...args]);
+    return { code, ...JSON.parse(stdout) };
+  };
+
+  /** Changes two recorded system calls of a store, and the hashes of their spans. Returns where. */
+  const plantDivergences = async name => {
+    const output = reportOf(`${name}-plant`);
+    await runProgram('ours', 'plant-divergences', `${name}-plant`, [storeOf(name), output]);
+    return readJSON(output);
+  };
+
   /** The export data of a store, as its export callback received it. */
   const recordedData = name => readJSON(recordOf(name)).data;
 
   return {
     archiveOf,
+    command,
     compact,
     compactBeside,
     copyStore,
+    exportReplay,
     exportStore,
     importStore,
     look,
     makeBundles,
+    plantDivergences,
     recordedData,
+    replay,
     runPart,
     storeOf,
   };

@@ -1,6 +1,6 @@
 // Installs the kernel and its programs in a tree.
 
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -52,4 +52,15 @@ export const addProgram = dir => {
   cpSync(join(kernelTests, 'program'), join(dir, 'program'), {
     recursive: true,
   });
+};
+
+/** Copies the example `replay` out of the installed package, which the tree has under another name. */
+export const addReplay = dir => {
+  const installed = join(dir, 'node_modules', SWING_STORE);
+  const { name } = readJSON(join(installed, 'package.json'));
+  const link = join(dir, 'node_modules', name);
+  rmSync(link, { force: true });
+  symlinkSync(installed, link, 'dir');
+  rmSync(join(dir, 'replay'), { recursive: true, force: true });
+  cpSync(join(installed, 'examples', 'replay'), join(dir, 'replay'), { recursive: true });
 };
