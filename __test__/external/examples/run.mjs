@@ -1,7 +1,9 @@
-// Runs the examples on the package as npm would publish it: the tests of those for ava, jest and metrics; of the replay, what needs
-// no compiled workers (`npm run test:kernel` runs the rest).
+// Runs the examples on the package as npm would publish it: the tests of those for ava, jest and metrics; of the replay,
+// what needs no compiled workers (`npm run test:kernel` runs the rest).
 //
-//   node __test__/external/examples/run.mjs [--work DIR] [ava|jest|metrics|replay ...]
+//   node __test__/external/examples/run.mjs [--work DIR] [ava|jest|metrics|replay|cosmic-swingset ...]
+//
+// Without names, runs all but cosmic-swingset, whose workers take minutes to compile.
 //
 // `--work DIR` keeps the installed files in DIR and reuses them. Otherwise a
 // temporary directory is used, which is removed after success.
@@ -20,6 +22,7 @@ import { fileURLToPath } from 'node:url';
 
 import * as api from '../../../index.mjs';
 import { makeHistoryStore } from '../../support/common/history-store.mjs';
+import { runCosmicSwingset } from './cosmic-swingset.mjs';
 import { startTrial } from '../../support/external/trial.mjs';
 import { capture, lastLines, run } from '../../support/external/processes.mjs';
 import { findSubject } from '../../support/external/subjects.mjs';
@@ -151,8 +154,17 @@ const main = async () => {
   const tarball = join(work, await pack(subject.dir, work, join(work, 'logs', 'pack.log')));
   const names = positionals.length ? positionals : Object.keys(trials);
   for (const name of names) {
-    const { dependency, use } = trials[name];
     const dir = join(work, name);
+    if (name === 'cosmic-swingset') {
+      await runCosmicSwingset({ checks, progress, subject, example: join(examples, name), dir, work, tarball });
+      continue;
+    }
+    if (!Object.hasOwn(trials, name)) {
+      throw Error(
+        `No example is called "${name}": there are ${[...Object.keys(trials), 'cosmic-swingset'].join(', ')}.`,
+      );
+    }
+    const { dependency, use } = trials[name];
     await install(name, dir, tarball, dependency);
     await use(name, dir);
   }
