@@ -1,19 +1,13 @@
-//! Checks what a store has pruned in another place.
+//! Another place for what a store has pruned.
 
-use std::env;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::check::Check;
-use super::finding::{Finding, FindingKind, StoreTable};
-use crate::store::error::{Error, Result};
-use crate::store::transfer::history_source::{HistorySource, Wanted};
-
-/// The longest first item of a span that is kept, in bytes. Longer ones load no snapshot.
-const MAX_FIRST_BYTES: usize = 1 << 20;
+use crate::store::error::Result;
+use crate::store::transfer::history_source::HistorySource;
 
 /// Another place for what a store has pruned.
 pub(super) struct Elsewhere {
-    source: HistorySource,
+    pub(super) source: HistorySource,
     /// The number of artifacts there that match their records.
     found: AtomicU64,
 }
@@ -37,6 +31,11 @@ impl Elsewhere {
         }
     }
 
+    /// Counts an artifact that matches its record.
+    pub(super) fn count(&self) {
+        self.found.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// How many artifacts match their records.
     pub(super) fn found(&self) -> u64 {
         self.found.load(Ordering::Relaxed)
@@ -45,60 +44,5 @@ impl Elsewhere {
     /// How many artifacts to read at a time.
     pub(super) fn threads(&self) -> Result<usize> {
         self.source.threads()
-    }
-}
-
-impl Check<'_> {
-    /// Reads an artifact that the store lacks from another place, if there is one. `about` adds the
-    /// position to a finding.
-    pub(super) fn look_elsewhere(
-        &self,
-        wanted: &Wanted,
-        table: StoreTable,
-        about: impl FnOnce(Finding) -> Finding,
-    ) -> Result<Found> {
-        let Some(elsewhere) = &self.elsewhere else {
-            return Ok(Found::Nothing);
-        };
-        let mut first = Vec::new();
-        let mut is_first = true;
-        let take = |chunk: &[u8]| {
-            if is_first {
-                let end = memchr::memchr(b'\n', chunk);
-                is_first = end.is_none();
-                let room = MAX_FIRST_BYTES.saturating_sub(first.len());
-                let length = end.unwrap_or(chunk.len()).min(room);
-                first.extend_from_slice(&chunk[..length]);
-            }
-            self.go_on()?;
-            self.monitor.count(chunk.len())
-        };
-        let directory = env::temp_dir();
-        let read = elsewhere
-            .source
-            .read(wanted, &directory, self.monitor, take);
-        match read {
-            Ok(()) => {
-                elsewhere.found.fetch_add(1, Ordering::Relaxed);
-                Ok(Found::Valid(first))
-            }
-            Err(Error::FromHistory { error, .. }) if matches!(*error, Error::NotArchived(_)) => {
-                Ok(Found::Nothing)
-            }
-            Err(error @ (Error::FromHistory { .. } | Error::RemoteFile { .. })) => {
-                let kind = FindingKind::HistoryUnusable;
-                self.add(about(Finding::new(kind, table, error.to_string())));
-                Ok(Found::Unusable)
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// The end of a sentence about contents that the store lacks, and the other place, too, if there is
-    /// one.
-    pub(super) fn nor_elsewhere(&self) -> String {
-        self.elsewhere.as_ref().map_or(String::new(), |elsewhere| {
-            format!(", and {} does not have them either", elsewhere.source)
-        })
     }
 }

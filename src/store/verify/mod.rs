@@ -20,6 +20,7 @@ mod jobs;
 mod kernel_vats;
 mod keys;
 mod links;
+mod look_elsewhere;
 mod remedy;
 mod report;
 mod schema;
