@@ -25,6 +25,7 @@ const ROOMS: [(&str, &[&[&str]]); 3] = [
         &[
             &["encoding"],
             &["error"],
+            &["log"],
             &["tasks"],
             &["metrics"],
             &["fs"],
@@ -41,7 +42,13 @@ const ROOMS: [(&str, &[&[&str]]); 3] = [
     ("cli", &[&["terminal"], &["arguments"], &["commands"]]),
     (
         "node",
-        &[&["threads"], &["raw"], &["limits"], &["store"], &["jobs"]],
+        &[
+            &["threads"],
+            &["raw"],
+            &["limits", "logging"],
+            &["store"],
+            &["jobs"],
+        ],
     ),
 ];
 

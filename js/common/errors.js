@@ -1,5 +1,6 @@
 'use strict';
 
+const { startLogging } = require('../addon/logging.js');
 const native = require('../addon/native.js');
 
 /** An error that SQLite reports. `code` is SQLite's name for it, such as `SQLITE_BUSY`. */
@@ -59,9 +60,10 @@ let taming;
 
 /**
  * Makes the addon word its errors as SES would. Every function that may report an error calls this first, since a lockdown
- * may happen after this package was loaded.
+ * may happen after this package was loaded. For the same reason, it starts logging, which the environment may ask for.
  */
 const followTaming = () => {
+  startLogging();
   const { assert } = globalThis;
   if (taming && taming.assert === assert && native.configuredBy === self) return;
   taming = { assert };

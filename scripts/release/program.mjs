@@ -41,7 +41,7 @@ const run = (command, args, options = {}) => {
 
 const build = () => {
   const { target, zigTarget } = values.platform ? platformNamed(values.platform) : {};
-  const features = ['--no-default-features', '--features', 'report,remote', '--bin', 'swing-store'];
+  const features = ['--no-default-features', '--features', 'report,remote,logging', '--bin', 'swing-store'];
   const where = target ? ['--target', zigTarget ?? target] : [];
   const profile = ['--profile', values.profile];
   run('cargo', [zigTarget ? 'zigbuild' : 'build', '--locked', ...profile, ...features, ...where], { stdio: 'inherit' });

@@ -11,6 +11,7 @@ pub(crate) mod terminal;
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Instant;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -22,6 +23,7 @@ pub use terminal::progress::ProgressStyle;
 pub use terminal::session::Session;
 
 use crate::store::encoding::printable::printable;
+use crate::store::log;
 
 /// The heading of the options that all commands have.
 const OUTPUT: &str = "Output";
@@ -60,6 +62,11 @@ struct Cli {
     )]
     progress: ProgressStyle,
 
+    /// Log to stderr: a level (error, warn, info, debug, trace), or targets with levels, such as
+    /// swing_store::commit=debug [default: the variable RUST_LOG, or off].
+    #[arg(long, global = true, help_heading = OUTPUT, value_name = "FILTER")]
+    log: Option<String>,
+
     #[command(subcommand)]
     command: Command,
 }
@@ -86,6 +93,21 @@ enum Command {
 }
 
 impl Command {
+    /// Its name on the command line.
+    fn name(&self) -> String {
+        // That of its variant, in another case.
+        let shown = format!("{self:?}");
+        let variant = shown.split('(').next().unwrap_or_default();
+        let mut name = String::new();
+        for (at, letter) in variant.char_indices() {
+            if at > 0 && letter.is_ascii_uppercase() {
+                name.push('-');
+            }
+            name.push(letter.to_ascii_lowercase());
+        }
+        name
+    }
+
     fn run(self, session: &Session) -> Result<Outcome> {
         match self {
             Command::Export(args) => commands::export::run(args, session),
@@ -163,9 +185,21 @@ pub fn run(
     let layout = JsonLayout::of_lines(matches!(cli.command, Command::Transcript(_)));
     let json = cli.json.then_some(layout);
     let session = Session::new(streams, json, cli.progress, interrupt);
+    if let Err(failure) = terminal::logging::start(cli.log.as_deref(), &session) {
+        return session.finish(Err(failure));
+    }
+    let begin = Instant::now();
+    log::info!("cli", "started", command = cli.command.name());
     let outcome = catch_unwind(AssertUnwindSafe(|| cli.command.run(&session)));
     let outcome = outcome.unwrap_or_else(|_| Err(Failure::panicked()));
-    session.finish(outcome)
+    let code = session.finish(outcome);
+    log::info!(
+        "cli",
+        "ended",
+        code = code,
+        time = log::time(begin.elapsed())
+    );
+    code
 }
 
 #[cfg(test)]
@@ -175,5 +209,20 @@ mod tests {
     #[test]
     fn the_arguments_make_sense() {
         crate::cli::Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn commands_know_their_names() {
+        use clap::Parser;
+        for (arguments, name) in [
+            (&["swing-store", "verify"][..], "verify"),
+            (
+                &["swing-store", "replay-plan", "--vat", "v1"],
+                "replay-plan",
+            ),
+        ] {
+            let cli = crate::cli::Cli::try_parse_from(arguments).unwrap();
+            assert_eq!(cli.command.name(), name);
+        }
     }
 }

@@ -6,6 +6,7 @@
 
 pub(crate) mod jobs;
 mod limits;
+mod logging;
 mod raw;
 pub(crate) mod store;
 mod threads;
@@ -59,6 +60,7 @@ const EXPORTS: &[Function<()>] = &[
     ("makeBundleSink", store::sink::for_bundle),
     ("makeHasher", store::hasher::make),
     ("setLimits", limits::set),
+    ("startLogging", logging::start),
     ("cacheSignalIndices", raw::shared::signal_indices),
     ("kvCacheBytes", limits::kv_cache_bytes),
     ("chunkBytes", limits::chunk_bytes),

@@ -28,6 +28,7 @@ pub(crate) mod error;
 pub(crate) mod fs;
 pub(crate) mod gzip;
 pub mod history;
+pub mod log;
 pub(crate) mod maintenance;
 pub(crate) mod measure;
 pub(crate) mod metrics;

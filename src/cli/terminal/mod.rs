@@ -3,6 +3,7 @@
 pub(crate) mod document;
 pub(crate) mod exit;
 pub(crate) mod interrupt;
+pub(crate) mod logging;
 pub(crate) mod output;
 pub(crate) mod progress;
 pub(crate) mod session;

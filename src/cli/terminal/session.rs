@@ -58,6 +58,12 @@ impl Session {
         self.stderr.line(line);
     }
 
+    /// A writer of lines on stderr, above the progress.
+    #[cfg(feature = "logging")]
+    pub(crate) fn log_lines(&self) -> impl Write + Send + 'static {
+        LogLines(self.stderr.clone())
+    }
+
     /// Writes the result: the document with `--json`, otherwise the text that `print` writes.
     ///
     /// # Errors
@@ -118,5 +124,22 @@ impl Session {
                 failure.exit_code()
             }
         }
+    }
+}
+
+/// Writes lines to stderr, above the progress. Each write is a line.
+#[cfg(feature = "logging")]
+struct LogLines(Arc<Stderr>);
+
+#[cfg(feature = "logging")]
+impl Write for LogLines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(line);
+        self.0.line(text.trim_end());
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

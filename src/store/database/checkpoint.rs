@@ -16,6 +16,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::connection::{self, Location, OpenOptions};
+use crate::store::log;
 use crate::store::metrics::running::CheckpointCounter;
 
 /// Length of the log in pages at which a commit checkpoints it.
@@ -63,7 +64,9 @@ impl Checkpoint {
         let thread = Builder::new().name("checkpoint".into()).spawn(move || {
             let begin = Instant::now();
             checkpoint(&file);
-            counter.add(begin.elapsed());
+            let time = begin.elapsed();
+            counter.add(time);
+            log::debug!("checkpoint", "checkpointed the log", time = log::time(time));
         });
         *self.running.borrow_mut() = thread.ok();
         self.running.borrow().is_some()
@@ -84,7 +87,10 @@ fn checkpoint(file: &Path) {
         busy_timeout: Duration::ZERO,
         ..OpenOptions::default()
     };
-    if let Ok(connection) = connection::open(&Location::File(file.to_owned()), &options) {
-        drop(connection.query_row(CHECKPOINT, [], |_| Ok(())));
+    let opened = connection::open(&Location::File(file.to_owned()), &options);
+    let outcome =
+        opened.and_then(|connection| Ok(connection.query_row(CHECKPOINT, [], |_| Ok(()))?));
+    if let Err(error) = outcome {
+        log::warning!("checkpoint", "the log was not checkpointed", error = error);
     }
 }

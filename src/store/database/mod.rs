@@ -68,6 +68,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{CachedStatement, Connection, Params};
 
 use crate::store::error::{Error, Result};
+use crate::store::log;
 use crate::store::tasks::lock;
 use crate::store::tasks::lock::{Faultable, WatchedGuard};
 use cache_signal::CacheSignal;
@@ -116,6 +117,10 @@ pub struct Database {
 
 impl Faultable for Database {
     fn fault(&self) {
+        log::error!(
+            "store",
+            "a panic left the store half changed; it can only be closed"
+        );
         self.trust.set(Trust::Faulted);
         self.signal.set_held(false);
         self.signal.invalidate();
@@ -150,6 +155,14 @@ impl SharedDatabase {
 impl Database {
     pub(crate) fn open(location: Location, options: &OpenOptions) -> Result<Database> {
         let opened = connection::open(&location, options)?;
+        if let Location::File(file) = &location {
+            log::debug!(
+                "store",
+                "opened a file",
+                file = file.display(),
+                readonly = options.readonly
+            );
+        }
         let location = match location {
             Location::Serialized(_) => Location::Memory,
             other => other,
@@ -476,6 +489,9 @@ impl Database {
     /// Closes the database. Uncommitted writes are lost, and statements and readers fail from now
     /// on, except readers that survive the close. Has no effect on a closed database.
     pub fn close(&mut self) {
+        if let (Some(file), true) = (self.file(), self.is_open()) {
+            log::debug!("store", "closing a file", file = file.display());
+        }
         self.checkpoint.wait();
         self.end_readers();
         self.transaction_lost();

@@ -22,6 +22,7 @@ use crate::store::encoding::fields;
 use crate::store::error::{Error, Result};
 use crate::store::fs::read_ahead::ReadAhead;
 use crate::store::fs::sidecar::sidecar;
+use crate::store::log;
 use crate::store::tasks::limits::page_cache_kib;
 use crate::store::tasks::monitor::Monitor;
 
@@ -235,6 +236,12 @@ impl SharedWriter {
         let freed = Instant::now();
         self.stats.transactions += 1;
         self.stats.longest = self.stats.longest.max(held);
+        log::debug!(
+            "transaction",
+            "held the lock",
+            time = log::time(held),
+            committed = outcome.is_ok()
+        );
         let outcome = outcome?;
         self.sync()?;
         self.checkpoint_if_due(monitor)?;
@@ -263,7 +270,13 @@ impl SharedWriter {
                 Err(error) if is_busy(error) => self.last_activity = Some(Instant::now()),
                 _ => {
                     if self.last_activity.is_some_and(|at| at > began) {
-                        self.stats.waited += began.elapsed();
+                        let waited = began.elapsed();
+                        self.stats.waited += waited;
+                        log::debug!(
+                            "transaction",
+                            "waited for another writer",
+                            time = log::time(waited)
+                        );
                     }
                     return outcome;
                 }

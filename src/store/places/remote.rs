@@ -21,6 +21,7 @@ use super::connect;
 use super::reason::{Class, Reason};
 use super::url::Url;
 use crate::store::error::{Error, Result};
+use crate::store::log;
 use crate::store::tasks::monitor::Monitor;
 
 /// How often a waiting request checks whether the task was aborted.
@@ -145,6 +146,7 @@ impl Remote {
     /// # Errors
     /// [`Error::Remote`]; [`Error::Aborted`].
     pub(crate) fn has(&self, file: &str, monitor: &Monitor) -> Result<bool> {
+        log::debug!("places", "looking for a file", file = file);
         let path = self.path(file)?;
         match self.wait(monitor, self.store.head(&path))? {
             Ok(_) => Ok(true),
@@ -210,6 +212,7 @@ impl Remote {
         limit: u64,
         monitor: &Monitor,
     ) -> Result<Fetched> {
+        log::debug!("places", "fetching a file", file = file);
         let path = self.path(file)?;
         let mut pause = PAUSE;
         let mut attempts = 1;
@@ -244,6 +247,13 @@ impl Remote {
                     "Check the network and the file there, and repeat the command",
                 ));
             }
+            log::warning!(
+                "places",
+                "fetching a file again",
+                file = file,
+                reason = again,
+                attempt = attempts
+            );
             monitor.tell(|| format!("fetching {file} again: {again}"));
             self.wait(monitor, async { tokio::time::sleep(pause).await })?;
             attempts += 1;
@@ -323,6 +333,7 @@ impl Remote {
         replace: bool,
         monitor: &Monitor,
     ) -> Result<bool> {
+        log::debug!("places", "uploading a file", file = file);
         let path = self.path(file)?;
         let reading = |error: &io::Error| Error::io("reading a temporary file", error);
         contents.rewind().map_err(|error| reading(&error))?;
@@ -429,6 +440,13 @@ impl Remote {
 
     /// The error of a place.
     fn failed(&self, doing: &str, file: &str, reason: &Reason) -> Error {
+        log::warning!(
+            "places",
+            "a request failed",
+            doing = doing,
+            file = file,
+            reason = reason.text
+        );
         Error::Remote {
             doing: format!("{doing} {}/{file}", self.text),
             reason: reason.text.clone(),

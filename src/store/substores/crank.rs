@@ -12,6 +12,7 @@ use super::kv::Exported;
 use crate::store::encoding::hash::Sha256;
 use crate::store::encoding::wtf8;
 use crate::store::error::{Error, Result, show};
+use crate::store::log;
 use crate::store::records::change::Exports;
 
 /// The hashes of a crank, in hexadecimal.
@@ -187,7 +188,9 @@ impl Store {
             let begin = Instant::now();
             self.ended_spans.store(&mut db)?;
             db.commit()?;
-            self.counters.commit.add(begin.elapsed());
+            let time = begin.elapsed();
+            self.counters.commit.add(time);
+            log::debug!("commit", "committed", time = log::time(time));
         }
         Ok(())
     }

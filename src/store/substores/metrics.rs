@@ -6,6 +6,7 @@ use super::{HistoricalSpans, Store};
 use crate::store::database::page_cache::PageCache;
 use crate::store::database::wal_version::WalVersion;
 use crate::store::error::{Error, Result};
+use crate::store::log;
 use crate::store::metrics::running::RunningMetrics;
 
 impl Store {
@@ -51,6 +52,13 @@ impl Store {
     /// Counts a snapshot that was saved: how long that took, and the sizes of the image and of the
     /// compressed image in bytes.
     pub fn count_saved_snapshot(&mut self, time: Duration, uncompressed: u64, compressed: u64) {
+        log::debug!(
+            "snapshot",
+            "saved a snapshot",
+            time = log::time(time),
+            uncompressed = uncompressed,
+            compressed = compressed
+        );
         self.counters.snapshot_save.add(time);
         let bytes = &mut self.counters.snapshot_bytes;
         bytes.uncompressed += uncompressed;

@@ -15,6 +15,7 @@ use crate::store::database::sql_text::SqlText;
 use crate::store::encoding::hash::{extend_span_hash, initial_span_hash};
 use crate::store::encoding::wtf8;
 use crate::store::error::{Error, Result};
+use crate::store::log;
 use crate::store::records::mode::ArtifactMode;
 use crate::store::records::names;
 use crate::store::records::record::{SpanRecord, described_number};
@@ -380,6 +381,11 @@ impl Store {
     /// Counts a span that has ended, and starts to compress it if the store does that.
     fn span_ended(&mut self, span: &SpanRecord) {
         self.count_ended_span();
+        log::debug!(
+            "span",
+            "ended a span",
+            span = log::text(&span.artifact_name())
+        );
         if self.keep_transcripts && self.historical_spans == HistoricalSpans::Compressed {
             // A span that cannot be read stays as it is.
             drop(self.ended_spans.add(&self.db.lock(), span));

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::lock;
 use crate::store::error::{Error, Result};
+use crate::store::log;
 
 /// The stage of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -88,7 +89,11 @@ impl Monitor {
     /// Reports the current step to the listener, if there is one.
     pub(crate) fn tell(&self, step: impl FnOnce() -> String) {
         if let Some(listener) = &self.listener {
-            listener(&step());
+            let step = step();
+            log::trace!("task", "step", step = step);
+            listener(&step);
+        } else {
+            log::trace!("task", "step", step = step());
         }
     }
 
@@ -120,6 +125,7 @@ impl Monitor {
     }
 
     pub(crate) fn begin(&self, stage: Stage) {
+        log::debug!("task", "stage", stage = stage.name());
         self.lock().stage = stage;
     }
 

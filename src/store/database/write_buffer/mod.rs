@@ -35,6 +35,7 @@ use super::sql_text::SqlText;
 use super::wal_version::WalVersion;
 use super::{Database, Trust};
 use crate::store::error::{Error, Result};
+use crate::store::log;
 use crate::store::records::span::Span;
 use crate::store::tasks::limits::limits;
 use buffer::{BufferedSpan, ExternalCommits};
@@ -149,6 +150,11 @@ impl Database {
                 None => delete.execute(params![SqlText(key)]),
             })?;
         }
+        log::trace!(
+            "commit",
+            "flushed the write buffer",
+            bytes = buffer.kv.bytes()
+        );
         drop(buffer);
         let mut buffer = self.buffer.borrow_mut();
         buffer.kv.drop_all();
@@ -326,6 +332,7 @@ impl Database {
             .is_ok_and(|buffer| buffer.in_transaction)
             && !self.in_transaction();
         if is_lost {
+            log::warning!("commit", "SQLite has rolled the transaction back");
             if self.is_without_journal() {
                 self.trust.set(Trust::Torn);
             }
