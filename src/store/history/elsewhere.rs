@@ -12,7 +12,7 @@ use crate::store::tasks::limits::limits;
 use crate::store::tasks::lock;
 use crate::store::tasks::monitor::Monitor;
 use crate::store::tasks::parallel;
-use crate::store::transfer::history_source::{FetchAhead, FetchedArtifact, Wanted};
+use crate::store::transfer::history_source::{FetchAhead, FetchedArtifact, Wanted, unless_lacking};
 
 /// Items of a span that was fetched.
 pub(super) struct FetchedItems {
@@ -137,15 +137,5 @@ impl History {
         Ok(missing
             .into_iter()
             .partition(|_| found.next().unwrap_or_default()))
-    }
-}
-
-/// `None` if the place lacks the artifact.
-pub(super) fn unless_lacking<T>(outcome: Result<T>) -> Result<Option<T>> {
-    match outcome {
-        Err(Error::FromHistory { error, .. }) if matches!(*error, Error::NotArchived(_)) => {
-            Ok(None)
-        }
-        outcome => outcome.map(Some),
     }
 }

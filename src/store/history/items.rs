@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use serde::Deserialize;
 
-use super::elsewhere::{FetchedItems, unless_lacking};
+use super::elsewhere::FetchedItems;
 use super::handle::History;
 use super::incarnations::first_gap;
 use super::spans::{Populated, SpanInfo};
@@ -20,7 +20,7 @@ use crate::store::records::item_batch::ItemBatch;
 use crate::store::substores::span_reader::SpanReader;
 use crate::store::tasks::lock;
 use crate::store::tasks::monitor::Monitor;
-use crate::store::transfer::history_source::{FetchAhead, Wanted};
+use crate::store::transfer::history_source::{FetchAhead, Wanted, unless_lacking};
 
 /// Which items of a vat to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

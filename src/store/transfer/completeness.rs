@@ -27,6 +27,13 @@ impl Database {
         self.check_transcripts_with(mode, &Absent::nothing())
     }
 
+    /// Checks that the store has everything that the mode needs. Fails with the first gap.
+    pub(crate) fn check_all(&self, mode: ArtifactMode) -> Result<()> {
+        self.check_bundles(mode)?;
+        self.check_transcripts(mode)?;
+        self.check_snapshots(mode)
+    }
+
     /// Checks that the store has everything that the mode needs, apart from these artifacts.
     pub(crate) fn check_all_with(&self, mode: ArtifactMode, absent: &Absent) -> Result<()> {
         // They contain all bundles and snapshots that are missing.

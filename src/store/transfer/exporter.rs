@@ -276,9 +276,7 @@ impl Exporter {
         if self.history.is_some() {
             return db.check_all_with(self.mode, &db.absent(self.mode)?);
         }
-        db.check_bundles(self.mode)?;
-        db.check_transcripts(self.mode)?;
-        db.check_snapshots(self.mode)
+        db.check_all(self.mode)
     }
 
     /// As [`Exporter::check_complete`], with an error that names the missing artifacts and a

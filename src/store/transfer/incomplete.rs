@@ -91,7 +91,7 @@ impl Incomplete {
         ]
         .into_iter()
         .filter(|lesser| *lesser < mode)
-        .find(|lesser| has_all(db, *lesser));
+        .find(|lesser| db.check_all(*lesser).is_ok());
         let these = agree(missing.len(), "this artifact", "these artifacts");
         let them = agree(missing.len(), "it", "them");
         let advice = match self {
@@ -164,12 +164,4 @@ fn missing(db: &Database, mode: ArtifactMode) -> Result<Vec<String>> {
     ];
     missing.extend(others.concat().iter().map(|name| shown(name)));
     Ok(missing)
-}
-
-/// Whether the store has all that an export in a mode needs.
-fn has_all(db: &Database, mode: ArtifactMode) -> bool {
-    db.check_bundles(mode)
-        .and_then(|()| db.check_transcripts(mode))
-        .and_then(|()| db.check_snapshots(mode))
-        .is_ok()
 }

@@ -19,7 +19,7 @@ pub(super) enum Found {
     Valid(Vec<u8>),
     /// Nothing.
     Nothing,
-    /// Another artifact, of which there is a finding.
+    /// Another artifact, or one that cannot be read. A finding reports it.
     Unusable,
 }
 

@@ -6,7 +6,7 @@ use super::check::Check;
 use super::elsewhere::Found;
 use super::finding::{Finding, FindingKind, StoreTable};
 use crate::store::error::{Error, Result};
-use crate::store::transfer::history_source::Wanted;
+use crate::store::transfer::history_source::{Wanted, unless_lacking};
 
 /// The longest first item of a span that is kept, in bytes. Longer ones load no snapshot.
 const MAX_FIRST_BYTES: usize = 1 << 20;
@@ -40,14 +40,12 @@ impl Check<'_> {
         let read = elsewhere
             .source
             .read(wanted, &directory, self.monitor, take);
-        match read {
-            Ok(()) => {
+        match unless_lacking(read) {
+            Ok(Some(())) => {
                 elsewhere.count();
                 Ok(Found::Valid(first))
             }
-            Err(Error::FromHistory { error, .. }) if matches!(*error, Error::NotArchived(_)) => {
-                Ok(Found::Nothing)
-            }
+            Ok(None) => Ok(Found::Nothing),
             Err(error @ (Error::FromHistory { .. } | Error::RemoteFile { .. })) => {
                 let kind = FindingKind::HistoryUnusable;
                 self.add(about(Finding::new(kind, table, error.to_string())));

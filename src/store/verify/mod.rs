@@ -233,9 +233,7 @@ fn ask_export(check: &Check<'_>, db: &Database) -> Result<Option<Finding>> {
         db.absent(check.mode)
             .and_then(|absent| db.check_all_with(check.mode, &absent))
     } else {
-        db.check_bundles(check.mode)
-            .and_then(|()| db.check_transcripts(check.mode))
-            .and_then(|()| db.check_snapshots(check.mode))
+        db.check_all(check.mode)
     };
     let message = match outcome {
         Ok(()) => return Ok(None),

@@ -100,17 +100,7 @@ impl ArtifactFile {
             self.open()?
         };
         let mut compressor = Compressor::default();
-        let mut bytes = 0;
-        reader.read_all(monitor, |chunk| {
-            bytes += chunk.len() as u64;
-            if bytes > max_bytes {
-                return Err(Error::ArtifactTooLong {
-                    name: name.to_vec(),
-                    limit: max_bytes,
-                });
-            }
-            compressor.add(chunk)
-        })?;
+        reader.read_at_most(max_bytes, name, monitor, |chunk| compressor.add(chunk))?;
         compressor.finish()
     }
 
@@ -197,6 +187,30 @@ impl ArtifactReader {
             take(&chunk[..length])?;
             monitor.count(length)?;
         }
+    }
+
+    /// Like [`ArtifactReader::read_all`], but refuses an artifact `name` of more than `limit` bytes.
+    ///
+    /// # Errors
+    /// [`Error::ArtifactTooLong`]; those of [`ArtifactReader::read_all`].
+    pub(crate) fn read_at_most(
+        &mut self,
+        limit: u64,
+        name: &[u8],
+        monitor: &Monitor,
+        mut take: impl FnMut(&[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let mut bytes = 0;
+        self.read_all(monitor, |chunk| {
+            bytes += chunk.len() as u64;
+            if bytes > limit {
+                return Err(Error::ArtifactTooLong {
+                    name: name.to_vec(),
+                    limit,
+                });
+            }
+            take(chunk)
+        })
     }
 }
 

@@ -162,10 +162,7 @@ impl ExportDirectory {
             mode => mode,
         };
         let mut store = lock_watched(&store);
-        let complete = store
-            .check_bundles(mode)
-            .and_then(|()| store.check_transcripts(mode))
-            .and_then(|()| store.check_snapshots(mode));
+        let complete = db.lock().check_all(mode);
         complete.map_err(|error| Incomplete::Export.explain(&db.lock(), mode, error))?;
         monitor.check()?;
         store.commit()

@@ -125,11 +125,8 @@ fn repair(
         Ok(())
     })?;
     const MODE: ArtifactMode = ArtifactMode::Operational;
-    let complete = store
-        .check_bundles(MODE)
-        .and_then(|()| store.check_transcripts(MODE))
-        .and_then(|()| store.check_snapshots(MODE));
-    complete.map_err(|error| Incomplete::Store.explain(&store.database().lock(), MODE, error))?;
+    let complete = db.lock().check_all(MODE);
+    complete.map_err(|error| Incomplete::Store.explain(&db.lock(), MODE, error))?;
     let added = count(store)?.saturating_sub(before);
     monitor.check()?;
     monitor.begin(Stage::Finishing);

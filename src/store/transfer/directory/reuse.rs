@@ -309,19 +309,10 @@ fn check_contents(
         kind: "artifact",
         name: name.to_vec(),
     };
+    monitor.check()?;
+    // The bytes of the new file are counted once it is complete.
+    let monitor = monitor.without_progress();
     let mut reader = file.open()?;
-    let mut chunk = vec![0; limits().chunk_bytes.max(1)];
-    let mut read_all = |take: &mut dyn FnMut(&[u8]) -> Result<()>| -> Result<()> {
-        loop {
-            // The bytes of the new file are counted once it is complete.
-            monitor.check()?;
-            let length = reader.read(&mut chunk)?;
-            if length == 0 {
-                return Ok(());
-            }
-            take(&chunk[..length])?;
-        }
-    };
     if let Some((vat_id, start_pos, _)) = names::parse_span_name(name) {
         let record = exporter
             .database()
@@ -329,7 +320,7 @@ fn check_contents(
             .span_at(vat_id, to_number(start_pos))?
             .ok_or_else(missing)?;
         let mut lines = SpanLines::new(name, &record, limits().value_bytes);
-        read_all(&mut |chunk| lines.add(chunk, |_, _| Ok(())))?;
+        reader.read_all(&monitor, |chunk| lines.add(chunk, |_, _| Ok(())))?;
         return lines.finish(|_, _| Ok(()));
     }
     if let Some((vat_id, snap_pos)) = names::parse_snapshot_name(name) {
@@ -338,14 +329,14 @@ fn check_contents(
         drop(db);
         let (expected, _) = record.ok_or_else(missing)?;
         let mut hash = Sha256::new();
-        read_all(&mut |chunk| {
+        reader.read_all(&monitor, |chunk| {
             hash.add(chunk);
             Ok(())
         })?;
         return require_hash(name, &hash.finish(), &expected);
     }
     let mut data = Vec::new();
-    read_all(&mut |chunk| gather_bundle(name, &mut data, chunk))?;
+    reader.read_all(&monitor, |chunk| gather_bundle(name, &mut data, chunk))?;
     check_bundle_artifact(name, data).map(drop)
 }
 

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::env;
 use std::io::{BufRead, BufReader, Read, Seek, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
@@ -166,8 +165,8 @@ impl Drop for FetchAhead {
 }
 
 impl State {
-    /// Chooses what to fetch ahead, of `count` artifacts, when that with this index is taken. Returns false if the
-    /// caller does not follow the order.
+    /// Chooses what to fetch ahead, of `count` artifacts, when the caller takes the one with this index.
+    /// Returns false if the caller does not follow the order.
     fn plan_ahead(&mut self, index: usize, count: usize) -> bool {
         if !(self.next..=self.next + AHEAD).contains(&index) {
             return false;
@@ -213,7 +212,7 @@ impl Shared {
         let directory = env::temp_dir();
         let mut contents = SpooledTempFile::new_in(MAX_IN_MEMORY, &directory);
         self.source
-            .read(wanted, Path::new(&directory), &self.monitor, |chunk| {
+            .read(wanted, &directory, &self.monitor, |chunk| {
                 let written = contents.write_all(chunk);
                 written.map_err(|error| temporary("writing", &error))
             })?;
@@ -228,6 +227,7 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::path::Path;
     use std::sync::atomic::Ordering;
 
     use super::*;

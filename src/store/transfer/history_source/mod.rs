@@ -11,5 +11,5 @@ mod wanted;
 
 pub(crate) use absent::Absent;
 pub(crate) use fetch_ahead::{FetchAhead, FetchedArtifact};
-pub(crate) use source::HistorySource;
+pub(crate) use source::{HistorySource, unless_lacking};
 pub(crate) use wanted::Wanted;

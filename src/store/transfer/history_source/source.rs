@@ -146,3 +146,16 @@ impl std::fmt::Display for HistorySource {
         self.place.fmt(f)
     }
 }
+
+/// The outcome of reading an artifact; `None` if the place lacks it.
+///
+/// # Errors
+/// All others of the outcome.
+pub(crate) fn unless_lacking<T>(outcome: Result<T>) -> Result<Option<T>> {
+    match outcome {
+        Err(Error::FromHistory { error, .. }) if matches!(*error, Error::NotArchived(_)) => {
+            Ok(None)
+        }
+        outcome => outcome.map(Some),
+    }
+}

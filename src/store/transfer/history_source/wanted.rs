@@ -1,7 +1,7 @@
 //! An artifact that is wanted from a place, with what the store knows of it.
 
 use crate::store::encoding::hash::Sha256;
-use crate::store::error::{Error, Result};
+use crate::store::error::Result;
 use crate::store::records::record::SpanRecord;
 use crate::store::substores::bundles::{check_bundle_artifact, gather_bundle};
 use crate::store::substores::snapshots::require_hash;
@@ -16,7 +16,7 @@ const MAX_ITEM_BYTES: usize = 128 << 20;
 /// The largest artifact whose size is not recorded, in bytes. An XS heap has at most half of it.
 const MAX_BYTES: u64 = 4 << 30;
 
-/// An artifact of which the store has the record.
+/// An artifact whose record the store has.
 #[derive(Debug, Clone)]
 pub(crate) enum Wanted {
     /// The items of a span.
@@ -51,13 +51,13 @@ impl Wanted {
         }
     }
 
-    /// Reads the artifact, of at most `limit` bytes, from a file. Calls `take` with its bytes, as an export has them. They are
-    /// those of the artifact only if this succeeds.
+    /// Reads the artifact, of at most `limit` bytes, from a file. Calls `take` with its bytes, as an
+    /// export has them. They are those of the artifact only if this succeeds.
     ///
     /// # Errors
-    /// [`Error::IncompleteArtifact`]; [`Error::SpanHashMismatch`]; [`Error::SnapshotHashMismatch`];
-    /// [`Error::BundleRefused`]; [`Error::ArtifactTooLong`]; [`Error::BadGzip`]; [`Error::Io`];
-    /// [`Error::Aborted`]; those of `take`.
+    /// [`Error`](crate::store::error::Error): `IncompleteArtifact`, `SpanHashMismatch`,
+    /// `SnapshotHashMismatch`, `BundleRefused`, `ArtifactTooLong`, `BadGzip`, `Io`, `Aborted`; those of
+    /// `take`.
     pub(crate) fn read(
         &self,
         file: &ArtifactFile,
@@ -65,29 +65,17 @@ impl Wanted {
         monitor: &Monitor,
         mut take: impl FnMut(&[u8]) -> Result<()>,
     ) -> Result<()> {
+        monitor.check()?;
+        // The caller counts what it takes.
+        let monitor = monitor.without_progress();
+        let own_name = self.name();
         let mut reader = file.open()?;
-        let mut bytes = 0;
-        let mut buffer = vec![0; limits().chunk_bytes.max(1)];
-        let mut read_all = |take: &mut dyn FnMut(&[u8]) -> Result<()>| -> Result<()> {
-            loop {
-                monitor.check()?;
-                let length = reader.read(&mut buffer)?;
-                if length == 0 {
-                    return Ok(());
-                }
-                bytes += length as u64;
-                if bytes > limit {
-                    return Err(Error::ArtifactTooLong {
-                        name: self.name(),
-                        limit,
-                    });
-                }
-                take(&buffer[..length])?;
-            }
+        let mut read_all = |take: &mut dyn FnMut(&[u8]) -> Result<()>| {
+            reader.read_at_most(limit, &own_name, &monitor, take)
         };
         match self {
             Wanted::Span(span) => {
-                let mut lines = SpanLines::new(&self.name(), span, MAX_ITEM_BYTES);
+                let mut lines = SpanLines::new(&own_name, span, MAX_ITEM_BYTES);
                 let mut chunk = Vec::new();
                 let mut add = |item: &[u8]| {
                     chunk.extend_from_slice(item);
