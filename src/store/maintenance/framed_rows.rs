@@ -154,7 +154,7 @@ impl<'a> FramedRows<'a> {
     }
 
     /// Deletes rows in a transaction, and no more after `time` since `start`. Returns the number of
-    /// spans of which no row is left.
+    /// spans whose last row was deleted.
     ///
     /// # Errors
     /// SQLite's errors.
@@ -225,16 +225,10 @@ mod tests {
     use super::*;
     use crate::store::database::compressed_items::compaction::FrameBuilder;
     use crate::store::database::item_source::StoredItem;
+    use crate::store::substores::Store;
     use crate::store::substores::three_vats::{self, VATS};
-    use crate::store::substores::{Store, StoreOptions};
 
     const HOUR: Duration = Duration::from_secs(3600);
-
-    fn store(is_interleaved: bool) -> Store {
-        let mut store = Store::in_memory(StoreOptions::default()).unwrap();
-        three_vats::fill(&mut store, is_interleaved);
-        store
-    }
 
     fn spans(store: &Store) -> Vec<(SpanRecord, u64)> {
         let db = store.database().lock();
@@ -290,7 +284,7 @@ mod tests {
 
     #[test]
     fn rows_are_deleted_up_to_the_first_undecided_span() {
-        let store = store(true);
+        let store = three_vats::in_memory(true);
         let spans = spans(&store);
         assert_eq!(spans.len(), 9);
         let mut rows = plan(&store, &spans).unwrap();
@@ -313,7 +307,7 @@ mod tests {
 
     #[test]
     fn a_transaction_ends_in_time() {
-        let store = store(true);
+        let store = three_vats::in_memory(true);
         let spans = spans(&store);
         let mut rows = plan(&store, &spans).unwrap();
         for (index, (span, _)) in spans.iter().enumerate().rev() {
@@ -333,7 +327,7 @@ mod tests {
 
     #[test]
     fn rows_stay_that_are_in_no_frame_of_the_same_span() {
-        let store = store(true);
+        let store = three_vats::in_memory(true);
         let spans = spans(&store);
         let mut rows = plan(&store, &spans).unwrap();
         for (index, (span, _)) in spans.iter().enumerate() {
@@ -361,9 +355,9 @@ mod tests {
 
     #[test]
     fn only_items_that_are_spread_over_the_file_are_deleted_in_this_order() {
-        let in_order = store(false);
+        let in_order = three_vats::in_memory(false);
         assert!(plan(&in_order, &spans(&in_order)).is_none());
-        let interleaved = store(true);
+        let interleaved = three_vats::in_memory(true);
         assert!(plan(&interleaved, &[]).is_none());
     }
 }

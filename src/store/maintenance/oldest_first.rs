@@ -54,8 +54,8 @@ pub(super) struct OldestFirstPlan {
 }
 
 impl OldestFirstPlan {
-    /// Adds a span. The spans of a vat come in order. After a span of which an item may be missing, or
-    /// is compressed, no later span of its vat is taken.
+    /// Adds a span. The spans of a vat come in order. If an item of a span may be missing or is
+    /// compressed, the plan takes neither this span nor later ones of its vat.
     ///
     /// # Errors
     /// SQLite's errors.
@@ -171,16 +171,10 @@ impl VatItems {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::substores::Store;
     use crate::store::substores::three_vats::{self, VATS};
-    use crate::store::substores::{Store, StoreOptions};
 
     const HOUR: Duration = Duration::from_secs(3600);
-
-    fn store(is_interleaved: bool) -> Store {
-        let mut store = Store::in_memory(StoreOptions::default()).unwrap();
-        three_vats::fill(&mut store, is_interleaved);
-        store
-    }
 
     /// The plan for the first spans, three of each vat.
     fn plan(store: &Store, spans: usize) -> Option<OldestFirst> {
@@ -228,7 +222,7 @@ mod tests {
     #[test]
     fn one_pass_over_the_rows_empties_all_spans() {
         for (budget, expected) in [(1000, vec![90]), (40, vec![40, 40, 10]), (90, vec![90])] {
-            let store = store(true);
+            let store = three_vats::in_memory(true);
             let sweep = plan(&store, 9).unwrap();
             let (counts, finished) = delete_all(&store, sweep, budget, |_| true);
             assert_eq!(counts, expected);
@@ -239,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_transaction_ends_in_time_and_the_oldest_items_come_first() {
-        let store = store(true);
+        let store = three_vats::in_memory(true);
         let mut sweep = plan(&store, 9).unwrap();
         let late = (Instant::now() - HOUR, Duration::from_secs(1));
         for _ in 0..90 {
@@ -258,7 +252,7 @@ mod tests {
 
     #[test]
     fn items_in_another_order_and_those_after_them_are_left() {
-        let store = store(true);
+        let store = three_vats::in_memory(true);
         let sql = "UPDATE transcriptItems SET rowid = 91 WHERE vatID = 'v1' AND position = 15";
         store.database().lock().execute(sql).unwrap();
         let sweep = plan(&store, 9).unwrap();
@@ -271,7 +265,7 @@ mod tests {
 
     #[test]
     fn spans_with_gaps_and_later_ones_are_left() {
-        let store = store(true);
+        let store = three_vats::in_memory(true);
         let delete = "DELETE FROM transcriptItems WHERE";
         for gap in [
             "vatID = 'v1' AND position = 15",
@@ -296,7 +290,7 @@ mod tests {
 
     #[test]
     fn a_span_that_must_not_be_deleted_any_more_and_later_ones_are_left() {
-        let store = store(true);
+        let store = three_vats::in_memory(true);
         let sweep = plan(&store, 9).unwrap();
         let (_, finished) = delete_all(&store, sweep, 1000, |index| index != 4);
         assert_eq!(finished, [0, 1, 2, 3, 6, 7, 8]);
@@ -307,8 +301,8 @@ mod tests {
 
     #[test]
     fn only_items_that_are_spread_over_the_file_are_deleted_in_this_order() {
-        assert!(plan(&store(false), 9).is_none());
-        let store = store(true);
+        assert!(plan(&three_vats::in_memory(false), 9).is_none());
+        let store = three_vats::in_memory(true);
         // 88 rows are read for 30 items, and 91 are too many.
         assert!(plan(&store, 3).is_some());
         let sql = "UPDATE transcriptItems SET rowid = 91 WHERE vatID = 'v1' AND position = 29";

@@ -2,13 +2,20 @@
 
 #![allow(clippy::unwrap_used)]
 
-use super::Store;
+use super::{Store, StoreOptions};
 
 pub(crate) const VATS: [&[u8]; 3] = [b"v1", b"v2", b"v3"];
 
 /// The item of a vat, by its index, at a position.
 pub(crate) fn item(vat: usize, position: usize) -> Vec<u8> {
     format!("{vat} {position} {}", "x".repeat(position % 7)).into_bytes()
+}
+
+/// A store in memory with the vats ([`fill`]).
+pub(crate) fn in_memory(is_interleaved: bool) -> Store {
+    let mut store = Store::in_memory(StoreOptions::default()).unwrap();
+    fill(&mut store, is_interleaved);
+    store
 }
 
 /// Adds the vats to an empty store. Their items are interleaved, as a chain writes them, or vat by
