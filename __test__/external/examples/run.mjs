@@ -79,7 +79,7 @@ const runTests = tally => async (name, dir) => {
   checks.holds(`${name}: ${count} tests pass`, Number(count) >= 6, lastLines(log, 40));
 };
 
-/** Runs the program of the replay up to where it starts a worker, of which the source is installed, but not compiled. */
+/** Runs the replay until it starts a worker. The worker is not compiled; only its source is installed. */
 const runReplay = async (name, dir) => {
   const store = join(work, 'store');
   rmSync(store, { recursive: true, force: true });

@@ -343,7 +343,7 @@ mod tests {
         (directory, store)
     }
 
-    /// The names of the spans' artifacts, of which the last of each vat is empty.
+    /// The names of the spans' artifacts. The last span of each vat is empty.
     fn names() -> Vec<String> {
         let spans = (0..3).flat_map(|vat| (0..3).map(move |span| (vat, span)));
         spans
