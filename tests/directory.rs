@@ -173,6 +173,20 @@ fn a_compressed_export_is_imported_completely_and_reused() {
 }
 
 #[test]
+fn an_export_from_the_store_alone_removes_what_another_one_has_fetched() {
+    let base = tempfile::tempdir().unwrap();
+    let [store, export] = ["store", "export"].map(|name| base.path().join(name));
+    fs::create_dir(&store).unwrap();
+    make_store(&store, 2, 100);
+    let fetched = export.join(".swing-store-fetched-0123456789abcdef");
+    fs::create_dir_all(&fetched).unwrap();
+    fs::write(fetched.join("lock"), "").unwrap();
+    fs::write(fetched.join("transcript.v1.0.10"), "item\n").unwrap();
+    export_to_directory(&store, &export, &archival(), &Monitor::default()).unwrap();
+    assert!(!fetched.exists());
+}
+
+#[test]
 fn an_aborted_export_or_import_leaves_nothing() {
     let base = tempfile::tempdir().unwrap();
     let [store, export, to] = ["store", "export", "to"].map(|name| base.path().join(name));

@@ -125,7 +125,7 @@ fn check_items(check: &Check<'_>, db: &Database, span: &SpanJob) -> Result<()> {
 /// Looks in another place for the items of a span that was pruned, if the mode needs them. One that has
 /// lost some of its items otherwise is damaged.
 fn look_elsewhere(check: &Check<'_>, span: &SpanJob, items: &Items) -> Result<Found> {
-    if !span.is_needed || (items.found > 0 && !items.are_tail(span)) {
+    if !span.is_needed || !items.are_tail(span) {
         return Ok(Found::Nothing);
     }
     let wanted = Wanted::Span(SpanRecord {
@@ -344,8 +344,8 @@ impl ItemVisitor for Reading<'_> {
 }
 
 impl Items {
-    /// Whether they are the last ones of the span: pruning deletes from the start, and deletes a large
-    /// span in several transactions.
+    /// Whether they are the last ones of the span, or none: pruning deletes from the start, and deletes
+    /// a large span in several transactions.
     fn are_tail(&self, span: &SpanJob) -> bool {
         self.gaps == 1 && self.missing == Some(span.start_pos)
     }

@@ -662,3 +662,45 @@ fn a_call_of_several_steps_is_undone_or_makes_the_database_torn() {
     store.commit().unwrap();
     assert!(value(&store, b"sql").is_some());
 }
+
+#[test]
+fn the_memory_of_a_store_is_that_of_all_buffered_changes_and_what_undoes_them() {
+    let mut store = Store::in_memory(StoreOptions::default()).unwrap();
+    store.init_transcript(b"v1").unwrap();
+    store.commit().unwrap();
+    let sizes = |store: &Store| {
+        let db = store.database().lock();
+        let buffer = db.buffer.borrow();
+        let parts = [
+            buffer.kv.bytes(),
+            buffer.pending.bytes(),
+            buffer.spans.bytes(),
+            buffer.kv.undo_bytes(),
+            buffer.pending.undo_bytes(),
+            buffer.spans.undo_bytes(),
+        ];
+        (parts, buffer.bytes(), buffer.flushes())
+    };
+    store.kernel_set(b"key", b"value").unwrap();
+    store.add_item(b"v1", b"one").unwrap();
+    assert_eq!(sizes(&store).0[3..], [0; 3], "nothing can be undone yet");
+
+    store.start_crank().unwrap();
+    store.establish_crank_savepoint(b"s").unwrap();
+    store.kernel_set(b"key", b"another value").unwrap();
+    store.add_item(b"v1", b"two").unwrap();
+    let (parts, bytes, flushes) = sizes(&store);
+    assert!(parts.iter().all(|&part| part > 1), "{parts:?}");
+    assert_eq!(bytes, parts.into_iter().sum::<usize>());
+
+    store.end_crank().unwrap();
+    store.commit().unwrap();
+    assert_eq!(sizes(&store).2, flushes + 1);
+    store.commit().unwrap();
+    assert_eq!(sizes(&store).2, flushes + 1, "there was nothing to write");
+    for round in 2..4 {
+        store.kernel_set(b"key", b"value").unwrap();
+        store.commit().unwrap();
+        assert_eq!(sizes(&store).2, flushes + round);
+    }
+}

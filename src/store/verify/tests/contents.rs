@@ -1,6 +1,7 @@
 //! Contents that do not match their hashes, or that cannot be exported.
 
 use super::*;
+use crate::store::transfer::directory::{ExportOptions, export_to_directory};
 
 #[test]
 fn an_interrupted_pruning_is_distinguished_from_damage() {
@@ -33,6 +34,44 @@ fn an_interrupted_pruning_is_distinguished_from_damage() {
     }
     // The current span is never pruned.
     left("7").finds(Replay, &[(FindingKind::SpanIncomplete, "v2", Some(7))]);
+}
+
+#[test]
+fn another_place_is_asked_for_items_that_were_pruned_and_are_needed() {
+    let complete = Kernel::new();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let export = elsewhere.path().join("export");
+    let options = ExportOptions {
+        mode: Some(Archival),
+        ..ExportOptions::default()
+    };
+    let store = complete.directory.path();
+    export_to_directory(store, &export, &options, &Monitor::default()).unwrap();
+    let gap = FindingKind::SpanIncomplete;
+    for (mode, gone, found, kinds) in [
+        (Archival, "0, 1, 2, 3, 4", 1, vec![]),
+        (Archival, "0, 1, 2", 1, vec![]),
+        (Archival, "1, 2", 0, vec![gap]),
+        (Archival, "0, 2", 0, vec![gap]),
+        (Archival, "4", 0, vec![gap]),
+        // The span belongs to an earlier incarnation.
+        (Replay, "0, 1, 2, 3, 4", 0, vec![]),
+        (Replay, "0, 1", 0, vec![FindingKind::SpanHalfPruned]),
+        (Replay, "1, 2", 0, vec![gap]),
+    ] {
+        let pruned = Kernel::new().sql(&format!(
+            "DELETE FROM transcriptItems WHERE vatID = 'v2' AND position IN ({gone})"
+        ));
+        let report = pruned.verify_as(&VerifyOptions {
+            mode,
+            history_from: Some(export.clone()),
+            ..VerifyOptions::default()
+        });
+        let case = format!("{mode:?}, without {gone}: {}", messages(&report));
+        assert_eq!(report.elsewhere, Some(found), "{case}");
+        let reported: Vec<_> = report.findings.iter().map(|each| each.kind).collect();
+        assert_eq!(reported, kinds, "{case}");
+    }
 }
 
 #[test]
