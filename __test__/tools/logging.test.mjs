@@ -3,7 +3,7 @@ import test from 'ava';
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { env } from 'node:process';
+import process, { env } from 'node:process';
 import { fileURLToPath } from 'node:url';
 
 import * as api from '../../index.mjs';
@@ -94,6 +94,25 @@ test('the variable is read when a store is opened, and an invalid one is a warni
   const invalid = await runHost({ RUST_LOG: 'loud' });
   t.is(invalid.code, 0);
   t.regex(invalid.lines[0], /RUST_LOG is ignored: loud is not a filter for the log/);
+});
+
+test.serial('an invalid filter is one warning, until there is another', async t => {
+  const warnings = [];
+  const note = warning => warnings.push(warning);
+  process.on('warning', note);
+  for (const filter of ['loud', 'loud', 'silent']) {
+    process.env.RUST_LOG = filter;
+    await api.initSwingStore().hostStorage.close();
+  }
+  delete process.env.RUST_LOG;
+  await api.initSwingStore().hostStorage.close();
+  // Node.js emits warnings in a later turn.
+  await new Promise(resolve => setImmediate(resolve));
+  process.off('warning', note);
+  t.deepEqual(
+    warnings.map(({ name, message }) => [name, /^RUST_LOG is ignored: (\w+) is not a filter/.exec(message)?.[1]]),
+    ['loud', 'silent'].map(filter => ['swing-store-native', filter]),
+  );
 });
 
 test('the log has no values of keys, and no items', async t => {

@@ -5,6 +5,7 @@ import test from 'ava';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import fs from 'node:fs';
 import http from 'node:http';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 
 import { runCli, runJson } from '../support/common/cli.mjs';
@@ -13,6 +14,10 @@ import { subject } from '../support/common/implementations.mjs';
 import { parsePrometheus } from '../support/common/prometheus.mjs';
 import { inTempDir } from '../support/common/world.mjs';
 import { readText } from '../support/docs/pages.mjs';
+
+const require = createRequire(import.meta.url);
+const native = require('../../js/addon/native.js');
+const { measuredFunctions } = require('../../js/addon/store-functions.js');
 
 const { api } = subject;
 const { formatMetrics, measureSwingStore, metricDefinitions, openSwingStore, initSwingStore } = api;
@@ -82,6 +87,56 @@ test('an open store counts what it does', async t => {
     await hostStorage.close();
     t.throws(() => hostStorage.metrics(), { message: 'db not initialized' });
   });
+});
+
+/** The functions of the addon by the part of the store that counts their calls; all others count as `other`. */
+const FUNCTIONS = {
+  kvStore:
+    'kvGet kvHas kvGetNextKey kvSet kvDelete kernelSet kernelDelete kernelSetMany hostSet hostDelete noteKernelSet ' +
+    'noteKernelDelete kvDump',
+  transcriptStore:
+    'initTranscript getCurrentSpanBounds addItem readSpan readFullVatTranscript currentSpanArchive beginSpanArchive ' +
+    'rollover stopUsingTranscript deleteVatTranscripts dumpTranscripts exportSpan spanNames spanRecords ' +
+    'checkTranscripts importSpanRecord repairSpanRecord importSpan',
+  snapStore:
+    'noteSavedSnapshot saveSnapshot loadSnapshot getSnapshotInfo stopUsingLastSnapshot deleteAllUnusedSnapshots ' +
+    'deleteVatSnapshots hasHash deleteSnapshotByHash listAllSnapshots dumpSnapshots exportSnapshot snapshotNames ' +
+    'snapshotRecords checkSnapshots importSnapshotRecord repairSnapshotRecord importSnapshot populateSnapshot',
+  bundleStore:
+    'addBundle hasBundle getBundle deleteBundle bundleIDs bundleRecords exportBundle checkBundles importBundleRecord ' +
+    'repairBundleRecord populateBundle dumpBundles',
+  cranks:
+    'startCrank establishCrankSavepoint rollbackCrank emitCrankHashes takeCrankhash restoreCrankhash ' +
+    'nextActivityhash noteActivityhash endCrank finishCrank',
+  commit: 'prepareCommit exportsArrived exportsFailed commit',
+  other: 'ensureTxn beginCompaction compactStep metrics close takeNotes',
+};
+
+test('each function of the addon counts for its part of the store', t => {
+  const found = Object.fromEntries(Object.keys(FUNCTIONS).map(part => [part, []]));
+  for (const name of native.storeFunctionNames()) {
+    const { fns, measureCalls } = measuredFunctions(() => () => name);
+    measureCalls();
+    t.is(fns[name](), name);
+    for (const [part, { calls }] of Object.entries(measureCalls())) if (calls > 0) found[part].push(name);
+  }
+  for (const [part, names] of Object.entries(FUNCTIONS))
+    t.deepEqual(found[part].toSorted(), names.split(' ').toSorted());
+});
+
+test('times of calls are in seconds, and those of a kvStore are sixteen times every sixteenth', t => {
+  const pause = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+  const { fns, measureCalls } = measuredFunctions(() => pause);
+  measureCalls();
+  fns.commit();
+  for (let i = 0; i < 16; i += 1) fns.kvGet();
+  const { commit, kvStore } = measureCalls();
+  const { seconds } = kvStore;
+  // A busy machine may take longer, but not forty times as long.
+  t.true(commit.seconds > 0.004 && commit.seconds < 0.2, `${commit.seconds} s`);
+  t.true(seconds > 0.064 && seconds < 3.2, `${seconds} s`);
+  for (let i = 0; i < 15; i += 1) fns.kvGet();
+  t.deepEqual(measureCalls().kvStore, { calls: 31, seconds });
 });
 
 test('calls are not measured before they are asked for, and failed calls are', async t => {

@@ -11,12 +11,12 @@ const SAMPLED = 16;
 
 /** The parts of a store, with the names of their functions. Those of no part belong to `other`. */
 const PARTS = {
-  kvStore: /^(kv|kernel|host|noteKernel)/,
-  transcriptStore: /[sS]pan|Transcript|^addItem$|^rollover$/,
-  snapStore: /[sS]napshot|^hasHash$/,
-  bundleStore: /[bB]undle/,
-  cranks: /Crank|activityhash/i,
-  commit: /[cC]ommit|^exports/,
+  kvStore: /kv|host|kernel/i,
+  transcriptStore: /span|transcript|addItem|rollover/i,
+  snapStore: /snapshot|hasHash/i,
+  bundleStore: /bundle/i,
+  cranks: /crank|activityhash/i,
+  commit: /commit|exports/i,
 };
 
 const partOf = name => Object.keys(PARTS).find(part => PARTS[part].test(name)) ?? 'other';
