@@ -2,6 +2,7 @@
 import test from 'ava';
 
 import fs from 'node:fs';
+import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { setImmediate, setTimeout } from 'node:timers/promises';
@@ -14,6 +15,8 @@ import {
 } from '../../index.mjs';
 import * as api from '../../index.mjs';
 import { makeStore, manifestName, readFiles } from '../support/common/cosmic-directory.mjs';
+
+const { resolvePlace } = createRequire(import.meta.url)('../../js/common/paths.js');
 
 const macro = fn => async t => {
   const base = fs.mkdtempSync(path.join(os.tmpdir(), 'swing-store-directory-'));
@@ -48,6 +51,13 @@ const valueIn = (dir, key) => {
   const value = kernelStorage.kvStore.get(key);
   return hostStorage.close().then(() => value);
 };
+
+test('a place is a URL if it begins with a scheme, and otherwise a path', t => {
+  for (const url of ['s3://bucket/dir', 'HTTPS://host', 'x-1.y+z:///']) t.is(resolvePlace(url), url);
+  for (const file of ['dir/s3://bucket', './s3://bucket', '1s://b', '-s://b', 'c://dir', 's3:/b', 's3//b', 's_3://b']) {
+    t.is(resolvePlace(file), path.resolve(file));
+  }
+});
 
 check('export and import', async (t, at) => {
   await makeExport(at);

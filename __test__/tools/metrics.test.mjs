@@ -18,6 +18,7 @@ import { readText } from '../support/docs/pages.mjs';
 const require = createRequire(import.meta.url);
 const native = require('../../js/addon/native.js');
 const { measuredFunctions } = require('../../js/addon/store-functions.js');
+const { events } = require('../../js/common/events.js');
 
 const { api } = subject;
 const { formatMetrics, measureSwingStore, metricDefinitions, openSwingStore, initSwingStore } = api;
@@ -199,6 +200,7 @@ test('a store publishes events', async t => {
     await reader.hostStorage.close();
     for (const channel of channels) unsubscribe(channel, note);
     await openSwingStore(dir).hostStorage.close();
+    events.open(() => t.fail('an event that nobody receives is not made'));
     t.deepEqual(
       seen.map(([name]) => name),
       ['open', 'snapshot', 'commit', 'close', 'open', 'close'],
