@@ -159,6 +159,19 @@ test('calls are not measured before they are asked for, and failed calls are', a
   await hostStorage.close();
 });
 
+test('a store without a log has a log of 0 bytes', async t => {
+  await inTempDir(async base => {
+    const dir = path.join(base, 'store');
+    const { hostStorage, debug } = initSwingStore(dir);
+    t.true(hostStorage.metrics().swing_store_log_bytes > 0);
+    await hostStorage.commit();
+    debug.getDatabase().pragma('journal_mode = DELETE');
+    t.like(hostStorage.metrics(), { swing_store_log_bytes: 0, swing_store_log_pages: 0 });
+    t.is(hostStorage.metrics().swing_store_file_bytes, hostStorage.diskUsage());
+    await hostStorage.close();
+  });
+});
+
 test('spans that end are counted by what becomes of their items', async t => {
   for (const [options, form] of [
     [{}, 'rows'],

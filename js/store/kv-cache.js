@@ -115,7 +115,7 @@ const makeKVCache = (fns, handle) => {
    * none of `kernel-trace`.
    */
   const note = (key, value) => {
-    if (cacheSignal[GENERATION] !== generation) clear();
+    // An entry of an earlier generation is replaced, too: find drops it before it is read.
     if (!recent.has(key) && !older.has(key)) return;
     // The file does not store a lone surrogate as it was given.
     if (value !== ABSENT && hasLoneSurrogate(value)) keep(key, fns.kvGet(key));

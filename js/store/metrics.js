@@ -37,14 +37,15 @@ const makeMetrics =
     const counted = JSON.parse(fns.metrics());
     const calls = measureCalls();
     const file = currentFile();
+    const [logBytes, fileBytes] = file === undefined ? [0, 0] : [logOf(file), file].map(sizeOf);
     const all = {
       ...counted,
       swing_store_calls_total: each(calls, 'calls'),
       swing_store_call_seconds_total: each(calls, 'seconds'),
       swing_store_value_cache_hits_total: reads.hits,
       swing_store_value_cache_misses_total: reads.misses,
-      swing_store_log_bytes: file === undefined ? 0 : sizeOf(logOf(file)),
-      swing_store_file_bytes: file === undefined ? 0 : sizeOf(file),
+      swing_store_log_bytes: logBytes,
+      swing_store_file_bytes: fileBytes,
     };
     return harden(Object.fromEntries(RUNNING.map(name => [name, all[name]])));
   };
