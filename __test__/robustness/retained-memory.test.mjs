@@ -54,6 +54,10 @@ for (const [what, use] of Object.entries({
     kvStore.set(`key ${i}`, piece());
     kvStore.get(`key ${i}`);
   },
+  'get, then set': ({ kvStore }, i) => {
+    kvStore.get(`key ${i}`);
+    kvStore.set(`key ${i}`, piece());
+  },
   get: ({ kvStore }) => kvStore.get(piece()),
   has: ({ kvStore }) => kvStore.has(piece()),
   delete: ({ kvStore }) => kvStore.delete(piece()),
