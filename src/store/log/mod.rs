@@ -10,6 +10,7 @@
 #[cfg(feature = "logging")]
 pub mod subscriber;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -44,6 +45,7 @@ macro_rules! warning {
     ($($event:tt)*) => { $crate::store::log::event!(WARN, $($event)*) };
 }
 
+#[cfg(feature = "cli")]
 macro_rules! info {
     ($($event:tt)*) => { $crate::store::log::event!(INFO, $($event)*) };
 }
@@ -56,7 +58,9 @@ macro_rules! trace {
     ($($event:tt)*) => { $crate::store::log::event!(TRACE, $($event)*) };
 }
 
-pub(crate) use {debug, error, event, info, trace, warning};
+#[cfg(feature = "cli")]
+pub(crate) use info;
+pub(crate) use {debug, error, event, trace, warning};
 
 /// Shows a duration, such as `12.3ms`.
 pub(crate) fn time(duration: Duration) -> impl fmt::Display {
@@ -70,6 +74,6 @@ pub(crate) fn time(duration: Duration) -> impl fmt::Display {
 }
 
 /// Shows a text of a store, such as a vat ID or the name of an artifact.
-pub(crate) fn text(text: &[u8]) -> impl fmt::Display {
+pub(crate) fn text(text: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(text)
 }
