@@ -6,19 +6,26 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 
+import { readFiles } from '../support/common/cosmic-directory.mjs';
 import { subject } from '../support/common/implementations.mjs';
 import { needing } from '../support/common/requirements.mjs';
 import { inTempDir } from '../support/common/world.mjs';
 import { makeAsKernel } from '../support/tools/kernel-like-store.mjs';
 import { prepareMoto, withMoto } from '../support/tools/moto.mjs';
 
-const { archiveSwingStore, diffSwingStores, openSwingStore, pruneSwingStore, repopulateSwingStoreFromDirectory } =
-  subject.api;
+const {
+  archiveSwingStore,
+  diffSwingStores,
+  exportSwingStoreToDirectory,
+  openSwingStore,
+  pruneSwingStore,
+  repopulateSwingStoreFromDirectory,
+} = subject.api;
 
 const problem = process.platform === 'win32' ? undefined : prepareMoto();
 const check = process.platform === 'win32' ? test.skip : needing(test, 'moto', problem === undefined, problem);
 
-check('an archive in moto restores what was pruned', async t => {
+check('an archive in moto restores what was pruned, and completes an export', async t => {
   t.timeout(120_000);
   await inTempDir(async base => {
     const at = name => path.join(base, name);
@@ -56,6 +63,10 @@ check('an archive in moto restores what was pruned', async t => {
       for (const report of reports) t.is(report.written + report.existing, written + existing);
 
       await pruneSwingStore(at('store'), { keep: 'operational' });
+      await exportSwingStoreToDirectory(at('store'), at('export'), { artifactMode: 'archival', historyFrom: place });
+      await exportSwingStoreToDirectory(at('other'), at('complete'), { artifactMode: 'archival' });
+      t.deepEqual(readFiles(at('export')), readFiles(at('complete')), 'pruned history comes from the archive');
+
       const options = { artifactMode: 'debug' };
       const { filled, refused, missing } = await repopulateSwingStoreFromDirectory(place, at('store'), options);
       t.true(filled.length > 0);
