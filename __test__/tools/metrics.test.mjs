@@ -140,8 +140,8 @@ test('times of calls are in seconds, and those of a kvStore are sixteen times ev
   for (let i = 0; i < 16; i += 1) fns.kvGet();
   const { commit, kvStore } = measureCalls();
   const { seconds } = kvStore;
-  // A busy machine may take longer, but not forty times as long.
-  t.true(commit.seconds > 0.004 && commit.seconds < 0.2, `${commit.seconds} s`);
+  // A busy machine may take longer, but not forty times as long or more.
+  t.true(commit.seconds > 0.004 && commit.seconds < 0.5, `${commit.seconds} s`);
   t.true(seconds > 0.064 && seconds < 3.2, `${seconds} s`);
   for (let i = 0; i < 15; i += 1) fns.kvGet();
   t.deepEqual(measureCalls().kvStore, { calls: 31, seconds });
