@@ -195,7 +195,7 @@ posix('better-sqlite3, and the reference', t => {
       db.close();
       outcomes.closed = await attempt(() => ours.openSwingStore(dir));
     }
-    require('@endo/init/debug.js');
+    await import('@endo/init/debug.js');
     const reference = await import('@agoric/swing-store');
     const { hostStorage } = reference.openSwingStore(dir);
     outcomes.reference = (await attempt(() => ours.makeSwingStoreExporter(dir))).code;
