@@ -5,7 +5,7 @@ const noHarden = { name: 'harden', message: 'Without SES there is none; ask glob
 
 export default [
   // Installed, compiled, or TypeScript, which `tsc` checks.
-  { ignores: ['node_modules/', 'target/', '**/*.d.ts', '**/*.d.mts'] },
+  { ignores: ['node_modules/', 'target/', '.cache/', '**/*.d.ts', '**/*.d.mts'] },
   js.configs.recommended,
   {
     linterOptions: { reportUnusedDisableDirectives: 'error' },
