@@ -2,7 +2,6 @@
 import test from 'ava';
 
 import fs from 'node:fs';
-import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { setImmediate, setTimeout } from 'node:timers/promises';
@@ -15,8 +14,9 @@ import {
 } from '../../index.mjs';
 import * as api from '../../index.mjs';
 import { makeStore, manifestName, readFiles } from '../support/common/cosmic-directory.mjs';
+import { internal } from '../support/common/internals.mjs';
 
-const { resolvePlace } = createRequire(import.meta.url)('../../js/common/paths.js');
+const { resolvePlace } = internal('paths.js');
 
 const macro = fn => async t => {
   const base = fs.mkdtempSync(path.join(os.tmpdir(), 'swing-store-directory-'));

@@ -5,20 +5,19 @@ import test from 'ava';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import fs from 'node:fs';
 import http from 'node:http';
-import { createRequire } from 'node:module';
 import path from 'node:path';
 
 import { runCli, runJson } from '../support/common/cli.mjs';
 import { makeHistoryStore } from '../support/common/history-store.mjs';
 import { subject } from '../support/common/implementations.mjs';
+import { internal } from '../support/common/internals.mjs';
 import { parsePrometheus } from '../support/common/prometheus.mjs';
 import { inTempDir } from '../support/common/world.mjs';
 import { readText } from '../support/docs/pages.mjs';
 
-const require = createRequire(import.meta.url);
-const native = require('../../js/addon/native.js');
-const { measuredFunctions } = require('../../js/addon/store-functions.js');
-const { events } = require('../../js/common/events.js');
+const native = internal('native.js');
+const { measuredFunctions } = internal('store-functions.js');
+const { events } = internal('events.js');
 
 const { api } = subject;
 const { formatMetrics, measureSwingStore, metricDefinitions, openSwingStore, initSwingStore } = api;
