@@ -1,18 +1,19 @@
-//! Measures copying, compressing and decompressing files on one thread.
+//! Measures reading, copying, compressing and decompressing files on one thread.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::Path;
 
-use libdeflater::{CompressionLvl, Compressor, Decompressor};
+use libdeflater::Decompressor;
 
-use crate::Outcome;
 use crate::clock::{Figures, time};
+use crate::{Outcome, gzip};
 
 /// The number of bytes that `cp` reads at a time.
 const COPY_BUFFER: usize = 128 << 10;
 
-const LEVEL: i32 = 1;
+/// The number of bytes that `read` reads at a time.
+const READ_BUFFER: usize = 1 << 20;
 
 /// Copies files with reads and writes, as `cp` does if the file system cannot share blocks.
 pub fn copy(from: &Path, to: &Path, names: &Path) -> Outcome<Figures> {
@@ -37,20 +38,50 @@ pub fn copy(from: &Path, to: &Path, names: &Path) -> Outcome<Figures> {
     })
 }
 
-fn read_all(files: &[&str]) -> Outcome<Vec<Vec<u8>>> {
-    Ok(files.iter().map(fs::read).collect::<Result<_, _>>()?)
+/// Reads files once, into one buffer.
+pub fn read(files: &[&str]) -> Outcome<Figures> {
+    let mut buffer = vec![0; READ_BUFFER];
+    time(|| {
+        let mut bytes = 0;
+        for file in files {
+            let mut source = File::open(file)?;
+            loop {
+                let count = source.read(&mut buffer)?;
+                if count == 0 {
+                    break;
+                }
+                bytes += count as u64;
+            }
+        }
+        Ok(bytes)
+    })
 }
 
 /// Compresses each file to gzip. Returns the number of compressed bytes.
 pub fn deflate(files: &[&str]) -> Outcome<Figures> {
-    let images = read_all(files)?;
-    let level = CompressionLvl::new(LEVEL).map_err(|_| "libdeflate has no such level")?;
+    let images = files.iter().map(fs::read).collect::<Result<Vec<_>, _>>()?;
+    deflate_each(images.iter().map(Vec::as_slice))
+}
+
+/// Compresses the beginnings of a file, which have these lengths, to gzip.
+pub fn deflate_parts(file: &str, lengths: &[&str]) -> Outcome<Figures> {
+    let content = fs::read(file)?;
+    let parts = lengths
+        .iter()
+        .map(|length| {
+            let part = content.get(..length.parse()?);
+            part.ok_or_else(|| "the file is shorter than a part of it".into())
+        })
+        .collect::<Outcome<Vec<_>>>()?;
+    deflate_each(parts)
+}
+
+fn deflate_each<'a>(images: impl IntoIterator<Item = &'a [u8]>) -> Outcome<Figures> {
     time(|| {
         let mut bytes = 0;
-        for image in &images {
-            let mut compressor = Compressor::new(level);
-            let mut compressed = vec![0; compressor.gzip_compress_bound(image.len())];
-            bytes += compressor.gzip_compress(image, &mut compressed)? as u64;
+        for image in images {
+            let mut compressor = gzip::compressor(gzip::IMAGE_LEVEL)?;
+            bytes += gzip::compress(&mut compressor, image)?.len() as u64;
         }
         Ok(bytes)
     })
@@ -58,21 +89,12 @@ pub fn deflate(files: &[&str]) -> Outcome<Figures> {
 
 /// Decompresses each gzip file `repeat` times.
 pub fn inflate(repeat: u32, files: &[&str]) -> Outcome<Figures> {
-    let compressed = read_all(files)?;
-    // The reference writes one gzip member per image, which ends with the image's size.
-    let sizes = compressed
-        .iter()
-        .map(|file| {
-            let size = file.last_chunk().ok_or("an empty file is not gzip")?;
-            Ok(usize::try_from(u32::from_le_bytes(*size))?)
-        })
-        .collect::<Outcome<Vec<_>>>()?;
+    let compressed = files.iter().map(fs::read).collect::<Result<Vec<_>, _>>()?;
     time(|| {
         let mut bytes = 0;
         for _ in 0..repeat {
-            for (file, size) in compressed.iter().zip(&sizes) {
-                let mut image = vec![0; *size];
-                bytes += Decompressor::new().gzip_decompress(file, &mut image)? as u64;
+            for file in &compressed {
+                bytes += gzip::decompress(&mut Decompressor::new(), file)?.len() as u64;
             }
         }
         Ok(bytes)

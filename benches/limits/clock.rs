@@ -1,7 +1,7 @@
 //! Measures wall time and CPU time.
 
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
 use std::time::{Duration, Instant};
 
 use crate::Outcome;
@@ -16,6 +16,8 @@ pub struct Figures {
     bytes: u64,
     /// The time of each transaction, sorted.
     transactions: Vec<Duration>,
+    /// The time of waiting for the disk afterwards, in seconds.
+    sync: Option<f64>,
 }
 
 impl Figures {
@@ -24,6 +26,14 @@ impl Figures {
         transactions.sort();
         self.transactions = transactions;
         self
+    }
+
+    /// Adds the time of writing a file back to the disk, which is not part of the work.
+    pub fn with_sync(mut self, file: &File) -> Outcome<Figures> {
+        let start = Instant::now();
+        file.sync_all()?;
+        self.sync = Some(start.elapsed().as_secs_f64());
+        Ok(self)
     }
 }
 
@@ -34,12 +44,14 @@ impl fmt::Display for Figures {
             cpu,
             bytes,
             transactions,
+            sync,
         } = self;
-        let cpu = cpu.map_or("null".into(), |cpu| cpu.to_string());
+        let or_null = |seconds: &Option<f64>| seconds.map_or("null".into(), |it| it.to_string());
+        let [cpu, sync] = [cpu, sync].map(or_null);
         let seconds: Vec<f64> = transactions.iter().map(Duration::as_secs_f64).collect();
         write!(
             f,
-            r#"{{"wall":{wall},"cpu":{cpu},"bytes":{bytes},"transactions":{seconds:?}}}"#
+            r#"{{"wall":{wall},"cpu":{cpu},"bytes":{bytes},"transactions":{seconds:?},"sync":{sync}}}"#
         )
     }
 }
@@ -56,6 +68,7 @@ pub fn time(work: impl FnOnce() -> Outcome<u64>) -> Outcome<Figures> {
         cpu,
         bytes,
         transactions: Vec::new(),
+        sync: None,
     })
 }
 
