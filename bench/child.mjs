@@ -4,8 +4,6 @@
  */
 import '@endo/init';
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import { dropCache } from './lib/page-cache.mjs';
 import { load } from './lib/implementations.mjs';
 import { makeLargeStore } from './lib/large-store.mjs';
@@ -13,20 +11,17 @@ import { makeMeter } from './lib/meter.mjs';
 import { loadPhase } from './lib/phases.mjs';
 import { realInputs } from './lib/real-inputs.mjs';
 
-/** Measures one pass of OpenSSL's SHA-256 over the files that `hash` names. */
-const timeHash = async ({ hash, repeat = 1 }, directories) => {
-  const contents = await Promise.all(
-    hash.map(name => {
-      const [kind, file] = name.split(':');
-      return readFile(path.join(directories[kind], file));
-    }),
-  );
+/** Measures OpenSSL's SHA-256 over a number of bytes. */
+const timeHash = bytes => {
+  const chunk = Buffer.alloc(1 << 20);
+  const hash = createHash('sha256');
   const start = process.hrtime.bigint();
-  for (let i = 0; i < repeat; i += 1) for (const content of contents) createHash('sha256').update(content).digest();
+  for (let left = bytes; left > 0; left -= chunk.length) hash.update(chunk.subarray(0, left));
+  hash.digest();
   return Number(process.hrtime.bigint() - start) / 1e9;
 };
 
-const doJob = async ({ role, phase: name, implementation, real, command, cold, ...job }) => {
+const doJob = async ({ role, phase: name, implementation, real, bytes, cold, ...job }) => {
   const phase = await loadPhase(name);
   const api = await load(implementation);
   const { measure, figures } = makeMeter(Boolean(phase.stalls), async () => {
@@ -45,7 +40,10 @@ const doJob = async ({ role, phase: name, implementation, real, command, cold, .
     case 'plan':
       return phase.limit.prepare(context);
     case 'hash':
-      return { wall: await timeHash(command, job) };
+      return { wall: timeHash(bytes) };
+    case 'host':
+      await phase.limit.host.run(context);
+      return figures();
     default: {
       const { work, units, figures: more = {} } = await phase.run(context);
       if (!figures()) throw Error(`phase ${name} measured nothing`);

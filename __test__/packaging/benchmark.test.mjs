@@ -9,11 +9,13 @@ import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import test from 'ava';
 import { makeHeapImage } from '../../bench/lib/heap-image.mjs';
+import { runLimit } from '../../bench/lib/limits.mjs';
 import { makeItems, makeLargeStore } from '../../bench/lib/large-store.mjs';
 import { machineLines } from '../../bench/lib/machine.mjs';
 import { writeMarkdown } from '../../bench/lib/markdown.mjs';
 import { makeRandom } from '../../bench/lib/random.mjs';
 import { fixed, readSize, resolveSizes } from '../../bench/lib/sizes.mjs';
+import { resultNotes } from '../../bench/lib/results.mjs';
 import { compare, summarizeLimit } from '../../bench/lib/statistics.mjs';
 import { makeChart } from '../../bench/lib/svg.mjs';
 import { subject } from '../support/common/implementations.mjs';
@@ -51,9 +53,39 @@ test('ratios are those of medians, with and without commits', t => {
   t.is(ratio, 4.5);
   t.is(outsideCommits, 8);
   t.deepEqual([lowest, highest], [1, 10]);
-  const { timesLimit, sha256 } = summarizeLimit('less', [{ wall: 0.5, bytes: 1, cpu: null }], { wall: 2 });
+  const { timesLimit, sha256 } = summarizeLimit({ what: 'less' }, [{ wall: 0.5, bytes: 1, cpu: null }], { wall: 2 });
   t.is(timesLimit, 4);
   t.is(sha256, undefined);
+});
+
+test('a limit adds its commands, and hashing as its phase says', async t => {
+  const dir = await makeDirectory(t);
+  const file = path.join(dir, 'command.mjs');
+  const figures = '{ wall: Number(process.argv[2]), cpu: null, bytes: 1, transactions: [], sync: 7 }';
+  await writeFile(file, `console.log(JSON.stringify(${figures}))`);
+  let cold = 0;
+  const how = {
+    program: process.execPath,
+    directories: { store: '', scratch: '', plan: dir },
+    beforehand: async () => void (cold += 1),
+    timeHash: async bytes => bytes / 100,
+  };
+  const command = ['plan:command.mjs', '2'];
+  const { wall, sha256, sync, parts } = await runLimit({ command, hash: 300 }, how);
+  t.deepEqual([wall, sha256, sync, parts], [2, 3, 7, undefined]);
+  const commands = { a: command, b: ['plan:command.mjs', '0.5'] };
+  const added = await runLimit({ commands, hash: 300, combine: 'sum' }, how);
+  t.deepEqual([added.wall, added.cpu, added.sha256, added.sync], [5.5, null, undefined, undefined]);
+  t.deepEqual(added.parts, { a: 2, b: 0.5, 'SHA-256': 3 });
+  t.is((await runLimit({ commands: { a: command }, hash: 100, combine: 'largest' }, how)).wall, 2);
+  t.is(cold, 4);
+  const noteOf = (limit, run) => resultNotes([{ name: 'it', limit: summarizeLimit(limit, [run], { wall: 11 }) }])[0];
+  t.is(noteOf({ what: 'less' }, added), 'limit of it: less (a 2.00 s, b 0.500 s, SHA-256 3.00 s)');
+  t.is(
+    noteOf({ what: 'less', host: { what: "the host's code" } }, { wall: 2, sha256, sync, host: 4 }),
+    'limit of it: less; one pass of SHA-256 over the same bytes takes another 3.00 s; ' +
+      "waiting for the disk takes another 7.00 s; the host's code alone takes 4.00 s",
+  );
 });
 
 test('results say if the addon or the reference is a slower build than usual', t => {

@@ -55,13 +55,43 @@ const resolveWords = (words, directories) =>
     return kind ? path.join(directories[kind], rest) : word;
   });
 
+/** Adds numbers; `null` if one is unknown. */
+const add = numbers => (numbers.includes(null) ? null : numbers.reduce((a, b) => a + b, 0));
+
 /**
- * @param {string} program
- * @param {string[]} words an operation and its arguments
- * @param {{ store: string, scratch: string, plan: string, input?: string }} directories
- * @returns {Promise<{ wall: number, cpu: number | null, bytes: number, transactions: number[] }>}
+ * Measures a limit once.
+ *
+ * @param {import('./phases.mjs').PreparedLimit} prepared
+ * @param {object} how
+ * @param {string} how.program
+ * @param {{ store: string, scratch: string, plan: string, input?: string }} how.directories
+ * @param {() => Promise<void>} how.beforehand called before each command
+ * @param {(bytes: number) => Promise<number>} how.timeHash measures SHA-256
+ * @returns {Promise<{ wall: number, cpu: number | null, bytes: number, transactions: number[], sync?: number,
+ *   parts?: Record<string, number>, sha256?: number }>} `parts` are the times that `wall` consists of, if there are several;
+ *   `sha256` is that of hashing if `wall` does not include it
  */
-export const runLimit = async (program, words, directories) => {
-  const { stdout } = await promisify(execFile)(program, resolveWords(words, directories));
-  return JSON.parse(stdout);
+export const runLimit = async (prepared, { program, directories, beforehand, timeHash }) => {
+  const { command, commands = { command }, hash, combine } = prepared;
+  const parts = {};
+  const all = [];
+  for (const [part, words] of Object.entries(commands)) {
+    await beforehand();
+    const { stdout } = await promisify(execFile)(program, resolveWords(words, directories));
+    const figures = JSON.parse(stdout);
+    parts[part] = figures.wall;
+    all.push(figures);
+  }
+  const sha256 = hash === undefined ? undefined : await timeHash(hash);
+  if (combine) parts['SHA-256'] = sha256;
+  const walls = Object.values(parts);
+  return {
+    wall: combine === 'largest' ? Math.max(...walls) : add(walls),
+    cpu: add(all.map(({ cpu }) => cpu)),
+    bytes: all[0].bytes,
+    transactions: all.flatMap(({ transactions }) => transactions),
+    sync: all.length === 1 ? (all[0].sync ?? undefined) : undefined,
+    parts: walls.length > 1 ? parts : undefined,
+    sha256: combine ? undefined : sha256,
+  };
 };

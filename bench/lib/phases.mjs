@@ -42,11 +42,18 @@ export const phaseNames = [
  * @property {Record<string, number | { fixed: number }>} sizes
  * @property {(context: Context) => Promise<void>} make fills the directory `input`
  *
+ * @typedef {object} PreparedLimit
+ * @property {string[]} [command] an operation of the program for limits, with its arguments
+ * @property {Record<string, string[]>} [commands] instead of it, several, by name, whose times are added
+ * @property {number} [hash] how many bytes the work hashes; the time of SHA-256 is measured, too
+ * @property {'sum' | 'largest'} [combine] how the limit includes this time; by default, not at all
+ *
  * @typedef {object} Limit the same work at its least cost, see `limits.mjs`
  * @property {string} what a description, printed after the phase's name
- * @property {(context: Context & { plan: string }) => Promise<{ command: string[], hash?: string[], repeat?: number }>}
- *   prepare writes the command's files into the directory `plan`; each run gets a copy of the input's store. The time of
- *   SHA-256 over the files in `hash`, `repeat` times, is measured, too
+ * @property {(context: Context & { plan: string }) => Promise<PreparedLimit>} prepare writes the commands' files into the
+ *   directory `plan`; each run gets a copy of the input's store
+ * @property {{ what: string, run: (context: Context) => Promise<void> }} [host] what the phase's JavaScript does without a
+ *   store, measured apart
  *
  * @typedef {object} Phase
  * @property {string} name

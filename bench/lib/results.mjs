@@ -70,15 +70,17 @@ const figureNotes = ({ name, figures }) =>
   Object.entries(figures?.ours?.facts ?? {}).map(([fact, value]) => `${name}, ${fact}: ${value}`);
 
 const limitNote = ({ name, parts, limit }) => {
-  const { what, sha256, medianTransaction, slowTransaction } = limit;
-  const also =
-    sha256 === undefined ? '' : `; one pass of SHA-256 over the same bytes takes another ${seconds(sha256)} s`;
-  // Phases with parts tell how long their blocks take.
-  const blocks =
-    parts === undefined
-      ? ''
-      : `; the median block takes ${duration(medianTransaction)}, the 99th percentile ${duration(slowTransaction)}`;
-  return `limit of ${name}: ${what}${also}${blocks}`;
+  const { what, sha256, sync, host, medianTransaction, slowTransaction } = limit;
+  const consists = limit.parts.map(({ part, wall }) => `${part} ${seconds(wall)} s`).join(', ');
+  const others = [
+    sha256 !== undefined && `one pass of SHA-256 over the same bytes takes another ${seconds(sha256)} s`,
+    sync !== undefined && `waiting for the disk takes another ${seconds(sync)} s`,
+    // Phases with parts tell how long their blocks take.
+    parts !== undefined &&
+      `the transaction of the median block takes ${duration(medianTransaction)}, of the 99th percentile ${duration(slowTransaction)}`,
+    host && `${host.what} alone takes ${seconds(host.wall)} s`,
+  ].filter(Boolean);
+  return [`limit of ${name}: ${what}${consists && ` (${consists})`}`, ...others].join('; ');
 };
 
 const stallNotes = results =>

@@ -2,6 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { ours, reference } from './implementations.mjs';
 import { runLimit } from './limits.mjs';
+import { dropCache } from './page-cache.mjs';
 import { storeIn } from './paths.mjs';
 import { runChild } from './process.mjs';
 import { realInputs } from './real-inputs.mjs';
@@ -58,15 +59,20 @@ export const makeRunner = (workspace, settings) => {
     if (!limits || !phase.limit || !wantedImplementations.includes(ours)) return undefined;
     const plan = await workspace.makeDirectory();
     const job = { phase: phase.name, implementation: reference, sizes, input, plan };
-    const command = await runChild({ role: 'plan', ...job });
+    const prepared = await runChild({ role: 'plan', ...job });
+    const timeHash = async bytes => (await runChild({ role: 'hash', ...job, bytes })).wall;
     return async () => {
       const { remove, ...dirs } = await workspace.makeRunDirectories(input);
       try {
         await mkdir(dirs.store, { recursive: true });
-        const figures = await runLimit(limits, command.command, { ...dirs, input, plan });
-        if (!command.hash) return figures;
-        const { wall } = await runChild({ role: 'hash', ...job, command });
-        return { ...figures, sha256: wall };
+        const directories = { ...dirs, input, plan };
+        const beforehand = async () => {
+          if (cold) await dropCache([input, dirs.store]);
+        };
+        const figures = await runLimit(prepared, { program: limits, directories, beforehand, timeHash });
+        if (!phase.limit.host) return figures;
+        const { wall } = await runChild({ role: 'host', ...job, cold, ...dirs });
+        return { ...figures, host: wall };
       } finally {
         await remove();
       }
@@ -123,7 +129,7 @@ export const makeRunner = (workspace, settings) => {
       result[implementation] = summarize(done[implementation]);
       result.figures[implementation] = done[implementation][0].more;
     }
-    if (measureLimit) result.limit = summarizeLimit(phase.limit.what, limitRuns, result[ours]);
+    if (measureLimit) result.limit = summarizeLimit(phase.limit, limitRuns, result[ours]);
     if (implementations.length === 2) {
       result.comparison = compare(done[ours], done[reference]);
       if (phase.parts) result.parts = compareParts(phase.parts, done[ours], done[reference]);

@@ -51,14 +51,21 @@ const transactionOf = (runs, percent) =>
     : undefined;
 
 /** The least cost of the work, and the ratio of our time to it. */
-export const summarizeLimit = (what, runs, ours) => {
+export const summarizeLimit = ({ what, host }, runs, ours) => {
   const wall = medianOf(runs, 'wall');
+  const partNames = Object.keys(runs[0].parts ?? {});
   return {
     what,
     wall,
     cpu: medianOf(runs, 'cpu'),
-    // One pass of SHA-256 over the same bytes, for phases that must hash.
+    // What the limit consists of, if that is several things.
+    parts: partNames.map(part => ({ part, wall: median(runs.map(({ parts }) => parts[part])) })),
+    // SHA-256 over the same bytes, for phases that must hash, unless it is one of the parts.
     sha256: medianOf(runs, 'sha256'),
+    // Waiting for the disk afterwards.
+    sync: medianOf(runs, 'sync'),
+    // What the host's code does in the phase.
+    host: host && { what: host.what, wall: medianOf(runs, 'host') },
     bytes: runs[0].bytes,
     medianTransaction: transactionOf(runs, 50),
     slowTransaction: transactionOf(runs, 99),

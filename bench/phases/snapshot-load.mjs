@@ -23,16 +23,17 @@ export const limit = {
   prepare: async ({ api, input: from, sizes: { passes }, plan }) => {
     const swingStore = api.openSwingStore(storeIn(from));
     const vats = vatsOf(swingStore);
+    let bytes = 0;
     for (const vatID of vats) {
       const chunks = [];
       for await (const chunk of swingStore.kernelStorage.snapStore.loadSnapshot(vatID)) chunks.push(chunk);
       const image = Buffer.concat(chunks);
-      await writeFile(path.join(plan, vatID), image);
+      bytes += image.length;
       await writeFile(path.join(plan, `${vatID}.gz`), gzipSync(image, { level: 6 }));
     }
     await swingStore.hostStorage.close();
     const command = ['inflate', String(passes), ...vats.map(vatID => `plan:${vatID}.gz`)];
-    return { command, hash: vats.map(vatID => `plan:${vatID}`), repeat: passes };
+    return { command, hash: bytes * passes };
   },
 };
 

@@ -1,5 +1,5 @@
 /** Saves heap images from a stream. */
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { makeCommitClock } from '../lib/commit-clock.mjs';
 import { chunksOf } from '../lib/directory.mjs';
@@ -18,8 +18,9 @@ const readSizes = async dir => JSON.parse(await readFile(path.join(dir, 'images.
 export const limit = {
   what: 'libdeflate at level 1 on one thread: no hash, no stream, no database',
   prepare: async ({ input: from }) => {
-    const files = (await readSizes(from)).map((_, i) => `input:image-${i}`);
-    return { command: ['deflate', ...files], hash: files };
+    const files = (await readSizes(from)).map((_, i) => `image-${i}`);
+    const bytes = await Promise.all(files.map(async file => (await stat(path.join(from, file))).size));
+    return { command: ['deflate', ...files.map(file => `input:${file}`)], hash: sum(bytes) };
   },
 };
 

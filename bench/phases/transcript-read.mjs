@@ -1,6 +1,5 @@
 /** Reads every span of 20 vats with `readSpan`, as for a replay. */
 import { createHash } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { makeChecksum } from '../lib/checksum.mjs';
 import { transcripts, vatIDs } from '../lib/inputs.mjs';
@@ -22,19 +21,18 @@ export const limit = {
     const plan = makePlan({ repeat: wanted.passes });
     const sql = 'SELECT item FROM transcriptItems WHERE vatID = ? AND position >= ? AND position < ? ORDER BY position';
     const { kernelStorage, hostStorage } = api.openSwingStore(storeIn(from));
-    const items = [];
+    let bytes = 0;
     for (const vatID of vatIDs) {
       for (const start of startsOf(wanted)) {
         // The last span ends with the transcript, before it is full.
         plan.step(sql, vatID, start, start + wanted.itemsPerSpan);
-        items.push(...kernelStorage.transcriptStore.readSpan(vatID, start));
+        for (const item of kernelStorage.transcriptStore.readSpan(vatID, start)) bytes += Buffer.byteLength(item);
       }
     }
     await hostStorage.close();
     await plan.write(path.join(dir, 'plan'));
-    await writeFile(path.join(dir, 'hashed'), items.join(''));
     const command = ['replay', 'store:swingstore.sqlite', 'plan:plan'];
-    return { command, hash: ['plan:hashed'], repeat: wanted.passes };
+    return { command, hash: bytes * wanted.passes };
   },
 };
 
