@@ -1,5 +1,6 @@
 /** Exports every artifact of a store to a directory. */
-import { copyLimit, hashFiles, writeArtifacts } from '../lib/directory.mjs';
+import path from 'node:path';
+import { copyLimit, hashFiles, memoryExporter, writeArtifacts } from '../lib/directory.mjs';
 import { whole, wholeGrowth } from '../lib/inputs.mjs';
 
 export const name = 'export';
@@ -13,6 +14,13 @@ export const growth = wholeGrowth;
 export const limit = {
   what: 'copying the artifacts from directory to directory',
   prepare: context => copyLimit(context, { records: false }),
+  host: {
+    what: "the host's own writing of artifacts that are in memory",
+    run: async ({ input: from, scratch, measure }) => {
+      const exporter = await memoryExporter(path.join(from, 'export'));
+      await measure(() => writeArtifacts(exporter, scratch));
+    },
+  },
 };
 
 export const run = async ({ api, store, scratch, measure }) => {

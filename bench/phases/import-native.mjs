@@ -13,7 +13,7 @@ export const sizes = whole.sizes;
 export const unit = 'MB';
 export const growth = wholeGrowth;
 
-export const limit = importLimit;
+export const limit = importLimit();
 
 export const run = async ({ api, implementation, input: from, store, measure }) => {
   // Instead of the copy of the exported store.

@@ -1,6 +1,6 @@
 /** Imports a store from a directory with an archival export. */
 import path from 'node:path';
-import { directoryExporter, hashStore, importLimit, sizeOfFiles } from '../lib/directory.mjs';
+import { directoryExporter, drain, hashStore, importLimit, sizeOfFiles } from '../lib/directory.mjs';
 import { whole, wholeGrowth } from '../lib/inputs.mjs';
 
 export const name = 'import';
@@ -11,7 +11,16 @@ export const sizes = whole.sizes;
 export const unit = 'MB';
 export const growth = wholeGrowth;
 
-export const limit = importLimit;
+export const limit = {
+  ...importLimit(),
+  host: {
+    what: "the host's own reading and parsing of the files",
+    run: ({ input: from, measure }) =>
+      measure(async () => {
+        await drain(await directoryExporter(path.join(from, 'export')));
+      }),
+  },
+};
 
 export const run = async ({ api, input: from, store, measure }) => {
   // Instead of the copy of the exported store.
