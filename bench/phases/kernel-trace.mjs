@@ -2,6 +2,7 @@
  * Repeats the calls that a real kernel made of its store: 142 blocks with nine vats, two upgrades, one termination and 27
  * heap snapshots. `../data/README.md` describes the recording.
  */
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { makeChecksum, makeExportChecksum } from '../lib/checksum.mjs';
@@ -32,19 +33,39 @@ const makeCalls = ({ kernelStorage, hostStorage }) => {
   };
 };
 
+const isImage = fn => fn === 's.saveSnapshot';
+
+/** The size of each image. */
+const imageLengths = (recorded, imagePercent) =>
+  recorded.filter(([fn]) => isImage(fn)).map(call => Math.round((call[3] * imagePercent) / 100));
+
+/** An image of which each image is the beginning. */
+const longestImage = lengths => makeHeapImage(1, Math.max(...lengths));
+
 export const limit = {
-  what: 'SQLite alone: the rows that each block has changed at its end, in one transaction; no calls, no compression',
+  what:
+    'SQLite writing the rows that each block has changed at its end, in one transaction, and, on one thread, libdeflate at ' +
+    'level 1 and SHA-256 for the images',
   prepare: async ({ sizes: { imagePercent }, plan: dir }) => {
+    const recorded = readTrace();
     const plan = makePlan();
-    for (const steps of netChanges(readTrace(), imagePercent / 100)) {
+    for (const steps of netChanges(recorded, imagePercent / 100)) {
       plan.block(() => steps.forEach(step => plan.step(...step)));
     }
     await plan.write(path.join(dir, 'plan'));
-    return { command: ['replay', 'store:swingstore.sqlite', 'plan:plan'] };
+    const lengths = imageLengths(recorded, imagePercent);
+    await writeFile(path.join(dir, 'image'), longestImage(lengths));
+    return {
+      commands: {
+        SQLite: ['replay', 'store:swingstore.sqlite', 'plan:plan'],
+        libdeflate: ['deflate-parts', 'plan:image', ...lengths.map(String)],
+      },
+      hash: lengths.reduce((a, b) => a + b, 0),
+      combine: 'sum',
+    };
   },
 };
 
-const isImage = fn => fn === 's.saveSnapshot';
 const seconds = nanoseconds => Number(nanoseconds) / 1e9;
 
 export const run = async ({ api, store, sizes: { imagePercent }, measure }) => {
@@ -53,8 +74,8 @@ export const run = async ({ api, store, sizes: { imagePercent }, measure }) => {
   const { kernelStorage, hostStorage } = storage;
   const callOf = makeCalls(storage);
   const recorded = readTrace();
-  const lengths = recorded.filter(([fn]) => isImage(fn)).map(call => Math.round((call[3] * imagePercent) / 100));
-  const image = makeHeapImage(1, Math.max(...lengths));
+  const lengths = imageLengths(recorded, imagePercent);
+  const image = longestImage(lengths);
   const trace = recorded.map(([fn, ...args]) => {
     // `null` stands for an absent argument.
     const given = args.map(arg => arg ?? undefined);
