@@ -37,6 +37,8 @@ export const statements = {
   get: 'SELECT value FROM kvStore WHERE key = ?',
   set: 'INSERT INTO kvStore (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value',
   remove: 'DELETE FROM kvStore WHERE key = ?',
+  listSpans: 'SELECT vatID, startPos, endPos FROM transcriptSpans ORDER BY vatID, startPos',
+  countItems: 'SELECT COUNT(*) FROM transcriptItems WHERE vatID = ? AND position >= ? AND position < ?',
 };
 
 /** @param {{ repeat?: number }} [options] `repeat` is how many times to execute the plan */

@@ -1,5 +1,6 @@
 /** Compresses the history of an existing store, and returns the free space to the file system. */
-import { totalSize } from '../lib/paths.mjs';
+import { storeIn, totalSize } from '../lib/paths.mjs';
+import { sizeOfContents } from '../lib/store-contents.mjs';
 
 export const name = 'compact';
 export const oursOnly = true;
@@ -7,6 +8,14 @@ export const stalls = true;
 export const needs = 'compactSwingStore';
 export const input = { sizes: {} };
 export const unit = 'MB of items';
+
+export const limit = {
+  what: 'reading the file once, and zstd over the items on one thread; nothing is written or deleted',
+  prepare: async ({ input: from }) => ({
+    commands: { reading: ['read', 'store:swingstore.sqlite'], zstd: ['zstd', 'store:swingstore.sqlite'] },
+    hash: sizeOfContents(storeIn(from), ['history']),
+  }),
+};
 
 const megabytes = bytes => `${(bytes / 1e6).toFixed(1)} MB`;
 

@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { makeChecksum } from '../lib/checksum.mjs';
 import { manyItems, vatIDs } from '../lib/inputs.mjs';
-import { makePlan } from '../lib/plan.mjs';
+import { makePlan, statements } from '../lib/plan.mjs';
 import { fixed } from '../lib/sizes.mjs';
 
 export const name = 'completeness';
@@ -15,12 +15,11 @@ export const limit = {
   what: 'SQLite alone: the list of spans, and a count of the items of each',
   prepare: async ({ sizes: { spans, itemsPerSpan, passes }, plan: dir }) => {
     const plan = makePlan({ repeat: passes });
-    plan.step('SELECT vatID, startPos, endPos FROM transcriptSpans ORDER BY vatID, startPos');
-    const count = 'SELECT COUNT(*) FROM transcriptItems WHERE vatID = ? AND position >= ? AND position < ?';
+    plan.step(statements.listSpans);
     for (const vatID of vatIDs) {
       // The last span is half full: there are no items after its end.
       for (let span = 0; span <= spans; span += 1) {
-        plan.step(count, vatID, span * itemsPerSpan, (span + 1) * itemsPerSpan);
+        plan.step(statements.countItems, vatID, span * itemsPerSpan, (span + 1) * itemsPerSpan);
       }
     }
     await plan.write(path.join(dir, 'plan'));

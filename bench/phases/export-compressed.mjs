@@ -15,6 +15,13 @@ export const needs = 'compactSwingStore';
 export const input = { sizes: {} };
 export const unit = 'MB';
 
+export const limit = {
+  what:
+    'on one thread, a SELECT of the frames of each span, zstd, libdeflate at level 6, writing the files; images as they ' +
+    'are; no export data, no hash',
+  prepare: async () => ({ command: ['gather', 'input:compacted/swingstore.sqlite', 'scratch:gathered'] }),
+};
+
 export const run = async ({ api, implementation, input: from, store, scratch, measure }) => {
   const dir = path.join(scratch, 'export');
   await mkdir(dir);

@@ -3,7 +3,7 @@
  * to rows as cosmic-swingset does.
  */
 import path from 'node:path';
-import { directoryExporter, hashStore, sizeOfFiles } from '../lib/directory.mjs';
+import { directoryExporter, hashStore, importLimit, sizeOfFiles } from '../lib/directory.mjs';
 import { ours } from '../lib/implementations.mjs';
 
 export const name = 'import-compressed';
@@ -12,6 +12,8 @@ export const stalls = true;
 export const needs = 'compactSwingStore';
 export const input = { sizes: {} };
 export const unit = 'MB';
+
+export const limit = importLimit('compressed', 'frames');
 
 export const run = async ({ api, implementation, input: from, store, measure }) => {
   const imported = `${store}-imported`;
