@@ -42,6 +42,7 @@ impl Drop for ReadAhead {
 mod system {
     use std::fs::{self, File};
     use std::num::NonZeroU64;
+    use std::os::unix::fs::FileExt;
 
     use rustix::fs::{Advice, fadvise};
 
@@ -49,7 +50,7 @@ mod system {
     use crate::store::fs::open_files;
 
     /// How many bytes are requested at a time. The system reads them with few requests to the disk.
-    const STEP: NonZeroU64 = NonZeroU64::new(4 << 20).unwrap();
+    const STEP: NonZeroU64 = NonZeroU64::new(2 << 20).unwrap();
 
     pub(super) fn start(path: &Path, stop: Arc<AtomicBool>) -> Option<JoinHandle<()>> {
         let file = open_files::keep_open(path)?;
@@ -69,12 +70,15 @@ mod system {
         thread.spawn(read).ok()
     }
 
+    /// Requests one step while the disk reads the one before. If all were requested at once, a commit
+    /// would wait until the disk has read the whole file: 0.2 s in a compaction of 389 MB.
     fn read_all(file: &File, bytes: u64, stop: &AtomicBool) {
         let mut at = 0;
         // This is only advice, so a failure ends it.
         while at < bytes
             && !stop.load(Ordering::Relaxed)
             && fadvise(file, at, Some(STEP), Advice::WillNeed).is_ok()
+            && (at == 0 || file.read_at(&mut [0], at - 1).is_ok())
         {
             at += STEP.get();
         }
