@@ -15,8 +15,12 @@ const makeGate = () => {
   return gate;
 };
 
-/** A sink that logs its calls. `full` decides whether `add` of a chunk requests a flush; `flush` runs during a flush. */
-const makeSink = (log, { full = () => true, flush = async () => {} } = {}) => ({
+/**
+ * A sink that logs its calls. `full` decides whether `add` of a chunk requests a flush; `flush` runs during a flush; `room` is
+ * how many chunks fit in before the sink's turn.
+ */
+const makeSink = (log, { full = () => true, flush = async () => {}, room = 0 } = {}) => ({
+  hasRoom: () => log.filter(entry => entry.startsWith('add')).length < room,
   add(chunk) {
     log.push(`add ${chunk}`);
     return full(chunk);
@@ -149,6 +153,54 @@ test.serial('drain: a stream that fails', async t => {
   };
   const again = drain(makeStream([], ['a', Error('lost')], { ends }), makeSink([], { flush: flushAlso }));
   await t.throwsAsync(again, { message: 'lost' });
+  await check();
+});
+
+test.serial('drain: the sink waits for its turn', async t => {
+  const check = noteUnhandled(t);
+  for (const { full, room, begun } of [
+    { full: () => true, room: 0, begun: ['add a'] },
+    { full: () => true, room: 2, begun: ['add a', 'add b'] },
+    { full: () => true, room: 4, begun: ['add a', 'add b', 'add c', 'return', 'read'] },
+    { full: () => false, room: 0, begun: ['add a', 'add b', 'add c', 'return', 'read'] },
+  ]) {
+    const log = [];
+    const gate = makeGate();
+    const stream = makeStream(log, ['a', 'b', 'c']);
+    const work = drain(stream, makeSink(log, { full, room }), () => log.push('read'), gate.promise);
+    await check();
+    t.deepEqual(log, begun);
+    gate.open();
+    await work;
+    t.deepEqual(
+      log.filter(entry => /^(add|return|read|finish)/.test(entry)),
+      ['add a', 'add b', 'add c', 'return', 'read', 'finish'],
+    );
+
+    const failing = makeGate();
+    log.length = 0;
+    const again = makeStream(log, ['a', 'b', 'c']);
+    const failed = t.throwsAsync(drain(again, makeSink(log, { full, room }), undefined, failing.promise), {
+      message: 'the one before failed',
+    });
+    await check();
+    failing.fail(Error('the one before failed'));
+    await failed;
+    t.deepEqual(log.slice(-2), ['abandon', 'abandoned']);
+    t.false(log.includes('flush') || log.includes('finish'));
+    await check();
+  }
+});
+
+test.serial('drain: a stream that never answers does not hide that the turn failed', async t => {
+  const check = noteUnhandled(t);
+  const log = [];
+  const silent = { [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => {}) }) };
+  const failing = makeGate();
+  const work = drain(silent, makeSink(log), undefined, failing.promise);
+  failing.fail(Error('the one before failed'));
+  await t.throwsAsync(work, { message: 'the one before failed' });
+  t.deepEqual(log, ['abandon', 'abandoned']);
   await check();
 });
 

@@ -259,6 +259,32 @@ test('an artifact that an export has twice is refused', async t => {
   }
 });
 
+test('a span that fails ends the import, even if the next artifact never arrives', async t => {
+  const at = temporaryPaths(t, 'transfer');
+  await makeStore(at('store'));
+  const { records, artifacts } = await readExport(at('store'), 'archival');
+  const spans = artifacts.filter(([name]) => name.startsWith('transcript'));
+  t.true(spans.length >= 3);
+  const [[bad, data]] = spans;
+  const begun = [];
+  const exporter = {
+    ...exporterOf({ records, artifacts: spans }),
+    getArtifact(name) {
+      begun.push(name);
+      if (name === bad)
+        return exporterOf({ artifacts: [[bad, [...[data].flat(), Buffer.from('more\n')]]] }).getArtifact(bad);
+      return (async function* never() {
+        await new Promise(() => {});
+      })();
+    },
+  };
+  await t.throwsAsync(api.importSwingStore(exporter, at('into'), { artifactMode: 'archival' }), {
+    message: RegExp(`artifact "?${bad}"? is not complete|${bad}`),
+  });
+  t.true(begun.length <= 2, 'no further artifact is read');
+  t.false(fs.existsSync(path.join(at('into'), 'swingstore.sqlite')));
+});
+
 test('faulty exports', async t => {
   const at = temporaryPaths(t, 'transfer');
   await makeStore(at('store'));

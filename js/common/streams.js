@@ -62,7 +62,8 @@ const makeFeeder = (stream, sink) => {
 
 /**
  * Passes every chunk of a caller's stream to a native sink, which processes them on another thread. Reads the next chunks
- * meanwhile, but no faster than the sink processes them.
+ * meanwhile, but no faster than the sink processes them. The sink processes nothing before `turn` is fulfilled, and has room
+ * for a limited number of bytes until then; if `turn` fails, this fails with its error.
  *
  * Calls the iterator's `return` at the end, too, as `Readable.from` does: the kernel's snapshot stream is one half of a
  * tee, whose other half waits for that call.
@@ -72,16 +73,26 @@ const makeFeeder = (stream, sink) => {
  * @param {Parameters<typeof iteratorOver>[0]} stream
  * @param {any} sink
  * @param {() => void} [whenRead] called once the stream was read to its end
+ * @param {Promise<void>} [turn]
  */
-const drain = async (stream, sink, whenRead) => {
+const drain = async (stream, sink, whenRead, turn) => {
   let feeder;
   let flushing;
+  let isWaiting = turn !== undefined;
+  turn?.then(
+    () => (isWaiting = false),
+    // Thrown below.
+    () => {},
+  );
   try {
     feeder = makeFeeder(stream, sink);
     for (;;) {
-      const isEnough = await feeder.feed();
+      const fed = feeder.feed();
+      // The stream may never answer after `turn` has failed.
+      const isEnough = await (isWaiting ? Promise.race([fed, turn.then(() => fed)]) : fed);
       if (isEnough === undefined) break;
-      if (isEnough) {
+      if (isEnough && !(isWaiting && sink.hasRoom())) {
+        await turn;
         await flushing;
         flushing = sink.flush();
         // Awaited later; this prevents an unhandled rejection until then.
@@ -90,6 +101,7 @@ const drain = async (stream, sink, whenRead) => {
     }
     await feeder.close();
     whenRead?.();
+    await turn;
     await flushing;
     await sink.finish();
   } catch (error) {

@@ -74,10 +74,12 @@ const transcriptStoreOver = ({ fns, writes, ensureTxn, cacheSignal }, { archiveT
     getArtifactNames,
 
     importTranscriptSpanRecord: writes(fns.importSpanRecord),
-    async populateTranscriptSpan(name, makeChunkIterator, { artifactMode = 'archival' }) {
+    async populateTranscriptSpan(name, makeChunkIterator, { artifactMode = 'archival', whenRead, turn }) {
       ensureTxn();
       const sink = fns.importSpan(name, ...modeArguments(artifactMode));
-      if (sink) await drain(await makeChunkIterator(), sink);
+      // A span that is skipped waits, too, so that the next one's turn is after all spans before it.
+      if (sink) await drain(await makeChunkIterator(), sink, whenRead, turn);
+      else await turn;
     },
     assertComplete: checkMode => fns.checkTranscripts(...modeArguments(checkMode)),
     repairTranscriptSpanRecord: writes(fns.repairSpanRecord),

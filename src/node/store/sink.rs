@@ -29,6 +29,9 @@ const TAG: sys::napi_type_tag = sys::napi_type_tag {
     upper: 0x6f72_652d_7369_6e6b,
 };
 
+/// How many chunks are read before a sink may process them, while the artifact before is stored.
+const CHUNKS_AHEAD: usize = 4;
+
 /// Receives an artifact that restores pruned content.
 pub trait ArtifactTarget: Send + Sync {
     /// Adds bytes of the artifact.
@@ -78,6 +81,7 @@ const METHODS: &[Function<Sink>] = &[
     ("add", add),
     ("fill", fill),
     ("flush", flush),
+    ("hasRoom", has_room),
     ("finish", finish),
     ("abandon", abandon),
     ("summary", summary),
@@ -231,6 +235,12 @@ fn fill(call: &Call<'_, Sink>) -> Result<Reply> {
         pending.extend_from_slice(&chunk);
         Ok(Value::Bool(sink.is_enough(pending.len())))
     })
+}
+
+/// `hasRoom()`: whether a sink that is not flushed yet may hold another chunk.
+fn has_room(call: &Call<'_, Sink>) -> Result<Reply> {
+    let bytes = lock(&call.target.pending).len();
+    Ok(Value::Bool(bytes < limits().chunk_bytes.saturating_mul(CHUNKS_AHEAD)).into())
 }
 
 /// `flush()`: processes the pending bytes. Returns a promise.

@@ -49,10 +49,6 @@ impl Store {
             }
             ArtifactMode::Archival | ArtifactMode::Debug => true,
         };
-        if wanted {
-            // Items that the span has already are in the way, as rows are.
-            db.expand_items(vat_id, span.start_pos..span.end_pos)?;
-        }
         let is_compressed =
             self.historical_spans() == HistoricalSpans::Compressed && !span.is_current;
         let builder = if wanted && is_compressed {
@@ -69,6 +65,7 @@ impl Store {
                 batch: ItemBatch::default(),
                 batch_limit: limits().item_batch_bytes,
                 builder,
+                has_begun: false,
             },
         }))
     }
@@ -92,6 +89,7 @@ struct Items {
     batch_limit: usize,
     /// Collects frames, if the items are compressed.
     builder: Option<FrameBuilder>,
+    has_begun: bool,
 }
 
 impl SpanImport {
@@ -102,6 +100,7 @@ impl SpanImport {
     /// [`Error::ArtifactTooLong`] for an item longer than SQLite can store; SQLite's errors.
     pub fn add(&mut self, bytes: &[u8]) -> Result<()> {
         let SpanImport { lines, items } = self;
+        items.begin()?;
         lines.add(bytes, |position, item| items.take(position, item))
     }
 
@@ -112,8 +111,9 @@ impl SpanImport {
     /// items of the artifact are deleted.
     pub fn finish(mut self) -> Result<()> {
         let SpanImport { lines, items } = &mut self;
-        let result = lines
-            .finish(|position, item| items.take(position, item))
+        let result = items
+            .begin()
+            .and_then(|()| lines.finish(|position, item| items.take(position, item)))
             .and_then(|()| items.finish());
         if result.is_err() {
             self.abandon()?;
@@ -142,6 +142,17 @@ impl SpanImport {
 }
 
 impl Items {
+    /// Before the first item: items that the span has already are in the way, as rows are. They may
+    /// have been imported after this import was created.
+    fn begin(&mut self) -> Result<()> {
+        if !self.has_begun {
+            let range = self.span.start_pos..self.span.end_pos;
+            self.db.lock().expand_items(&self.span.vat_id, range)?;
+            self.has_begun = true;
+        }
+        Ok(())
+    }
+
     fn take(&mut self, position: i64, item: &[u8]) -> Result<()> {
         if position < self.span.end_pos
             && let Some(builder) = &mut self.builder
