@@ -483,15 +483,9 @@ const cases = {
       await hostStorage.close();
     },
     async theirs(t) {
-      const { kernelStorage, hostStorage } = reference.api.initSwingStore();
-      const { snapStore } = kernelStorage;
-      await snapStore.saveSnapshot('v1', 1, [bigImage]);
-      const leave = async () => {
-        for await (const _chunk of snapStore.loadSnapshot('v1')) break;
-      };
-      const outcome = await attempt(leave);
-      t.regex(messageOf(outcome), /^actual hash .* !== expected /);
-      await hostStorage.close();
+      const { stdout, stderr } = await runReference('loadSnapshotLeftEarly');
+      // On newer versions of Node.js, the process ends with an error of its hash stream.
+      t.regex(stdout + stderr, /rejected: actual hash .* !== expected |Hash update failed/);
     },
   },
 

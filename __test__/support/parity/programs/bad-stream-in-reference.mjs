@@ -29,6 +29,11 @@ const cases = {
       // Unrelated work.
     }
   },
+  async loadSnapshotLeftEarly() {
+    const { snapStore } = initSwingStore().kernelStorage;
+    await snapStore.saveSnapshot('v1', 1, [Buffer.alloc(3_000_000, 'a heap image ')]);
+    for await (const _chunk of snapStore.loadSnapshot('v1')) break;
+  },
   async importStreamFails() {
     const record = { vatID: 'v1', snapPos: 1, hash: seed, inUse: 1 };
     await importSwingStore({
