@@ -98,7 +98,8 @@ for (const [what, from] of [
           expected ||= await contents('found');
           t.deepEqual(await contents('found'), expected);
           // A process killed after its commit leaves the database's log, too.
-          for (const end of ['', '-wal', '-shm']) fs.rmSync(path.join(at('to'), `swingstore.sqlite${end}`), { force: true });
+          for (const end of ['', '-wal', '-shm'])
+            fs.rmSync(path.join(at('to'), `swingstore.sqlite${end}`), { force: true });
         } else {
           counts.none += 1;
           t.false(said.includes('committed'));
