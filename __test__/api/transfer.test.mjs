@@ -273,13 +273,11 @@ test('a span that fails ends the import, even if the next artifact never arrives
       begun.push(name);
       if (name === bad)
         return exporterOf({ artifacts: [[bad, [...[data].flat(), Buffer.from('more\n')]]] }).getArtifact(bad);
-      return (async function* never() {
-        await new Promise(() => {});
-      })();
+      return { [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => {}) }) };
     },
   };
   await t.throwsAsync(api.importSwingStore(exporter, at('into'), { artifactMode: 'archival' }), {
-    message: RegExp(`artifact "?${bad}"? is not complete|${bad}`),
+    message: `artifact "${bad}" is not complete`,
   });
   t.true(begun.length <= 2, 'no further artifact is read');
   t.false(fs.existsSync(path.join(at('into'), 'swingstore.sqlite')));
