@@ -12,7 +12,7 @@ use crate::frames::Frames;
 use crate::{Outcome, gzip};
 
 /// SQLite's page cache while an import fills a database, in KiB.
-const CACHE_KIB: u32 = 16 << 10;
+const CACHE_KIB: u32 = 4000;
 
 /// The table of compressed items, which only a store with compressed history has.
 const COMPRESSED_ITEMS: &str = "CREATE TABLE IF NOT EXISTS compressedItems (

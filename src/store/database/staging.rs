@@ -21,6 +21,7 @@ use crate::store::fs::open_files::Unused;
 use crate::store::fs::rename::rename;
 use crate::store::fs::scratch::{Scratch, is_name, remove_leftovers, sync_directory};
 use crate::store::fs::sidecar::{SIDECARS, sidecar};
+use crate::store::tasks::limits::page_cache_kib;
 use crate::store::tasks::lock;
 
 /// Prefix of the names of imports' scratch directories.
@@ -137,7 +138,11 @@ impl Staged {
         };
         let erase = erase.map(|all| all.into_iter().filter(is_else).collect());
         let db = SharedDatabase::open(Location::File(scratch.path().join(FILE_NAME)), options)?;
-        db.lock().is_staged = true;
+        {
+            let mut db = db.lock();
+            db.is_staged = true;
+            db.execute(&format!("PRAGMA cache_size=-{}", page_cache_kib::IMPORT))?;
+        }
         Ok(Staged {
             db,
             file,

@@ -83,8 +83,9 @@ pub(crate) mod page_cache_kib {
     pub(crate) const EXPORTER: u32 = 4000;
     /// An exporter, while it reads rows in the order of their keys, which are on pages in any order.
     pub(crate) const EXPORTER_OF_RECORDS: u32 = 16_000;
-    /// A database that an import fills.
-    pub(crate) const IMPORT: u32 = 16 << 10;
+    /// A database that an import fills, in the order of its keys. On the large store, 16 MB took as
+    /// long.
+    pub(crate) const IMPORT: u32 = 4000;
     /// The queries of a history.
     pub(crate) const HISTORY: u32 = 8000;
     /// The temporary database in which a comparison sorts records.

@@ -26,7 +26,6 @@ use crate::store::records::names;
 use crate::store::records::names::RECORD_PREFIX;
 use crate::store::substores::kv::{KeyType, kernel_key_type};
 use crate::store::substores::{ChangeTarget, HistoricalSpans, Store, StoreOptions};
-use crate::store::tasks::limits::page_cache_kib;
 use crate::store::tasks::lock::lock_watched;
 use crate::store::tasks::monitor::{Monitor, Stage};
 use crate::store::tasks::parallel;
@@ -144,8 +143,6 @@ impl ExportDirectory {
         let db = staged.database();
         Store::initialize(db, Some(true))?;
         staged.defer_sync()?;
-        db.lock()
-            .execute(&format!("PRAGMA cache_size=-{}", page_cache_kib::IMPORT))?;
         let options = StoreOptions {
             change_target: ChangeTarget::Discard,
             historical_spans: self.historical_spans,
