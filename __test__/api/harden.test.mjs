@@ -1,5 +1,8 @@
 // Freezing without SES, and hashes.
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import test from 'ava';
 
 import { internal } from '../support/common/internals.mjs';
@@ -73,3 +76,31 @@ test.serial('hashes', t => {
   t.is(createSHA256('first').add('then').finish(), sha256('firstthen'));
   t.is(createSHA256('').finish(), sha256(''));
 });
+
+const program = `
+  require('ses');
+  lockdown(JSON.parse(process.argv[1]));
+  const { initSwingStore } = require(process.argv[2]);
+  const { kernelStorage, hostStorage } = initSwingStore(null);
+  const isHardened = object => {
+    try {
+      object.mark = 1;
+    } catch {
+      return true;
+    }
+    return false;
+  };
+  const { transcriptStore } = kernelStorage;
+  const found = [kernelStorage, transcriptStore, transcriptStore.readSpan, hostStorage.commit].map(isHardened);
+  hostStorage.close().then(() => console.log(JSON.stringify(found)));
+`;
+const index = fileURLToPath(new URL('../../index.js', import.meta.url));
+
+for (const hardenTaming of ['safe', 'unsafe']) {
+  test(`after a lockdown, a store is hardened as its hardenTaming says: ${hardenTaming}`, async t => {
+    const options = JSON.stringify({ __hardenTaming__: hardenTaming, errorTaming: 'unsafe' });
+    const script = `'use strict';${program}`;
+    const { stdout } = await promisify(execFile)(process.execPath, ['-e', script, options, index]);
+    t.deepEqual(JSON.parse(stdout), Array(4).fill(hardenTaming === 'safe'));
+  });
+}

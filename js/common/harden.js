@@ -33,4 +33,46 @@ const harden = value => {
   return value;
 };
 
-module.exports = { harden };
+/** Whether `harden` freezes objects, and a lockdown has hardened the prototypes that all objects inherit from. */
+const isLockedDown = () => {
+  const { harden: installed } = globalThis;
+  return (
+    typeof installed === 'function' &&
+    // With the `hardenTaming` called unsafe, SES does not freeze anything.
+    !installed.isFake &&
+    Object.isFrozen(Object.prototype) &&
+    Object.isFrozen(Function.prototype)
+  );
+};
+
+const freezeOwn = value => {
+  if (typeof value === 'function') {
+    Object.freeze(value);
+    // That of a generator function.
+    const { prototype } = value;
+    if (prototype !== undefined) Object.freeze(prototype);
+  } else if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    const inner = Object.values(value);
+    for (let i = 0; i < inner.length; i += 1) freezeOwn(inner[i]);
+  }
+};
+
+/**
+ * Hardens an object that consists of plain objects and functions of this package, with no other properties than values, and
+ * of objects that are hardened already.
+ *
+ * SES's `harden` asks for the descriptor of each property, and remembers each object. Freezing the objects directly takes a
+ * tenth of its time, and a fifth of the time of opening a store away.
+ *
+ * @template T
+ * @param {T} value
+ * @returns {T}
+ */
+const hardenOwn = value => {
+  if (!isLockedDown()) return harden(value);
+  freezeOwn(value);
+  return value;
+};
+
+module.exports = { harden, hardenOwn };

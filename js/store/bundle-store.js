@@ -3,7 +3,7 @@
 const native = require('../addon/native.js');
 const { modeArguments } = require('../common/artifact-mode.js');
 const { quote } = require('../common/errors.js');
-const { harden } = require('../common/harden.js');
+const { harden, hardenOwn } = require('../common/harden.js');
 const { elements } = require('../common/streams.js');
 const { borrowedPowers } = require('./substore-powers.js');
 
@@ -41,7 +41,7 @@ const bundleStoreOver = ({ fns, writes }) => {
     yield* fns.bundleIDs();
   }
 
-  return harden({
+  return hardenOwn({
     importBundleRecord: writes(fns.importBundleRecord),
     async importBundle(name, dataProvider) {
       await null;

@@ -5,7 +5,7 @@ const { performance } = require('node:perf_hooks');
 const native = require('../addon/native.js');
 const { modeArguments } = require('../common/artifact-mode.js');
 const { events } = require('../common/events.js');
-const { harden } = require('../common/harden.js');
+const { harden, hardenOwn } = require('../common/harden.js');
 const { chunks, drain, elements } = require('../common/streams.js');
 const { directoryOf } = require('./archivers.js');
 const { borrowedPowers } = require('./substore-powers.js');
@@ -50,7 +50,7 @@ const snapStoreOver = ({ fns, writes, ensureTxn }, { measureSeconds }, { archive
     yield* fns.listAllSnapshots();
   }
 
-  return harden({
+  return hardenOwn({
     async saveSnapshot(vatID, snapPos, snapshotStream) {
       const sink = native.makeSnapshotSink();
       const { duration: compressSeconds } = await measureSeconds(() => drain(snapshotStream, sink));

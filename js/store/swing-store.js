@@ -8,7 +8,7 @@ const native = require('../addon/native.js');
 const { measuredFunctions } = require('../addon/store-functions.js');
 const { check, followTaming, quote } = require('../common/errors.js');
 const { events } = require('../common/events.js');
-const { harden } = require('../common/harden.js');
+const { harden, hardenOwn } = require('../common/harden.js');
 const { aBoolean, aFunction, aString, anything } = require('../common/options.js');
 const { unpackPairs } = require('../common/packed.js');
 const { dbFileInDirectory } = require('../common/paths.js');
@@ -72,6 +72,9 @@ const KERNEL_FACING = {
   ],
   bundleStore: ['addBundle', 'hasBundle', 'getBundle', 'deleteBundle'],
 };
+
+/** The default of the functions that wrap a sub-store. */
+const unwrapped = subStore => subStore;
 
 const pick = (object, names) =>
   Object.fromEntries(
@@ -147,9 +150,9 @@ const makeSwingStore = (storePath, forceReset, options, staging) => {
     archiveTranscript,
     exportCallback,
     wrapKvStore,
-    wrapTranscriptStore = x => x,
-    wrapSnapStore = x => x,
-    wrapBundleStore = x => x,
+    wrapTranscriptStore = unwrapped,
+    wrapSnapStore = unwrapped,
+    wrapBundleStore = unwrapped,
   } = options;
   checkOptions(storePath, options);
   followTaming();
@@ -222,10 +225,17 @@ const makeSwingStore = (storePath, forceReset, options, staging) => {
       return staging ? staging.currentFile() : filePath;
     };
 
-    const internal = harden({
+    // What a caller's functions have made may contain anything.
+    const isOwn =
+      !isWrapped &&
+      [wrapTranscriptStore, wrapSnapStore, wrapBundleStore].every(wrap => wrap === unwrapped) &&
+      typeof asFile === 'boolean';
+    const hardenAll = isOwn ? hardenOwn : harden;
+
+    const internal = hardenAll({
       dirPath: asFile ? null : storePath,
       asFile,
-      db,
+      db: harden(db),
       kvStore,
       snapStore,
       transcriptStore,
@@ -306,7 +316,7 @@ const makeSwingStore = (storePath, forceReset, options, staging) => {
       getDatabase: () => (isOpen ? db : null),
     };
 
-    const store = harden({ kernelStorage, hostStorage, debug, internal });
+    const store = hardenAll({ kernelStorage, hostStorage, debug, internal });
     // A wrapped kvStore must see what is set.
     const setMany = isWrapped ? undefined : fns.kernelSetMany;
     events.open(() => ({ path: storePath, readonly: !!readonly }));

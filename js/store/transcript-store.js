@@ -1,7 +1,7 @@
 'use strict';
 
 const { modeArguments } = require('../common/artifact-mode.js');
-const { harden } = require('../common/harden.js');
+const { hardenOwn } = require('../common/harden.js');
 const { chunks, drain, elements, items } = require('../common/streams.js');
 const { directoryOf } = require('./archivers.js');
 const { borrowedPowers } = require('./substore-powers.js');
@@ -59,7 +59,7 @@ const transcriptStoreOver = ({ fns, writes, ensureTxn, cacheSignal }, { archiveT
     yield* items(fns.readFullVatTranscript(vatID), cacheSignal);
   }
 
-  return harden({
+  return hardenOwn({
     initTranscript: writes(fns.initTranscript),
     rolloverSpan: async vatID => endSpan(vatID, () => rollover(vatID, false)),
     rolloverIncarnation: async vatID => endSpan(vatID, () => rollover(vatID, true)),

@@ -4,7 +4,7 @@ const native = require('../addon/native.js');
 const { validateArtifactMode } = require('../common/artifact-mode.js');
 const { makeBatchIterator } = require('../common/batch-iterator.js');
 const { check, checkPath, checkString, followTaming } = require('../common/errors.js');
-const { harden } = require('../common/harden.js');
+const { hardenOwn } = require('../common/harden.js');
 const { pairCutter } = require('../common/packed.js');
 const { resolvePlace } = require('../common/paths.js');
 const { chunks } = require('../common/streams.js');
@@ -57,7 +57,7 @@ const makeSwingStoreExporter = (dirPath, options = {}) => {
     }
   }
 
-  return harden({
+  return hardenOwn({
     getHostKV: exporter.getHostKV,
     getExportData,
     getArtifactNames() {
