@@ -7,7 +7,7 @@ import test from 'ava';
 
 import { internal } from '../support/common/internals.mjs';
 
-const { harden } = internal('harden.js');
+const { harden, hardenOwn } = internal('harden.js');
 const { createSHA256 } = internal('hasher.js');
 
 test.serial('everything reachable through own properties is frozen, except bytes', t => {
@@ -59,6 +59,8 @@ test.serial('with SES, its harden is used, even if the lockdown happens later', 
   const value = { inner: {} };
   t.is(harden(value), 'hardened');
   t.deepEqual(asked, [value]);
+  t.is(hardenOwn(value), 'hardened');
+  t.deepEqual(asked, [value, value], 'without hardened prototypes, it is also used for own objects');
   t.false(Object.isFrozen(value));
   globalThis.harden = 'no function';
   t.is(harden(value), value);

@@ -33,25 +33,15 @@ const harden = value => {
   return value;
 };
 
-/** Whether `harden` freezes objects, and a lockdown has hardened the prototypes that all objects inherit from. */
-const isLockedDown = () => {
-  const { harden: installed } = globalThis;
-  return (
-    typeof installed === 'function' &&
-    // With the `hardenTaming` called unsafe, SES does not freeze anything.
-    !installed.isFake &&
-    Object.isFrozen(Object.prototype) &&
-    Object.isFrozen(Function.prototype)
-  );
-};
+/** Whether a lockdown has hardened the prototypes that all objects inherit from. With an unsafe `hardenTaming`, it has not. */
+const isLockedDown = () => Object.isFrozen(Object.prototype);
 
 const freezeOwn = value => {
   if (typeof value === 'function') {
     Object.freeze(value);
-    // That of a generator function.
-    const { prototype } = value;
-    if (prototype !== undefined) Object.freeze(prototype);
-  } else if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    // Only generator functions have one.
+    Object.freeze(value.prototype);
+  } else if (!Object.isFrozen(value)) {
     Object.freeze(value);
     const inner = Object.values(value);
     for (let i = 0; i < inner.length; i += 1) freezeOwn(inner[i]);
