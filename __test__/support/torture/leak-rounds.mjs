@@ -1,7 +1,7 @@
 // Rounds of calls by impatient callers. Nothing that a round uses may stay in use.
 import fs from 'node:fs';
 import path from 'node:path';
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import * as api from '../../../index.mjs';
 
@@ -277,6 +277,18 @@ parentPort.postMessage('begun');
 if (workerData.wait) setInterval(() => {}, 1000); else process.exit();
 `;
 
+/** Removes a directory. Work that was not awaited may still write there. */
+export const removeDirectory = async dir => {
+  for (let tries = 50; ; tries -= 1) {
+    try {
+      return fs.rmSync(dir, { recursive: true, force: true });
+    } catch (error) {
+      if (error.code !== 'ENOTEMPTY' || tries === 0) throw error;
+      await sleep(10);
+    }
+  }
+};
+
 /** Starts a thread that ends, or is terminated, during its work. */
 export const threadRound = async ({ base, dir, round }) => {
   const index = new URL('../../../index.js', import.meta.url).pathname;
@@ -289,5 +301,5 @@ export const threadRound = async ({ base, dir, round }) => {
   await new Promise(resolve => worker.once('message', resolve));
   if (wait) await worker.terminate();
   await exited;
-  fs.rmSync(own, { recursive: true, force: true });
+  await removeDirectory(own);
 };

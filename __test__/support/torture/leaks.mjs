@@ -1,9 +1,8 @@
 // Runs thousands of such rounds in this process and measures the process's resources.
 import fs from 'node:fs';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { bounds, figures, judge, settle } from './process-figures.mjs';
-import { kinds, prepare, threadRound } from './leak-rounds.mjs';
+import { kinds, prepare, removeDirectory, threadRound } from './leak-rounds.mjs';
 
 /** The number of rounds between two garbage collections, which close dropped objects. */
 const COLLECT_EVERY = 50;
@@ -23,17 +22,7 @@ export const leakRounds = async (base, { rounds, only, onSample = () => {} }) =>
   const filesOf = dir => fs.readdirSync(dir, { recursive: true }).length;
   const chosen = Object.entries(kinds).filter(([name]) => only === undefined || only === name);
   if (chosen.length === 0) throw Error(`no such kind of round as ${only}; there are: ${Object.keys(kinds).join(', ')}`);
-  // Work that was not awaited may still write there.
-  const clear = async () => {
-    for (let tries = 50; ; tries -= 1) {
-      try {
-        return fs.rmSync(world.made, { recursive: true, force: true });
-      } catch (error) {
-        if (error.code !== 'ENOTEMPTY' || tries === 0) throw error;
-        await sleep(10);
-      }
-    }
-  };
+  const clear = () => removeDirectory(world.made);
   const samples = [];
   for (let round = 1; round <= rounds; round += 1) {
     for (const [name, perform] of chosen) {
