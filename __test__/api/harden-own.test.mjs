@@ -3,6 +3,7 @@ import '@endo/init/debug.js';
 
 import test from 'ava';
 
+import { initSwingStore } from '../../index.mjs';
 import { internal } from '../support/common/internals.mjs';
 
 const { hardenOwn } = internal('harden.js');
@@ -32,3 +33,18 @@ test.serial('own objects and functions are frozen without a call of harden', t =
   hardenOwn({ frozen });
   t.false(Object.isFrozen(inner), 'a frozen object counts as hardened');
 });
+
+const subStores = ['KvStore', 'TranscriptStore', 'SnapStore', 'BundleStore'];
+const wrap = store => ({ ...store, extra: Object.freeze({ inner: {} }) });
+
+for (const names of [...subStores.map(name => [name]), subStores, subStores.slice(1)]) {
+  test.serial(`what a caller's wrappers make is hardened, whatever it contains: ${names.join(', ')}`, async t => {
+    const options = Object.fromEntries(names.map(name => [`wrap${name}`, wrap]));
+    const { internal: all, hostStorage } = initSwingStore(null, options);
+    for (const name of names) {
+      const { extra } = all[`${name[0].toLowerCase()}${name.slice(1)}`];
+      t.true(Object.isFrozen(extra.inner));
+    }
+    await hostStorage.close();
+  });
+}

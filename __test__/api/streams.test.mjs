@@ -192,6 +192,24 @@ test.serial('drain: the sink waits for its turn', async t => {
   }
 });
 
+test.serial('drain: once its turn has come, the sink is flushed although it has room', async t => {
+  const log = [];
+  const [gate, more] = [makeGate(), makeGate()];
+  const stream = (async function* () {
+    yield 'a';
+    await more.promise;
+    yield 'b';
+  })();
+  const work = drain(stream, makeSink(log, { room: 9 }), undefined, gate.promise);
+  await turn();
+  t.deepEqual(log, ['add a']);
+  gate.open();
+  await turn();
+  more.open();
+  await work;
+  t.deepEqual(log, ['add a', 'add b', 'flush', 'flushed', 'finish']);
+});
+
 test.serial('drain: a stream that never answers does not hide that the turn failed', async t => {
   const check = noteUnhandled(t);
   const log = [];

@@ -43,8 +43,7 @@ const freezeOwn = value => {
     Object.freeze(value.prototype);
   } else if (!Object.isFrozen(value)) {
     Object.freeze(value);
-    const inner = Object.values(value);
-    for (let i = 0; i < inner.length; i += 1) freezeOwn(inner[i]);
+    Object.values(value).forEach(freezeOwn);
   }
 };
 

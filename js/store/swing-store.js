@@ -226,10 +226,7 @@ const makeSwingStore = (storePath, forceReset, options, staging) => {
     };
 
     // What a caller's functions have made may contain anything.
-    const isOwn =
-      !isWrapped &&
-      [wrapTranscriptStore, wrapSnapStore, wrapBundleStore].every(wrap => wrap === unwrapped) &&
-      typeof asFile === 'boolean';
+    const isOwn = !isWrapped && [wrapTranscriptStore, wrapSnapStore, wrapBundleStore].every(wrap => wrap === unwrapped);
     const hardenAll = isOwn ? hardenOwn : harden;
 
     const internal = hardenAll({
