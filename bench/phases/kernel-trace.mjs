@@ -39,7 +39,7 @@ const isImage = fn => fn === 's.saveSnapshot';
 const imageLengths = (recorded, imagePercent) =>
   recorded.filter(([fn]) => isImage(fn)).map(call => Math.round((call[3] * imagePercent) / 100));
 
-/** An image of which each image is the beginning. */
+/** An image that starts with each of the trace's images. */
 const longestImage = lengths => makeHeapImage(1, Math.max(...lengths));
 
 export const limit = {

@@ -41,8 +41,8 @@ impl Frames {
         })
     }
 
-    /// Compresses consecutive items, the first of which has the position `start`. Calls `add` with
-    /// each frame.
+    /// Compresses consecutive items; `start` is the position of the first. Calls `add` with each
+    /// frame.
     ///
     /// # Errors
     /// Those of `add`; if compressing fails.
