@@ -7,7 +7,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Statement, ToSql};
 
 use crate::clock::{Figures, time};
-use crate::export_directory::{Artifact, Contents, Export, Span, lines};
+use crate::export_directory::{Artifact, Contents, Export, Snapshot, Span, lines};
 use crate::frames::Frames;
 use crate::{Outcome, gzip};
 
@@ -160,18 +160,7 @@ pub fn fill(source: &Path, target: &Path, export: &Path, history: History) -> Ou
         })?;
         // Their images were deleted.
         for snapshot in contents.snapshots.values() {
-            insert(
-                &mut inserts.snapshot,
-                &[
-                    &snapshot.vat,
-                    &snapshot.position,
-                    &snapshot.in_use(),
-                    &snapshot.hash,
-                    &None::<i64>,
-                    &None::<i64>,
-                    &None::<i64>,
-                ],
-            )?;
+            insert_snapshot(&mut inserts.snapshot, snapshot, None)?;
         }
         connection.execute_batch("COMMIT")?;
         Ok(bytes)
@@ -192,16 +181,27 @@ fn add_snapshot(
         Some(file) => file,
         None => compress(&artifact.contents)?,
     };
+    let image = Some((artifact.contents.len(), &compressed[..]));
+    insert_snapshot(&mut inserts.snapshot, &snapshot, image)
+}
+
+/// Inserts a snapshot. `image` is the size of its image and the compressed image, if it has one.
+fn insert_snapshot(
+    statement: &mut Statement<'_>,
+    snapshot: &Snapshot,
+    image: Option<(usize, &[u8])>,
+) -> Outcome<()> {
+    let sizes = image.map(|(size, compressed)| (size as i64, compressed.len() as i64));
     insert(
-        &mut inserts.snapshot,
+        statement,
         &[
             &snapshot.vat,
             &snapshot.position,
             &snapshot.in_use(),
             &snapshot.hash,
-            &i64::try_from(artifact.contents.len())?,
-            &i64::try_from(compressed.len())?,
-            &compressed,
+            &sizes.map(|(size, _)| size),
+            &sizes.map(|(_, compressed_size)| compressed_size),
+            &image.map(|(_, compressed)| compressed),
         ],
     )
 }
