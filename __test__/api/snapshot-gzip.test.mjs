@@ -10,7 +10,7 @@ import { tinyLimits } from '../support/common/settings.mjs';
 import { inTempDir } from '../support/common/world.mjs';
 
 // What is compressed in one go.
-const block = tinyLimits ? 600 : 3 << 19;
+const block = tinyLimits ? 600 : 256 << 10;
 
 /** Bytes that compress to about a third, no two stretches of them the same. */
 const makeImage = size => {

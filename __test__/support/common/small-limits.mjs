@@ -10,7 +10,8 @@ const TINY = {
   frameBytes: 100,
   recordBatchBytes: 50,
   chunkBytes: 7,
-  gzipBlockBytes: 600,
+  imageBlockBytes: 600,
+  fileBlockBytes: 600,
   pinnedLogBytes: 5000,
   logPages: 20,
 };

@@ -4,10 +4,10 @@
 use flate2::{Decompress, FlushDecompress, Status};
 
 use super::compressor::{Compressed, SMALL_IMAGE_BYTES};
-use super::member::{MAX_BLOCK_BYTES, Member};
+use super::member::Member;
 use crate::store::encoding::hash::Sha256;
 use crate::store::error::Result;
-use crate::store::tasks::limits::limits;
+use crate::store::tasks::limits::{Limits, limits};
 
 /// A gzip file, recognized or not.
 #[derive(Debug)]
@@ -23,9 +23,10 @@ pub(crate) fn may_be_own(start: &[u8]) -> bool {
     Member::starts(start)
 }
 
-/// Decompresses and hashes a file if a [`Compressor`](super::Compressor) with this process's limits
-/// may have written it: if every byte belongs to a member of ours, with a complete block each except
-/// for the last, and zlib accepts the data. Calls `count` with the size of each block.
+/// Decompresses and hashes a file if this package may have written it, for a store, an archive or an
+/// export: if every byte belongs to a member of ours, all blocks have the same size, which is not
+/// smaller than today's, except for the last, and zlib accepts the data. Calls `count` with the size of
+/// each block.
 ///
 /// A file with that structure and other data inside the members is accepted, too, if the data is not
 /// larger than that of the encoder can be. It is a valid gzip file of the same image.
@@ -68,17 +69,24 @@ pub(crate) fn adopt(
 
 /// The members of a file, and the sum of their blocks' sizes; `None` if the file is not one of ours.
 fn members(file: &[u8]) -> Option<(Vec<Member<'_>>, u64)> {
-    let block_bytes = limits().gzip_block_bytes.clamp(1, MAX_BLOCK_BYTES);
+    let Limits {
+        image_block_bytes,
+        file_block_bytes,
+        ..
+    } = limits();
+    let smallest = image_block_bytes.min(file_block_bytes);
+    let mut block_bytes = None;
     let mut members = Vec::new();
     let mut image_bytes = 0;
     let mut rest = file;
     while !rest.is_empty() {
         let member = Member::of_this_version(rest)?;
         let is_last = member.length == rest.len();
+        let block = *block_bytes.get_or_insert(member.block_bytes);
         let is_block = if is_last {
-            (1..=block_bytes).contains(&member.block_bytes)
+            (1..=block).contains(&member.block_bytes)
         } else {
-            member.block_bytes == block_bytes
+            member.block_bytes == block && block >= smallest
         };
         if !is_block || !member.is_compact() {
             return None;
@@ -121,7 +129,7 @@ mod tests {
 
     #[test]
     fn files_of_ours_are_adopted() {
-        let block = limits().gzip_block_bytes;
+        let block = limits().image_block_bytes;
         for bytes in [5000, block, block + 1, 2 * block + 7] {
             let expected = compress(&image(bytes));
             assert!(may_be_own(&expected.bytes));
@@ -145,6 +153,26 @@ mod tests {
     }
 
     #[test]
+    fn blocks_may_be_as_large_as_in_files_and_as_in_earlier_versions() {
+        let smallest = limits().image_block_bytes;
+        for (block, is_adopted) in [
+            (smallest - 1, false),
+            (smallest, true),
+            (smallest + 1, true),
+            (limits().file_block_bytes, true),
+        ] {
+            for bytes in [2 * block, 2 * block + 1] {
+                let mut compressor = Compressor::with_blocks_of(block);
+                compressor.add(&image(bytes)).unwrap();
+                let file = compressor.finish().unwrap().bytes;
+                let found = is_own(&file);
+                assert_eq!(found.is_some(), is_adopted, "{bytes} in {block}");
+                assert!(found.is_none_or(|found| found.bytes == file));
+            }
+        }
+    }
+
+    #[test]
     fn a_larger_image_than_permitted_is_not_decompressed() {
         let file = compress(&image(10_000)).bytes;
         let refused = adopt(file.clone(), 9_999, |_| panic!("a block was decompressed"));
@@ -155,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_file_with_any_other_byte_is_not_adopted_unless_it_is_another_image() {
-        let block = limits().gzip_block_bytes;
+        let block = limits().image_block_bytes;
         let original = compress(&image(block + 5000));
         let file = original.bytes;
         let first = Member::of_this_version(&file).unwrap().length;

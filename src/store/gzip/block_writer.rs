@@ -20,7 +20,7 @@ impl Default for BlockWriter {
             encoder: Encoder::for_archives(),
             block: Vec::new(),
             member: Vec::new(),
-            block_bytes: limits().gzip_block_bytes.clamp(1, MAX_BLOCK_BYTES),
+            block_bytes: limits().file_block_bytes.clamp(1, MAX_BLOCK_BYTES),
         }
     }
 }

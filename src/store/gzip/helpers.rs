@@ -4,6 +4,7 @@
 //! cores. If none is available, the caller does all the work itself, so nobody waits for a helper
 //! of another image.
 
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -31,7 +32,11 @@ impl Drop for HelperSlot {
 /// The number of useful helpers: as many as cores, but at least two, so that one image with a slow
 /// reader does not leave all others without a helper.
 pub(super) fn most() -> usize {
-    thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, MOST))
+    // Asking for the number of cores reads files of the system, so it happens once.
+    static USEFUL: LazyLock<usize> = LazyLock::new(|| {
+        thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, MOST))
+    });
+    *USEFUL
 }
 
 impl Helpers {

@@ -13,6 +13,7 @@
 
 mod adopt;
 mod block_decoder;
+mod block_queue;
 mod block_writer;
 mod compressor;
 mod decompressor;

@@ -327,7 +327,7 @@ mod tests {
             compressor.add(image).unwrap();
             compressor.finish().unwrap().bytes
         };
-        let block = limits().gzip_block_bytes;
+        let block = limits().image_block_bytes;
         let image: Vec<u8> = (0..block + 5000)
             .map(|at| (at.wrapping_mul(at) >> 7) as u8)
             .collect();
