@@ -19,7 +19,7 @@ const ENTRY = 96;
 const valueOf = bytes => 'v'.repeat((bytes - ENTRY) / 2 - 2);
 
 /** A cache that reads values from `contents`, with a list of the keys that it read. */
-const makeCache = (contents = {}, { makeKVCache, clearCachesOf } = internal('kv-cache.js')) => {
+const makeCache = (contents = {}, { makeKVCache } = internal('kv-cache.js')) => {
   useLimits('tiny');
   const { GENERATION, HELD } = internal('cache-signal.js');
   const read = [];
@@ -46,7 +46,7 @@ const makeCache = (contents = {}, { makeKVCache, clearCachesOf } = internal('kv-
     cache.get(key);
     return read.length === before;
   };
-  return { ...cache, handle, read, contents, knows, makeAnother: () => makeKVCache({ kvGet }, handle), clearCachesOf };
+  return { ...cache, handle, read, contents, knows, makeAnother: () => makeKVCache({ kvGet }, handle) };
 };
 
 /** Ten entries; two of them fill a half of the cache. */
@@ -202,7 +202,8 @@ check('the addon checks for other writers only outside a transaction', t => {
 });
 
 check('single keys can be dropped, and closing the database clears the cache', t => {
-  const { get, knows, forget, handle, read, makeAnother, clearCachesOf } = makeCache(PAIR);
+  const { clearCachesOf } = internal('caches.js');
+  const { get, knows, forget, handle, read, makeAnother } = makeCache(PAIR);
   for (const key of ['k0', 'k1', 'k2']) get(key);
   forget(['k0', 'k2']);
   t.true(knows('k1'));

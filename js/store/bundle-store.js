@@ -5,6 +5,7 @@ const { modeArguments } = require('../common/artifact-mode.js');
 const { quote } = require('../common/errors.js');
 const { harden, hardenOwn } = require('../common/harden.js');
 const { elements } = require('../common/streams.js');
+const { noScriptCache } = require('./script-cache.js');
 const { borrowedPowers } = require('./substore-powers.js');
 
 /**
@@ -22,8 +23,9 @@ const wellFormed = value => (typeof value === 'string' && value.isWellFormed() ?
  * Makes the functions of a bundleStore.
  *
  * @param {import('./substore-powers.js').Powers} powers
+ * @param {ReturnType<typeof import('./script-cache.js').makeScriptCache>} [scripts] caches scripts
  */
-const bundleStoreOver = ({ fns, writes }) => {
+const bundleStoreOver = ({ fns, writes }, scripts = noScriptCache) => {
   const add = writes(fns.addBundle);
   const remove = writes(fns.deleteBundle);
   const populate = writes(fns.populateBundle);
@@ -65,9 +67,15 @@ const bundleStoreOver = ({ fns, writes }) => {
     },
     hasBundle: fns.hasBundle,
     getBundle(bundleID) {
+      const cached = scripts.find(bundleID);
+      if (cached !== undefined) return cached;
       const contents = fns.getBundle(bundleID);
       // The addon has parsed a usual script.
-      if (typeof contents !== 'string') return harden(contents);
+      if (typeof contents !== 'string') {
+        const script = harden(contents);
+        scripts.keep(bundleID, script);
+        return script;
+      }
       return harden(
         bundleID.startsWith('b0-')
           ? JSON.parse(contents)

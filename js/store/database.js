@@ -3,7 +3,7 @@
 const native = require('../addon/native.js');
 const { check, followTaming } = require('../common/errors.js');
 const { takeOptions } = require('../common/options.js');
-const { clearCachesOf } = require('./kv-cache.js');
+const { clearCachesOf } = require('./caches.js');
 
 /** Throws better-sqlite3's error unless an option is a boolean. */
 const aBoolean = (name, value) => {

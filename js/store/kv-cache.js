@@ -3,6 +3,7 @@
 const { GENERATION, HELD } = require('../addon/cache-signal.js');
 const native = require('../addon/native.js');
 const { ownCopy } = require('../common/own-copy.js');
+const { clearWhenClosed } = require('./caches.js');
 
 /** The approximate overhead of an entry, in bytes: two string headers and a map's slot. */
 const ENTRY_BYTES = 96;
@@ -18,20 +19,6 @@ const { isWellFormed } = String.prototype;
 const hasLoneSurrogate = isWellFormed
   ? text => !Reflect.apply(isWellFormed, text, [])
   : text => /\p{Surrogate}/u.test(text);
-
-/** For each handle of the addon, the functions to call when the database is closed. */
-const closers = new WeakMap();
-
-/**
- * Frees the caches of a closed database.
- *
- * @param {any} handle the addon's object for the database
- */
-const clearCachesOf = handle => {
-  for (const clear of closers.get(handle) ?? []) clear();
-  // A handle stays alive until the next full collection of garbage, and would keep the store's functions until then.
-  closers.delete(handle);
-};
 
 /**
  * Makes a kvStore that caches what was read: a call of the addon costs several times as much as a lookup.
@@ -142,8 +129,8 @@ const makeKVCache = (fns, handle) => {
     note(key, ABSENT);
   };
 
-  closers.set(handle, [...(closers.get(handle) ?? []), clear]);
+  clearWhenClosed(handle, clear);
   return { get, has, note, forget, setter, deleter, reads };
 };
 
-module.exports = { clearCachesOf, makeKVCache };
+module.exports = { makeKVCache };

@@ -13,13 +13,15 @@ const { aBoolean, aFunction, aString, anything } = require('../common/options.js
 const { unpackPairs } = require('../common/packed.js');
 const { dbFileInDirectory } = require('../common/paths.js');
 const { bundleStoreOver } = require('./bundle-store.js');
+const { clearCachesOf } = require('./caches.js');
 const { makeCompactHistory } = require('./compact-history.js');
 const { Database, handleOf } = require('./database.js');
 const { eraseStore, recreateStorePath } = require('./erase-store.js');
-const { clearCachesOf, makeKVCache } = require('./kv-cache.js');
+const { makeKVCache } = require('./kv-cache.js');
 const { baseKVStore, hostKVStore, kernelKVStore } = require('./kv-store.js');
 const { makeMetrics } = require('./metrics.js');
 const { repairMetadata } = require('./repair-metadata.js');
+const { makeScriptCache } = require('./script-cache.js');
 const { makeSnapStoreIO, snapStoreOver } = require('./snap-store.js');
 const { ownPowers } = require('./substore-powers.js');
 const { transcriptStoreOver } = require('./transcript-store.js');
@@ -187,7 +189,7 @@ const makeSwingStore = (storePath, forceReset, options, staging) => {
     const { dumpSnapshots, ...snapStore } = wrapSnapStore(
       snapStoreOver(powers, makeSnapStoreIO(), { archiveSnapshot, storePath }),
     );
-    const { dumpBundles, ...bundleStore } = wrapBundleStore(bundleStoreOver(powers));
+    const { dumpBundles, ...bundleStore } = wrapBundleStore(bundleStoreOver(powers, makeScriptCache(fns, handle)));
 
     /** The addon writes the activityhash without the kvStore. */
     const emitCrankHashes = () => {
