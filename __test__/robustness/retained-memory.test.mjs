@@ -6,6 +6,8 @@ import vm from 'node:vm';
 import test from 'ava';
 
 import { initSwingStore, makeSwingStoreExporter, openSwingStoreHistory } from '../../index.mjs';
+import { internal } from '../support/common/internals.mjs';
+import { subjectIsReference } from '../support/common/settings.mjs';
 import { temporaryDirectory } from '../support/common/temporary-directory.mjs';
 
 v8.setFlagsFromString('--expose-gc');
@@ -142,5 +144,28 @@ for (const [how, close] of Object.entries({
     const { bytes } = await growth(() => close(store));
     t.true(bytes < -8 * MIB, `${bytes}`);
     t.throws(() => kvStore.get('key 1'));
+  });
+}
+
+for (const how of ['finish', 'abandon']) {
+  const check = subjectIsReference ? test.skip : test.serial;
+  check(`a stream's target does not retain what it received: ${how}`, async t => {
+    const { makeSnapshotSink } = internal('native.js');
+    const chunk = new Uint8Array(MIB);
+    const kept = [];
+    const receive = async () => {
+      const sink = makeSnapshotSink();
+      sink.add(chunk);
+      await sink.flush();
+      sink.add(chunk);
+      await sink[how]();
+      kept.push(sink);
+    };
+    for (let i = 0; i < 10; i += 1) await receive();
+    const before = process.memoryUsage.rss();
+    for (let i = 0; i < COUNT; i += 1) await receive();
+    const grown = process.memoryUsage.rss() - before;
+    t.true(grown < (COUNT * MIB) / 3, `${grown}`);
+    t.is(kept.length, COUNT + 10);
   });
 }

@@ -149,7 +149,7 @@ impl Sink {
     }
 
     /// Takes the pending bytes, and leaves an empty buffer.
-    fn take_pending_exports(&self) -> Vec<u8> {
+    fn take_pending(&self) -> Vec<u8> {
         let spare = std::mem::take(&mut *lock(&self.spare));
         std::mem::replace(&mut *lock(&self.pending), spare)
     }
@@ -184,8 +184,15 @@ impl Sink {
         }
     }
 
+    /// Frees the buffers. Otherwise, they would remain until JavaScript's object is collected.
+    fn free_buffers(&self) {
+        *lock(&self.pending) = Vec::new();
+        *lock(&self.spare) = Vec::new();
+    }
+
     fn finish(&self) -> Result<()> {
-        self.process(&self.take_pending_exports())?;
+        self.process(&self.take_pending())?;
+        self.free_buffers();
         let mut work = lock_sound(&self.work)?;
         *work = match std::mem::replace(&mut *work, Work::Ended) {
             Work::Snapshot(compressor) => Work::Compressed(compressor.finish()?),
@@ -245,7 +252,7 @@ fn has_room(call: &Call<'_, Sink>) -> Result<Reply> {
 
 /// `flush()`: processes the pending bytes. Returns a promise.
 fn flush(call: &Call<'_, Sink>) -> Result<Reply> {
-    let batch = call.target.take_pending_exports();
+    let batch = call.target.take_pending();
     let sink = call.target.clone();
     sink.is_busy.store(true, Ordering::Release);
     call.promise(move || sink.drain(batch).map(|()| Value::Undefined))
@@ -261,7 +268,7 @@ fn finish(call: &Call<'_, Sink>) -> Result<Reply> {
 fn abandon(call: &Call<'_, Sink>) -> Result<Reply> {
     let sink = call.target.clone();
     call.promise_of_end(move || {
-        lock(&sink.pending).clear();
+        sink.free_buffers();
         let work = std::mem::replace(&mut *lock(&sink.work), Work::Ended);
         if let Work::Span(import) = work {
             import.abandon()?;
@@ -301,10 +308,8 @@ fn archive(call: &Call<'_, Sink>) -> Result<Reply> {
     })
 }
 
-/// `compressed()`: the bytes of a compressed snapshot.
+/// `compressed()`: takes the bytes of a compressed snapshot out of the sink.
 fn compressed(call: &Call<'_, Sink>) -> Result<Reply> {
-    match &*lock_sound(&call.target.work)? {
-        Work::Compressed(snapshot) => Ok(Value::Bytes(snapshot.bytes.clone()).into()),
-        _ => Err(Error::Internal("the sink holds no snapshot".into())),
-    }
+    let (snapshot, _) = call.target.take_snapshot()?;
+    Ok(Value::Bytes(snapshot.bytes).into())
 }
