@@ -42,8 +42,7 @@ const doJob = async ({ role, phase: name, implementation, real, bytes, cold, ...
     case 'hash':
       return { wall: timeHash(bytes) };
     case 'host':
-      await phase.limit.host.run(context);
-      return figures();
+      return { more: await phase.limit.host.run(context), ...figures() };
     default: {
       const { work, units, figures: more = {} } = await phase.run(context);
       if (!figures()) throw Error(`phase ${name} measured nothing`);

@@ -145,10 +145,11 @@ test('the large store is a valid store with a snapshot in use for each vat', asy
 });
 
 test('a chart shows bars on both sides of 1', t => {
-  const bar = (name, ratio) => ({ name, goal: 2, comparison: { ratio, lowest: ratio, highest: ratio } });
-  const svg = makeChart([bar('slow', 0.5), bar('fast', 3)], ['a < b']);
-  t.is(svg.match(/class="bar/g)?.length, 2);
+  const bar = (name, ratio, goal) => ({ name, goal, comparison: { ratio, lowest: ratio, highest: ratio } });
+  const svg = makeChart([bar('slow', 0.5, 2), bar('fast', 3, 2), bar('without a goal', 0.7)], ['a < b']);
+  t.is(svg.match(/class="bar/g)?.length, 3);
   t.is(svg.match(/class="bar missed"/g)?.length, 1);
+  t.is(svg.match(/class="goal"/g)?.length, 2);
   t.true(svg.includes('a &lt; b'));
   t.false(svg.includes('NaN'));
 });

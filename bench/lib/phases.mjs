@@ -52,13 +52,15 @@ export const phaseNames = [
  * @property {string} what a description, printed after the phase's name
  * @property {(context: Context & { plan: string }) => Promise<PreparedLimit>} prepare writes the commands' files into the
  *   directory `plan`; each run gets a copy of the input's store
- * @property {{ what: string, run: (context: Context) => Promise<void> }} [host] what the phase's JavaScript does without a
+ * @property {{ what: string, run: (context: Context) => Promise<void | { medianBlock: number }> }} [host] what the phase's JavaScript does without a
  *   store, measured apart
  *
  * @typedef {object} Phase
  * @property {string} name
  * @property {boolean} [oursOnly] whether the reference has nothing of the kind
  * @property {number} [goal] the ratio to the reference's speed that ours must reach
+ * @property {number} [largeGoal] the same on a large store
+ * @property {number} [limitGoal] the multiple of the limit's time within which ours must be
  * @property {Record<string, number | { fixed: number }>} [sizes] of the input and of the work; without them, the phase needs
  *   an existing store
  * @property {string} unit the operation that is repeated

@@ -10,11 +10,16 @@ const ratioText = ({ comparison }) => {
   return `${times(ratio)} (${times(lowest)}–${times(highest)})`;
 };
 
-const goalText = ({ goal, comparison }) => {
-  if (!goal) return '';
-  if (!comparison) return times(goal);
-  return `${times(goal)} ${comparison.ratio >= goal ? 'reached' : 'missed'}`;
-};
+/** A goal, and whether it is reached, if that is known. */
+const outcome = (text, isReached) => (isReached === undefined ? text : `${text} ${isReached ? 'reached' : 'missed'}`);
+
+const goalText = ({ goal, limitGoal, comparison, limit }) =>
+  [
+    goal && outcome(times(goal), comparison && comparison.ratio >= goal),
+    limitGoal && outcome(`${limitGoal} x limit`, limit && limit.timesLimit <= limitGoal),
+  ]
+    .filter(Boolean)
+    .join(', ');
 
 const orEmpty = (format, value) => (value === undefined ? '' : format(value));
 
@@ -79,6 +84,7 @@ const limitNote = ({ name, parts, limit }) => {
     parts !== undefined &&
       `the transaction of the median block takes ${duration(medianTransaction)}, of the 99th percentile ${duration(slowTransaction)}`,
     host && `${host.what} alone takes ${seconds(host.wall)} s`,
+    host?.medianBlock !== undefined && `in the median block, it takes ${duration(host.medianBlock)}`,
   ].filter(Boolean);
   return [`limit of ${name}: ${what}${consists && ` (${consists})`}`, ...others].join('; ');
 };

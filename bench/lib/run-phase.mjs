@@ -35,7 +35,7 @@ export const prepareLargeStore = async (workspace, large) => {
  *   first
  */
 export const makeRunner = (workspace, settings) => {
-  const { runs, scale, implementations: wantedImplementations, real, limits, wanted, cold } = settings;
+  const { runs, scale, implementations: wantedImplementations, real, large, limits, wanted, cold } = settings;
   /** Prepared inputs, by kind and sizes, which phases may share. */
   const inputs = new Map();
   const makers = [];
@@ -71,8 +71,8 @@ export const makeRunner = (workspace, settings) => {
         };
         const figures = await runLimit(prepared, { program: limits, directories, beforehand, timeHash });
         if (!phase.limit.host) return figures;
-        const { wall } = await runChild({ role: 'host', ...job, cold, ...dirs });
-        return { ...figures, host: wall };
+        const { wall, more } = await runChild({ role: 'host', ...job, cold, ...dirs });
+        return { ...figures, host: wall, hostBlock: more?.medianBlock };
       } finally {
         await remove();
       }
@@ -101,7 +101,8 @@ export const makeRunner = (workspace, settings) => {
    * @param {Record<string, number>} [grown] sizes that replace the phase's own
    */
   return async (phase, say, grown = {}) => {
-    const { name, goal, unit } = phase;
+    const { name, unit, limitGoal } = phase;
+    const goal = large ? phase.largeGoal : phase.goal;
     const implementations = phase.oursOnly ? wantedImplementations.filter(it => it === ours) : wantedImplementations;
     if (implementations.length === 0) return { name, goal, skipped: 'only this package can do it' };
     say(`${name}: preparing`);
@@ -124,7 +125,7 @@ export const makeRunner = (workspace, settings) => {
       }
     }
     // An existing store has sizes of its own.
-    const result = { name, goal, unit, sizes: real ? undefined : sizes, figures: {}, runs: done };
+    const result = { name, goal, limitGoal, unit, sizes: real ? undefined : sizes, figures: {}, runs: done };
     for (const implementation of implementations) {
       result[implementation] = summarize(done[implementation]);
       result.figures[implementation] = done[implementation][0].more;

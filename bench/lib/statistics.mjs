@@ -65,7 +65,7 @@ export const summarizeLimit = ({ what, host }, runs, ours) => {
     // Waiting for the disk afterwards.
     sync: medianOf(runs, 'sync'),
     // What the host's code does in the phase.
-    host: host && { what: host.what, wall: medianOf(runs, 'host') },
+    host: host && { what: host.what, wall: medianOf(runs, 'host'), medianBlock: medianOf(runs, 'hostBlock') },
     bytes: runs[0].bytes,
     medianTransaction: transactionOf(runs, 50),
     slowTransaction: transactionOf(runs, 99),

@@ -39,11 +39,11 @@ const at = value => value.toFixed(1);
 const gridValues = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
 
 /**
- * @param {{ name: string, goal: number, comparison: { ratio: number, lowest: number, highest: number } }[]} results
+ * @param {{ name: string, goal?: number, comparison: { ratio: number, lowest: number, highest: number } }[]} results
  * @param {string[]} subtitle its lines
  */
 export const makeChart = (results, subtitle) => {
-  const values = results.flatMap(({ goal, comparison: { lowest, highest } }) => [goal, lowest, highest]);
+  const values = results.flatMap(({ goal = 1, comparison: { lowest, highest } }) => [goal, lowest, highest]);
   const least = Math.min(0.9, ...values.map(value => value * 0.9));
   const most = Math.max(2, ...values) * 1.1;
   const x = value => left + (Math.log(value / least) / Math.log(most / least)) * plotWidth;
@@ -61,18 +61,19 @@ export const makeChart = (results, subtitle) => {
   const rows = results.flatMap(({ name, goal, comparison: { ratio, lowest, highest } }, i) => {
     const y = top + i * rowHeight + (rowHeight - barHeight) / 2;
     const middle = y + barHeight / 2;
-    const kind = ratio < goal ? 'bar missed' : 'bar';
+    const kind = goal !== undefined && ratio < goal ? 'bar missed' : 'bar';
+    const label = goal === undefined ? times(ratio, '×') : `${times(ratio, '×')}, goal ${times(goal, '×')}`;
     const [from, to] = [x(Math.min(1, ratio)), x(Math.max(1, ratio))];
     return [
       `<text x="${left - 10}" y="${middle + 4}" text-anchor="end">${escape(name)}</text>`,
       `<rect class="${kind}" x="${at(from)}" y="${y}" width="${at(to - from)}" height="${barHeight}"/>`,
       `<line class="spread" x1="${at(x(lowest))}" y1="${middle}" x2="${at(x(highest))}" y2="${middle}"/>`,
       // Outlined in the background's colour, so that it is visible on a bar.
-      ...['halo', 'goal'].map(
+      ...(goal === undefined ? [] : ['halo', 'goal']).map(
         mark =>
           `<line class="${mark}" x1="${at(x(goal))}" y1="${y - 4}" x2="${at(x(goal))}" y2="${y + barHeight + 4}"/>`,
       ),
-      `<text x="${left + plotWidth + 10}" y="${middle + 4}">${times(ratio, '×')}, goal ${times(goal, '×')}</text>`,
+      `<text x="${left + plotWidth + 10}" y="${middle + 4}">${label}</text>`,
     ];
   });
 

@@ -8,7 +8,8 @@ import { makePlan } from '../lib/plan.mjs';
 import { fixed } from '../lib/sizes.mjs';
 
 export const name = 'budgeted-deletion';
-export const goal = 2;
+export const goal = 1.5;
+export const limitGoal = 1.2;
 export const input = manySpans;
 // The most cranks for the snapshots and for the spans; by default, as many as necessary.
 export const sizes = { ...manySpans.sizes, cranks: fixed(1_000_000) };

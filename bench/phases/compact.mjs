@@ -32,7 +32,7 @@ export const run = async ({ api, store, measure }) => {
       facts: {
         'items become': `${megabytes(itemBytes)} to ${megabytes(compressedBytes)} (${(itemBytes / compressedBytes).toFixed(1)}:1)`,
         'the store becomes': `${megabytes(before)} to ${megabytes(after)}, ${((after / before) * 100).toFixed(0)} %`,
-        'longest transaction': `${locking.longest} ms`,
+        'longest transaction': `${locking.longest.toFixed(0)} ms`,
       },
     },
   };

@@ -8,7 +8,7 @@ import { makePlan, statements } from '../lib/plan.mjs';
 import { makeRandom } from '../lib/random.mjs';
 
 export const name = 'crank-mix';
-export const goal = 10;
+export const limitGoal = 1.2;
 export const input = keyStore;
 export const sizes = { ...keyStore.sizes, cranks: 4000 };
 export const unit = 'crank';

@@ -6,7 +6,7 @@ import { makePlan } from '../lib/plan.mjs';
 import { fixed } from '../lib/sizes.mjs';
 
 export const name = 'export-data';
-export const goal = 4;
+export const goal = 3;
 export const stalls = true;
 export const input = keyStore;
 export const sizes = { ...keyStore.sizes, passes: fixed(12) };

@@ -7,7 +7,7 @@ import { directoryExporter, hashStore, importLimit, sizeOfFiles } from '../lib/d
 import { ours } from '../lib/implementations.mjs';
 
 export const name = 'import-compressed';
-export const goal = 20;
+export const largeGoal = 20;
 export const stalls = true;
 export const needs = 'compactSwingStore';
 export const input = { sizes: {} };

@@ -42,47 +42,24 @@ const imageLengths = (recorded, imagePercent) =>
 /** An image that starts with each of the trace's images. */
 const longestImage = lengths => makeHeapImage(1, Math.max(...lengths));
 
-export const limit = {
-  what:
-    'SQLite writing the rows that each block has changed at its end, in one transaction, and, on one thread, libdeflate at ' +
-    'level 1 and SHA-256 for the images',
-  prepare: async ({ sizes: { imagePercent }, plan: dir }) => {
-    const recorded = readTrace();
-    const plan = makePlan();
-    for (const steps of netChanges(recorded, imagePercent / 100)) {
-      plan.block(() => steps.forEach(step => plan.step(...step)));
-    }
-    await plan.write(path.join(dir, 'plan'));
-    const lengths = imageLengths(recorded, imagePercent);
-    await writeFile(path.join(dir, 'image'), longestImage(lengths));
-    return {
-      commands: {
-        SQLite: ['replay', 'store:swingstore.sqlite', 'plan:plan'],
-        libdeflate: ['deflate-parts', 'plan:image', ...lengths.map(String)],
-      },
-      hash: lengths.reduce((a, b) => a + b, 0),
-      combine: 'sum',
-    };
-  },
-};
-
 const seconds = nanoseconds => Number(nanoseconds) / 1e9;
 
-export const run = async ({ api, store, sizes: { imagePercent }, measure }) => {
-  const { exported, exportCallback } = makeExportChecksum();
-  const storage = api.initSwingStore(store, { exportCallback });
-  const { kernelStorage, hostStorage } = storage;
-  const callOf = makeCalls(storage);
+/** The recorded calls, with the functions to call. */
+const makeTrace = (callOf, imagePercent) => {
   const recorded = readTrace();
   const lengths = imageLengths(recorded, imagePercent);
   const image = longestImage(lengths);
-  const trace = recorded.map(([fn, ...args]) => {
+  return recorded.map(([fn, ...args]) => {
     // `null` stands for an absent argument.
     const given = args.map(arg => arg ?? undefined);
     // The recording has the length of the image instead of its stream.
     if (isImage(fn)) given[2] = image.subarray(0, lengths.shift());
     return [fn, fn === 'commit' ? undefined : callOf(fn), given];
   });
+};
+
+/** Repeats the calls. Returns a checksum of the answers, the time of each block, and that of each kind of call. */
+const replay = async (trace, commit, measure) => {
   const answers = makeChecksum();
   const blocks = [];
   const times = { calls: 0n, images: 0n, commits: 0n };
@@ -99,7 +76,7 @@ export const run = async ({ api, store, sizes: { imagePercent }, measure }) => {
     for (const [fn, call, args] of trace) {
       if (fn === 'commit') {
         switchTo('commits');
-        await hostStorage.commit();
+        await commit();
         switchTo('calls');
         blocks.push(seconds(began - blockBegan));
         // Between blocks, a host returns to the event loop: otherwise several blocks would count as one stall.
@@ -122,6 +99,76 @@ export const run = async ({ api, store, sizes: { imagePercent }, measure }) => {
     }
     switchTo('calls');
   });
+  return { answers, blocks, times };
+};
+
+/** The least that a store could do: a `Map` of values, and another of changes for the `exportCallback`. */
+const makeModel = exportCallback => {
+  const values = new Map();
+  let changes = new Map();
+  const set = (key, value) => {
+    values.set(key, value);
+    changes.set(`kv.${key}`, value);
+  };
+  const report = () => {
+    if (changes.size > 0) exportCallback([...changes]);
+    changes = new Map();
+  };
+  const functions = {
+    get: key => values.get(key),
+    has: key => values.has(key),
+    set,
+    'h.set': set,
+    delete: key => {
+      values.delete(key);
+      changes.set(`kv.${key}`, null);
+    },
+    'c.endCrank': report,
+    't.readSpan': () => [],
+    's.saveSnapshot': async () => ({ hash: '' }),
+  };
+  return { callOf: fn => functions[fn] ?? (() => undefined), commit: async () => report() };
+};
+
+export const limit = {
+  what:
+    'SQLite writing the rows that each block has changed at its end, in one transaction, and, on one thread, libdeflate at ' +
+    'level 1 and SHA-256 for the images',
+  prepare: async ({ sizes: { imagePercent }, plan: dir }) => {
+    const recorded = readTrace();
+    const plan = makePlan();
+    for (const steps of netChanges(recorded, imagePercent / 100)) {
+      plan.block(() => steps.forEach(step => plan.step(...step)));
+    }
+    await plan.write(path.join(dir, 'plan'));
+    const lengths = imageLengths(recorded, imagePercent);
+    await writeFile(path.join(dir, 'image'), longestImage(lengths));
+    return {
+      commands: {
+        SQLite: ['replay', 'store:swingstore.sqlite', 'plan:plan'],
+        libdeflate: ['deflate-parts', 'plan:image', ...lengths.map(String)],
+      },
+      hash: lengths.reduce((a, b) => a + b, 0),
+      combine: 'sum',
+    };
+  },
+  host: {
+    what: "JavaScript's own work for the calls, with a `Map` instead of a store,",
+    run: async ({ sizes: { imagePercent }, measure }) => {
+      const { exportCallback } = makeExportChecksum();
+      const { callOf, commit } = makeModel(exportCallback);
+      const { blocks } = await replay(makeTrace(callOf, imagePercent), commit, measure);
+      return { medianBlock: percentile(blocks, 50) };
+    },
+  },
+};
+
+export const run = async ({ api, store, sizes: { imagePercent }, measure }) => {
+  const { exported, exportCallback } = makeExportChecksum();
+  const storage = api.initSwingStore(store, { exportCallback });
+  const { kernelStorage, hostStorage } = storage;
+  const trace = makeTrace(makeCalls(storage), imagePercent);
+  const { answers, blocks, times } = await replay(trace, hostStorage.commit, measure);
   const activityhash = kernelStorage.getActivityhash();
   await hostStorage.close();
   return {

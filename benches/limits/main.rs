@@ -7,6 +7,7 @@
 //! report CPU time, `sync` if the operation does not wait.
 
 mod bytes;
+mod check;
 mod clock;
 mod export_directory;
 mod fill;
@@ -29,6 +30,7 @@ const USAGE: &str = "Usage: limits OPERATION …
   open DATABASE PLAN       the same, with a new connection for each statement
   copy FROM TO NAMES       copy files of a directory; NAMES is a file with one name per line
   read FILE…               read files once
+  check DATABASE           read a database once, and run SQLite's integrity check
   deflate FILE…            compress with libdeflate at level 1
   deflate-parts FILE LENGTH…
                            the same with the file's first LENGTH bytes, for each length
@@ -47,6 +49,7 @@ fn run(arguments: &[&str]) -> Outcome<Option<Figures>> {
         ["open", database, plan] => replay::open_each(Path::new(database), Path::new(plan))?,
         ["copy", from, to, names] => bytes::copy(Path::new(from), Path::new(to), Path::new(names))?,
         ["read", files @ ..] => bytes::read(files)?,
+        ["check", database] => check::check(database)?,
         ["deflate", files @ ..] => bytes::deflate(files)?,
         ["deflate-parts", file, lengths @ ..] => bytes::deflate_parts(file, lengths)?,
         ["inflate", repeat, files @ ..] => bytes::inflate(repeat.parse()?, files)?,
