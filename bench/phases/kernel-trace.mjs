@@ -132,7 +132,7 @@ const makeModel = exportCallback => {
 
 export const limit = {
   what:
-    'SQLite writing the rows that each block has changed at its end, in one transaction, and, on one thread, libdeflate at ' +
+    'SQLite writing the rows that each block has changed at its end, in one transaction, and, on all cores, libdeflate at ' +
     'level 1 and SHA-256 for the images',
   prepare: async ({ sizes: { imagePercent }, plan: dir }) => {
     const recorded = readTrace();
@@ -146,10 +146,8 @@ export const limit = {
     return {
       commands: {
         SQLite: ['replay', 'store:swingstore.sqlite', 'plan:plan'],
-        libdeflate: ['deflate-parts', 'plan:image', ...lengths.map(String)],
+        images: ['save-images', 'plan:image', ...lengths.map(String)],
       },
-      hash: lengths.reduce((a, b) => a + b, 0),
-      combine: 'sum',
     };
   },
   host: {

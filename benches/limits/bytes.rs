@@ -1,16 +1,23 @@
 //! Measures reading, copying, compressing and decompressing files on one thread.
 
 use std::fs::{self, File};
+use std::hint::black_box;
 use std::io::{Read, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use libdeflater::Decompressor;
+use sha2::{Digest, Sha256};
 
 use crate::clock::{Figures, time};
 use crate::{Outcome, gzip};
 
 /// The number of bytes that `cp` reads at a time.
 const COPY_BUFFER: usize = 128 << 10;
+
+/// The number of bytes of an image that a thread compresses at a time.
+const IMAGE_BLOCK: usize = 256 << 10;
 
 /// The number of bytes that `read` reads at a time.
 const READ_BUFFER: usize = 1 << 20;
@@ -60,28 +67,60 @@ pub fn read(files: &[&str]) -> Outcome<Figures> {
 /// Compresses each file to gzip. Returns the number of compressed bytes.
 pub fn deflate(files: &[&str]) -> Outcome<Figures> {
     let images = files.iter().map(fs::read).collect::<Result<Vec<_>, _>>()?;
-    deflate_each(images.iter().map(Vec::as_slice))
+    time(|| {
+        let mut bytes = 0;
+        for image in &images {
+            let mut compressor = gzip::compressor(gzip::IMAGE_LEVEL)?;
+            bytes += gzip::compress(&mut compressor, image)?.len() as u64;
+        }
+        Ok(bytes)
+    })
 }
 
-/// Compresses the beginnings of a file, which have these lengths, to gzip.
-pub fn deflate_parts(file: &str, lengths: &[&str]) -> Outcome<Figures> {
+/// Compresses the beginnings of a file, which have these lengths, to gzip, and hashes them: one after
+/// the other, each on all cores. Returns the number of compressed bytes.
+pub fn save_images(file: &str, lengths: &[&str]) -> Outcome<Figures> {
     let content = fs::read(file)?;
-    let parts = lengths
-        .iter()
-        .map(|length| {
-            let part = content.get(..length.parse()?);
-            part.ok_or_else(|| "the file is shorter than a part of it".into())
-        })
-        .collect::<Outcome<Vec<_>>>()?;
-    deflate_each(parts)
-}
-
-fn deflate_each<'a>(images: impl IntoIterator<Item = &'a [u8]>) -> Outcome<Figures> {
+    let mut images = Vec::new();
+    for length in lengths {
+        let image = content.get(..length.parse()?);
+        images.push(image.ok_or("the file is shorter than a part of it")?);
+    }
+    let cores = thread::available_parallelism()?.get();
     time(|| {
         let mut bytes = 0;
         for image in images {
-            let mut compressor = gzip::compressor(gzip::IMAGE_LEVEL)?;
-            bytes += gzip::compress(&mut compressor, image)?.len() as u64;
+            bytes += save_image(image, cores)?;
+        }
+        Ok(bytes)
+    })
+}
+
+/// Compresses an image block by block, and hashes it, on this many threads.
+fn save_image(image: &[u8], threads: usize) -> Outcome<u64> {
+    let blocks: Vec<&[u8]> = image.chunks(IMAGE_BLOCK).collect();
+    let next = AtomicUsize::new(0);
+    let work = |is_first: bool| -> Result<u64, String> {
+        let mut bytes = 0;
+        if is_first {
+            black_box(Sha256::digest(image));
+        }
+        let mut compressor =
+            gzip::compressor(gzip::IMAGE_LEVEL).map_err(|error| error.to_string())?;
+        while let Some(block) = blocks.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let file = gzip::compress(&mut compressor, block).map_err(|error| error.to_string())?;
+            bytes += file.len() as u64;
+        }
+        Ok(bytes)
+    };
+    thread::scope(|scope| {
+        let work = &work;
+        let others: Vec<_> = (1..threads)
+            .map(|_| scope.spawn(move || work(false)))
+            .collect();
+        let mut bytes = work(true)?;
+        for other in others {
+            bytes += other.join().map_err(|_| "a thread panicked")??;
         }
         Ok(bytes)
     })

@@ -32,8 +32,9 @@ const USAGE: &str = "Usage: limits OPERATION …
   read FILE…               read files once
   check DATABASE           read a database once, and run SQLite's integrity check
   deflate FILE…            compress with libdeflate at level 1
-  deflate-parts FILE LENGTH…
-                           the same with the file's first LENGTH bytes, for each length
+  save-images FILE LENGTH…
+                           compress and hash the file's first LENGTH bytes on all cores, for each
+                           length
   inflate REPEAT FILE…     decompress gzip files REPEAT times
   fill SOURCE TARGET EXPORT rows|frames
                            insert the rows of an export directory into the new database TARGET with
@@ -51,7 +52,7 @@ fn run(arguments: &[&str]) -> Outcome<Option<Figures>> {
         ["read", files @ ..] => bytes::read(files)?,
         ["check", database] => check::check(database)?,
         ["deflate", files @ ..] => bytes::deflate(files)?,
-        ["deflate-parts", file, lengths @ ..] => bytes::deflate_parts(file, lengths)?,
+        ["save-images", file, lengths @ ..] => bytes::save_images(file, lengths)?,
         ["inflate", repeat, files @ ..] => bytes::inflate(repeat.parse()?, files)?,
         [
             "fill",
