@@ -59,7 +59,7 @@ export const phaseNames = [
  * @property {string} name
  * @property {boolean} [oursOnly] whether the reference has nothing of the kind
  * @property {number} [goal] the ratio to the reference's speed that ours must reach
- * @property {number} [largeGoal] the same on a large store
+ * @property {{ time: number, vats: number }} [largeGoals] the same on a large store, by the order of its items
  * @property {number} [limitGoal] the multiple of the limit's time within which ours must be
  * @property {Record<string, number | { fixed: number }>} [sizes] of the input and of the work; without them, the phase needs
  *   an existing store

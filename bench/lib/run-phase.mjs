@@ -102,7 +102,7 @@ export const makeRunner = (workspace, settings) => {
    */
   return async (phase, say, grown = {}) => {
     const { name, unit, limitGoal } = phase;
-    const goal = large ? phase.largeGoal : phase.goal;
+    const goal = large ? phase.largeGoals?.[large.order] : phase.goal;
     const implementations = phase.oursOnly ? wantedImplementations.filter(it => it === ours) : wantedImplementations;
     if (implementations.length === 0) return { name, goal, skipped: 'only this package can do it' };
     say(`${name}: preparing`);

@@ -9,7 +9,7 @@ import { ours } from '../lib/implementations.mjs';
 import { compactedIn } from '../lib/paths.mjs';
 
 export const name = 'export-compressed';
-export const largeGoal = 60;
+export const largeGoals = { time: 60, vats: 60 };
 export const stalls = true;
 export const needs = 'compactSwingStore';
 export const input = { sizes: {} };

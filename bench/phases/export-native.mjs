@@ -7,7 +7,7 @@ import { whole, wholeGrowth } from '../lib/inputs.mjs';
 
 export const name = 'export-native';
 export const goal = 15;
-export const largeGoal = 30;
+export const largeGoals = { time: 10, vats: 30 };
 export const stalls = true;
 export const needs = 'exportSwingStoreToDirectory';
 export const input = whole;

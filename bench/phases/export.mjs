@@ -5,7 +5,7 @@ import { whole, wholeGrowth } from '../lib/inputs.mjs';
 
 export const name = 'export';
 export const goal = 8;
-export const largeGoal = 10;
+export const largeGoals = { time: 6, vats: 10 };
 export const stalls = true;
 export const input = whole;
 export const sizes = whole.sizes;

@@ -7,7 +7,7 @@ import { directoryExporter, hashStore, importLimit, sizeOfFiles } from '../lib/d
 import { ours } from '../lib/implementations.mjs';
 
 export const name = 'import-compressed';
-export const largeGoal = 20;
+export const largeGoals = { time: 20, vats: 20 };
 export const stalls = true;
 export const needs = 'compactSwingStore';
 export const input = { sizes: {} };

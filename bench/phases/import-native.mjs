@@ -6,7 +6,7 @@ import { whole, wholeGrowth } from '../lib/inputs.mjs';
 
 export const name = 'import-native';
 export const goal = 15;
-export const largeGoal = 12;
+export const largeGoals = { time: 12, vats: 12 };
 export const stalls = true;
 export const needs = 'importSwingStoreFromDirectory';
 export const input = whole;

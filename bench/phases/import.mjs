@@ -5,7 +5,7 @@ import { whole, wholeGrowth } from '../lib/inputs.mjs';
 
 export const name = 'import';
 export const goal = 6;
-export const largeGoal = 7;
+export const largeGoals = { time: 7, vats: 7 };
 export const stalls = true;
 export const input = whole;
 export const sizes = whole.sizes;

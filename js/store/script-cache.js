@@ -11,8 +11,8 @@ const lengthOf = script => Object.values(script).reduce((sum, { length }) => sum
 
 /**
  * Makes a cache of scripts (bundles in the format `nestedEvaluate`). A kernel reads the same two, more than a megabyte of
- * text, for each worker that it starts, and reading one takes 2 ms. In the calls of a real kernel
- * (docs/project/performance.md), that is 0.06 of 0.16 s.
+ * text, for each worker that it starts. In the calls of a real kernel (docs/project/performance.md), the cache takes a fifth
+ * of the time away.
  *
  * A bundle with a given ID always has the same contents, but it may be deleted, also by a rollback, so a call of the addon
  * asks for it each time. Other changes, by SQL of a tool or another connection, make the addon change the generation.
