@@ -64,6 +64,17 @@ test('checkComplete: a complete store', async t => {
   }
 });
 
+test('historyFrom must be a path or a URL', async t => {
+  const dir = await makePrunedStore(t);
+  for (const historyFrom of ['', 7, null, new URL('file:///history')]) {
+    t.throws(() => makeSwingStoreExporter(dir, { historyFrom }), {
+      code: 'ERR_SWING_STORE_ARGUMENT',
+      message: 'historyFrom must be a string',
+    });
+  }
+  t.is(openFiles(dir), 0);
+});
+
 test('without it, getArtifactNames throws, at its call', async t => {
   const dir = await makePrunedStore(t);
   const exporter = makeSwingStoreExporter(dir, { artifactMode: 'archival' });
