@@ -52,8 +52,8 @@ export const phaseNames = [
  * @property {string} what a description, printed after the phase's name
  * @property {(context: Context & { plan: string }) => Promise<PreparedLimit>} prepare writes the commands' files into the
  *   directory `plan`; each run gets a copy of the input's store
- * @property {{ what: string, run: (context: Context) => Promise<void | { medianBlock: number }> }} [host] what the phase's JavaScript does without a
- *   store, measured apart
+ * @property {{ what: string, run: (context: Context) => Promise<void | { medianBlock: number }> }} [host] what the phase's
+ *   JavaScript does without a store, measured apart; `medianBlock` is the time of a block, in seconds
  *
  * @typedef {object} Phase
  * @property {string} name

@@ -1,4 +1,4 @@
-//! Measures reading, copying, compressing and decompressing files on one thread.
+//! Measures reading, copying, compressing, decompressing and hashing files.
 
 use std::fs::{self, File};
 use std::hint::black_box;

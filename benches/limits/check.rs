@@ -1,7 +1,5 @@
 //! Measures SQLite's integrity check.
 
-use std::path::Path;
-
 use rusqlite::{Connection, OpenFlags};
 
 use crate::clock::{Figures, time};
@@ -13,7 +11,7 @@ pub fn check(database: &str) -> Outcome<Figures> {
     time(|| {
         let bytes = bytes::read_all(database)?;
         let connection = Connection::open_with_flags(
-            Path::new(database),
+            database,
             OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
         )?;
         let outcome: String =

@@ -75,14 +75,13 @@ fn members(file: &[u8]) -> Option<(Vec<Member<'_>>, u64)> {
         ..
     } = limits();
     let smallest = image_block_bytes.min(file_block_bytes);
-    let mut block_bytes = None;
-    let mut members = Vec::new();
+    let mut members: Vec<Member<'_>> = Vec::new();
     let mut image_bytes = 0;
     let mut rest = file;
     while !rest.is_empty() {
         let member = Member::of_this_version(rest)?;
         let is_last = member.length == rest.len();
-        let block = *block_bytes.get_or_insert(member.block_bytes);
+        let block = members.first().unwrap_or(&member).block_bytes;
         let is_block = if is_last {
             (1..=block).contains(&member.block_bytes)
         } else {

@@ -5,8 +5,7 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
 use super::block_queue::{BlockSender, Done, Job};
 use super::helpers::COMPRESSING;
-use super::member;
-use super::member::{Encoder, MAX_BLOCK_BYTES};
+use super::member::{self, Encoder, MAX_BLOCK_BYTES};
 use crate::store::encoding::hash::Sha256;
 use crate::store::error::{Error, Result};
 use crate::store::tasks::limits::{limits, value_bytes};
